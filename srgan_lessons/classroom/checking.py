@@ -1,0 +1,229 @@
+"""Checked exercises: check and grade, hint and solution."""
+
+import ast
+import functools
+import inspect
+import linecache
+import os
+import sysconfig
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+from types import CodeType, TracebackType
+from typing import Any
+
+import numpy as np
+import torch
+
+from srgan_lessons import UserError
+from srgan_lessons.classroom import sandbox
+from srgan_lessons.classroom.exercises import all_exercises
+from srgan_lessons.classroom.judging import Exercise, NotDone, NotYet, call
+from srgan_lessons.classroom.progress import Record, load, record
+from srgan_lessons.files import PACKAGE
+
+SECONDS = 10.0  # what one check may take
+
+
+class CheckFailed(UserError):
+    """An exercise failed its check where SRGAN_LESSONS_STRICT=1 makes that an error."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found.
+
+    message: "passed.", "not done yet. ..." or "not yet. ...", in whole sentences.
+    printed: the end of what the answer printed while it was judged, at most 4000 characters.
+    """
+
+    passed: bool
+    message: str
+    printed: str = ""
+
+
+def find(name: str) -> Exercise:
+    """The exercise of that name. Raises UserError that lists the known ones."""
+    known = all_exercises()
+    if not isinstance(name, str) or name not in known:
+        given = repr(name) if isinstance(name, str) else f"a {type(name).__name__}"
+        raise UserError(f"there is no exercise {given}. The first argument is one of: {', '.join(known)}")
+    return known[name]
+
+
+def grade(name: str, candidate: Any) -> Verdict:
+    """Judges an answer without printing and without touching the progress table.
+
+    The answer may be anything: whatever it raises, prints or sets, and however long it runs (10 s at most), the
+    verdict comes back, and random states and settings are as before. Raises UserError for an unknown name, and lets
+    KeyboardInterrupt through.
+    """
+    exercise = find(name)
+    raised, printed = sandbox.run(lambda: _judge(exercise, candidate), seconds=SECONDS)
+    if raised is None:
+        return Verdict(True, "passed.", printed)
+    return Verdict(False, _explain(exercise, raised), printed)
+
+
+def check(name: str, candidate: Any) -> Any:
+    """Judges an answer, prints one line about it, and returns what the lesson goes on with.
+
+    That is `candidate` if it passed, else the reference. Where it failed and had printed something, the last lines of
+    that follow. With SRGAN_LESSONS_STRICT=1 a failed check raises CheckFailed. Raises UserError for an unknown name.
+    """
+    exercise = find(name)
+    verdict = grade(name, candidate)
+    if verdict.passed:
+        print(f"{name}: {verdict.message}")
+        record(name, solved=True)
+        return candidate
+    if os.environ.get("SRGAN_LESSONS_STRICT", "") not in ("", "0"):
+        raise CheckFailed(f"{name}: {verdict.message}")
+    print(f'{name}: {verdict.message} hint("{name}") helps; the lesson goes on with the reference.')
+    last = verdict.printed.strip().splitlines()[-5:]
+    if last:
+        print("Your code printed:", *(line[:200] for line in last), sep="\n    ")
+    return exercise.reference
+
+
+def hint(name: str) -> None:
+    """Prints the hints to an exercise, one more at each call: a nudge, a pointer, nearly the answer."""
+    exercise = find(name)
+    used = load().get(name, Record()).hints
+    shown = min(used + 1, len(exercise.hints))
+    for number, text in enumerate(exercise.hints[:shown], start=1):
+        print(f"Hint {number} of {len(exercise.hints)}: {text}")
+    if used >= len(exercise.hints):
+        print(f'These were all hints. solution("{name}") shows the solution.')
+    record(name, hints=shown)
+
+
+def solution(name: str) -> None:
+    """Prints the solution of an exercise."""
+    print(find(name).solution)
+    record(name, seen=True)
+
+
+# --- what went wrong, in the student's terms -------------------------------------------------------------------------
+
+
+def _judge(exercise: Exercise, candidate: Any) -> None:
+    """All that touches the answer: it runs in the sandbox."""
+    if candidate is None or candidate is ... or _is_untouched(exercise, candidate):
+        raise NotDone
+    if exercise.takes_a_call and not callable(candidate):
+        raise NotYet(
+            f"Expected {exercise.wanted}, got {_described(candidate)}. Hand over {exercise.name} itself, not called."
+        )
+    if inspect.isclass(exercise.reference) and isinstance(candidate, torch.nn.Module):
+        raise NotYet(
+            f"Expected {exercise.wanted}, got a module made from one. Hand over the class, without calling it."
+        )
+    exercise.judge(candidate)
+
+
+def _explain(exercise: Exercise, raised: BaseException) -> str:
+    """The message for what judging an answer raised."""
+    if isinstance(raised, NotYet):
+        return " ".join(f"not yet. {raised}".split())
+    if isinstance(raised, NotDone | NotImplementedError):
+        return f"not done yet. {_text(raised)}".strip()
+    line = _students_line(raised.__traceback__)
+    where = f" in your line {line[0]}: `{line[1]}`" if line else ""
+    if isinstance(raised, sandbox.TimeLimit):
+        return f"not yet. It was stopped after {SECONDS:g} s{where}. Is there a loop that never ends?"
+    if line and (_holds_placeholder(line[1]) or "ellipsis" in _text(raised)):
+        return f"not done yet. A placeholder `...` is still used{where}."
+    if isinstance(raised, SystemExit):
+        return f"not yet. It ends Python{where}. Return a result instead."
+    if isinstance(raised, RecursionError):
+        return f"not yet. It calls itself without an end{where}."
+    error = f"{type(raised).__name__}: {_text(raised)}".rstrip(" :.")
+    if line:
+        return f"not yet. It stopped{where} with {error}."
+    if _passes_through(raised.__traceback__, call.__code__):
+        wanted = f" It is called as {exercise.signature}." if exercise.takes_a_call else ""
+        return f"not yet. Calling it gave {error}.{wanted}"
+    last = traceback.extract_tb(raised.__traceback__)[-1]
+    return (
+        f"not yet. The check could not read this answer: {error} ({Path(last.filename).name}, line {last.lineno}). "
+        f"Expected {exercise.wanted}; if yours is one, this is a fault of the course: please report it."
+    )
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, bool | int | float | str):
+        return f"{type(value).__name__} {value!r:.40}"
+    return f"an object of type {type(value).__name__}"
+
+
+def _text(error: BaseException) -> str:
+    """An exception's message in one line of at most 300 characters."""
+    try:
+        text = " ".join(str(error).split())
+    except Exception:  # an exception of the student's own, whose __str__ fails
+        return ""
+    return text if len(text) <= 300 else text[:300] + " ..."
+
+
+@functools.cache
+def _not_the_students() -> tuple[str, ...]:
+    """Folders whose code is not the student's: this package, the standard library, installed packages."""
+    folders = [sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
+    folders += [str(PACKAGE), *(str(Path(module.__file__).parents[1]) for module in (np, torch))]
+    return tuple(os.path.join(os.path.realpath(folder), "") for folder in folders)
+
+
+def _students_line(tb: TracebackType | None) -> tuple[int, str] | None:
+    """Number and text of the innermost line of the student's own code on a traceback; None if there is none.
+
+    In a notebook the number counts from the top of the cell. IPython keeps the text of cells in linecache.
+    """
+    found = None
+    while tb is not None:
+        filename = tb.tb_frame.f_code.co_filename
+        if not filename.startswith("<frozen") and not os.path.realpath(filename).startswith(_not_the_students()):
+            text = linecache.getline(filename, tb.tb_lineno, tb.tb_frame.f_globals).strip()
+            found = (tb.tb_lineno, text or "(its text is not known)")
+        tb = tb.tb_next
+    return found
+
+
+def _passes_through(tb: TracebackType | None, code: CodeType) -> bool:
+    return any(frame.f_code is code for frame, _ in traceback.walk_tb(tb))
+
+
+def _holds_placeholder(line: str) -> bool:
+    """True if a line of code has a `...` that is not part of an index such as x[..., 0]."""
+    try:
+        tree = ast.parse(line)
+    except SyntaxError:  # a part of a longer statement
+        return "..." in line and "[" not in line
+    in_index = {id(node) for sub in ast.walk(tree) if isinstance(sub, ast.Subscript) for node in ast.walk(sub.slice)}
+    return any(isinstance(n, ast.Constant) and n.value is ... and id(n) not in in_index for n in ast.walk(tree))
+
+
+# --- the untouched stub ----------------------------------------------------------------------------------------------
+
+
+def _is_untouched(exercise: Exercise, candidate: Any) -> bool:
+    """True if the answer is the stub as it was handed out: the same instructions, whatever its comments."""
+    stub = next((c for c in _codes(compile(exercise.stub, "stub", "exec")) if c.co_name == exercise.name), None)
+    if stub is None:
+        return False
+    if inspect.isfunction(candidate):
+        return _instructions(candidate.__code__) == _instructions(stub)
+    if inspect.isclass(candidate):
+        methods = {code.co_name: _instructions(code) for code in _codes(stub)}
+        own = {name: f.__code__ for name, f in vars(candidate).items() if inspect.isfunction(f)}
+        return bool(methods) and {name: _instructions(code) for name, code in own.items()} == methods
+    return False
+
+
+def _codes(code: CodeType) -> list[CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+
+
+def _instructions(code: CodeType) -> tuple:
+    constants = tuple(_instructions(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts)
+    return code.co_code, constants, code.co_names, code.co_varnames

@@ -1,0 +1,363 @@
+"""The figures of the lessons: photos, zoomed crops, feature maps, curves that grow while a network trains.
+
+Each figure carries alt text, which says what is to be seen to whoever does not see it. Lines differ in style and mark
+as well as in colour, and text is at least 16 pixels high: a figure also works in grey, and from the back row.
+"""
+
+import base64
+import html
+import io
+import math
+import textwrap
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fractions import Fraction
+
+import matplotlib as mpl
+import numpy as np
+from IPython import get_ipython
+from IPython.display import DisplayHandle, display
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from PIL import Image
+from torch import Tensor
+
+from srgan_lessons import UserError
+from srgan_lessons.images import check_image, to_image
+
+WIDTH = 10.0  # inches; on a page, an inch is 96 pixels
+FONT = 13  # points, 17 pixels on the page
+DOTS = 144  # dots an inch in the file, so that a sharp screen or a beamer has something to show
+MARK = "#d62728"  # of the zoom box
+CHARACTER = 0.6 * FONT / 72  # about how wide one is, in inches
+# Dark enough on white, and apart from each other in grey and in style.
+LINES = (
+    ("#000000", "-", "o"),
+    ("#d55e00", "--", "s"),
+    ("#0072b2", "-.", "^"),
+    ("#7a7a7a", ":", "D"),
+    ("#009e73", (0, (8, 2)), "v"),
+    ("#882255", (0, (3, 1, 1, 1, 1, 1)), "x"),
+)
+HATCHES = ("", "//", "..", "xx", "\\\\", "++")
+STYLE = {
+    "font.size": FONT,
+    "axes.titlesize": FONT,
+    "axes.labelsize": FONT,
+    "xtick.labelsize": FONT - 1,
+    "ytick.labelsize": FONT - 1,
+    "legend.fontsize": FONT,
+    "legend.handlelength": 3.2,
+    "legend.frameon": False,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "lines.linewidth": 2.2,
+    "lines.markersize": 6,
+    "hatch.linewidth": 0.6,
+}
+
+Picture = np.ndarray | Tensor  # uint8 (H, W, 3) or (H, W), or float (1, 3, H, W) or (3, H, W) in [0, 1]
+
+# --- onto the page ---------------------------------------------------------------------------------------------------
+
+_caught: list[list[str]] = []  # inside `catch`, figures go here instead of onto the page
+
+
+@contextmanager
+def catch() -> Iterator[list[str]]:
+    """Collects the HTML of the figures that are drawn inside, instead of showing them."""
+    shown: list[str] = []
+    _caught.append(shown)
+    try:
+        yield shown
+    finally:
+        _caught.pop()
+
+
+def put(page: str, alt: str) -> None:
+    """Shows HTML; where only text can be shown, the alt text."""
+    if _caught:
+        _caught[-1].append(page)
+    else:
+        display({"text/html": page, "text/plain": f"[{alt}]"}, raw=True)
+
+
+def check_alt(alt: str) -> str:
+    """The alt text in one line. Raises UserError where it is empty."""
+    if not isinstance(alt, str) or not alt.strip():
+        raise UserError('a figure needs alt="...": one sentence that says what is to be seen')
+    return " ".join(alt.split())
+
+
+def as_picture(picture: Picture) -> np.ndarray:
+    """uint8 (H, W, 3). Raises UserError for what is not a picture."""
+    return to_image(picture) if isinstance(picture, Tensor) else check_image(picture)
+
+
+def data_url(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode()
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A picture as the bytes of a PNG file, every pixel as it is."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="PNG")
+    return file.getvalue()
+
+
+def as_html(figure: Figure, alt: str) -> str:
+    """A matplotlib figure as an HTML image with its alt text."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=DOTS, facecolor="white")
+    width, height = (round(inches * 96) for inches in figure.get_size_inches())
+    # With its size given the page does not jump while a picture is replaced by the next.
+    size = f'width="{width}" height="{height}" style="max-width: 100%; height: auto; background: white"'
+    return f'<img src="{data_url(file.getvalue())}" alt="{html.escape(alt)}" {size}>'
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def show_images(*images: Picture, titles: Sequence[str] = (), alt: str) -> None:
+    """Whole pictures side by side, all of the same height, four in a row.
+
+    images: uint8 (H, W, 3) or (H, W), or float (1, 3, H, W) in [0, 1]; every pixel is drawn as a square. Raises
+    UserError for anything else, or where titles and pictures differ in number.
+    """
+    pictures, titles = [as_picture(image) for image in images], _checked_titles(titles, len(images))
+    rows = [range(i, min(i + 4, len(pictures))) for i in range(0, len(pictures), 4)]
+    with mpl.rc_context(STYLE):
+        figure = Figure(layout="constrained")
+        wide = max(sum(_aspect(pictures[i]) for i in row) for row in rows)
+        inches = min(WIDTH / wide, 4.5)
+        widths = [inches * _aspect(picture) for picture in pictures]
+        heights = [inches + 0.08 + _title_height([titles[i] for i in row], [widths[i] for i in row]) for row in rows]
+        parts = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=heights)[:, 0]
+        for part, row in zip(parts, rows, strict=True):
+            aspects = [_aspect(pictures[i]) for i in row]
+            spare = wide - sum(aspects)
+            ratios = [*aspects, spare] if spare > 0.05 else aspects
+            axes = part.subplots(1, len(ratios), width_ratios=ratios, squeeze=False)[0]
+            for axis in axes[len(aspects) :]:
+                axis.set_axis_off()
+            for axis, i in zip(axes, row, strict=False):
+                _draw(axis, pictures[i], titles[i], widths[i])
+        figure.set_size_inches(min(WIDTH, inches * wide + 0.2), sum(heights))
+        put(as_html(figure, check_alt(alt)), alt)
+
+
+def show_crops(
+    *images: Picture, titles: Sequence[str] = (), box: tuple[int, int, int, int] | None = None, alt: str
+) -> None:
+    """One place of several versions of a photo: the first whole, with the place marked, then all zoomed side by side.
+
+    box: (top, left, height, width) in pixels of the first image; the middle where not given. The others may be larger
+    or smaller by a whole factor, as an LR image is: the same place is cut from them. Pixels are drawn as squares, never
+    smoothed. Raises UserError where the box leaves the image or does not fit the others.
+    """
+    pictures, titles = [as_picture(image) for image in images], _checked_titles(titles, len(images))
+    if not pictures:
+        raise UserError("show_crops: no image was given")
+    height, width = pictures[0].shape[:2]
+    box = box or _middle(height, width)
+    crops = [_crop(picture, box, (height, width), f"image {i + 1}") for i, picture in enumerate(pictures)]
+    columns = len(crops) if len(crops) <= 3 else math.ceil(len(crops) / 2)
+    rows = math.ceil(len(crops) / columns)
+    whole, zoomed = width / height, box[3] / box[2]
+    with mpl.rc_context(STYLE):
+        figure = Figure(layout="constrained")
+        inches = min(WIDTH / (rows * whole + columns * zoomed), 4.0)  # the height of one crop
+        if rows * whole > 1.2 * columns * zoomed:  # the whole picture would leave the crops no room
+            inches = min(WIDTH * 0.6 / (columns * zoomed), 4.0)
+        grid = figure.add_gridspec(
+            rows, columns + 1, width_ratios=[WIDTH / inches - columns * zoomed] + [zoomed] * columns
+        )
+        overview = figure.add_subplot(grid[:, 0])
+        _draw(overview, pictures[0], "", inches)
+        top, left, h, w = box
+        for colour, line in (("white", 5), (MARK, 2.5)):  # a light edge, so that the box also shows on dark ground
+            overview.add_patch(Rectangle((left - 0.5, top - 0.5), w, h, fill=False, edgecolor=colour, linewidth=line))
+        for i, crop in enumerate(crops):
+            axis = figure.add_subplot(grid[i // columns, 1 + i % columns])
+            _draw(axis, crop, titles[i], inches * zoomed)
+        figure.set_size_inches(WIDTH, rows * (inches + 0.08 + _title_height(titles, [inches * zoomed] * len(titles))))
+        put(as_html(figure, check_alt(alt)), alt)
+
+
+def feature_grid(maps: Tensor, *, columns: int = 8, titles: Sequence[str] = (), alt: str) -> None:
+    """Feature maps (C, h, w) or (1, C, h, w) as small grey pictures, each from its own minimum to its own maximum."""
+    maps = maps.detach().float().cpu()
+    maps = maps[0] if maps.ndim == 4 and maps.shape[0] == 1 else maps
+    if maps.ndim != 3:
+        raise UserError(f"feature_grid takes the maps of one image, (C, h, w); this tensor is {tuple(maps.shape)}")
+    titles = _checked_titles(titles, len(maps))
+    columns = min(columns, len(maps))
+    rows = math.ceil(len(maps) / columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        inches = min(WIDTH / columns, 3.0)
+        for axis in axes:
+            axis.set_axis_off()
+        for axis, picture, title in zip(axes, maps.numpy(), titles, strict=False):
+            axis.imshow(picture, cmap="gray", interpolation="nearest")
+            axis.set_title(_wrapped(title, inches))
+        height = rows * inches * maps.shape[1] / maps.shape[2]
+        figure.set_size_inches(columns * inches, height + rows * (0.08 + _title_height(titles, [inches] * len(titles))))
+        put(as_html(figure, check_alt(alt)), alt)
+
+
+def _draw(axis, picture: np.ndarray, title: str, inches: float) -> None:
+    axis.imshow(picture, interpolation="nearest")
+    axis.set_title(_wrapped(title, inches))
+    axis.set_axis_off()
+
+
+def _aspect(picture: np.ndarray) -> float:
+    return picture.shape[1] / picture.shape[0]
+
+
+def _middle(height: int, width: int) -> tuple[int, int, int, int]:
+    """A square of a quarter of the shorter side, on multiples of 4 so that it also fits an image reduced by 4."""
+    side = min(height, width) if min(height, width) < 16 else max(16, min(height, width) // 4 // 4 * 4)
+    return (height - side) // 2 // 4 * 4, (width - side) // 2 // 4 * 4, side, side
+
+
+def _crop(picture: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, int], name: str) -> np.ndarray:
+    """The box, given in pixels of an image of that size, cut out of a larger or smaller version of it."""
+    top, left, height, width = box
+    if top < 0 or left < 0 or min(height, width) < 1 or top + height > size[0] or left + width > size[1]:
+        raise UserError(f"box (top, left, height, width) = {box} is not inside an image of {size[0]}x{size[1]} pixels")
+    scale = Fraction(picture.shape[0], size[0])
+    edges = [edge * scale for edge in (top, top + height, left, left + width)]
+    whole = scale.numerator == 1 or scale.denominator == 1
+    if picture.shape[1] != size[1] * scale or not whole or any(edge.denominator != 1 for edge in edges):
+        raise UserError(
+            f"{name} is {picture.shape[0]}x{picture.shape[1]} pixels, the first {size[0]}x{size[1]}: the box {box} is "
+            "no whole number of pixels in both. Cut the images to a multiple of the factor first, and the box, too."
+        )
+    y0, y1, x0, x1 = map(int, edges)
+    return picture[y0:y1, x0:x1]
+
+
+def _checked_titles(titles: Sequence[str], count: int) -> Sequence[str]:
+    if titles and len(titles) != count:
+        raise UserError(f"{len(titles)} titles were given for {count} pictures")
+    return titles or [""] * count
+
+
+def _wrapped(title: str, inches: float) -> str:
+    """A title in lines that are no wider than the picture below it."""
+    letters = max(8, int(inches / CHARACTER))
+    return "\n".join(textwrap.fill(line, letters) for line in title.split("\n"))
+
+
+def _title_height(titles: Sequence[str], widths: Sequence[float]) -> float:
+    """Room that the titles of one row need, in inches, above pictures of these widths."""
+    lines = max(
+        (_wrapped(title, width).count("\n") + 1 for title, width in zip(titles, widths, strict=True) if title),
+        default=0,
+    )
+    return lines * 1.25 * FONT / 72 + (0.12 if lines else 0)
+
+
+# --- numbers ---------------------------------------------------------------------------------------------------------
+
+Line = Sequence[float] | tuple[Sequence[float], Sequence[float]]
+
+
+def curves(
+    lines: Mapping[str, Line], *, xlabel: str, ylabel: str, title: str = "", log: bool = False, alt: str
+) -> None:
+    """Lines with their names: values, or a pair (places, values). log: a logarithmic vertical axis."""
+    put(as_html(_curves(lines, xlabel, ylabel, title, log), check_alt(alt)), alt)
+
+
+def _curves(lines: Mapping[str, Line], xlabel: str, ylabel: str, title: str, log: bool) -> Figure:
+    if len(lines) > len(LINES):
+        raise UserError(f"curves: {len(lines)} lines in one figure; more than {len(LINES)} cannot be told apart")
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH * 0.85, 4.2), layout="constrained")
+        axis = figure.add_subplot()
+        for (name, line), (colour, style, mark) in zip(lines.items(), LINES, strict=False):
+            x, y = line if isinstance(line, tuple) else (range(len(line)), line)
+            every = max(1, len(y) // 12)
+            axis.plot(x, y, color=colour, linestyle=style, marker=mark, markevery=every, label=name)
+        axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
+        if log:
+            axis.set_yscale("log")
+        if len(lines) > 1:
+            axis.legend(loc="best")
+        return figure
+
+
+def bars(values: Mapping[str, float], *, xlabel: str, digits: int = 2, alt: str) -> None:
+    """Horizontal bars with their numbers, in the order given. The zero is always in the picture."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH * 0.85, 0.9 + 0.55 * len(values)), layout="constrained")
+        axis = figure.add_subplot()
+        names = [_wrapped(name, 3.2) for name in values]
+        drawn = axis.barh(names, list(values.values()), color="#9ecae1", edgecolor="black", height=0.62)
+        axis.bar_label(
+            drawn, [f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values.values()], padding=5
+        )
+        axis.axvline(0, color="black", linewidth=1.2)
+        axis.invert_yaxis()
+        axis.margins(x=0.16)
+        axis.grid(visible=False, axis="y")
+        axis.set_xlabel(xlabel)
+        put(as_html(figure, check_alt(alt)), alt)
+
+
+class LossBoard:
+    """Curves that grow while a network trains, always in the same place on the page.
+
+        with LossBoard(xlabel="updates", ylabel="loss", alt="...") as board:
+            board.add(step, loss=0.01)
+
+    `add` takes as many named values as there are curves; it draws at most twice a second and spends at most a tenth of
+    the time on it. The last state stays on the page, and with its numbers in the alt text.
+    """
+
+    def __init__(self, *, xlabel: str = "updates", ylabel: str = "loss", log: bool = True, alt: str) -> None:
+        self.xlabel, self.ylabel, self.log, self.alt = xlabel, ylabel, log, check_alt(alt)
+        self.lines: dict[str, tuple[list[float], list[float]]] = {}
+        self._handle: DisplayHandle | None = None
+        self._next = 0.0
+
+    def add(self, step: float, **values: float) -> None:
+        for name, value in values.items():
+            steps, numbers = self.lines.setdefault(name, ([], []))
+            steps.append(step)
+            numbers.append(float(value))
+        if _live() and not _caught and time.perf_counter() >= self._next:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draws what there is now."""
+        started = time.perf_counter()
+        last = ", ".join(f"{name} {numbers[-1]:.4g}" for name, (_, numbers) in self.lines.items())
+        alt = f"{self.alt} Last values: {last or 'none yet'}."
+        page = as_html(_curves(self.lines, self.xlabel, self.ylabel, "", self.log), alt)
+        if _caught:
+            _caught[-1].append(page)
+        elif self._handle is None:
+            self._handle = display({"text/html": page, "text/plain": f"[{alt}]"}, raw=True, display_id=True)
+        else:
+            self._handle.update({"text/html": page, "text/plain": f"[{alt}]"}, raw=True)
+        now = time.perf_counter()
+        self._next = now + max(0.5, 9 * (now - started))
+
+    def __enter__(self) -> "LossBoard":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.draw()
+
+
+def _live() -> bool:
+    """True in a notebook, whose page can be changed; in a terminal only the last state is shown."""
+    return getattr(get_ipython(), "kernel", None) is not None

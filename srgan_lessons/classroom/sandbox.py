@@ -1,0 +1,204 @@
+"""Runs a student's code so that nothing it does outlasts the call: time, random state, settings, output.
+
+It guards against mistakes, not against malice: the code runs in the same process and could do anything that Python can.
+"""
+
+import builtins
+import contextlib
+import ctypes
+import io
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+
+
+class TimeLimit(BaseException):
+    """Raised inside code that ran too long. Not an Exception, so that `except Exception` does not catch it."""
+
+
+class Tail(io.TextIOBase):
+    """A text stream that keeps only its last `limit` characters, so that an endless print cannot fill the memory."""
+
+    def __init__(self, limit: int = 4000) -> None:
+        self.limit, self.text = limit, ""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        self.text = (self.text + text)[-self.limit :]
+        return len(text)
+
+
+def run(function: Callable[[], Any], *, seconds: float) -> tuple[BaseException | None, str]:
+    """Calls function() with fixed seeds and a time limit. Returns what it raised (None: nothing) and what it printed.
+
+    Afterwards the random states of Python, numpy and torch (CPU and GPU), torch's default dtype and device, gradient
+    mode, number of threads and determinism, the recursion limit, the working folder and the warning filters are as they
+    were. KeyboardInterrupt is not held back: it is the person at the keyboard.
+
+    Output is kept apart and not shown as it comes: a judge calls an answer many times, on inputs that the student did
+    not choose. check() shows its end where the answer failed, which is when a student prints to find out why.
+    """
+    printed = Tail()
+    with _state_kept(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _no_input():
+        random.seed(0)
+        np.random.seed(0)  # noqa: NPY002 - what students use
+        torch.manual_seed(0)
+        torch.set_grad_enabled(True)
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device(None)
+        raised = _limited(function, seconds)
+    return raised, printed.text
+
+
+# --- state -----------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _state_kept() -> Iterator[None]:
+    gpu = torch.cuda.is_available()
+    python_random, numpy_random, torch_random = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    gpu_random = torch.cuda.get_rng_state_all() if gpu else []
+    dtype, device, threads = torch.get_default_dtype(), torch.get_default_device(), torch.get_num_threads()
+    gradients, strict = torch.is_grad_enabled(), _determinism()
+    recursion, folder = sys.getrecursionlimit(), os.getcwd()
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        os.chdir(folder)
+        sys.setrecursionlimit(recursion)
+        if _determinism() != strict:  # asked first: the setter imports for two seconds
+            torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
+        torch.set_grad_enabled(gradients)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)
+        torch.set_default_dtype(dtype)
+        if gpu:
+            torch.cuda.set_rng_state_all(gpu_random)
+        torch.set_rng_state(torch_random)
+        np.random.set_state(numpy_random)  # noqa: NPY002
+        random.setstate(python_random)
+
+
+def _determinism() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+
+
+@contextlib.contextmanager
+def _no_input() -> Iterator[None]:
+    """input() raises instead of waiting for an answer that nobody gives."""
+
+    def refuse(*_: object) -> str:
+        raise RuntimeError("input() cannot be used here: a check runs without anybody to answer")
+
+    kept, builtins.input = builtins.input, refuse
+    try:
+        yield
+    finally:
+        builtins.input = kept
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+_jitter = random.Random()  # its own generator: code that seeds the shared one in a loop would make the moments regular
+
+
+def _arena(function: Callable[[], Any]) -> None:
+    """The frame that a strike looks for: code is interrupted only while this stands on the stack."""
+    function()
+
+
+def _in_arena(frame: FrameType | None) -> bool:
+    while frame is not None and frame.f_code is not _arena.__code__:
+        frame = frame.f_back
+    return frame is not None
+
+
+def _limited(function: Callable[[], Any], seconds: float) -> BaseException | None:
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    clock = _alarm if in_main_thread and hasattr(signal, "setitimer") else _watcher
+    raised: BaseException | None = None
+    with clock(seconds) as struck:
+        try:
+            _arena(function)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit too: sys.exit() in an answer must not end the kernel
+            raised = error
+    if struck and not isinstance(raised, TimeLimit):  # the code caught it, or turned it into something else
+        raised = struck[0]  # with the traceback of where it struck
+    return raised
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float) -> Iterator[list[TimeLimit]]:
+    """In the main thread: SIGALRM, which also ends a sleep or a wait.
+
+    `while True: try: ... except: ...` swallows a strike, so the alarm strikes again, at irregular moments, until one
+    falls outside the `try`.
+    """
+    struck: list[TimeLimit] = []
+
+    def strike(signum: int, frame: FrameType | None) -> None:
+        if _in_arena(frame):
+            struck.append(TimeLimit())
+            signal.setitimer(signal.ITIMER_REAL, 10 ** _jitter.uniform(-6, -3))
+            raise struck[-1]
+
+    handler = signal.signal(signal.SIGALRM, strike)
+    started = time.monotonic()
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield struck
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:  # another alarm was running, such as a test runner's: it goes on
+            signal.setitimer(signal.ITIMER_REAL, max(1e-3, left - (time.monotonic() - started)), interval)
+
+
+@contextlib.contextmanager
+def _watcher(seconds: float) -> Iterator[list[TimeLimit]]:
+    """In another thread, or on Windows: a second thread asks the interpreter to raise TimeLimit in this one.
+
+    The code stays in the calling thread, so none is left behind, running. A sleep is interrupted only when it ends.
+    """
+    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    caller, lock, over = threading.get_ident(), threading.Lock(), threading.Event()
+    struck: list[TimeLimit] = []
+
+    def watch() -> None:
+        pause = seconds
+        while not over.wait(pause):
+            with lock:
+                if not over.is_set() and _in_arena(sys._current_frames().get(caller)):
+                    struck.append(TimeLimit())
+                    raise_in(ctypes.c_ulong(caller), ctypes.py_object(TimeLimit))
+            pause = _jitter.uniform(0.001, 0.02)
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield struck
+    finally:
+        while True:
+            try:
+                over.set()
+                with lock:
+                    raise_in(ctypes.c_ulong(caller), None)  # withdraws a strike that has not landed yet
+                break
+            except TimeLimit:  # one landed here
+                continue

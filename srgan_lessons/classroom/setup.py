@@ -1,0 +1,71 @@
+"""The first cell of each lesson: what runs here, on what, and with which settings."""
+
+import os
+import platform
+import random
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+
+from srgan_lessons import UserError, __version__
+from srgan_lessons.files import fast_mode
+
+SEED = 0
+
+
+def setup() -> torch.device:
+    """Seeds Python, numpy and torch, takes as many threads as there are CPUs for us, and prints one line about it.
+
+    Returns the device to compute on: the GPU where there is one that torch can use, else the CPU. In Colab without a
+    GPU a second line says how to get one.
+    """
+    random.seed(SEED)
+    np.random.seed(SEED)  # noqa: NPY002 - what students use
+    torch.manual_seed(SEED)
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(torch.get_num_threads(), usable_cpus()))
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    threads = torch.get_num_threads()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {threads} thread{'s'[: threads > 1]}"
+    mode = "fast settings" if fast_mode() else "full settings"
+    print(
+        f"srgan-lessons {__version__}, Python {platform.python_version()}, torch {torch.__version__}: "
+        f"{name}, {mode}, seed {SEED}"
+    )
+    if "google.colab" in sys.modules and device.type == "cpu":
+        print("No GPU here. Everything runs without one; faster: Runtime > Change runtime type > T4 GPU.")
+    return device
+
+
+def usable_cpus(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """How many CPUs this process may use, at least 1.
+
+    A container may be allowed fewer than the machine has; with a thread for each CPU of the machine torch then crawls.
+    """
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = quota_file.read_text().split()  # cgroup v2: microseconds of CPU time in each period, or "max"
+        cpus = min(cpus, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):  # no quota
+        pass
+    return cpus
+
+
+def lesson_settings(*, full: Mapping[str, Any], fast: Mapping[str, Any]) -> SimpleNamespace:
+    """The settings of a lesson: `full`, or `fast` where SRGAN_LESSONS_FAST=1 asks for it, as CI does.
+
+    The only difference between the two modes: all cells are the same. full={"updates": 1500} gives `settings.updates`.
+    Raises UserError where the two do not name the same settings.
+    """
+    if set(full) != set(fast):
+        odd = ", ".join(sorted(set(full) ^ set(fast)))
+        raise UserError(f"lesson_settings: full and fast must name the same settings; only one of them has: {odd}")
+    if fast_mode():
+        changed = ", ".join(f"{key} {fast[key]} instead of {full[key]}" for key in full if fast[key] != full[key])
+        print(f"Fast settings (SRGAN_LESSONS_FAST=1): {changed or 'none differs'}.")
+    return SimpleNamespace(**(fast if fast_mode() else full))

@@ -1,0 +1,215 @@
+"""What can be moved: a before/after slider, controls for a figure, a zoom viewer, a button for a photo of one's own.
+
+The slider needs no kernel: it works in an exported page, too. The others use ipywidgets, 7.7 or 8, core controls alone;
+where these cannot be shown, the first picture stands there, still.
+"""
+
+import html
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from IPython.display import display
+
+from srgan_lessons import UserError
+from srgan_lessons.classroom.figures import (
+    Picture,
+    as_picture,
+    catch,
+    check_alt,
+    data_url,
+    png,
+    put,
+    show_crops,
+)
+from srgan_lessons.images import load_image
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# --- before and after ------------------------------------------------------------------------------------------------
+
+MOVE = (
+    "var box = this.parentNode.parentNode;"
+    "box.querySelector('.after').style.clipPath = 'inset(0 0 0 ' + this.value + '%)';"
+    "box.querySelector('.edge').style.left = this.value + '%';"
+)
+LABEL = (
+    "position: absolute; top: 8px; padding: 2px 10px; font: 16px/1.5 sans-serif; color: white; "
+    "background: rgba(0, 0, 0, 0.75); border-radius: 4px;"
+)
+
+
+def compare(before: Picture, after: Picture, *, titles: tuple[str, str] = ("before", "after"), alt: str) -> None:
+    """Two versions of a photo, one over the other, with a slider: left of the line the first, right of it the second.
+
+    before, after: uint8 (H, W, 3) or float (1, 3, H, W) in [0, 1]. The first may be smaller, as the LR image is: it is
+    then drawn with square pixels at the size of the second. Raises UserError where the two have not the same shape.
+    """
+    left, right = as_picture(before), as_picture(after)
+    if abs(left.shape[0] * right.shape[1] - left.shape[1] * right.shape[0]) > 4 * max(right.shape):
+        raise UserError(f"compare: {left.shape[:2]} and {right.shape[:2]} pixels are not the same picture at two sizes")
+    alt = check_alt(alt)
+    width = right.shape[1] * (2 if right.shape[1] <= 360 else 1)
+    picture = "display: block; width: 100%; image-rendering: pixelated; margin: 0; max-width: none;"
+    put(
+        f"""<figure style="margin: 0; width: {width}px; max-width: 100%">
+<div style="position: relative; overflow: hidden; aspect-ratio: {right.shape[1]} / {right.shape[0]}">
+<img alt="{html.escape(alt)} Left: {html.escape(titles[0])}." src="{data_url(png(left))}"
+ style="{picture} height: 100%">
+<img alt="Right: {html.escape(titles[1])}." src="{data_url(png(right))}" class="after"
+ style="{picture} height: 100%; position: absolute; top: 0; left: 0; clip-path: inset(0 0 0 50%)">
+<div class="edge" style="position: absolute; top: 0; bottom: 0; left: 50%; width: 3px; margin-left: -2px;
+ background: white; box-shadow: 0 0 0 1px black"></div>
+<span style="{LABEL} left: 8px">{html.escape(titles[0])}</span>
+<span style="{LABEL} right: 8px">{html.escape(titles[1])}</span>
+</div>
+<div><input type="range" min="0" max="100" value="50" style="width: 100%; margin: 8px 0"
+ aria-label="how much of the left picture is shown" oninput="{MOVE}"></div>
+</figure>""",
+        alt,
+    )
+
+
+# --- controls --------------------------------------------------------------------------------------------------------
+
+
+def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
+    """Draws a figure again whenever one of its controls is moved.
+
+        def draw(factor):
+            show_images(imresize(photo, 1 / factor), alt=f"the photo, reduced by {factor}")
+
+        play(draw, factor=[2, 4, 8])
+
+    draw: shows figures with the helpers of this room; called with one value for each control. controls: the values to
+    choose from, the first of which is drawn first; words become a list to pick from, numbers a slider.
+    """
+    for name, values in controls.items():
+        if isinstance(values, str) or not len(values):
+            raise UserError(f"play: {name} needs the values to choose from, for example {name}=[2, 4, 8]")
+    still = _drawn(draw, {name: values[0] for name, values in controls.items()})
+    widgets = _widgets()
+    if widgets is None:
+        put(still, "a figure with controls, which need ipywidgets")
+        return
+    chosen = {name: _control(widgets, name, values) for name, values in controls.items()}
+    screen = widgets.HTML(still)
+
+    def redraw(_) -> None:
+        screen.value = _drawn_or_said(draw, {name: control.value for name, control in chosen.items()})
+
+    for control in chosen.values():
+        control.observe(redraw, names="value")
+    _show(widgets.VBox([*chosen.values(), screen]), still)
+
+
+def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], alt: str) -> None:
+    """Pick a photo, move and size the zoom box: show_crops with controls.
+
+    pictures: name -> versions of one photo, such as LR, bicubic and HR; the largest first, as its pixels are counted.
+    """
+    alt = check_alt(alt)
+
+    def draw(photo: str, down: int, right: int, size: int) -> None:
+        versions = [as_picture(version) for version in pictures[photo]]
+        height, width = versions[0].shape[:2]
+        side = min(size, height // 4 * 4, width // 4 * 4)
+        top, left = ((free - side) * percent // 400 * 4 for free, percent in ((height, down), (width, right)))
+        show_crops(*versions, titles=titles, box=(top, left, side, side), alt=f"{alt} Here: {photo}, {side} pixels.")
+
+    places = [50, *range(0, 50, 5), *range(55, 101, 5)]
+    play(draw, photo=list(pictures), down=places, right=places, size=[64, 32, 96, 128, 192])
+
+
+def upload_photo(use: Callable[[np.ndarray], None]) -> None:
+    """A button that takes a picture file from the reader's computer and hands it to `use` as uint8 (H, W, 3).
+
+    What `use` shows with the helpers of this room appears below the button, or what is wrong with the file. The file
+    goes to the kernel and nowhere else; nothing is stored.
+    """
+    widgets = _widgets()
+    still = "<p><em>Here a button lets you choose a photo of your own, where widgets can be shown.</em></p>"
+    if widgets is None:
+        put(still, "a button to choose a photo, which needs ipywidgets")
+        return
+    button = widgets.FileUpload(
+        accept="image/*", multiple=False, description="Choose a photo", layout=widgets.Layout(width="200px")
+    )
+    screen = widgets.HTML()
+
+    def take(change: Mapping[str, Any]) -> None:
+        for name, content in uploaded_files(change["new"]):
+            screen.value = f"<p>{html.escape(name)}: working ...</p>"
+            screen.value = _drawn_or_said(_use_file, {"use": use, "name": name, "content": content})
+
+    button.observe(take, names="value")
+    _show(widgets.VBox([button, screen]), still)
+
+
+def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
+    """(name, content) of each file in the value of a FileUpload: a dict in ipywidgets 7, a tuple of dicts in 8."""
+    if isinstance(value, Mapping):
+        return [(name, bytes(file["content"])) for name, file in value.items()]
+    return [(file["name"], bytes(file["content"])) for file in value]
+
+
+def _use_file(use: Callable[[np.ndarray], None], name: str, content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(name).name
+        path.write_bytes(content)
+        try:
+            photo = load_image(path)
+        except UserError as error:
+            raise UserError(str(error).replace(str(path), name)) from None
+    use(photo)
+
+
+def _control(widgets, name: str, values: Sequence[Any]):
+    label, first = name.replace("_", " "), values[0]
+    style, layout = {"description_width": "9em"}, widgets.Layout(width="30em")
+    if any(isinstance(value, str) for value in values):
+        return widgets.Dropdown(options=list(values), value=first, description=label, style=style, layout=layout)
+    return widgets.SelectionSlider(
+        options=sorted(values), value=first, description=label, style=style, layout=layout, continuous_update=False
+    )
+
+
+def _drawn(draw: Callable[..., None], values: Mapping[str, Any]) -> str:
+    with catch() as shown:
+        draw(**values)
+    return "\n".join(shown)
+
+
+def _drawn_or_said(draw: Callable[..., None], values: Mapping[str, Any]) -> str:
+    """The figures, or the error: inside a callback nobody else would show it."""
+    try:
+        return _drawn(draw, values)
+    except UserError as error:
+        return f"<p>{html.escape(str(error))}</p>"
+    except Exception:
+        return f"<pre>{html.escape(traceback.format_exc())}</pre>"
+
+
+def _widgets():
+    """The module ipywidgets, or None where it is not installed."""
+    try:
+        import ipywidgets
+    except ImportError:
+        return None
+    return ipywidgets
+
+
+def _show(widget, still: str) -> None:
+    """A widget, and in the same place the still picture for pages that show no widgets."""
+    data = {
+        WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id},
+        "text/html": still,
+        "text/plain": "[controls]",
+    }
+    if "google.colab" in sys.modules:  # it takes the first kind that it knows, and widgets work there
+        del data["text/html"]
+    display(data, raw=True)

@@ -1,0 +1,278 @@
+"""Benchmark tables: a method's PSNR and SSIM on Set5, Set14 and BSD100, image by image, under a named protocol."""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm.auto import tqdm
+
+from srgan_lessons import UserError, __version__
+from srgan_lessons.datasets import BenchmarkImage, benchmark
+from srgan_lessons.files import atomic, shipped
+from srgan_lessons.images import check_image, load_image, to_tensor
+from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
+from srgan_lessons.models import SCALE
+from srgan_lessons.resize import imresize
+from srgan_lessons.stlpips import STLPIPS
+from srgan_lessons.upscaling import METHODS, choose_device, upscaler
+
+SETS = ("Set5", "Set14", "BSD100")
+ABOUT = {
+    "community": "Y of ITU-R BT.601, 4 pixels cut from each border, SSIM window 11x11, Gaussian",
+    "paper": "Y of ITU-R BT.709 (inferred), 4 pixels cut from each border, SSIM window grows with the image",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One image under one protocol. psnr in dB (infinite for equal images); ssim: 1 is equal; stlpips: 0 is equal."""
+
+    set: str
+    image: str
+    protocol: str
+    psnr: float
+    ssim: float
+    stlpips: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mean:
+    """A set under one protocol: means over its images of the values of `Row`."""
+
+    set: str
+    protocol: str
+    images: int
+    psnr: float
+    ssim: float
+    stlpips: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """What `evaluate` found. rows: one for each image and protocol. notes: for each set, where its LR images are from.
+
+    whole: False where a limit left images out; such numbers are for trying things out.
+    """
+
+    method: str
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    whole: bool = True
+
+    @property
+    def means(self) -> list[Mean]:
+        """A mean for each set and protocol, in the order of the rows."""
+        return [self.mean(name, protocol) for name, protocol in dict.fromkeys((r.set, r.protocol) for r in self.rows)]
+
+    def mean(self, set: str, protocol: str = "community") -> Mean:
+        """The mean of per-image values. Raises UserError for a set or protocol that was not measured."""
+        rows = [row for row in self.rows if (row.set, row.protocol) == (set, protocol)]
+        if not rows:
+            known = ", ".join(dict.fromkeys(f"{row.set} ({row.protocol})" for row in self.rows))
+            raise UserError(f"{set} was not measured under the protocol {protocol!r}; measured: {known}")
+        return Mean(
+            set=set,
+            protocol=protocol,
+            images=len(rows),
+            psnr=fmean(row.psnr for row in rows),
+            ssim=fmean(row.ssim for row in rows),
+            stlpips=None if rows[0].stlpips is None else fmean(row.stlpips for row in rows),
+        )
+
+    @property
+    def text(self) -> str:
+        """The means as a plain table, a block for each protocol, with what must be known to compare them."""
+        lines = [f"{self.method}, x{SCALE}" + ("" if self.whole else ", NOT ALL IMAGES: not a benchmark result")]
+        for protocol in dict.fromkeys(row.protocol for row in self.rows):
+            means = [mean for mean in self.means if mean.protocol == protocol]
+            paper = self._papers_row() if protocol == "paper" else {}
+            lines += ["", f"protocol {protocol}: {ABOUT[protocol]}"]
+            perceptual = means[0].stlpips is not None
+            head = f"{'set':<12} {'images':>6} {'PSNR [dB]':>10} {'SSIM':>7}" + (" ST-LPIPS" if perceptual else "")
+            lines.append(head + ("   paper's Table 2" if paper else ""))
+            for mean in means:
+                line = f"{mean.set:<12} {mean.images:>6} {mean.psnr:>10.3f} {mean.ssim:>7.4f}"
+                line += f" {mean.stlpips:>8.4f}" if perceptual else ""
+                if mean.set in paper:
+                    line += f"   {paper[mean.set].psnr:.2f} / {paper[mean.set].ssim:.4f}"
+                lines.append(line)
+        return "\n".join([*lines, "", *self.notes])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _papers_row(self) -> dict[str, "PaperRow"]:
+        """Set -> what the paper reports for this very method; other methods are other networks."""
+        if not (self.whole and self.method in METHODS):
+            return {}
+        return {row.set: row for row in paper_table(2) if row.method == self.method}
+
+    def to_json(self) -> str:
+        """Means, per-image rows and notes as JSON text. An infinite PSNR (equal images) becomes null."""
+        content = {
+            "method": self.method,
+            "scale": SCALE,
+            "whole": self.whole,
+            "protocols": {row.protocol: ABOUT[row.protocol] for row in self.rows},
+            "means": [_finite(asdict(mean)) for mean in self.means],
+            "rows": [_finite(asdict(row)) for row in self.rows],
+            "notes": self.notes,
+            "srgan_lessons": __version__,
+        }
+        return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+    def write_json(self, path: str | Path) -> None:
+        """Writes `to_json` to a file, complete or not at all. Raises UserError where it cannot be written."""
+        with atomic(path) as temporary:
+            temporary.write_text(self.to_json(), encoding="utf-8")
+
+
+def _finite(values: dict) -> dict:
+    return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in values.items()}
+
+
+def evaluate(
+    method: str | Path | nn.Module | Callable[[np.ndarray], np.ndarray],
+    sets: Sequence[str] = SETS,
+    protocol: str = "community",
+    *,
+    device: str | torch.device | None = None,
+    stlpips: bool = False,
+    limit: int | None = None,
+    progress: bool = True,
+) -> Table:
+    """Enlarges the LR images of benchmark sets and measures the results against HR.
+
+    method: "bicubic", "nearest", a name or path of weights, a network, or a function uint8 (h, w, 3) -> (4h, 4w, 3).
+    sets: names of the catalogue or of one's own, see `datasets.benchmark`. protocol: "community", "paper" or "both".
+    stlpips: adds the perceptual metric ST-LPIPS (AlexNet) on RGB. limit: the first images of each set only.
+
+    LR images are the published ones. Where a set has none they are made: HR is cut at the bottom and right to a
+    multiple of 4, then reduced by `imresize`.
+
+    Raises UserError for an unknown method, set or protocol, a set that is missing or not whole, a picture that cannot
+    be read (a benchmark is whole, or it is no benchmark), LR and HR that do not fit together, and a function that
+    returns another size or kind of array.
+    """
+    sets = [sets] if isinstance(sets, str) else list(sets)
+    if not sets or len(set(sets)) != len(sets):
+        raise UserError(f"sets: name each set once, and at least one; got {', '.join(sets) or 'none'}")
+    if protocol not in (*PROTOCOLS, "both"):
+        raise UserError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}, both")
+    if limit is not None and limit < 1:
+        raise UserError(f"limit must be 1 or more images, got {limit}")
+    protocols = PROTOCOLS if protocol == "both" else (protocol,)
+    whole = {name: benchmark(name) for name in sets}  # a missing set stops this before any work
+    images = {name: found[:limit] for name, found in whole.items()}
+    label, enlarge = _as_function(method, device)
+    distance = _STLPIPSDistance(choose_device(device)) if stlpips else None
+
+    rows: list[Row] = []
+    notes: list[str] = []
+    with tqdm(total=sum(map(len, images.values())), unit="image", desc=label, disable=not progress) as bar:
+        for name, found in images.items():
+            cut = 0
+            for item in found:
+                hr, lr, was_cut = _pair(item)
+                cut += was_cut
+                sr = _checked(enlarge(lr), hr.shape, label, item)
+                shared = None if distance is None else distance(sr, hr)
+                for each in protocols:
+                    values = _measure(sr, hr, each, item)
+                    rows.append(Row(set=name, image=item.name, protocol=each, stlpips=shared, **values))
+                bar.update()
+            notes.append(_note(name, found, len(whole[name]), cut))
+    complete = all(len(images[name]) == len(whole[name]) for name in sets)
+    return Table(method=label, rows=tuple(rows), notes=tuple(notes), whole=complete)
+
+
+def _as_function(method, device) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+    if isinstance(method, nn.Module):
+        return type(method).__name__, upscaler(method, device=device)
+    if callable(method):
+        return getattr(method, "__name__", type(method).__name__), method
+    return str(method), upscaler(method, device=device)
+
+
+def _pair(item: BenchmarkImage) -> tuple[np.ndarray, np.ndarray, bool]:
+    """HR and LR of one image, and whether HR had to be cut to a multiple of 4."""
+    hr = load_image(item.hr)
+    height, width = (n - n % SCALE for n in hr.shape[:2])
+    if min(height, width) == 0:
+        raise UserError(f"{item.hr} has {hr.shape[1]} x {hr.shape[0]} pixels; at least {SCALE} x {SCALE} are needed.")
+    was_cut = hr.shape[:2] != (height, width)
+    hr = hr[:height, :width]
+    lr = imresize(hr, 1 / SCALE) if item.lr is None else load_image(item.lr)
+    if (SCALE * lr.shape[0], SCALE * lr.shape[1]) != (height, width):
+        raise UserError(
+            f"{item.lr} has {lr.shape[1]} x {lr.shape[0]} pixels, which is not a quarter of {item.hr} "
+            f"({width} x {height}, cut to a multiple of {SCALE}). They do not belong together."
+        )
+    return hr, lr, was_cut
+
+
+def _checked(sr: np.ndarray, shape: tuple[int, ...], label: str, item: BenchmarkImage) -> np.ndarray:
+    try:
+        sr = check_image(sr)
+    except UserError as error:
+        raise UserError(f"{label} on {item.name}: {error}") from None
+    if sr.shape != shape:
+        raise UserError(f"{label} on {item.name}: the result has the shape {sr.shape}, HR has {shape}")
+    return sr
+
+
+def _measure(sr: np.ndarray, hr: np.ndarray, protocol: str, item: BenchmarkImage) -> dict[str, float]:
+    try:
+        return {"psnr": psnr(sr, hr, protocol=protocol), "ssim": ssim(sr, hr, protocol=protocol)}
+    except UserError as error:  # too small for the border or the window
+        raise UserError(f"{item.hr} cannot be measured: {error}") from None
+
+
+def _note(name: str, found: list[BenchmarkImage], whole: int, cut: int) -> str:
+    count = f"{len(found)} images" if len(found) == whole else f"the first {len(found)} of {whole} images"
+    source = "LR as published" if found[0].lr is not None else "LR made from HR by imresize(HR, 1/4)"
+    return f"{name}: {count}, {source}" + (f"; {cut} HR images cut to a multiple of {SCALE}" if cut else "")
+
+
+class _STLPIPSDistance:
+    """ST-LPIPS of two uint8 pictures of equal size."""
+
+    def __init__(self, device: torch.device):
+        self.device, self.metric = device, STLPIPS("alex").to(device)
+
+    @torch.inference_mode()
+    def __call__(self, sr: np.ndarray, hr: np.ndarray) -> float:
+        return self.metric(to_tensor(sr).to(self.device), to_tensor(hr).to(self.device)).item()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaperRow:
+    """A cell of the paper's Table 1 or 2 (x4). None: not stated (of the HR images only the MOS is)."""
+
+    set: str
+    method: str
+    psnr: float | None
+    ssim: float | None
+    mos: float
+
+
+def paper_table(number: int) -> list[PaperRow]:
+    """Table 1 (five trained variants) or Table 2 (eight methods and HR) of the paper. Its PSNR and SSIM are of the
+    protocol "paper". Raises UserError for another number."""
+    if number not in (1, 2):
+        raise UserError(f"the paper's tables are 1 and 2, not {number}")
+    with open(shipped(f"tables/paper_table{number}.csv"), encoding="utf-8", newline="") as file:
+        return [_paper_row(entry) for entry in csv.DictReader(file)]
+
+
+def _paper_row(entry: dict[str, str]) -> PaperRow:
+    numbers: Iterable[float | None] = (float(entry[k]) if entry[k] else None for k in ("psnr", "ssim", "mos"))
+    decibels, similarity, opinion = numbers
+    return PaperRow(set=entry["set"], method=entry["method"], psnr=decibels, ssim=similarity, mos=opinion)

@@ -1,0 +1,91 @@
+"""A trained network as an ONNX file, for programs without torch: ONNX Runtime, browsers, phones."""
+
+import importlib.util
+import inspect
+import json
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from srgan_lessons import UserError
+from srgan_lessons.files import atomic
+from srgan_lessons.models import SCALE
+from srgan_lessons.weights import describe, load_network
+
+OPSET = 18  # the oldest that torch's present exporter writes without converting
+_TRY = f"Try opset {OPSET}, or leave it out."
+
+
+def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int = OPSET) -> None:
+    """Writes a network as one ONNX file with its weights inside, checked by onnx's own checker.
+
+    weights: a name or a path as for `weights.load_network`, or an ESPCN or Generator. The model's input "lr" is float32
+    (N, 3, height, width) RGB in [0, 1], its output "sr" (N, 3, 4 height, 4 width), about [0, 1] and not clipped; batch,
+    height and width are free. The file's metadata says so too, and gives the halo that tiles need.
+
+    Raises UserError where the package onnx is not installed, for an ending other than .onnx, an opset that torch cannot
+    write, unknown weights, a full disk or a folder that cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ".onnx":
+        raise UserError(f"{path}: an ONNX file is named .onnx, not {path.suffix or 'without an ending'}.")
+    dynamo = _has_dynamo()
+    needed = ("onnx", "onnxscript") if dynamo else ("onnx",)
+    if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
+        raise UserError(f'writing ONNX needs {" and ".join(missing)}: pip install "srgan-lessons[export]"')
+    import onnx
+
+    network = weights if isinstance(weights, nn.Module) else load_network(weights)
+    about = describe(network)
+    with atomic(path) as temporary:
+        _export(network, temporary, opset, dynamo)
+        model = onnx.load(temporary)
+        written = next(entry.version for entry in model.opset_import if entry.domain == "")
+        if written != opset:  # torch falls back to another and goes on
+            raise UserError(f"torch {torch.__version__} writes this network in opset {written}, not {opset}. {_TRY}")
+        onnx.helper.set_model_props(
+            model,
+            {
+                "network": json.dumps(about),
+                "scale": str(SCALE),
+                "halo": str(network.halo),
+                "value_range": "0..1, RGB; clip the output to it",
+            },
+        )
+        onnx.checker.check_model(model, full_check=True)
+        onnx.save(model, temporary)
+
+
+def _has_dynamo() -> bool:
+    """Whether this torch has the exporter that later versions keep (2.5 and later); 2.4 has only the tracing one."""
+    return "dynamo" in inspect.signature(torch.onnx.export).parameters
+
+
+def _export(network: nn.Module, path: Path, opset: int, dynamo: bool) -> None:
+    device = next(network.parameters()).device
+    example = torch.rand(2, 3, 24, 32, device=device)  # sizes of 1 would be taken for fixed ones
+    was_training = network.training
+    options = {"verbose": False, "input_names": ["lr"], "output_names": ["sr"], "opset_version": opset}
+    if dynamo:
+        batch, height, width = (torch.export.Dim(name, min=1) for name in ("batch", "height", "width"))
+        options |= {"dynamo": True, "dynamic_shapes": ({0: batch, 2: height, 3: width},), "external_data": False}
+    else:
+        options["dynamic_axes"] = {
+            "lr": {0: "batch", 2: "height", 3: "width"},
+            "sr": {0: "batch", 2: "height_x4", 3: "width_x4"},
+        }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's exporters warn of their own internals, and log them
+            logging.disable(logging.ERROR)
+            torch.onnx.export(network.eval(), (example,), str(path), **options)
+    except (ValueError, RuntimeError) as error:
+        raise UserError(
+            f"torch {torch.__version__} could not write ONNX with opset {opset} ({error}). {_TRY}"
+        ) from error
+    finally:
+        logging.disable(logging.NOTSET)
+        network.train(was_training)

@@ -1,0 +1,70 @@
+"""Where files are, and how they are written so that a crash never leaves half of one."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from srgan_lessons import UserError
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def shipped(name: str) -> Path:
+    """The path of a file or folder of the project's own `data/`, in a checkout or in an installed wheel.
+
+    Raises FileNotFoundError if neither has it: then the installation is incomplete.
+    """
+    for root in (PACKAGE / "data", PACKAGE.parent / "data"):  # wheel, checkout
+        if (root / name).exists():
+            return root / name
+    raise FileNotFoundError(f"data/{name} is missing from this installation of srgan-lessons; install it again")
+
+
+def data_root() -> Path:
+    """The folder that holds the data sets: SRGAN_LESSONS_DATA, else ~/.cache/srgan_lessons/data.
+
+    It need not exist yet. Layout: `<root>/<Set>/HR/*.png` and, where published, `<root>/<Set>/LR_bicubic_x4/*.png`.
+    """
+    chosen = os.environ.get("SRGAN_LESSONS_DATA")
+    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "srgan_lessons" / "data"
+
+
+def fast_mode() -> bool:
+    """True where SRGAN_LESSONS_FAST=1 asks for tiny settings, as CI does."""
+    return os.environ.get("SRGAN_LESSONS_FAST", "") not in ("", "0")
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Gives a temporary path beside `path`; what was written there becomes `path` in one step, or not at all.
+
+    The file is flushed to the disk before it is renamed, so that a reader, a crash or a power cut sees the old content
+    or the new, never a part. Raises UserError where the disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(explain_write_error(path, error)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def explain_write_error(path: Path, error: OSError) -> str:
+    """One sentence on why `path` could not be written, with what to do next."""
+    import errno
+
+    if error.errno == errno.ENOSPC:
+        parent = next((p for p in [path.parent, *path.parent.parents] if p.exists()), Path("/"))
+        free = shutil.disk_usage(parent).free / 1e9
+        return f"{path} was not written: the disk is full ({free:.1f} GB free). Free some space and run this again."
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{path} was not written: no permission ({error.strerror}). Choose another folder."
+    return f"{path} was not written: {error}."

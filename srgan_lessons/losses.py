@@ -1,0 +1,114 @@
+"""Content, adversarial and perceptual loss (paper, section 2.2), each written once.
+
+Images come in [0, 1]. Losses are computed in float32, also where the networks run in half precision.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons import UserError
+from srgan_lessons.stlpips import STLPIPS
+from srgan_lessons.vgg import VGGFeatures, offline_features, paper_features, random_features
+
+ADVERSARIAL_WEIGHT = 1e-3  # paper, eq. 3
+TV_WEIGHT = 2e-8  # paper, section 3.2: for SRResNet-VGG22 alone
+
+# The paper divides VGG19's features by 12.75, which brings the VGG loss to the size of the MSE loss (section 3.2). That
+# number belongs to VGG19. For the offline networks these factors do the same: with them the loss of a bicubic image
+# equals its MSE loss, on average over the middle 200x200 pixels of every fourth photo of BSDS500 train and test.
+VGG19_SCALE = 1 / 12.75
+OFFLINE_FACTOR = {"offline-vgg22": 3.37, "stlpips": 0.0386}
+
+CONTENT = ("mse", "vgg22", "vgg54", "offline-vgg22", "stlpips", "random")
+
+
+def mse_loss(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean squared error of pixels, (N, 3, H, W) in [0, 1] -> a scalar. Measured on [-1, 1], as the paper does."""
+    return F.mse_loss(2 * sr.float() - 1, 2 * hr.float() - 1)
+
+
+class VGGLoss(nn.Module):
+    """Mean squared distance of VGG feature maps (paper, eq. 5): (N, 3, H, W) twice, in [0, 1] -> a scalar.
+
+    features: "vgg22" or "vgg54", the paper's VGG19; "offline-vgg22", the VGG16 of stlpips-pytorch; "random", phi(5, 4)
+    of a VGG19 without training. Only `sr` receives a gradient. Raises UserError for other names and missing weights.
+    """
+
+    def __init__(self, features: str = "vgg54"):
+        super().__init__()
+        if features not in _FEATURES:
+            raise UserError(f"VGGLoss: unknown features {features!r}; known: {', '.join(_FEATURES)}")
+        make, (i, j), self.factor = _FEATURES[features]
+        self.features: VGGFeatures = make(i, j)
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        with torch.no_grad():
+            target = self.features(hr)  # (N, 512, 6, 6) for vgg54 and crops of 96x96
+        return self.factor * F.mse_loss(self.features(sr).float(), target.float())
+
+
+_FEATURES = {
+    "vgg22": (paper_features, (2, 2), VGG19_SCALE**2),
+    "vgg54": (paper_features, (5, 4), VGG19_SCALE**2),
+    "offline-vgg22": (offline_features, (2, 2), OFFLINE_FACTOR["offline-vgg22"]),
+    "random": (random_features, (5, 4), VGG19_SCALE**2),
+}
+
+
+class STLPIPSLoss(nn.Module):
+    """ST-LPIPS (VGG) as a content loss: (N, 3, H, W) twice, in [0, 1] -> a scalar. Only `sr` receives a gradient."""
+
+    def __init__(self):
+        super().__init__()
+        self.distance = STLPIPS("vgg")
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        return OFFLINE_FACTOR["stlpips"] * self.distance(sr, hr).float().mean()
+
+
+class MSELoss(nn.Module):
+    """`mse_loss` as a module, so that every content loss is one."""
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
+        return mse_loss(sr, hr)
+
+
+def content_loss(name: str) -> nn.Module:
+    """The content loss of that name, one of CONTENT. Raises UserError for others, and where weights are missing."""
+    if name not in CONTENT:
+        raise UserError(f"unknown content loss {name!r}; known: {', '.join(CONTENT)}")
+    if name == "mse":
+        return MSELoss()
+    return STLPIPSLoss() if name == "stlpips" else VGGLoss(name)
+
+
+def adversarial_loss(fake_logits: Tensor) -> Tensor:
+    """The generator's: mean of -log D(G(LR)) (paper, eq. 6), from the logits (N, 1) of generated images.
+
+    -log sigmoid(x) = softplus(-x): exact for every x, where sigmoid and log end in -log 0.
+    """
+    return F.softplus(-fake_logits.float()).mean()
+
+
+def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    """The discriminator's, from logits (N, 1): mean of -log D(HR) - log(1 - D(SR)), cross-entropy (paper, eq. 2)."""
+    return F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
+
+
+def perceptual_loss(content: Tensor, adversarial: Tensor, weight: float = ADVERSARIAL_WEIGHT) -> Tensor:
+    """Content loss plus 1e-3 times the adversarial loss (paper, eq. 3)."""
+    return content + weight * adversarial
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """Sum over the image of the gradient's length, mean over the batch, (N, 3, H, W) in [0, 1] -> a scalar.
+
+    The paper names the regulariser and its weight, 2e-8, and not its normalisation (section 3.2; Aly and Dubois 2005).
+    A sum is what such a small weight fits. Measured on [-1, 1].
+    """
+    x = 2 * images.float() - 1
+    down = x[..., 1:, :-1] - x[..., :-1, :-1]  # (N, 3, H-1, W-1)
+    right = x[..., :-1, 1:] - x[..., :-1, :-1]  # (N, 3, H-1, W-1)
+    length = torch.sqrt(down**2 + right**2 + 1e-12)  # the constant keeps the gradient finite where the image is flat
+    return length.sum() / len(images)

@@ -1,0 +1,108 @@
+"""Bicubic resampling as MATLAB's imresize does it, which made the low-resolution images of the benchmarks.
+
+`imresize` works on uint8 pictures; `downscale` and `upscale` give the same numbers for batches on any device.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_lessons import UserError
+from srgan_lessons.images import check_image
+
+MARGIN = 8  # HR pixels on each side of a crop that the kernel at its border still sees, at a reduction by 4
+
+
+def cubic(x: Tensor) -> Tensor:
+    """The cubic convolution kernel with a = -0.5 (Keys 1981, eq. 15), for distances x in pixels."""
+    x = x.abs()
+    near = 1.5 * x**3 - 2.5 * x**2 + 1  # |x| <= 1
+    far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2  # 1 < |x| <= 2
+    return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
+
+
+def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
+    """Which input pixels make each output pixel along one axis, and how much each of them counts.
+
+    Returns index (new_size, taps), integers in 0..size-1, and weight (new_size, taps), float64, rows summing to 1.
+    """
+    stretch = max(1.0, 1 / scale)  # antialiasing: where the image shrinks, the kernel widens
+    reach = math.ceil(4 * stretch) + 2  # a few more than needed; their weights are 0
+    centre = (torch.arange(new_size, dtype=torch.float64) + 0.5) / scale - 0.5  # (new,) in input pixels
+    first = torch.floor(centre - 2 * stretch).long()  # (new,)
+    index = first[:, None] + torch.arange(reach)  # (new, taps)
+    weight = cubic((centre[:, None] - index) / stretch)  # (new, taps)
+    weight = weight / weight.sum(dim=1, keepdim=True)
+    used = (weight != 0).any(dim=0)
+    return index[:, used].clamp(0, size - 1), weight[:, used]  # outside the image: the border pixel
+
+
+def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tensor:
+    """Resamples one axis of whole grey levels 0..255 and rounds half up to whole levels, as MATLAB does for uint8."""
+    index, weight = taps(levels.shape[dim], new_size, scale)
+    index, weight = index.to(levels.device), weight.to(levels)
+    along = [1] * levels.ndim
+    along[dim] = new_size
+    # One tap after the other: little memory, and no matrix product that a GPU would round to fewer bits.
+    total = sum(levels.index_select(dim, index[:, k]) * weight[:, k].view(along) for k in range(index.shape[1]))
+    return (total + 0.5).floor().clamp(0, 255)
+
+
+def _resize(levels: Tensor, scale: float) -> Tensor:
+    """(..., H, W) in whole levels 0..255 -> (..., ceil(H scale), ceil(W scale)): rows first, then columns."""
+    height, width = (math.ceil(round(n * scale, 9)) for n in levels.shape[-2:])
+    levels = _resize_axis(levels, levels.ndim - 2, scale, height)
+    return _resize_axis(levels, levels.ndim - 1, scale, width)
+
+
+def imresize(image: np.ndarray, scale: float) -> np.ndarray:
+    """MATLAB's imresize(image, scale) with its default bicubic kernel and antialiasing, to the last bit.
+
+    image: uint8 (H, W, 3) or (H, W). Returns uint8 of ceil(H scale) by ceil(W scale) pixels, same number of channels.
+    Raises UserError for another type of array or a scale that is not positive.
+    """
+    if not (math.isfinite(scale) and scale > 0):
+        raise UserError(f"imresize: scale must be a positive number, got {scale}")
+    pixels = torch.from_numpy(np.array(check_image(image)))  # (H, W, 3)
+    levels = _resize(pixels.permute(2, 0, 1).double(), scale)  # (3, H', W')
+    result = levels.to(torch.uint8).permute(1, 2, 0).numpy()  # (H', W', 3)
+    return np.ascontiguousarray(result[..., 0] if np.ndim(image) == 2 else result)
+
+
+def downscale(images: Tensor, factor: int = 4) -> Tensor:
+    """Low-resolution images as the benchmarks make them: (N, 3, H, W) in [0, 1] -> (N, 3, H/factor, W/factor).
+
+    The result stands on the 256 levels of an 8-bit file. For factors 2 and 4 it equals `imresize` bit for bit, on any
+    device: all weights are multiples of 1/4096, so float32 holds every sum exactly. Raises UserError where H or W is
+    not a multiple of the factor: the pixels left over would shift the picture.
+    """
+    height, width = images.shape[-2:]
+    if height % factor or width % factor:
+        raise UserError(f"downscale: {height}x{width} is not a multiple of {factor}; crop the image first")
+    return _on_levels(images, 1 / factor)
+
+
+def upscale(images: Tensor, factor: int = 4) -> Tensor:
+    """Bicubic enlargement, the baseline: (N, 3, h, w) in [0, 1] -> (N, 3, factor h, factor w), on 8-bit levels."""
+    return _on_levels(images, factor)
+
+
+def _on_levels(images: Tensor, scale: float) -> Tensor:
+    if images.ndim != 4 or not images.is_floating_point():
+        raise UserError(f"expected float (N, C, H, W), got {images.dtype} {tuple(images.shape)}")
+    with torch.autocast(images.device.type, enabled=False):  # half precision cannot hold the sums
+        levels = (images.float() * 255 + 0.5).floor().clamp(0, 255)
+        return _resize(levels, scale) / 255
+
+
+def training_pair(wide: Tensor, factor: int = 4) -> tuple[Tensor, Tensor]:
+    """LR and HR crops without false borders, from HR crops that are MARGIN pixels wider on each side.
+
+    wide: (N, 3, H + 16, W + 16) in [0, 1]. Returns lr (N, 3, H/4, W/4) and hr (N, 3, H, W). Were the crop cut first and
+    reduced then, its outermost LR pixels would be made from pixels invented beyond the border.
+    """
+    trim = MARGIN // factor
+    lr = downscale(wide, factor)[..., trim:-trim, trim:-trim]
+    return lr, wide[..., MARGIN:-MARGIN, MARGIN:-MARGIN]

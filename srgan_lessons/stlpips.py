@@ -1,0 +1,77 @@
+"""ST-LPIPS: a learned perceptual distance that ignores shifts of a pixel (Ghildyal and Liu, ECCV 2022).
+
+Its weights come with the package stlpips-pytorch, so it needs no download. 0 is equal; lower is closer to the eye.
+It replaces no people: it prefers nearest neighbour to bicubic, and raters do not.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from srgan_lessons import UserError
+from srgan_lessons.vgg import VGG16, BlurPool, VGGFeatures, normalise, offline_weights, phi_index, trunk_weights
+
+
+def _alexnet() -> nn.Sequential:
+    """AlexNet with stride 1 and blurred pooling, as ST-LPIPS was trained with (its paper, section 4)."""
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 11, padding=2),
+        BlurPool(),
+        nn.ReLU(),  # 2
+        nn.MaxPool2d(3, stride=1),
+        BlurPool(),
+        nn.Conv2d(64, 192, 5, padding=2),
+        nn.ReLU(),  # 6
+        nn.MaxPool2d(3, stride=1),
+        BlurPool(),
+        nn.Conv2d(192, 384, 3, padding=1),
+        nn.ReLU(),  # 10
+        nn.Conv2d(384, 256, 3, padding=1),
+        nn.ReLU(),  # 12
+        nn.Conv2d(256, 256, 3, padding=1),
+        nn.ReLU(),  # 14
+    )
+
+
+class STLPIPS(nn.Module):
+    """Distance of two batches (N, 3, H, W) in [0, 1] as (N,). network: "alex" to judge with, "vgg" to train against.
+
+    Differences of feature maps of unit length, weighted by channel, averaged over places, summed over five depths
+    (Zhang et al. 2018, eq. 1). Raises UserError where the weights are not installed or sizes differ.
+    """
+
+    def __init__(self, network: str = "alex"):
+        super().__init__()
+        if network not in ("alex", "vgg"):
+            raise UserError(f"STLPIPS: unknown network {network!r}; known: alex, vgg")
+        path = offline_weights(network)
+        if network == "alex":
+            self.layers, self.depths = _alexnet(), (2, 6, 10, 12, 14)
+        else:
+            self.layers = VGGFeatures(5, 3, convs=VGG16, blur=True).layers
+            self.depths = tuple(phi_index(i, n, convs=VGG16, blur=True) for i, n in enumerate(VGG16, start=1))
+        self.layers.load_state_dict(trunk_weights(path))
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        for k in range(5):
+            self.register_buffer(f"weight{k}", state[f"lin{k}.model.1.weight"])  # (1, C, 1, 1), not negative
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "STLPIPS":
+        """Stays in evaluation mode."""
+        return super().train(False)
+
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Five maps (N, C, h, w), each place a vector of length 1."""
+        x, maps = normalise(images), []
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if index in self.depths:
+                maps.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10))
+        return maps
+
+    def forward(self, sr: Tensor, hr: Tensor) -> Tensor:  # (N, 3, H, W) each, in [0, 1]
+        if sr.shape != hr.shape:
+            raise UserError(f"STLPIPS: the images differ in size: {tuple(sr.shape)} and {tuple(hr.shape)}")
+        total = sr.new_zeros(sr.shape[0])
+        for k, (a, b) in enumerate(zip(self.features(sr), self.features(hr), strict=True)):
+            total = total + ((a - b) ** 2 * getattr(self, f"weight{k}")).sum(dim=1).mean(dim=(1, 2))  # (N,)
+        return total

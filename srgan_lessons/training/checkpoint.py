@@ -1,0 +1,154 @@
+"""The folder of a run: one writer, checkpoints that are whole or not there, and a log that goes on where it stopped.
+
+<run>/settings.json           recipe, seed, machine, versions
+<run>/log.csv                 losses, one line every few updates
+<run>/checkpoints/*.pt        the last few, and the best by the content loss of held-out pictures
+<run>/preview/*.png           bicubic, network, photo
+<run>/weights.safetensors     the averaged weights: what is evaluated and published
+"""
+
+import csv
+import json
+import pickle
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from srgan_lessons import UserError
+from srgan_lessons.files import atomic, explain_write_error
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+FORMAT = 1  # of the checkpoint file
+
+
+class RunFolder:
+    """Opens or makes the folder of a run and holds it for this process alone.
+
+    The lock belongs to the process: when that ends, however it ends, the folder is free again. Raises UserError if
+    another run has it, or if it cannot be written.
+    """
+
+    def __init__(self, path: str | Path, *, keep: int = 2):
+        self.path, self.keep = Path(path), keep
+        self.checkpoints = self.path / "checkpoints"
+        self.log = self.path / "log.csv"
+        self.weights = self.path / "weights.safetensors"
+        try:
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            self._lock = open(self.path / "lock", "a+")  # noqa: SIM115 - held open as long as the run lasts
+        except OSError as error:
+            raise UserError(f"the run folder cannot be used: {explain_write_error(self.path, error)}") from None
+        if fcntl:
+            try:
+                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._lock.close()
+                raise UserError(
+                    f"another run is training in {self.path}. Wait for it, or choose another folder with --run."
+                ) from None
+
+    def close(self) -> None:
+        """Gives the folder free."""
+        self._lock.close()
+
+    def latest(self) -> Path | None:
+        """The checkpoint of the highest step, or None."""
+        found = sorted(self.checkpoints.glob("step_*.pt"))
+        return found[-1] if found else None
+
+    def save(self, state: dict[str, Any], *, best: bool = False) -> Path:
+        """Writes a checkpoint of state["step"], then removes all but the last `keep`. `best` also becomes best.pt."""
+        path = self.checkpoints / f"step_{state['step']:08d}.pt"
+        with atomic(path) as temporary:
+            torch.save(state, temporary)
+        if best:
+            with atomic(self.checkpoints / "best.pt") as temporary:
+                shutil.copyfile(path, temporary)
+        for old in sorted(self.checkpoints.glob("step_*.pt"))[: -self.keep]:
+            old.unlink()
+        for part in self.checkpoints.glob(".*.part"):  # left by a process that was killed while it wrote
+            part.unlink()
+        return path
+
+    def write_settings(self, settings: dict[str, Any]) -> None:
+        """settings.json: what a reader of the results wants to know of the run."""
+        with atomic(self.path / "settings.json") as temporary:
+            temporary.write_text(json.dumps(settings, indent=2) + "\n")
+
+    def rewind_log(self, step: int) -> list[dict[str, float]]:
+        """Drops the log's lines after `step`, which will be computed again, and returns those that stay."""
+        if not self.log.exists():
+            return []
+        with open(self.log, newline="") as file:
+            lines = list(csv.DictReader(file))
+        rows = []
+        for line in lines:
+            if line["step"] is None or None in line.values():  # cut off by a kill
+                continue
+            row = {name: float(text) if text else None for name, text in line.items()}
+            if row["step"] <= step:
+                rows.append(row | {"step": int(row["step"])})
+        if rows:
+            with atomic(self.log) as temporary, open(temporary, "w", newline="") as file:
+                writer = csv.DictWriter(file, list(rows[0]))
+                writer.writeheader()
+                writer.writerows(rows)
+        else:
+            self.log.unlink()
+        return rows
+
+    def append_log(self, row: dict[str, Any]) -> None:
+        """Adds a line to the log and gives it to the disk."""
+        try:
+            with open(self.log, "a", newline="") as file:
+                writer = csv.DictWriter(file, list(row))
+                if file.tell() == 0:
+                    writer.writeheader()
+                writer.writerow(row)
+        except OSError as error:
+            raise UserError(explain_write_error(self.log, error)) from None
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The state in a checkpoint file; nothing in it is run. Raises UserError for a damaged or foreign file."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"there is no checkpoint {path}") from None
+    except pickle.UnpicklingError as error:
+        raise UserError(f"{path} is refused: it holds more than weights and could run code ({error})") from None
+    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"the checkpoint {path} is damaged or cut off ({reason}). Delete it: the run then goes on from the one "
+            "before it, or from the start if there is none."
+        ) from None
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise UserError(f"{path} is not a checkpoint of this course (or of another version of it)")
+    return state
+
+
+def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) -> None:
+    """Raises UserError unless the checkpoint belongs to a run with the same recipe, seed and pictures.
+
+    More (or fewer) steps are allowed where the learning rate does not depend on their number.
+    """
+    then, now = dict(state["recipe"]), dict(expected["recipe"])
+    if now["schedule"] == "constant":
+        then.pop("steps"), now.pop("steps")
+    differs = [f"{name} {then.get(name)!r} then, {now.get(name)!r} now" for name in now if then.get(name) != now[name]]
+    if state["seed"] != expected["seed"]:
+        differs.append(f"seed {state['seed']} then, {expected['seed']} now")
+    if state["photos"] != expected["photos"]:
+        differs.append("other training pictures")
+    if differs:
+        raise UserError(
+            f"{path} belongs to a run with other settings: {'; '.join(differs)}. Go on with those settings, or start a "
+            "new run in another folder (--run), from its weights if you like (--start)."
+        )

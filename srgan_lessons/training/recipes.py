@@ -1,0 +1,139 @@
+"""The settings of the paper's networks: a recipe decides every number of a training run but its seed."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+from torch import nn
+
+from srgan_lessons import UserError
+from srgan_lessons.files import fast_mode
+from srgan_lessons.losses import ADVERSARIAL_WEIGHT, CONTENT, TV_WEIGHT
+from srgan_lessons.models import ESPCN, Discriminator, Generator
+
+SCHEDULES = ("constant", "drop", "one-cycle")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a network is trained. Checked when made; saved in every checkpoint; printed at the start of a run."""
+
+    name: str
+    network: str = "generator"
+    """"generator" (SRResNet) or "espcn"."""
+    blocks: int = 16
+    """Residual blocks of the generator."""
+    channels: int = 64
+    """Feature maps of generator and discriminator."""
+    icnr: bool = False
+    """Start the sub-pixel layers without a checkerboard (Aitken et al. 2017)."""
+    content: str = "mse"
+    """Content loss, one of losses.CONTENT."""
+    adversarial: float = 0.0
+    """Weight of the adversarial loss; 0 trains without a discriminator."""
+    tv: float = 0.0
+    """Weight of the total variation."""
+    starts_from: str | None = None
+    """The recipe whose weights the generator starts from; None: from scratch."""
+    steps: int
+    """Updates of the generator."""
+    batch: int = 16
+    """Crops an update, over all processes together."""
+    crop: int = 96
+    """Height and width of an HR crop in pixels."""
+    lr: float = 1e-4
+    """Highest learning rate of Adam."""
+    schedule: str = "constant"
+    """"constant"; "drop": a tenth after half of the steps; "one-cycle": up over a tenth, down to 0 along a cosine."""
+    ema: float = 0.999
+    """Decay of the moving average of the weights, which is what is validated and published."""
+
+    def __post_init__(self):
+        wrong = []
+        if self.network not in ("generator", "espcn"):
+            wrong.append(f"network is {self.network!r}; known: generator, espcn")
+        if self.content not in CONTENT:
+            wrong.append(f"content is {self.content!r}; known: {', '.join(CONTENT)}")
+        if self.schedule not in SCHEDULES:
+            wrong.append(f"schedule is {self.schedule!r}; known: {', '.join(SCHEDULES)}")
+        for name in ("blocks", "channels", "steps", "batch"):
+            if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
+                wrong.append(f"{name} is {getattr(self, name)!r}; it must be a whole number of at least 1")
+        if self.crop < 16 or self.crop % 16:
+            wrong.append(f"crop is {self.crop}; it must be a multiple of 16 (the discriminator halves it four times)")
+        if not (math.isfinite(self.lr) and self.lr > 0):
+            wrong.append(f"lr is {self.lr}; it must be a positive number")
+        for name in ("adversarial", "tv"):
+            if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
+                wrong.append(f"{name} is {getattr(self, name)}; it must not be negative")
+        if not 0 <= self.ema < 1:
+            wrong.append(f"ema is {self.ema}; it must be in [0, 1)")
+        if wrong:
+            raise UserError(f"recipe {self.name}: " + "; ".join(wrong))
+
+    def change(self, **settings: object) -> "Recipe":
+        """The same recipe with other settings. Raises UserError for an unknown name or a value that cannot be."""
+        known = {field.name for field in dataclasses.fields(self)}
+        if unknown := settings.keys() - known:
+            raise UserError(f"a recipe has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
+        return dataclasses.replace(self, **settings)
+
+    def make_generator(self) -> nn.Module:
+        """An untrained network: ESPCN or Generator. Draws from torch's global random numbers."""
+        if self.network == "espcn":
+            return ESPCN(icnr=self.icnr)
+        return Generator(self.blocks, self.channels, icnr=self.icnr)
+
+    def make_discriminator(self) -> Discriminator | None:
+        """An untrained discriminator, or None where the recipe has no adversarial loss."""
+        return Discriminator(self.crop, self.channels) if self.adversarial else None
+
+    def lr_at(self, step: int) -> float:
+        """The learning rate of update number `step`, counted from 0."""
+        if self.schedule == "constant":
+            return self.lr
+        if self.schedule == "drop":
+            return self.lr if step < self.steps // 2 else self.lr / 10
+        rise = max(1, self.steps // 10)
+        if step < rise:
+            return self.lr * (step + 1) / rise
+        return self.lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, self.steps - rise)))
+
+    def describe(self) -> str:
+        """All settings in a few lines, as a run prints them."""
+        pairs = [f"{field.name} {getattr(self, field.name)}" for field in dataclasses.fields(self)[1:]]
+        lines = [", ".join(pairs[i : i + 6]) for i in range(0, len(pairs), 6)]
+        return f"recipe {self.name}\n  " + "\n  ".join(lines)
+
+
+def _gan(name: str, content: str, **settings: object) -> Recipe:
+    """Paper, section 3.2: from SRResNet-MSE, 100,000 updates at 1e-4, then 100,000 at 1e-5."""
+    common = dict(starts_from="srresnet-mse", adversarial=ADVERSARIAL_WEIGHT, steps=200_000, schedule="drop")
+    return Recipe(name=name, content=content, **(common | settings))
+
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe
+    for recipe in (
+        # A network that a laptop trains in half a minute. Its learning rate was found by trying.
+        Recipe(name="espcn", network="espcn", icnr=True, steps=1_500, lr=3e-3, schedule="one-cycle"),
+        # The five variants of Table 1 (paper, section 3.2).
+        Recipe(name="srresnet-mse", steps=1_000_000),
+        Recipe(name="srresnet-vgg22", content="vgg22", tv=TV_WEIGHT, steps=1_000_000),
+        _gan("srgan-mse", "mse"),
+        _gan("srgan-vgg22", "vgg22"),
+        _gan("srgan-vgg54", "vgg54"),
+        # The same without a download: a VGG16 that comes with a package. Not comparable with VGG54.
+        _gan("srgan-offline", "offline-vgg22", steps=50_000),
+    )
+}
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name; its tiny variant where SRGAN_LESSONS_FAST=1. Raises UserError with the known names."""
+    if name not in RECIPES:
+        raise UserError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}")
+    recipe = RECIPES[name]
+    if not fast_mode():
+        return recipe
+    return recipe.change(blocks=2, channels=8, steps=20 if recipe.network == "generator" else 300, batch=4, crop=32)

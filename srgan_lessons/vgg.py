@@ -1,0 +1,176 @@
+"""VGG feature maps: the paper's VGG19, and a VGG16 that comes with a package and needs no download.
+
+phi(i, j) is the map after the ReLU of the j-th convolution before the i-th max-pooling (paper, section 2.2.1).
+"""
+
+import importlib.util
+import os
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from srgan_lessons import UserError
+from srgan_lessons.files import atomic, data_root
+
+# Convolutions before each max-pooling (Simonyan and Zisserman 2015, Table 1, columns E and D), and their widths.
+VGG19, VGG16 = (2, 2, 4, 4, 4), (2, 2, 3, 3, 3)
+WIDTHS = (64, 128, 256, 512, 512)
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # of R, G, B in [0, 1]
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """Images in [0, 1] -> what networks trained on ImageNet expect: minus the mean, over the standard deviation."""
+    mean = images.new_tensor(IMAGENET_MEAN).view(3, 1, 1)
+    std = images.new_tensor(IMAGENET_STD).view(3, 1, 1)
+    return (images - mean) / std  # (N, 3, H, W)
+
+
+class BlurPool(nn.Module):
+    """Halves height and width without aliasing: a [1, 2, 1] blur, then every second pixel (Zhang 2019).
+
+    As the offline networks were trained: two reflected pixels of padding. (N, C, H, W) -> (N, C, H/2 + 1, W/2 + 1).
+    """
+
+    def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W)
+        line = x.new_tensor([0.25, 0.5, 0.25])
+        kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)  # (C, 1, 3, 3)
+        return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
+
+
+def phi_index(i: int, j: int, *, convs: tuple[int, ...] = VGG19, blur: bool = False) -> int:
+    """Where phi(i, j) stands in the list of layers: the ReLU after the j-th convolution before the i-th max-pooling.
+
+    Layers are conv, ReLU, conv, ReLU, ..., pool; with `blur` a pool is two layers. phi(2, 2) is layer 8 of VGG19 and
+    phi(5, 4) layer 35. Raises UserError where the network has no such layer.
+    """
+    if not (1 <= i <= len(convs) and 1 <= j <= convs[i - 1]):
+        raise UserError(f"there is no phi({i}, {j}): this VGG has {convs} convolutions before its max-poolings")
+    layers_before = sum(2 * count + (2 if blur else 1) for count in convs[: i - 1])
+    return layers_before + 2 * j - 1
+
+
+class VGGFeatures(nn.Module):
+    """A VGG cut off after phi(i, j). Maps images (N, 3, H, W) in [0, 1] to that feature map (N, C, H/2^(i-1), ...).
+
+    Its weights are frozen, but gradients pass through it to the images: that is what makes it a loss.
+    """
+
+    def __init__(self, i: int, j: int, *, convs: tuple[int, ...] = VGG19, blur: bool = False):
+        super().__init__()
+        layers: list[nn.Module] = []
+        inputs = 3
+        for count, width in zip(convs, WIDTHS, strict=True):
+            for _ in range(count):
+                layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU()]
+                inputs = width
+            layers += [nn.MaxPool2d(2, stride=1), BlurPool()] if blur else [nn.MaxPool2d(2)]
+        self.layers = nn.Sequential(*layers[: phi_index(i, j, convs=convs, blur=blur) + 1])
+        self.requires_grad_(False).eval()
+
+    def train(self, mode: bool = True) -> "VGGFeatures":
+        """Stays in evaluation mode: it is a measuring instrument, not a pupil."""
+        return super().train(False)
+
+    def forward(self, images: Tensor) -> Tensor:  # (N, 3, H, W), in [0, 1]
+        return self.layers(normalise(images))  # (N, C, H', W')
+
+
+def paper_features(i: int, j: int) -> VGGFeatures:
+    """phi(i, j) of torchvision's VGG19, the paper's content network. Its weights are downloaded once, then kept.
+
+    Raises UserError where they are not on disk and cannot be downloaded, and says what else can be done.
+    """
+    network = VGGFeatures(i, j)
+    _load(network.layers, load_file(vgg19_weights()))
+    return network
+
+
+def offline_features(i: int, j: int) -> VGGFeatures:
+    """phi(i, j) of the anti-aliased VGG16 that the package stlpips-pytorch carries. No network is needed.
+
+    It was trained for the perceptual metric ST-LPIPS (Ghildyal and Liu 2022), not taken from ImageNet as it is: its
+    phi(2, 2) serves as a content loss, its phi(5, 3) does not replace the paper's phi(5, 4).
+    """
+    network = VGGFeatures(i, j, convs=VGG16, blur=True)
+    _load(network.layers, {name: w for name, w in trunk_weights(offline_weights("vgg")).items()})
+    return network
+
+
+def random_features(i: int, j: int, *, seed: int = 0) -> VGGFeatures:
+    """phi(i, j) of a VGG19 that knows nothing: for tests, benchmarks and as a negative control. Never used unasked."""
+    network = VGGFeatures(i, j)
+    generator = torch.Generator().manual_seed(seed)
+    for layer in network.layers:
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
+            nn.init.zeros_(layer.bias)
+    return network
+
+
+def _load(layers: nn.Sequential, weights: dict[str, Tensor]) -> None:
+    """Strict for the layers that are there; weights of layers behind the cut are not needed."""
+    layers.load_state_dict({name: weights[name] for name in layers.state_dict()})
+
+
+def vgg19_weights() -> Path:
+    """The convolutions of torchvision's VGG19 (IMAGENET1K_V1) as safetensors, 80 MB; downloaded at the first call.
+
+    The published file has 548 MB and is verified by the hash in its name. Only the part that computes features is kept.
+    """
+    kept = data_root() / "weights" / "vgg19_features.safetensors"
+    if kept.exists():
+        return kept
+    from torchvision.models import VGG19_Weights
+
+    from srgan_lessons.download import download
+
+    url = VGG19_Weights.IMAGENET1K_V1.url
+    whole = kept.with_name(url.rsplit("/", 1)[1])  # vgg19-dcbb9e9d.pth: the hash's first digits are in the name
+    try:
+        if not whole.exists():
+            download(url, whole, sha256=whole.stem.rsplit("-", 1)[1])
+    except UserError as error:
+        raise UserError(
+            f"the paper's VGG19 is not on this machine and could not be downloaded: {error}\n"
+            f"Two ways to a content loss: (1) with a network, run this again, or copy {whole.name} to {whole.parent}; "
+            '(2) without one, pip install "srgan-lessons[offline]" and use the recipe srgan-offline '
+            "(content offline-vgg22), whose VGG16 comes with a package."
+        ) from error
+    state = torch.load(whole, map_location="cpu", weights_only=True)
+    features = {name.removeprefix("features."): w for name, w in state.items() if name.startswith("features.")}
+    with atomic(kept) as temporary:
+        save_file(features, temporary)
+    os.remove(whole)
+    return kept
+
+
+def offline_weights(network: str) -> Path:
+    """The weight file of the offline "vgg" or "alex" network: in the data folder's weights/, or in stlpips-pytorch.
+
+    Raises UserError where it is in neither, and says how to get it.
+    """
+    name = f"{network}_shift_tolerant.pth"
+    if (data_root() / "weights" / name).exists():
+        return data_root() / "weights" / name
+    package = importlib.util.find_spec("stlpips_pytorch")
+    if package and package.submodule_search_locations:
+        path = Path(package.submodule_search_locations[0]) / "weights" / "vST0.0" / name
+        if path.exists():
+            return path
+    raise UserError(
+        f"the offline {network} network ({name}) is not on this machine. Two ways to get one: "
+        '(1) pip install "srgan-lessons[offline]" brings it; (2) with a network, use the paper\'s VGG19 instead '
+        f"(content vgg22 or vgg54), which is downloaded. A copy in {data_root() / 'weights'} also serves."
+    )
+
+
+def trunk_weights(path: Path) -> dict[str, Tensor]:
+    """The convolutions of an offline network, named by their place in the list of layers: "0.weight", "0.bias", ..."""
+    state = torch.load(path, map_location="cpu", weights_only=True)  # "net.slice2.5.weight": slice and place
+    trunk = [name for name in state if name.startswith("net.slice") and not name.endswith(".filt")]
+    return {name.split(".", 2)[2]: state[name] for name in trunk}

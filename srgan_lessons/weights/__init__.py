@@ -1,0 +1,157 @@
+"""Trained networks as files: safetensors with a description of the network, and nothing in them that could be run.
+
+The metadata of a file holds "network", for example {"kind": "generator", "blocks": 16, "channels": 64} as JSON, and
+what training adds: recipe, updates. The weights that come with the course lie in this folder, each with a card.
+"""
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from srgan_lessons import UserError
+from srgan_lessons.files import atomic
+from srgan_lessons.models import ESPCN, Generator
+
+FOLDER = Path(__file__).resolve().parent
+PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
+LARGEST = 1024  # blocks or channels; beyond that a file is broken, and building its network would fill the memory
+
+
+def shipped_weights() -> list[str]:
+    """The names of the weights that come with the course, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
+
+
+def describe(network: nn.Module) -> dict[str, str | int]:
+    """What it takes to build the network anew: {"kind": "espcn"} or {"kind": "generator", "blocks", "channels"}.
+
+    Raises TypeError for another kind of network.
+    """
+    if isinstance(network, ESPCN):
+        return {"kind": "espcn"}
+    if isinstance(network, Generator):
+        return {"kind": "generator", "blocks": len(network.trunk) - 2, "channels": network.tail.in_channels}
+    raise TypeError(f"weights are kept of ESPCN and Generator, not of {type(network).__name__}")
+
+
+def save_network(path: str | Path, network: nn.Module, **metadata: str) -> None:
+    """Writes the weights of an ESPCN or a Generator to a .safetensors file, complete or not at all.
+
+    metadata: texts to keep with them, for example recipe="srgan-vgg54", updates="200000". Raises UserError for another
+    ending, a full disk or a folder that cannot be written; TypeError for another network or metadata that is no text.
+    """
+    path = Path(path)
+    if path.suffix != ".safetensors":
+        raise UserError(f"{path}: a weights file is named .safetensors, not {path.suffix or 'without an ending'}.")
+    if wrong := [name for name, text in metadata.items() if not isinstance(text, str) or name == "network"]:
+        raise TypeError(f'metadata must be texts, and "network" is set here: {", ".join(wrong)}')
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    with atomic(path) as temporary:
+        save_file(state, temporary, metadata={"network": json.dumps(describe(network)), **metadata})
+
+
+def load_network(weights: str | Path) -> nn.Module:
+    """The network of a weights file, in float32 on the CPU, in evaluation mode.
+
+    weights: a name of `shipped_weights()`, or the path of a .safetensors file that training wrote. Weights kept in half
+    precision are widened. Raises UserError for an unknown name, a file that is not safetensors (a pickle is not opened:
+    it could run code), a file that is cut off, of another program, or does not fit the network that it describes.
+    """
+    path = find_weights(weights)
+    metadata, state = _read(path)
+    network = _build(metadata, path)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if missing := sorted(expected.keys() - found.keys()):
+        raise UserError(f"{path}: the weights {_some(missing)} of its {_label(network)} are missing. {_AGAIN}")
+    if strange := sorted(found.keys() - expected.keys()):
+        raise UserError(f"{path}: its {_label(network)} has no weights named {_some(strange)}. {_AGAIN}")
+    if other := [name for name in sorted(expected) if expected[name] != found[name]]:
+        name = other[0]
+        raise UserError(f"{path}: {name} has the shape {found[name]}, its {_label(network)} {expected[name]}. {_AGAIN}")
+    if broken := [name for name in sorted(state) if not state[name].isfinite().all()]:
+        raise UserError(f"{path}: {_some(broken)} holds values that are not numbers (NaN or infinite). {_AGAIN}")
+    network.to_empty(device="cpu").load_state_dict(state)  # copies into float32
+    return network.eval()
+
+
+def read_metadata(weights: str | Path) -> dict[str, str]:
+    """The texts kept with weights: network (JSON), recipe, updates, ... Raises UserError as `load_network` does."""
+    return _read(find_weights(weights), tensors=False)[0]
+
+
+def find_weights(weights: str | Path) -> Path:
+    """The file of a shipped name or of a path. Raises UserError where there is none, and lists the names."""
+    if isinstance(weights, str) and weights in shipped_weights():
+        return FOLDER / f"{weights}.safetensors"
+    path = Path(weights).expanduser()
+    if path.is_file():
+        return path
+    names = ", ".join(shipped_weights()) or "none in this installation"
+    if path.is_dir():
+        if (path / "weights.safetensors").is_file():  # a run folder
+            raise UserError(f"{path} is a folder. Its weights are {path / 'weights.safetensors'}.")
+        raise UserError(f"{path} is a folder; name a .safetensors file in it.")
+    raise UserError(
+        f"there are no weights {str(weights)!r}: no such file, and the names that come with the course are: {names}. "
+        "The path of a .safetensors file, such as training writes, also serves."
+    )
+
+
+_AGAIN = "It was written by another program or version, or is damaged: copy it again, or train again."
+
+
+def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
+    with open(path, "rb") as file:
+        start = file.read(8)
+    if not start:
+        raise UserError(f"{path} is empty (0 bytes). Copy it again.")
+    if path.suffix.lower() in PICKLES or start.startswith((b"PK\x03\x04", b"\x80")):
+        raise UserError(
+            f"{path} looks like a pickle, as torch.save writes it. A pickle can run any code when it is opened, so it "
+            "was not opened. Training writes weights.safetensors into its run folder: use that file."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            state = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UserError(
+            f"{path} is cut off, damaged or no safetensors file ({error}). Copy it again, or train again."
+        ) from None
+    return metadata, state
+
+
+def _build(metadata: dict[str, str], path: Path) -> nn.Module:
+    """The described network without memory for its weights (on torch's meta device)."""
+    if "network" not in metadata:
+        raise UserError(
+            f"{path} does not say which network its weights are for (there is no metadata 'network'): another program "
+            "wrote it. Weights of this course are written by its training, or by srgan_lessons.weights.save_network."
+        )
+    try:
+        about = json.loads(metadata["network"])
+        kind, sizes = about["kind"], {name: value for name, value in about.items() if name != "kind"}
+        known = {"espcn": set(), "generator": {"blocks", "channels"}}[kind]
+        if set(sizes) != known or not all(type(n) is int and 1 <= n <= LARGEST for n in sizes.values()):
+            raise ValueError
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"{path} describes a network that is not known here: {metadata['network'][:200]}. Known are "
+            '{"kind": "espcn"} and {"kind": "generator", "blocks": 16, "channels": 64}.'
+        ) from None
+    with torch.device("meta"):
+        return ESPCN() if kind == "espcn" else Generator(**sizes)
+
+
+def _label(network: nn.Module) -> str:
+    about = describe(network)
+    return " ".join([str(about["kind"]), *(f"{name}={n}" for name, n in about.items() if name != "kind")])
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
