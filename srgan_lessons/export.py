@@ -60,8 +60,9 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
 
 
 def _has_dynamo() -> bool:
-    """Whether this torch has the exporter that later versions keep (2.5 and later); 2.4 has only the tracing one."""
-    return "dynamo" in inspect.signature(torch.onnx.export).parameters
+    """Whether this torch exports by torch.export unless told otherwise (2.9 and later). Earlier ones trace by default."""
+    dynamo = inspect.signature(torch.onnx.export).parameters.get("dynamo")
+    return dynamo is not None and dynamo.default is True
 
 
 def _export(network: nn.Module, path: Path, opset: int, dynamo: bool) -> None:

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from srgan_lessons import UserError
@@ -20,6 +20,20 @@ def shipped(name: str) -> Path:
         if (root / name).exists():
             return root / name
     raise FileNotFoundError(f"data/{name} is missing from this installation of srgan-lessons; install it again")
+
+
+def lessons_folder() -> Path:
+    """Where the notebooks are: in a checkout its notebooks/; an installed wheel's are copied to ./srgan-lessons once.
+
+    What a learner has changed there is never overwritten.
+    """
+    checkout = PACKAGE.parent / "notebooks"
+    if checkout.is_dir():
+        return checkout
+    copy = Path.cwd() / "srgan-lessons"
+    if not copy.exists():
+        shutil.copytree(PACKAGE / "notebooks", copy, ignore=shutil.ignore_patterns("source"))
+    return copy
 
 
 def data_root() -> Path:
@@ -54,7 +68,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(explain_write_error(path, error)) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where there is no such folder there is nothing to clear away
+            temporary.unlink()
 
 
 def explain_write_error(path: Path, error: OSError) -> str:

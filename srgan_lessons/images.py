@@ -66,7 +66,7 @@ def read_picture(path: str | Path) -> Picture:
             "Save it as PNG or JPEG."
         ) from None
     except Image.DecompressionBombError as error:
-        raise UserError(f"{path} is too large to be opened safely: {error}") from None
+        raise UserError(f"{path} is too large to be opened safely ({error}). Cut it into parts.") from None
     except UserError:
         raise
     except (OSError, SyntaxError, EOFError, ValueError, struct.error, zlib.error) as error:
@@ -128,7 +128,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> Image.Ima
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
-        except ImageCms.PyCMSError as error:
+        except (ImageCms.PyCMSError, OSError) as error:  # OSError: the profile itself cannot be parsed
             warnings.warn(f"{path}: its colour profile cannot be used ({error}); plain conversion", stacklevel=4)
     return image.convert("RGB")
 

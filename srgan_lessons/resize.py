@@ -4,6 +4,7 @@
 """
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -39,10 +40,15 @@ def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
     return index[:, used].clamp(0, size - 1), weight[:, used]  # outside the image: the border pixel
 
 
+@lru_cache(maxsize=64)  # training asks for the same two thousands of times, and must not wait for a copy to the GPU
+def _taps_on(device: torch.device, dtype: torch.dtype, *sizes) -> tuple[Tensor, Tensor]:
+    index, weight = taps(*sizes)
+    return index.to(device), weight.to(device, dtype)
+
+
 def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tensor:
     """Resamples one axis of whole grey levels 0..255 and rounds half up to whole levels, as MATLAB does for uint8."""
-    index, weight = taps(levels.shape[dim], new_size, scale)
-    index, weight = index.to(levels.device), weight.to(levels)
+    index, weight = _taps_on(levels.device, levels.dtype, levels.shape[dim], new_size, scale)
     along = [1] * levels.ndim
     along[dim] = new_size
     # One tap after the other: little memory, and no matrix product that a GPU would round to fewer bits.

@@ -4,11 +4,19 @@ Its weights come with the package stlpips-pytorch, so it needs no download. 0 is
 It replaces no people: it prefers nearest neighbour to bicubic, and raters do not.
 """
 
-import torch
 from torch import Tensor, nn
 
 from srgan_lessons import UserError
-from srgan_lessons.vgg import VGG16, BlurPool, VGGFeatures, normalise, offline_weights, phi_index, trunk_weights
+from srgan_lessons.vgg import (
+    VGG16,
+    BlurPool,
+    VGGFeatures,
+    normalise,
+    offline_weights,
+    phi_index,
+    read_state,
+    trunk_weights,
+)
 
 
 def _alexnet() -> nn.Sequential:
@@ -43,14 +51,13 @@ class STLPIPS(nn.Module):
         super().__init__()
         if network not in ("alex", "vgg"):
             raise UserError(f"STLPIPS: unknown network {network!r}; known: alex, vgg")
-        path = offline_weights(network)
+        state = read_state(offline_weights(network))
         if network == "alex":
             self.layers, self.depths = _alexnet(), (2, 6, 10, 12, 14)
         else:
             self.layers = VGGFeatures(5, 3, convs=VGG16, blur=True).layers
             self.depths = tuple(phi_index(i, n, convs=VGG16, blur=True) for i, n in enumerate(VGG16, start=1))
-        self.layers.load_state_dict(trunk_weights(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.layers.load_state_dict(trunk_weights(state))
         for k in range(5):
             self.register_buffer(f"weight{k}", state[f"lin{k}.model.1.weight"])  # (1, C, 1, 1), not negative
         self.requires_grad_(False).eval()
@@ -65,7 +72,8 @@ class STLPIPS(nn.Module):
         for index, layer in enumerate(self.layers):
             x = layer(x)
             if index in self.depths:
-                maps.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10))
+                length = (x.square().sum(dim=1, keepdim=True) + 1e-20).sqrt()  # never 0: its gradient would be NaN
+                maps.append(x / length)
         return maps
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:  # (N, 3, H, W) each, in [0, 1]

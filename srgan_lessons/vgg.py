@@ -4,11 +4,12 @@ phi(i, j) is the map after the ReLU of the j-th convolution before the i-th max-
 """
 
 import importlib.util
-import os
+import pickle
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -85,8 +86,12 @@ def paper_features(i: int, j: int) -> VGGFeatures:
 
     Raises UserError where they are not on disk and cannot be downloaded, and says what else can be done.
     """
-    network = VGGFeatures(i, j)
-    _load(network.layers, load_file(vgg19_weights()))
+    network, path = VGGFeatures(i, j), vgg19_weights()
+    try:
+        weights = load_file(path)
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged ({error}). Delete it; it is then made anew.") from None
+    _load(network.layers, weights, path)
     return network
 
 
@@ -96,8 +101,8 @@ def offline_features(i: int, j: int) -> VGGFeatures:
     It was trained for the perceptual metric ST-LPIPS (Ghildyal and Liu 2022), not taken from ImageNet as it is: its
     phi(2, 2) serves as a content loss, its phi(5, 3) does not replace the paper's phi(5, 4).
     """
-    network = VGGFeatures(i, j, convs=VGG16, blur=True)
-    _load(network.layers, {name: w for name, w in trunk_weights(offline_weights("vgg")).items()})
+    network, path = VGGFeatures(i, j, convs=VGG16, blur=True), offline_weights("vgg")
+    _load(network.layers, trunk_weights(read_state(path)), path)
     return network
 
 
@@ -112,8 +117,13 @@ def random_features(i: int, j: int, *, seed: int = 0) -> VGGFeatures:
     return network
 
 
-def _load(layers: nn.Sequential, weights: dict[str, Tensor]) -> None:
+def _load(layers: nn.Sequential, weights: dict[str, Tensor], path: Path) -> None:
     """Strict for the layers that are there; weights of layers behind the cut are not needed."""
+    for name, ours in layers.state_dict().items():
+        if name not in weights or weights[name].shape != ours.shape:
+            raise UserError(
+                f"{path} does not hold this network: layer {name} is missing or of another size. Delete it."
+            )
     layers.load_state_dict({name: weights[name] for name in layers.state_dict()})
 
 
@@ -125,15 +135,12 @@ def vgg19_weights() -> Path:
     kept = data_root() / "weights" / "vgg19_features.safetensors"
     if kept.exists():
         return kept
-    from torchvision.models import VGG19_Weights
-
     from srgan_lessons.download import download
 
-    url = VGG19_Weights.IMAGENET1K_V1.url
+    url = _vgg19_url()
     whole = kept.with_name(url.rsplit("/", 1)[1])  # vgg19-dcbb9e9d.pth: the hash's first digits are in the name
     try:
-        if not whole.exists():
-            download(url, whole, sha256=whole.stem.rsplit("-", 1)[1])
+        download(url, whole, sha256=whole.stem.rsplit("-", 1)[1])  # a copy that is there already is verified too
     except UserError as error:
         raise UserError(
             f"the paper's VGG19 is not on this machine and could not be downloaded: {error}\n"
@@ -141,12 +148,18 @@ def vgg19_weights() -> Path:
             '(2) without one, pip install "srgan-lessons[offline]" and use the recipe srgan-offline '
             "(content offline-vgg22), whose VGG16 comes with a package."
         ) from error
-    state = torch.load(whole, map_location="cpu", weights_only=True)
+    state = read_state(whole)
     features = {name.removeprefix("features."): w for name, w in state.items() if name.startswith("features.")}
     with atomic(kept) as temporary:
         save_file(features, temporary)
-    os.remove(whole)
+    whole.unlink(missing_ok=True)
     return kept
+
+
+def _vgg19_url() -> str:
+    from torchvision.models import VGG19_Weights  # takes long to import
+
+    return VGG19_Weights.IMAGENET1K_V1.url
 
 
 def offline_weights(network: str) -> Path:
@@ -169,8 +182,21 @@ def offline_weights(network: str) -> Path:
     )
 
 
-def trunk_weights(path: Path) -> dict[str, Tensor]:
-    """The convolutions of an offline network, named by their place in the list of layers: "0.weight", "0.bias", ..."""
-    state = torch.load(path, map_location="cpu", weights_only=True)  # "net.slice2.5.weight": slice and place
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The tensors by name that torch.save wrote. Raises UserError for a damaged file, and for one that runs code."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UserError(
+            f"{path} was not loaded: it is damaged, or holds more than weights ({reason}). Delete it and get it again."
+        ) from None
+
+
+def trunk_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The convolutions of an offline network, named by their place in the list of layers: "0.weight", "0.bias", ...
+
+    state: as its file holds them, with names such as "net.slice2.5.weight" (slice, place) and "lin0.model.1.weight".
+    """
     trunk = [name for name in state if name.startswith("net.slice") and not name.endswith(".filt")]
     return {name.split(".", 2)[2]: state[name] for name in trunk}

@@ -281,7 +281,7 @@ show_crops(
     titles=[
         "HR",
         f"from a right LR: {psnr(results[0], photo):.2f} dB",
-        f"without antialiasing: {psnr(results[1], photo):.2f} dB",
+        f"no antialiasing: {psnr(results[1], photo):.2f} dB",
     ],
     box=(200, 136, 128, 96),
     alt="A tower beside a rocket. Without antialiasing its thin beams break up into coloured dots.",

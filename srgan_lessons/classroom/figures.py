@@ -108,11 +108,13 @@ def png(picture: np.ndarray) -> bytes:
     return file.getvalue()
 
 
-def as_html(figure: Figure, alt: str) -> str:
-    """A matplotlib figure as an HTML image with its alt text."""
+def as_html(figure: Figure, alt: str, *, trim: bool = True) -> str:
+    """A matplotlib figure as an HTML image with its alt text; trimmed to what is drawn, so that no title is cut off."""
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=DOTS, facecolor="white")
-    width, height = (round(inches * 96) for inches in figure.get_size_inches())
+    figure.savefig(
+        file, format="png", dpi=DOTS, facecolor="white", bbox_inches="tight" if trim else None, pad_inches=0.06
+    )
+    width, height = (round(dots * 96 / DOTS) for dots in Image.open(file).size)
     # With its size given the page does not jump while a picture is replaced by the next.
     size = f'width="{width}" height="{height}" style="max-width: 100%; height: auto; background: white"'
     return f'<img src="{data_url(file.getvalue())}" alt="{html.escape(alt)}" {size}>'
@@ -341,7 +343,7 @@ class LossBoard:
         started = time.perf_counter()
         last = ", ".join(f"{name} {numbers[-1]:.4g}" for name, (_, numbers) in self.lines.items())
         alt = f"{self.alt} Last values: {last or 'none yet'}."
-        page = as_html(_curves(self.lines, self.xlabel, self.ylabel, "", self.log), alt)
+        page = as_html(_curves(self.lines, self.xlabel, self.ylabel, "", self.log), alt, trim=False)
         if _caught:
             _caught[-1].append(page)
         elif self._handle is None:

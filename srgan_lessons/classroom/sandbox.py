@@ -139,8 +139,9 @@ def _limited(function: Callable[[], Any], seconds: float) -> BaseException | Non
             raise
         except BaseException as error:  # SystemExit too: sys.exit() in an answer must not end the kernel
             raised = error
-    if struck and not isinstance(raised, TimeLimit):  # the code caught it, or turned it into something else
-        raised = struck[0]  # with the traceback of where it struck
+    if struck:  # the first strike that was raised tells the line, also where the code caught it and went on
+        told = next((strike for strike in struck if strike.__traceback__), None)
+        raised = told or (raised if isinstance(raised, TimeLimit) else struck[0])
     return raised
 
 

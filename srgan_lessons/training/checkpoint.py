@@ -140,6 +140,10 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     More (or fewer) steps are allowed where the learning rate does not depend on their number.
     """
     then, now = dict(state["recipe"]), dict(expected["recipe"])
+    if then["name"] != now["name"]:
+        raise UserError(
+            f"{path} belongs to a run of {then['name']}, not of {now['name']}. Choose another folder with --run."
+        )
     if now["schedule"] == "constant":
         then.pop("steps"), now.pop("steps")
     differs = [f"{name} {then.get(name)!r} then, {now.get(name)!r} now" for name in now if then.get(name) != now[name]]
@@ -150,5 +154,5 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     if differs:
         raise UserError(
             f"{path} belongs to a run with other settings: {'; '.join(differs)}. Go on with those settings, or start a "
-            "new run in another folder (--run), from its weights if you like (--start)."
+            "new run in another folder (--run), from its weights if you like (--init)."
         )

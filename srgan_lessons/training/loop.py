@@ -29,51 +29,11 @@ from srgan_lessons.training.checkpoint import FORMAT, RunFolder, check_same_run,
 from srgan_lessons.training.graph import GraphedStep
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.memory import fitting_batch, is_out_of_memory
+from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe
 from srgan_lessons.training.steps import average_decay, gan_step, pretrain_step, update_average
 from srgan_lessons.training.validation import Validation
 from srgan_lessons.weights import load_network, save_network
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """What may differ between two runs of a recipe without changing what is learned. Checked when made."""
-
-    seed: int = 0
-    """Of the first weights and of all crops."""
-    device: str | None = None
-    """"cpu", "cuda", "cuda:1"; None: a GPU if there is one."""
-    precision: str = "auto"
-    """"fp32", "bf16", "fp16" or "auto"; see Machine."""
-    compile: bool = False
-    """Run the networks through torch.compile: minutes to start, then faster."""
-    cuda_graph: bool = False
-    """Record the whole update once and replay it: for small networks on a large GPU."""
-    log_every: int = 50
-    """Updates between two lines of the log; reading the losses is the one moment at which the host waits."""
-    validate_every: int | None = None
-    """Updates between two validations; None: twenty in a run."""
-    checkpoint_minutes: float = 5.0
-    """Minutes between two checkpoints. One is also written at the end and at Ctrl-C."""
-    keep: int = 2
-    """How many of the last checkpoints stay."""
-    minutes: float | None = None
-    """Stop after so many minutes, with a checkpoint; None: train to the end."""
-    tensorboard: bool = False
-    """Also write the log for TensorBoard."""
-    progress: bool = True
-    """Show a progress bar."""
-
-    def __post_init__(self):
-        for name in ("log_every", "keep"):
-            if getattr(self, name) < 1:
-                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.validate_every is not None and self.validate_every < 1:
-            raise UserError(f"validate_every is {self.validate_every}; it must be at least 1")
-        for name in ("checkpoint_minutes", "minutes"):
-            value = getattr(self, name)
-            if value is not None and not (math.isfinite(value) and value > 0):
-                raise UserError(f"{name} is {value}; it must be a positive number of minutes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +56,13 @@ def train(
     photos: str | Path | Mapping[str, np.ndarray] | Photos,
     *,
     run: str | Path | None = None,
-    start: str | Path | None = None,
+    init: str | Path | None = None,
     **options: Any,
 ) -> Run:
     """Trains a recipe on pictures, or goes on with the run in that folder if it holds a checkpoint.
 
     photos: a folder, a dict name -> uint8 (H, W, 3), or Photos. One in twenty is held out for validation.
-    run: the folder of the run, runs/<recipe> if not given. start: weights that the generator starts from, a shipped
+    run: the folder of the run, runs/<recipe> if not given. init: weights that the generator starts from, a shipped
     name or a file, or "scratch"; needed where the recipe starts from another one. options: see Options.
 
     Raises UserError for pictures, settings or files that cannot be used, where memory does not suffice (naming the
@@ -114,9 +74,9 @@ def train(
         raise UserError(f"a batch of {recipe.batch} cannot be shared by {machine.world} processes evenly")
     if not isinstance(photos, Photos):
         photos = load_photos(photos, minimum=recipe.crop, progress=options.progress and machine.writes)
-    folder = RunFolder(run or Path("runs") / recipe.name) if machine.writes else None
+    folder = RunFolder(run or Path("runs") / recipe.name, keep=options.keep) if machine.writes else None
     try:
-        return _Training(recipe, photos, start, options, machine, run or Path("runs") / recipe.name, folder).run()
+        return _Training(recipe, photos, init, options, machine, run or Path("runs") / recipe.name, folder).run()
     finally:
         if folder:
             folder.close()
@@ -125,7 +85,7 @@ def train(
 class _Training:
     """One call of `train`: networks, optimisers and position, from the first update or from a checkpoint."""
 
-    def __init__(self, recipe, photos, start, options, machine, path, folder):
+    def __init__(self, recipe, photos, init, options, machine, path, folder):
         self.recipe, self.options, self.machine, self.folder = recipe, options, machine, folder
         self.path = Path(path)
         self.say = tqdm.write if machine.writes else (lambda text: None)
@@ -138,7 +98,7 @@ class _Training:
         latest = RunFolder.latest(folder) if folder else None
         checkpoint = self._find_checkpoint(latest)
         torch.manual_seed(options.seed)  # of the first weights; the sampler has its own
-        self.generator = self._first_generator(start, resuming=checkpoint is not None)
+        self.generator = self._first_generator(init, resuming=checkpoint is not None)
         self.discriminator = recipe.make_discriminator()
         self.generator = machine.prepare(self.generator)
         self.discriminator = machine.prepare(self.discriminator) if self.discriminator else None
@@ -147,6 +107,8 @@ class _Training:
         self.optimizer_g = self._adam(self.generator)
         self.optimizer_d = self._adam(self.discriminator) if self.discriminator else None
         self.step, self.best, self.log = 0, math.inf, []
+        self.totals: dict[str, Tensor] = {}  # of the losses since the last line of the log, on the device
+        self.counted = 0  # updates in them
         if checkpoint:
             self._restore(checkpoint)
         self.sampler = CropSampler(
@@ -175,21 +137,21 @@ class _Training:
         check_same_run(checkpoint, self.identity, latest)
         return checkpoint
 
-    def _first_generator(self, start: str | Path | None, *, resuming: bool) -> nn.Module:
+    def _first_generator(self, init: str | Path | None, *, resuming: bool) -> nn.Module:
         network = self.recipe.make_generator()
         needed = self.recipe.starts_from
-        if resuming or start == "scratch" or (start is None and needed is None):
+        if resuming or init == "scratch" or (init is None and needed is None):
             return network
-        if start is None:
+        if init is None:
             raise UserError(
-                f"{self.recipe.name} starts from the weights of {needed}: name them with --start (a file such as "
-                f"runs/{needed}/weights.safetensors, or a shipped name), or say --start scratch, which seldom ends well"
+                f"{self.recipe.name} starts from the weights of {needed}: name them with --init (a file such as "
+                f"runs/{needed}/weights.safetensors, or a shipped name), or say --init scratch, which seldom ends well"
             )
-        loaded = load_network(start)
+        loaded = load_network(init)
         try:
             network.load_state_dict(loaded.state_dict())
         except RuntimeError:
-            raise UserError(f"the weights {start} are of another network than {self.recipe.name} trains") from None
+            raise UserError(f"the weights {init} are of another network than {self.recipe.name} trains") from None
         return network
 
     def _adam(self, network: nn.Module) -> torch.optim.Adam:
@@ -253,9 +215,8 @@ class _Training:
         recipe, options, machine = self.recipe, self.options, self.machine
         update = self._update_function()
         validate_every = options.validate_every or max(1, recipe.steps // 20)
-        totals: dict[str, Tensor] = {}
-        counted, began, saved = 0, time.perf_counter(), time.monotonic()
-        started = time.monotonic()
+        timed, began = 0, time.perf_counter()  # updates since the clock was started
+        started = saved = time.monotonic()
         bar = tqdm(
             total=recipe.steps,
             initial=self.step,
@@ -270,9 +231,10 @@ class _Training:
             losses = update(self.step)
             update_average(self.average, self.generator, average_decay(recipe.ema, self.step))
             for name, loss in losses.items():
-                totals[name] = totals[name] + loss if name in totals else loss.clone()
+                self.totals[name] = self.totals[name] + loss if name in self.totals else loss.clone()
+            self.counted += 1
             self.step += 1
-            counted += 1
+            timed += 1
             bar.update()
 
             last = self.step == recipe.steps
@@ -286,8 +248,8 @@ class _Training:
             if not (reports or validates or wants_stop or due):
                 continue
 
-            speed = counted / (time.perf_counter() - began)
-            means = {name: (total / counted).item() for name, total in totals.items()}  # the host waits here
+            speed = timed / (time.perf_counter() - began)
+            means = {name: (total / self.counted).item() for name, total in self.totals.items()}  # the host waits here
             self._check_numbers(means)
             better = False
             if validates:
@@ -297,7 +259,8 @@ class _Training:
                 row = {"step": self.step, "lr": recipe.lr_at(self.step - 1), **means, "updates_per_s": speed}
                 row |= scores if validates else {"val_psnr": None, "val_content": None}
                 self._report(row, bar)
-                totals, counted, began = {}, 0, time.perf_counter()
+                self.totals, self.counted = {}, 0
+                timed, began = 0, time.perf_counter()
             if due or last or wants_stop or better:
                 if machine.writes:
                     self._save(best=better)
@@ -403,6 +366,8 @@ class _Training:
             "format": FORMAT,
             "step": self.step,
             "best": self.best,
+            "totals": self.totals,
+            "counted": self.counted,
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "optimizer_g": self.optimizer_g.state_dict(),
@@ -430,7 +395,8 @@ class _Training:
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(f"the checkpoint does not fit the networks of {self.recipe.name}: {error}") from None
         self.machine.scaler.load_state_dict(state["scaler"]) if self.machine.precision == "fp16" else None
-        self.step, self.best = state["step"], state["best"]
+        self.step, self.best, self.counted = state["step"], state["best"], state["counted"]
+        self.totals = {name: total.to(self.machine.device) for name, total in state["totals"].items()}
         torch.set_rng_state(state["rng"])
         if "rng_cuda" in state and self.machine.device.type == "cuda":
             torch.cuda.set_rng_state(state["rng_cuda"], self.machine.device)

@@ -1,0 +1,77 @@
+# make lab    sets everything up and opens the lessons      make test   sets everything up and runs all tests
+#
+# Both need Python 3.11 or newer and make, nothing else. Variables, for example `make test PYTHON=python3.12 WORKERS=4`:
+PYTHON ?= python3
+VENV ?= .venv
+# Versions to install; CONSTRAINTS= takes the newest that pyproject.toml allows.
+CONSTRAINTS ?= constraints.txt
+# Test processes, each with one thread.
+WORKERS ?= 2
+# For tools/build_lessons.py, for example `make notebooks ARGS="01 --execute"`.
+ARGS ?=
+
+SHELL := /bin/bash
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e
+NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) --dist loadscope
+
+.PHONY: help install lab test notebooks lint clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make lab        set everything up and open the lessons in JupyterLab"
+	@echo "make test       set everything up and run all tests and all notebooks"
+	@echo "make notebooks  build both editions of the lessons from notebooks/source"
+	@echo "make lint       ruff: rules and format"
+	@echo "make install    only set up what the tests need"
+	@echo "make clean      remove $(VENV), caches and build output"
+
+# An environment that is there already is used, if its Python is new enough.
+$(BIN)/python:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	  echo "make: there is no $(PYTHON). Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12" >&2; \
+	  exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(PYTHON) is $$("$(PYTHON)" --version 2>&1); the course needs Python 3.11 or newer." >&2; \
+	  echo "Name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	"$(PYTHON)" -m venv "$(VENV)"
+
+# The stamps: written when the packages are in, out of date when the lists of packages change.
+STAMPS := $(VENV)/.srgan-lessons-lab $(VENV)/.srgan-lessons-test
+$(VENV)/.srgan-lessons-lab: EXTRAS := notebooks,offline,export
+$(VENV)/.srgan-lessons-test: EXTRAS := test
+$(STAMPS): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
+	@"$(BIN)/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: $(VENV) was made with $$("$(BIN)/python" --version 2>&1); the course needs Python 3.11 or newer." >&2; \
+	  echo "Run: make clean, then make again with PYTHON=python3.12" >&2; exit 1; }
+	$(PIP_INSTALL) ".[$(EXTRAS)]"
+	@touch "$@"
+
+install: $(VENV)/.srgan-lessons-test
+
+lab: $(VENV)/.srgan-lessons-lab
+	$(BIN)/srgan-lessons lab
+
+notebooks: install
+	$(BIN)/python tools/build_lessons.py $(ARGS)
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+# All parts run, also after one has failed; at the end stand the failed parts and the closing line of each pytest run.
+test: install
+	@set -o pipefail; export OMP_NUM_THREADS=1; failed=; logs=$$(mktemp -d); trap 'rm -rf "$$logs"' EXIT; \
+	part() { name=$$1; shift; printf '\n--- %s\n' "$$name"; "$$@" 2>&1 | tee "$$logs/$$name" || failed="$$failed $$name"; }; \
+	part rules $(BIN)/ruff check .; \
+	part format $(BIN)/ruff format --check .; \
+	part lessons env SRGAN_LESSONS_FAST=1 $(NBVAL) notebooks --ignore=notebooks/solutions; \
+	part solutions env SRGAN_LESSONS_FAST=1 SRGAN_LESSONS_STRICT=1 $(NBVAL) notebooks/solutions; \
+	part package $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope; \
+	printf '\n--- summary\n'; [ -z "$$failed" ] || echo "failed:$$failed"; \
+	for name in lessons solutions package; do printf '%s: ' "$$name"; tail -n 1 "$$logs/$$name"; done; \
+	[ -z "$$failed" ]
+
+clean:
+	rm -rf "$(VENV)" .pytest_cache .ruff_cache dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,268 @@
+"""The command srgan-lessons. Each subcommand calls one public function of a room; nothing is decided here."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from srgan_lessons import UserError, __version__
+
+SAMPLES = "samples"  # the name, on the command line, of the photos that come with scikit-image
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command line. Returns the exit status: 0 done, 1 done in part, 2 a mistake that is explained."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.call(arguments) or 0
+    except UserError as error:
+        print(f"srgan-lessons: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("srgan-lessons: stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="srgan-lessons", description="From a photo to a trained SRGAN: the tools of the course."
+    )
+    parser.add_argument("--version", action="version", version=f"srgan-lessons {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    command = commands.add_parser("doctor", help="what is there and what is missing on this machine")
+    command.set_defaults(call=_doctor)
+
+    command = commands.add_parser("lab", help="open the lessons in JupyterLab")
+    command.add_argument("--no-browser", action="store_true", help="only start the server and print its address")
+    command.set_defaults(call=_lab)
+
+    command = commands.add_parser("data", help="list, get and verify the data sets")
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    action = actions.add_parser("list", help="which sets there are and how much of each is here")
+    action.set_defaults(call=_data_list)
+    for name, function, text in (
+        ("get", _data_get, "download what is missing of a set, and verify it"),
+        ("verify", _data_verify, "compare the files on disk with the catalogue"),
+    ):
+        action = actions.add_parser(name, help=text)
+        action.add_argument("sets", nargs="+", metavar="SET")
+        action.set_defaults(call=function)
+
+    _add_train(commands)
+
+    command = commands.add_parser("evaluate", help="measure a method on benchmark sets")
+    command.add_argument("method", help="bicubic, nearest, a name of shipped weights, or a .safetensors file")
+    command.add_argument("--sets", nargs="+", default=["Set5", "Set14", "BSD100"], metavar="SET")
+    command.add_argument("--protocol", choices=("community", "paper", "both"), default="community")
+    command.add_argument("--stlpips", action="store_true", help="add the perceptual metric ST-LPIPS (AlexNet)")
+    command.add_argument("--json", metavar="FILE", help="also write the table, with a row for each image")
+    command.add_argument("--device", help="cpu, cuda, ...")
+    command.set_defaults(call=_evaluate)
+
+    command = commands.add_parser("upscale", help="enlarge pictures four times")
+    command.add_argument("pictures", nargs="+", metavar="PICTURE", help="files, or folders of pictures")
+    command.add_argument("-o", "--out", required=True, help="a folder, or for one picture a file")
+    command.add_argument("--weights", help="a shipped name or a .safetensors file; also bicubic, nearest")
+    command.add_argument("--device", help="cpu, cuda, ...")
+    command.add_argument("--overwrite", action="store_true", help="replace results that are there already")
+    command.set_defaults(call=_upscale)
+
+    command = commands.add_parser("export", help="write a network as ONNX")
+    command.add_argument("weights", help="a shipped name or a .safetensors file")
+    command.add_argument("-o", "--out", required=True, metavar="FILE.onnx")
+    command.set_defaults(call=_export)
+    return parser
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    command = commands.add_parser("train", help="train a network; goes on where a run was stopped")
+    command.add_argument("recipe", help="espcn, srresnet-mse, srresnet-vgg22, srgan-mse, srgan-vgg22, srgan-vgg54, ...")
+    command.add_argument(
+        "--photos",
+        nargs="+",
+        metavar="PHOTOS",
+        help=f"folders of pictures, names of training sets (BSDS500, SunHays80, DIV2K), or {SAMPLES}, which come with "
+        f"scikit-image; espcn takes {SAMPLES} if nothing is named",
+    )
+    command.add_argument("--run", metavar="FOLDER", help="the folder of the run (default: runs/RECIPE)")
+    command.add_argument("--init", metavar="WEIGHTS", help="weights to start from, or scratch")
+    command.add_argument(
+        "--resume",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="go on with the run in that folder (default: if it holds one)",
+    )
+    settings = command.add_argument_group("settings of the recipe")
+    for name, kind in (
+        ("steps", int), ("batch", int), ("crop", int), ("blocks", int), ("channels", int), ("lr", float),
+        ("schedule", str), ("content", str), ("adversarial", float), ("ema", float),
+    ):  # fmt: skip
+        settings.add_argument(f"--{name}", type=kind)
+    options = command.add_argument_group("options that do not change what is learned")
+    options.add_argument("--seed", type=int)
+    options.add_argument("--device", help="cpu, cuda, ...")
+    options.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"))
+    options.add_argument("--compile", action="store_true", default=None, help="through torch.compile")
+    options.add_argument("--cuda-graph", action="store_true", default=None, help="record the update and replay it")
+    options.add_argument("--minutes", type=float, help="stop after so many minutes, with a checkpoint")
+    options.add_argument("--checkpoint-minutes", type=float, help="minutes between checkpoints (default: 5)")
+    options.add_argument("--keep", type=int, help="how many of the last checkpoints stay (default: 2)")
+    options.add_argument("--log-every", type=int, help="updates between lines of the log (default: 50)")
+    options.add_argument("--validate-every", type=int, help="updates between validations (default: 20 in a run)")
+    options.add_argument("--tensorboard", action="store_true", default=None)
+    options.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
+    command.set_defaults(call=_train)
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.doctor import examine
+
+    findings = examine()
+    print("\n".join(str(finding) for finding in findings))
+    return int(any(finding.state == "FAIL" for finding in findings))
+
+
+def _lab(arguments: argparse.Namespace) -> int:
+    import importlib.util
+
+    from srgan_lessons.files import lessons_folder
+
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise UserError('JupyterLab is not installed: pip install "srgan-lessons[notebooks]"')
+    command = [sys.executable, "-m", "jupyter", "lab", str(lessons_folder())]
+    if arguments.no_browser:
+        command.append("--no-browser")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    sys.stdout.flush()
+    os.execv(sys.executable, command)
+
+
+def _data_list(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.datasets import status
+    from srgan_lessons.files import data_root
+
+    print(f"data sets in {data_root()} (SRGAN_LESSONS_DATA chooses another folder)\n")
+    print(f"{'set':<12}{'role':<11}{'files here':>12}  {'MB':>6}  licence")
+    for row in status():
+        size = "?" if row.megabytes is None else f"{row.megabytes:,.0f}"
+        print(f"{row.name:<12}{row.role:<11}{f'{row.present} of {row.total}':>12}  {size:>6}  {row.licence}")
+        if row.note:
+            print(f"{'':<12}{row.note}")
+    return 0
+
+
+def _data_get(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.datasets import get
+
+    results = [get(name) for name in arguments.sets]
+    print("\n".join(result.report() for result in results))
+    return int(not all(result.passed for result in results))
+
+
+def _data_verify(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.datasets import verify
+
+    results = [verify(name) for name in arguments.sets]
+    print("\n".join(result.report() for result in results))
+    return int(not all(result.passed for result in results))
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from srgan_lessons.training import Recipe, find_recipe, train
+
+    recipe = find_recipe(arguments.recipe)
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    settings = ("steps", "batch", "crop", "blocks", "channels", "lr", "schedule", "content", "adversarial", "ema")
+    recipe: Recipe = recipe.change(**{name: given[name] for name in settings if name in given})
+    names = ("seed", "device", "precision", "compile", "cuda_graph", "minutes", "checkpoint_minutes", "keep")
+    names += ("log_every", "validate_every", "tensorboard")
+    if arguments.threads is not None:
+        if arguments.threads < 1:
+            raise UserError(f"--threads is {arguments.threads}; it must be at least 1")
+        torch.set_num_threads(arguments.threads)
+    run = Path(arguments.run or Path("runs") / recipe.name)
+    there = any((run / "checkpoints").glob("step_*.pt"))
+    if arguments.resume is True and not there:
+        raise UserError(f"there is no run in {run} to go on with. Leave --resume out to start one.")
+    if arguments.resume is False and there:
+        raise UserError(f"{run} holds a run, which --no-resume would overwrite. Choose another --run, or delete it.")
+    result = train(
+        recipe,
+        _photos(arguments.photos, recipe.name),
+        run=run,
+        init=arguments.init,
+        **{name: given[name] for name in names if name in given},
+    )
+    return 0 if result.finished or arguments.minutes else 130
+
+
+def _photos(names: list[str] | None, recipe: str):
+    """Folders and names of training sets as one list of folders; the sample photos as they are."""
+    from srgan_lessons.datasets import catalogue, training_folders
+    from srgan_lessons.images import sample_photos
+
+    if names is None and recipe == "espcn":
+        names = [SAMPLES]
+    if names is None:
+        raise UserError(
+            f"{recipe} needs photos: --photos FOLDER, or --photos BSDS500 after `srgan-lessons data get BSDS500`; "
+            f"--photos {SAMPLES} takes the few that come with scikit-image"
+        )
+    if SAMPLES in names:
+        if len(names) > 1:
+            raise UserError(f"--photos {SAMPLES} cannot be mixed with folders")
+        return sample_photos()
+    folders: list[Path] = []
+    for name in names:
+        folders += training_folders(name) if name in catalogue() and not Path(name).is_dir() else [Path(name)]
+    return folders
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.evaluation import evaluate
+
+    table = evaluate(
+        arguments.method,
+        arguments.sets,
+        arguments.protocol,
+        device=arguments.device,
+        stlpips=arguments.stlpips,
+    )
+    print(table.text)
+    if arguments.json:
+        table.write_json(arguments.json)
+        print(f"per-image rows: {arguments.json}")
+    return 0
+
+
+def _upscale(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.upscaling import upscale_many
+    from srgan_lessons.weights import shipped_weights
+
+    weights = arguments.weights
+    if weights is None:
+        weights = next((name for name in ("srgan", "srresnet", "espcn") if name in shipped_weights()), None)
+        if weights is None:
+            raise UserError("no weights are shipped with this version: name some with --weights")
+        print(f"weights: {weights}")
+    outcome = upscale_many(
+        arguments.pictures, arguments.out, weights, device=arguments.device, overwrite=arguments.overwrite
+    )
+    for path in outcome.written:
+        print(path)
+    for path, reason in outcome.failed.items():
+        print(f"srgan-lessons: {path} was not enlarged: {reason}", file=sys.stderr)
+    return int(bool(outcome.failed))
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.export import export_onnx
+
+    export_onnx(arguments.weights, arguments.out)
+    print(arguments.out)
+    return 0

@@ -1,0 +1,42 @@
+"""Data sets: the catalogue, downloads, and pictures in memory to train on or to measure with.
+
+- `get("BSDS500")` fetches a set of the catalogue, `verify` looks whether it is whole.
+- `photos = load_photos(training_folders("BSDS500"))` reads it, or any folder of pictures.
+- `training, held_out = photos.split()`; CropSampler then cuts random crops of the training pictures.
+- `for name, hr, lr in benchmark("Set5"): ...` gives what to measure on.
+"""
+
+from srgan_lessons.datasets.catalogue import (
+    BenchmarkImage,
+    DataSet,
+    Status,
+    benchmark,
+    catalogue,
+    find,
+    status,
+    training_folders,
+)
+from srgan_lessons.datasets.crops import CropSampler
+from srgan_lessons.datasets.leakage import benchmark_fingerprints, find_benchmark, fingerprint
+from srgan_lessons.datasets.photos import Photos, load_photos
+from srgan_lessons.datasets.verification import Verification, get, verify
+
+__all__ = [
+    "BenchmarkImage",
+    "CropSampler",
+    "DataSet",
+    "Photos",
+    "Status",
+    "Verification",
+    "benchmark",
+    "benchmark_fingerprints",
+    "catalogue",
+    "find",
+    "find_benchmark",
+    "fingerprint",
+    "get",
+    "load_photos",
+    "status",
+    "training_folders",
+    "verify",
+]

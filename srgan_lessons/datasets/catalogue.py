@@ -1,0 +1,228 @@
+"""The data sets that the course uses: what they are, where they are published, and what of them is here."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from srgan_lessons import UserError
+from srgan_lessons.files import data_root, shipped
+from srgan_lessons.images import SUFFIXES
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """One picture of a data set; `path` is relative to the data folder. None stands for what is not known."""
+
+    path: str
+    url: str | None = None  # None: it comes in an archive
+    sha256: str | None = None
+    size: int | None = None  # bytes
+    pixels: tuple[int, int] | None = None  # width, height
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """A zip file whose pictures go to `folder` (relative to the data folder)."""
+
+    folder: str
+    url: str
+    sha256: str
+    md5: str
+    size: int
+    files: tuple[File, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSet:
+    """What data/catalogue.json says of one set. `role` is "benchmark" (measure only) or "training"."""
+
+    name: str
+    role: str
+    description: str
+    licence: str
+    citation: str
+    home: str
+    singles: tuple[File, ...]  # pictures that are published one by one
+    archives: tuple[Archive, ...]
+    benchmark_images: dict[str, str]  # pictures of a training set that are known to be benchmark images: path -> which
+
+    @property
+    def files(self) -> tuple[File, ...]:
+        """All pictures."""
+        return self.singles + tuple(file for archive in self.archives for file in archive.files)
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The folders that hold its pictures, relative to the data folder."""
+        return tuple(dict.fromkeys(str(PurePosixPath(file.path).parent) for file in self.files))
+
+    @property
+    def download_bytes(self) -> int | None:
+        """What a download of the whole set transfers, or None where sizes are not known."""
+        sizes = [item.size for item in (*self.singles, *self.archives)]
+        return None if None in sizes else sum(sizes)
+
+
+@cache
+def _catalogue() -> dict[str, DataSet]:
+    text = json.loads(shipped("catalogue.json").read_text(encoding="utf-8"))
+    return {name: _read_set(name, entry) for name, entry in text.items()}
+
+
+def _read_set(name: str, entry: dict) -> DataSet:
+    singles: list[File] = []
+    archives: list[Archive] = []
+    for part in entry["parts"]:
+        folder = f"{name}/{part['folder']}".rstrip("/")
+        if "archive" in part:
+            first, last = (int(part[key].removesuffix(".png")) for key in ("first", "last"))
+            files = tuple(File(path=f"{folder}/{number:04}.png") for number in range(first, last + 1))
+            known = {key: part[key] for key in ("sha256", "md5", "size")}
+            archives.append(Archive(folder=folder, url=part["archive"], files=files, **known))
+            continue
+        for file, sha256, size, *pixels in part["files"]:
+            url = part["url"].format(stem=Path(file).stem)
+            path = f"{folder}/{file}"
+            singles.append(File(path=path, url=url, sha256=sha256, size=size, pixels=tuple(pixels) or None))
+    about = {key: entry[key] for key in ("role", "description", "licence", "citation", "home")}
+    return DataSet(
+        name=name,
+        **about,
+        singles=tuple(singles),
+        archives=tuple(archives),
+        benchmark_images=entry.get("benchmark_images", {}),
+    )
+
+
+def catalogue() -> dict[str, DataSet]:
+    """The data sets that can be had with `get`, by name."""
+    return dict(_catalogue())
+
+
+def find(name: str) -> DataSet:
+    """The data set of this name. Raises UserError, with the known names, for another."""
+    if name not in _catalogue():
+        raise UserError(f"there is no data set named {name}. Known are: {', '.join(_catalogue())}.")
+    return _catalogue()[name]
+
+
+def pictures_below(root: Path, folder: str) -> list[str]:
+    """All picture files below `root`/`folder`, relative to `root`, sorted. Names with a dot first are left out."""
+    paths = (root / folder).rglob("*")
+    return sorted(
+        path.relative_to(root).as_posix()
+        for path in paths
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
+def some(paths: list[str], shown: int = 4) -> str:
+    """The first of many names, for a message: "a, b, c, d and 96 more"."""
+    rest = len(paths) - shown
+    return ", ".join(paths[:shown]) + (f" and {rest} more" if rest > 0 else "")
+
+
+class Status(NamedTuple):
+    """A row of `srgan-lessons data list`."""
+
+    name: str
+    role: str  # "benchmark", "training", or "own": a set that the catalogue does not know
+    present: int  # files that are there, by name and size; `verify` looks inside
+    total: int
+    megabytes: float | None  # of a whole download; None: not known
+    licence: str
+    note: str
+
+
+def status(root: str | Path | None = None) -> list[Status]:
+    """What the catalogue offers and what is there, and the sets of one's own (<data>/<Name>/HR/*.png)."""
+    root = Path(root or data_root())
+    rows = []
+    for data_set in _catalogue().values():
+        total = len(data_set.files)
+        present = sum(_has(root / file.path, file.size) for file in data_set.files)
+        notes = [] if data_set.archives or all(f.sha256 for f in data_set.files) else ["no SHA-256 is published"]
+        if strays := len(pictures_below(root, data_set.name)) - sum((root / f.path).is_file() for f in data_set.files):
+            notes.append(f"{strays} other pictures in its folder")
+        size = data_set.download_bytes
+        megabytes = None if size is None else size / 1e6
+        rows.append(Status(data_set.name, data_set.role, present, total, megabytes, data_set.licence, "; ".join(notes)))
+    for folder in sorted(root.glob("*/HR")):
+        if folder.parent.name not in _catalogue() and (count := len(list(folder.glob("*.png")))):
+            rows.append(Status(folder.parent.name, "own", count, count, None, "", ""))
+    return rows
+
+
+def _has(path: Path, size: int | None) -> bool:
+    return path.is_file() and size in (None, path.stat().st_size)
+
+
+class BenchmarkImage(NamedTuple):
+    """One image to measure on. `lr` is the published LR file, or None: then it is made from the HR."""
+
+    name: str
+    hr: Path
+    lr: Path | None
+
+
+def benchmark(name: str, root: str | Path | None = None) -> list[BenchmarkImage]:
+    """The images of a benchmark set, or of any set of one's own at <data>/<Name>/HR/*.png, sorted by name.
+
+    LR images are taken from <data>/<Name>/LR_bicubic_x4 where that folder exists; then each image must have one.
+    Raises UserError where the set is missing, or not whole: a mean over fewer images would look like a result.
+    """
+    root = Path(root or data_root())
+    hr, lr = root / name / "HR", root / name / "LR_bicubic_x4"
+    images = {path.name: path for path in sorted(hr.glob("*.png")) if not path.name.startswith(".")}
+    data_set = _catalogue().get(name)
+    if not images:
+        raise UserError(_missing(name, hr, data_set))
+    if data_set is not None and data_set.role == "benchmark":
+        published = {Path(file.path).name for file in data_set.files if file.path.startswith(f"{name}/HR/")}
+        if absent := sorted(published - set(images)):
+            raise UserError(f"{hr} lacks {some(absent)}. Fetch what is missing: srgan-lessons data get {name}")
+        if strays := sorted(set(images) - published):
+            raise UserError(f"{hr} holds {some(strays)}, which {name} does not have. Move it to a set of its own.")
+    if not lr.is_dir():
+        return [BenchmarkImage(path.stem, path, None) for path in images.values()]
+    reduced = {path.name: path for path in lr.glob("*.png") if not path.name.startswith(".")}
+    if alone := sorted(set(images) ^ set(reduced)):
+        raise UserError(
+            f"{root / name}: HR and LR_bicubic_x4 do not hold the same file names ({some(alone)} stands alone). Add "
+            "what is missing, or remove the folder LR_bicubic_x4: the LR images are then made from the HR."
+        )
+    return [BenchmarkImage(path.stem, path, reduced[file]) for file, path in images.items()]
+
+
+def _missing(name: str, folder: Path, data_set: DataSet | None) -> str:
+    looked = f"there are no PNG files in {folder}. The data folder is set by SRGAN_LESSONS_DATA"
+    if data_set is None:
+        offered = ", ".join(other.name for other in _catalogue().values() if other.role == "benchmark")
+        return f"{name} is not here: {looked}. A set of your own goes there; srgan-lessons data get has {offered}."
+    if data_set.role == "training":
+        return f"{name} is a training set, not a benchmark: {looked}; benchmarks have a folder HR."
+    return f"{name} is not here: {looked}. Fetch it: srgan-lessons data get {name}"
+
+
+def training_folders(name: str, root: str | Path | None = None) -> list[Path]:
+    """The folders of a training set that may be trained on (of BSDS500 train and test, never val).
+
+    Raises UserError for an unknown or a benchmark set, and for a set that is not here, or only in part. Pictures in
+    another format than the published one count.
+    """
+    data_set, root = find(name), Path(root or data_root())
+    if data_set.role != "training":
+        raise UserError(
+            f"{name} is a benchmark: training on it would make its numbers worthless. Use BSDS500 or DIV2K."
+        )
+    for folder in data_set.folders:
+        total = sum(str(PurePosixPath(file.path).parent) == folder for file in data_set.files)
+        here = len(pictures_below(root, folder))
+        if here < total:
+            raise UserError(
+                f"{name} is not here as a whole: {root / folder} holds {here} of {total} pictures. The data folder is "
+                f"set by SRGAN_LESSONS_DATA. Fetch the rest: srgan-lessons data get {name}"
+            )
+    return [root / folder for folder in data_set.folders]

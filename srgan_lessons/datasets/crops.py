@@ -1,0 +1,105 @@
+"""Random crops, cut, turned and reduced on the training device.
+
+All photos stand decoded in the device's memory, so nothing is read, decoded or copied while the network trains.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_lessons import UserError
+from srgan_lessons.resize import MARGIN, training_pair
+
+BLOCK = 64  # updates whose random numbers are drawn together, so that they travel to the device together
+
+
+class CropSampler:
+    """Batches of LR and HR crops: `sampler(step)` -> lr (N, 3, crop/4, crop/4), hr (N, 3, crop, crop), in [0, 1].
+
+    A batch depends on the seed and the step alone. Nothing has to be saved to go on after a break, and several
+    processes that share a batch (rank of world) need not talk. The crops of a batch come from distinct images where
+    there are enough (paper, section 3.2); each is flipped and turned in one of eight ways, then reduced by 4 exactly as
+    `imresize` reduces the whole image.
+
+    images: name -> uint8 (H, W, 3). Raises UserError for a picture smaller than the crop, or if there is none.
+    """
+
+    def __init__(
+        self,
+        images: Mapping[str, np.ndarray],
+        *,
+        batch: int = 16,
+        crop: int = 96,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        rank: int = 0,
+        world: int = 1,
+    ):
+        if not images:
+            raise UserError("there are no pictures to cut crops from")
+        for name, image in images.items():
+            if min(image.shape[:2]) < crop:
+                height, width = image.shape[:2]
+                raise UserError(f"{name} is {width}x{height} pixels, smaller than the crop of {crop}; leave it out")
+        if crop % 4 or batch % world:
+            raise UserError(f"crop ({crop}) must be a multiple of 4, and batch ({batch}) of the {world} processes")
+        self.batch, self.crop, self.seed = batch, crop, seed
+        self.rank, self.world, self.device = rank, world, torch.device(device)
+        sizes = torch.tensor([image.shape[:2] for image in images.values()])  # (M, 2): height, width
+        self.sizes = sizes
+        areas = sizes.prod(dim=1)
+        self.first = (areas.cumsum(0) - areas).to(self.device)  # (M,): where each image begins in `pixels`
+        self.height, self.width = sizes.to(self.device).unbind(1)  # (M,)
+        rows = [image.reshape(-1, 3) for image in images.values()]
+        self.pixels = torch.from_numpy(np.concatenate(rows)).to(self.device)  # (all pixels, 3), uint8
+        self._block: tuple[int, Tensor] | None = None
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        return self.cut(self.places(step))
+
+    def places(self, step: int) -> Tensor:
+        """Where this process cuts at that step: (N, 4) integers on the device: image, top, left, one of eight turns."""
+        number, row = divmod(step, BLOCK)
+        if self._block is None or self._block[0] != number:
+            self._block = (number, self._draw(number).to(self.device, non_blocking=True))
+        share = self.batch // self.world
+        return self._block[1][row, self.rank * share : (self.rank + 1) * share]
+
+    def _draw(self, number: int) -> Tensor:
+        """The places of BLOCK updates, (BLOCK, batch, 4).
+
+        Photos are dealt like cards: all before one returns, but for a few that
+        fill no whole batch and sit out that deal.
+        """
+        count, needed = len(self.sizes), BLOCK * self.batch
+        deal = count - count % self.batch if count >= self.batch else count  # whole batches of distinct images
+        begin = number * needed  # so many photos were dealt before
+        deals = [self._shuffled(k)[:deal] for k in range(begin // deal, (begin + needed - 1) // deal + 1)]
+        image = torch.cat(deals)[begin % deal :][:needed]  # (needed,)
+        generator = torch.Generator().manual_seed(2 * (self.seed * 1_000_003 + number))
+        room = self.sizes[image] - self.crop + 1  # (needed, 2): so many first rows and columns there are
+        corner = (torch.rand(needed, 2, generator=generator, dtype=torch.float64) * room).long()
+        turn = torch.randint(8, (needed, 1), generator=generator)
+        return torch.cat([image[:, None], corner, turn], dim=1).view(BLOCK, self.batch, 4)
+
+    def _shuffled(self, number: int) -> Tensor:
+        """All photos in the order of that deal, which blocks share: (M,)."""
+        generator = torch.Generator().manual_seed(2 * (self.seed * 1_000_003 + number) + 1)
+        return torch.randperm(len(self.sizes), generator=generator)
+
+    def cut(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """The crops at those places, (N, 4) as from `places`. No host sync: it can be part of a CUDA graph."""
+        image, top, left, turn = places.view(-1, 4, 1, 1).unbind(1)  # (N, 1, 1) each
+        line = torch.arange(-MARGIN, self.crop + MARGIN, device=places.device)  # a crop with its margin
+        y, x = line.view(1, -1, 1), line.view(1, 1, -1)
+        y = torch.where(turn % 2 == 1, self.crop - 1 - y, y)  # (N, crop + 16, 1): upside down
+        x = torch.where(turn // 2 % 2 == 1, self.crop - 1 - x, x)  # (N, 1, crop + 16): mirrored
+        swap = turn // 4 == 1  # rows become columns; with the two flips this makes all quarter turns
+        row, column = torch.where(swap, x, y), torch.where(swap, y, x)  # (N, crop + 16, crop + 16)
+        height, width = self.height[image], self.width[image]  # (N, 1, 1)
+        row = torch.minimum((top + row).clamp(min=0), height - 1)  # beyond the photo: its border pixel,
+        column = torch.minimum((left + column).clamp(min=0), width - 1)  # as imresize has it
+        wide = self.pixels[self.first[image] + row * width + column]  # (N, crop + 16, crop + 16, 3), uint8
+        return training_pair(wide.permute(0, 3, 1, 2).float() / 255)

@@ -1,0 +1,106 @@
+"""What is there and what is missing on this machine, one line each."""
+
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from srgan_lessons import UserError
+from srgan_lessons.files import data_root
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """A line of the report. state: "OK", "FAIL" (the course cannot run), or "--" (a part of it cannot, and how to)."""
+
+    state: str
+    topic: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.state:<5}{self.topic:<14}{self.text}"
+
+
+def examine() -> list[Finding]:
+    """Looks at Python, the packages, the processor, disk, data sets, networks and widgets. Nothing is downloaded."""
+    return [Finding(state=state, topic=topic, text=text) for state, topic, text in _lines()]
+
+
+def _lines() -> Iterator[tuple[str, str, str]]:
+    python = platform.python_version()
+    new_enough = tuple(map(int, platform.python_version_tuple()[:2])) >= (3, 11)
+    yield (
+        ("OK" if new_enough else "FAIL"),
+        "Python",
+        python + ("" if new_enough else ": the course needs 3.11 or newer"),
+    )
+    for package in ("torch", "torchvision", "numpy", "pillow", "scikit-image", "tqdm", "safetensors"):
+        try:
+            yield "OK", package, version(package)
+        except PackageNotFoundError:
+            yield "FAIL", package, "not installed: pip install srgan-lessons"
+    parts = {"CPU": _processors, "disk": _room, "data sets": _data_sets, "networks": _networks, "lessons": _notebooks}
+    for topic, part in parts.items():
+        try:
+            yield from part()
+        except (ImportError, OSError, UserError) as error:  # of a package that is missing or broken
+            yield "FAIL", topic, f"could not be looked at: {error}"
+
+
+def _processors() -> Iterator[tuple[str, str, str]]:
+    import torch
+
+    yield "OK", "CPU", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads, fp32"
+    if not torch.cuda.is_available():
+        yield "--", "GPU", "none that torch can use: lessons run on the CPU, full training takes days"
+        return
+    from srgan_lessons.training.machine import has_bf16
+
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        precisions = "fp32, fp16, bf16" if has_bf16() else "fp32, fp16 (no bf16: training uses fp16 with a scaler)"
+        yield "OK", "GPU", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, {precisions}"
+
+
+def _room() -> Iterator[tuple[str, str, str]]:
+    place = data_root()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free / 1e9
+    yield ("OK" if free > 2 else "--"), "disk", f"{free:.0f} GB free for data in {data_root()}"
+
+
+def _data_sets() -> Iterator[tuple[str, str, str]]:
+    from srgan_lessons.datasets import status
+
+    for row in status():
+        whole = row.present == row.total
+        how = "" if whole else f": srgan-lessons data get {row.name}"
+        yield ("OK" if whole else "--"), row.name, f"{row.present} of {row.total} files{how}"
+
+
+def _networks() -> Iterator[tuple[str, str, str]]:
+    from srgan_lessons.vgg import offline_weights
+    from srgan_lessons.weights import shipped_weights
+
+    shipped = ", ".join(shipped_weights())
+    yield ("OK" if shipped else "--"), "weights", shipped or "none are shipped with this version"
+    kept = data_root() / "weights" / "vgg19_features.safetensors"
+    if kept.exists():
+        yield "OK", "VGG19", str(kept)
+    else:
+        yield "--", "VGG19", "not here: downloaded (548 MB) when vgg22 or vgg54 is first used"
+    try:
+        yield "OK", "VGG16", f"offline: {offline_weights('vgg')}"
+    except UserError:
+        yield "--", "VGG16", 'offline network not here: pip install "srgan-lessons[offline]"'
+
+
+def _notebooks() -> Iterator[tuple[str, str, str]]:
+    for package in ("jupyterlab", "ipywidgets", "matplotlib"):
+        try:
+            yield "OK", package, version(package)
+        except PackageNotFoundError:
+            yield "--", package, 'not installed, the lessons need it: pip install "srgan-lessons[notebooks]"'

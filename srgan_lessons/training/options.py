@@ -1,0 +1,47 @@
+"""The options of a run: where and how it computes, what it writes, when it stops."""
+
+import math
+from dataclasses import dataclass
+
+from srgan_lessons import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What may differ between two runs of a recipe without changing what is learned. Checked when made."""
+
+    seed: int = 0
+    """Of the first weights and of all crops."""
+    device: str | None = None
+    """"cpu", "cuda", "cuda:1"; None: a GPU if there is one."""
+    precision: str = "auto"
+    """"fp32", "bf16", "fp16" or "auto"; see Machine."""
+    compile: bool = False
+    """Run the networks through torch.compile: minutes to start, then faster."""
+    cuda_graph: bool = False
+    """Record the whole update once and replay it: for small networks on a large GPU."""
+    log_every: int = 50
+    """Updates between two lines of the log; reading the losses is the one moment at which the host waits."""
+    validate_every: int | None = None
+    """Updates between two validations; None: twenty in a run."""
+    checkpoint_minutes: float = 5.0
+    """Minutes between two checkpoints. One is also written at the end and at Ctrl-C."""
+    keep: int = 2
+    """How many of the last checkpoints stay."""
+    minutes: float | None = None
+    """Stop after so many minutes, with a checkpoint; None: train to the end."""
+    tensorboard: bool = False
+    """Also write the log for TensorBoard."""
+    progress: bool = True
+    """Show a progress bar."""
+
+    def __post_init__(self):
+        for name in ("log_every", "keep"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.validate_every is not None and self.validate_every < 1:
+            raise UserError(f"validate_every is {self.validate_every}; it must be at least 1")
+        for name in ("checkpoint_minutes", "minutes"):
+            value = getattr(self, name)
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise UserError(f"{name} is {value}; it must be a positive number of minutes")

@@ -1,0 +1,26 @@
+"""What all tests share: one CPU thread, a seed, and the benchmark sets where this machine has them."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)  # several test processes share the cores, and sums come out alike
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def benchmark_data() -> Path:
+    """The folder with Set5, Set14 and BSD100; a test that asks for it is skipped, with the reason, where it is not."""
+    root = os.environ.get("SRGAN_LESSONS_DATA")
+    if not root:
+        pytest.skip("SRGAN_LESSONS_DATA does not say where the benchmark sets are")
+    missing = [name for name in ("Set5", "Set14", "BSD100") if not any(Path(root, name, "HR").glob("*.png"))]
+    if missing:
+        pytest.skip(f"{', '.join(missing)} not in {root}: srgan-lessons data get {' '.join(missing)}")
+    return Path(root)

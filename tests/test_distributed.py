@@ -1,0 +1,80 @@
+"""Two processes with half a batch each train like one process that averages the gradients of the same two halves."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from srgan_lessons.datasets import CropSampler, load_photos
+from srgan_lessons.images import sample_photos
+from srgan_lessons.training import RECIPES
+from srgan_lessons.training.checkpoint import read_checkpoint
+
+SMALL = {"blocks": 2, "channels": 8, "crop": 32, "steps": 5}
+
+
+def _train_with_two_processes(recipe, folder):
+    settings = [part for name, value in SMALL.items() for part in (f"--{name}", str(value))]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "srgan_lessons"]
+    command += ["train", recipe, "--photos", "samples", "--init", "scratch", "--run", str(folder), *settings]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count(f"recipe {recipe}") == 1  # one writer
+    return read_checkpoint(folder / "checkpoints" / "step_00000005.pt")
+
+
+def _step(optimizer, halves):
+    """Adam on the mean of the gradients of the two halves."""
+    optimizer.zero_grad()
+    (sum(halves) / 2).backward()
+    optimizer.step()
+
+
+def _train_by_hand(recipe):
+    torch.manual_seed(0)
+    generator, discriminator = recipe.make_generator(), recipe.make_discriminator()
+    photos, _ = load_photos(sample_photos(), minimum=32, progress=False).split()
+    sampler = CropSampler(photos, batch=16, crop=32, seed=0)
+    adam_g = torch.optim.Adam(generator.parameters(), lr=1e-4, betas=(0.9, 0.999))
+    adam_d = torch.optim.Adam(discriminator.parameters(), lr=1e-4, betas=(0.9, 0.999)) if discriminator else None
+    for step in range(5):
+        adam = [group for optimizer in (adam_g, adam_d) if optimizer for group in optimizer.param_groups]
+        for group in adam:
+            group["lr"] = recipe.lr_at(step)
+        lr, hr = sampler(step)
+        srs, losses = [], []
+        for x, y in zip(lr.split(8), hr.split(8), strict=True):
+            srs.append(generator(x))
+            loss = 4 * F.mse_loss(srs[-1], y)  # measured on [-1, 1]
+            if discriminator:
+                logits = discriminator(srs[-1])
+                loss = loss + 1e-3 * F.binary_cross_entropy_with_logits(logits, torch.ones_like(logits))
+            losses.append(loss)
+        _step(adam_g, losses)
+        if discriminator:
+            losses = []
+            for sr, y in zip(srs, hr.split(8), strict=True):
+                real, fake = discriminator(y), discriminator(sr.detach())
+                loss = F.binary_cross_entropy_with_logits(real, torch.ones_like(real))
+                losses.append(loss + F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake)))
+            _step(adam_d, losses)
+    return generator, discriminator
+
+
+@pytest.mark.parametrize("name", ["srresnet-mse", "srgan-mse"])
+def test_two_processes_are_one(tmp_path, name):
+    recipe = RECIPES[name].change(**SMALL)
+    state = _train_with_two_processes(name, tmp_path)
+    generator, discriminator = _train_by_hand(recipe)
+    untrained = recipe.make_generator()
+    for part, network in (("generator", generator), ("discriminator", discriminator)):
+        if network is None:
+            assert part not in state
+            continue
+        for key, parameter in network.named_parameters():
+            assert torch.allclose(parameter, state[part][key], atol=1e-5), key
+    moved = (generator.tail.weight - untrained.tail.weight).abs().max()
+    assert moved > 1e-3  # the comparison is not one of networks that stood still

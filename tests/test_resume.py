@@ -1,0 +1,151 @@
+"""A run killed at any moment goes on to the weights of a run that was never stopped, bit for bit."""
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from srgan_lessons.training import Recipe, train
+from srgan_lessons.training.checkpoint import RunFolder, read_checkpoint
+
+KILLS = 24
+RECIPE = Recipe(name="tiny-gan", blocks=1, channels=4, steps=130, batch=4, crop=32, adversarial=1e-3, schedule="drop")
+OPTIONS = {"progress": False, "log_every": 10, "checkpoint_minutes": 0.0005}  # 30 ms: kills meet many saves
+
+
+@pytest.fixture
+def photos():
+    numbers = np.random.default_rng(1)
+    return {f"photo{i}": numbers.integers(0, 256, (48, 56, 3), dtype=np.uint8) for i in range(6)}
+
+
+def _in_a_child(folder, photos) -> int:
+    """Trains in a forked process, which may be killed without hurting the test."""
+    child = os.fork()
+    if child == 0:
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            train(RECIPE, photos, run=folder, **OPTIONS)
+            os._exit(0)
+        except BaseException as error:
+            print(error, file=sys.stderr, flush=True)
+            os._exit(1)
+    return child
+
+
+def _same(a, b, where=""):
+    """Equal to the last bit, through dicts, lists and tensors."""
+    assert type(a) is type(b), where
+    if isinstance(a, torch.Tensor):
+        assert torch.equal(a, b), where
+    elif isinstance(a, dict):
+        assert a.keys() == b.keys(), where
+        for key in a:
+            _same(a[key], b[key], f"{where}/{key}")
+    elif isinstance(a, list | tuple):
+        assert len(a) == len(b), where
+        for index, (x, y) in enumerate(zip(a, b, strict=True)):
+            _same(x, y, f"{where}/{index}")
+    else:
+        assert a == b, where
+
+
+def _losses(folder):
+    with open(folder / "log.csv") as file:
+        return [{k: v for k, v in row.items() if k != "updates_per_s"} for row in csv.DictReader(file)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, which this system lacks")
+def test_killed_at_any_moment(tmp_path, photos):
+    assert torch.get_num_threads() == 1  # a forked child has no thread pool
+    train(RECIPE, photos, run=tmp_path / "whole", **OPTIONS)
+    expected = read_checkpoint(_latest(tmp_path / "whole"))
+    dice, kills, runs, cut_short = random.Random(0), 0, 0, 0
+    while kills < KILLS:
+        runs += 1
+        folder = tmp_path / f"run{runs}"
+        while True:
+            child = _in_a_child(folder, photos)
+            time.sleep(dice.uniform(0.02, 0.9))
+            os.kill(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
+            if not os.WIFSIGNALED(status):  # it had finished before
+                assert os.WEXITSTATUS(status) == 0
+                break
+            kills += 1
+            cut_short += any((folder / "checkpoints").glob(".*.part")) if folder.exists() else 0
+            if kills % 12 == 0:  # let this run come to its end, then begin another
+                _, status = os.waitpid(_in_a_child(folder, photos), 0)
+                assert status == 0
+                break
+        _same(expected, read_checkpoint(_latest(folder)))
+        assert _losses(folder) == _losses(tmp_path / "whole")
+        weights = "weights.safetensors"
+        assert (folder / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+    print(f"{kills} kills, {cut_short} of them in the middle of a save, {runs} runs compared")
+
+
+def _latest(path):
+    folder = RunFolder(path)
+    folder.close()
+    return folder.latest()
+
+
+def _cli(*arguments, **kwargs):
+    command = [sys.executable, "-m", "srgan_lessons", "train", "espcn", "--photos", "samples", "--threads", "1"]
+    return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs)
+
+
+def _wait_for(path, process, seconds=120):
+    until = time.monotonic() + seconds
+    while not any(path.glob("step_*.pt")):
+        assert process.poll() is None, process.stdout.read()
+        assert time.monotonic() < until, "no checkpoint appeared"
+        time.sleep(0.05)
+
+
+def test_the_command_line_killed_interrupted_and_resumed(tmp_path):
+    """SIGKILL, then Ctrl-C, then to the end; and once without a break: the same file."""
+    small = ["--steps", "60", "--batch", "4", "--crop", "32", "--checkpoint-minutes", "0.001"]
+    whole = _cli("--run", str(tmp_path / "whole"), *small)
+    output, _ = whole.communicate(timeout=300)
+    assert whole.returncode == 0, output
+
+    run = ["--run", str(tmp_path / "run"), *small]
+    killed = _cli(*run)
+    _wait_for(tmp_path / "run" / "checkpoints", killed)
+    killed.kill()
+    killed.communicate()
+
+    refused = _cli(*run, "--no-resume")
+    output, _ = refused.communicate(timeout=120)
+    assert refused.returncode == 2
+    assert "--no-resume would overwrite" in output
+
+    # The signal may come before the loop has begun, or after the last update: then Python's own Ctrl-C, or the end.
+    interrupted = _cli(*run)
+    time.sleep(4)
+    interrupted.send_signal(signal.SIGINT)
+    output, _ = interrupted.communicate(timeout=120)
+    assert interrupted.returncode in (0, 130), output
+
+    last = _cli(*run, "--resume")
+    output, _ = last.communicate(timeout=300)
+    assert last.returncode == 0, output
+    assert "Traceback" not in output
+    weights = "weights.safetensors"
+    assert (tmp_path / "run" / weights).read_bytes() == (tmp_path / "whole" / weights).read_bytes()
+
+
+def test_resume_without_a_run(tmp_path):
+    process = _cli("--run", str(tmp_path / "none"), "--resume")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "no run in" in output

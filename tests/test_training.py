@@ -1,0 +1,428 @@
+"""The recipes, the two updates, and the loop: its log, its checkpoints, and what it says when something is wrong."""
+
+import copy
+import csv
+import dataclasses
+import errno
+import json
+import math
+import os
+import signal
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from srgan_lessons import UserError
+from srgan_lessons.images import load_image
+from srgan_lessons.models import Generator
+from srgan_lessons.training import RECIPES, Options, Recipe, find_recipe, loop, train
+from srgan_lessons.training.checkpoint import RunFolder, read_checkpoint
+from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.steps import average_decay, gan_step, update_average
+from srgan_lessons.weights import load_network, save_network
+
+TINY = Recipe(name="tiny", blocks=1, channels=4, steps=12, batch=4, crop=32)
+TINY_GAN = TINY.change(name="tiny-gan", adversarial=1e-3)
+QUIET = {"progress": False, "log_every": 4}
+
+
+@pytest.fixture
+def photos():
+    random = np.random.default_rng(0)
+    smooth = [np.kron(random.integers(0, 256, (6, 7, 3)), np.ones((10, 10, 1))) for _ in range(5)]
+    return {f"photo{i}": image.astype(np.uint8) for i, image in enumerate(smooth)}  # 60x70 each
+
+
+# -- recipes ---------------------------------------------------------------------------------------------------------
+
+
+def test_recipes_are_the_papers():
+    """Section 3.2: content loss, adversarial weight, updates and learning rate of the five variants of Table 1."""
+    paper = {
+        "srresnet-mse": ("mse", 0, 0, 1_000_000, None),
+        "srresnet-vgg22": ("vgg22", 0, 2e-8, 1_000_000, None),
+        "srgan-mse": ("mse", 1e-3, 0, 200_000, "srresnet-mse"),
+        "srgan-vgg22": ("vgg22", 1e-3, 0, 200_000, "srresnet-mse"),
+        "srgan-vgg54": ("vgg54", 1e-3, 0, 200_000, "srresnet-mse"),
+    }
+    for name, expected in paper.items():
+        r = RECIPES[name]
+        assert (r.content, r.adversarial, r.tv, r.steps, r.starts_from) == expected
+        assert (r.network, r.blocks, r.channels, r.batch, r.crop, r.lr) == ("generator", 16, 64, 16, 96, 1e-4)
+    assert set(RECIPES) - set(paper) == {"espcn", "srgan-offline"}
+
+
+def test_learning_rates():
+    gan = RECIPES["srgan-vgg54"]  # 100,000 updates at 1e-4, then 100,000 at 1e-5
+    assert [gan.lr_at(n) for n in (0, 99_999)] == [1e-4, 1e-4]
+    assert [gan.lr_at(n) for n in (100_000, 199_999)] == pytest.approx([1e-5, 1e-5])
+    assert RECIPES["srresnet-mse"].lr_at(999_999) == 1e-4
+    cycle = Recipe(name="x", steps=100, lr=1.0, schedule="one-cycle")
+    assert [cycle.lr_at(n) for n in (0, 4, 9, 10)] == pytest.approx([0.1, 0.5, 1.0, 1.0])
+    assert cycle.lr_at(55) == pytest.approx(0.5)  # half way down the cosine
+    assert 0 < cycle.lr_at(99) < 0.001
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"steps": -1}, "steps is -1"),
+        ({"batch": 0}, "batch is 0"),
+        ({"crop": 40}, "multiple of 16"),
+        ({"lr": math.nan}, "lr is nan"),
+        ({"content": "vgg99"}, "vgg54"),
+        ({"schedule": "x"}, "one-cycle"),
+        ({"ema": 1.0}, "ema"),
+        ({"adversarial": -1.0}, "negative"),
+        ({"depth": 3}, "no depth"),
+    ],
+)
+def test_a_recipe_is_checked_when_made(settings, words):
+    with pytest.raises(UserError, match=words):
+        TINY.change(**settings)
+
+
+def test_unknown_recipe_lists_the_known_ones():
+    with pytest.raises(UserError, match=r"'srgan'.*srgan-vgg54"):
+        find_recipe("srgan")
+
+
+def test_fast_mode(monkeypatch):
+    monkeypatch.setenv("SRGAN_LESSONS_FAST", "1")
+    fast = find_recipe("srgan-vgg54")
+    assert (fast.blocks, fast.steps, fast.content) == (2, 20, "vgg54")
+
+
+@pytest.mark.parametrize("bad", [{"log_every": 0}, {"keep": 0}, {"minutes": -1.0}, {"checkpoint_minutes": math.inf}])
+def test_options_are_checked(bad):
+    with pytest.raises(UserError, match=next(iter(bad))):
+        Options(**bad)
+
+
+# -- the updates -----------------------------------------------------------------------------------------------------
+
+
+def test_moving_average_by_hand():
+    average, network = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    for module, value in ((average, 1.0), (network, 3.0)):
+        nn.init.constant_(module.weight, value)
+    update_average(average, network, 0.75)  # 0.75 x 1 + 0.25 x 3
+    assert average.weight.item() == 1.5
+    update_average(average, network, 0.75)  # 0.75 x 1.5 + 0.25 x 3
+    assert average.weight.item() == 1.875
+    assert network.weight.item() == 3.0
+    assert [average_decay(0.999, n) for n in (0, 8, 89)] == pytest.approx([0.1, 0.5, 0.909090909])
+    assert average_decay(0.999, 10_000_000) == 0.999
+
+
+def test_moving_average_copies_running_statistics():
+    network = Generator(1, 4)
+    average = copy.deepcopy(network)
+    network(torch.rand(2, 3, 8, 8))
+    update_average(average, network, 0.9)
+    for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_the_discriminator_step_leaves_the_generator_alone():
+    """And the generator's step the discriminator: each loss changes one network only."""
+    torch.manual_seed(0)
+    generator, discriminator = TINY_GAN.make_generator(), TINY_GAN.make_discriminator()
+
+    class Recorder:
+        def __init__(self, network):
+            self.network, self.param_groups = network, [{"params": list(network.parameters())}]
+
+    seen = []
+
+    class Watching(Machine):
+        def update(self, loss, optimizer):
+            for network in (generator, discriminator):
+                network.zero_grad(set_to_none=True)
+            loss.backward()
+            seen.append([any(p.grad is not None for p in net.parameters()) for net in (generator, discriminator)])
+
+    losses = gan_step(
+        generator,
+        discriminator,
+        Recorder(generator),
+        Recorder(discriminator),
+        nn.MSELoss(),
+        torch.rand(4, 3, 8, 8),
+        torch.rand(4, 3, 32, 32),
+        Watching("cpu"),
+    )
+    assert seen == [[True, False], [False, True]]
+    assert set(losses) == {"content", "adversarial", "discriminator", "d_hr", "d_sr"}
+    assert not any(loss.requires_grad for loss in losses.values())
+
+
+def test_machine_says_what_is_not_there():
+    with pytest.raises(UserError, match="fp32"):
+        Machine("cpu", "int8")
+    with pytest.raises(UserError, match="for GPUs"):
+        Machine("cpu", "fp16")
+    if not torch.cuda.is_available():
+        with pytest.raises(UserError, match="no GPU"):
+            Machine("cuda")
+
+
+# -- a run -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_run_leaves_what_it_promises(tmp_path, photos):
+    run = train(TINY_GAN, photos, run=tmp_path / "run", validate_every=6, **QUIET)
+    assert run.finished
+    assert run.step == 12
+    with open(tmp_path / "run" / "log.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == [4, 6, 8, 12]
+    assert all(math.isfinite(float(row[name])) for row in rows for name in ("content", "adversarial", "discriminator"))
+    assert [bool(row["val_psnr"]) for row in rows] == [False, True, False, True]
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["recipe"] == dataclasses.asdict(TINY_GAN)
+    assert settings["versions"]["torch"] == torch.__version__
+    preview = load_image(tmp_path / "run" / "preview" / "update_00000012.png")
+    assert preview.shape == (48, 3 * 64, 3)  # bicubic, network, photo; 60x70 cut to multiples of 16
+    names = sorted(path.name for path in (tmp_path / "run" / "checkpoints").iterdir())
+    assert "step_00000012.pt" in names
+    assert "best.pt" in names
+    published = load_network(tmp_path / "run" / "weights.safetensors").state_dict()
+    for name, tensor in run.network.state_dict().items():
+        assert torch.equal(tensor, published[name])
+
+
+def test_training_lowers_the_loss(tmp_path, photos):
+    """Negative control: with a vanishing learning rate it does not."""
+    recipe = TINY.change(steps=150, network="espcn", lr=3e-3)
+    learned = train(recipe, photos, run=tmp_path / "a", progress=False, log_every=10).log
+    idle = train(recipe.change(lr=1e-12), photos, run=tmp_path / "b", progress=False, log_every=10).log
+    assert learned[-1]["content"] < 0.5 * learned[0]["content"]
+    assert idle[-1]["content"] > 0.8 * idle[0]["content"]
+
+
+def test_minutes_stop_and_the_same_call_goes_on(tmp_path, photos):
+    whole = train(TINY, photos, run=tmp_path / "whole", **QUIET)
+    part = train(TINY, photos, run=tmp_path / "parts", minutes=1e-6, **QUIET)
+    assert not part.finished
+    assert part.step < 12
+    for _ in range(12):
+        part = train(TINY, photos, run=tmp_path / "parts", minutes=1e-6, **QUIET)
+    assert part.finished
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, part.network.state_dict()[name])
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path, photos):
+    first = train(TINY, photos, run=tmp_path, **QUIET)
+    second = train(TINY, photos, run=tmp_path, **QUIET)
+    assert second.step == 12
+    assert len(second.log) == len(first.log)
+
+
+def test_the_last_checkpoints_are_kept(tmp_path, photos):
+    train(TINY, photos, run=tmp_path, checkpoint_minutes=1e-9, keep=3, **QUIET)
+    names = sorted(path.name for path in (tmp_path / "checkpoints").glob("step_*"))
+    assert names == ["step_00000010.pt", "step_00000011.pt", "step_00000012.pt"]
+
+
+def test_start_from_weights(tmp_path, photos):
+    gan = TINY_GAN.change(starts_from="tiny")
+    with pytest.raises(UserError, match=r"starts from the weights of tiny.*--init scratch"):
+        train(gan, photos, run=tmp_path / "a", **QUIET)
+    source = TINY.make_generator()
+    save_network(tmp_path / "tiny.safetensors", source)
+    run = train(gan.change(lr=1e-12, steps=1), photos, run=tmp_path / "b", init=tmp_path / "tiny.safetensors", **QUIET)
+    assert torch.allclose(run.network.tail.weight, source.tail.weight, atol=1e-9)
+    with pytest.raises(UserError, match="another network"):
+        train(gan.change(channels=8), photos, run=tmp_path / "c", init=tmp_path / "tiny.safetensors", **QUIET)
+
+
+def test_the_discriminator_cannot_share_an_odd_batch(monkeypatch, tmp_path, photos):
+    monkeypatch.setattr(Machine, "__init__", _two_processes)
+    with pytest.raises(UserError, match="2 processes"):
+        train(TINY.change(batch=3), photos, run=tmp_path, **QUIET)
+
+
+def _two_processes(self, *_):
+    self.world, self.rank = 2, 0
+
+
+# -- trouble ---------------------------------------------------------------------------------------------------------
+
+
+def test_not_a_number_stops_the_run_and_keeps_the_checkpoint(tmp_path, photos):
+    train(TINY, photos, run=tmp_path, minutes=1e-6, **QUIET)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()}
+    weights = (tmp_path / "weights.safetensors").read_bytes()
+    state = read_checkpoint(RunFolder.latest(_folder(tmp_path)))
+    state["generator"]["tail.bias"].fill_(math.nan)  # as a diverged update would leave it
+    path = tmp_path / "checkpoints" / "step_00000002.pt"
+    torch.save(state | {"step": 2}, path)
+    with pytest.raises(UserError, match=r"content loss is no longer a number.*--lr"):
+        train(TINY, photos, run=tmp_path, checkpoint_minutes=1e-9, **QUIET)
+    path.unlink()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
+    assert (tmp_path / "weights.safetensors").read_bytes() == weights
+
+
+def _folder(path):
+    folder = RunFolder(path)
+    folder.close()
+    return folder
+
+
+def test_out_of_memory_names_the_batch_that_fits(monkeypatch, tmp_path, photos):
+    forward = Generator.forward
+
+    def small_memory(self, x):
+        if x.shape[0] > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, x)
+
+    monkeypatch.setattr(Generator, "forward", small_memory)
+    with pytest.raises(UserError, match=r"batch of 16 does not fit.*--batch 2"):
+        train(TINY.change(batch=16), photos, run=tmp_path, **QUIET)
+    monkeypatch.setattr(Generator, "forward", lambda self, x: small_memory(self, x.repeat(9, 1, 1, 1)))
+    with pytest.raises(UserError, match="not even a batch of 1"):
+        train(TINY.change(batch=8), photos, run=tmp_path / "b", **QUIET)
+
+
+def test_two_runs_in_one_folder(tmp_path, photos):
+    first = RunFolder(tmp_path)
+    with pytest.raises(UserError, match="another run is training"):
+        train(TINY, photos, run=tmp_path, **QUIET)
+    first.close()
+    assert train(TINY, photos, run=tmp_path, **QUIET).finished
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, photos):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match="run folder cannot be used"):
+        train(TINY, photos, run=tmp_path / "file" / "run", **QUIET)
+
+
+def test_full_disk_keeps_what_there_is(monkeypatch, tmp_path, photos):
+    train(TINY, photos, run=tmp_path, minutes=1e-6, **QUIET)
+    before = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+
+    def full(state, path):
+        with open(path, "wb") as file:
+            file.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(UserError, match="disk is full"):
+        train(TINY, photos, run=tmp_path, **QUIET)
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == before
+    monkeypatch.undo()
+    assert train(TINY, photos, run=tmp_path, **QUIET).finished
+
+
+@pytest.mark.parametrize("kept", [0, 10, 0.5, 0.99])
+def test_a_checkpoint_cut_off(tmp_path, photos, kept):
+    train(TINY, photos, run=tmp_path, **QUIET)
+    path = tmp_path / "checkpoints" / "step_00000012.pt"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: kept if isinstance(kept, int) else int(kept * len(whole))])
+    with pytest.raises(UserError, match=r"step_00000012.pt is damaged or cut off.*Delete it"):
+        train(TINY, photos, run=tmp_path, **QUIET)
+
+
+class _Evil:
+    def __reduce__(self):
+        return os.mkdir, ("was-run",)
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"format": 1, "evil": _Evil()}, tmp_path / "x.pt")
+    with pytest.raises(UserError, match="refused"):
+        read_checkpoint(tmp_path / "x.pt")
+    assert not (tmp_path / "was-run").exists()
+    torch.save({"epoch": 3}, tmp_path / "y.pt")
+    with pytest.raises(UserError, match="not a checkpoint of this course"):
+        read_checkpoint(tmp_path / "y.pt")
+
+
+def test_a_checkpoint_of_another_run(tmp_path, photos):
+    train(TINY, photos, run=tmp_path, minutes=1e-6, **QUIET)
+    with pytest.raises(UserError, match="a run of tiny, not of tiny-gan"):
+        train(TINY_GAN, photos, run=tmp_path, **QUIET)
+    with pytest.raises(UserError, match="channels 4 then, 8 now"):
+        train(TINY.change(channels=8), photos, run=tmp_path, **QUIET)
+    with pytest.raises(UserError, match="seed 0 then, 1 now"):
+        train(TINY, photos, run=tmp_path, seed=1, **QUIET)
+    with pytest.raises(UserError, match="other training pictures"):
+        train(TINY, dict(list(photos.items())[:3]), run=tmp_path, **QUIET)
+    longer = train(TINY.change(steps=14), photos, run=tmp_path, **QUIET)  # its learning rate is constant
+    assert longer.step == 14
+
+
+def test_ctrl_c_during_a_save(monkeypatch, tmp_path, photos):
+    """The first Ctrl-C lets the save finish and stops; what was saved is whole and goes on."""
+    whole = train(TINY, photos, run=tmp_path / "whole", **QUIET)
+    save, interrupted = torch.save, []
+
+    def interrupting(state, path):
+        with open(path, "wb") as file:
+            file.write(b"half a checkpoint")
+            if not interrupted:
+                interrupted.append(state["step"])
+                os.kill(os.getpid(), signal.SIGINT)
+        save(state, path)
+
+    monkeypatch.setattr(torch, "save", interrupting)
+    run = train(TINY, photos, run=tmp_path / "run", checkpoint_minutes=1e-9, **QUIET)
+    assert interrupted == [1]
+    assert not run.finished
+    assert run.step == 2  # one more update, then it sees the request
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    run = train(TINY, photos, run=tmp_path / "run", **QUIET)
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(tensor, run.network.state_dict()[name])
+
+
+def test_tensorboard(tmp_path, photos):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = train(TINY, photos, run=tmp_path, tensorboard=True, **QUIET)
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [event.step for event in events.Scalars("content")] == [row["step"] for row in run.log]
+    assert events.Scalars("content")[-1].value == pytest.approx(run.log[-1]["content"])
+
+
+def test_a_single_photo_trains_without_validation(tmp_path, photos):
+    run = train(TINY, {"only": photos["photo0"]}, run=tmp_path, **QUIET)
+    assert run.finished
+    assert run.log[-1]["val_psnr"] is None
+
+
+def test_compiled_networks_train_like_the_plain_ones(tmp_path, photos):
+    recipe = TINY.change(network="espcn", steps=3, lr=1e-3)
+    plain = train(recipe, photos, run=tmp_path / "a", progress=False)
+    compiled = train(recipe, photos, run=tmp_path / "b", compile=True, progress=False)
+    for name, tensor in plain.network.state_dict().items():
+        assert torch.allclose(tensor, compiled.network.state_dict()[name], atol=1e-5)
+
+
+def test_espcn_beats_bicubic_on_set5(tmp_path, benchmark_data):
+    """The course's first promise: trained on the photos that come with scikit-image, 0.3 dB above bicubic on Set5."""
+    from srgan_lessons.evaluation import evaluate
+    from srgan_lessons.images import sample_photos
+
+    run = train(RECIPES["espcn"], sample_photos(), run=tmp_path, progress=False)
+    ours = evaluate(run.network, ["Set5"], progress=False).mean("Set5").psnr
+    assert ours > 28.4177 + 0.3  # the golden number of bicubic
+
+
+def test_the_loop_reads_losses_only_when_it_reports(monkeypatch, tmp_path, photos):
+    """No host sync inside the step: a loss becomes a number once per line of the log."""
+    reads = []
+    item = torch.Tensor.item
+    monkeypatch.setattr(torch.Tensor, "item", lambda self: reads.append(1) or item(self))
+    monkeypatch.setattr(loop.Validation, "__call__", lambda self, *_: {"val_psnr": 0.0, "val_content": 0.0})
+    train(TINY_GAN, photos, run=tmp_path, progress=False, log_every=6, validate_every=12)
+    assert len(reads) == 2 * 5  # two lines, five numbers each

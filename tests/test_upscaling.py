@@ -1,0 +1,408 @@
+"""Whole pictures: tiles never show, files keep what they are, memory is bounded; and weights files."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageCms
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from srgan_lessons import UserError, weights
+from srgan_lessons.images import Picture, load_image, read_picture, save_image, to_tensor
+from srgan_lessons.models import ESPCN, Generator
+from srgan_lessons.resize import imresize
+from srgan_lessons.upscaling import _prepare, _tiles, upscale, upscale_file, upscale_many, upscaler
+from srgan_lessons.weights import describe, load_network, read_metadata, save_network, shipped_weights
+
+
+def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def small_generator() -> Generator:
+    """With running statistics and slopes that are not those of a fresh network."""
+    torch.manual_seed(0)
+    network = Generator(blocks=2, channels=8)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.normal_(module.running_mean)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+    return network.eval()
+
+
+def stitched(image: np.ndarray, network: nn.Module, tile: int) -> torch.Tensor:
+    """The float tiles put together, (1, 3, 4H, 4W). NaN stays where no tile came."""
+    result = torch.full((1, 3, 4 * image.shape[0], 4 * image.shape[1]), torch.nan)
+    for top, left, piece in _tiles(image, _prepare(network, "cpu"), tile):
+        area = result[..., top : top + piece.shape[2], left : left + piece.shape[3]]
+        assert area.isnan().all()  # no pixel is made twice
+        area.copy_(piece)
+    return result
+
+
+@pytest.mark.parametrize("tile", [1, 7, 16, 30, 1000])
+@pytest.mark.parametrize("network", [ESPCN().eval(), small_generator()], ids=["espcn", "generator"])
+def test_tiles_equal_the_whole_picture(network, tile):
+    image = picture(*((9, 14) if tile == 1 else (45, 62)))
+    with torch.inference_mode():
+        whole = network(to_tensor(image))
+    assert torch.allclose(stitched(image, network, tile), whole, rtol=0, atol=1e-5)
+
+
+def test_the_paper_generators_tiles_equal_the_whole_picture():
+    torch.manual_seed(0)
+    network, image = Generator().eval(), picture(30, 100)
+    with torch.inference_mode():
+        whole = network(to_tensor(image))
+    assert torch.allclose(stitched(image, network, 50), whole, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("network", [ESPCN().eval(), small_generator()], ids=["espcn", "generator"])
+def test_the_halo_is_as_wide_as_needed_and_no_wider(network):
+    """A pixel changes output pixels that are `halo` away, and none farther. So a narrower halo would show."""
+    halo, size = network.halo, 2 * network.halo + 9
+    x = torch.rand(1, 3, size, size, dtype=torch.float64)
+    y = x.clone()
+    y[..., size // 2, size // 2] += 1
+    with torch.inference_mode():
+        changed = (network.double()(x) - network(y)).abs().amax(dim=1)[0].view(size, 4, size, 4).amax(dim=(1, 3)) > 0
+    network.float()
+    rows = changed.any(dim=1).nonzero().flatten()
+    reach = max(size // 2 - rows.min().item(), rows.max().item() - size // 2)
+    assert halo - 1 <= reach <= halo  # the generator's halo is rounded up to whole pixels at two places
+
+
+@pytest.mark.parametrize("tile", [1, 10, 64])
+def test_bicubic_equals_imresize_and_nearest_repeats(tile):
+    image = picture(23, 37)
+    assert np.array_equal(upscale(image, "bicubic", tile=tile), imresize(image, 4))
+    assert np.array_equal(upscale(image, "nearest", tile=tile), image.repeat(4, axis=0).repeat(4, axis=1))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (1, 40)])
+@pytest.mark.parametrize("method", ["bicubic", "nearest", ESPCN(), small_generator()])
+def test_very_small_pictures(size, method):
+    result = upscale(picture(*size), method)
+    assert result.shape == (4 * size[0], 4 * size[1], 3)
+    assert result.dtype == np.uint8
+
+
+def test_grey_arrays_and_wrong_arrays():
+    image = picture(5, 6)
+    assert np.array_equal(upscale(image[..., 0], "bicubic")[..., 1], imresize(image[..., 0], 4))
+    with pytest.raises(UserError, match="uint8"):
+        upscale(image / 255, "bicubic")
+    with pytest.raises(UserError, match="shape"):
+        upscale(np.zeros((4, 4, 4), np.uint8), "bicubic")
+
+
+def test_a_network_is_used_in_evaluation_mode_and_left_as_it_was():
+    network = small_generator().train()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    image = picture(12, 12)
+    assert np.array_equal(upscale(image, network), upscale(image, small_generator()))
+    assert network.training
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert next(network.parameters()).is_contiguous()
+
+
+def test_networks_that_cannot_be_tiled():
+    with pytest.raises(UserError, match="halo"):
+        upscale(picture(4, 4), nn.Identity())
+    network = nn.Conv2d(3, 3, 1)
+    network.halo = 0
+    with pytest.raises(UserError, match="scale 4"):
+        upscale(picture(4, 4), network)
+
+
+def test_bad_settings():
+    for tile in (0, -3, 1.5):
+        with pytest.raises(UserError, match="tile"):
+            upscale(picture(4, 4), "bicubic", tile=tile)
+    for device in ("cuda:99", "nothing"):
+        with pytest.raises(UserError, match=f"{device} cannot be used"):
+            upscale(picture(4, 4), ESPCN(), device=device)
+
+
+def test_a_progress_bar_counts_tiles(capsys):
+    upscale(picture(20, 20), "nearest", tile=10, progress=True)
+    assert "4/4" in capsys.readouterr().err
+    upscale(picture(20, 20), "nearest", tile=10)
+    assert capsys.readouterr().err == ""
+
+
+# --- files ---
+
+
+def test_a_file_keeps_grey_alpha_and_profile(tmp_path):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image = picture(9, 11)
+    grey = np.repeat(image[..., :1], 3, axis=2)
+    save_image(tmp_path / "a.png", Picture(rgb=grey, alpha=image[..., 1], grey=True, icc_profile=profile))
+    upscale_file(tmp_path / "a.png", tmp_path / "b.png", "bicubic", tile=4)
+    with Image.open(tmp_path / "b.png") as result:
+        assert result.mode == "LA"
+        assert result.info["icc_profile"] == profile
+        pixels = np.asarray(result)
+    assert np.array_equal(pixels[..., 0], imresize(image[..., 0], 4))
+    assert np.array_equal(pixels[..., 1], imresize(image[..., 1], 4))
+
+
+def test_alpha_is_enlarged_by_bicubic_whatever_enlarges_the_colours(tmp_path):
+    image = picture(9, 11)
+    save_image(tmp_path / "a.png", Picture(rgb=image, alpha=image[..., 2]))
+    network = small_generator()
+    upscale_file(tmp_path / "a.png", tmp_path / "b.png", network)
+    result = read_picture(tmp_path / "b.png")
+    assert np.array_equal(result.rgb, upscale(image, network))
+    assert np.array_equal(result.alpha, imresize(image[..., 2], 4))
+
+
+def test_a_grey_file_stays_grey_where_the_network_adds_colour(tmp_path):
+    image = picture(9, 11)[..., 0]
+    save_image(tmp_path / "a.png", image)
+    network = small_generator()
+    upscale_file(tmp_path / "a.png", tmp_path / "b.png", network)
+    with Image.open(tmp_path / "b.png") as result:
+        assert result.mode == "L"
+        grey = np.asarray(result).astype(float)
+    with torch.inference_mode():
+        colours = network(to_tensor(image))[0].double()  # (3, H, W)
+    assert (colours.amax(dim=0) - colours.amin(dim=0)).max() > 0.01  # it does add colour
+    expected = torch.tensordot(torch.tensor([0.299, 0.587, 0.114]).double(), colours, 1).clamp(0, 1) * 255  # BT.601
+    assert np.abs(grey - expected.numpy()).max() <= 0.51
+
+
+def test_an_exif_rotated_photo_comes_out_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture(8, 12)).save(tmp_path / "a.png", exif=exif)
+    upscale_file(tmp_path / "a.png", tmp_path / "b.png", "nearest")
+    assert load_image(tmp_path / "b.png").shape == (48, 32, 3)
+    assert np.array_equal(load_image(tmp_path / "b.png")[::4, ::4], load_image(tmp_path / "a.png"))
+    with Image.open(tmp_path / "b.png") as result:
+        assert result.getexif().get(0x0112, 1) == 1  # not to be turned once more
+
+
+def test_what_cannot_be_written_is_told_before_the_work(tmp_path):
+    save_image(tmp_path / "a.png", Picture(rgb=picture(4, 4), alpha=picture(4, 4)[..., 0]))
+    network = small_generator()
+    network.register_forward_hook(lambda *_: pytest.fail("the network ran"))
+    with pytest.raises(UserError, match="transparency"):
+        upscale_file(tmp_path / "a.png", tmp_path / "b.jpg", network)
+    with pytest.raises(UserError, match=r"is the picture that is to be enlarged"):
+        upscale_file(tmp_path / "a.png", tmp_path / "." / "a.png", network)
+
+
+def test_many_files_and_folders(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name in ("one.png", "two.jpg"):
+        save_image(tmp_path / "in" / name, picture(5, 6))
+    (tmp_path / "in" / ".hidden.png").write_text("left alone")
+    (tmp_path / "in" / "notes.txt").write_text("left alone")
+    save_image(tmp_path / "three.png", picture(5, 6))
+    outcome = upscale_many([tmp_path / "in", tmp_path / "three.png"], tmp_path / "out", "nearest", progress=False)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["one_x4.png", "three_x4.png", "two_x4.png"]
+    assert sorted(outcome.written) == sorted((tmp_path / "out").iterdir())
+    assert outcome.failed == {}
+
+
+def test_one_bad_picture_is_named_and_the_others_are_done(tmp_path):
+    save_image(tmp_path / "a.png", picture(5, 6))
+    (tmp_path / "b.png").write_text("not a picture")
+    save_image(tmp_path / "c.png", picture(5, 6))
+    sources = [tmp_path / name for name in ("a.png", "b.png", "c.png")]
+    outcome = upscale_many(sources, tmp_path / "out", "bicubic", progress=False)
+    assert [path.name for path in outcome.written] == ["a_x4.png", "c_x4.png"]
+    assert list(outcome.failed) == [tmp_path / "b.png"]
+    assert "not a picture" in outcome.failed[tmp_path / "b.png"]
+
+
+def test_one_file_to_a_named_file_and_what_is_refused_before_any_work(tmp_path):
+    one, two = tmp_path / "one.png", tmp_path / "two.png"
+    for path in (one, two):
+        save_image(path, picture(5, 6))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "empty").mkdir()
+    save_image(tmp_path / "other" / "ONE.png", picture(5, 6))
+    upscale_many([one], tmp_path / "big.jpg", "nearest", progress=False)
+    assert load_image(tmp_path / "big.jpg").shape == (20, 24, 3)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    for sources, out, reason in (
+        ([one], tmp_path / "big.jpg", "there already"),
+        ([one, two], tmp_path / "both.png", "Name a folder"),
+        ([one, tmp_path / "other" / "ONE.png"], tmp_path / "out", "would both become"),
+        ([one, one], tmp_path / "out", "would both become"),
+        ([one], one, "would be lost"),
+        ([tmp_path / "nothing.png"], tmp_path / "out", "not there"),
+        ([tmp_path / "empty"], tmp_path / "out", "no pictures"),
+        ([tmp_path / "other"], tmp_path / "other", "Choose another"),
+        ([], tmp_path / "out", "no picture to enlarge"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            upscale_many(sources, out, "nearest", progress=False)
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
+    upscale_many([two], tmp_path / "big.jpg", "nearest", overwrite=True, progress=False)
+    assert before[tmp_path / "big.jpg"] != (tmp_path / "big.jpg").read_bytes() or one.read_bytes() == two.read_bytes()
+
+
+def test_an_input_named_like_a_result_is_not_overwritten(tmp_path):
+    save_image(tmp_path / "a.png", picture(5, 6))
+    save_image(tmp_path / "a_x4.png", picture(5, 6))
+    with pytest.raises(UserError, match="would be lost"):
+        upscale_many([tmp_path / "a.png", tmp_path / "a_x4.png"], tmp_path, "nearest", overwrite=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read in kilobytes, as Linux gives it")
+def test_memory_of_a_photo_of_12_megapixels(tmp_path, monkeypatch):
+    """4000x3000 to 16000x12000 in at most 3 GB, the saved PNG included. A flat picture: its PNG is written quickly."""
+    save_image(tmp_path / "a.png", np.full((3000, 4000, 3), 90, np.uint8))
+    program = """
+        import sys
+        from srgan_lessons.models import ESPCN
+        from srgan_lessons.upscaling import upscale_file
+        upscale_file(sys.argv[1], sys.argv[2], ESPCN())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), tmp_path / "a.png", tmp_path / "b.png"]
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # more than Pillow opens unasked
+    with Image.open(tmp_path / "b.png") as result:
+        assert result.size == (16000, 12000)
+    assert usage.ru_maxrss / 1e6 <= 3.0  # GB
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak is read in kilobytes, as Linux gives it")
+def test_memory_of_the_generators_tiles():
+    """What one inner tile of the paper's network takes beyond what importing takes. It is the same for any picture."""
+    program = """
+        import resource
+        import numpy as np
+        from srgan_lessons.models import Generator
+        from srgan_lessons.upscaling import TILE, _prepare, _tiles
+        network = _prepare(Generator(), "cpu")
+        side = TILE + 2 * network.halo  # a tile that has its halo on all sides
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        next(_tiles(np.zeros((side, side, 3), np.uint8), network, side))
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert int(printed.stdout) / 1e6 <= 1.4  # GB; with torch (0.6), the photo and its result (0.6) it stays below 3
+
+
+# --- weights ---
+
+
+@pytest.fixture
+def saved(tmp_path):
+    save_network(tmp_path / "w.safetensors", small_generator(), recipe="srgan-vgg54", updates="7")
+    return tmp_path / "w.safetensors"
+
+
+@pytest.mark.parametrize("network", [ESPCN().eval(), small_generator()], ids=["espcn", "generator"])
+def test_saved_networks_come_back(tmp_path, network):
+    save_network(tmp_path / "w.safetensors", network, recipe="espcn")
+    back = load_network(tmp_path / "w.safetensors")
+    assert describe(back) == describe(network)
+    assert not back.training
+    image = picture(9, 9)
+    assert np.array_equal(upscale(image, tmp_path / "w.safetensors"), upscale(image, network))
+    assert np.array_equal(upscaler(str(tmp_path / "w.safetensors"))(image), upscale(image, network))
+    assert read_metadata(tmp_path / "w.safetensors") == {"network": json.dumps(describe(network)), "recipe": "espcn"}
+
+
+def test_half_precision_is_widened(saved, tmp_path):
+    half = {name: t.half() if t.is_floating_point() else t for name, t in load_file(saved).items()}
+    save_file(half, tmp_path / "half.safetensors", metadata=read_metadata(saved))
+    network = load_network(tmp_path / "half.safetensors")
+    assert {p.dtype for p in network.parameters()} == {torch.float32}
+    assert torch.equal(network.tail.weight, half["tail.weight"].float())
+
+
+def test_shipped_weights_are_found_by_name(saved, monkeypatch):
+    monkeypatch.setattr(weights, "FOLDER", saved.parent)
+    assert shipped_weights() == ["w"]
+    assert describe(load_network("w")) == {"kind": "generator", "blocks": 2, "channels": 8}
+    with pytest.raises(UserError, match=r"'nothing'.*: w\. The path of"):
+        load_network("nothing")
+
+
+@pytest.mark.parametrize("name", shipped_weights())
+def test_each_shipped_network_loads_and_has_a_card(name):
+    assert load_network(name).halo > 0
+    assert (weights.FOLDER / f"{name}.md").is_file()
+
+
+def test_a_pickle_is_refused_and_not_run(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "trapped"),)
+
+    for name, legacy in (("a.pt", False), ("b.safetensors", False), ("c.safetensors", True)):
+        torch.save(Trap(), tmp_path / name, _use_new_zipfile_serialization=not legacy)
+        with pytest.raises(UserError, match=r"pickle.*weights\.safetensors"):
+            load_network(tmp_path / name)
+    assert not (tmp_path / "trapped").exists()
+    torch.load(tmp_path / "a.pt", weights_only=False)  # the trap is one
+    assert (tmp_path / "trapped").exists()
+
+
+def test_a_file_cut_off_anywhere(saved):
+    whole = saved.read_bytes()
+    for length in (1, 7, 8, 9, 500, len(whole) // 2, len(whole) - 1):
+        saved.write_bytes(whole[:length])
+        with pytest.raises(UserError, match=r"w\.safetensors is cut off"):
+            load_network(saved)
+    saved.write_bytes(b"")
+    with pytest.raises(UserError, match="empty"):
+        load_network(saved)
+
+
+def test_files_of_other_programs(saved, tmp_path):
+    state, about, path = load_file(saved), read_metadata(saved), tmp_path / "x.safetensors"
+
+    def refused(tensors: dict, metadata: dict | None, reason: str) -> None:
+        save_file(tensors, path, metadata=metadata)
+        with pytest.raises(UserError, match=reason):
+            load_network(path)
+
+    refused(state, None, "does not say which network")
+    for text in ("generator", "[]", '{"kind": "vgg"}', '{"kind": "generator"}', '{"kind": "espcn", "blocks": 1}'):
+        refused(state, {"network": text}, "describes a network that is not known")
+    for blocks in ("0", "-1", "1e9", "1000000000", "true", '"2"'):
+        text = f'{{"kind": "generator", "blocks": {blocks}, "channels": 8}}'
+        refused(state, {"network": text}, "describes a network that is not known")
+    without = {name: tensor for name, tensor in state.items() if name != "tail.bias"}
+    refused(without, about, r"the weights tail\.bias of its generator blocks=2 channels=8 are missing")
+    refused(state | {"more": torch.zeros(1)}, about, "no weights named more")
+    refused(state | {"tail.bias": torch.zeros(4)}, about, r"tail\.bias has the shape \(4,\)")
+    refused(state, {"network": '{"kind": "generator", "blocks": 2, "channels": 16}'}, "has the shape")
+    refused(state | {"tail.bias": torch.tensor([0.0, torch.nan, 0.0])}, about, r"tail\.bias holds values that are not")
+
+
+def test_what_is_no_weights_file(tmp_path):
+    with pytest.raises(UserError, match=r"no weights 'none\.safetensors'.*path of a \.safetensors"):
+        load_network("none.safetensors")
+    with pytest.raises(UserError, match="is a folder"):
+        load_network(tmp_path)
+    save_network(tmp_path / "weights.safetensors", ESPCN())
+    with pytest.raises(UserError, match=r"Its weights are .*weights\.safetensors"):
+        load_network(tmp_path)
+
+
+def test_what_cannot_be_saved(tmp_path):
+    with pytest.raises(UserError, match=r"\.safetensors"):
+        save_network(tmp_path / "w.pth", ESPCN())
+    with pytest.raises(TypeError, match="Linear"):
+        save_network(tmp_path / "w.safetensors", nn.Linear(1, 1))
+    with pytest.raises(TypeError, match="updates"):
+        save_network(tmp_path / "w.safetensors", ESPCN(), updates=7)
+    assert list(tmp_path.iterdir()) == []
