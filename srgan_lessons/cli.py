@@ -86,7 +86,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help=f"folders of pictures, names of training sets (BSDS500, SunHays80, DIV2K), or {SAMPLES}, which come with "
         f"scikit-image; espcn takes {SAMPLES} if nothing is named",
     )
-    command.add_argument("--run", metavar="FOLDER", help="the folder of the run (default: runs/RECIPE)")
+    command.add_argument("--folder", dest="run", metavar="FOLDER", help="the folder of the run (default: runs/RECIPE)")
     command.add_argument("--init", metavar="WEIGHTS", help="weights to start from, or scratch")
     command.add_argument(
         "--resume",
@@ -190,7 +190,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.resume is True and not there:
         raise UserError(f"there is no run in {run} to go on with. Leave --resume out to start one.")
     if arguments.resume is False and there:
-        raise UserError(f"{run} holds a run, which --no-resume would overwrite. Choose another --run, or delete it.")
+        raise UserError(f"{run} holds a run, which --no-resume would overwrite. Choose another --folder, or delete it.")
     result = train(
         recipe,
         _photos(arguments.photos, recipe.name),

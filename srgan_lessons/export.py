@@ -60,7 +60,7 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
 
 
 def _has_dynamo() -> bool:
-    """Whether this torch exports by torch.export unless told otherwise (2.9 and later). Earlier ones trace by default."""
+    """Whether this torch exports by torch.export unless told otherwise (2.9 and later). Earlier ones trace."""
     dynamo = inspect.signature(torch.onnx.export).parameters.get("dynamo")
     return dynamo is not None and dynamo.default is True
 

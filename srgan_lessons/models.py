@@ -30,6 +30,7 @@ class ESPCN(nn.Module):
         self.upsample = nn.Sequential(nn.Conv2d(32, 3 * SCALE**2, 3, padding=1), nn.PixelShuffle(SCALE))
         if icnr:
             icnr_(self.upsample[0].weight, SCALE)
+            nn.init.zeros_(self.upsample[0].bias)  # a bias for each pixel of a tile would be a pattern
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, h, w), in [0, 1]
         x = self.body(x)  # (N, 32, h, w)
@@ -69,6 +70,7 @@ class SubPixelUpsample(nn.Module):
         self.act = nn.PReLU()
         if icnr:
             icnr_(self.conv.weight, 2)
+            nn.init.zeros_(self.conv.bias)  # a bias for each pixel of a tile would be a pattern
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 64, h, w)
         x = self.conv(x)  # (N, 256, h, w)

@@ -186,7 +186,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     """The tensors by name that torch.save wrote. Raises UserError for a damaged file, and for one that runs code."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
             f"{path} was not loaded: it is damaged, or holds more than weights ({reason}). Delete it and get it again."

@@ -18,9 +18,19 @@ SMALL = {"blocks": 2, "channels": 8, "crop": 32, "steps": 5}
 
 def _train_with_two_processes(recipe, folder):
     settings = [part for name, value in SMALL.items() for part in (f"--{name}", str(value))]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "srgan_lessons"]
-    command += ["train", recipe, "--photos", "samples", "--init", "scratch", "--run", str(folder), *settings]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, env=os.environ | {"OMP_NUM_THREADS": "1"})
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node=2",
+        "-m",
+        "srgan_lessons",
+    ]
+    command += ["train", recipe, "--photos", "samples", "--init", "scratch", "--folder", str(folder), *settings]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=400, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count(f"recipe {recipe}") == 1  # one writer
     return read_checkpoint(folder / "checkpoints" / "step_00000005.pt")

@@ -169,7 +169,7 @@ def test_pillow_agrees_away_from_the_borders():
     theirs = np.asarray(Image.fromarray(image).resize((150, 100), Image.Resampling.BICUBIC)).astype(int)
     difference = np.abs(imresize(image, 1 / 4) - theirs)[2:-2, 2:-2]
     assert difference.max() <= 1
-    assert (difference > 0).mean() < 0.1
+    assert (difference > 0).mean() < 0.2
     small = image[100:150, 100:180]
     theirs = np.asarray(Image.fromarray(small).resize((320, 200), Image.Resampling.BICUBIC)).astype(int)
     assert np.abs(imresize(small, 4) - theirs)[8:-8, 8:-8].max() <= 1

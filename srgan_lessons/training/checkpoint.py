@@ -50,7 +50,7 @@ class RunFolder:
             except BlockingIOError:
                 self._lock.close()
                 raise UserError(
-                    f"another run is training in {self.path}. Wait for it, or choose another folder with --run."
+                    f"another run is training in {self.path}. Wait for it, or choose another folder with --folder."
                 ) from None
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     then, now = dict(state["recipe"]), dict(expected["recipe"])
     if then["name"] != now["name"]:
         raise UserError(
-            f"{path} belongs to a run of {then['name']}, not of {now['name']}. Choose another folder with --run."
+            f"{path} belongs to a run of {then['name']}, not of {now['name']}. Choose another folder with --folder."
         )
     if now["schedule"] == "constant":
         then.pop("steps"), now.pop("steps")
@@ -154,5 +154,5 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     if differs:
         raise UserError(
             f"{path} belongs to a run with other settings: {'; '.join(differs)}. Go on with those settings, or start a "
-            "new run in another folder (--run), from its weights if you like (--init)."
+            "new run in another folder (--folder), from its weights if you like (--init)."
         )

@@ -1,0 +1,206 @@
+"""Content, adversarial and perceptual loss, against numbers worked by hand."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from srgan_lessons import UserError, losses
+from srgan_lessons.images import load_image, sample_photos, to_tensor
+from srgan_lessons.losses import (
+    CONTENT,
+    VGGLoss,
+    adversarial_loss,
+    content_loss,
+    discriminator_loss,
+    mse_loss,
+    perceptual_loss,
+    total_variation,
+)
+from srgan_lessons.models import Discriminator, Generator
+from srgan_lessons.resize import downscale, imresize
+from srgan_lessons.vgg import normalise, random_features
+
+TERMS = ("mse", "random", "offline-vgg22", "stlpips", "adversarial", "tv")
+
+
+def crops(size: int = 48) -> torch.Tensor:
+    pictures = sample_photos()
+    return torch.cat([to_tensor(pictures[name][80 : 80 + size, 170 : 170 + size]) for name in ("astronaut", "coffee")])
+
+
+@pytest.mark.parametrize("term", TERMS)
+def test_each_loss_alone_reaches_each_parameter_of_the_generator(term):
+    generator = Generator(channels=8)  # all 16 blocks
+    hr = crops().requires_grad_()
+    sr = generator(downscale(hr.detach()))
+    if term == "adversarial":
+        loss = adversarial_loss(Discriminator(crop=48, channels=4)(sr))
+    elif term == "tv":
+        loss = total_variation(sr)
+    else:
+        loss = content_loss(term)(sr, hr)
+    loss.backward()
+    assert loss.ndim == 0
+    assert loss > 0
+    for name, parameter in generator.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().max() > 0, name
+    if term != "mse":  # plain arithmetic, symmetric in both
+        assert hr.grad is None or not hr.grad.any()
+
+
+@pytest.mark.parametrize("name", ["mse", "random", "offline-vgg22", "stlpips"])
+def test_a_loss_is_zero_for_equal_images_and_its_networks_are_not_trained(name):
+    loss = content_loss(name)
+    assert isinstance(loss, nn.Module)
+    assert loss(crops(), crops()).item() == 0
+    assert not any(p.requires_grad for p in loss.parameters())
+
+
+# Content
+
+
+def test_mse_is_measured_on_the_paper_s_range():
+    sr, hr = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8)
+    assert mse_loss(sr, hr).item() == pytest.approx(4 * F.mse_loss(sr, hr).item(), rel=1e-6)
+    assert mse_loss(torch.zeros(1, 3, 2, 2), torch.ones(1, 3, 2, 2)).item() == 4
+    assert torch.equal(content_loss("mse")(sr, hr), mse_loss(sr, hr))
+
+
+def test_the_vgg_loss_by_hand():
+    """1/12.75 scales the features, so their squared distance is scaled by its square (paper, section 3.2)."""
+    sr, hr = crops(32).flip(0), crops(32)
+    network = random_features(5, 4)
+    layers = list(network.layers)
+    a, b = normalise(sr), normalise(hr)
+    for layer in layers:
+        a, b = layer(a), layer(b)
+    expected = (((a / 12.75) - (b / 12.75)) ** 2).mean()
+    assert expected > 0
+    assert VGGLoss("random")(sr, hr).item() == pytest.approx(expected.item(), rel=1e-5)
+    assert losses.VGG19_SCALE**2 == pytest.approx(0.006151, abs=1e-6)  # "about 0.006 times", says the paper
+
+
+@pytest.mark.parametrize(("name", "place"), [("vgg22", (2, 2)), ("vgg54", (5, 4))])
+def test_the_paper_s_losses_take_the_paper_s_maps(monkeypatch, name, place):
+    asked = []
+
+    def paper_features(i, j):
+        asked.append((i, j))
+        return random_features(i, j)
+
+    monkeypatch.setitem(losses._FEATURES, name, (paper_features, *losses._FEATURES[name][1:]))
+    loss = content_loss(name)
+    assert asked == [place]
+    assert loss.factor == pytest.approx(1 / 12.75**2)
+
+
+def test_the_paper_s_losses_are_torchvision_s_vgg19():
+    assert all(losses._FEATURES[name][0] is losses.paper_features for name in ("vgg22", "vgg54"))
+    assert losses._FEATURES["offline-vgg22"][0] is losses.offline_features
+    assert losses._FEATURES["offline-vgg22"][1] == (2, 2)
+
+
+@torch.no_grad()
+def test_offline_losses_have_the_size_of_the_mse_loss(benchmark_data):
+    """On bicubic images, averaged; the factors were measured on 75 photos, this looks at ten."""
+    paths = sorted((benchmark_data / "BSDS500" / "train" / "HR").glob("*.png"))[::20]
+    paths = paths or sorted((benchmark_data / "BSD100" / "HR").glob("*.png"))[::10]
+    pairs = []
+    for path in paths:
+        hr = load_image(path)[60:260, 60:260]
+        pairs.append((to_tensor(imresize(imresize(hr, 1 / 4), 4)), to_tensor(hr)))
+    mse = sum(mse_loss(sr, hr).item() for sr, hr in pairs)
+    for name in ("offline-vgg22", "stlpips"):
+        loss = content_loss(name)
+        assert 0.6 < sum(loss(sr, hr).item() for sr, hr in pairs) / mse < 1.6, name
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    with pytest.raises(UserError, match="unknown content loss 'vgg33'; known: mse, vgg22, vgg54, offline-vgg22"):
+        content_loss("vgg33")
+    with pytest.raises(UserError, match="unknown features 'mse'; known: vgg22"):
+        VGGLoss("mse")
+    assert set(losses._FEATURES) == set(CONTENT) - {"mse", "stlpips"}
+
+
+def test_without_weights_there_is_an_error_and_no_random_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("SRGAN_LESSONS_DATA", str(tmp_path))
+    monkeypatch.setattr("srgan_lessons.vgg.importlib.util.find_spec", lambda name: None)
+    for name in ("offline-vgg22", "stlpips"):
+        with pytest.raises(UserError, match="Two ways to get one"):
+            content_loss(name)
+
+
+# Adversarial
+
+
+def test_adversarial_loss_by_hand():
+    assert adversarial_loss(torch.zeros(4, 1)).item() == pytest.approx(math.log(2))
+    logits = torch.tensor([[2.0], [-1.0]])
+    expected = (math.log(1 + math.exp(-2)) + math.log(1 + math.exp(1))) / 2
+    assert adversarial_loss(logits).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_discriminator_loss_by_hand():
+    assert discriminator_loss(torch.zeros(4, 1), torch.zeros(4, 1)).item() == pytest.approx(2 * math.log(2))
+    real, fake = torch.tensor([[2.0], [0.5]]), torch.tensor([[-1.0], [0.25]])
+    expected = -(torch.sigmoid(real).log().mean() + (1 - torch.sigmoid(fake)).log().mean()).item()
+    assert discriminator_loss(real, fake).item() == pytest.approx(expected, rel=1e-6)
+    assert discriminator_loss(torch.full((2, 1), 9.0), torch.full((2, 1), -9.0)) < 1e-3  # right on both
+
+
+@pytest.mark.parametrize("size", [200.0, -200.0])
+def test_extreme_logits_where_sigmoid_and_log_break(size):
+    fake = torch.full((3, 1), size, requires_grad=True)
+    loss = adversarial_loss(fake)
+    loss.backward()
+    assert loss.item() == max(0, -size)  # -log sigmoid(-200) = 200
+    assert torch.allclose(fake.grad, torch.full((3, 1), -1 / 3 if size < 0 else 0.0))
+    assert discriminator_loss(-fake.detach(), fake.detach()).item() == 2 * max(0, size)
+    if size < 0:  # the textbook way
+        assert torch.sigmoid(fake).log().neg().mean().item() == math.inf
+
+
+def test_losses_are_computed_in_float32():
+    logits = torch.tensor([[12.0]], dtype=torch.bfloat16)
+    assert adversarial_loss(logits).dtype == torch.float32
+    assert adversarial_loss(logits).item() == pytest.approx(math.log1p(math.exp(-12)), rel=1e-4)
+    assert discriminator_loss(logits, logits).dtype == torch.float32
+    images = torch.rand(1, 3, 8, 8).bfloat16()
+    assert mse_loss(images, images).dtype == torch.float32
+    assert total_variation(images).dtype == torch.float32
+
+
+def test_the_perceptual_loss_is_equation_3():
+    content, adversarial = torch.tensor(0.25), torch.tensor(3.0)
+    assert perceptual_loss(content, adversarial).item() == pytest.approx(0.253)
+    assert perceptual_loss(content, adversarial, weight=0.1).item() == pytest.approx(0.55)
+
+
+# Total variation
+
+
+def test_total_variation_of_a_ramp_by_hand():
+    """Each step to the right is 0.1 of [0, 1], so 0.2 of [-1, 1]; 4 x 5 places with a pixel below and to the right."""
+    ramp = (torch.arange(6) * 0.1).expand(1, 3, 5, 6)
+    assert total_variation(ramp).item() == pytest.approx(3 * 4 * 5 * 0.2, rel=1e-5)
+    assert total_variation(ramp.transpose(2, 3)).item() == pytest.approx(3 * 4 * 5 * 0.2, rel=1e-5)
+    both = ramp[..., :5] + 2 * ramp[..., :5].transpose(2, 3)  # 0.2 to the right, 0.4 down
+    assert total_variation(both).item() == pytest.approx(3 * 4 * 4 * math.hypot(0.2, 0.4), rel=1e-5)
+
+
+def test_total_variation_is_a_mean_over_the_batch():
+    image = torch.rand(1, 3, 8, 8)
+    assert total_variation(image.repeat(5, 1, 1, 1)).item() == pytest.approx(total_variation(image).item(), rel=1e-5)
+
+
+def test_a_flat_image_has_no_variation_and_a_finite_gradient():
+    flat = torch.full((1, 3, 8, 8), 0.5, requires_grad=True)
+    total_variation(flat).backward()
+    assert total_variation(flat).item() < 1e-3
+    assert flat.grad.isfinite().all()
