@@ -24,8 +24,11 @@ CONTENT = ("mse", "vgg22", "vgg54", "offline-vgg22", "stlpips", "random")
 
 
 def mse_loss(sr: Tensor, hr: Tensor) -> Tensor:
-    """Mean squared error of pixels, (N, 3, H, W) in [0, 1] -> a scalar. Measured on [-1, 1], as the paper does."""
-    return F.mse_loss(2 * sr.float() - 1, 2 * hr.float() - 1)
+    """Mean squared error of pixels, (N, 3, H, W) in [0, 1] -> a scalar. Measured on [-1, 1], as the paper does.
+
+    Only `sr` receives a gradient.
+    """
+    return F.mse_loss(2 * sr.float() - 1, 2 * hr.detach().float() - 1)
 
 
 class VGGLoss(nn.Module):
@@ -64,7 +67,7 @@ class STLPIPSLoss(nn.Module):
         self.distance = STLPIPS("vgg")
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
-        return OFFLINE_FACTOR["stlpips"] * self.distance(sr, hr).float().mean()
+        return OFFLINE_FACTOR["stlpips"] * self.distance(sr, hr.detach()).float().mean()
 
 
 class MSELoss(nn.Module):

@@ -26,7 +26,7 @@ def test_shapes_and_range():
     assert (lr.shape, hr.shape) == ((4, 3, 8, 8), (4, 3, 32, 32))
     for images in (lr, hr):
         assert images.dtype == torch.float32
-        assert 0 <= images.min()
+        assert images.min() >= 0
         assert images.max() <= 1
         assert torch.allclose(images * 255, (images * 255).round(), atol=1e-4)  # 8-bit levels
 

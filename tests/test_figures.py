@@ -7,6 +7,7 @@ import io
 import re
 import sys
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
@@ -257,6 +258,15 @@ def as_png(picture: np.ndarray) -> bytes:
     return figures.png(picture)
 
 
+def choose(button, name: str, content: bytes) -> None:
+    """What the browser does when a file was chosen, in the installed generation of ipywidgets."""
+    file = {"name": name, "type": "image/png", "size": len(content), "last_modified": NOW}
+    if ipywidgets.__version__.startswith("7."):
+        button.set_trait("value", {name: {"metadata": file, "content": content}})
+    else:
+        button.value = (file | {"content": content},)
+
+
 def test_both_generations_of_ipywidgets_are_read():
     seven = {"cat.png": {"metadata": {"name": "cat.png", "size": 3}, "content": b"abc"}}
     eight = ({"name": "cat.png", "size": 3, "content": memoryview(b"abc")},)
@@ -268,7 +278,7 @@ def test_an_uploaded_photo_is_used_as_it_is(shown_widgets):
     got = []
     upload_photo(lambda photo: (got.append(photo), show_images(photo, alt="yours")))
     button, screen = shown_widgets[0][0].children
-    button.value = ({"name": "cat.png", "type": "image/png", "size": 1, "content": as_png(HR), "last_modified": NOW},)
+    choose(button, "cat.png", as_png(HR))
     assert (got[0] == HR).all()
     assert pictures(screen.value)[0][0] == "yours"
 
@@ -276,6 +286,6 @@ def test_an_uploaded_photo_is_used_as_it_is(shown_widgets):
 def test_an_uploaded_file_that_is_no_picture_is_named(shown_widgets):
     upload_photo(lambda photo: None)
     button, screen = shown_widgets[0][0].children
-    button.value = ({"name": "cat.png", "type": "image/png", "size": 1, "content": b"no", "last_modified": NOW},)
+    choose(button, "cat.png", b"no")
     assert "cat.png is not a picture" in screen.value
     assert "/" not in html.unescape(screen.value).split(" is not")[0].replace("<p>", "")

@@ -139,7 +139,9 @@ def test_random_features_are_seeded_and_know_nothing():
     torch.manual_seed(5)
     assert torch.equal(first(images), again(images))
     assert not torch.equal(first(images), other(images))
-    assert [type(layer) for layer in random_features(5, 4).layers] == [type(layer) for layer in VGGFeatures(5, 4).layers]
+    assert [type(layer) for layer in random_features(5, 4).layers] == [
+        type(layer) for layer in VGGFeatures(5, 4).layers
+    ]
 
 
 # The paper's VGG19: downloaded once

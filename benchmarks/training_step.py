@@ -1,0 +1,201 @@
+"""Images a second of each recipe, beside a textbook loop, measured in turns in one run.
+
+    python benchmarks/training_step.py                      every recipe, about a quarter of an hour on two CPU cores
+    python benchmarks/training_step.py --recipes espcn --updates 20
+
+The textbook loop is what tutorials show: a DataLoader that decodes and cuts crops with PIL, contiguous (NCHW) tensors,
+plain Adam, `.item()` on every loss, and a second pass through the generator for the discriminator. Both loops train the
+same networks with the same losses on the same crop sizes. VGG19 has random weights here, which cost the same time.
+The two take turns, so that a machine that slows down slows both; a cell is the median of the rounds.
+"""
+
+import argparse
+import io
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms.functional import to_tensor
+
+from srgan_lessons.datasets import CropSampler
+from srgan_lessons.files import atomic
+from srgan_lessons.images import sample_photos
+from srgan_lessons.losses import VGGLoss, content_loss, total_variation
+from srgan_lessons.training import RECIPES, Recipe
+from srgan_lessons.training.graph import GraphedStep
+from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.steps import average_decay, gan_step, pretrain_step, update_average
+from srgan_lessons.vgg import random_features
+
+
+def content_for(recipe: Recipe) -> nn.Module:
+    """The recipe's content loss; VGG19 with random weights, so that nothing is downloaded."""
+    if recipe.content not in ("vgg22", "vgg54"):
+        return content_loss(recipe.content)
+    loss = VGGLoss("random")
+    loss.features = random_features(*((2, 2) if recipe.content == "vgg22" else (5, 4)))
+    return loss
+
+
+class JPEGCrops(Dataset):
+    """Random crops as tutorials cut them: decode a file, crop, reduce with PIL, convert."""
+
+    def __init__(self, photos: dict[str, np.ndarray], crop: int):
+        self.crop = crop
+        self.files = []
+        for photo in photos.values():
+            buffer = io.BytesIO()
+            Image.fromarray(photo).save(buffer, "JPEG", quality=95)
+            self.files.append(buffer.getvalue())
+
+    def __len__(self) -> int:
+        return 1_000_000
+
+    def __getitem__(self, index: int):
+        image = Image.open(io.BytesIO(self.files[index % len(self.files)])).convert("RGB")
+        left = int(torch.randint(image.width - self.crop + 1, ()))
+        top = int(torch.randint(image.height - self.crop + 1, ()))
+        hr = image.crop((left, top, left + self.crop, top + self.crop))
+        lr = hr.resize((self.crop // 4, self.crop // 4), Image.Resampling.BICUBIC)
+        return to_tensor(lr), to_tensor(hr)
+
+
+def textbook(recipe: Recipe, photos: dict[str, np.ndarray], device: torch.device) -> Callable[[], None]:
+    """One update of the textbook loop."""
+    workers = 0 if device.type == "cpu" else 8
+    loader = iter(DataLoader(JPEGCrops(photos, recipe.crop), recipe.batch, num_workers=workers, shuffle=False))
+    generator = recipe.make_generator().to(device)
+    discriminator = recipe.make_discriminator().to(device) if recipe.adversarial else None
+    content = content_for(recipe).to(device)
+    adam_g = torch.optim.Adam(generator.parameters(), 1e-4)
+    adam_d = torch.optim.Adam(discriminator.parameters(), 1e-4) if discriminator else None
+    bce = F.binary_cross_entropy_with_logits
+
+    def update() -> None:
+        lr, hr = (x.to(device) for x in next(loader))
+        if discriminator:
+            adam_d.zero_grad()
+            real, fake = discriminator(hr), discriminator(generator(lr).detach())
+            loss_d = bce(real, torch.ones_like(real)) + bce(fake, torch.zeros_like(fake))
+            loss_d.backward()
+            adam_d.step()
+            loss_d.item()
+        adam_g.zero_grad()
+        sr = generator(lr)
+        loss = content(sr, hr)
+        if recipe.tv:
+            loss = loss + recipe.tv * total_variation(sr)
+        if discriminator:
+            logits = discriminator(sr)
+            loss = loss + recipe.adversarial * bce(logits, torch.ones_like(logits))
+        loss.backward()
+        adam_g.step()
+        loss.item()
+
+    return update
+
+
+def ours(recipe: Recipe, photos: dict[str, np.ndarray], machine: Machine, options) -> Callable[[], None]:
+    """One update as `train` makes it, the moving average included."""
+    generator = machine.prepare(recipe.make_generator())
+    discriminator = machine.prepare(recipe.make_discriminator()) if recipe.adversarial else None
+    content = machine.prepare(content_for(recipe))
+    average = machine.prepare(recipe.make_generator()).requires_grad_(False)
+    lr = torch.tensor(1e-4, device=machine.device) if options.cuda_graph else 1e-4
+    adam_g = torch.optim.Adam(generator.parameters(), lr, fused=True, capturable=options.cuda_graph)
+    adam_d = (
+        torch.optim.Adam(discriminator.parameters(), lr, fused=True, capturable=options.cuda_graph)
+        if discriminator
+        else None
+    )
+    sampler = CropSampler(photos, batch=recipe.batch, crop=recipe.crop, device=machine.device)
+    run_g, run_d, run_c = generator, discriminator, content
+    if options.compile:
+        run_g, run_c = torch.compile(generator), torch.compile(content)
+        run_d = torch.compile(discriminator) if discriminator else None
+    step = 0
+
+    def update_at(places: torch.Tensor) -> dict[str, torch.Tensor]:
+        lr, hr = sampler.cut(places)
+        if discriminator is None:
+            return pretrain_step(run_g, adam_g, run_c, lr, hr, machine, total_variation=recipe.tv)
+        return gan_step(run_g, run_d, adam_g, adam_d, run_c, lr, hr, machine, adversarial=recipe.adversarial)
+
+    if options.cuda_graph:
+        update_at = GraphedStep(update_at, machine)
+
+    def update() -> None:
+        nonlocal step
+        update_at(sampler.places(step))
+        update_average(average, generator, average_decay(recipe.ema, step))
+        step += 1
+
+    return update
+
+
+def seconds(update: Callable[[], None], updates: int, device: torch.device) -> float:
+    """Seconds of one update, mean over so many."""
+    synchronise = torch.cuda.synchronize if device.type == "cuda" else lambda: None
+    synchronise()
+    began = time.perf_counter()
+    for _ in range(updates):
+        update()
+    synchronise()
+    return (time.perf_counter() - began) / updates
+
+
+def measure(recipe: Recipe, machine: Machine, options) -> tuple[float, float]:
+    """Median seconds of an update: (textbook, ours)."""
+    photos = sample_photos()
+    loops = [textbook(recipe, photos, machine.device), ours(recipe, photos, machine, options)]
+    updates = options.updates * (10 if recipe.network == "espcn" else 1)
+    for update in loops:
+        seconds(update, options.warm_up, machine.device)
+    rounds = [[seconds(update, updates, machine.device) for update in loops] for _ in range(options.rounds)]
+    return tuple(statistics.median(column) for column in zip(*rounds, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=list(RECIPES))
+    parser.add_argument("--updates", type=int, default=2, help="updates in a round; ten times as many for espcn")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--warm-up", type=int, default=2)
+    parser.add_argument("--device", help="cpu, cuda")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--cuda-graph", action="store_true")
+    parser.add_argument("--machine", help="the machine in words, for the heading")
+    parser.add_argument("--out", type=Path, help="also write the table to this file")
+    options = parser.parse_args()
+    machine = Machine(options.device, options.precision)
+    cpu = options.machine or f"{machine.name()}, {platform.machine()}"
+    how = [machine.precision] + [name for name in ("compile", "cuda_graph") if getattr(options, name)]
+    lines = [
+        f"Training updates on {cpu}; Python {platform.python_version()}, torch {torch.__version__}; {', '.join(how)}.",
+        f"Batches of 16 crops of 96x96; median of {options.rounds} rounds, the two loops in turns.",
+        "",
+        "| recipe | textbook, images/s | ours, images/s | ours, s/update | ratio |",
+        "|---|---|---|---|---|",
+    ]
+    print("\n".join(lines))
+    for name in options.recipes:
+        slow, fast = measure(RECIPES[name], machine, options)
+        batch = RECIPES[name].batch
+        lines.append(f"| {name} | {batch / slow:.1f} | {batch / fast:.1f} | {fast:.3g} | {slow / fast:.2f} |")
+        print(lines[-1], flush=True)
+    if options.out:
+        with atomic(options.out) as temporary:
+            temporary.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,369 @@
+"""The command srgan-lessons: each subcommand through main(), its exit codes, and mistakes without tracebacks."""
+
+import json
+import subprocess
+import sys
+from collections import namedtuple
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from srgan_lessons import UserError, __version__, cli, doctor
+from srgan_lessons.cli import main
+from srgan_lessons.images import load_image, sample_photos, save_image
+from srgan_lessons.models import ESPCN
+from srgan_lessons.resize import imresize
+from srgan_lessons.weights import save_network
+
+PHOTO = np.ascontiguousarray(sample_photos()["astronaut"][40:100, 180:260])  # 60 x 80
+
+
+@pytest.fixture(autouse=True)
+def data(tmp_path, monkeypatch) -> Path:
+    """An empty data folder, and a working folder of its own."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    monkeypatch.setenv("SRGAN_LESSONS_DATA", str(folder))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def weights(tmp_path) -> str:
+    save_network(tmp_path / "espcn.safetensors", ESPCN())
+    return str(tmp_path / "espcn.safetensors")
+
+
+def mistake(capsys, *argv: str) -> str:
+    """Runs a command line that must end in an explained mistake; returns the explanation."""
+    assert main(argv) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("srgan-lessons: ")
+    assert "Traceback" not in said
+    return said
+
+
+# The parser
+
+
+def test_version_and_help(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"srgan-lessons {__version__}\n"
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    text = capsys.readouterr().out
+    assert all(name in text for name in ("doctor", "lab", "data", "train", "evaluate", "upscale", "export"))
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["paint"],
+        ["data"],
+        ["data", "get"],
+        ["upscale", "a.png"],
+        ["evaluate"],
+        ["evaluate", "bicubic", "--protocol", "y"],
+        ["train", "espcn", "--steps", "many"],
+        ["train", "espcn", "--precision", "fp8"],
+    ],
+)
+def test_a_wrong_command_line_ends_with_2_and_says_how(capsys, argv):
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2
+    assert "usage: srgan-lessons" in capsys.readouterr().err
+
+
+def test_module_and_command_are_the_same():
+    command = [sys.executable, "-m", "srgan_lessons", "upscale", "no.png", "-o", "x.png", "--weights", "bicubic"]
+    root = Path(cli.__file__).parent.parent
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=root)
+    assert done.returncode == 2
+    assert done.stderr.startswith("srgan-lessons: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_with_130(capsys, monkeypatch):
+    def stop():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(doctor, "examine", stop)
+    assert main(["doctor"]) == 130
+    assert capsys.readouterr().err == "srgan-lessons: stopped\n"
+
+
+def test_an_error_of_ours_keeps_its_traceback(monkeypatch):
+    """Only explained mistakes are made short; a bug must stay visible."""
+
+    def fail():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(doctor, "examine", fail)
+    with pytest.raises(ZeroDivisionError):
+        main(["doctor"])
+
+
+# data
+
+
+def test_data_list(capsys, data):
+    save_own(data, "Mine", 2)
+    assert main(["data", "list"]) == 0
+    out = capsys.readouterr().out
+    assert str(data) in out
+    lines = {line.split()[0]: line for line in out.splitlines() if line.strip()}
+    assert "0 of 10" in lines["Set5"]  # five HR, five LR
+    assert "benchmark" in lines["Set5"]
+    assert "training" in lines["BSDS500"]
+    assert "2 of 2" in lines["Mine"]
+
+
+def save_own(data: Path, name: str, count: int) -> None:
+    for k in range(count):
+        save_image(data / name / "HR" / f"p{k}.png", np.roll(PHOTO, 7 * k, axis=1))
+
+
+def test_unknown_sets_are_refused(capsys):
+    for action in ("get", "verify"):
+        message = mistake(capsys, "data", action, "Set6")
+        assert "Set6" in message
+        assert "Set5" in message  # the known ones are listed
+
+
+def test_verify_of_a_set_that_is_not_there_fails(capsys):
+    assert main(["data", "verify", "Set5"]) == 1
+    assert "Set5" in capsys.readouterr().out
+
+
+def test_verify_finds_a_changed_picture(capsys, data, benchmark_data):
+    (data / "Set5").mkdir()
+    for folder in ("HR", "LR_bicubic_x4"):
+        (data / "Set5" / folder).mkdir()
+        for path in (benchmark_data / "Set5" / folder).glob("*.png"):
+            (data / "Set5" / folder / path.name).write_bytes(path.read_bytes())
+    assert main(["data", "verify", "Set5"]) == 0
+    victim = data / "Set5" / "HR" / "baby.png"
+    victim.write_bytes(victim.read_bytes()[:-1] + b"x")
+    capsys.readouterr()
+    assert main(["data", "verify", "Set5"]) == 1
+    assert "baby.png" in capsys.readouterr().out
+
+
+# evaluate
+
+
+def test_evaluate_prints_a_table_and_writes_rows(capsys, data, tmp_path):
+    save_own(data, "Mine", 3)
+    argv = ["evaluate", "bicubic", "--sets", "Mine", "--protocol", "both", "--json", "rows.json", "--device", "cpu"]
+    assert main(argv) == 0
+    out = capsys.readouterr().out
+    assert "protocol community" in out
+    assert "protocol paper" in out
+    rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert len(rows) == 6
+    assert {row["image"] for row in rows} == {"p0", "p1", "p2"}
+    mean = np.mean([row["psnr"] for row in rows if row["protocol"] == "community"])
+    assert f"{mean:.3f}" in out
+
+
+def test_evaluate_own_weights_and_st_lpips(capsys, data, weights):
+    save_own(data, "Mine", 1)
+    assert main(["evaluate", weights, "--sets", "Mine", "--stlpips"]) == 0
+    assert "ST-LPIPS" in capsys.readouterr().out
+
+
+def test_evaluate_mistakes(capsys, data):
+    assert "Set5" in mistake(capsys, "evaluate", "bicubic", "--sets", "Set5")  # known, and not here
+    save_own(data, "Mine", 1)
+    assert "lanczos" in mistake(capsys, "evaluate", "lanczos", "--sets", "Mine")
+
+
+# upscale
+
+
+def test_upscale_a_file_and_a_folder(capsys, tmp_path, weights):
+    save_image(tmp_path / "in" / "a.png", PHOTO)
+    save_image(tmp_path / "in" / "b.png", PHOTO[:20])
+    assert main(["upscale", "in/a.png", "-o", "big.png", "--weights", "bicubic"]) == 0
+    assert capsys.readouterr().out == "big.png\n"
+    assert np.array_equal(load_image("big.png"), imresize(PHOTO, 4))
+    assert main(["upscale", "in", "-o", "out", "--weights", weights]) == 0
+    assert load_image("out/a_x4.png").shape == (240, 320, 3)
+    assert load_image("out/b_x4.png").shape == (80, 320, 3)
+
+
+def test_upscale_goes_on_after_a_bad_picture(capsys, tmp_path):
+    save_image(tmp_path / "in" / "good.png", PHOTO)
+    (tmp_path / "in" / "bad.png").write_text("no picture")
+    assert main(["upscale", "in", "-o", "out", "--weights", "nearest"]) == 1
+    said = capsys.readouterr()
+    assert "bad.png was not enlarged" in said.err
+    assert "good_x4.png" in said.out
+    assert np.array_equal(load_image("out/good_x4.png"), PHOTO.repeat(4, axis=0).repeat(4, axis=1))
+
+
+def test_upscale_mistakes(capsys, tmp_path):
+    save_image(tmp_path / "a.png", PHOTO)
+    assert "no.png" in mistake(capsys, "upscale", "no.png", "-o", "x.png", "--weights", "bicubic")
+    assert "no weights 'best'" in mistake(capsys, "upscale", "a.png", "-o", "x.png", "--weights", "best")
+    torch.save(ESPCN().state_dict(), "w.pth")
+    assert "pickle" in mistake(capsys, "upscale", "a.png", "-o", "x.png", "--weights", "w.pth")
+    save_image(tmp_path / "x.png", PHOTO)
+    assert "x.png" in mistake(capsys, "upscale", "a.png", "-o", "x.png", "--weights", "bicubic")
+    assert np.array_equal(load_image("x.png"), PHOTO)  # what was there stays
+    assert main(["upscale", "a.png", "-o", "x.png", "--weights", "bicubic", "--overwrite"]) == 0
+
+
+# export
+
+
+def test_export(capsys, tmp_path, weights):
+    pytest.importorskip("onnx")
+    assert main(["export", weights, "-o", "espcn.onnx"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "espcn.onnx"
+    assert (tmp_path / "espcn.onnx").stat().st_size > 50_000
+    assert "named .onnx" in mistake(capsys, "export", weights, "-o", "espcn.bin")
+
+
+# train: what is refused before any training
+
+
+def test_train_mistakes(capsys, tmp_path):
+    assert "srgan-vgg54" in mistake(capsys, "train", "srgan-vgg55")  # the known ones are listed
+    assert "steps" in mistake(capsys, "train", "espcn", "--steps", "-1")
+    assert "srresnet-mse needs photos" in mistake(capsys, "train", "srresnet-mse")
+    assert "--threads is 0" in mistake(capsys, "train", "espcn", "--threads", "0")
+    assert "cannot be mixed" in mistake(capsys, "train", "espcn", "--photos", "samples", ".")
+    assert "there is no run in runs/espcn" in mistake(capsys, "train", "espcn", "--resume")
+    (tmp_path / "empty").mkdir()
+    assert "empty" in mistake(capsys, "train", "espcn", "--photos", "empty")
+    checkpoints = tmp_path / "runs" / "espcn" / "checkpoints"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "step_00000010.pt").write_bytes(b"")
+    assert "holds a run" in mistake(capsys, "train", "espcn", "--no-resume")
+
+
+# lab
+
+
+def test_lab_opens_the_lessons(monkeypatch):
+    started = []
+    monkeypatch.setattr(cli.os, "execv", lambda path, command: started.append(command))
+    main(["lab", "--no-browser"])
+    (command,) = started
+    assert command[:4] == [sys.executable, "-m", "jupyter", "lab"]
+    assert Path(command[4]).name == "notebooks"
+    assert "--no-browser" in command
+
+
+def test_lab_without_jupyterlab(capsys, monkeypatch):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "jupyterlab" else find(name, *a))
+    assert 'pip install "srgan-lessons[notebooks]"' in mistake(capsys, "lab")
+
+
+# doctor
+
+
+def findings() -> dict[str, tuple[str, str]]:
+    return {finding.topic: (finding.state, finding.text) for finding in doctor.examine()}
+
+
+def test_doctor_on_this_machine(capsys):
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for topic in ("Python", "torch", "CPU", "GPU", "disk", "Set5", "VGG19", "VGG16", "ipywidgets"):
+        assert any(topic == line[5:].split()[0] for line in out.splitlines()), topic
+    assert "FAIL" not in out
+
+
+def test_doctor_without_anything_says_how_to_get_it(data, monkeypatch):
+    monkeypatch.setattr("srgan_lessons.vgg.importlib.util.find_spec", lambda name: None)
+    found = findings()
+    assert found["Set5"] == ("--", "0 of 10 files: srgan-lessons data get Set5")
+    assert found["VGG19"][0] == "--"
+    assert "548 MB" in found["VGG19"][1]
+    assert found["VGG16"] == ("--", 'offline network not here: pip install "srgan-lessons[offline]"')
+    (data / "weights").mkdir()
+    (data / "weights" / "vgg19_features.safetensors").write_bytes(b"")
+    assert findings()["VGG19"][0] == "OK"
+
+
+def test_doctor_sees_a_full_disk(monkeypatch):
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**9))
+    assert findings()["disk"][0] == "--"
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(10**12, 0, 10**12))
+    state, text = findings()["disk"]
+    assert state == "OK"
+    assert text.startswith("1000 GB free")
+
+
+@pytest.mark.parametrize(("bf16", "expected"), [(True, "fp32, fp16, bf16"), (False, "no bf16")])
+def test_doctor_sees_gpus_and_their_precisions(monkeypatch, bf16, expected):
+    card = namedtuple("card", "name total_memory")("Tesla T4", 15 * 2**30)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: card)
+    monkeypatch.setattr("srgan_lessons.training.machine.has_bf16", lambda: bf16)
+    state, text = findings()["GPU"]
+    assert state == "OK"
+    assert "Tesla T4, 15 GiB" in text
+    assert expected in text
+
+
+def test_doctor_without_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert findings()["GPU"][0] == "--"
+
+
+def test_doctor_with_an_old_python_and_a_missing_package(capsys, monkeypatch):
+    monkeypatch.setattr(doctor.platform, "python_version", lambda: "3.9.1")
+    monkeypatch.setattr(doctor.platform, "python_version_tuple", lambda: ("3", "9", "1"))
+    real = doctor.version
+
+    def version(name):
+        if name in ("tqdm", "ipywidgets"):
+            raise PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor, "version", version)
+    found = findings()
+    assert found["Python"] == ("FAIL", "3.9.1: the course needs 3.11 or newer")
+    assert found["tqdm"] == ("FAIL", "not installed: pip install srgan-lessons")
+    assert found["ipywidgets"][0] == "--"
+    assert main(["doctor"]) == 1
+    assert "FAIL tqdm" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("missing", ["torch", "numpy", "skimage"])
+def test_doctor_needs_nothing_that_it_looks_for(missing):
+    """In an interpreter that cannot import the package, doctor still reports to the end."""
+    code = f"""
+import sys
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+sys.meta_path.insert(0, Block())
+from srgan_lessons.cli import main
+sys.exit(main(["doctor"]))
+"""
+    root = Path(cli.__file__).parent.parent
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=root)
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 1
+    assert f"No module named '{missing}" in done.stdout
+    assert done.stdout.splitlines()[-1][5:].startswith("matplotlib")  # the last line is there
+
+
+def test_user_errors_are_one_kind():
+    assert issubclass(UserError, ValueError)

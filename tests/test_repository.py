@@ -1,0 +1,314 @@
+"""The repository's own files are true: versions agree, documents name what there is, the wheel holds what it must."""
+
+import ast
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import srgan_lessons
+from srgan_lessons.cli import SAMPLES, _parser
+from srgan_lessons.datasets import catalogue
+from srgan_lessons.training import RECIPES
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "srgan_lessons"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/troubleshooting.md")]
+DOCUMENTS += [ROOT / "data" / "README.md"]
+# The repository of these tests is a checkout; tests do not travel in the wheel.
+IN_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def requirements(*extras: str) -> dict[str, Requirement]:
+    """What pyproject.toml asks for, by canonical name, without the extras' references to each other."""
+    lines = [*PROJECT["dependencies"], *(line for extra in extras for line in EXTRAS[extra])]
+    found = [Requirement(line) for line in lines]
+    return {canonicalize_name(one.name): one for one in found if one.name != PROJECT["name"]}
+
+
+# --- versions --------------------------------------------------------------------------------------------------------
+
+
+def test_the_versions_agree():
+    version = srgan_lessons.__version__
+    assert str(Version(version)) == version
+    assert re.search(r"^## \[(.+?)\]", text("CHANGELOG.md"), re.MULTILINE)[1] == version
+
+
+def test_pyproject_has_floors_and_no_pins():
+    for name, one in requirements(*EXTRAS).items():
+        operators = [part.operator for part in one.specifier]
+        assert operators in ([">="], []), f"{name}: {one}"
+        assert one.url is None
+
+
+def test_constraints_pin_every_requirement_at_a_version_that_is_allowed():
+    lines = [line for line in text("constraints.txt").splitlines() if line and not line.startswith("#")]
+    pins = {}
+    for line in lines:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+", line), f"{line}: only name==version, so no addresses, paths or options"
+        name, version = line.split("==")
+        pins[canonicalize_name(name)] = Version(version)
+    assert len(pins) == len(lines)
+    for name, one in requirements("test").items() | requirements("notebooks", "offline", "export").items():
+        assert name in pins, f"{name} is not pinned"
+        assert one.specifier.contains(pins[name]), f"{one} does not allow {pins[name]}"
+    bound_to_a_platform = [name for name in pins if name.startswith(("nvidia-", "cuda-", "triton", "pywin"))]
+    assert bound_to_a_platform == []
+
+
+def test_environment_yml_is_in_step_with_pyproject():
+    environment = yaml.safe_load(text("environment.yml"))
+    assert environment["name"] == PROJECT["name"]
+    assert environment["channels"] == ["conda-forge", "nodefaults"]
+    (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    conda = [entry.replace(" ", "") for entry in environment["dependencies"] if isinstance(entry, str)]
+    assert f"python{PROJECT['requires-python']}" in conda
+    assert "pip" in conda
+    wanted = {
+        IN_CONDA.get(name, name) + str(one.specifier) for name, one in requirements("notebooks", "export").items()
+    }
+    assert set(conda) - {f"python{PROJECT['requires-python']}", "pip"} == wanted
+    assert set(pip) == {*EXTRAS["offline"], "-e .[notebooks,offline,export]"}
+
+
+# --- CI and pre-commit -----------------------------------------------------------------------------------------------
+
+
+def test_the_workflow_is_valid_and_covers_each_python():
+    workflow = ROOT / ".github" / "workflows" / "ci.yml"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    matrix = yaml.safe_load(workflow.read_text())["jobs"]["test"]["strategy"]["matrix"]
+    announced = [line.rsplit(" ", 1)[1] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)]
+    assert matrix["python"] == announced
+    assert {row["versions"] for row in matrix["include"]} == {"oldest", "newest"}
+    floors = {name: str(one.specifier).removeprefix(">=") for name, one in requirements().items()}
+    oldest = dict(re.findall(r"(torch|torchvision)==([\d.]+)\.\*", workflow.read_text()))
+    assert oldest == {name: floors[name] for name in ("torch", "torchvision")}
+    targets = set(re.findall(r"\bmake (\w+)", workflow.read_text()))
+    assert {"test", "install", "notebooks"} <= targets <= make_targets()
+
+
+def test_pre_commit_is_valid_and_runs_the_tested_ruff():
+    command = [sys.executable, "-m", "pre_commit", "validate-config", str(ROOT / ".pre-commit-config.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    config = yaml.safe_load(text(".pre-commit-config.yaml"))
+    (ruff,) = (repo for repo in config["repos"] if "ruff" in repo["repo"])
+    assert f"ruff=={ruff['rev'].removeprefix('v')}\n" in text("constraints.txt")
+    (gate,) = (hook for repo in config["repos"] if repo["repo"] == "local" for hook in repo["hooks"])
+    assert gate["entry"] == "python tools/build_lessons.py --check"
+
+
+def make_targets() -> set[str]:
+    return set(re.search(r"^\.PHONY: (.+)$", text("Makefile"), re.MULTILINE)[1].split())
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("target", ["lab", "test", "notebooks", "lint", "clean"])
+def test_make_knows_what_to_do_in_an_empty_environment(target, tmp_path):
+    command = ["make", "-n", target, f"VENV={tmp_path / 'venv'}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    if target != "clean":
+        assert "-m venv" in done.stdout
+        assert "-c constraints.txt -e" in done.stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+def test_make_refuses_an_old_python_and_says_so(tmp_path):
+    old = tmp_path / "python3.9"
+    old.write_text('#!/bin/sh\n[ "$1" = --version ] && echo Python 3.9.1 && exit\nexit 1\n')
+    old.chmod(0o755)
+    command = ["make", "lab", f"VENV={tmp_path / 'venv'}", f"PYTHON={old}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "Python 3.9.1; the course needs Python 3.11 or newer" in done.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_ci_run_is_a_program_and_calls_make_test():
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    assert subprocess.run(["bash", "-n", str(ROOT / ".ci" / "run")], check=False).returncode == 0
+    assert text(".ci/run").rstrip().splitlines()[-1].startswith("exec make test")
+
+
+# --- documents -------------------------------------------------------------------------------------------------------
+
+
+def commands(document: Path) -> list[str]:
+    """The srgan-lessons commands in indented and fenced blocks, and in `code`."""
+    body = document.read_text(encoding="utf-8")
+    blocks = re.findall(r"^(?: {4})?!?(?:\.venv/bin/)?(srgan-lessons [^\n]+)$", body, re.MULTILINE)
+    inline = re.findall(r"`(?:\.venv/bin/)?(srgan-lessons [a-z][^`]*)`", body)
+    return [one for one in [*blocks, *inline] if not re.search(r"[A-Z]{4,}$|\.\.\.", one)]
+
+
+COMMANDS = sorted({one for document in DOCUMENTS for one in commands(document)})
+
+
+def test_documents_show_each_subcommand():
+    shown = {shlex.split(one)[1] for one in COMMANDS}
+    assert shown >= {"doctor", "lab", "data", "train", "evaluate", "upscale", "export"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_in_the_documents_are_understood(command):
+    words = shlex.split(command)[1:]
+    if "--help" in words:
+        with pytest.raises(SystemExit) as ended:
+            _parser().parse_args(words)
+        assert ended.value.code == 0
+        return
+    arguments = _parser().parse_args(words)
+    assert not {*getattr(arguments, "sets", [])} - {*catalogue()}
+    if words[0] == "train":
+        assert arguments.recipe in RECIPES
+        assert not {*(arguments.photos or [])} - {*catalogue(), SAMPLES}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_links_to_files_resolve(document):
+    targets = re.findall(r"\]\((?!https?://)([^)#\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
+    assert [target for target in targets if not (document.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_make_targets_and_extras_in_the_documents_exist(document):
+    body = document.read_text(encoding="utf-8")
+    assert set(re.findall(r"(?:^ {4}|`)make ([a-z]+)", body, re.MULTILINE)) <= make_targets()
+    named = {extra for group in re.findall(r"(?:srgan-lessons|\.)\[([a-z,]+)\]", body) for extra in group.split(",")}
+    assert named <= set(EXTRAS)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_options_named_in_the_documents_exist(document):
+    known = set()
+    parsers = [_parser()]
+    while parsers:
+        for action in parsers.pop()._actions:
+            known |= set(action.option_strings)
+            if isinstance(action.choices, dict):
+                parsers += action.choices.values()
+    known |= {"--check", "--execute"}  # of tools/build_lessons.py
+    named = set(re.findall(r"`(--[a-z][a-z-]*)", document.read_text(encoding="utf-8")))
+    assert named <= known
+
+
+def test_contributing_names_every_module_and_nothing_else():
+    rooms = text("CONTRIBUTING.md").split("## Conventions")[0]
+    named = {name for name in re.findall(r"`(\w+\.py)`", rooms)}
+    there = {path.name for path in MODULES if not path.name.startswith("__")}
+    assert named == there
+    folders = {path.parent.name for path in MODULES if path.parent != Path(".")}
+    assert set(re.findall(r"`(\w+)/`", rooms)) >= folders
+    for folder in re.findall(r"`([\w/]+)/`", rooms):
+        assert (PACKAGE / folder).is_dir() or (PACKAGE / "classroom" / folder).is_dir() or (ROOT / folder).is_dir()
+
+
+def test_contributing_names_every_environment_variable_and_nothing_else():
+    own = "SRGAN_" + "LESSONS_"
+    files = [*PACKAGE.rglob("*.py"), *ROOT.glob("tools/*.py"), *ROOT.glob("notebooks/source/*.py")]
+    files += [*ROOT.glob("tests/**/*.py"), ROOT / "Makefile", ROOT / ".ci" / "run"]
+    used = {name for file in files for name in re.findall(own + r"[A-Z]+", file.read_text(encoding="utf-8"))}
+    table = set(re.findall(rf"^\| `({own}[A-Z]+)`", text("CONTRIBUTING.md"), re.MULTILINE))
+    assert table == used
+
+
+def test_readme_shows_the_golden_numbers():
+    """Also held by the tests of metrics: here only that the README says the same as data/tables/golden.csv."""
+    import csv
+
+    with open(ROOT / "data" / "tables" / "golden.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    shown = set(re.findall(r"(\d\d\.\d{4}) / (\.\d{4})", text("README.md")))
+    golden = {(row["psnr"], row["ssim"].removeprefix("0")) for row in rows if row["method"] == "bicubic"}
+    assert shown == golden
+    assert len(shown) == 6
+
+
+def test_readme_lists_each_lesson_that_is_there():
+    lessons = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert set(re.findall(r"\]\(notebooks/(\w+\.ipynb)\)", text("README.md"))) == lessons
+
+
+# --- what travels ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    """The wheel, built from a copy of what the repository holds, with its rules on what is ignored."""
+    copy = tmp_path_factory.mktemp("built") / "copy"
+    ignore = shutil.ignore_patterns(
+        ".git", ".venv", "__pycache__", ".*_cache", "runs", "dist", ".ipynb_checkpoints", ".srgan_lessons_progress.json"
+    )
+    copy.mkdir()
+    for name in ("srgan_lessons", "data", "notebooks"):
+        shutil.copytree(ROOT / name, copy / name, ignore=ignore)
+    for name in ("pyproject.toml", "README.md", "LICENSE", ".gitignore"):
+        shutil.copy(ROOT / name, copy)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(copy / "out")]
+    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = (copy / "out").glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_modules_data_notebooks_and_weights(wheel):
+    assert wheel.name == f"srgan_lessons-{srgan_lessons.__version__}-py3-none-any.whl"
+    names = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {f"srgan_lessons/{path.as_posix()}" for path in MODULES}
+    wanted |= {f"srgan_lessons/{path.relative_to(ROOT).as_posix()}" for path in ROOT.glob("data/**/*.*")}
+    wanted |= {f"srgan_lessons/{path.relative_to(ROOT).as_posix()}" for path in ROOT.glob("notebooks/**/[0-9]*.ipynb")}
+    wanted |= {path.relative_to(ROOT).as_posix() for path in PACKAGE.glob("weights/*.*")}
+    wanted = {name for name in wanted if "checkpoint" not in name.split("/")[-2] and "/runs/" not in name}
+    assert wanted - names == set()
+    assert len([name for name in wanted if name.endswith(".ipynb")]) >= 4
+    assert [name for name in names if "/.srgan" in name or ".ipynb_checkpoints" in name or "/tests/" in name] == []
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+
+
+def test_the_wheel_works_away_from_the_repository(wheel, tmp_path):
+    zipfile.ZipFile(wheel).extractall(tmp_path / "installed")
+    (tmp_path / "empty").mkdir()
+    code = (
+        "import srgan_lessons; from srgan_lessons.datasets import catalogue; from srgan_lessons import files;"
+        "print(srgan_lessons.__file__); print(len(catalogue())); folder = files.lessons_folder(); print(folder);"
+        "print(sorted(path.name for path in folder.glob('*.ipynb')))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "installed")}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path / "empty", env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    module, sets, folder, lessons = done.stdout.splitlines()
+    assert Path(module).is_relative_to(tmp_path / "installed")
+    assert int(sets) == len(catalogue())
+    assert Path(folder) == tmp_path / "empty" / "srgan-lessons"
+    assert ast.literal_eval(lessons) == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_git_ignores_no_file_of_the_project():
+    command = ["git", "ls-files", "--others", "--ignored", "--exclude-standard", "srgan_lessons", "data", "tools"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert [line for line in done.stdout.splitlines() if "__pycache__" not in line] == []
