@@ -41,9 +41,10 @@ def mistake(capsys, *argv: str) -> str:
     """Runs a command line that must end in an explained mistake; returns the explanation."""
     assert main(argv) == 2
     said = capsys.readouterr().err
-    assert said.startswith("srgan-lessons: ")
     assert "Traceback" not in said
-    return said
+    lines = [line for line in said.splitlines() if line.startswith("srgan-lessons: ")]  # after a progress bar
+    assert len(lines) == 1
+    return said[said.index(lines[0]) :]
 
 
 # The parser
@@ -148,11 +149,11 @@ def test_verify_finds_a_changed_picture(capsys, data, benchmark_data):
         for path in (benchmark_data / "Set5" / folder).glob("*.png"):
             (data / "Set5" / folder / path.name).write_bytes(path.read_bytes())
     assert main(["data", "verify", "Set5"]) == 0
-    victim = data / "Set5" / "HR" / "baby.png"
+    victim = sorted((data / "Set5" / "HR").glob("*.png"))[0]
     victim.write_bytes(victim.read_bytes()[:-1] + b"x")
     capsys.readouterr()
     assert main(["data", "verify", "Set5"]) == 1
-    assert "baby.png" in capsys.readouterr().out
+    assert victim.name in capsys.readouterr().out
 
 
 # evaluate
@@ -344,7 +345,7 @@ def test_doctor_with_an_old_python_and_a_missing_package(capsys, monkeypatch):
     assert "FAIL tqdm" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("missing", ["torch", "numpy", "skimage"])
+@pytest.mark.parametrize("missing", ["torch", "numpy"])
 def test_doctor_needs_nothing_that_it_looks_for(missing):
     """In an interpreter that cannot import the package, doctor still reports to the end."""
     code = f"""

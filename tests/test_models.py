@@ -1,5 +1,7 @@
 """The networks against the paper's text and Figure 4, and against what can be measured on them."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -70,7 +72,7 @@ def test_the_discriminator_is_figure_4():
 def test_the_discriminator_s_parameters_by_hand():
     first = 3 * 64 * 9 + 64
     widths = [64, 64, 128, 128, 256, 256, 512, 512]
-    convs = sum(a * b * 9 for a, b in zip(widths[:-1], widths[1:], strict=True))
+    convs = sum(a * b * 9 for a, b in pairwise(widths))
     norms = 2 * sum(widths[1:])
     dense = 512 * 6 * 6 * 1024 + 1024 + 1024 + 1
     assert count_parameters(Discriminator()) == first + convs + norms + dense

@@ -160,8 +160,8 @@ def commands(document: Path) -> list[str]:
     """The srgan-lessons commands in indented and fenced blocks, and in `code`."""
     body = document.read_text(encoding="utf-8")
     blocks = re.findall(r"^(?: {4})?!?(?:\.venv/bin/)?(srgan-lessons [^\n]+)$", body, re.MULTILINE)
-    inline = re.findall(r"`(?:\.venv/bin/)?(srgan-lessons [a-z][^`]*)`", body)
-    return [one for one in [*blocks, *inline] if not re.search(r"[A-Z]{4,}$|\.\.\.", one)]
+    inline = re.findall(r"`(?:\.venv/bin/)?(srgan-lessons \w+ [^`]+|srgan-lessons (?:doctor|lab))`", body)
+    return [one for one in [*blocks, *inline] if not re.search(r" [A-Z]{4,}$", one)]
 
 
 COMMANDS = sorted({one for document in DOCUMENTS for one in commands(document)})
