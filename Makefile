@@ -69,7 +69,7 @@ test: install
 	part solutions env SRGAN_LESSONS_FAST=1 SRGAN_LESSONS_STRICT=1 $(NBVAL) notebooks/solutions; \
 	part package $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope; \
 	printf '\n--- summary\n'; [ -z "$$failed" ] || echo "failed:$$failed"; \
-	for name in lessons solutions package; do printf '%s: ' "$$name"; tail -n 1 "$$logs/$$name"; done; \
+	for name in lessons solutions package; do echo "$$name"; tail -n 1 "$$logs/$$name"; done; \
 	[ -z "$$failed" ]
 
 clean:

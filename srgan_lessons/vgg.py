@@ -26,9 +26,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 def normalise(images: Tensor) -> Tensor:
     """Images in [0, 1] -> what networks trained on ImageNet expect: minus the mean, over the standard deviation."""
-    mean = images.new_tensor(IMAGENET_MEAN).view(3, 1, 1)
-    std = images.new_tensor(IMAGENET_STD).view(3, 1, 1)
-    return (images - mean) / std  # (N, 3, H, W)
+    channels = images.split(1, dim=1)  # 3 times (N, 1, H, W); plain numbers need no copy to the GPU, which would wait
+    parts = [(c - mean) / std for c, mean, std in zip(channels, IMAGENET_MEAN, IMAGENET_STD, strict=True)]
+    return torch.cat(parts, dim=1)  # (N, 3, H, W)
 
 
 class BlurPool(nn.Module):
@@ -37,9 +37,13 @@ class BlurPool(nn.Module):
     As the offline networks were trained: two reflected pixels of padding. (N, C, H, W) -> (N, C, H/2 + 1, W/2 + 1).
     """
 
+    def __init__(self):
+        super().__init__()
+        line = torch.tensor([0.25, 0.5, 0.25])
+        self.register_buffer("kernel", (line[:, None] * line).view(1, 1, 3, 3), persistent=False)
+
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W)
-        line = x.new_tensor([0.25, 0.5, 0.25])
-        kernel = (line[:, None] * line).expand(x.shape[1], 1, 3, 3)  # (C, 1, 3, 3)
+        kernel = self.kernel.to(x).expand(x.shape[1], 1, 3, 3)  # (C, 1, 3, 3)
         return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
 
 

@@ -34,6 +34,7 @@ def batch(*photos: np.ndarray) -> torch.Tensor:
 def test_the_kernel_is_keys_with_a_half():
     x = torch.tensor([0, 0.5, 1, 1.5, 2, 2.5, -0.5], dtype=torch.float64)
     assert cubic(x).tolist() == [1, 0.5625, 0, -0.0625, 0, 0, 0.5625]
+    assert cubic(torch.tensor([0.9, 1.1], dtype=torch.float64)).tolist() == pytest.approx([0.0685, -0.0405])
     assert cubic(torch.arange(1, 16, 2) / 8).mul(1024).tolist() == EIGHTHS
 
 
@@ -186,6 +187,9 @@ def test_torch_agrees_away_from_the_borders():
 def test_float_images_are_rounded_to_8_bits_first():
     images = torch.full((1, 3, 8, 8), 100.49 / 255)
     assert torch.equal(downscale(images), torch.full((1, 3, 2, 2), 100 / 255))
+    corner = torch.zeros(1, 3, 4, 4)
+    corner[..., 2:, 2:] = 0.6 / 255  # becomes 1, and the reduced pixel too; as it is, it would vanish
+    assert (downscale(corner) * 255).unique().tolist() == [1]
     assert downscale(images + 10).max() == 1
     assert downscale(images - 10).min() == 0
 

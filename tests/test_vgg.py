@@ -260,7 +260,7 @@ def test_damaged_weights_are_explained(small_vgg, tmp_path, monkeypatch, damage)
         publish(site, monkeypatch, body)
         kept = vgg19_weights()
     kept.write_bytes(kept.read_bytes()[:-50] if damage == b"cut" else damage)
-    with pytest.raises(UserError, match="vgg19_features.safetensors is damaged.*Delete it"):
+    with pytest.raises(UserError, match=r"vgg19_features\.safetensors is damaged.*Delete it"):
         paper_features(2, 2)
     offline = tmp_path / "data" / "weights" / "vgg_shift_tolerant.pth"
     offline.write_bytes(body[:-50] if damage == b"cut" else damage)

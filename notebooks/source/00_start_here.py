@@ -20,8 +20,6 @@
 # on your machine, `srgan-lessons doctor` in a terminal says what.
 
 # %%
-import contextlib
-import io
 import tempfile
 import time
 
@@ -47,7 +45,7 @@ else:
     print("ESPCN: no weights are here, so it is trained now. On two idle cores that takes half a minute ...")
     recipe = RECIPES["espcn"].change(steps=1200, batch=8, crop=48)
     others = {name: photo for name, photo in sample_photos().items() if name not in UNSEEN}
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+    with tempfile.TemporaryDirectory() as folder:
         network = train(recipe, others, run=folder, device="cpu", progress=False).network
 
 # %% [markdown] tags=["slide"]

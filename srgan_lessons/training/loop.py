@@ -88,7 +88,7 @@ class _Training:
     def __init__(self, recipe, photos, init, options, machine, path, folder):
         self.recipe, self.options, self.machine, self.folder = recipe, options, machine, folder
         self.path = Path(path)
-        self.say = tqdm.write if machine.writes else (lambda text: None)
+        self.say = tqdm.write if machine.writes and options.progress else (lambda text: None)
         training, held_out = photos.split() if len(photos) > 1 else (photos.images, {})
         self.identity = {
             "recipe": dataclasses.asdict(recipe),

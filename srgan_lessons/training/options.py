@@ -33,7 +33,7 @@ class Options:
     tensorboard: bool = False
     """Also write the log for TensorBoard."""
     progress: bool = True
-    """Show a progress bar."""
+    """Print the settings and show a progress bar; False trains without a word."""
 
     def __post_init__(self):
         for name in ("log_every", "keep"):
