@@ -98,9 +98,8 @@ def upscale(images: Tensor, factor: int = 4) -> Tensor:
 def _on_levels(images: Tensor, scale: float) -> Tensor:
     if images.ndim != 4 or not images.is_floating_point():
         raise UserError(f"expected float (N, C, H, W), got {images.dtype} {tuple(images.shape)}")
-    with torch.autocast(images.device.type, enabled=False):  # half precision cannot hold the sums
-        levels = (images.float() * 255 + 0.5).floor().clamp(0, 255)
-        return _resize(levels, scale) / 255
+    levels = (images.float() * 255 + 0.5).floor().clamp(0, 255)  # in float32: half precision cannot hold the sums
+    return _resize(levels, scale) / 255
 
 
 def training_pair(wide: Tensor, factor: int = 4) -> tuple[Tensor, Tensor]:

@@ -104,9 +104,7 @@ def _published(path):
 
 def _cli(*arguments):
     command = [sys.executable, "-m", "srgan_lessons", "train", "espcn", "--photos", "samples", "--threads", "1"]
-    return subprocess.Popen(
-        [*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs
-    )
+    return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def _wait_for(path, process, seconds=120):

@@ -15,8 +15,8 @@ from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.catalogue import catalogue, some
-from srgan_lessons.download import file_hash
 from srgan_lessons.datasets.leakage import find_benchmark, fingerprint
+from srgan_lessons.download import file_hash
 from srgan_lessons.images import SUFFIXES, check_image, load_image
 
 

@@ -12,8 +12,8 @@ from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.catalogue import Archive, File, find, pictures_below, some
-from srgan_lessons.download import Remote, fetch_all, file_hash, need_room
 from srgan_lessons.datasets.unzip import unzip_safely
+from srgan_lessons.download import Remote, fetch_all, file_hash, need_room
 from srgan_lessons.files import atomic, data_root
 
 SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, of files that have no published one
