@@ -72,8 +72,7 @@ class STLPIPS(nn.Module):
         for index, layer in enumerate(self.layers):
             x = layer(x)
             if index in self.depths:
-                length = (x.square().sum(dim=1, keepdim=True) + 1e-20).sqrt()  # never 0: its gradient would be NaN
-                maps.append(x / length)
+                maps.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10))
         return maps
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:  # (N, 3, H, W) each, in [0, 1]

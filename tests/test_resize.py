@@ -155,6 +155,11 @@ def test_autocast_changes_nothing():
         assert torch.equal(downscale(images), downscale(images.double()).float())
 
 
+def test_half_precision_is_widened_first():
+    images = batch(photo()).bfloat16()
+    assert torch.equal(downscale(images), downscale(images.float()))
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 @pytest.mark.parametrize("tf32", [False, True])
 def test_a_gpu_gives_the_same_bits(tf32, monkeypatch):

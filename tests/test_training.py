@@ -95,7 +95,7 @@ def test_fast_mode(monkeypatch):
     assert (fast.blocks, fast.steps, fast.content) == (2, 20, "vgg54")
 
 
-@pytest.mark.parametrize("bad", [{"log_every": 0}, {"keep": 0}, {"minutes": -1.0}, {"checkpoint_minutes": math.inf}])
+@pytest.mark.parametrize("bad", [{"seed": -1}, {"log_every": 0}, {"keep": 0}, {"minutes": -1.0}, {"checkpoint_minutes": math.inf}])
 def test_options_are_checked(bad):
     with pytest.raises(UserError, match=next(iter(bad))):
         Options(**bad)

@@ -67,9 +67,9 @@ class RunFolder:
         path = self.checkpoints / f"step_{state['step']:08d}.pt"
         with atomic(path) as temporary:
             torch.save(state, temporary)
-        if best:
-            with atomic(self.checkpoints / "best.pt") as temporary:
-                shutil.copyfile(path, temporary)
+            if best:  # before the checkpoint gets its name: a run that goes on from there must find its best
+                with atomic(self.checkpoints / "best.pt") as copy:
+                    shutil.copyfile(temporary, copy)
         for old in sorted(self.checkpoints.glob("step_*.pt"))[: -self.keep]:
             old.unlink()
         for part in self.checkpoints.glob(".*.part"):  # left by a process that was killed while it wrote

@@ -36,6 +36,8 @@ class Options:
     """Print the settings and show a progress bar; False trains without a word."""
 
     def __post_init__(self):
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"seed is {self.seed}; it must be from 0 to {2**32 - 1}")
         for name in ("log_every", "keep"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
