@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
-torch.set_num_threads(1)  # several test processes share the cores, and sums come out alike
-
 
 @pytest.fixture(autouse=True)
-def _seeded():
+def _alike():
+    """Each test begins with the same seed and one thread: several test processes share the cores."""
+    torch.set_num_threads(1)
     torch.manual_seed(0)
 
 
