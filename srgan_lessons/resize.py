@@ -52,7 +52,11 @@ def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tenso
     along = [1] * levels.ndim
     along[dim] = new_size
     # One tap after the other: little memory, and no matrix product that a GPU would round to fewer bits.
-    total = sum(levels.index_select(dim, index[:, k]) * weight[:, k].view(along) for k in range(index.shape[1]))
+    shape = list(levels.shape)
+    shape[dim] = new_size
+    total = levels.new_zeros(shape)
+    for k in range(index.shape[1]):
+        total.addcmul_(levels.index_select(dim, index[:, k]), weight[:, k].view(along))
     return (total + 0.5).floor().clamp(0, 255)
 
 
