@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,8 +22,7 @@ RECIPE = Recipe(name="tiny-gan", blocks=1, channels=4, steps=130, batch=4, crop=
 OPTIONS = {"progress": False, "log_every": 10, "checkpoint_minutes": 0.0005}  # 30 ms: kills meet many saves
 
 
-@pytest.fixture
-def photos():
+def _photos():
     numbers = np.random.default_rng(1)
     return {f"photo{i}": numbers.integers(0, 256, (48, 56, 3), dtype=np.uint8) for i in range(6)}
 
@@ -64,8 +64,15 @@ def _losses(folder):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, which this system lacks")
-def test_killed_at_any_moment(tmp_path, photos):
-    assert torch.get_num_threads() == 1  # a forked child has no thread pool
+def test_killed_at_any_moment(tmp_path):
+    """In a process of its own: one that has had threads cannot be forked and train."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, __file__, str(tmp_path)], capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{KILLS} kills" in done.stdout
+
+
+def _kill_and_compare(tmp_path, photos):
     train(RECIPE, photos, run=tmp_path / "whole", **OPTIONS)
     expected = read_checkpoint(_latest(tmp_path / "whole"))
     dice, kills, runs, cut_short = random.Random(0), 0, 0, 0
@@ -152,3 +159,8 @@ def test_resume_without_a_run(tmp_path):
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "no run in" in output
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    _kill_and_compare(Path(sys.argv[1]), _photos())
