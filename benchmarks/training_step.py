@@ -11,6 +11,7 @@ The two take turns, so that a machine that slows down slows both; a cell is the 
 
 import argparse
 import io
+import itertools
 import platform
 import statistics
 import time
@@ -30,9 +31,8 @@ from srgan_lessons.files import atomic
 from srgan_lessons.images import sample_photos
 from srgan_lessons.losses import VGGLoss, content_loss, total_variation
 from srgan_lessons.training import RECIPES, Recipe
-from srgan_lessons.training.graph import GraphedStep
+from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
-from srgan_lessons.training.steps import average_decay, gan_step, pretrain_step, update_average
 from srgan_lessons.vgg import random_features
 
 
@@ -104,41 +104,19 @@ def textbook(recipe: Recipe, photos: dict[str, np.ndarray], device: torch.device
 
 
 def ours(recipe: Recipe, photos: dict[str, np.ndarray], machine: Machine, options) -> Callable[[], None]:
-    """One update as `train` makes it, the moving average included."""
-    generator = machine.prepare(recipe.make_generator())
-    discriminator = machine.prepare(recipe.make_discriminator()) if recipe.adversarial else None
-    content = machine.prepare(content_for(recipe))
-    average = machine.prepare(recipe.make_generator()).requires_grad_(False)
-    lr = torch.tensor(1e-4, device=machine.device) if options.cuda_graph else 1e-4
-    adam_g = torch.optim.Adam(generator.parameters(), lr, fused=True, capturable=options.cuda_graph)
-    adam_d = (
-        torch.optim.Adam(discriminator.parameters(), lr, fused=True, capturable=options.cuda_graph)
-        if discriminator
-        else None
+    """One update as `train` makes it, crops and moving average included."""
+    learner = Learner(
+        recipe,
+        recipe.make_generator(),
+        content_for(recipe),
+        machine,
+        compile=options.compile,
+        cuda_graph=options.cuda_graph,
     )
     sampler = CropSampler(photos, batch=recipe.batch, crop=recipe.crop, device=machine.device)
-    run_g, run_d, run_c = generator, discriminator, content
-    if options.compile:
-        run_g, run_c = torch.compile(generator), torch.compile(content)
-        run_d = torch.compile(discriminator) if discriminator else None
-    step = 0
-
-    def update_at(places: torch.Tensor) -> dict[str, torch.Tensor]:
-        lr, hr = sampler.cut(places)
-        if discriminator is None:
-            return pretrain_step(run_g, adam_g, run_c, lr, hr, machine, total_variation=recipe.tv)
-        return gan_step(run_g, run_d, adam_g, adam_d, run_c, lr, hr, machine, adversarial=recipe.adversarial)
-
-    if options.cuda_graph:
-        update_at = GraphedStep(update_at, machine)
-
-    def update() -> None:
-        nonlocal step
-        update_at(sampler.places(step))
-        update_average(average, generator, average_decay(recipe.ema, step))
-        step += 1
-
-    return update
+    update = learner.updates_on(sampler)
+    steps = itertools.count()
+    return lambda: update(next(steps))
 
 
 def seconds(update: Callable[[], None], updates: int, device: torch.device) -> float:

@@ -1,6 +1,7 @@
 """The command srgan-lessons. Each subcommand calls one public function of a room; nothing is decided here."""
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,20 @@ from pathlib import Path
 from srgan_lessons import UserError, __version__
 
 SAMPLES = "samples"  # the name, on the command line, of the photos that come with scikit-image
+
+# The settings of a recipe that `train` can change.
+SETTINGS = {
+    "steps": int,
+    "batch": int,
+    "crop": int,
+    "blocks": int,
+    "channels": int,
+    "lr": float,
+    "schedule": str,
+    "content": str,
+    "adversarial": float,
+    "ema": float,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,13 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     actions = command.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("list", help="which sets there are and how much of each is here")
     action.set_defaults(call=_data_list)
-    for name, function, text in (
-        ("get", _data_get, "download what is missing of a set, and verify it"),
-        ("verify", _data_verify, "compare the files on disk with the catalogue"),
+    for name, text in (
+        ("get", "download what is missing of a set, and verify it"),
+        ("verify", "compare the files on disk with the catalogue"),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("sets", nargs="+", metavar="SET")
-        action.set_defaults(call=function)
+        action.set_defaults(call=_data_check, action=name)
 
     _add_train(commands)
 
@@ -95,10 +110,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="go on with the run in that folder (default: if it holds one)",
     )
     settings = command.add_argument_group("settings of the recipe")
-    for name, kind in (
-        ("steps", int), ("batch", int), ("crop", int), ("blocks", int), ("channels", int), ("lr", float),
-        ("schedule", str), ("content", str), ("adversarial", float), ("ema", float),
-    ):  # fmt: skip
+    for name, kind in SETTINGS.items():
         settings.add_argument(f"--{name}", type=kind)
     options = command.add_argument_group("options that do not change what is learned")
     options.add_argument("--seed", type=int)
@@ -154,18 +166,11 @@ def _data_list(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _data_get(arguments: argparse.Namespace) -> int:
-    from srgan_lessons.datasets import get
+def _data_check(arguments: argparse.Namespace) -> int:
+    from srgan_lessons import datasets
 
-    results = [get(name) for name in arguments.sets]
-    print("\n".join(result.report() for result in results))
-    return int(not all(result.passed for result in results))
-
-
-def _data_verify(arguments: argparse.Namespace) -> int:
-    from srgan_lessons.datasets import verify
-
-    results = [verify(name) for name in arguments.sets]
+    check = datasets.get if arguments.action == "get" else datasets.verify
+    results = [check(name) for name in arguments.sets]
     print("\n".join(result.report() for result in results))
     return int(not all(result.passed for result in results))
 
@@ -173,14 +178,12 @@ def _data_verify(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     import torch
 
-    from srgan_lessons.training import Recipe, find_recipe, train
+    from srgan_lessons.training import Options, find_recipe, train
 
     recipe = find_recipe(arguments.recipe)
     given = {name: value for name, value in vars(arguments).items() if value is not None}
-    settings = ("steps", "batch", "crop", "blocks", "channels", "lr", "schedule", "content", "adversarial", "ema")
-    recipe: Recipe = recipe.change(**{name: given[name] for name in settings if name in given})
-    names = ("seed", "device", "precision", "compile", "cuda_graph", "minutes", "checkpoint_minutes", "keep")
-    names += ("log_every", "validate_every", "tensorboard")
+    recipe = recipe.change(**{name: given[name] for name in SETTINGS if name in given})
+    options = {field.name: given[field.name] for field in dataclasses.fields(Options) if field.name in given}
     if arguments.threads is not None:
         if arguments.threads < 1:
             raise UserError(f"--threads is {arguments.threads}; it must be at least 1")
@@ -191,13 +194,8 @@ def _train(arguments: argparse.Namespace) -> int:
         raise UserError(f"there is no run in {run} to go on with. Leave --resume out to start one.")
     if arguments.resume is False and there:
         raise UserError(f"{run} holds a run, which --no-resume would overwrite. Choose another --folder, or delete it.")
-    result = train(
-        recipe,
-        _photos(arguments.photos, recipe.name),
-        run=run,
-        init=arguments.init,
-        **{name: given[name] for name in names if name in given},
-    )
+    photos = _photos(arguments.photos, recipe.name)
+    result = train(recipe, photos, run=run, init=arguments.init, **options)
     return 0 if result.finished or arguments.minutes else 130
 
 

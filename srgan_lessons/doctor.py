@@ -1,5 +1,6 @@
 """What is there and what is missing on this machine, one line each."""
 
+import importlib
 import os
 import platform
 import shutil
@@ -9,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 from srgan_lessons import UserError
 from srgan_lessons.files import data_root
+
+MODULES = {"pillow": "PIL", "scikit-image": "skimage"}  # where the module is not named as the package
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +40,7 @@ def _lines() -> Iterator[tuple[str, str, str]]:
         python + ("" if new_enough else ": the course needs 3.11 or newer"),
     )
     for package in ("torch", "torchvision", "numpy", "pillow", "scikit-image", "tqdm", "safetensors"):
-        try:
-            yield "OK", package, version(package)
-        except PackageNotFoundError:
-            yield "FAIL", package, "not installed: pip install srgan-lessons"
+        yield _imported(package, missing="FAIL", how="pip install srgan-lessons")
     parts = {"CPU": _processors, "disk": _room, "data sets": _data_sets, "networks": _networks, "lessons": _notebooks}
     for topic, part in parts.items():
         try:
@@ -100,7 +100,18 @@ def _networks() -> Iterator[tuple[str, str, str]]:
 
 def _notebooks() -> Iterator[tuple[str, str, str]]:
     for package in ("jupyterlab", "ipywidgets", "matplotlib"):
-        try:
-            yield "OK", package, version(package)
-        except PackageNotFoundError:
-            yield "--", package, 'not installed, the lessons need it: pip install "srgan-lessons[notebooks]"'
+        yield _imported(package, missing="--", how='the lessons need it: pip install "srgan-lessons[notebooks]"')
+
+
+def _imported(package: str, *, missing: str, how: str) -> tuple[str, str, str]:
+    """A package that is installed may still not import: torchvision beside a torch that it was not built for."""
+    try:
+        found = version(package)
+    except PackageNotFoundError:
+        return missing, package, f"not installed: {how}"
+    try:
+        importlib.import_module(MODULES.get(package, package))
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200]
+        return "FAIL", package, f"{found} is installed and does not import ({type(error).__name__}: {reason}): {how}"
+    return "OK", package, found

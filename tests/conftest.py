@@ -1,10 +1,14 @@
 """What all tests share: one CPU thread, a seed, and the benchmark sets where this machine has them."""
 
+import importlib
 import os
 from pathlib import Path
 
 import pytest
 import torch
+from loopback import serve
+
+downloads = importlib.import_module("srgan_lessons.download")  # the package has a function of that name
 
 
 @pytest.fixture(autouse=True)
@@ -24,3 +28,12 @@ def benchmark_data() -> Path:
     if missing:
         pytest.skip(f"{', '.join(missing)} not in {root}: srgan-lessons data get {' '.join(missing)}")
     return Path(root)
+
+
+@pytest.fixture
+def site(monkeypatch):
+    """A web server on the loopback; downloads pause for a moment only before they try again."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(downloads, "PAUSE", 0.01)
+    with serve() as site:
+        yield site

@@ -298,6 +298,21 @@ def test_doctor_without_anything_says_how_to_get_it(data, monkeypatch):
     assert findings()["VGG19"][0] == "OK"
 
 
+def test_doctor_sees_a_package_that_does_not_import(monkeypatch):
+    """torchvision beside a torch that it was not built for is installed, and of no use."""
+    really = doctor.importlib.import_module
+
+    def breaking(name, *rest):
+        if name == "torchvision":
+            raise RuntimeError("operator torchvision::nms does not exist")
+        return really(name, *rest)
+
+    monkeypatch.setattr(doctor.importlib, "import_module", breaking)
+    state, text = findings()["torchvision"]
+    assert state == "FAIL"
+    assert "does not import (RuntimeError: operator torchvision::nms does not exist)" in text
+
+
 def test_doctor_sees_a_full_disk(monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**9))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loopback import Answer, serve, sha256
+from loopback import Answer, sha256
 from PIL import Image
 
 from srgan_lessons import UserError, datasets
@@ -105,14 +105,6 @@ def test_the_published_files_have_the_catalogues_hashes(name, count):
 
 
 # --- get and verify, with a small catalogue and a server on the loopback ----------------------------------------------
-
-
-@pytest.fixture
-def site(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(downloads, "PAUSE", 0.01)
-    with serve() as site:
-        yield site
 
 
 @pytest.fixture

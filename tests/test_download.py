@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from loopback import Answer, serve, sha256
+from loopback import Answer, sha256
 
 from srgan_lessons import UserError
 
@@ -28,14 +28,6 @@ unzip_safely = importlib.import_module("srgan_lessons.datasets.unzip").unzip_saf
 
 BODY = np.random.default_rng(0).bytes(1_500_000)
 SHA = sha256(BODY)
-
-
-@pytest.fixture
-def site(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(downloads, "PAUSE", 0.01)
-    with serve() as site:
-        yield site
 
 
 @pytest.fixture

@@ -114,24 +114,29 @@ def _cli(*arguments):
     return subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def _wait_for(path, process, seconds=120):
+def _wait_for(path, process, *, above=0, seconds=120):
+    """Until there is a checkpoint of a step above that one; returns its step."""
     until = time.monotonic() + seconds
-    while not any(path.glob("step_*.pt")):
+    while True:
+        steps = [int(file.stem.removeprefix("step_")) for file in path.glob("step_*.pt")]
+        if max(steps, default=0) > above:
+            return max(steps)
         assert process.poll() is None, process.stdout.read()
-        assert time.monotonic() < until, "no checkpoint appeared"
-        time.sleep(0.05)
+        assert time.monotonic() < until, f"no checkpoint above step {above} appeared"
+        time.sleep(0.02)
 
 
 def test_the_command_line_killed_interrupted_and_resumed(tmp_path):
     """SIGKILL, then Ctrl-C, then to the end; and once without a break: the same file."""
-    small = ["--steps", "60", "--batch", "4", "--crop", "32", "--checkpoint-minutes", "0.001"]
+    small = ["--steps", "300", "--batch", "4", "--crop", "32", "--checkpoint-minutes", "0.001"]
     whole = _cli("--folder", str(tmp_path / "whole"), *small)
     output, _ = whole.communicate(timeout=300)
     assert whole.returncode == 0, output
 
     run = ["--folder", str(tmp_path / "run"), *small]
+    checkpoints = tmp_path / "run" / "checkpoints"
     killed = _cli(*run)
-    _wait_for(tmp_path / "run" / "checkpoints", killed)
+    step = _wait_for(checkpoints, killed)
     killed.kill()
     killed.communicate()
 
@@ -140,12 +145,13 @@ def test_the_command_line_killed_interrupted_and_resumed(tmp_path):
     assert refused.returncode == 2
     assert "--no-resume would overwrite" in output
 
-    # The signal may come before the loop has begun, or after the last update: then Python's own Ctrl-C, or the end.
     interrupted = _cli(*run)
-    time.sleep(4)
+    _wait_for(checkpoints, interrupted, above=step)  # the loop is under way, and far from its end
     interrupted.send_signal(signal.SIGINT)
     output, _ = interrupted.communicate(timeout=120)
-    assert interrupted.returncode in (0, 130), output
+    assert interrupted.returncode == 130, output
+    assert "the same command goes on from here" in output
+    assert _latest(tmp_path / "run").stem != "step_00000300"
 
     last = _cli(*run, "--resume")
     output, _ = last.communicate(timeout=300)

@@ -15,10 +15,12 @@ import torch
 from torch import nn
 
 from srgan_lessons import UserError
+from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.images import load_image
 from srgan_lessons.models import Generator
 from srgan_lessons.training import RECIPES, Options, Recipe, find_recipe, loop, train
 from srgan_lessons.training.checkpoint import RunFolder, read_checkpoint
+from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.steps import average_decay, gan_step, update_average
 from srgan_lessons.weights import load_network, save_network
@@ -161,6 +163,30 @@ def test_the_discriminator_step_leaves_the_generator_alone():
     assert not any(loss.requires_grad for loss in losses.values())
 
 
+def test_a_state_is_taken_into_a_run_with_other_options():
+    """Adam's moments come from the state; that the rate is a tensor, as a CUDA graph needs it, stays this run's own."""
+
+    def learner(**options):
+        return Learner(TINY_GAN, TINY_GAN.make_generator(), nn.MSELoss(), Machine("cpu"), **options)
+
+    plain = learner()
+    images = {"a": np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)}
+    plain.updates_on(CropSampler(images, batch=2, crop=32))(0)
+    state = plain.state_dict()
+    graphed = learner(cuda_graph=True)
+    graphed.load_state_dict(state)
+    for optimizer, theirs in ((graphed.optimizer_g, plain.optimizer_g), (graphed.optimizer_d, plain.optimizer_d)):
+        assert optimizer.param_groups[0]["capturable"]
+        assert isinstance(optimizer.param_groups[0]["lr"], torch.Tensor)
+        for mine, other in zip(optimizer.state.values(), theirs.state.values(), strict=True):
+            assert torch.equal(mine["exp_avg_sq"], other["exp_avg_sq"])
+            assert mine["step"] == 1
+    back = learner()
+    back.load_state_dict(graphed.state_dict())
+    assert not back.optimizer_g.param_groups[0]["capturable"]
+    assert isinstance(back.optimizer_g.param_groups[0]["lr"], float)
+
+
 def test_machine_says_what_is_not_there():
     with pytest.raises(UserError, match="fp32"):
         Machine("cpu", "int8")
@@ -194,6 +220,20 @@ def test_a_run_leaves_what_it_promises(tmp_path, photos):
     published = load_network(tmp_path / "run" / "weights.safetensors").state_dict()
     for name, tensor in run.network.state_dict().items():
         assert torch.equal(tensor, published[name])
+
+
+def test_each_row_of_the_log_is_reported(tmp_path, photos):
+    rows = []
+    run = train(TINY, photos, run=tmp_path, on_report=rows.append, validate_every=12, **QUIET)
+    assert [row["step"] for row in rows] == [4, 8, 12]
+    assert rows == run.log
+
+
+def test_the_weights_can_be_read_by_others(tmp_path, photos):
+    """As any file that this user writes: not by the owner alone."""
+    run = train(TINY, photos, run=tmp_path / "run", **QUIET)
+    (tmp_path / "plain").write_bytes(b"")
+    assert (run.folder / "weights.safetensors").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_training_lowers_the_loss(tmp_path, photos):
@@ -268,6 +308,27 @@ def test_not_a_number_stops_the_run_and_keeps_the_checkpoint(tmp_path, photos):
     path.unlink()
     assert {path.name: path.read_bytes() for path in (tmp_path / "checkpoints").iterdir()} == before
     assert (tmp_path / "weights.safetensors").read_bytes() == weights
+
+
+def test_weights_that_are_no_numbers_are_not_saved(monkeypatch, tmp_path, photos):
+    """The loss may still be a number when a weight is none any more: it is that of the update before."""
+    update = loop.Learner.updates_on
+
+    def breaking(learner, sampler):
+        step_at = update(learner, sampler)
+
+        def step(number):
+            losses = step_at(number)
+            learner.discriminator.head[-1].bias.data.fill_(math.nan)
+            return losses
+
+        return step
+
+    monkeypatch.setattr(loop.Learner, "updates_on", breaking)
+    with pytest.raises(UserError, match=r"weights of the discriminator are no longer numbers.*No checkpoint.*--lr"):
+        train(TINY_GAN, photos, run=tmp_path, checkpoint_minutes=1e-9, **QUIET)
+    assert not (tmp_path / "weights.safetensors").exists()
+    assert not any((tmp_path / "checkpoints").iterdir())
 
 
 def _folder(path):

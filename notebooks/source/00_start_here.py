@@ -160,12 +160,13 @@ assert psnr(noisy, hr) < psnr(bicubic, hr) - 0.4
 # One photo is an anecdote. Here are three that the network has not seen in training.
 
 # %%
-gains = {}
+pictures, gains = {}, {}
 for name in UNSEEN:
     height, width = (n // 4 * 4 for n in sample_photos()[name].shape[:2])
     photo = sample_photos()[name][:height, :width]  # whole 4 x 4 tiles
     small = imresize(photo, 1 / 4)  # (H/4, W/4, 3)
-    gains[name] = psnr(upscale(small, network), photo) - psnr(imresize(small, 4), photo)
+    pictures[name] = (photo, imresize(small, 4), upscale(small, network))  # HR, bicubic, SR: (H, W, 3) each
+    gains[name] = psnr(pictures[name][2], photo) - psnr(pictures[name][1], photo)
 bars(
     gains, xlabel="gain over bicubic in dB", alt="Bars: the network's gain in decibels on three photos, all above zero."
 )
@@ -205,13 +206,6 @@ enlarge(sample_photos()["chelsea"])
 # Pick a photo, move the box, change its size. Where does the network win, and where does nothing help?
 
 # %%
-pictures = {}
-for name in UNSEEN:
-    height, width = (n // 4 * 4 for n in sample_photos()[name].shape[:2])
-    photo = sample_photos()[name][:height, :width]
-    small = imresize(photo, 1 / 4)
-    pictures[name] = (photo, imresize(small, 4), upscale(small, network))
-
 zoom(pictures, titles=["HR", "bicubic", "network"], alt="A crop of a photo as HR, by bicubic and by the network.")
 
 # %% [markdown] tags=["slide"]

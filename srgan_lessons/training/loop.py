@@ -1,6 +1,5 @@
 """The training loop: `train` takes a recipe and pictures to trained weights, and goes on where a run was stopped."""
 
-import copy
 import dataclasses
 import hashlib
 import json
@@ -9,7 +8,7 @@ import platform
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,12 +25,11 @@ from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.checkpoint import FORMAT, RunFolder, check_same_run, read_checkpoint
-from srgan_lessons.training.graph import GraphedStep
+from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.memory import fitting_batch, is_out_of_memory
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe
-from srgan_lessons.training.steps import average_decay, gan_step, pretrain_step, update_average
 from srgan_lessons.training.validation import Validation
 from srgan_lessons.weights import load_network, save_network
 
@@ -57,13 +55,15 @@ def train(
     *,
     run: str | Path | None = None,
     init: str | Path | None = None,
+    on_report: Callable[[dict[str, Any]], None] | None = None,
     **options: Any,
 ) -> Run:
     """Trains a recipe on pictures, or goes on with the run in that folder if it holds a checkpoint.
 
     photos: a folder, a dict name -> uint8 (H, W, 3), or Photos. One in twenty is held out for validation.
     run: the folder of the run, runs/<recipe> if not given. init: weights that the generator starts from, a shipped
-    name or a file, or "scratch"; needed where the recipe starts from another one. options: see Options.
+    name or a file, or "scratch"; needed where the recipe starts from another one. on_report: called with each new row
+    of the log, for example to draw it. options: see Options.
 
     Raises UserError for pictures, settings or files that cannot be used, where memory does not suffice (naming the
     batch that would fit), and where a loss is no longer a number.
@@ -74,20 +74,31 @@ def train(
         raise UserError(f"a batch of {recipe.batch} cannot be shared by {machine.world} processes evenly")
     if not isinstance(photos, Photos):
         photos = load_photos(photos, minimum=recipe.crop, progress=options.progress and machine.writes)
-    folder = RunFolder(run or Path("runs") / recipe.name, keep=options.keep) if machine.writes else None
+    path = Path(run or Path("runs") / recipe.name)
+    folder = RunFolder(path, keep=options.keep) if machine.writes else None
     try:
-        return _Training(recipe, photos, init, options, machine, run or Path("runs") / recipe.name, folder).run()
+        return _Training(recipe, photos, init, options, machine, folder, path, on_report).run()
     finally:
         if folder:
             folder.close()
 
 
 class _Training:
-    """One call of `train`: networks, optimisers and position, from the first update or from a checkpoint."""
+    """One call of `train`: what learns, its pictures and its position, from the first update or from a checkpoint."""
 
-    def __init__(self, recipe, photos, init, options, machine, path, folder):
-        self.recipe, self.options, self.machine, self.folder = recipe, options, machine, folder
-        self.path = Path(path)
+    def __init__(
+        self,
+        recipe: Recipe,
+        photos: Photos,
+        init: str | Path | None,
+        options: Options,
+        machine: Machine,
+        folder: RunFolder | None,  # of the process that writes
+        path: Path,
+        on_report: Callable[[dict[str, Any]], None] | None,
+    ):
+        self.recipe, self.options, self.machine = recipe, options, machine
+        self.folder, self.path, self.on_report = folder, path, on_report
         self.say = tqdm.write if machine.writes and options.progress else (lambda text: None)
         training, held_out = photos.split() if len(photos) > 1 else (photos.images, {})
         self.identity = {
@@ -95,17 +106,17 @@ class _Training:
             "seed": options.seed,
             "photos": _fingerprint(training),
         }
-        latest = RunFolder.latest(folder) if folder else None
+        latest = folder.latest() if folder else None
         checkpoint = self._find_checkpoint(latest)
         torch.manual_seed(options.seed)  # of the first weights; the sampler has its own
-        self.generator = self._first_generator(init, resuming=checkpoint is not None)
-        self.discriminator = recipe.make_discriminator()
-        self.generator = machine.prepare(self.generator)
-        self.discriminator = machine.prepare(self.discriminator) if self.discriminator else None
-        self.average = copy.deepcopy(self.generator).requires_grad_(False).eval()
-        self.content = machine.prepare(content_loss(recipe.content))
-        self.optimizer_g = self._adam(self.generator)
-        self.optimizer_d = self._adam(self.discriminator) if self.discriminator else None
+        self.learner = Learner(
+            recipe,
+            self._first_generator(init, resuming=checkpoint is not None),
+            content_loss(recipe.content),
+            machine,
+            compile=options.compile,
+            cuda_graph=options.cuda_graph,
+        )
         self.step, self.best, self.log = 0, math.inf, []
         self.totals: dict[str, Tensor] = {}  # of the losses since the last line of the log, on the device
         self.counted = 0  # updates in them
@@ -120,7 +131,8 @@ class _Training:
             rank=machine.rank,
             world=machine.world,
         )
-        self.validation = Validation(held_out, self.content, machine) if held_out and machine.writes else None
+        validates = held_out and machine.writes
+        self.validation = Validation(held_out, self.learner.content, machine) if validates else None
         self._announce(photos, len(training), len(held_out), checkpoint, latest)
 
     # -- beginning ---------------------------------------------------------------------------------------------------
@@ -153,15 +165,6 @@ class _Training:
         except RuntimeError:
             raise UserError(f"the weights {init} are of another network than {self.recipe.name} trains") from None
         return network
-
-    def _adam(self, network: nn.Module) -> torch.optim.Adam:
-        lr = self.recipe.lr
-        if self.options.cuda_graph:
-            lr = torch.tensor(lr, device=self.machine.device)  # so that a recorded update sees it change
-        parameters = list(network.parameters())
-        return torch.optim.Adam(  # beta2 is not stated in the paper
-            parameters, lr=lr, betas=(0.9, 0.999), fused=True, capturable=self.options.cuda_graph
-        )
 
     def _announce(self, photos: Photos, training: int, held_out: int, checkpoint, latest) -> None:
         if not self.machine.writes:
@@ -202,18 +205,18 @@ class _Training:
                     raise self._explain_memory(error) from None
                 raise
         finished = self.step >= self.recipe.steps
-        self.average.to("cpu", memory_format=torch.contiguous_format)
+        network = self.learner.average.to("cpu", memory_format=torch.contiguous_format)
         if self.machine.writes:
             self.say(
                 f"finished: {self.path / 'weights.safetensors'}"
                 if finished
                 else f"stopped after update {self.step:,}; the same command goes on from here"
             )
-        return Run(folder=self.path, network=self.average, log=self.log, step=self.step, finished=finished)
+        return Run(folder=self.path, network=network, log=self.log, step=self.step, finished=finished)
 
     def _loop(self, stop: threading.Event) -> None:
         recipe, options, machine = self.recipe, self.options, self.machine
-        update = self._update_function()
+        update = self.learner.updates_on(self.sampler)
         validate_every = options.validate_every or max(1, recipe.steps // 20)
         timed, began = 0, time.perf_counter()  # updates since the clock was started
         started = saved = time.monotonic()
@@ -227,10 +230,7 @@ class _Training:
         )
         first = self.step
         while self.step < recipe.steps:
-            self._set_lr(recipe.lr_at(self.step))
-            losses = update(self.step)
-            update_average(self.average, self.generator, average_decay(recipe.ema, self.step))
-            for name, loss in losses.items():
+            for name, loss in update(self.step).items():
                 self.totals[name] = self.totals[name] + loss if name in self.totals else loss.clone()
             self.counted += 1
             self.step += 1
@@ -253,7 +253,7 @@ class _Training:
             self._check_numbers(means)
             better = False
             if validates:
-                scores = self.validation(self.average, self.path / "preview" / f"update_{self.step:08d}.png")
+                scores = self.validation(self.learner.average, self.path / "preview" / f"update_{self.step:08d}.png")
                 better, self.best = scores["val_content"] < self.best, min(self.best, scores["val_content"])
             if reports or validates:
                 row = {"step": self.step, "lr": recipe.lr_at(self.step - 1), **means, "updates_per_s": speed}
@@ -271,50 +271,13 @@ class _Training:
         if machine.writes and self.step == first == recipe.steps and not self.folder.weights.exists():
             self._save(best=False)
 
-    def _update_function(self):
-        """step -> losses on the device: eager, compiled, or recorded as a CUDA graph."""
-        generator, discriminator, content = self.generator, self.discriminator, self.content
-        if self.options.compile:
-            generator = torch.compile(generator)
-            discriminator = torch.compile(discriminator) if discriminator else None
-            content = torch.compile(content)
-        recipe, machine = self.recipe, self.machine
-        generator.train()
-
-        def update_at(places: Tensor) -> dict[str, Tensor]:
-            lr, hr = self.sampler.cut(places)
-            if discriminator is None:
-                return pretrain_step(generator, self.optimizer_g, content, lr, hr, machine, total_variation=recipe.tv)
-            return gan_step(
-                generator,
-                discriminator,
-                self.optimizer_g,
-                self.optimizer_d,
-                content,
-                lr,
-                hr,
-                machine,
-                adversarial=recipe.adversarial,
-                total_variation=recipe.tv,
-            )
-
-        if self.options.cuda_graph:
-            update_at = GraphedStep(update_at, machine)
-        return lambda step: update_at(self.sampler.places(step))
-
-    def _set_lr(self, lr: float) -> None:
-        for optimizer in (self.optimizer_g, self.optimizer_d):
-            for group in optimizer.param_groups if optimizer else ():
-                if isinstance(group["lr"], Tensor):
-                    group["lr"].fill_(lr)
-                else:
-                    group["lr"] = lr
-
     def _report(self, row: dict[str, Any], bar: tqdm) -> None:
         self.log.append(row)
         if not self.machine.writes:
             return
         self.folder.append_log(row)
+        if self.on_report:
+            self.on_report(row)
         shown = {
             name: f"{value:.4g}" for name, value in row.items() if name not in ("step", "lr") and value is not None
         }
@@ -338,16 +301,19 @@ class _Training:
     def _check_numbers(self, means: dict[str, float]) -> None:
         broken = [name for name, value in means.items() if not math.isfinite(value)]
         if broken:
-            latest = self.folder.latest() if self.folder else None
-            kept = f"The last good checkpoint, {latest}, is untouched." if latest else "No checkpoint was written yet."
-            raise UserError(
-                f"the {' and '.join(broken)} loss is no longer a number (after update {self.step:,}, learning rate "
-                f"{self.recipe.lr_at(self.step - 1):.3g}, {self.machine.precision}). {kept} "
-                "Lower the learning rate (--lr), or train in fp32 or bf16 if this was fp16."
-            )
+            raise self._no_number(f"the {' and '.join(broken)} loss is no longer a number")
+
+    def _no_number(self, what: str) -> UserError:
+        latest = self.folder.latest() if self.folder else None
+        kept = f"The last good checkpoint, {latest}, is untouched." if latest else "No checkpoint was written yet."
+        return UserError(
+            f"{what} (after update {self.step:,}, learning rate {self.recipe.lr_at(self.step - 1):.3g}, "
+            f"{self.machine.precision}). {kept} "
+            "Lower the learning rate (--lr), or train in fp32 or bf16 if this was fp16."
+        )
 
     def _explain_memory(self, error: Exception) -> UserError:
-        batch = fitting_batch(self)
+        batch = fitting_batch(self.learner, self.sampler)
         advice = (
             f"a batch of {batch} fits: --batch {batch}" if batch else "not even a batch of 1 fits: use a smaller --crop"
         )
@@ -359,42 +325,27 @@ class _Training:
 
     def _save(self, *, best: bool) -> None:
         """A checkpoint, and the averaged weights beside it. Refused if any weight is not a number."""
-        for name, network in (("generator", self.generator), ("discriminator", self.discriminator)):
-            if network is not None and not all(torch.isfinite(p).all() for p in network.parameters()):
-                self._check_numbers({name: math.nan})
+        if broken := self.learner.broken():
+            raise self._no_number(f"the weights of the {' and '.join(broken)} are no longer numbers")
         state = self.identity | {
             "format": FORMAT,
             "step": self.step,
             "best": self.best,
             "totals": self.totals,
             "counted": self.counted,
-            "generator": self.generator.state_dict(),
-            "average": self.average.state_dict(),
-            "optimizer_g": self.optimizer_g.state_dict(),
-            "scaler": self.machine.scaler.state_dict(),
             "rng": torch.get_rng_state(),
+            **self.learner.state_dict(),
         }
-        if self.discriminator is not None:
-            state |= {
-                "discriminator": self.discriminator.state_dict(),
-                "optimizer_d": self.optimizer_d.state_dict(),
-            }
         if self.machine.device.type == "cuda":
             state["rng_cuda"] = torch.cuda.get_rng_state(self.machine.device)
         self.folder.save(state, best=best)
-        save_network(self.folder.weights, self.average, recipe=self.recipe.name, updates=str(self.step))
+        save_network(self.folder.weights, self.learner.average, recipe=self.recipe.name, updates=str(self.step))
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
-            self.generator.load_state_dict(state["generator"])
-            self.average.load_state_dict(state["average"])
-            self.optimizer_g.load_state_dict(state["optimizer_g"])
-            if self.discriminator is not None:
-                self.discriminator.load_state_dict(state["discriminator"])
-                self.optimizer_d.load_state_dict(state["optimizer_d"])
+            self.learner.load_state_dict(state)
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(f"the checkpoint does not fit the networks of {self.recipe.name}: {error}") from None
-        self.machine.scaler.load_state_dict(state["scaler"]) if self.machine.precision == "fp16" else None
         self.step, self.best, self.counted = state["step"], state["best"], state["counted"]
         self.totals = {name: total.to(self.machine.device) for name, total in state["totals"].items()}
         torch.set_rng_state(state["rng"])

@@ -1,11 +1,9 @@
 """When memory runs out: which batch would fit."""
 
-from typing import TYPE_CHECKING
-
 import torch
 
-if TYPE_CHECKING:
-    from srgan_lessons.training.loop import _Training
+from srgan_lessons.datasets.crops import CropSampler
+from srgan_lessons.training.learner import Learner
 
 
 def is_out_of_memory(error: Exception) -> bool:
@@ -13,38 +11,39 @@ def is_out_of_memory(error: Exception) -> bool:
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
-def fitting_batch(training: "_Training") -> int | None:
+def fitting_batch(learner: Learner, sampler: CropSampler) -> int | None:
     """The largest of batch/2, batch/4, ... whose losses and gradients fit into memory; None if not even 1 does.
 
     Tries them, without an update: the run that asked is over.
     """
-    _release(training)
-    batch = training.recipe.batch // training.machine.world // 2
+    _release(learner)
+    world = learner.machine.world
+    batch = learner.recipe.batch // world // 2
     while batch >= 1:
         try:
-            _forward_and_backward(training, batch)
-            return batch * training.machine.world
+            _forward_and_backward(learner, sampler, batch)
+            return batch * world
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            _release(training)
+            _release(learner)
             batch //= 2
     return None
 
 
-def _release(training: "_Training") -> None:
-    for optimizer in (training.optimizer_g, training.optimizer_d):
+def _release(learner: Learner) -> None:
+    for optimizer in (learner.optimizer_g, learner.optimizer_d):
         if optimizer is not None:
             optimizer.zero_grad(set_to_none=True)
-    if training.machine.device.type == "cuda":
+    if learner.machine.device.type == "cuda":
         torch.cuda.empty_cache()
 
 
-def _forward_and_backward(training: "_Training", batch: int) -> None:
-    lr, hr = training.sampler.cut(training.sampler.places(0)[:batch])
-    with training.machine.autocast():
-        sr = training.generator(lr)
-        loss = training.content(sr, hr)
-        if training.discriminator is not None:
-            loss = loss + training.discriminator(sr).mean() + training.discriminator(hr).mean()
+def _forward_and_backward(learner: Learner, sampler: CropSampler, batch: int) -> None:
+    lr, hr = sampler.cut(sampler.places(0)[:batch])
+    with learner.machine.autocast():
+        sr = learner.generator(lr)
+        loss = learner.content(sr, hr)
+        if learner.discriminator is not None:
+            loss = loss + learner.discriminator(sr).mean() + learner.discriminator(hr).mean()
     loss.float().backward()

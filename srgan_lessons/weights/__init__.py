@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from srgan_lessons import UserError
@@ -51,7 +51,7 @@ def save_network(path: str | Path, network: nn.Module, **metadata: str) -> None:
         raise TypeError(f'metadata must be texts, and "network" is set here: {", ".join(wrong)}')
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with atomic(path) as temporary:
-        save_file(state, temporary, metadata={"network": json.dumps(describe(network)), **metadata})
+        temporary.write_bytes(save(state, metadata={"network": json.dumps(describe(network)), **metadata}))
 
 
 def load_network(weights: str | Path) -> nn.Module:
