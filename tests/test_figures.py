@@ -15,7 +15,16 @@ from PIL import Image
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom import figures, viewers
-from srgan_lessons.classroom.figures import LossBoard, bars, catch, curves, feature_grid, show_crops, show_images
+from srgan_lessons.classroom.figures import (
+    LossBoard,
+    bars,
+    catch,
+    curves,
+    feature_grid,
+    number_cells,
+    show_crops,
+    show_images,
+)
 from srgan_lessons.classroom.viewers import compare, play, upload_photo, uploaded_files, zoom
 
 RNG = np.random.default_rng(0)
@@ -38,6 +47,7 @@ DRAWN = {
     "show_images": lambda: show_images(HR, LR, torch.rand(1, 3, 20, 30), titles=["a", "b", "c"], alt='it is "so" < 3'),
     "show_crops": lambda: show_crops(HR, LR, titles=["HR", "LR"], box=(8, 12, 16, 20), alt='it is "so" < 3'),
     "feature_grid": lambda: feature_grid(torch.rand(1, 11, 6, 8), alt='it is "so" < 3'),
+    "number_cells": lambda: number_cells(np.eye(2), torch.arange(6).reshape(3, 2), alt='it is "so" < 3'),
     "curves": lambda: curves({"a": [3, 2, 1], "b": ([0, 2], [1, 2])}, xlabel="x", ylabel="y", alt='it is "so" < 3'),
     "bars": lambda: bars({"a": -1.5, "b": 0.25}, xlabel="dB", alt='it is "so" < 3'),
 }
@@ -53,6 +63,33 @@ def test_each_figure_is_a_picture_with_its_alt_text(name):
     border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     if name in ("curves", "bars"):  # nothing is cut off at the edge
         assert (border == 255).all()
+
+
+@pytest.mark.parametrize("count", [4, 6])
+def test_a_legend_of_many_lines_stands_above_the_curves(count):
+    lines = {f"line {i}": np.linspace(i, i + 1, 30) for i in range(count)}
+    figure = figures._curves(lines, "x", "y", "", False)
+    figure.draw_without_rendering()
+    [legend], [axis] = figure.legends, figure.axes
+    assert legend.get_window_extent().y0 >= axis.get_window_extent().y1
+    assert [text.get_text() for text in legend.get_texts()] == list(lines)
+
+
+def test_number_cells_have_the_tint_of_their_group_or_get_darker_with_the_number():
+    def middles(**options) -> list[tuple[int, ...]]:
+        """The colour in the upper left of each of four cells in a row, beside the number."""
+        with catch() as shown:
+            number_cells(np.array([[0, 11, 2, 13]]), alt="four numbers", **options)
+        [(_, pixels)] = pictures("".join(shown))
+        height, width = pixels.shape[:2]
+        return [tuple(pixels[height // 4, int((i + 0.18) * width / 4)]) for i in range(4)]
+
+    tints = middles(group=lambda number: int(number) // 10)
+    assert tints[0] == tints[2] != tints[1] == tints[3]
+    grey = [sum(map(int, colour)) for colour in middles()]
+    assert grey[0] > grey[2] > grey[1] > grey[3]
+    with pytest.raises(UserError, match="two axes"), catch():
+        number_cells(np.arange(3), alt="no table")
 
 
 def test_a_figure_without_alt_text_is_refused():

@@ -222,6 +222,29 @@ def test_a_run_leaves_what_it_promises(tmp_path, photos):
         assert torch.equal(tensor, published[name])
 
 
+def test_shuffled_pairs_are_the_negative_control(tmp_path, photos):
+    """With them the best answer is one colour, the mean of all photos, and the network can learn no more than that."""
+    recipe = TINY.change(network="espcn", steps=200, batch=8, lr=3e-3, schedule="one-cycle", icnr=True)
+    true, shuffled = (
+        train(recipe.change(shuffled=s), photos, run=tmp_path / str(s), validate_every=200, **QUIET).log[-1]
+        for s in (False, True)
+    )
+    assert shuffled["val_psnr"] < true["val_psnr"] - 3
+    with pytest.raises(UserError, match="batch of at least 2"):
+        recipe.change(shuffled=True, batch=1)
+
+
+def test_a_checkpoint_from_before_a_setting_existed(tmp_path, photos):
+    train(TINY, photos, run=tmp_path, minutes=1e-6, **QUIET)
+    path = RunFolder.latest(_folder(tmp_path))
+    state = read_checkpoint(path)
+    del state["recipe"]["shuffled"]
+    torch.save(state, path)
+    assert train(TINY, photos, run=tmp_path, **QUIET).finished
+    with pytest.raises(UserError, match="shuffled False then, True now"):
+        train(TINY.change(shuffled=True), photos, run=tmp_path, **QUIET)
+
+
 def test_each_row_of_the_log_is_reported(tmp_path, photos):
     rows = []
     run = train(TINY, photos, run=tmp_path, on_report=rows.append, validate_every=12, **QUIET)

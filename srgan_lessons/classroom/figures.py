@@ -10,7 +10,7 @@ import io
 import math
 import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 
@@ -40,6 +40,7 @@ LINES = (
     ("#009e73", (0, (8, 2)), "v"),
     ("#882255", (0, (3, 1, 1, 1, 1, 1)), "x"),
 )
+TINTS = ("#ffffff", "#fdd0a2", "#9ecae1", "#d9d9d9", "#c7e9c0", "#dadaeb")  # black text is legible on each
 HATCHES = ("", "//", "..", "xx", "\\\\", "++")
 STYLE = {
     "font.size": FONT,
@@ -212,6 +213,39 @@ def feature_grid(maps: Tensor, *, columns: int = 8, titles: Sequence[str] = (), 
         put(as_html(figure, check_alt(alt)), alt)
 
 
+def number_cells(
+    *tables: np.ndarray | Tensor, titles: Sequence[str] = (), group: Callable[[float], int] | None = None, alt: str
+) -> None:
+    """Small tables (rows, columns) side by side, each number in a cell of its own, all cells of the same size.
+
+    group: number -> which of six tints its cell has; without it, the larger the number, the darker the cell.
+    """
+    arrays = [np.asarray(table.detach().cpu() if isinstance(table, Tensor) else table) for table in tables]
+    if any(array.ndim != 2 for array in arrays):
+        raise UserError(f"number_cells takes tables of two axes; these are {[array.shape for array in arrays]}")
+    titles = _checked_titles(titles, len(arrays))
+    columns, rows = [array.shape[1] for array in arrays], max(array.shape[0] for array in arrays)
+    cell = min(WIDTH / (sum(columns) + 0.8 * (len(arrays) - 1)), 0.62)  # inches
+    widths = [max(1.0, cell * count) for count in columns]
+    low, high = min(array.min() for array in arrays), max(array.max() for array in arrays)
+    with mpl.rc_context(STYLE | {"axes.grid": False}):
+        figure = Figure(layout="constrained")
+        axes = figure.subplots(1, len(arrays), width_ratios=columns, squeeze=False)[0]
+        for axis, array, title, width in zip(axes, arrays, titles, widths, strict=True):
+            for (y, x), number in np.ndenumerate(array):
+                dark = 0.6 * (number - low) / ((high - low) or 1)
+                tint = TINTS[group(number) % len(TINTS)] if group else mpl.colormaps["Blues"](dark)
+                axis.add_patch(Rectangle((x, y), 1, 1, facecolor=tint, edgecolor="black", linewidth=1))
+                axis.text(x + 0.5, y + 0.5, f"{number:g}", ha="center", va="center")
+            axis.set(xlim=(-0.02, array.shape[1] + 0.02), ylim=(rows + 0.02, -0.02), aspect="equal", anchor="N")
+            axis.set_title(_wrapped(title, width + 0.6 * cell))
+            axis.set_axis_off()
+        figure.set_size_inches(
+            cell * (sum(columns) + 0.8 * (len(arrays) - 1)), cell * rows + 0.1 + _title_height(titles, widths)
+        )
+        put(as_html(figure, check_alt(alt)), alt)
+
+
 def _draw(axis, picture: np.ndarray, title: str, inches: float) -> None:
     axis.imshow(picture, interpolation="nearest")
     axis.set_title(_wrapped(title, inches))
@@ -282,7 +316,7 @@ def _curves(lines: Mapping[str, Line], xlabel: str, ylabel: str, title: str, log
     if len(lines) > len(LINES):
         raise UserError(f"curves: {len(lines)} lines in one figure; more than {len(LINES)} cannot be told apart")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH * 0.85, 4.2), layout="constrained")
+        figure = Figure(figsize=(WIDTH * 0.85, 4.2 + 0.4 * (len(lines) > 3)), layout="constrained")
         axis = figure.add_subplot()
         for (name, line), (colour, style, mark) in zip(lines.items(), LINES, strict=False):
             x, y = line if isinstance(line, tuple) else (range(len(line)), line)
@@ -291,7 +325,9 @@ def _curves(lines: Mapping[str, Line], xlabel: str, ylabel: str, title: str, log
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         if log:
             axis.set_yscale("log")
-        if len(lines) > 1:
+        if len(lines) > 3:  # no corner is large enough
+            figure.legend(loc="outside upper center", ncols=2)
+        elif len(lines) > 1:
             axis.legend(loc="best")
         return figure
 

@@ -8,6 +8,7 @@
 """
 
 import csv
+import dataclasses
 import json
 import pickle
 import shutil
@@ -18,6 +19,7 @@ import torch
 
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic, explain_write_error
+from srgan_lessons.training.recipes import Recipe
 
 try:
     import fcntl
@@ -139,7 +141,8 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
 
     More (or fewer) steps are allowed where the learning rate does not depend on their number.
     """
-    then, now = dict(state["recipe"]), dict(expected["recipe"])
+    now = dict(expected["recipe"])
+    then = {field.name: field.default for field in dataclasses.fields(Recipe)} | state["recipe"]  # younger settings
     if then["name"] != now["name"]:
         raise UserError(
             f"{path} belongs to a run of {then['name']}, not of {now['name']}. Choose another folder with --folder."

@@ -58,6 +58,8 @@ class Learner:
 
         def step_at(places: Tensor) -> dict[str, Tensor]:
             lr, hr = sampler.cut(places)
+            if recipe.shuffled:
+                hr = hr.roll(1, dims=0)  # another photo's
             if discriminator is None:
                 return pretrain_step(generator, self.optimizer_g, content, lr, hr, machine, total_variation=recipe.tv)
             return gan_step(

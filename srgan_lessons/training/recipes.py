@@ -47,6 +47,8 @@ class Recipe:
     """"constant"; "drop": a tenth after half of the steps; "one-cycle": up over a tenth, down to 0 along a cosine."""
     ema: float = 0.999
     """Decay of the moving average of the weights, which is what is validated and published."""
+    shuffled: bool = False
+    """Give each LR crop the HR crop of another photo: the negative control, which must not learn to enlarge."""
 
     def __post_init__(self):
         wrong = []
@@ -66,6 +68,8 @@ class Recipe:
         for name in ("adversarial", "tv"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 wrong.append(f"{name} is {getattr(self, name)}; it must not be negative")
+        if self.shuffled and self.batch < 2:
+            wrong.append("shuffled pairs need a batch of at least 2")
         if not 0 <= self.ema < 1:
             wrong.append(f"ema is {self.ema}; it must be in [0, 1)")
         if wrong:

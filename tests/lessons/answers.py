@@ -11,6 +11,7 @@ def full_range(sr, hr): ...
 TestLesson01 = answers.tests()
 """
 
+import copy
 import linecache
 import random
 from collections.abc import Callable
@@ -25,10 +26,11 @@ import torch.nn.functional as F
 from srgan_lessons.classroom import grade
 from srgan_lessons.classroom.exercises import all_exercises
 from srgan_lessons.classroom.judging import Exercise
+from srgan_lessons.losses import mse_loss
 from srgan_lessons.resize import imresize
 
 # What a lesson's own cells have imported and defined before its exercises.
-NOTEBOOK = {"np": np, "torch": torch, "nn": torch.nn, "F": F, "imresize": imresize}
+NOTEBOOK = {"np": np, "torch": torch, "nn": torch.nn, "F": F, "imresize": imresize, "copy": copy, "mse_loss": mse_loss}
 
 
 def run_cell(source: str, names: dict[str, Any] | None = None) -> dict[str, Any]:

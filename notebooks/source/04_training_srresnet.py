@@ -1,0 +1,895 @@
+# %% [markdown] tags=["slide"]
+# # Training SRResNet
+#
+# **Claim.** MSE training, stopped and resumed, gives bit for bit the weights of a run that was not stopped.
+#
+# **Time.** 25 minutes of teaching, 35 minutes of exercises.
+#
+# **Before.** Lessons 01 to 03: LR crops, the residual generator, pixel shuffle. Python functions and dicts.
+#
+# {{colab_badge}}
+
+# %% tags=["skip"]
+import copy
+import inspect
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from srgan_lessons import UserError
+from srgan_lessons.classroom.figures import LossBoard, curves, show_crops, show_images
+from srgan_lessons.classroom.viewers import play
+from srgan_lessons.datasets import CropSampler
+from srgan_lessons.images import sample_photos, to_image, to_tensor
+from srgan_lessons.losses import MSELoss, mse_loss
+from srgan_lessons.metrics import psnr
+from srgan_lessons.models import ESPCN, Generator, count_parameters
+from srgan_lessons.resize import downscale, imresize, upscale
+from srgan_lessons.training import RECIPES, train
+from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.steps import pretrain_step, update_average
+from srgan_lessons.weights import load_network, shipped_weights
+
+settings = lesson_settings(
+    full={"overfit": 200, "updates": 600, "resume": 200, "run": 200, "timed_crops": 16, "timed": 3},
+    fast={"overfit": 100, "updates": 160, "resume": 60, "run": 60, "timed_crops": 2, "timed": 2},
+)
+
+# %% [markdown] tags=["slide"]
+# ## Why
+#
+# You have built the network. Here it is: SRResNet, 16 residual blocks, 1.5 million weights, all of them random.
+
+# %%
+torch.manual_seed(0)
+hr = sample_photos()["astronaut"][:256, 96:352]  # (256, 256, 3)
+lr = imresize(hr, 1 / 4)  # (64, 64, 3)
+untrained = Generator().eval()
+with torch.no_grad():
+    sr = untrained(to_tensor(lr))  # (1, 3, 256, 256)
+show_images(
+    hr,
+    imresize(lr, 4),
+    sr,
+    titles=["HR", "bicubic", "SRResNet, untrained"],
+    alt="A face: sharp in HR, soft by bicubic, and a flat grey field by the untrained network.",
+)
+assert 1.5e6 < count_parameters(untrained) < 1.6e6
+assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
+
+# %% [markdown]
+# The paper trained it with 1,000,000 updates. Somewhere on that way the machine is needed by somebody else, Colab
+# disconnects, the power fails.
+#
+# **Before you read on:** what must be on the disk, so that tomorrow's run goes on as if nothing had happened? Write
+# down your list. At the end of the lesson we count what you forgot, in bits.
+
+# %% [markdown] tags=["instructor"]
+# **Timing.** Crops 3 minutes, one update 4, mean and sum 2, overfitting and rates 4, schedule and average 4, resume 4,
+# curves 3, the real thing 1. Exercises 35. Write the room's lists on the board now and keep them: nearly all have the
+# weights, half have the step, few have the optimiser. On two slow cores all cells together take about a minute in fast
+# mode and two in full mode.
+
+# %% [markdown] tags=["slide"]
+# ## Where crops come from
+#
+# An update does not see photos. It sees a **batch**: 16 crops in the paper, a few in this lesson, each with its LR
+# version. `CropSampler` cuts them. Three photos are kept out of training; they will judge.
+
+# %%
+UNSEEN = ("astronaut", "chelsea", "motorcycle")
+photos = {name: photo for name, photo in sample_photos().items() if name not in UNSEEN}
+sampler = CropSampler(photos, batch=4, crop=48)
+lr, hr = sampler(0)  # (4, 3, 12, 12) and (4, 3, 48, 48), in [0, 1]
+show_images(
+    *hr,
+    *lr,
+    titles=[f"{kind} {i + 1}" for kind in ("HR", "LR") for i in range(4)],
+    alt="Four HR crops of different photos, and below each of them its blocky LR version.",
+)
+
+# %% [markdown]
+# Each crop is flipped and turned at random. Its LR version is made from a wider cut, as you did in lesson 01.
+#
+# **Question.** `sampler(0)` was batch 0. Ask for batch 7: must batches 1 to 6 be drawn first?
+
+# %% tags=["check-output"]
+lr7, hr7 = sampler(7)
+elsewhere = CropSampler(photos, batch=4, crop=48)  # another object, as after a restart
+print("batch 7 again:", torch.equal(sampler(7)[1], hr7))
+print("batch 7 of a new sampler, asked first:", torch.equal(elsewhere(7)[1], hr7))
+print("batch 7 of another seed:", torch.equal(CropSampler(photos, batch=4, crop=48, seed=1)(7)[1], hr7))
+
+cut_first = downscale(hr7)  # (4, 3, 12, 12): false borders
+levels = ((lr7 - cut_first).abs() * 255).round()
+middle = levels[..., 2:-2, 2:-2]
+print(f"LR made from the crop alone: off by up to {levels.max():.0f} levels, in the middle {middle.max():.0f}")
+
+# %% [markdown] tags=["slide"]
+# No. A batch depends on **the seed and the step number, on nothing else**. Most data loaders are a river: to know
+# where they are, you must have seen all that went by. This one is a book with page numbers. To go on, one number is
+# enough.
+#
+# ## One update, with one weight
+#
+# A network with a single weight: $y = w x$. Its loss is $(w x - t)^2$, and we want $t = 6$ for $x = 2$.
+#
+# **Question.** The weight is 0. How does the loss change if it grows a little? Work it out before torch does. And:
+# what is line 1 good for?
+
+# %% tags=["check-output"]
+x, target = 2.0, 6.0
+w = torch.tensor(0.0, requires_grad=True)
+for update in range(3):
+    w.grad = None  # 1. drop the old gradient
+    y = w * x  # 2. the network
+    loss = (y - target) ** 2  # 3. the loss
+    loss.backward()  # 4. the gradient: 2 (w x - t) x
+    with torch.no_grad():
+        w -= 0.1 * w.grad  # 5. against the gradient, at a learning rate of 0.1
+    print(f"update {update}: loss {loss.item():.2f}, gradient {w.grad.item():.1f}, weight becomes {w.item():.2f}")
+
+w = torch.tensor(0.0, requires_grad=True)
+for time_of_call in ("once", "twice"):
+    ((w * x - target) ** 2).backward()
+    print(f"backward called {time_of_call}: gradient {w.grad.item():.1f}")
+
+# %% [markdown]
+# The gradient says which way is up; we step down. Three updates, and $w$ is nearly 3.
+#
+# And line 1? `backward()` **adds** to what is there. Without line 1, each update walks along the sum of all gradients
+# since the beginning.
+#
+# A name before we start. `lr` means two things in this field. In this course `lr` is the LR image; the learning rate
+# we call `rate`, where torch calls it `lr=`.
+#
+# ### {{exercise: train_step}}
+#
+# Write `train_step(network, optimizer, lr, hr)`: one update of the network on one batch, `lr` (N, 3, h, w) and `hr`
+# (N, 3, 4h, 4w). An optimiser holds the weights: `optimizer.zero_grad()` is line 1, `optimizer.step()` is line 5.
+# The loss is `mse_loss(sr, hr)`, the mean squared error on the paper's range [-1, 1]. Expected: the loss of the batch
+# before the weights moved, without its graph. Leave the network's mode as it is.
+
+# %% tags=["stub"]
+# {{stub: train_step}}
+
+# %% tags=["solution"]
+# {{solution: train_step}}
+
+# %%
+train_step = check("train_step", train_step)
+
+# %% [markdown] tags=["instructor"]
+# **Common wrong answers.** zero_grad is missing, and nobody notices, for with Adam the loss still falls, only worse;
+# step before backward; the loss is returned with its graph, and memory grows until the kernel dies in the evening.
+# Ask: why does the order zero_grad - forward or forward - zero_grad not matter? (The forward pass touches no
+# gradient.)
+
+# %% [markdown] tags=["subslide"]
+# ### The package's step
+#
+# This is what trains all networks of this course, as it stands in `srgan_lessons/training/steps.py`. It has three
+# things more: half precision on a GPU (`machine.autocast`), a total variation that one of the paper's variants uses,
+# and no `.item()`, since reading a number makes the GPU wait.
+
+# %%
+print(inspect.getsource(pretrain_step))
+
+torch.manual_seed(0)
+yours = Generator(blocks=2, channels=16)
+theirs = copy.deepcopy(yours)
+descent = [torch.optim.SGD(network.parameters(), lr=0.1) for network in (yours, theirs)]
+for step in range(3):
+    train_step(yours, descent[0], *sampler(step))
+    pretrain_step(theirs, descent[1], MSELoss(), *sampler(step), Machine("cpu"))
+difference = max((a - b).abs().max().item() for a, b in zip(yours.parameters(), theirs.parameters(), strict=True))
+print("after three updates, yours and the package's weights agree to six digits:", difference < 1e-6)
+assert difference < 1e-6
+
+# %% [markdown] tags=["slide"]
+# ## Mean or sum?
+#
+# Some code bases take the *sum* of the squared errors, not the mean. It has its minimum in the same place.
+#
+# **Question.** So does it matter?
+
+# %% tags=["check-output"]
+torch.manual_seed(0)
+start = ESPCN()
+
+
+def one_update(optimizer_class, rate, reduction):
+    network = copy.deepcopy(start)
+    optimizer = optimizer_class(network.parameters(), lr=rate)
+    F.mse_loss(network(lr), hr, reduction=reduction).backward()
+    gradient = torch.cat([p.grad.flatten() for p in network.parameters()])
+    optimizer.step()
+    with torch.no_grad():
+        return gradient.norm().item(), F.mse_loss(network(lr), hr).item()
+
+
+by_mean, by_sum = (one_update(torch.optim.SGD, 0.1, reduction) for reduction in ("mean", "sum"))
+adam_mean, adam_sum = (one_update(torch.optim.Adam, 1e-3, reduction) for reduction in ("mean", "sum"))
+print(
+    f"numbers in the batch: {hr.numel():,}; gradient of the sum: {by_sum[0] / by_mean[0]:,.0f} times that of the mean"
+)
+print(f"loss after one step of plain gradient descent: mean {by_mean[1]:.2f}; sum above 1000: {by_sum[1] > 1000}")
+assert RECIPES["srgan-mse"].adversarial == 0.001  # the weight of lesson 07's second loss
+print(f"loss after one update by Adam: mean {adam_mean[1]:.2f}, sum {adam_sum[1]:.2f}")
+
+# %% [markdown] tags=["slide"]
+# The gradient of a sum grows with batch and crop. Plain gradient descent, at a rate that was right for the mean,
+# jumps off the planet. Adam does not care: it divides each gradient by its own size. But it will matter in lesson 07,
+# where a second loss is added with a weight of 0.001. A weight of *what*? So: the mean, always.
+#
+# ## Overfit one batch first
+#
+# Before you spend a night on a million updates, spend a minute on this test: show the network **one batch, again and
+# again**. A network with more weights than the batch has pixels can learn it by heart. If it does not, something is
+# broken, and it will not be mended by more data.
+#
+# ### {{exercise: overfit}}
+#
+# Write `overfit(network, sampler, steps, rate)`: `steps` updates by Adam at the learning rate `rate`, all of them on
+# batch 0 of the sampler. Use your `train_step`. Expected: a list of the losses, one number for each update.
+
+# %% tags=["stub"]
+# {{stub: overfit}}
+
+# %% tags=["solution"]
+# {{solution: overfit}}
+
+# %%
+overfit = check("overfit", overfit)
+
+# %% [markdown]
+# **Question.** How small must the loss become before you believe that all is well? "It falls" is not an answer: it
+# also falls for a network that only learns to be grey.
+#
+# We need something to compare with. Bicubic's loss on the same batch is such a number: to beat it, the network must
+# know more than a formula does. And we try three learning rates.
+
+# %%
+small_crops = CropSampler(photos, batch=2, crop=32)
+lr, hr = small_crops(0)  # (2, 3, 8, 8) and (2, 3, 32, 32)
+bicubic_loss = mse_loss(upscale(lr), hr).item()
+networks, losses = {}, {}
+for name, rate in {"too low: 0.00001": 1e-5, "right: 0.001": 1e-3, "too high: 0.03": 3e-2}.items():
+    torch.manual_seed(0)
+    networks[name] = Generator(blocks=2, channels=32, icnr=True).to(memory_format=torch.channels_last)
+    losses[name] = [float(loss) for loss in overfit(networks[name], small_crops, settings.overfit, rate)]
+curves(
+    losses | {"bicubic": [bicubic_loss] * settings.overfit},
+    xlabel="updates, all on the same batch",
+    ylabel="loss",
+    log=True,
+    alt="Loss on one batch: too low a rate creeps, the right one falls below bicubic, too high a rate explodes.",
+)
+low, right, high = (np.mean(values[-5:]) for values in losses.values())
+print(f"at the end: too low {low:.4f}, right {right:.4f}, too high {high:.4f}; bicubic {bicubic_loss:.4f}")
+assert count_parameters(networks["right: 0.001"]) > hr.numel()
+assert right < bicubic_loss / 2 < 2 * bicubic_loss < low < losses["too low: 0.00001"][0]
+assert max(losses["too high: 0.03"]) > 10 * losses["too high: 0.03"][0]
+assert high > 3 * right
+
+passed = networks["right: 0.001"].eval()
+with torch.no_grad():
+    sr = passed(lr)  # (2, 3, 32, 32)
+show_images(
+    *hr,
+    *sr,
+    titles=["HR 1", "HR 2", "learned 1", "learned 2"],
+    alt="Two small HR crops, and the network's versions of them, which look almost the same.",
+)
+
+# %% [markdown]
+# Three shapes to know by heart:
+#
+# - **Too low:** a smooth line that creeps. It looks healthy. It would arrive next week.
+# - **Right:** falls steeply, then slowly, with a few teeth. Below half of bicubic's loss: **passed**.
+# - **Too high:** jumps up in the first updates, then spends its time climbing down from where it landed.
+#
+# When the test is **not** passed, the loss tells where to look:
+#
+# | what you see | where to look |
+# |---|---|
+# | it does not move at all | no `backward`, no `step`, something detached, a rate of 0 |
+# | it explodes, or is NaN | the rate; a sum instead of a mean |
+# | it falls, and stays far above bicubic | SR cannot reach all values: a clamp, a sigmoid, a wrong range |
+# | it falls below bicubic very slowly | the rate is too low; the network is too small for the batch |
+#
+# **Question.** This network knows two crops almost by heart. How good is it on photos that it has not seen?
+
+# %%
+unseen_lr, unseen_hr = CropSampler({name: sample_photos()[name] for name in UNSEEN}, batch=16, crop=48)(0)
+
+
+def unseen_loss(network):
+    """The loss on 16 crops of photos that are kept out of training. The network's mode stays as it was."""
+    mode = network.training
+    with torch.no_grad():
+        loss = mse_loss(network.eval()(unseen_lr), unseen_hr).item()
+    network.train(mode)
+    return loss
+
+
+unseen_bicubic = mse_loss(upscale(unseen_lr), unseen_hr).item()
+print(f"unseen photos: this network {unseen_loss(passed):.4f}, bicubic {unseen_bicubic:.4f}")
+assert unseen_loss(passed) > 3 * unseen_bicubic
+
+# %% [markdown] tags=["slide"]
+# Far worse than bicubic. Overfitting one batch is a test of the *machinery*, not of the network. It says that
+# gradients arrive. It says nothing about what was learned.
+#
+# ## The learning rate over time
+#
+# The paper keeps it simple: SRResNet at a constant 0.0001, one million updates; SRGAN at 0.0001 and, for its second
+# half, at a tenth of it. Who has a hundred times fewer updates cannot wait so long. A **one-cycle** schedule begins
+# low, while the first gradients point anywhere, rises to a high peak, and comes down gently to 0.
+#
+# Of $S$ updates, numbered $s = 0 \dots S - 1$, the first tenth is the warm-up, $R = \lfloor S / 10 \rfloor$:
+#
+# $$\mathrm{rate}(s) = \begin{cases} \mathrm{peak} \cdot \dfrac{s + 1}{R} & s < R \\
+# \mathrm{peak} \cdot \dfrac12 \left(1 + \cos \pi \dfrac{s - R}{S - R}\right) & \text{else} \end{cases}$$
+#
+# ### {{exercise: lr_at}}
+#
+# Write `lr_at(step, steps, peak)`: the learning rate of update number `step`, counted from 0, of `steps` in all.
+# Expected: a number; in the last update of the warm-up it is the peak.
+
+# %% tags=["stub"]
+# {{stub: lr_at}}
+
+# %% tags=["solution"]
+# {{solution: lr_at}}
+
+# %%
+lr_at = check("lr_at", lr_at)
+
+steps = 1000
+drop = RECIPES["srgan-mse"].change(steps=steps)
+one_cycle = RECIPES["espcn"].change(steps=steps, lr=4e-4)
+curves(
+    {
+        "one cycle, peak 0.0004": [lr_at(step, steps, 4e-4) for step in range(steps)],
+        "the paper's SRResNet": [RECIPES["srresnet-mse"].lr_at(step) for step in range(steps)],
+        "the paper's SRGAN": [drop.lr_at(step) for step in range(steps)],
+    },
+    xlabel="updates",
+    ylabel="learning rate",
+    alt="Three schedules: a hump that ends at zero, a constant line, and a line that drops to a tenth half-way.",
+)
+assert all(abs(lr_at(step, steps, 4e-4) - one_cycle.lr_at(step)) < 1e-9 for step in range(steps))  # the package's
+assert [RECIPES["srresnet-mse"].lr_at(step) for step in (0, 999_999)] == [1e-4, 1e-4]
+assert [drop.lr_at(step) for step in (0, 499, 500, 999)] == [1e-4, 1e-4, 1e-5, 1e-5]
+
+# %% [markdown] tags=["slide"]
+# It does what a cook does: high heat, then low. Note that the rate follows from **the step number alone**. Like the
+# crops.
+#
+# ## The average of the weights
+#
+# At a high rate the weights do not settle. They dance around a good place. Each batch pulls them its own way.
+#
+# **Question.** If they dance *around* it: what is in the middle?
+#
+# A **moving average** (EMA) follows the weights at a distance. After each update it takes over a small part of them:
+# $\mathrm{average} \leftarrow d \cdot \mathrm{average} + (1 - d) \cdot \mathrm{weight}$, with $d$ near 1.
+
+
+# %%
+@torch.no_grad()
+def follow(average, network, decay):
+    for mine, weight in zip(average.parameters(), network.parameters(), strict=True):
+        mine.copy_(decay * mine + (1 - decay) * weight)
+
+
+def fit(pairs, updates, rate=3e-3, report=lambda row: None):
+    """Trains an ESPCN, which is quick, on pairs(step). Returns its averaged network, and a row each 20 updates."""
+    torch.manual_seed(0)
+    network, rows, recent = ESPCN(icnr=True), [], []
+    average = copy.deepcopy(network)
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    for step in range(updates):
+        recent.append(float(train_step(network, optimizer, *pairs(step))))
+        follow(average, network, min(0.99, (1 + step) / (10 + step)))  # short at first: the start is to be forgotten
+        if (step + 1) % 20 == 0:
+            row = {"step": step + 1, "training": np.mean(recent[-20:])}
+            rows.append(row | {"unseen": unseen_loss(network), "average": unseen_loss(average)})
+            report(rows[-1])
+    return average, rows
+
+
+a, b = ESPCN(), ESPCN()
+by_hand, packaged = copy.deepcopy(a), copy.deepcopy(a)
+follow(by_hand, b, 0.9)
+update_average(packaged, b, 0.9)  # the package's version
+assert all(torch.allclose(p, q, atol=1e-7) for p, q in zip(by_hand.parameters(), packaged.parameters(), strict=True))
+
+# %%
+with LossBoard(
+    ylabel="loss on unseen photos",
+    log=False,
+    alt="The weights' loss jumps up and down, their average's does not.",
+) as board:
+    _, dance = fit(
+        CropSampler(photos, batch=2, crop=48),
+        settings.updates,
+        rate=6e-3,
+        report=lambda row: board.add(row["step"], weights=row["unseen"], average=row["average"]),
+    )
+late = dance[len(dance) // 2 :]
+jumps = {line: np.abs(np.diff([row[line] for row in late])).mean() for line in ("unseen", "average")}
+level = {line: np.mean([row[line] for row in late]) for line in ("unseen", "average")}
+print(f"second half, weights: loss {level['unseen']:.3f}, mean jump {jumps['unseen']:.4f}")
+print(f"second half, average: loss {level['average']:.3f}, mean jump {jumps['average']:.4f}")
+assert jumps["average"] < jumps["unseen"] / 2
+assert level["average"] < level["unseen"]
+
+# %% [markdown] tags=["slide"]
+# The middle is a good place. The average jumps less than half as much, and its loss is lower. This course
+# validates and publishes averaged weights. One more thing to keep on your list.
+#
+# ## What a checkpoint must hold
+#
+# Back to the question from the beginning. **What does the next update depend on?** On the weights, of course. On the
+# crops and the rate: both follow from the step number. And Adam?
+
+# %% tags=["check-output"]
+torch.manual_seed(0)
+network = Generator(blocks=2, channels=16, icnr=True)
+optimizer = torch.optim.Adam(network.parameters(), lr=4e-3)
+train_step(network, optimizer, *small_crops(0))
+first_weight = next(network.parameters())
+print("Adam remembers, for each weight tensor:", list(optimizer.state[first_weight]))
+remembered = sum(moment.numel() for kept in optimizer.state.values() for moment in kept.values() if moment.ndim)
+print(f"weights {count_parameters(network):,}, Adam's numbers {remembered:,}")
+print(
+    "BatchNorm's buffers:",
+    len(list(network.buffers())),
+    "tensors, for example",
+    next(iter(dict(network.named_buffers()))),
+)
+
+# %% [markdown]
+# Adam keeps a running mean of each weight's gradient and one of its square: **twice as many numbers as there are
+# weights**. They make up its pace. And BatchNorm has running statistics, which are not parameters but decide what the
+# network puts out when it is used.
+#
+# ### {{exercise: checkpoint}}
+#
+# Write `checkpoint(network, optimizer, step)`. `step` counts the updates made. Expected: a dict with the keys
+# `"network"`, `"optimizer"` and `"step"`, which `torch.save` can write and `torch.load(..., weights_only=True)` can
+# read: state dicts and a number. It must not change when training goes on. (`copy` is imported.)
+
+# %% tags=["stub"]
+# {{stub: checkpoint}}
+
+# %% tags=["solution"]
+# {{solution: checkpoint}}
+
+# %%
+checkpoint = check("checkpoint", checkpoint)
+
+# %% [markdown]
+# ### {{exercise: restore}}
+#
+# Write `restore(state, network, optimizer)`, the way back. `network` and `optimizer` are new ones, of the same kind,
+# and are to be changed. Expected: the number of the update that comes next.
+
+# %% tags=["stub"]
+# {{stub: restore}}
+
+# %% tags=["solution"]
+# {{solution: restore}}
+
+# %%
+restore = check("restore", restore)
+
+
+def weights_of(network):
+    return torch.cat([p.detach().flatten() for p in network.parameters()])  # (38,040,)
+
+
+def same_bits(a, b):
+    """Whether two networks agree in every bit, BatchNorm's statistics included."""
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+# %% [markdown] tags=["instructor"]
+# **Common wrong answers.** The state dict is kept without a copy: written to disk at once that does no harm, kept in
+# memory as "the best so far" it silently becomes the last. Parameters instead of state_dict: the buffers are lost, and
+# the network is fine in training and poor in use. Ask: why is the seed not in the dict? (It is a setting, not a state:
+# the same command has the same seed.)
+
+# %% [markdown] tags=["slide"]
+# ## Stopped and resumed
+#
+# Now the claim. One run is never stopped. The other is stopped half-way: its checkpoint goes to the disk, the network
+# is thrown away, and a new network with other random weights takes over.
+#
+# **Before you run it:** how close will the two be at the end? To 1 %? To six digits?
+
+# %% tags=["check-output"]
+folder = Path(tempfile.mkdtemp())
+half, total = settings.resume // 2, settings.resume
+
+
+def new_run(seed):
+    torch.manual_seed(seed)
+    network = Generator(blocks=2, channels=16, icnr=True)
+    return network, torch.optim.Adam(network.parameters(), lr=4e-3)
+
+
+def go_on(network, optimizer, first, last):
+    """Updates first to last - 1. Returns the losses, and the weights after each update."""
+    losses, weights = [], []
+    for step in range(first, last):
+        optimizer.param_groups[0]["lr"] = float(lr_at(step, total, 4e-3))  # a plain number, which any file can hold
+        losses.append(float(train_step(network, optimizer, *small_crops(step))))
+        weights.append(weights_of(network))
+    return losses, weights
+
+
+never_stopped, optimizer = new_run(seed=0)
+_, weights = go_on(never_stopped, optimizer, 0, half)
+at_break = weights[-1]
+torch.save(checkpoint(never_stopped, optimizer, half), folder / "half.pt")
+true_losses, true_weights = go_on(never_stopped, optimizer, half, total)
+
+resumed, optimizer = new_run(seed=1)
+first = restore(torch.load(folder / "half.pt", weights_only=True), resumed, optimizer)
+_, resumed_weights = go_on(resumed, optimizer, first, total)
+differing = (weights_of(resumed) != weights_of(never_stopped)).sum()
+print(
+    f"stopped after update {first} of {total}, resumed: {differing} of {weights_of(resumed).numel():,} weights differ"
+)
+print("the same bits, BatchNorm's statistics included:", same_bits(resumed, never_stopped))
+assert same_bits(resumed, never_stopped)
+
+# %% [markdown]
+# Not close. **Equal.** In every bit of every weight.
+#
+# ### The counter-test
+#
+# Perhaps it is no achievement: perhaps training forgets where it came from, and everything ends in the same place. So
+# we leave things out, one at a time.
+#
+# **Question.** Which will do more harm: to lose the optimiser, or the position?
+
+# %%
+left_out = {"nothing": resumed_weights}
+first_losses = {"nothing": true_losses[:10]}
+for name, keeps_optimizer, begins in (
+    ("the optimiser", False, half),
+    ("the position", True, 0),
+    ("both: weights alone", False, 0),
+):
+    state = torch.load(folder / "half.pt", weights_only=True)
+    network, optimizer = new_run(seed=1)
+    if keeps_optimizer:
+        restore(state, network, optimizer)
+    else:
+        network.load_state_dict(state["network"])
+    losses, left_out[name] = go_on(network, optimizer, begins, begins + total - half)
+    first_losses[name] = losses[:10]
+
+
+def apart(weights):
+    """The mean distance to the weights of the run that was never stopped, after each update."""
+    return [(mine - true).abs().mean().item() for mine, true in zip(weights, true_weights, strict=True)]
+
+
+since = range(1, total - half + 1)
+curves(
+    {f"left out: {name}": (since, apart(weights)) for name, weights in left_out.items()},
+    xlabel="updates since the break",
+    ylabel="mean distance of the weights",
+    alt="Distance to the run never stopped: zero where nothing is left out, and growing at once in the three others.",
+)
+for name, weights in left_out.items():
+    differing = (weights[-1] != true_weights[-1]).float().mean().item()
+    print(f"left out: {name:20} {differing:4.0%} of the weights differ, on average by {apart(weights)[-1]:.4f}")
+    assert differing == 0 if name == "nothing" else differing > 0.9
+kept, new = ((left_out[name][0] - at_break).abs().median().item() for name in ("nothing", "the optimiser"))
+rate = lr_at(half, total, 4e-3)
+jump = np.mean(first_losses["the optimiser"]) / np.mean(first_losses["nothing"])
+print(f"first step / learning rate: {kept / rate:.2f}; with a new optimiser {new / rate:.2f}")
+print(f"loss of the ten updates after the break: with a new optimiser {jump:.2f} times the right one")
+assert kept < 0.7 * rate < 0.9 * rate < new
+assert jump > 1.1
+
+# %% [markdown] tags=["slide"]
+# More than nine of ten weights differ. Without the optimiser's memory the loss jumps up after the break, on the very
+# same crops. Why? Adam divides the mean of past gradients by their size. A new Adam knows a single gradient, and that
+# divided by its own size is 1 or -1: its first step moves nearly every weight by the full rate. If you have seen a
+# saw-tooth in a published curve, you have seen a forgotten optimiser.
+#
+# Without the position nothing looks wrong at all. The run sees old crops again, at a rate that is not meant for now,
+# and nobody will ever get the same result twice.
+#
+# Compare with your list from the beginning. What was missing?
+#
+# ## train() and its folder
+#
+# The package does all this for you, the averaged weights and the log included. A **recipe** has every number of a
+# run. Here is the paper's, made small. In the middle we press the stop button: the cell sends itself what Ctrl-C
+# and the square button of Jupyter send.
+
+# %%
+recipe = RECIPES["srresnet-mse"].change(
+    blocks=2, channels=16, icnr=True, batch=4, crop=32, steps=settings.run, lr=1e-3, schedule="one-cycle", ema=0.99
+)
+options = {"device": "cpu", "progress": False, "log_every": 5, "validate_every": settings.run}
+whole = train(recipe, photos, run=folder / "whole", **options)
+
+with LossBoard(log=False, alt="The training loss of the run that was stopped half-way, and then resumed.") as board:
+
+    def press_stop(row):
+        board.add(row["step"], before=row["content"])
+        if row["step"] == settings.run // 2:
+            signal.raise_signal(signal.SIGINT)
+
+    stopped = train(recipe, photos, run=folder / "parts", on_report=press_stop, **options)
+    print(f"stopped after update {stopped.step} of {settings.run}; finished: {stopped.finished}")
+    parts = train(
+        recipe,
+        photos,
+        run=folder / "parts",
+        on_report=lambda row: board.add(row["step"], after=row["content"]),
+        **options,
+    )
+print(f"the same call again: update {parts.step}; finished: {parts.finished}")
+
+print("averaged weights, the same bits:", same_bits(whole.network, parts.network))
+print(
+    "losses in the log, the same bits:", [row["content"] for row in whole.log] == [row["content"] for row in parts.log]
+)
+print("the stopped one, the same bits:", same_bits(whole.network, stopped.network))
+assert same_bits(whole.network, parts.network)
+assert not stopped.finished
+
+# %% [markdown]
+# The third line is the control: the weights did change after the break. On the disk lies all that the next call needs,
+# and each file is either whole or not there, also if the power fails while it is written.
+
+# %%
+for path in sorted(path for path in (folder / "parts").rglob("*") if path.is_file() and path.name != "lock"):
+    print(f"{path.relative_to(folder / 'parts')}  {path.stat().st_size / 1024:.0f} KiB")
+try:
+    train(recipe.change(lr=2e-3), photos, run=folder / "parts", **options)
+except UserError as error:
+    refused = str(error)
+    print("\nWith another learning rate in the same folder:", refused.replace(str(folder), "..."))
+assert "lr 0.001 then, 0.002 now" in refused
+
+# %% [markdown] tags=["slide"]
+# It refuses: half of one run and half of another is no run. In a terminal the same is
+# `srgan-lessons train srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
+#
+# ## Reading curves
+#
+# A single curve says little. Two side by side are a diagnosis.
+#
+# **Question.** We train on *one* photo, a brick wall, and on eleven. In which case is the training loss lower? And
+# the loss on photos not seen?
+
+# %%
+good, normal = fit(sampler, settings.updates)
+brick = sample_photos()["brick"][:96, :96]
+_, one_photo = fit(CropSampler({"brick": brick}, batch=4, crop=48), settings.updates)
+at = [row["step"] for row in normal]
+curves(
+    {
+        "one photo: training": (at, [row["training"] for row in one_photo]),
+        "one photo: unseen": (at, [row["unseen"] for row in one_photo]),
+        "eleven photos: training": (at, [row["training"] for row in normal]),
+        "eleven photos: unseen": (at, [row["unseen"] for row in normal]),
+    },
+    xlabel="updates",
+    ylabel="loss",
+    log=True,
+    alt="One photo: training loss falls far, unseen loss stays high. Eleven photos: both fall together.",
+)
+gap = {name: rows[-1]["unseen"] / rows[-1]["training"] for name, rows in (("one", one_photo), ("eleven", normal))}
+print(f"unseen loss / training loss: one photo {gap['one']:.1f}, eleven photos {gap['eleven']:.1f}")
+assert len(photos) == 11
+assert one_photo[-1]["training"] < normal[-1]["training"]
+assert gap["one"] > 4 > 2 > gap["eleven"]
+
+# %% [markdown] tags=["subslide"]
+# One photo wins by its training loss and loses everywhere else. **The gap between the two lines is the overfitting.**
+# This is why `train` holds out one photo in twenty and never shows it to the network. The benchmark sets are not used
+# for it either: who chooses by the test has no test.
+#
+# ### A broken pair
+#
+# The commonest bug in this field: HR is flipped at random, and somebody forgets to flip LR, too.
+#
+# **Question.** No error, no warning. What does the training loss look like? And the picture?
+
+
+# %%
+def mirrored(pairs):
+    def bug(step):
+        lr, hr = pairs(step)
+        return lr, hr.flip(-1)  # HR is flipped, LR is not
+
+    return bug
+
+
+bad, broken = fit(mirrored(sampler), settings.updates)
+mean_bicubic = np.mean([mse_loss(upscale(lr), hr).item() for lr, hr in map(sampler, range(20))])
+curves(
+    {
+        "right pairs": (at, [row["training"] for row in normal]),
+        "HR mirrored, LR not": (at, [row["training"] for row in broken]),
+        "bicubic, right pairs": (at, [mean_bicubic] * len(at)),
+    },
+    xlabel="updates",
+    ylabel="training loss",
+    alt="With right pairs the loss falls towards bicubic's; with mirrored HR it falls at first, then stays high.",
+)
+assert broken[-1]["training"] > 2 * normal[-1]["training"]
+
+cat = sample_photos()["chelsea"][60:204, 96:288]  # (144, 192, 3), not seen in training
+cat_lr = to_tensor(imresize(cat, 1 / 4))  # (1, 3, 36, 48)
+with torch.no_grad():
+    results = [to_image(network(cat_lr)) for network in (good, bad)]  # (144, 192, 3) each
+show_images(
+    cat,
+    *results,
+    titles=["HR", "from right pairs", "from mirrored pairs"],
+    alt="A cat's eye. From right pairs it is a soft version of HR; from mirrored pairs only a blurred shadow is left.",
+)
+assert psnr(results[1], cat) < psnr(results[0], cat) - 3
+
+torch.manual_seed(0)
+by_heart = overfit(Generator(blocks=2, channels=32, icnr=True), mirrored(small_crops), settings.overfit // 2, 1e-3)
+print(f"one mirrored batch, overfitted: loss {by_heart[-1]:.4f}, bicubic {bicubic_loss:.4f}")
+assert by_heart[-1] < bicubic_loss
+
+# %% [markdown] tags=["slide"]
+# The loss *falls* here, too. It falls until the network has learned all that a mirrored photo tells about a photo:
+# the brightness and little else. From this curve alone you might have waited for a week. The line that exposes it is
+# bicubic's: **a network that stays far above bicubic is not slow, it is wrong.**
+#
+# And the printed line says what overfitting one batch does *not* find: one mirrored batch is learned by heart as well
+# as a right one. So: overfit first, and look at the pairs.
+#
+# ## The real thing
+#
+# What would the paper's training cost here? We measure a few updates of the true network, 16 blocks with 64 feature
+# maps, and multiply.
+
+# %%
+paper = RECIPES["srresnet-mse"]
+machine = Machine(str(device))
+network = machine.prepare(paper.make_generator()).train()
+optimizer = torch.optim.Adam(network.parameters(), lr=paper.lr)
+big_crops = CropSampler(photos, batch=settings.timed_crops, crop=paper.crop, device=device)
+for step in range(1 + settings.timed):
+    if step == 1:  # the first update warms up
+        started = time.perf_counter()
+    loss = pretrain_step(network, optimizer, MSELoss(), *big_crops(step), machine)["content"].item()  # waits for a GPU
+seconds = (time.perf_counter() - started) / settings.timed * paper.batch / settings.timed_crops
+print(f"{machine.name()}: about {seconds:.2f} s an update of {paper.batch} crops")
+print(f"{paper.steps:,} updates: {seconds * paper.steps / 86400:.1f} days")
+assert (paper.steps, paper.batch, paper.crop, paper.lr) == (1_000_000, 16, 96, 1e-4)
+
+# %% [markdown]
+# Read the number of days again. Nobody gets through them without a break, unless the machine is very large. Now you
+# know why the claim of this lesson matters.
+#
+# So that you can go on today, the course comes with weights of SRResNet, trained with the very functions above, for
+# fewer updates than the paper's. Their card, next to them in `srgan_lessons/weights`, says how many.
+
+# %%
+if "srresnet" in shipped_weights():
+    srresnet, made = load_network("srresnet"), "SRResNet"
+else:
+    srresnet, made = parts.network, "small SRResNet"
+    print(f"SRResNet's weights are not here: this is the small one of this lesson, after only {parts.step} updates.")
+hr = sample_photos()["astronaut"][:256, 96:352]  # (256, 256, 3), the photo of the beginning
+lr = imresize(hr, 1 / 4)  # (64, 64, 3)
+with torch.no_grad():
+    sr = to_image(srresnet(to_tensor(lr)))  # (256, 256, 3)
+bicubic = imresize(lr, 4)
+gain = psnr(sr, hr) - psnr(bicubic, hr)
+show_crops(
+    hr,
+    lr,
+    bicubic,
+    sr,
+    titles=["HR", "LR", f"bicubic {psnr(bicubic, hr):.1f} dB", f"{made} {psnr(sr, hr):.1f} dB"],
+    box=(64, 80, 96, 96),
+    alt="A face as HR, as blocky LR, soft by bicubic, and as the trained network enlarges it.",
+)
+assert made != "SRResNet" or gain > 0.3
+print(f"gain over bicubic: {gain:+.2f} dB")
+
+# %% [markdown] tags=["slide"]
+# ## Play
+#
+# Break it yourself. Choose what the pairs are and how large the rate is: 60 updates on one batch. Which faults does
+# the curve show, which only the picture?
+
+# %%
+pair_faults = {
+    "right": lambda lr, hr: (lr, hr),
+    "HR mirrored": lambda lr, hr: (lr, hr.flip(-1)),
+    "HR of another crop": lambda lr, hr: (lr, hr.roll(1, dims=0)),
+    "HR with R and B swapped": lambda lr, hr: (lr, hr.flip(1)),
+    "LR in 0 to 255": lambda lr, hr: (255 * lr, hr),
+}
+
+
+def experiment(pairs, rate):
+    torch.manual_seed(0)
+    lr, hr = pair_faults[pairs](*sampler(0))
+    network = ESPCN(icnr=True)
+    losses = [float(loss) for loss in overfit(network, lambda step: (lr, hr), 60, rate)]
+    with torch.no_grad():
+        sr = network(lr)
+    level = mse_loss(upscale(sampler(0)[0]), sampler(0)[1]).item()
+    alt = f"The loss of 60 updates at a rate of {rate}, with pairs: {pairs}."
+    curves({"loss": losses, "bicubic": [level] * 60}, xlabel="updates", ylabel="loss", log=True, alt=alt)
+    show_images(*sampler(0)[1], *sr, alt=f"Four crops, and below what the network has learned with pairs: {pairs}.")
+
+
+play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
+
+# %% [markdown] tags=["slide"]
+# ## Recap
+#
+# - An update: drop the gradients, forward, loss, backward, step. The loss is a mean.
+# - Overfit one batch first, and compare with bicubic. Then look at the pairs all the same.
+# - The rate decides more than the rest: too low creeps, too high explodes. One cycle: up, then down to 0.
+# - Averaged weights are calmer and better than the last ones.
+# - A checkpoint holds weights and buffers, the optimiser, and the step. With crops and rate made from the step, the
+#   run goes on in every bit.
+# - One curve is no diagnosis. Training beside unseen, network beside bicubic.
+#
+# ### Three questions
+#
+# <details><summary>1. A loss curve has a saw-tooth at every full hour. What do you suspect?</summary>
+#
+# The job is stopped and resumed each hour, without the optimiser's state. Adam begins with empty moments, and its
+# first steps are too long.
+# </details>
+#
+# <details><summary>2. Two runs with the same seed differ although nothing was stopped. Where do you look?</summary>
+#
+# Whatever draws random numbers outside the seed: a data loader with several workers, the order of files in a folder.
+# Or another number of threads, another GPU, another version: sums in another order are rounded otherwise.
+# </details>
+#
+# <details><summary>3. The training loss is below bicubic's, the loss on unseen photos is not. More updates?</summary>
+#
+# No: more photos. The network learns its photos by heart, and more updates make it worse.
+# </details>
+#
+# ### What this lesson leaves out
+#
+# "The same bits" holds on the same machine with the same number of threads and the same versions. On a GPU some
+# routines add in an order that changes from run to run; there `torch.use_deterministic_algorithms(True)` is needed,
+# and costs time. Half precision, several GPUs and CUDA graphs are in the package and not in this lesson.
+#
+# And MSE itself: it leads to a high PSNR and a soft picture. Why, and what to do about it, is lesson 06.
+#
+# ### Where to read on
+#
+# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 3.2, training details.
+# - Kingma and Ba 2015, [arXiv 1412.6980](https://arxiv.org/abs/1412.6980): Adam, algorithm 1.
+# - Karpathy 2019, *A Recipe for Training Neural Networks*: overfit one batch, and much more.
+# - In this package: `srgan_lessons/training/steps.py` and `srgan_lessons/datasets/crops.py`, about 100 lines each.
+#
+# Next: lesson 05, the opponent. Below is what you have solved so far.
+
+# %%
+progress()

@@ -1,0 +1,26 @@
+"""People's opinion: a study, the widget in which it is rated, votes on disk, and their analysis (lesson 09).
+
+Each name is imported when it is first used: making a study and counting votes needs no notebook and no pandas.
+"""
+
+from importlib import import_module
+
+_ROOMS = {
+    "Study": "study",
+    "Votes": "votes",
+    "Session": "session",
+    "merge": "merging",
+    "analyse": "analysis",
+    "RatingWidget": "widget",
+}
+__all__ = ["RatingWidget", "Session", "Study", "Votes", "analyse", "merge"]
+
+
+def __getattr__(name: str):
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,337 @@
+"""From votes to statements: MOS and its interval, DMOS, screening, tests between methods, agreement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+
+from srgan_lessons import UserError
+from srgan_lessons.rating import intervals
+from srgan_lessons.rating.screening import bias_and_inconsistency, screen
+from srgan_lessons.rating.tables import (
+    HIDDEN_REFERENCE,
+    check_votes,
+    gold_trials,
+    main_trials,
+    rated,
+    repeated_trials,
+    score_cube,
+    score_matrix,
+)
+
+FORMAL = 15  # raters that a formal test needs at least (ITU-R BT.500)
+ALPHA = 0.05
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What the votes say, as tidy tables. Made by `analyse`.
+
+    methods: method, mos, low, high (95 %), sd (of its votes), votes, raters, images, quality (mean of the P.910 model's
+        qualities), mos_all (before screening). Best first.
+    images: image, method, mos, low, high (only raters drawn anew), sd, votes, quality, quality_low, quality_high.
+    dmos: method, dmos, low, high, votes; empty where no hidden reference was rated.
+    raters: a row a rater: see screening.screen.
+    pairs: better, worse, difference, low, high, p, p_holm, shown, statement; every pair of methods once.
+    icc: form, value, of whom; ICC(2,1) and ICC(2,k) over stimuli and the raters that were kept.
+    counts: what the votes were: how many were used, and what was left out and why.
+    statements, warnings: sentences. settings: seed, resamples, and the choices that were made.
+    votes: the votes behind the MOS, after screening.
+    """
+
+    methods: pd.DataFrame
+    images: pd.DataFrame
+    dmos: pd.DataFrame
+    raters: pd.DataFrame
+    pairs: pd.DataFrame
+    icc: pd.DataFrame
+    counts: pd.DataFrame
+    statements: tuple[str, ...]
+    warnings: tuple[str, ...]
+    settings: dict
+    votes: pd.DataFrame = field(repr=False)
+
+    def __str__(self) -> str:
+        """MOS, statements and warnings as text of at most 100 columns."""
+        lines = ["method        MOS   95 % interval   votes"]
+        for row in self.methods.itertuples():
+            lines.append(f"{row.method:12} {row.mos:5.2f}   [{row.low:.2f}, {row.high:.2f}]  {row.votes:6}")
+        excluded = self.raters[self.raters["excluded"]]
+        lines += ["", *self.statements, ""]
+        lines += [f"excluded: {row.rater}: {row.reasons}" for row in excluded.itertuples()]
+        return "\n".join([*lines, *(f"warning: {text}" for text in self.warnings)]).rstrip()
+
+
+def analyse(
+    votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES, screening: bool = True
+) -> Analysis:
+    """All that the votes of one study say. The steps are functions of their own, which lesson 09 takes one by one.
+
+    votes: one row a vote, with at least rater, image, method, score; see tables.COLUMNS. Main trials count; training,
+    dummies, gold and repeats do not enter the MOS (gold and repeats check the raters). screening=False keeps every
+    rater in and still reports the checks. The same votes and seed give the same tables.
+
+    MOS intervals: two-way bootstrap over raters and images, percentiles. Tests: Wilcoxon signed-rank on image means,
+    two-sided, Holm-corrected over all pairs of methods. Raises UserError as check_votes does, and for fewer than two
+    raters or two images.
+    """
+    votes = check_votes(votes)
+    _check_enough(votes)
+    raters = screen(votes)
+    if not screening:
+        raters = raters.assign(excluded=False)
+    kept = votes[~votes["rater"].isin(raters.loc[raters["excluded"], "rater"])]
+    _check_enough(kept, "after screening")
+
+    counts = count_votes(votes, kept)
+    model = bias_and_inconsistency(score_matrix(kept))
+    methods = mos_table(kept, seed=seed, resamples=resamples)
+    images = image_table(kept, seed=seed, resamples=resamples)
+    columns = {"low": "quality_low", "high": "quality_high"}
+    images = images.merge(
+        model.stimuli.rename(columns=columns).drop(columns="se").reset_index(), on=["image", "method"], how="left"
+    )
+    cube, _, _, names = score_cube(votes)
+    methods["quality"] = methods["method"].map(images.groupby("method")["quality"].mean())
+    methods["mos_all"] = methods["method"].map(dict(zip(names, intervals.mos_of(cube), strict=True)))
+    pairs = compare_methods(kept, seed=seed, resamples=resamples)
+    agreement = icc_table(score_matrix(kept).to_numpy())
+    settings = {"seed": seed, "resamples": resamples, "level": 0.95, "alpha": ALPHA, "screening": screening}
+    return Analysis(
+        methods=methods,
+        images=images,
+        dmos=dmos_table(kept, seed=seed, resamples=resamples),
+        raters=raters,
+        pairs=pairs,
+        icc=agreement,
+        counts=counts,
+        statements=tuple(pairs["statement"]),
+        warnings=tuple(_warnings(votes, kept, raters, model, pairs)),
+        settings=settings,
+        votes=rated(kept).reset_index(drop=True),
+    )
+
+
+# --- the steps -------------------------------------------------------------------------------------------------------
+
+
+def mos_table(votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
+    """MOS of each method with its two-way interval: method, mos, low, high, sd, votes, raters, images. Best first.
+
+    The MOS is the mean over images of the image's mean over raters: with every vote there, the mean of all votes.
+    """
+    cube, _, _, methods = score_cube(votes)
+    low, high = intervals.percentile_interval(intervals.two_way_bootstrap(cube, resamples=resamples, seed=seed))
+    of_method = rated(votes).groupby("method")
+    table = pd.DataFrame({"method": methods, "mos": intervals.mos_of(cube), "low": low, "high": high})
+    table["sd"] = table["method"].map(of_method["score"].std())
+    table["votes"] = table["method"].map(of_method.size())
+    table["raters"] = table["method"].map(of_method["rater"].nunique())
+    table["images"] = table["method"].map(of_method["image"].nunique())
+    return table.sort_values(["mos", "method"], ascending=[False, True], ignore_index=True)
+
+
+def image_table(votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
+    """MOS of each stimulus: image, method, mos, low, high, sd, votes.
+
+    The image is given, so for its interval only raters are drawn anew.
+    """
+    cube, raters, images, methods = score_cube(votes)
+    by_rater, _ = intervals.bootstrap_weights(len(raters), len(images), resamples=resamples, seed=seed)
+    low, high = np.empty((2, len(images), len(methods)))
+    for k in range(len(images)):  # image by image, so that memory stays small
+        samples = intervals.image_means(cube[:, k : k + 1], by_rater)[:, 0]  # (resamples, methods)
+        rated_here = ~np.isnan(cube[:, k]).all(axis=0)
+        low[k], high[k] = np.nan, np.nan
+        if rated_here.any():
+            low[k, rated_here], high[k, rated_here] = intervals.percentile_interval(samples[:, rated_here])
+    count = (~np.isnan(cube)).sum(axis=0)
+    total = np.nansum(cube, axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mos = total / count
+        sd = np.sqrt(np.maximum(np.nansum(cube**2, axis=0) - total * mos, 0) / (count - 1))
+    grid = pd.MultiIndex.from_product([images, methods], names=["image", "method"])
+    values = {"mos": mos, "low": low, "high": high, "sd": sd, "votes": count}
+    table = pd.DataFrame({name: value.ravel() for name, value in values.items()}, index=grid).reset_index()
+    return table[table["votes"] > 0].reset_index(drop=True)
+
+
+def difference_scores(votes: pd.DataFrame) -> pd.DataFrame:
+    """The votes with a column `dscore`: score - the same rater's score of the hidden reference of that image + 5.
+
+    ITU-T P.910, ACR with hidden reference. Above 5 where somebody liked a version better than the reference: kept.
+    Rows of the reference itself, and rows whose reference the rater did not score, are left out.
+    """
+    table = rated(votes)
+    reference = table.loc[table["method"] == HIDDEN_REFERENCE, ["rater", "image", "score"]]
+    others = table[table["method"] != HIDDEN_REFERENCE]
+    both = others.merge(reference, on=["rater", "image"], suffixes=("", "_reference"))
+    return both.assign(dscore=both["score"] - both["score_reference"] + 5)
+
+
+def dmos_table(votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
+    """DMOS of each method, where the hidden reference ("hr") was rated: method, dmos, low, high, votes. Best first."""
+    scores = difference_scores(votes)
+    if scores.empty:
+        return pd.DataFrame(columns=["method", "dmos", "low", "high", "votes"])
+    table = scores.drop(columns=["score"]).rename(columns={"dscore": "score"})
+    cube, _, _, methods = score_cube(table)
+    low, high = intervals.percentile_interval(intervals.two_way_bootstrap(cube, resamples=resamples, seed=seed))
+    count = table.groupby("method").size()
+    found = pd.DataFrame({"method": methods, "dmos": intervals.mos_of(cube), "low": low, "high": high})
+    found["votes"] = found["method"].map(count)
+    return found.sort_values(["dmos", "method"], ascending=[False, True], ignore_index=True)
+
+
+def wilcoxon_p(differences: np.ndarray) -> float:
+    """Two-sided p of the Wilcoxon signed-rank test on differences of image means. 1 where nothing differs.
+
+    Zero differences are dropped, as Wilcoxon did; equal ones share their mean rank. Exact for up to 50 differences: of
+    all 2^n ways to set the signs, how many are as extreme? Beyond, scipy's normal approximation. Differences are
+    rounded to nine digits first: thirds that a machine adds up in another order are ties.
+    """
+    differences = np.round(differences[~np.isnan(differences)], 9)
+    differences = differences[differences != 0]
+    if len(differences) == 0:
+        return 1.0
+    if len(differences) > 50:
+        return float(stats.wilcoxon(differences).pvalue)
+    ranks = np.rint(2 * stats.rankdata(np.abs(differences))).astype(int)  # doubled, so that mean ranks are whole
+    ways = np.zeros(ranks.sum() + 1)  # ways[t]: of how many choices of positive signs the ranks add up to t
+    ways[0] = 1
+    for rank in ranks:
+        ways[rank:] = ways[rank:] + ways[:-rank]
+    extreme = min(ranks[differences > 0].sum(), ranks[differences < 0].sum())
+    return float(min(1.0, 2 * ways[: extreme + 1].sum() / 2.0 ** len(ranks)))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """p-values corrected after Holm 1979: a false alarm anywhere among them is as rare as alpha (statsmodels)."""
+    p_values = np.asarray(p_values, dtype=float)
+    return multipletests(p_values, alpha=ALPHA, method="holm")[1] if len(p_values) else p_values
+
+
+def compare_methods(votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
+    """Every pair of methods once, the higher MOS first.
+
+    Columns: better, worse, difference, low, high, p, p_holm, shown, statement. p is Wilcoxon's signed-rank test on the
+    paired image means; it asks about other images. low, high: two-way bootstrap of the difference of the two MOS; it
+    asks about other images and other raters. A difference is shown where p_holm < 0.05 and the interval does not hold
+    0: one of them alone is not enough.
+    """
+    cube, _, _, methods = score_cube(votes)
+    mos = intervals.mos_of(cube)
+    order = sorted(range(len(methods)), key=lambda m: (-mos[m], methods[m]))
+    cube, methods = cube[:, :, order], [methods[m] for m in order]
+    return compare(cube, methods, seed=seed, resamples=resamples)
+
+
+def compare(
+    cube: np.ndarray, methods: list[str], *, seed: int = 0, resamples: int = intervals.RESAMPLES
+) -> pd.DataFrame:
+    """compare_methods on scores (raters, images, methods), whose methods stand in the order best first."""
+    by_image = intervals.image_means(cube, np.ones((1, len(cube))))[0]  # (images, methods)
+    samples = intervals.two_way_bootstrap(cube, resamples=resamples, seed=seed)  # (resamples, methods)
+    mos = intervals.mos_of(cube)
+    rows = []
+    for a, b in combinations(range(len(methods)), 2):
+        low, high = intervals.percentile_interval(samples[:, a] - samples[:, b])
+        p = wilcoxon_p(by_image[:, a] - by_image[:, b])
+        rows.append((methods[a], methods[b], mos[a] - mos[b], float(low), float(high), p))
+    table = pd.DataFrame(rows, columns=["better", "worse", "difference", "low", "high", "p"])
+    table["p_holm"] = holm(table["p"].to_numpy())
+    table["shown"] = (table["p_holm"] < ALPHA) & ((table["low"] > 0) | (table["high"] < 0))
+    table["statement"] = [_statement(row) for row in table.itertuples()]
+    return table
+
+
+def _statement(row) -> str:
+    measured = f"difference {row.difference:.2f} [{row.low:.2f}, {row.high:.2f}], p_Holm {_p(row.p_holm)}"
+    if row.shown:
+        return f"{row.better} above {row.worse}, {measured}"
+    if row.p_holm < ALPHA:
+        return f"no difference shown between {row.better} and {row.worse} (the raters do not agree): {measured}"
+    return f"no difference shown between {row.better} and {row.worse}: {measured}"
+
+
+def _p(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"= {p:.4f}" if p < 0.01 else f"= {p:.2f}"
+
+
+def icc_table(matrix: np.ndarray) -> pd.DataFrame:
+    """Agreement of raters on votes (stimuli, raters): form, value, of (whom). See intervals.icc."""
+    one, many = intervals.icc(matrix)
+    raters = matrix.shape[1]
+    rows = [("ICC(2,1)", one, "one rater"), ("ICC(2,k)", many, f"the mean of the raters (k = {raters})")]
+    return pd.DataFrame(rows, columns=["form", "value", "of"])
+
+
+def count_votes(votes: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
+    """What became of the votes: what, votes."""
+    outside = len(votes) - len(main_trials(votes))
+    rows = [
+        ("training and dummy trials, left out", outside),
+        ("gold items, used to check raters only", len(gold_trials(votes))),
+        ("repeats, used for test-retest only", len(repeated_trials(votes).index.difference(gold_trials(votes).index))),
+        ("votes of excluded raters, left out", len(rated(votes)) - len(rated(kept))),
+        ("votes behind the MOS", len(rated(kept))),
+    ]
+    return pd.DataFrame(rows, columns=["what", "votes"])
+
+
+# --- what to be careful with -----------------------------------------------------------------------------------------
+
+
+def _check_enough(votes: pd.DataFrame, when: str = "") -> None:
+    table = rated(votes)
+    place = f" {when}" if when else ""
+    if table.empty:
+        raise UserError(f"there is no vote to analyse{place}: training, dummies, gold and repeats do not count")
+    raters, images = table["rater"].nunique(), table["image"].nunique()
+    if raters < 2 or images < 2:
+        raise UserError(
+            f"too few votes{place}: {raters} rater(s) and {images} image(s); intervals need at least two of each. "
+            + ("analyse(votes, screening=False) keeps everybody in." if when else "Merge the files of more raters.")
+        )
+
+
+def _warnings(votes, kept, raters, model, pairs) -> list[str]:
+    found = []
+    table = rated(kept)
+    people, images, methods = (table[name].nunique() for name in ("rater", "image", "method"))
+    if people < FORMAL:
+        found.append(
+            f"informal: {people} raters; a formal test needs at least {FORMAL} (24 in a laboratory, 35 in the open)."
+        )
+    matrix = score_matrix(kept)
+    grid = images * methods
+    empty = grid * people - int(matrix.notna().to_numpy().sum())
+    if empty:
+        found.append(
+            f"incomplete: {empty} of {grid * people} votes are missing ({empty / (grid * people):.1%}). "
+            "Each image counts alike; that is fair only where votes are missing by chance."
+        )
+    lowest = min(1.0, len(pairs) * 2.0 / 2**images) if len(pairs) else 0.0
+    if lowest >= ALPHA:
+        found.append(
+            f"too few images to show any difference: with {images} images and {len(pairs)} pairs, "
+            f"Wilcoxon's test cannot give a corrected p under {lowest:.2f}."
+        )
+    out = int(raters["excluded"].sum())
+    if out > len(raters) / 4:
+        found.append(f"{out} of {len(raters)} raters were excluded: look for a cause in the study, not in the people.")
+    found += [f"{row.rater}: {row.notes}." for row in raters.itertuples() if row.notes and not row.excluded]
+    lonely = model.raters[model.raters["inconsistency"] < 0.05]
+    if len(lonely):
+        found.append(
+            f"the bias and inconsistency model follows {lonely['rater'].iloc[0]} alone, as it may with few raters; do "
+            "not use its qualities."
+        )
+    if not model.converged:
+        found.append("the bias and inconsistency model did not settle: there are too few votes per stimulus.")
+    return found

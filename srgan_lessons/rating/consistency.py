@@ -1,0 +1,84 @@
+"""How consistent one rater is: shown to the rater at the end."""
+
+import statistics
+from collections import defaultdict
+from dataclasses import dataclass
+
+from srgan_lessons.rating.votes import Votes
+
+ONE_BUTTON = 0.15  # variance of the scores below which a rater clicks one button
+TOLERANCE = 1  # steps of the scale that an obvious score may be missed by
+
+
+@dataclass(frozen=True, kw_only=True)
+class Consistency:
+    """One rater's votes, looked at from within.
+
+    votes: of the main phase. median_seconds: for a vote. repeats: pictures seen twice; same and near: of those, scored
+    alike, and alike within one step; difference: mean |first - second|, in steps. gold, gold_passed: hidden items with
+    an obvious score, and those scored within one step. anchors, anchors_passed: the same of the training. variance: of
+    the scores. one_button: True where that is under 0.15.
+    """
+
+    votes: int
+    median_seconds: float | None
+    repeats: int
+    same: int
+    near: int
+    difference: float | None
+    gold: int
+    gold_passed: int
+    anchors: int
+    anchors_passed: int
+    variance: float | None
+    one_button: bool
+
+    @property
+    def text(self) -> str:
+        """The same in sentences."""
+        lines = [f"You gave {self.votes} ratings"]
+        lines[0] += f", each in about {self.median_seconds:.1f} s." if self.median_seconds is not None else "."
+        if self.repeats:
+            lines.append(
+                f"{self.repeats} pictures were shown twice: {self.same} times you gave the same score, {self.near} "
+                f"times the same or the next. On average your two scores are {self.difference:.1f} steps apart."
+            )
+        if self.gold:
+            lines.append(f"{self.gold} pictures were obvious, and you scored {self.gold_passed} of them as expected.")
+        if self.anchors:
+            lines.append(f"In the training {self.anchors_passed} of {self.anchors} scores were as expected.")
+        if self.one_button:
+            lines.append("Nearly all your scores are the same: such votes cannot tell the methods apart.")
+        return "\n".join(lines)
+
+
+def consistency(votes: Votes) -> Consistency:
+    """Looks at the votes of one rater; dummies do not count, gold items only as such."""
+    rows = votes.effective()
+    main = [row for row in rows if row["phase"] == "main"]
+    rated = [row for row in main if row["gold_expected"] is None]
+    by_stimulus: dict[str, dict[int, int]] = defaultdict(dict)
+    for row in rated:
+        by_stimulus[row["stimulus"]][row["repeat"]] = row["score"]
+    apart = [abs(scores[0] - scores[1]) for scores in by_stimulus.values() if len(scores) == 2]
+    gold = [row for row in main if row["gold_expected"] is not None]
+    anchors = [row for row in rows if row["phase"] == "training"]
+    variance = statistics.pvariance(row["score"] for row in rated) if rated else None
+    return Consistency(
+        votes=len(main),
+        median_seconds=statistics.median(row["response_ms"] for row in main) / 1000 if main else None,
+        repeats=len(apart),
+        same=apart.count(0),
+        near=sum(steps <= 1 for steps in apart),
+        difference=statistics.mean(apart) if apart else None,
+        gold=len(gold),
+        gold_passed=sum(_near(row) for row in gold),
+        anchors=len(anchors),
+        anchors_passed=sum(_near(row) for row in anchors),
+        variance=variance,
+        one_button=len(rated) >= 10 and variance < ONE_BUTTON,
+    )
+
+
+def _near(row) -> bool:
+    return abs(row["score"] - row["gold_expected"]) <= TOLERANCE

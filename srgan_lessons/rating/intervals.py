@@ -1,0 +1,128 @@
+"""How sure a mean opinion score is: the two-way bootstrap, and the agreement between raters."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import stats
+
+RESAMPLES = 2000
+
+
+def bootstrap_weights(raters: int, images: int, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple:
+    """How often each rater and each image is drawn, with replacement: (resamples, raters), (resamples, images).
+
+    Whoever draws a rater draws all of that person's votes, and with an image all votes on it: votes of one person have
+    that person's habits in common, and votes on one image that image's, so that they are not independent.
+    """
+    rng = np.random.default_rng(seed)
+    return (
+        rng.multinomial(raters, np.full(raters, 1 / raters), size=resamples).astype(float),
+        rng.multinomial(images, np.full(images, 1 / images), size=resamples).astype(float),
+    )
+
+
+def image_means(scores: np.ndarray, rater_weights: np.ndarray) -> np.ndarray:
+    """Mean over raters of scores (R, I, M), for each row of weights (B, R): (B, I, M). NaN where nobody voted."""
+    r, i, m = scores.shape
+    there = ~np.isnan(scores)
+    votes = np.where(there, scores, 0).reshape(r, i * m)
+    if there.all():
+        return (rater_weights @ votes / rater_weights.sum(axis=1, keepdims=True)).reshape(-1, i, m)
+    count = rater_weights @ there.reshape(r, i * m)
+    with np.errstate(invalid="ignore"):
+        return (rater_weights @ votes / np.where(count > 0, count, np.nan)).reshape(-1, i, m)
+
+
+def method_means(means: np.ndarray, image_weights: np.ndarray) -> np.ndarray:
+    """Mean over images of (B, I, M), for each row of weights (B, I): (B, M). Images without a vote do not count."""
+    if not np.isnan(means).any():
+        return (image_weights[:, None] @ means)[:, 0] / image_weights.sum(axis=1, keepdims=True)
+    there = ~np.isnan(means)
+    count = (image_weights[:, None] @ there)[:, 0]
+    total = (image_weights[:, None] @ np.where(there, means, 0))[:, 0]
+    with np.errstate(invalid="ignore"):
+        return total / np.where(count > 0, count, np.nan)
+
+
+def mos_of(scores: np.ndarray) -> np.ndarray:
+    """MOS (M,) of scores (R, I, M): the mean over images of the image's mean over raters.
+
+    With every vote there, this is the mean of all votes. With votes missing, an image counts as much as any other.
+    """
+    r, i, _ = scores.shape
+    return method_means(image_means(scores, np.ones((1, r))), np.ones((1, i)))[0]
+
+
+def two_way_bootstrap(scores: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0, block: int = 200) -> np.ndarray:
+    """MOS of `resamples` studies made from this one, with raters and images drawn anew: (resamples, M).
+
+    scores: (raters, images, methods), NaN where a vote is missing. This is the pigeonhole bootstrap (Owen 2007, The
+    pigeonhole bootstrap, Annals of Applied Statistics 1:386). Works block by block, so that memory stays small.
+    """
+    by_rater, by_image = bootstrap_weights(*scores.shape[:2], resamples=resamples, seed=seed)
+    parts = [slice(start, start + block) for start in range(0, resamples, block)]
+    return np.concatenate([method_means(image_means(scores, by_rater[part]), by_image[part]) for part in parts])
+
+
+def percentile_interval(samples: np.ndarray, *, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """The middle `level` of bootstrap samples (B, ...): lower and upper end, each (...).
+
+    Percentiles of means of votes from 1 to 5 stay within 1 and 5, so nothing has to be clipped.
+    """
+    tail = 50 * (1 - level)
+    low, high = np.nanpercentile(samples, [tail, 100 - tail], axis=0)
+    return low, high
+
+
+def pooled_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
+    """Student's t interval of all votes as if they were independent. Wrong for a rating study: far too narrow."""
+    votes = np.asarray(votes, dtype=float)
+    votes = votes[~np.isnan(votes)]
+    half = stats.t.ppf((1 + level) / 2, len(votes) - 1) * votes.std(ddof=1) / np.sqrt(len(votes))
+    return votes.mean() - half, votes.mean() + half
+
+
+def image_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
+    """Student's t interval of the image means of votes (raters, images). Better than pooling; forgets the raters."""
+    return pooled_interval(np.nanmean(votes, axis=0), level=level)
+
+
+def variance_components(matrix: np.ndarray) -> tuple[float, float, float]:
+    """Variance between stimuli, between raters, and of the rest, of votes (stimuli, raters) with NaN where missing.
+
+    Henderson's method 1 for two crossed random factors: four sums of squares are set equal to their expectations.
+    Without gaps these are the estimates of the two-way analysis of variance. They can be negative.
+    """
+    there = ~np.isnan(matrix)
+    total = there.sum()
+    centred = np.where(there, matrix - np.nanmean(matrix), 0.0)
+    in_row, in_column = there.sum(axis=1), there.sum(axis=0)
+    in_row, in_column = in_row[in_row > 0], in_column[in_column > 0]
+    rows, columns = len(in_row), len(in_column)
+    sums = [
+        (centred**2).sum(),
+        (centred.sum(axis=1)[there.any(axis=1)] ** 2 / in_row).sum(),
+        (centred.sum(axis=0)[there.any(axis=0)] ** 2 / in_column).sum(),
+        centred.sum() ** 2 / total,
+    ]
+    expected = [  # in units of: squared mean, stimuli, raters, rest
+        [total, total, total, total],
+        [total, total, rows, rows],
+        [total, columns, total, columns],
+        [total, (in_row**2).sum() / total, (in_column**2).sum() / total, 1],
+    ]
+    _, stimuli, raters, rest = np.linalg.solve(expected, sums)
+    return float(stimuli), float(raters), float(rest)
+
+
+def icc(matrix: np.ndarray) -> tuple[float, float]:
+    """ICC(2,1) and ICC(2,k) of votes (stimuli, raters): two-way random, absolute agreement (Shrout and Fleiss 1979).
+
+    The first says how far one rater can be trusted, the second the mean of all k; k is the harmonic mean of the number
+    of votes a stimulus has. Missing votes (NaN) are allowed: see variance_components. NaN where nothing varies.
+    """
+    stimuli, raters, rest = variance_components(matrix)
+    count = (~np.isnan(matrix)).sum(axis=1)
+    k = stats.hmean(count[count > 0])
+    one, many = stimuli + raters + rest, stimuli + (raters + rest) / k
+    return (stimuli / one, stimuli / many) if one > 0 and many > 0 else (float("nan"), float("nan"))

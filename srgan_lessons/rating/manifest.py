@@ -1,0 +1,166 @@
+"""What a study's folder holds: settings, stimuli, manifest, and how they are written."""
+
+import hashlib
+import io
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from srgan_lessons import UserError
+from srgan_lessons.files import atomic, explain_write_error
+
+PROTOCOLS = ("acr", "acr-hr")  # ITU-T P.910: absolute category rating; the same with a hidden reference
+MANIFEST = "manifest.json"
+NOTEBOOK = "rate.ipynb"
+FORMAT = 1  # of the manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How long a study is, and what is added to its pictures.
+
+    dummies: trials before the first session, which are dropped from the analysis. dummies_after_resume: the same after
+    each break. repeats: share of the pictures shown twice. gold: trials with an obvious score (anchors) among the
+    others; None: one in 20, at least 2. minutes: length of a session, then comes a break; at most 30 (ITU-R BT.500).
+    session_trials: the length in trials instead, whichever comes first. Raises UserError for values that make no sense.
+    """
+
+    dummies: int = 5
+    dummies_after_resume: int = 3
+    repeats: float = 0.1
+    gold: int | None = None
+    minutes: float = 25
+    session_trials: int | None = None
+
+    def __post_init__(self):
+        for name in ("dummies", "dummies_after_resume"):
+            whole(name, getattr(self, name), 0, 20)
+        if self.gold is not None:
+            whole("gold", self.gold, 0, 100)
+        if self.session_trials is not None:
+            whole("session_trials", self.session_trials, 1, 10_000)
+        if not _number(self.repeats) or not 0 <= self.repeats <= 0.5:
+            raise UserError(f"repeats is {self.repeats!r}; it is a share of the pictures, from 0 to 0.5.")
+        if not _number(self.minutes) or not 0 < self.minutes <= 30:
+            raise UserError(
+                f"minutes is {self.minutes!r}; a session lasts more than 0 and at most 30 minutes (ITU-R BT.500)."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stimulus:
+    """A picture of a study. name: neutral, the file without its ending. anchor: its obvious score, 1 or 5, or None."""
+
+    name: str
+    image: str
+    method: str
+    anchor: int | None
+    sha256: str
+    width: int
+    height: int
+
+
+def manifest_hash(manifest: Mapping) -> str:
+    """SHA-256 of all of a manifest but its own "hash", however the file is spaced or its lines end."""
+    content = {key: value for key, value in manifest.items() if key != "hash"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def read_manifest(path: Path) -> dict:
+    if not path.is_file():
+        raise UserError(
+            f"{path.parent} is no study: there is no {path.name} in it. `srgan-lessons study new` makes a study."
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8-sig"))
+        number, given = manifest["format"], manifest["hash"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path} is damaged ({type(error).__name__}: {error}). Copy the study's folder again."
+        ) from None
+    if number != FORMAT:
+        raise UserError(f"{path} has the format {number}; this version of srgan-lessons reads {FORMAT}. Update it.")
+    if given != manifest_hash(manifest):
+        raise UserError(
+            f"{path} was changed after the study was made (its hash differs), and votes could not be told apart from "
+            "those of the first study. Copy it again, or make a new study."
+        )
+    return manifest
+
+
+def write_png(path: Path, pixels: np.ndarray) -> tuple[str, int, int]:
+    """Writes RGB without metadata, flushed to the disk. Returns SHA-256, width and height."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=3)  # half the time of 6, and 1 % larger
+    with open(path, "wb") as file:
+        file.write(buffer.getvalue())
+        file.flush()
+        os.fsync(file.fileno())
+    return hashlib.sha256(buffer.getvalue()).hexdigest(), pixels.shape[1], pixels.shape[0]
+
+
+def write_notebook(folder: Path) -> Path:
+    """Writes a notebook that shows the rating widget for the study in whose folder it lies. Returns its path."""
+    text = (
+        "# Rate the pictures\n\nRun the cell below (Shift+Enter), and follow what it says. You can stop at any time; "
+    )
+    text += "run it again under the same name to go on."
+    code = 'from srgan_lessons.rating import RatingWidget\n\nRatingWidget(".")'
+    cells = [
+        {"cell_type": "markdown", "id": "welcome", "metadata": {}, "source": text},
+        {
+            "cell_type": "code",
+            "id": "rate",
+            "metadata": {},
+            "source": code,
+            "execution_count": None,
+            "outputs": [],
+        },
+    ]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook = {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    path = folder / NOTEBOOK
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(notebook, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside `folder`, which becomes it in one step, or goes."""
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise UserError(f"{folder} is there already and not empty. Choose another name for the new study.")
+        part.mkdir(parents=True)
+        yield part
+        if folder.exists():
+            folder.rmdir()  # empty; Windows renames onto nothing
+        os.replace(part, folder)
+    except OSError as error:
+        raise UserError(explain_write_error(folder, error)) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def settings_of(given: dict) -> Settings:
+    known = [field.name for field in fields(Settings)]
+    if strange := sorted(set(given) - set(known)):
+        raise UserError(f"there is no setting {strange[0]!r}. The settings of a study are: {', '.join(known)}.")
+    return Settings(**given)
+
+
+def whole(name: str, value: object, low: int, high: int) -> None:
+    if type(value) is not int or not low <= value <= high:
+        raise UserError(f"{name} is {value!r}; it must be a whole number from {low} to {high}.")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,67 @@
+"""What metrics say of a study's stimuli, to be set against what people say."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm.auto import tqdm
+
+from srgan_lessons import UserError
+from srgan_lessons.metrics import psnr, ssim
+from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.tables import HIDDEN_REFERENCE
+
+METRICS = ("psnr", "ssim", "st_lpips")
+
+
+def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
+    """Each rated version against the "hr" of its image: image, method, psnr (dB), ssim, st_lpips.
+
+    Luma under the community protocol, 4 border pixels cut; ST-LPIPS on whole pictures, NaN where its package is not
+    installed. Images without "hr" are left out; the table is empty where no image has one. Raises UserError where a
+    stimulus is missing or was changed.
+    """
+    distance = _st_lpips()
+    names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
+    images = [image for image in study.images if (image, HIDDEN_REFERENCE) in names]
+    rows = []
+    for image in tqdm(images, unit="image", disable=not progress):
+        hr = _pixels(study, names[image, HIDDEN_REFERENCE])
+        for method in study.methods:
+            if method == HIDDEN_REFERENCE or (image, method) not in names:
+                continue
+            sr = _pixels(study, names[image, method])
+            rows.append((image, method, psnr(sr, hr), ssim(sr, hr), distance(sr, hr)))
+    return pd.DataFrame(rows, columns=["image", "method", *METRICS])
+
+
+def metric_means(table: pd.DataFrame) -> pd.DataFrame:
+    """Mean over images of each metric: method, psnr, ssim, st_lpips. Pictures equal to their "hr" have no PSNR."""
+    finite = table.replace([np.inf, -np.inf], np.nan)
+    return finite.groupby("method")[list(METRICS)].mean().reset_index()
+
+
+def _pixels(study: Study, name: str) -> np.ndarray:
+    return np.array(Image.open(io.BytesIO(study.read(name))).convert("RGB"))
+
+
+def _st_lpips():
+    """ST-LPIPS of two uint8 pictures; NaN where its weights are not installed."""
+    import torch
+
+    from srgan_lessons.images import to_tensor
+    from srgan_lessons.stlpips import STLPIPS
+
+    try:
+        network = STLPIPS("alex")
+    except UserError:
+        return lambda sr, hr: float("nan")
+
+    @torch.inference_mode()
+    def distance(sr: np.ndarray, hr: np.ndarray) -> float:
+        return network(to_tensor(sr), to_tensor(hr)).item()
+
+    return distance

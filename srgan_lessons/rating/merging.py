@@ -1,0 +1,105 @@
+"""The files of a class as one: only votes of one study, each vote once, and no two raters taken for one."""
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+
+from srgan_lessons import UserError
+from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.votes import Row, Votes, as_line, read_file, vote_files, vote_key
+
+
+def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -> Votes:
+    """The votes of all files (or of all `*.jsonl` in folders) that belong to the study.
+
+    Exact copies of a line are taken once, and counted in `copies`: a file may be there in an older and a newer state.
+    Left out, and reported in `problems` and by a warning: damaged lines, scores out of range, stimuli that the study
+    does not have. Two raters with one name, that is files with different votes for the same trials, are reported and
+    kept apart: the second becomes "name [2]".
+
+    Raises UserError where a file holds votes of another study, or is not there.
+    """
+    study = study if isinstance(study, Study) else Study.open(study)
+    problems: list[str] = []
+    contents: list[tuple[Path, list[Row]]] = []
+    for path in vote_files(files):
+        rows, wrong = read_file(path)
+        problems += wrong
+        contents.append((path, _of_study(path, rows, study, problems)))
+    if not any(rows for _, rows in contents):
+        problems.append("there are no votes in these files")
+    merged: list[Row] = []
+    copies = 0
+    # People of one name, each as the lines of theirs that are taken already.
+    people: dict[str, list[dict[str, Row]]] = {}
+    for path, rows in contents:
+        by_rater: dict[str, list[Row]] = {}
+        for row in rows:
+            by_rater.setdefault(str(row["rater"]), []).append(row)
+        for rater, theirs in by_rater.items():
+            known = people.setdefault(rater, [])
+            clashes = [_clash(list(person.values()), theirs) for person in known]
+            number = next((k for k, clash in enumerate(clashes) if not clash), len(known))
+            if number == len(known):
+                known.append({})
+            if number:
+                problems.append(_two_of_one_name(path, rater, number, clashes[0]))
+            for row in theirs:
+                line = as_line(row)
+                if line in known[number]:
+                    copies += 1
+                    continue
+                known[number][line] = row
+                merged.append(row if number == 0 else {**row, "rater": f"{rater} [{number + 1}]"})
+    for problem in problems:
+        warnings.warn(problem, stacklevel=2)
+    return Votes(merged, problems, copies)
+
+
+def _of_study(path: Path, rows: list[tuple[int, Row]], study: Study, problems: list[str]) -> list[Row]:
+    others = [number for number, row in rows if row["study"] != study.hash]
+    if others:
+        other = next(str(row["study"]) for _, row in rows if row["study"] != study.hash)
+        raise UserError(
+            f"{path} holds votes of another study: {len(others)} of {len(rows)} lines, the first is line {others[0]} "
+            f"(study {other[:12]}..., not {study.hash[:12]}... in {study.folder}). Leave the file out."
+        )
+    kept = []
+    for number, row in rows:
+        stimulus = study.stimuli.get(str(row["stimulus"]))
+        if stimulus is None:
+            problems.append(f"{path}: line {number} was left out: the study has no stimulus {row['stimulus']!r}")
+        elif (stimulus.image, stimulus.method) != (row["image"], row["method"]):
+            problems.append(
+                f"{path}: line {number} was left out: the stimulus {stimulus.name} is {stimulus.method} of "
+                f"{stimulus.image}, not {row['method']} of {row['image']}"
+            )
+        else:
+            kept.append(row)
+    return kept
+
+
+def _clash(first: list[Row], second: list[Row]) -> list[tuple]:
+    """Trials for which two sets of lines under one name have different votes.
+
+    A trial of the main phase has one vote, in whatever session; a dummy or training trial one in each session.
+    """
+
+    def votes(rows: list[Row]) -> dict[tuple, set[str]]:
+        found: dict[tuple, set[str]] = {}
+        for row in rows:
+            _, session, phase, trial = vote_key(row)
+            found.setdefault((phase, trial if phase == "main" else (session, trial)), set()).add(as_line(row))
+        return found
+
+    a, b = votes(first), votes(second)
+    # One may be an older state of the other: then all its lines are in the other's.
+    return [key for key in a.keys() & b.keys() if not (a[key] <= b[key] or b[key] <= a[key])]
+
+
+def _two_of_one_name(path: Path, rater: str, number: int, clash: list[tuple]) -> str:
+    return (
+        f"two raters are named {rater!r}: {path} has other votes than the files before it, for {len(clash)} of the "
+        f"same trials. Its votes are kept under {rater + f' [{number + 1}]'!r}. If it is one person who began twice, "
+        "leave one file out"
+    )

@@ -1,0 +1,98 @@
+"""How many raters a study needs: simulated studies, judged by the analysis's own rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from srgan_lessons import UserError
+from srgan_lessons.rating.analysis import ALPHA, wilcoxon_p
+from srgan_lessons.rating.intervals import image_means, percentile_interval, two_way_bootstrap
+from srgan_lessons.rating.synthetic import DEFAULT, Population, synthetic_scores
+
+RATERS = (5, 10, 15, 20, 26, 35, 50)
+DIFFERENCES = (0.1, 0.2, 0.3, 0.5)
+POWER = 0.8
+
+
+def power_table(
+    differences: Sequence[float] = DIFFERENCES,
+    *,
+    raters: Sequence[int] = RATERS,
+    images: int = 20,
+    methods: int = 2,
+    mos: float = 3.0,
+    studies: int = 200,
+    seed: int = 0,
+    population: Population = DEFAULT,
+) -> pd.DataFrame:
+    """Share of simulated studies that show a difference: columns difference, raters, images, power, low, high.
+
+    Two methods with true MOS `mos` - d/2 and + d/2, among `methods` that are compared with each other: the p-value is
+    multiplied by the number of pairs, Holm's first and strictest step. "Shown" is the analysis's rule: corrected
+    p < 0.05, interval without 0, and the right way round. low and high: 95 % interval of the share (Wilson), since
+    `studies` is finite. The same seed gives the same table. Raises UserError for numbers that make no study.
+    """
+    if min(differences, default=-1) < 0 or min(raters, default=0) < 2 or images < 2 or methods < 2 or studies < 1:
+        raise UserError("power: needs differences of 0 or more, at least 2 raters, images and methods, and 1 study")
+    if not 1 < mos - max(differences) / 2 < mos + max(differences) / 2 < 5:
+        raise UserError(f"power: MOS {mos} with a difference of {max(differences)} leaves the scale of 1 to 5")
+    pairs = methods * (methods - 1) // 2
+    rows = []
+    for d, difference in enumerate(differences):
+        truth = {"worse": mos - difference / 2, "better": mos + difference / 2}
+        for count in raters:
+            shown = 0
+            for study in range(studies):
+                draw = np.random.SeedSequence([seed, d, count, study]).generate_state(2)
+                scores = synthetic_scores(truth, raters=count, images=images, seed=int(draw[0]), population=population)
+                shown += _shows(scores, pairs, seed=int(draw[1]))
+            low, high = _wilson(shown, studies)
+            rows.append((difference, count, images, shown / studies, low, high))
+    return pd.DataFrame(rows, columns=["difference", "raters", "images", "power", "low", "high"])
+
+
+def _shows(scores: np.ndarray, pairs: int, seed: int) -> bool:
+    """Whether a study of two methods (raters, images, 2) shows that the second is better."""
+    by_image = image_means(scores, np.ones((1, len(scores))))[0]  # (images, 2)
+    differences = by_image[:, 1] - by_image[:, 0]
+    if differences.mean() <= 0 or min(1.0, pairs * wilcoxon_p(differences)) >= ALPHA:
+        return False
+    samples = two_way_bootstrap(scores, resamples=500, seed=seed)
+    low, _ = percentile_interval(samples[:, 1] - samples[:, 0])
+    return bool(low > 0)
+
+
+def _wilson(hits: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    z, share = 1.959964, hits / trials
+    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    return middle - half, middle + half
+
+
+def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, int | None]:
+    """Difference -> the smallest number of raters in the table from which on the power is reached; None: not there."""
+    needed: dict[float, int | None] = {}
+    for difference, rows in table.groupby("difference"):
+        rows = rows.sort_values("raters")
+        short = rows.loc[rows["power"] < power, "raters"]
+        enough = rows[rows["raters"] > short.max()] if len(short) else rows
+        needed[float(difference)] = int(enough["raters"].min()) if len(enough) else None
+    return needed
+
+
+def power_text(table: pd.DataFrame, *, power: float = POWER) -> str:
+    """The table as text: a line a difference, a column a number of raters, and what follows from it."""
+    wide = table.pivot(index="difference", columns="raters", values="power")
+    images = ", ".join(str(n) for n in sorted(table["images"].unique()))
+    lines = [f"Share of simulated studies ({images} images) that show a difference in MOS, by number of raters:", ""]
+    lines.append("difference " + "".join(f"{count:>7}" for count in wide.columns) + f"   raters for {power:.0%}")
+    for difference, count in raters_needed(table, power=power).items():
+        shares = "".join(f"{share:7.0%}" for share in wide.loc[difference])
+        most = wide.columns.max()
+        lines.append(f"{difference:10.2f} {shares}   {count if count else f'more than {most}, or more images'}")
+    lines += ["", "Synthetic raters; your people and pictures may differ more from each other. Plan with a margin."]
+    return "\n".join(lines)

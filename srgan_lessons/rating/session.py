@@ -1,0 +1,408 @@
+"""A rating session without a page: what is shown, what a vote does, when a break is due. The widget draws it.
+
+session = Session.open(study, "anna")
+session.begin()                                  # after the instructions
+while session.trial:
+    show(session.picture())
+    session.vote(score, session.token)           # on the disk when it returns
+"""
+
+import secrets
+import statistics
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from srgan_lessons import UserError
+from srgan_lessons.rating.consistency import Consistency, consistency
+from srgan_lessons.rating.orders import NEAR, Place
+from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.votefile import VoteFile, rater_name, vote_file_name
+from srgan_lessons.rating.votes import HIGHEST, LOWEST, Row, Votes
+
+SCALE = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}  # ITU-T P.910
+LONG_PAUSE = 300  # seconds; after a longer one the rater is warmed up again, as after a break
+USUAL_SECONDS = 4.0  # a rating, before the rater's own pace is known
+AHEAD = 2  # pictures that are read before they are needed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """How the page showed the picture, as far as it knows.
+
+    device_pixel_ratio: screen pixels for a CSS pixel; at 1.0 pixels are 1:1. width, height: size on the page, in CSS
+    pixels. response_ms: from picture to click, where the page measures it; else the session's own clock counts.
+    """
+
+    device_pixel_ratio: float | None = None
+    width: float | None = None
+    height: float | None = None
+    response_ms: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trial:
+    """What is to be rated now. It does not say of which method the picture is.
+
+    phase: "training", "dummy" or "main"; raters need not be told dummies from the rest. number: from 0, in its phase.
+    of: how many the phase has. width, height: of the picture, in pixels. expected: in the training, the score that the
+    picture stands for; else None. token: see `Session.token`.
+    """
+
+    phase: str
+    number: int
+    of: int
+    width: int
+    height: int
+    expected: int | None
+    token: str
+
+
+_open_sessions: dict[Path, "Session"] = {}  # of this process, by the file of their votes
+
+
+class Session:
+    """One rater at one study. Made by `Session.open`.
+
+    phase: "instructions", then "training", "dummy", "main"; "paused" and "break" in between; "done" at the end;
+    "closed" once it is closed. token: changes with everything that is shown; an action is done only if it comes with
+    the token of what is shown now, so a second click on the same picture does nothing.
+    study, rater, path (the file of the votes), number (of the session, from 1), resumed, problems (what was wrong with
+    the file, one sentence each).
+    """
+
+    def __init__(self, study: Study, rater: str, path: Path, clock: Callable[[], float]):
+        """Use `Session.open`."""
+        self.study, self.rater, self.path = study, rater, path
+        self.settings = study.settings
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._order = study.order(rater)
+        self._file = VoteFile(path)
+        try:
+            self._check_rows()
+        except UserError:
+            self._file.close()
+            raise
+        self.problems = list(self._file.problems)
+        self.resumed = bool(self._file.rows)
+        self.number = 1 + max((row["session"] for row in self._file.rows), default=0)
+        self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srgan-lessons-rating")
+        self._pictures: dict[str, Future[bytes]] = {}
+        self._plan()
+        self._enter("instructions" if self._steps else "done")
+
+    @classmethod
+    def open(
+        cls,
+        study: Study | str | Path,
+        rater: str,
+        folder: str | Path | None = None,
+        *,
+        minutes: float | None = None,
+        session_trials: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> "Session":
+        """Opens or resumes a rater's session.
+
+        rater: any name or pseudonym; it decides the order and the name of the file. folder: where the file goes, by
+        default `votes` in the study's folder. minutes, session_trials: the length of a session instead of the study's.
+        clock: seconds, from any start.
+
+        A session of the same rater that is open in this process is closed: a cell may be run again. Raises UserError
+        for a name that cannot be used, a folder that cannot be written, a file that another process has open, and one
+        that holds votes of another study.
+        """
+        study = study if isinstance(study, Study) else Study.open(study)
+        rater = rater_name(rater)
+        path = (Path(folder) if folder is not None else study.votes_folder) / vote_file_name(rater, study.hash)
+        path = path.absolute()
+        changes = {"minutes": minutes, "session_trials": session_trials}
+        settings = replace(study.settings, **{name: value for name, value in changes.items() if value is not None})
+        if path in _open_sessions:
+            _open_sessions[path].close()
+        session = cls(study, rater, path, clock)
+        session.settings = settings
+        _open_sessions[path] = session
+        return session
+
+    def __repr__(self) -> str:
+        return f"<Session {self.number} of {self.rater!r}: {self.phase}, {self.done} of {self.total} rated>"
+
+    # What is shown
+
+    @property
+    def trial(self) -> Trial | None:
+        """What is to be rated now; None in the phases without a picture."""
+        if self.phase not in ("training", "dummy", "main"):
+            return None
+        phase, number, place = self._steps[self._at]
+        stimulus = self.study.stimuli[place.stimulus]
+        of = len(self._order) if phase == "main" else sum(step[0] == phase for step in self._steps)
+        return Trial(
+            phase=phase,
+            number=number,
+            of=of,
+            width=stimulus.width,
+            height=stimulus.height,
+            expected=place.gold_expected if phase == "training" else None,
+            token=self.token,
+        )
+
+    def picture(self) -> bytes:
+        """The PNG file of the current trial. Raises UserError where it is missing or changed, or nothing is shown."""
+        if self.trial is None:
+            raise UserError(f"nothing is shown now: the session is at {self.phase!r}.")
+        return self._fetch(self._at).result()
+
+    def next_picture(self) -> bytes | None:
+        """The PNG file of the trial after this one, for a page to load in advance; None where there is none."""
+        ahead = self._at if self.phase in ("instructions", "break", "paused") else self._at + 1
+        if self.phase in ("done", "closed") or ahead >= len(self._steps):
+            return None
+        try:
+            return self._fetch(ahead).result()
+        except UserError:
+            return None  # `picture` will say what is wrong with it
+
+    @property
+    def done(self) -> int:
+        """Trials of the main phase that have a vote."""
+        return len(self._voted)
+
+    @property
+    def total(self) -> int:
+        """Trials of the main phase."""
+        return len(self._order)
+
+    @property
+    def seconds_left(self) -> float:
+        """About how long all that is left will take at this rater's pace."""
+        steps = len(self._steps) - self._at if self.phase != "done" else 0
+        return steps * self._pace()
+
+    @property
+    def seconds_to_break(self) -> float | None:
+        """Until the break; None where the study ends before."""
+        left = max(0.0, self.settings.minutes * 60 - self._elapsed())
+        if self.settings.session_trials is not None:
+            left = min(left, (self.settings.session_trials - self._in_session) * self._pace())
+        return left if left < self.seconds_left else None
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a vote of this session to take back."""
+        return bool(self._given) and self.phase in ("training", "dummy", "main", "break", "done")
+
+    # What a rater does
+
+    def begin(self) -> None:
+        """From the instructions or a break to the pictures."""
+        with self._lock:
+            self._check_open()
+            if self.phase == "break":
+                self._new_session()
+            elif self.phase == "instructions":
+                self._started = self._clock()
+                self._enter_step()
+
+    def vote(self, score: int, token: str, shown: Shown | None = None) -> bool:
+        """Writes the vote for what is shown, then goes on. False, and nothing is done, for a token of before.
+
+        When it returns, the vote is on the disk. Raises UserError for a score that is not 1 to 5, a closed session, and
+        where the vote could not be written: then the same picture stays, and the vote can be cast again.
+        """
+        with self._lock:
+            self._check_open()
+            if token != self.token or self.trial is None:
+                return False
+            if type(score) is not int or not LOWEST <= score <= HIGHEST:
+                raise UserError(f"the score {score!r} is not one of the whole numbers {LOWEST} to {HIGHEST}.")
+            phase, number, place = self._steps[self._at]
+            again = (phase, number) in self._withdrawn
+            self._write(phase, number, place, score, shown or Shown(), revised=again)
+            self._given.append(self._at)
+            if phase == "main":
+                self._voted.add(number)
+                self._in_session += 1
+            self._at += 1
+            if self._at == len(self._steps):
+                self._enter("done")
+            elif self._break_due() and self._steps[self._at][0] == "main":
+                self._enter("break")
+            else:
+                self._enter_step()
+            return True
+
+    def undo(self, token: str) -> bool:
+        """Withdraws the last vote of this session by a line of its own, and shows that picture again.
+
+        False, and nothing is done, for a token of before, or where there is nothing to take back. Raises UserError as
+        `vote` does.
+        """
+        with self._lock:
+            self._check_open()
+            if token != self.token or not self.can_undo:
+                return False
+            phase, number, place = self._steps[self._given[-1]]
+            self._write(phase, number, place, None, Shown(), revised=True)
+            self._withdrawn.add((phase, number))
+            self._at = self._given.pop()
+            if phase == "main":
+                self._voted.discard(number)
+                self._in_session -= 1
+            self._enter_step()
+            return True
+
+    def pause(self) -> None:
+        """Stops the clock and hides the picture."""
+        with self._lock:
+            self._check_open()
+            if self.trial is not None:
+                self._paused_at = self._clock()
+                self._enter("paused")
+
+    def go_on(self) -> None:
+        """From a pause back to the picture; after more than five minutes by way of dummies, as after a break."""
+        with self._lock:
+            self._check_open()
+            if self.phase != "paused":
+                return
+            away = self._clock() - self._paused_at
+            self._started += away
+            if away > LONG_PAUSE and self._steps[self._at][0] != "training":
+                self._new_session()
+            else:
+                self._enter_step()
+
+    def close(self) -> None:
+        """Ends the session; the votes stay, and another can go on from them."""
+        with self._lock:
+            if self.phase == "closed":
+                return
+            self._enter("closed")
+            self._file.close()
+            self._reader.shutdown(wait=False, cancel_futures=True)
+            if _open_sessions.get(self.path) is self:
+                del _open_sessions[self.path]
+
+    def summary(self) -> Consistency:
+        """How consistent the votes are, from all sessions of this rater."""
+        return consistency(Votes(self._file.rows))
+
+    # Within
+
+    def _check_open(self) -> None:
+        if self.phase == "closed":
+            raise UserError(
+                f"this session of {self.rater!r} was closed, or opened again elsewhere in this notebook. Go on there; "
+                f"the votes are in {self.path}."
+            )
+
+    def _check_rows(self) -> None:
+        for row in self._file.rows:
+            if row["study"] != self.study.hash or row["rater"] != self.rater:
+                raise UserError(
+                    f"{self.path} holds votes of another study or rater ({row['rater']!r}). Move it away, or choose "
+                    "another folder for the votes."
+                )
+            if row["phase"] == "main":
+                number = row["trial"]
+                if number >= len(self._order) or self._order[number].stimulus != row["stimulus"]:
+                    raise UserError(
+                        f"{self.path}: trial {number} is not what this study shows {self.rater!r} there. The file was "
+                        "edited, or written by another version of srgan-lessons. Go on with that version, or under "
+                        "another name."
+                    )
+
+    def _plan(self) -> None:
+        """What this session will show: the training unless it was finished, dummies, and the rest of the main phase."""
+        votes = Votes(self._file.rows).effective()
+        self._voted = {row["trial"] for row in votes if row["phase"] == "main"}
+        lines = self._file.rows
+        self._withdrawn = {("main", row["trial"]) for row in lines if row["phase"] == "main" and row["revised"]}
+        main = [("main", k, place) for k, place in enumerate(self._order) if k not in self._voted]
+        training = [("training", k, place) for k, place in enumerate(self.study.calibration(self.rater))]
+        trained = [row["session"] for row in votes if row["phase"] == "training"]
+        if any(trained.count(session) == len(training) for session in set(trained)):
+            training = []
+        self._steps: list[tuple[str, int, Place]] = []
+        if main:
+            dummies = self.study.dummies(
+                self.rater,
+                self.number,
+                first=not self._voted,
+                before=lines[-1]["image"] if lines else None,
+                after=[place.image for _, _, place in main[:NEAR]],
+            )
+            self._steps = [*training, *(("dummy", k, place) for k, place in enumerate(dummies)), *main]
+        self._at = 0
+        self._given: list[int] = []  # steps that were voted on in this session
+        self._in_session = 0  # of them, main trials
+        self._started = self._clock()
+
+    def _new_session(self) -> None:
+        self.number += 1
+        self._plan()
+        self._enter_step()
+
+    def _enter_step(self) -> None:
+        self._enter(self._steps[self._at][0])
+
+    def _enter(self, phase: str) -> None:
+        self.phase = phase
+        self.token = secrets.token_hex(8)
+        self._shown_at = self._clock()
+        if phase not in ("done", "closed"):
+            near = range(self._at, min(self._at + 1 + AHEAD, len(self._steps)))
+            wanted = {self._steps[k][2].stimulus for k in near}
+            self._pictures = {name: future for name, future in self._pictures.items() if name in wanted}
+            for k in near:
+                self._fetch(k)
+
+    def _fetch(self, step: int) -> "Future[bytes]":
+        name = self._steps[step][2].stimulus
+        if name not in self._pictures:
+            self._pictures[name] = self._reader.submit(self.study.read, name)
+        return self._pictures[name]
+
+    def _write(self, phase: str, number: int, place: Place, score: int | None, shown: Shown, *, revised: bool) -> None:
+        took = shown.response_ms
+        row: Row = {
+            "study": self.study.hash,
+            "rater": self.rater,
+            "session": self.number,
+            "trial": number,
+            "phase": phase,
+            "image": place.image,
+            "method": place.method,
+            "stimulus": place.stimulus,
+            "repeat": place.repeat,
+            "gold_expected": place.gold_expected,
+            "score": score,
+            "response_ms": round(1000 * (self._clock() - self._shown_at)) if took is None else took,
+            "time_utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "seed": self.study.seed,
+            "revised": revised,
+            "device_pixel_ratio": shown.device_pixel_ratio,
+            "width": shown.width,
+            "height": shown.height,
+        }
+        self._file.append(row)
+
+    def _elapsed(self) -> float:
+        if self.phase == "instructions":
+            return 0.0
+        return (self._paused_at if self.phase == "paused" else self._clock()) - self._started
+
+    def _break_due(self) -> bool:
+        trials = self.settings.session_trials
+        return self._elapsed() >= 60 * self.settings.minutes or (trials is not None and self._in_session >= trials)
+
+    def _pace(self) -> float:
+        recent = [row["response_ms"] / 1000 for row in self._file.rows[-50:] if row["score"] is not None]
+        return statistics.median(recent) if len(recent) >= 5 else USUAL_SECONDS

@@ -1,0 +1,227 @@
+"""The pictures of a study: versions that someone has made, or that the package makes of HR pictures."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from srgan_lessons import UserError
+from srgan_lessons.images import SUFFIXES, check_image, read_picture, sample_photos
+from srgan_lessons.models import SCALE
+from srgan_lessons.resize import imresize
+
+HR = "hr"
+ANCHOR_SCORES = {"nearest": 1, HR: 5}  # what raters are calibrated on (paper, section 3.3)
+LARGEST = (1920, 1080)  # width and height, in pixels: what a screen shows at 1:1
+
+Source = np.ndarray | str | Path
+Images = str | Path | Mapping[str, Source] | Mapping[str, Mapping[str, Source]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version:
+    """One picture to rate. pixels: called when it is needed, gives uint8 (H, W, 3)."""
+
+    image: str
+    method: str
+    pixels: Callable[[], np.ndarray]
+
+
+def versions(
+    images: Images, methods: Sequence[str] | Mapping[str, object] | None, *, crop: int | None = None, device=None
+) -> list[Version]:
+    """All versions of all images, sorted by image and method; pictures are read or made when they are asked for.
+
+    images: ready versions (a mapping image -> method -> array or file, or a folder with a folder of pictures for each
+    method), or HR pictures (a mapping image -> array or file, or a folder of pictures) of which the versions are made.
+    methods: for HR pictures, names as `upscaling.upscale` takes them and "hr", or a mapping name -> weights; for ready
+    versions, the methods to take, by default all. crop: see `Study.create`.
+
+    Raises UserError for a folder or file that is not there, no methods, unknown weights, and a version that is missing.
+    """
+    if methods is not None and not methods:
+        raise UserError('a study needs methods: for example "nearest", "bicubic", "hr".')
+    if isinstance(methods, str):
+        raise UserError(f"methods is one text, {methods!r}; it must be a list of names.")
+    if isinstance(images, str | Path):
+        images = _read_folder(Path(images))
+    if not images:
+        raise UserError("there are no images to rate: the mapping is empty.")
+    ready = [isinstance(value, Mapping) for value in images.values()]
+    if any(ready) and not all(ready):
+        raise UserError("some images are given as versions by method, others as one picture. Give all in one way.")
+    if all(ready):
+        return _ready(images, methods, crop)
+    return _made(images, methods, crop, device)
+
+
+def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not there: no such folder of pictures.")
+    if direct := _pictures(folder):
+        return direct
+    found: dict[str, dict[str, Path]] = {}
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        for image, path in _pictures(inner).items():
+            found.setdefault(image, {})[HR if inner.name.casefold() == HR else inner.name] = path
+    if not found:
+        raise UserError(
+            f"{folder} holds no pictures ({' '.join(SUFFIXES)}): neither HR pictures, nor folders of pictures named by "
+            "method."
+        )
+    return found
+
+
+def _pictures(folder: Path) -> dict[str, Path]:
+    """Picture files by their name without the ending, sorted."""
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
+            if path.stem in found:
+                raise UserError(f"{found[path.stem]} and {path.name} would be one image, {path.stem!r}. Rename one.")
+            found[path.stem] = path
+    return found
+
+
+def _ready(images: Mapping[str, Mapping[str, Source]], methods, crop: int | None) -> list[Version]:
+    if isinstance(methods, Mapping):
+        raise UserError("the versions are given, so methods must be a list of names, without weights.")
+    if crop is not None:
+        raise UserError("crop serves where the versions are made of HR pictures. Cut ready versions alike beforehand.")
+    found = given_versions(images)
+    known = list(dict.fromkeys(version.method for version in found))
+    wanted = known if methods is None else list(methods)
+    check_names(wanted, "method")
+    missing = [f"{method} of {image}" for image, given in images.items() for method in wanted if method not in given]
+    if missing:
+        raise UserError(f"{len(missing)} versions are missing: {some(missing)}.")
+    return [version for version in found if version.method in wanted]
+
+
+def given_versions(images: str | Path | Mapping[str, Mapping[str, Source]]) -> list[Version]:
+    """Versions that are ready, from a mapping image -> method -> picture or a folder of folders; there may be gaps."""
+    if isinstance(images, str | Path):
+        images = _read_folder(Path(images))
+    if not all(isinstance(given, Mapping) for given in images.values()):
+        raise UserError("versions are needed: a mapping image -> method -> picture, or a folder for each method.")
+    known = list(dict.fromkeys(method for given in images.values() for method in given))
+    if not known:
+        raise UserError('a study needs methods: each image is a mapping of methods ("nearest", "hr", ...) to pictures.')
+    check_names(known, "method")
+    check_names(images, "image")
+    found = []
+    for image in sorted(images):
+        for method in sorted(images[image]):
+            pixels = partial(_cut, images[image][method], None, 1, f"{method} of {image}")
+            found.append(Version(image=image, method=method, pixels=pixels))
+    return found
+
+
+def _made(images: Mapping[str, Source], methods, crop: int | None, device) -> list[Version]:
+    from srgan_lessons.upscaling import upscaler
+
+    if methods is None:
+        raise UserError('a study needs methods: for example methods=["nearest", "bicubic", "espcn", "hr"].')
+    weights = dict(methods) if isinstance(methods, Mapping) else {name: name for name in methods}
+    check_names(list(methods), "method")
+    check_names(images, "image")
+    # All weights are loaded before any picture is written.
+    makers = {name: upscaler(value, device=device) for name, value in weights.items() if name != HR}
+    found = []
+    for image in sorted(images):
+        hr = _Photo(images[image], crop, image)
+        for method in sorted(weights):
+            pixels = hr.hr if method == HR else partial(hr.enlarged, makers[method])
+            found.append(Version(image=image, method=method, pixels=pixels))
+    return found
+
+
+class _Photo:
+    """An HR picture and what is made of it. Only the one in use is in memory: versions come image by image."""
+
+    def __init__(self, source: Source, crop: int | None, label: str):
+        self._read = partial(_cut, source, crop, SCALE, label)
+        self._lr: np.ndarray | None = None
+
+    def hr(self) -> np.ndarray:
+        return self._read()
+
+    def enlarged(self, maker: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        if self._lr is None:  # a sixteenth of the HR picture
+            self._lr = imresize(self._read(), 1 / SCALE)
+        return maker(self._lr)
+
+
+def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndarray:
+    """The picture, its middle at most `crop` pixels wide and high, and its sides multiples of `multiple`."""
+    if isinstance(source, np.ndarray):
+        pixels = check_image(source)
+    elif isinstance(source, str | Path):
+        picture = read_picture(source)
+        if picture.alpha is not None and picture.alpha.min() < 255:
+            raise UserError(f"{source} has transparent parts, which look different on each page. Save it without.")
+        pixels = picture.rgb
+    else:
+        raise UserError(f"the picture of {label} is a {type(source).__name__}; a uint8 array or a file is needed.")
+    height, width = pixels.shape[:2]
+    if crop is not None:
+        top, left = max(0, (height - crop) // 2), max(0, (width - crop) // 2)
+        pixels = pixels[top : top + crop, left : left + crop]
+    height, width = pixels.shape[:2]
+    if width > LARGEST[0] or height > LARGEST[1]:
+        raise UserError(
+            f"{label} is {width} x {height} pixels. Raters see pixels 1:1, and {LARGEST[0]} x {LARGEST[1]} is what a "
+            "screen holds: cut the middle out with crop, for example 400."
+        )
+    if min(height, width) < 4 * multiple:
+        raise UserError(f"{label} is {width} x {height} pixels, too small to be rated.")
+    return np.ascontiguousarray(pixels[: height - height % multiple, : width - width % multiple])
+
+
+def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int | None) -> list[Version]:
+    """Nearest neighbour and HR of images that are not rated; by default of four photos that come with scikit-image.
+
+    Raises UserError as `versions` does, and for an anchor that is named as a rated image.
+    """
+    if anchors is None:
+        photos = sample_photos()
+        names = [name for name in ("chelsea", "coffee", "rocket", "astronaut", "motorcycle") if name not in rated]
+        anchors, crop = {name: photos[name] for name in names[:4]}, min(crop or 256, 256)
+    made = versions(anchors, list(ANCHOR_SCORES), crop=crop)
+    if both := sorted({version.image for version in made} & set(rated)):
+        raise UserError(f"{some(both)} would be an anchor and rated too. Anchors must be other images, or other names.")
+    return made
+
+
+def check_names(names, what: str) -> None:
+    """Raises UserError for names of images or methods that are empty, no texts, or the same but for upper case."""
+    for name in names:
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            raise UserError(f"the {what} {name!r} needs a name: a text of at least one letter.")
+        if what == "method" and name != HR and name.casefold() == HR:
+            raise UserError(f'the method {name!r} must be written "{HR}": that is how the hidden reference is known.')
+    folded = Counter(name.casefold() for name in names)
+    if twice := [name for name in names if folded[name.casefold()] > 1]:
+        raise UserError(f"the {what} {twice[0]!r} is there twice (upper and lower case count as one).")
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many names, and how many more there are."""
+    return ", ".join(map(str, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def sizes_checked(made: Iterator[tuple[Version, np.ndarray]]) -> Iterator[tuple[Version, np.ndarray]]:
+    """Passes pictures on; raises UserError where a version of an image has another size than the one before."""
+    first: dict[str, tuple[str, tuple[int, int]]] = {}
+    for version, pixels in made:
+        height, width = pixels.shape[:2]
+        method, (h, w) = first.setdefault(version.image, (version.method, (height, width)))
+        if (height, width) != (h, w):
+            raise UserError(
+                f"the versions of {version.image!r} differ in size: {method} is {w} x {h}, {version.method} is "
+                f"{width} x {height} pixels. Nothing is scaled here; cut or make them anew."
+            )
+        yield version, pixels

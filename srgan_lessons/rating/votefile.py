@@ -1,0 +1,188 @@
+"""The file that one rater's votes go to: locked, repaired when opened, and flushed to the disk with each vote."""
+
+import errno
+import hashlib
+import os
+import re
+import stat
+import unicodedata
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+from srgan_lessons import UserError
+from srgan_lessons.files import explain_write_error
+from srgan_lessons.rating.votes import Row, as_line, parse, parse_line
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+try:
+    import msvcrt
+except ImportError:  # everywhere else
+    msvcrt = None
+
+LONGEST_NAME = 200
+_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK}  # of some network file systems
+_FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read: one that no file reaches
+
+
+def rater_name(name: object) -> str:
+    """The name of a rater as it stands in votes: in Unicode's composed form, without spaces around it.
+
+    Any printable text serves, a pseudonym too. Raises UserError for an empty name, one of more than 200 characters or
+    with control characters.
+    """
+    if not isinstance(name, str):
+        raise UserError(f"a rater's name must be a text, got {type(name).__name__}.")
+    clean = unicodedata.normalize("NFC", name).strip()
+    if not clean:
+        raise UserError("a rater needs a name. A pseudonym serves, as long as nobody else in the study has it.")
+    if len(clean) > LONGEST_NAME:
+        raise UserError(f"the rater's name has {len(clean)} characters; at most {LONGEST_NAME} are kept.")
+    if not clean.isprintable():
+        raise UserError(f"the rater's name {clean!r} has characters that cannot be shown, such as line ends.")
+    return clean
+
+
+def vote_file_name(rater: str, study: str) -> str:
+    """A file name: safe on every system, and another one for each rater and study, however alike names look.
+
+    rater: as `rater_name` gives it. study: the study's hash.
+    """
+    digest = hashlib.sha256(f"{study} {rater}".encode()).hexdigest()[:12]
+    plain = unicodedata.normalize("NFKD", rater).encode("ascii", "ignore").decode().lower()
+    slug = re.sub("[^a-z0-9]+", "-", plain)[:40].strip("-")
+    return f"{slug or 'rater'}-{digest}.jsonl"
+
+
+class VoteFile:
+    """A file of votes, open for appending by this process alone.
+
+    Opening takes a lock that ends with the process, however it ends, and repairs the last line: one that is cut off is
+    moved to a file beside it, named `.damaged`. path, rows (all intact lines), problems (sentences).
+
+    Raises UserError where another process has the file, or where it cannot be written.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            self._file = os.open(self.path, flags, 0o644)
+        except OSError as error:
+            raise UserError(explain_write_error(self.path, error)) from None
+        try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise UserError(f"{self.path} is no ordinary file. Choose another folder for the votes.")
+            self._locked = self._lock()
+            found, self.problems = self._repaired()
+            self.rows: list[Row] = [row for _, row in found]
+            _flush_folder(self.path.parent)
+        except OSError as error:
+            self.close()
+            raise UserError(explain_write_error(self.path, error)) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def _lock(self) -> bool:
+        """True if the file is locked now, False where the system has no locks. Raises UserError if another has it."""
+        try:
+            if fcntl is not None:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            elif msvcrt is not None:
+                os.lseek(self._file, _FAR, os.SEEK_SET)
+                msvcrt.locking(self._file, msvcrt.LK_NBLCK, 1)
+            else:
+                return False
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                warnings.warn(
+                    f"{self.path.parent} is on a file system without locks: do not rate under one name in two windows "
+                    "at once",
+                    stacklevel=4,
+                )
+                return False
+            raise UserError(
+                f"{self.path} is in use: this rater's session is open in another notebook or program. Close that one "
+                "(shut down its kernel), or choose another name."
+            ) from None
+        return True
+
+    def _repaired(self) -> tuple[list[tuple[int, Row]], list[str]]:
+        data = self.path.read_bytes()
+        start = data.rfind(b"\n") + 1
+        tail = data[start:]
+        if not tail:
+            return parse(data, self.path)
+        try:
+            parse_line(tail)
+        except ValueError:
+            aside = self.path.with_name(f"{self.path.name}.damaged")
+            with open(aside, "ab") as file:
+                file.write(tail + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            os.ftruncate(self._file, start)
+            os.fsync(self._file)
+            rows, problems = parse(data[:start], self.path)
+            cut = (
+                f"{self.path}: the last line was cut off; the vote being cast then is lost. Its rest is in {aside.name}"
+            )
+            return rows, [*problems, cut]
+        self._write(b"\n")  # a whole vote, of which only the end of the line is missing
+        return parse(data + b"\n", self.path)
+
+    def append(self, row: Row) -> None:
+        """Writes a vote. When this returns, it is on the disk.
+
+        Raises UserError where that failed; then the file is as it was before, and the vote can be cast again.
+        """
+        try:
+            if self._file is None:
+                raise UserError(f"{self.path} was closed; open the session again.")
+            if not os.path.samestat(os.stat(self.path), os.fstat(self._file)):
+                raise FileNotFoundError
+        except FileNotFoundError:
+            raise UserError(
+                f"{self.path} was moved, deleted or replaced while the session was open, so the vote was not kept. Put "
+                "the file back, and open the session again."
+            ) from None
+        try:
+            self._write(as_line(row).encode("utf-8"))
+        except OSError as error:
+            raise UserError(f"the vote was not kept: {explain_write_error(self.path, error)}") from None
+        self.rows.append(row)
+
+    def _write(self, data: bytes) -> None:
+        end = os.fstat(self._file).st_size
+        try:
+            # One call: with O_APPEND, lines of two processes do not mix even where there are no locks.
+            if os.write(self._file, data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file)
+        except OSError:
+            if self._locked:  # nobody else has written meanwhile
+                with suppress(OSError):
+                    os.ftruncate(self._file, end)
+            raise
+
+    def close(self) -> None:
+        """Gives the file free. What was written stays."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _flush_folder(folder: Path) -> None:
+    """A new file's name is on the disk when its folder is. Windows cannot, and need not."""
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # some network file systems cannot
+                os.fsync(handle)
+        finally:
+            os.close(handle)

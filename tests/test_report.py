@@ -1,0 +1,290 @@
+"""The report of a study: one page that stands alone, and figures that can be read in grey and by ear."""
+
+import re
+from html.parser import HTMLParser
+
+import matplotlib.colors
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from PIL import Image
+from skimage import data
+
+from srgan_lessons import UserError
+from srgan_lessons.files import shipped
+from srgan_lessons.metrics import psnr
+from srgan_lessons.rating import Study, analyse, plots
+from srgan_lessons.rating.report import write_report
+from srgan_lessons.rating.synthetic import paper_mos, synthetic_votes
+from srgan_lessons.rating.votes import Votes
+
+NASTY = '<script>alert("1")</script> & $x_1$'
+
+
+class Page(HTMLParser):
+    """What is in a page: tags with their attributes, and text."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+    def handle_data(self, text):
+        self.text += text
+
+    def all(self, tag: str) -> list[dict]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def votes() -> pd.DataFrame:
+    table = synthetic_votes(paper_mos(), raters=9, images=8, seed=3, swapped=1, gold=6, repeats=0.1)
+    return table.replace({"rater": {"rater_01": NASTY}, "method": {"SRCNN": "SR<b>CNN"}})
+
+
+@pytest.fixture(scope="module")
+def report(votes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "my <class>"
+    path = write_report(folder, votes)
+    return path, Page(path.read_text(encoding="utf-8"))
+
+
+def test_the_page_needs_nothing_else(report):
+    path, page = report
+    assert path.name == "report.html"
+    pictures = page.all("img")
+    assert len(pictures) == 3
+    assert all(picture["src"].startswith("data:image/png;base64,") for picture in pictures)
+    assert page.all("script") == page.all("link") == page.all("iframe") == []
+    assert all(re.fullmatch(r"\w+\.csv", link["href"]) for link in page.all("a"))
+    assert all((path.parent / link["href"]).is_file() for link in page.all("a"))
+
+
+def test_each_figure_says_in_words_what_it_shows(report):
+    alts = [picture["alt"] for picture in report[1].all("img")]
+    assert all(len(alt) > 60 for alt in alts)
+    assert "hr" in alts[0]
+    assert "Excluded: rater_09" in alts[2]
+
+
+def test_names_are_text(report):
+    _, page = report
+    assert NASTY in page.text
+    assert "SR<b>CNN" in page.text
+    assert "my <class>" in page.text
+    assert page.all("b") == []
+
+
+def test_the_page_says_what_the_analysis_says(report, votes):
+    _, page = report
+    found = analyse(votes)
+    assert "informal: 8 raters" in page.text
+    assert "rater_09: " in page.text
+    assert "scale swapped" in page.text
+    for row in found.methods.itertuples():
+        assert f"{row.mos:.2f}" in page.text
+        assert f"[{row.low:.2f}, {row.high:.2f}]" in page.text
+    assert any(text in page.text for text in found.statements)
+    for words in ("BT.500", "P.910", "two-way bootstrap", "Holm", "Repeats, used for test-retest only", "How to cite"):
+        assert words in page.text
+
+
+def test_the_tables_beside_it_are_the_analysis(report, votes):
+    path, _ = report
+    found = analyse(votes)
+    for name, expected in (
+        ("methods", found.methods),
+        ("differences", found.pairs),
+        ("dmos", found.dmos),
+        ("images", found.images),
+    ):
+        pd.testing.assert_frame_equal(pd.read_csv(path.parent / f"{name}.csv"), expected, check_dtype=False)
+    assert pd.read_csv(path.parent / "raters.csv")["rater"].tolist() == found.raters["rater"].tolist()
+
+
+def test_a_csv_of_votes_serves(votes, tmp_path):
+    votes.to_csv(tmp_path / "votes.csv", index=False)
+    first = write_report(tmp_path, tmp_path / "votes.csv")
+    second = write_report(tmp_path, votes, tmp_path / "other")
+    assert (first.parent / "methods.csv").read_bytes() == (second.parent / "methods.csv").read_bytes()
+
+
+def test_bad_input_leaves_no_report(tmp_path):
+    with pytest.raises(UserError, match="no study"):
+        write_report(tmp_path)
+    with pytest.raises(UserError, match="not there"):
+        write_report(tmp_path, tmp_path / "none.csv")
+    with pytest.raises(UserError, match="together with their study"):
+        write_report(tmp_path, tmp_path / "ann.jsonl")
+    with pytest.raises(UserError, match="no column"):
+        write_report(tmp_path, pd.DataFrame({"rater": ["a"]}))
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- a study on disk -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Study:
+    """Three photos of 64 x 64 in two made versions and HR, rated by four people who like hr best."""
+    folder = tmp_path_factory.mktemp("study") / "s"
+    photos = {"astronaut": data.astronaut(), "coffee": data.coffee(), "cat": data.chelsea()}
+    photos = {name: photo[100:164, 100:164].copy() for name, photo in photos.items()}
+    made = Study.create(photos, ["nearest", "bicubic", "hr"], folder, seed=1, gold=2, repeats=0.0, crop=64)
+    wanted = {"nearest": 1, "bicubic": 3, "hr": 5}
+    for number, rater in enumerate(("ann", "bob", "cyd", "dan")):
+        rows = []
+        for trial, place in enumerate(made.order(rater)):
+            score = min(
+                5, max(1, wanted[place.method] + (trial + number) % 2 * (1 if place.method == "bicubic" else 0))
+            )
+            rows.append(
+                {
+                    **{"study": made.hash, "rater": rater, "session": 1, "trial": trial, "phase": "main"},
+                    **{
+                        "image": place.image,
+                        "method": place.method,
+                        "stimulus": place.stimulus,
+                        "repeat": place.repeat,
+                    },
+                    **{"gold_expected": place.gold_expected, "score": score, "response_ms": 900, "revised": False},
+                    **{
+                        "time_utc": "2025-01-01T00:00:00Z",
+                        "seed": 1,
+                        "device_pixel_ratio": 1.0,
+                        "width": 64,
+                        "height": 64,
+                    },
+                }
+            )
+        Votes(rows).write(made.votes_folder / f"{rater}.jsonl")
+    return made
+
+
+def test_a_study_s_own_votes_and_metrics(study):
+    path = write_report(study.folder)
+    page = Page(path.read_text(encoding="utf-8"))
+    assert path == study.folder / "report" / "report.html"
+    assert study.hash in page.text
+    assert "hidden reference" in page.text
+    assert "4 raters" in page.text
+    assert len(page.all("img")) == 4
+    assert "PSNR" in page.text
+
+    metrics = pd.read_csv(path.parent / "metrics.csv")
+    names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
+    for row in metrics.itertuples():
+        sr, hr = (np.array(Image.open(study.path(names[row.image, method]))) for method in (row.method, "hr"))
+        assert row.psnr == pytest.approx(psnr(sr, hr))
+    assert set(metrics["method"]) == {"nearest", "bicubic"}
+
+
+def test_metrics_are_measured_once(study, monkeypatch):
+    write_report(study.folder)
+    monkeypatch.setattr("srgan_lessons.rating.report.measure", lambda *a, **k: pytest.fail("measured again"))
+    write_report(study.folder)
+
+
+def test_votes_of_another_study_are_refused(study, tmp_path):
+    text = (study.votes_folder / "ann.jsonl").read_text().replace(study.hash, "0" * 64)
+    (tmp_path / "eve.jsonl").write_text(text)
+    with pytest.raises(UserError, match="another study"):
+        write_report(study.folder, tmp_path / "eve.jsonl", tmp_path / "out")
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def analysis():
+    return analyse(synthetic_votes(paper_mos(), raters=16, images=20, seed=1, clickers=1, gold=6), resamples=300)
+
+
+def paper_metrics() -> pd.DataFrame:
+    """PSNR of the paper's BSD100 row, and a stand-in for a perceptual metric that agrees with people."""
+    table = pd.read_csv(shipped("tables/paper_table2.csv")).query("set == 'BSD100'").replace({"method": {"HR": "hr"}})
+    return table.assign(st_lpips=(5 - table["mos"]) / 10)[["method", "psnr", "st_lpips"]]
+
+
+def drawings(analysis) -> dict:
+    return {
+        "votes": plots.plot_votes(analysis.votes),
+        "mos": plots.plot_mos(analysis, known=paper_mos(), known_label="true MOS"),
+        "against": plots.plot_mos_against(analysis, paper_metrics()),
+        "raters": plots.plot_raters(analysis),
+    }
+
+
+def boxes(axis, renderer):
+    """Bounding boxes of all words that stand in or around a panel."""
+    words = [
+        *axis.texts,
+        *axis.get_xticklabels(),
+        *axis.get_yticklabels(),
+        axis.xaxis.label,
+        axis.yaxis.label,
+        axis.title,
+    ]
+    legend = axis.get_legend()
+    words += legend.get_texts() if legend else []
+    shown = [word for word in words if word.get_text() and word.get_visible()]
+    low, high = axis.get_xlim()
+    inside = [w for w in shown if w not in axis.get_xticklabels() or low <= w.get_position()[0] <= high]
+    low, high = axis.get_ylim()
+    inside = [w for w in inside if w not in axis.get_yticklabels() or low <= w.get_position()[1] <= high]
+    return [(word.get_text(), Text.get_window_extent(word, renderer).shrunk(0.96, 0.9)) for word in inside]
+
+
+def test_no_word_covers_another_and_none_leaves_the_figure(analysis):
+    for name, figure in drawings(analysis).items():
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        for axis in figure.axes:
+            found = boxes(axis, canvas.get_renderer())
+            for k, (word, box) in enumerate(found):
+                assert figure.bbox.padded(1).containsx(box.x0), (name, word)
+                assert figure.bbox.padded(1).containsx(box.x1), (name, word)
+                assert [other for other, b in found[k + 1 :] if box.overlaps(b)] == [], (name, word)
+
+
+def test_figures_work_in_grey(analysis):
+    """What colours tell apart, marks, hollow faces or numbers tell too."""
+    raters = plots.plot_raters(analysis).axes[0]
+    kinds = {
+        (line.get_marker(), matplotlib.colors.to_hex(line.get_markerfacecolor()))
+        for line in raters.lines
+        if line.get_marker() in ("o", "s", "D")
+    }
+    assert len({marker for marker, _ in kinds}) == len(kinds) >= 2
+    marks = [line.get_marker() for line in plots.plot_mos(analysis, known=paper_mos()).axes[0].lines]
+    assert {"o", "x"} <= set(marks)
+    numbers = [text.get_text() for text in plots.plot_votes(analysis.votes).axes[0].texts]
+    assert len(numbers) == 45
+
+
+def test_the_distribution_is_that_of_the_votes(analysis):
+    figure = plots.plot_votes(analysis.votes)
+    axis = figure.axes[0]
+    methods = [label.get_text() for label in axis.get_xticklabels()]
+    share = np.asarray(axis.collections[0].get_array()).reshape(5, 9)
+    for k, method in enumerate(methods):
+        scores = analysis.votes.loc[analysis.votes["method"] == method, "score"]
+        assert share[:, k] == pytest.approx([(scores == score).mean() for score in range(1, 6)])
+    assert methods[0] == "nearest"
+    assert methods[-1] == "hr"
+
+
+def test_against_metrics_the_winners_are_named(analysis):
+    words = plots.alt_text(plots.plot_mos_against(analysis, paper_metrics()))
+    assert "psnr: best is SRResNet, while people prefer SRGAN" in words
+    assert "st_lpips: best is" in words
+    with pytest.raises(UserError, match="no column ssim"):
+        plots.plot_mos_against(analysis, paper_metrics(), columns=("ssim",))
+    with pytest.raises(UserError, match="fewer than two"):
+        plots.plot_mos_against(analysis, paper_metrics().head(1))

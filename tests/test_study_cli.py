@@ -1,0 +1,197 @@
+"""The command srgan-lessons study: make, rate, merge, report, power; and mistakes without tracebacks."""
+
+import csv
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from rating_samples import METHODS, given_versions, pixels, small_study
+
+from srgan_lessons.cli import main
+from srgan_lessons.images import save_image
+from srgan_lessons.rating import report
+from srgan_lessons.rating.manifest import Settings
+from srgan_lessons.rating.session import Session
+from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.votes import Votes
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def mistake(capsys, *argv: str) -> str:
+    """Runs a command line that must end in an explained mistake; returns the explanation."""
+    assert main(argv) == 2
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    lines = [line for line in said.splitlines() if line.startswith("srgan-lessons: ")]
+    assert len(lines) == 1
+    return lines[0]
+
+
+def photos(folder: Path, count: int = 3) -> Path:
+    for number in range(count):
+        save_image(folder / f"photo{number}.png", pixels(number, 32, 40))
+    return folder
+
+
+def rate(study: Study, rater: str, score) -> Path:
+    session = Session.open(study, rater)
+    session.begin()
+    while session.trial:
+        place = session._steps[session._at][2]
+        session.vote(score(place), session.token)
+    session.close()
+    return session.path
+
+
+def test_new_makes_the_versions(capsys):
+    photos(Path("photos"))
+    photos(Path("others"), 5)
+    for number in range(3):
+        (Path("others") / f"photo{number}.png").unlink()
+    argv = """study new --images photos --methods nearest bicubic espcn hr --out study --seed 4 --title Ours
+        --anchors others --crop 24 --repeats 0.25 --gold 3 --minutes 10 --session-trials 8
+        --dummies 2 --dummies-after-resume 1"""
+    assert main(argv.split()) == 0
+    out = capsys.readouterr().out
+    assert "3 images by 4 methods (bicubic, espcn, hr, nearest)" in out
+    assert "18 ratings a rater" in out
+    study = Study.open("study")
+    assert (study.seed, study.title, study.protocol) == (4, "Ours", "acr-hr")
+    assert study.settings == Settings(
+        repeats=0.25, gold=3, minutes=10, session_trials=8, dummies=2, dummies_after_resume=1
+    )
+    assert {(s.width, s.height) for s in study.stimuli.values()} == {(24, 24)}
+    assert {s.image for s in study.stimuli.values() if s.anchor} == {"photo3", "photo4"}
+
+
+def test_new_with_own_weights(capsys):
+    from srgan_lessons.weights import find_weights
+
+    photos(Path("photos"))
+    weights = str(find_weights("espcn"))
+    new = ["study", "new", "--images", "photos", "--methods"]
+    assert main([*new, "hr", f"mine={weights}", weights, "--out", "s"]) == 0
+    assert Study.open("s").methods == ["espcn", "hr", "mine"]
+    capsys.readouterr()
+    assert "two methods would be named espcn" in mistake(capsys, *new, "espcn", weights, "--out", "t")
+
+
+def test_new_of_ready_pictures(capsys):
+    for image, versions in given_versions(3).items():
+        for method, picture in versions.items():
+            save_image(Path("ready") / method / f"{image}.png", picture)
+    assert main(["study", "new", "--images", "ready", "--out", "study", "--protocol", "acr"]) == 0
+    study = Study.open("study")
+    assert (study.methods, study.protocol) == (sorted(METHODS), "acr")
+
+
+def test_new_mistakes(capsys):
+    photos(Path("photos"))
+    new = ("study", "new", "--images", "photos", "--out", "study")
+    assert "a study needs methods" in mistake(capsys, *new)
+    assert "there are no weights 'nosuch'" in mistake(capsys, *new, "--methods", "hr", "nosuch")
+    assert 'add the method "hr"' in mistake(capsys, *new, "--methods", "nearest", "bicubic")
+    assert "at most 30 minutes" in mistake(capsys, *new, "--methods", "hr", "--minutes", "60")
+    assert "leave out --methods, --crop" in mistake(capsys, *new, "--paper", "--methods", "hr", "--crop", "40")
+    assert "missing: Set5, Set14, BSD100" in mistake(capsys, *new, "--paper")
+    assert "is not there" in mistake(capsys, "study", "new", "--images", "none", "--methods", "hr", "--out", "s")
+    Path("full").mkdir()
+    Path("full/x").write_text("")
+    argv = ("study", "new", "--images", "photos", "--methods", "hr", "--out", "full")
+    assert "is there already and not empty" in mistake(capsys, *argv)
+    assert sorted(path.name for path in Path().iterdir()) == ["full", "photos"]
+    for argv in (["study"], ["study", "new"], ["study", "merge", "x", "-o", "y"], ["study", "sing"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(argv)
+
+
+def test_merge_writes_each_form(capsys, here):
+    study = small_study(here)
+    for name in ("anna", "bert"):
+        rate(study, name, lambda place: 3)
+    for name in ("all.jsonl", "all.csv", "all.json"):
+        assert main(["study", "merge", "study/votes", "--study", "study", "-o", name]) == 0
+        out = capsys.readouterr().out
+        assert f"{2 * study.trials} votes of 2 raters" in out
+        assert out.endswith(f"{name}\n")
+    assert Votes.read("all.jsonl").raters == ["anna", "bert"]
+    with open("all.csv", newline="", encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == len(Votes.read("all.jsonl"))
+    assert len(json.loads(Path("all.json").read_text())["dis_videos"]) == 30
+
+
+def test_merge_reports_problems_and_ends_with_1(capsys, here):
+    study = small_study(here)
+    path = rate(study, "anna", lambda place: 3)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:6], b"{broken\n", *lines[7:]]))
+    assert main(["study", "merge", str(path), "--study", "study", "-o", "all.csv"]) == 1
+    captured = capsys.readouterr()
+    assert "line 7 was left out: it is damaged" in captured.out
+    assert "Warning" not in captured.err
+
+
+def test_merge_mistakes(capsys, here):
+    rate(small_study(here), "anna", lambda place: 3)
+    other = small_study(here / "other", seed=8)
+    strange = rate(other, "bert", lambda place: 3)
+    merge = ("study", "merge", "study/votes", "--study", "study", "-o")
+    assert "holds votes of another study" in mistake(capsys, *merge[:2], str(strange), *merge[3:], "a.csv")
+    assert "name a .jsonl file" in mistake(capsys, *merge, "a.xlsx")
+    assert "no such file of votes" in mistake(capsys, *merge[:2], "none", *merge[3:], "a.csv")
+    assert "is no study" in mistake(capsys, *merge[:4], "other", "-o", "a.csv")
+    assert not Path("a.csv").exists()
+
+
+def test_rate_opens_the_study_s_notebook(monkeypatch, capsys, here):
+    nbformat = pytest.importorskip("nbformat")
+    small_study(here)
+    notebook = Path("study/rate.ipynb")
+    nbformat.validate(nbformat.read(notebook, as_version=4))
+    commands = []
+    monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command))
+    main(["study", "rate", "study", "--no-browser"])
+    assert commands[0][:5] == [sys.executable, "-m", "jupyter", "lab", str(notebook)]
+    assert "--no-browser" in commands[0]
+    notebook.write_text(notebook.read_text().replace("Rate the pictures", "Mine"))
+    main(["study", "rate", "study"])
+    assert "Mine" in notebook.read_text()  # what someone wrote there stays
+    notebook.unlink()
+    main(["study", "rate", "study"])
+    assert notebook.exists()
+    assert "is no study" in mistake(capsys, "study", "rate", ".")
+
+
+def test_report_of_a_class(capsys, here):
+    study = small_study(here, images=4, size=(32, 40))
+    good = {"nearest": 1, "bicubic": 2, "srresnet": 3, "srgan": 4, "hr": 5}
+    for number, name in enumerate(("anna", "bert", "cleo", "dora")):
+        rate(study, name, lambda p, k=number: max(1, min(5, good[p.method] + (int(p.stimulus) * (k + 3)) % 3 - 1)))
+    assert main(["study", "report", "study", "-o", "report"]) == 0
+    page = Path(capsys.readouterr().out.strip().splitlines()[-1])
+    assert page.parent == Path("report")
+    assert "<html" in page.read_text(encoding="utf-8")
+    assert "no such file" in mistake(capsys, "study", "report", "study", "--votes", "none.jsonl")
+
+
+def test_report_of_other_votes(capsys, monkeypatch):
+    calls = []
+    monkeypatch.setattr(report, "write_report", lambda *given, **options: (calls.append((given, options)), "page")[1])
+    assert main(["study", "report", "study", "--votes", "all.jsonl", "-o", "there"]) == 0
+    assert calls == [(("study", "all.jsonl", "there"), {"progress": True})]
+    assert capsys.readouterr().out == "page\n"
+
+
+def test_power_prints_a_table(capsys):
+    argv = "study power --differences 0.1 1.5 --raters 4 8 --images 6 --studies 20 --seed 3"
+    assert main(argv.split()) == 0
+    out = capsys.readouterr().out
+    assert "0.10" in out
+    assert "1.50" in out
