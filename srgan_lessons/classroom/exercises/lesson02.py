@@ -13,8 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_lessons import models
-from srgan_lessons.classroom.judging import Exercise, NotDone, NotYet, as_number, call, recognise
-from srgan_lessons.classroom.networks import (
+from srgan_lessons.classroom.judges.networks import (
     check_evaluation,
     check_gradients,
     check_parameters,
@@ -24,7 +23,8 @@ from srgan_lessons.classroom.networks import (
     fresh,
     output,
 )
-from srgan_lessons.classroom.residual import block_slips, residual, trunk_output, trunk_slips
+from srgan_lessons.classroom.judges.residual import block_slips, residual, trunk_output, trunk_slips
+from srgan_lessons.classroom.judging import Exercise, NotDone, NotYet, as_number, call, recognise
 
 # --- the residual block ----------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_lessons.classroom.espcn import judge_espcn
+from srgan_lessons.classroom.judges.espcn import judge_espcn
 from srgan_lessons.classroom.judging import Exercise, NotYet, as_array, as_tensor, call, recognise
 
 # --- pixel shuffle ---------------------------------------------------------------------------------------------------

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srgan_lessons.classroom.judges.resuming import judge_checkpoint, judge_restore
+from srgan_lessons.classroom.judges.updates import batch_of, judge_train_step, small_network, weights_of
 from srgan_lessons.classroom.judging import Exercise, NotYet, as_number, call, recognise
-from srgan_lessons.classroom.resuming import judge_checkpoint, judge_restore
-from srgan_lessons.classroom.updates import batch_of, judge_train_step, small_network, weights_of
 from srgan_lessons.losses import mse_loss
 
 # --- one update ------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ All of it in training mode, with fresh BatchNorms and PReLUs: the weights of the
 import torch.nn.functional as F
 from torch import Tensor
 
-from srgan_lessons.classroom.networks import SLOPE
+from srgan_lessons.classroom.judges.networks import SLOPE
 
 
 def normalised(x: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from srgan_lessons.classroom.judges.updates import batch_of, small_network, update, weights_of
 from srgan_lessons.classroom.judging import NotYet, as_number, call
-from srgan_lessons.classroom.updates import batch_of, small_network, update, weights_of
 from srgan_lessons.models import Generator
 
 # --- saving ----------------------------------------------------------------------------------------------------------
