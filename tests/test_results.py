@@ -1,0 +1,58 @@
+"""docs/results.md says what data/results/ says, and data/results/ what the shipped weights give."""
+
+import csv
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from srgan_lessons.evaluation import evaluate
+from srgan_lessons.weights import shipped_weights
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def results():
+    spec = importlib.util.spec_from_file_location("results", ROOT / "tools" / "results.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_up_to_date(results):
+    page = results.PAGE.read_text(encoding="utf-8")
+    assert results.filled(page) == page, "run: python tools/results.py write"
+    with pytest.raises(SystemExit, match="0 blocks named paper"):
+        results.filled(page.replace("begin paper", "begin papers"))
+
+
+def test_all_shipped_weights_are_measured_on_all_images(results):
+    for name in ("nearest", "bicubic", *shipped_weights()):
+        found = json.loads((results.MEASURED / f"{name}.json").read_text())
+        assert found["whole"]
+        assert len(found["rows"]) == 2 * 119
+        assert f"{results.NAMES[name]}, ours" in results.PAGE.read_text(encoding="utf-8")
+
+
+def test_nearest_and_bicubic_are_the_golden_numbers(results):
+    with open(ROOT / "data" / "tables" / "golden.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            mean = results._means(row["protocol"])[row["method"]][row["set"]]
+            assert mean["psnr"] == pytest.approx(float(row["psnr"]), abs=1e-3)
+            assert mean["ssim"] == pytest.approx(float(row["ssim"]), abs=2e-4)
+
+
+@pytest.mark.parametrize("name", shipped_weights())
+def test_the_shipped_weights_give_the_numbers_of_the_page(results, benchmark_data, name):
+    mean = evaluate(name, ["Set5"], progress=False).mean("Set5")
+    assert mean.psnr == pytest.approx(results._means("community")[name]["Set5"]["psnr"], abs=2e-3)
+
+
+def test_the_control_learns_nothing_that_helps(results):
+    with open(results.MEASURED / "control.csv", newline="") as file:
+        psnr = {row["pairs"]: float(row["psnr"]) for row in csv.DictReader(file)}
+    bicubic = results._means("community")["bicubic"]["Set5"]["psnr"]
+    assert psnr["true"] > bicubic + 0.3
+    assert psnr["shuffled"] < bicubic - 10

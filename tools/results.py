@@ -1,0 +1,225 @@
+"""Measures the shipped weights and writes the tables and figures of docs/results.md.
+
+    python tools/results.py measure [NAME ...]    evaluates nearest, bicubic and the shipped weights into data/results/
+    python tools/results.py control               trains and evaluates the negative control (a minute)
+    python tools/results.py write                 puts the tables and figures into docs/results.md
+    python tools/results.py check                 fails where a table in docs/results.md is not what `write` makes
+
+Tables stand in docs/results.md between two comments and are replaced as a whole; the text around them is written there.
+"""
+
+import argparse
+import csv
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from srgan_lessons.evaluation import evaluate, paper_table
+from srgan_lessons.files import atomic
+from srgan_lessons.images import sample_photos
+from srgan_lessons.resize import imresize
+from srgan_lessons.training import RECIPES, train
+from srgan_lessons.upscaling import upscale
+from srgan_lessons.weights import shipped_weights
+
+ROOT = Path(__file__).resolve().parent.parent
+MEASURED, RUNS, TABLES = (ROOT / "data" / name for name in ("results", "runs", "tables"))
+PAGE, FIGURES = ROOT / "docs" / "results.md", ROOT / "docs" / "figures"
+SETS = ("Set5", "Set14", "BSD100")
+NAMES = {"nearest": "nearest", "bicubic": "bicubic", "espcn": "ESPCN", "srresnet": "SRResNet-MSE", "srgan": "SRGAN"}
+# A crop of each photo, (top, left, height, width): fur, lettering, spokes.
+CROPS = {"chelsea": (88, 136, 96, 96), "astronaut": (332, 124, 96, 96), "motorcycle": (284, 150, 96, 96)}
+
+
+# --- measuring -------------------------------------------------------------------------------------------------------
+
+
+def measure(names: Sequence[str]) -> None:
+    """Both protocols and ST-LPIPS on the three sets, image by image."""
+    for name in names:
+        evaluate(name, SETS, "both", stlpips=True).write_json(MEASURED / f"{name}.json")
+        print(f"data/results/{name}.json")
+
+
+def control() -> None:
+    """ESPCN by its recipe, on true and on shuffled pairs of the photos that come with scikit-image; on Set5."""
+    rows = [("pairs", "set", "psnr", "ssim")]
+    for pairs in ("true", "shuffled"):
+        recipe = RECIPES["espcn"].change(shuffled=pairs == "shuffled")
+        with tempfile.TemporaryDirectory() as folder:
+            network = train(recipe, sample_photos(), run=folder, device="cpu", progress=False).network
+        mean = evaluate(network, ["Set5"], progress=False).mean("Set5")
+        rows.append((pairs, "Set5", f"{mean.psnr:.3f}", f"{mean.ssim:.4f}"))
+        print(*rows[-1])
+    with atomic(MEASURED / "control.csv") as temporary, open(temporary, "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+def _means(protocol: str) -> dict[str, dict[str, dict]]:
+    """Our methods, in the order of the paper's: name -> set -> mean."""
+    found = {}
+    for name in NAMES:
+        path = MEASURED / f"{name}.json"
+        if path.exists():
+            means = json.loads(path.read_text())["means"]
+            found[name] = {mean["set"]: mean for mean in means if mean["protocol"] == protocol}
+    return found
+
+
+def _row(label: str, cells: Sequence[str]) -> str:
+    return f"| {label} | {' | '.join(cells)} |"
+
+
+def _head(*columns: str) -> list[str]:
+    return [_row(columns[0], columns[1:]), "|" + "---|" * len(columns)]
+
+
+def table_paper() -> list[str]:
+    """Our methods beside Table 2, under the protocol that the paper used."""
+    lines = _head("", *SETS)
+    for name, sets in _means("paper").items():
+        lines.append(_row(f"**{NAMES[name]}, ours**", [f"{sets[s]['psnr']:.2f} / {sets[s]['ssim']:.4f}" for s in SETS]))
+    theirs: dict[str, dict[str, str]] = {}
+    for row in paper_table(2):
+        if row.psnr is not None and np.isfinite(row.psnr):
+            theirs.setdefault(row.method, {})[row.set] = f"{row.psnr:.2f} / {row.ssim:.4f}"
+    lines += [_row(f"{method}, paper", [sets[s] for s in SETS]) for method, sets in theirs.items()]
+    return lines
+
+
+def table_community() -> list[str]:
+    """Our methods beside what open implementations publish; PSNR and SSIM, and ST-LPIPS of ours."""
+    lines = _head("", *(f"{s}: PSNR / SSIM / ST-LPIPS" for s in SETS))
+    for name, sets in _means("community").items():
+        cells = [f"{sets[s]['psnr']:.2f} / {sets[s]['ssim']:.4f} / {sets[s]['stlpips']:.3f}" for s in SETS]
+        lines.append(_row(f"**{NAMES[name]}, ours**", cells))
+    with open(TABLES / "published.csv", newline="") as file:
+        theirs: dict[tuple[str, str], dict[str, str]] = {}
+        for row in csv.DictReader(file):
+            key = (f"{row['method']}, {row['author']}", row["training"])
+            theirs.setdefault(key, {})[row["set"]] = f"{row['psnr']} / {row['ssim']}"
+    lines += [_row(f"{who} ({training})", [sets[s] for s in SETS]) for (who, training), sets in theirs.items()]
+    return lines
+
+
+def table_variants() -> list[str]:
+    """Table 1 of the paper: what is measured here and which command fills the rest."""
+    lines = _head("variant", "Set5, paper", "Set14, paper", "ours", "command")
+    rows: dict[str, dict[str, str]] = {}
+    for row in paper_table(1):
+        rows.setdefault(row.method, {})[row.set] = f"{row.psnr:.2f} / {row.ssim:.4f}"
+    ours = {"SRResNet-MSE": "srresnet"}
+    means = _means("paper")
+    for method, sets in rows.items():
+        mine = means.get(ours.get(method, ""))
+        value = f"{mine['Set5']['psnr']:.2f}, {mine['Set14']['psnr']:.2f} dB" if mine else "open"
+        recipe = method.lower()
+        init = " --init runs/srresnet-mse/weights.safetensors" if RECIPES[recipe].starts_from else ""
+        command = f"`srgan-lessons train {recipe} --photos DIV2K BSDS500{init}`"
+        lines.append(_row(method, [sets["Set5"], sets["Set14"], value, command]))
+    return lines
+
+
+def table_control() -> list[str]:
+    """True and shuffled pairs."""
+    lines = _head("ESPCN trained on", "Set5, community")
+    with open(MEASURED / "control.csv", newline="") as file:
+        lines += [_row(f"{row['pairs']} pairs", [f"{row['psnr']} / {row['ssim']}"]) for row in csv.DictReader(file)]
+    bicubic = _means("community")["bicubic"]["Set5"]
+    return [*lines, _row("no training: bicubic", [f"{bicubic['psnr']:.3f} / {bicubic['ssim']:.4f}"])]
+
+
+BLOCKS = {
+    "paper": table_paper,
+    "community": table_community,
+    "variants": table_variants,
+    "control": table_control,
+}
+
+
+def filled(page: str) -> str:
+    """The page with each block between `<!-- begin NAME -->` and `<!-- end NAME -->` made anew."""
+    for name, table in BLOCKS.items():
+        begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+        pattern = re.escape(begin) + ".*?" + re.escape(end)
+        lines = "".join(f"{line}\n" for line in table())
+        page, count = re.subn(pattern, lambda _, text=begin + lines + end: text, page, flags=re.DOTALL)
+        if count != 1:
+            raise SystemExit(f"docs/results.md has {count} blocks named {name}; it must have one")
+    return page
+
+
+# --- figures ---------------------------------------------------------------------------------------------------------
+
+
+def draw_crops() -> None:
+    """The same crops of three photos that no shipped network was trained on, as HR and by every method."""
+    import matplotlib.pyplot as plt
+
+    methods = [name for name in NAMES if name == "bicubic" or name in shipped_weights()]
+    figure, axes = plt.subplots(len(CROPS), 1 + len(methods), figsize=(3 * (1 + len(methods)), 3.05 * len(CROPS)))
+    for number, (name, (top, left, height, width)) in enumerate(CROPS.items()):
+        photo = sample_photos()[name]
+        photo = photo[: photo.shape[0] // 4 * 4, : photo.shape[1] // 4 * 4]
+        small = imresize(photo, 1 / 4)
+        pictures = {"HR": photo} | {NAMES[m]: upscale(small, m, device="cpu") for m in methods}
+        for axis, (title, picture) in zip(axes[number], pictures.items(), strict=True):
+            axis.imshow(picture[top : top + height, left : left + width], interpolation="nearest")
+            axis.set(xticks=[], yticks=[])
+            if number == 0:
+                axis.set_title(title, fontsize=16)
+    figure.tight_layout(pad=0.4)
+    figure.savefig(FIGURES / "crops.png", dpi=80)
+    plt.close(figure)
+
+
+def draw_curves() -> None:
+    """PSNR of the held-out photos over the updates, one line a run."""
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(8, 4.5))
+    for path, style in zip(sorted(RUNS.glob("*.csv")), ("-", "--", ":", "-."), strict=False):
+        with open(path, newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["val_psnr"]]
+        steps, psnrs = ([float(row[key]) for row in rows] for key in ("step", "val_psnr"))
+        axis.plot(steps, psnrs, style, linewidth=2, label=NAMES.get(path.stem, path.stem))
+    axis.set(xlabel="updates", ylabel="PSNR of held-out photos [dB]")
+    axis.grid(alpha=0.3)
+    axis.legend()
+    figure.tight_layout()
+    figure.savefig(FIGURES / "curves.png", dpi=100)
+    plt.close(figure)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("action", choices=("measure", "control", "write", "check"))
+    parser.add_argument("names", nargs="*", help="for measure: which methods (default: all)")
+    arguments = parser.parse_args()
+    if arguments.action == "measure":
+        measure(arguments.names or ["nearest", "bicubic", *shipped_weights()])
+    elif arguments.action == "control":
+        control()
+    elif arguments.action == "write":
+        FIGURES.mkdir(parents=True, exist_ok=True)
+        draw_crops()
+        draw_curves()
+        text = filled(PAGE.read_text(encoding="utf-8"))
+        with atomic(PAGE) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    elif filled(PAGE.read_text(encoding="utf-8")) != PAGE.read_text(encoding="utf-8"):
+        print("docs/results.md is not what its numbers say: python tools/results.py write", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
