@@ -309,7 +309,8 @@ assert abs(antialiased - baseline) < 0.01
 # of LR and tested on the other loses in the same way. This is the classic reason why somebody's network "does not
 # even beat bicubic".
 #
-# With `antialias=True`, torch agrees with MATLAB to 0.01 dB. So it is not a question of whose bicubic it is.
+# With `antialias=True`, torch agrees with MATLAB to 0.01 dB: the kernel is widened then, and the same switch sets $a$
+# to -0.5. So it is not a question of whose bicubic it is.
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** With antialias=True, torch's kernel has a = -0.5; without, -0.75. Nobody expects a switch for
@@ -509,9 +510,10 @@ assert abs(28.4 - 27.1 + cost["Y from 0 to 255"]) < 0.05  # question 1 at the en
 assert on != "Set5" or round(right, 2) == 28.42  # what everybody reports for bicubic on Set5
 
 # %% [markdown]
-# This is the claim of the lesson, measured. Each slip of measuring costs more than 1 dB, a wrong LR half a dB to one.
-# And it works either way: whoever measures Y and compares with someone's RGB has "gained" more than 1 dB without
-# doing anything.
+# This is the claim of the lesson, measured. RGB, or Y in the wrong range, costs more than 1 dB. A wrong LR costs more
+# than half a dB on Set5 and more than a whole one on our photos. And it works either way: whoever measures Y and
+# compares with someone's RGB has "gained" more than 1 dB without doing anything. Borders and rounding cost hardly
+# anything here. They are fixed so that everybody gets the same digits.
 #
 # One bar has nothing to do with a single image. The PSNR of a data set is the mean of its images' PSNRs. Take one MSE
 # over all images instead, and the hardest image decides.
@@ -569,7 +571,7 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 #
 # - A photo is uint8 (H, W, 3); a network's image is float (N, 3, H, W) in [0, 1].
 # - LR images are made by MATLAB's bicubic: $a = -0.5$, widened by the factor, whole levels after each pass.
-# - Crops are cut 8 pixels wider, reduced, and trimmed by 2.
+# - Crops are cut 8 HR pixels wider on each side, reduced, and trimmed by 2 LR pixels.
 # - PSNR is measured on Y in limited range, rounded, with 4 pixels cut; the mean is over images.
 # - A number stands with its protocol, or it stands for nothing.
 #

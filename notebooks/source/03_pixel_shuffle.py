@@ -152,8 +152,9 @@ assert image[0, 0, 1].tolist() == [20, 30, 21, 31]
 # ### {{exercise: pixel_shuffle}}
 #
 # Write `pixel_shuffle(x, r)` with `reshape` and `permute` alone. `x` is (N, C r r, H, W), the result
-# (N, C, H r, W r), and channel c r r + i r + j lands in row i, column j of each r x r tile. Expected: the same numbers
-# as `F.pixel_shuffle`, for any r. A nudge: `reshape` can split an axis in two, (H r) is (H, r) with r counting faster.
+# (N, C, H r, W r). Channel c r r + i r + j lands in row i, column j of each r x r tile of result channel c. Expected:
+# the same numbers as `F.pixel_shuffle`, for any C and r. A nudge: `reshape` can split an axis in two, (H r) is (H, r)
+# with r counting faster.
 
 # %% tags=["stub"]
 # {{stub: pixel_shuffle}}
@@ -412,7 +413,7 @@ assert torch.allclose(smooth, F.interpolate(smooth[..., ::4, ::4], scale_factor=
 # %% [markdown]
 # From nearly 100 per cent to 0, and the eye can be seen before any training.
 #
-# The paper's generator has a second safeguard. After its last shuffle there is one more convolution, **9x9**.
+# The paper's generator has a safeguard of another kind. After its last shuffle there is one more convolution, **9x9**.
 #
 # **Question.** Why so large? What can a 9x9 kernel do to a pattern of 4 x 4 tiles that a 3x3 kernel cannot?
 

@@ -405,6 +405,44 @@ def a_guess(sr, hr):
     return 30.0
 
 
+# --- found by a learner ----------------------------------------------------------------------------------------------
+
+
+@answers.wrong("cubic_kernel", says="want one yes or no; x holds many")
+def choosing_by_if(x):
+    x = np.abs(x)
+    if x <= 1:
+        return 1.5 * x**3 - 2.5 * x**2 + 1
+    return np.zeros_like(x)
+
+
+@answers.wrong("cubic_kernel", says="so both pieces take |x|")
+def without_the_bars(x):
+    far = np.where(np.abs(x) < 2, -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2, 0)
+    return np.where(np.abs(x) <= 1, 1.5 * x**3 - 2.5 * x**2 + 1, far)
+
+
+@answers.wrong("bicubic_weights", says="The weights are NaN: their sum was 0. Is the kernel too narrow?")
+def multiplied(distance, factor):
+    weight = cubic_kernel(distance * factor)
+    return weight / weight.sum()
+
+
+@answers.wrong("psnr_y", says="R is image[..., 0]")
+def rows_for_channels(sr, hr):
+    a, b = (16 + (i[0] * 65.481 + i[1] * 128.553 + i[2] * 24.966) / 255 for i in (sr.astype(float), hr.astype(float)))
+    return 10 * np.log10(255**2 / np.mean((a[4:-4, 4:-4] - b[4:-4, 4:-4])[:0] ** 2))
+
+
+@answers.wrong("psnr_y", says="put the sum in brackets")
+def without_brackets(sr, hr):
+    def y(image):
+        r, g, b = np.moveaxis(image.astype(float), 2, 0)
+        return np.round(16 + 65.481 * r + 128.553 * g + 24.966 * b / 255)
+
+    return 10 * np.log10(255**2 / np.mean((y(sr) - y(hr))[4:-4, 4:-4] ** 2))
+
+
 TestLesson01 = answers.tests()
 
 

@@ -678,6 +678,37 @@ def in_place_with_a_gradient(block):
     block.body[4].weight *= 0
 
 
+# --- found by a learner ----------------------------------------------------------------------------------------------
+
+
+@answers.wrong("ResidualBlock", says="changes the tensor that it is given: += works in place")
+class InPlace(Layers):
+    def forward(self, x):
+        x += self.body(x)
+        return x
+
+
+@answers.wrong("Trunk", says="plain list")
+class NothingIsFound(nn.Module):
+    def __init__(self, channels, blocks):
+        super().__init__()
+        self.blocks = [models.ResidualBlock(channels) for _ in range(blocks)]
+        self.end = [nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels)]
+        self.scale = nn.Parameter(torch.ones(1))
+
+    def forward(self, first):
+        x = first
+        for layer in (*self.blocks, *self.end):
+            x = layer(x)
+        return first + x
+
+
+@answers.wrong("zero_init_residual", says="gone or replaced")
+def other_layers(block):
+    block.body[4] = nn.Identity()
+    block.body[3] = nn.Conv2d(1, 1, 1)
+
+
 TestLesson02 = answers.tests()
 
 # --- the references --------------------------------------------------------------------------------------------------

@@ -436,6 +436,17 @@ def far_too_large(weight, r):
     return torch.randn(len(weight) // r**2, *weight.shape[1:]).repeat_interleave(r**2, dim=0)
 
 
+# --- found by a learner ----------------------------------------------------------------------------------------------
+
+
+@answers.wrong("overlap_counts", says="The slice ends at kernel for every i")
+def ends_too_early(size, kernel, stride):
+    counts = np.zeros((size - 1) * stride + kernel, dtype=int)
+    for i in range(size):
+        counts[i * stride : kernel] += 1
+    return counts
+
+
 TestLesson03 = answers.tests()
 
 

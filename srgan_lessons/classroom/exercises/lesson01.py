@@ -1,6 +1,8 @@
 """Lesson 01, Images and scale: the bicubic kernel, its weights, an LR crop without false borders, PSNR on Y."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,10 +29,11 @@ def keys(x: np.ndarray, a: float) -> tuple[np.ndarray, np.ndarray]:
 
 def judge_cubic_kernel(candidate) -> None:
     x = np.arange(-24, 25) / 8  # -3 to 3, with all whole numbers among them
-    result = as_array(call(candidate, x), x.shape)
+    result = _kernel_of(candidate, x)
     right = cubic_kernel(x)
     far_x = np.abs(x)
     (near, far), (raw_near, raw_far) = keys(far_x, -0.5), keys(x, -0.5)
+    half = "It is right for x >= 0 only: the kernel is even"
     both = "The kernel has two pieces: one for |x| <= 1, another for 1 < |x| < 2, and it is zero beyond."
     recognise(
         result,
@@ -46,18 +49,38 @@ def judge_cubic_kernel(candidate) -> None:
             "This is the triangle of linear interpolation. The cubic kernel has overshoots below zero.": np.maximum(
                 0, 1 - far_x
             ),
-            "It is right for x >= 0 only: the kernel is even, so it takes |x|.": np.where(
-                x <= 1, raw_near, np.where(x < 2, raw_far, 0)
+            f"{half}, so it takes |x|.": np.where(x <= 1, raw_near, np.where(x < 2, raw_far, 0)),
+            f"{half}, so both pieces take |x|.": np.where(far_x <= 1, raw_near, np.where(far_x < 2, raw_far, 0)),
+            f"{half}, so the piece for |x| <= 1 takes |x|, too.": np.where(
+                far_x <= 1, raw_near, np.where(far_x < 2, far, 0)
+            ),
+            f"{half}, so the piece for 1 < |x| < 2 takes |x|, too.": np.where(
+                far_x <= 1, near, np.where(far_x < 2, raw_far, 0)
             ),
         },
         within=1e-4,
     )
+    if result.dtype.kind in "iu":
+        raise NotYet("The result holds whole numbers, so the fractions are cut off. Make it an array of floats.")
     worst = int(np.abs(result - right).argmax())
     if abs(result[worst] - right[worst]) > 1e-4:
         raise NotYet(f"At x = {x[worst]:g} it gives {result[worst]:.4f}; {right[worst]:.4f} is expected. {both}")
     plane = x[:48].reshape(6, 8)
-    if np.abs(as_array(call(candidate, plane), (6, 8)) - cubic_kernel(plane)).max() > 1e-4:
+    if np.abs(_kernel_of(candidate, plane) - cubic_kernel(plane)).max() > 1e-4:
         raise NotYet("It is right for an array of one axis and wrong for one of two. Work on all places at once.")
+
+
+def _kernel_of(candidate, x: np.ndarray) -> np.ndarray:
+    """The candidate at x. numpy's complaint about a choice among whole arrays is put in the lesson's words."""
+    try:
+        return as_array(call(candidate, x), x.shape)
+    except ValueError as error:
+        if "truth value" not in str(error):
+            raise
+        more = "`if`, `and` and 1 < x < 2 want one yes or no; x holds many. Choose by np.where, join by (...) & (...)"
+        if x.ndim > 1:
+            more += ". Here x has two axes, and its items are rows"
+        raise ValueError(more).with_traceback(error.__traceback__) from None  # still with the student's line
 
 
 def _chosen(x: np.ndarray, a: float) -> np.ndarray:
@@ -76,10 +99,11 @@ def bicubic_weights(distance, factor):
 def judge_bicubic_weights(candidate) -> None:
     for factor in (4, 2, 3):
         distance = np.arange(-2 * factor, 2 * factor) + 0.5 * (factor % 2 == 0)  # HR pixels to the LR pixel's centre
-        result = as_array(call(candidate, distance, factor), distance.shape)
         wide, narrow, squeezed = (cubic_kernel(distance * by) for by in (1 / factor, 1, factor))
         positive, total = np.maximum(wide, 0), wide.sum()
         wider = f"At a factor of {factor} it reaches {2 * factor} HR pixels to each side: divide the distances by it."
+        no_sum = f"The weights are NaN: their sum was 0. Is the kernel too narrow? {wider}"
+        result = _finite(as_array, call(candidate, distance, factor), distance.shape, says=no_sum)
         few = "The kernel is not widened: it looks at 4 pixels and skips the rest, which is aliasing."
         slips = {
             f"The weights sum to {total:g}, not to 1: the picture would become {total:g} times as bright.": wide,
@@ -94,6 +118,14 @@ def judge_bicubic_weights(candidate) -> None:
             raise NotYet(f"The weights sum to {result.sum():.4f}, not to 1, at a factor of {factor}.")
         if np.abs(result - bicubic_weights(distance, factor)).max() > 1e-4:
             raise NotYet(f"The weights sum to 1 and have not the kernel's shape. {wider}")
+
+
+def _finite(read: Callable, value: Any, how: Any, *, says: str) -> Any:
+    """read(value, how), with a message of its own where the value holds NaN or infinity."""
+    try:
+        return read(value, how)
+    except NotYet as error:
+        raise NotYet(says if "NaN" in str(error) else str(error)) from error
 
 
 # --- an LR crop without false borders --------------------------------------------------------------------------------
@@ -225,7 +257,13 @@ BT709 = np.array([0.2126, 0.7152, 0.0722]) * 219 / 255  # ITU-R BT.709
 
 def judge_psnr_y(candidate) -> None:
     for hr, sr in _test_pairs():
-        result = as_number(call(candidate, sr, hr), "the PSNR")
+        result = _finite(
+            as_number,
+            call(candidate, sr, hr),
+            "the PSNR",
+            says="The PSNR is NaN or infinite: no pixel was left to average, or both lumas are equal. The channels are "
+            "the last axis: R is image[..., 0], and image[0] is the first row.",
+        )
         right = psnr_y(sr, hr)
         if abs(result - right) <= 0.001:
             continue
@@ -250,6 +288,7 @@ def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
         return values
 
     a, b = y(sr), y(hr)
+    uneven = BT601 * [255, 255, 1]
     right, mse = db(a, b), np.mean((a - b)[4:-4, 4:-4] ** 2)
     bytes_a, bytes_b = a.astype(np.uint8), b.astype(np.uint8)
     wrapped = (bytes_a - bytes_b)[4:-4, 4:-4]  # uint8: -1 becomes 255
@@ -274,6 +313,9 @@ def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
         cut: db(a, b, border=0),
         cut + " Nor is Y rounded.": db(y(sr, rounding=unrounded), y(hr, rounding=unrounded), border=0),
         start + "the border is cut at the top and left only.": db(a[4:, 4:], b[4:, 4:], border=0),
+        start + "the border is cut at the top and bottom only: columns have one, too.": db(a[4:-4], b[4:-4], border=0),
+        start + "the weights of R, G and B are not divided by 255.": db(y(sr, 255 * BT601), y(hr, 255 * BT601)),
+        start + "only B's product is divided by 255: put the sum in brackets.": db(y(sr, uneven), y(hr, uneven)),
         start + "8 pixels are cut from each border, not 4.": db(a, b, border=8),
         start + "2 pixels are cut from each border, not 4.": db(a, b, border=2),
         start + "Y is not rounded. An 8-bit file holds whole numbers: round Y before you subtract.": db(

@@ -62,6 +62,7 @@ def judge_residual_block(candidate) -> None:
             "The output is not that of the block in Figure 4. In this order: convolution, BatchNorm, PReLU, "
             "convolution, BatchNorm; then the sum with the input."
         )
+    _check_input_kept(block, x)
     check_parameters(block, channels, convs=2, norms=2, prelus=1, what=what)
     check_gradients(block, x)
     check_evaluation(block, x)
@@ -69,6 +70,17 @@ def judge_residual_block(candidate) -> None:
     wider = fresh(call(candidate, 7), what)
     conv_weights(wider, 7, 2, what)
     output(wider, x, what)
+
+
+def _check_input_kept(network: nn.Module, x: Tensor) -> None:
+    """Raises NotYet if forward writes into its input: torch needs it as it was for the gradients."""
+    given = x.clone()
+    call(lambda: network(given))
+    if not torch.equal(given, x):
+        raise NotYet(
+            "The numbers are right, but forward changes the tensor that it is given: += works in place. The first "
+            "convolution needs its input for the gradient. Write a + b, which makes a new tensor."
+        )
 
 
 def _name_scaled(added: Tensor, right: list[Tensor]) -> None:
@@ -105,11 +117,12 @@ def judge_trunk(candidate) -> None:
     orders = list(itertools.permutations(weights))
     if not any(close(y, trunk_output(x, *order)) for order in orders):
         for order in orders:
-            recognise(y.detach(), trunk_slips(x, *order), within=1e-3)
+            recognise(y.detach(), trunk_slips(x, *order) | {ONE_BLOCK: trunk_output(x, *order[2:])}, within=1e-3)
         raise NotYet(
             "The output is not that of Figure 4. In this order: the residual blocks, a convolution, a BatchNorm; then "
             "the sum with the trunk's input."
         )
+    _check_input_kept(trunk, x)
     check_parameters(trunk, channels, convs=2 * blocks + 1, norms=2 * blocks + 1, prelus=blocks, what=what)
     check_gradients(trunk, x)
     check_evaluation(trunk, x)
@@ -120,7 +133,9 @@ def judge_trunk(candidate) -> None:
         output(other, x, what)
 
 
+ONE_BLOCK = "Only the last block counts: each is given the trunk's input. Give it what the block before it returned."
 WRONG_COUNTS = {  # of convolutions, where two blocks were asked for
+    1: "Are the blocks in a plain list? torch searches nn.Sequential and nn.ModuleList for weights, lists it does not.",
     2: "There is one residual block and nothing after it.",
     3: "It has one residual block. Make as many as `blocks` says.",
     4: "The convolution after the blocks is missing: the trunk ends with a convolution and a BatchNorm.",
@@ -250,6 +265,8 @@ def judge_zero_init_residual(candidate) -> None:
             raise NotDone
         if isinstance(returned, nn.Module) and returned is not block:
             raise NotYet("It returns another module. Change the block that is given, in place, so that it can learn.")
+        if dict(block.named_parameters()).keys() != before.keys():
+            raise NotYet("A layer of the block is gone or replaced. Leave the layers, change numbers in one of them.")
         _check_identity(block, before)
         _check_awake(block)
 
@@ -298,6 +315,8 @@ def _check_awake(block: models.ResidualBlock) -> None:
     if not all(parameter.requires_grad for parameter in block.parameters()):
         raise NotYet("The block is the identity and must stay it: some parameters have no gradient. Let it learn.")
     x, target = features(4, 4, 6, 5), features(4, 4, 6, 5, seed=1)
+    if not block(x).requires_grad:
+        raise NotYet("The block is the identity and must stay it: its layers are not used any more. Let it learn.")
     before = [block.body[place].weight.detach().clone() for place in (0, 3)]
     for _ in range(4):  # by hand: torch.optim takes seconds to import
         block.zero_grad()

@@ -12,10 +12,10 @@ from srgan_lessons.classroom.judging import Exercise, NotYet, as_array, as_tenso
 
 
 def pixel_shuffle(x, r):
-    n, c, h, w = x.shape
-    x = x.reshape(n, c // r**2, r, r, h, w)  # (N, C, r, r, H, W)
+    n, channels, h, w = x.shape  # channels is C r r
+    x = x.reshape(n, channels // r**2, r, r, h, w)  # (N, C, r, r, H, W)
     x = x.permute(0, 1, 4, 2, 5, 3)  # (N, C, H, r, W, r)
-    return x.reshape(n, c // r**2, h * r, w * r)  # (N, C, H r, W r)
+    return x.reshape(n, channels // r**2, h * r, w * r)  # (N, C, H r, W r)
 
 
 def judge_pixel_shuffle(candidate) -> None:
@@ -25,11 +25,14 @@ def judge_pixel_shuffle(candidate) -> None:
         try:
             value = call(candidate, x, r)
         except RuntimeError as error:
-            if "invalid for input of size" in str(error) and (r, c) != (2, 1):
+            if "invalid for input of size" not in str(error):
+                raise
+            if (r, c) != (2, 1):
                 raise NotYet(
-                    f"It stops {where}: {error}. Take n, c, h, w from x.shape and r as it is given, no fixed numbers."
+                    f"It stops {where}: {error}. Take all sizes from x.shape and r as it is given, no fixed numbers."
                 ) from error
-            raise
+            more = f"{error}. x is {tuple(x.shape)} and r is {r}: its {c * r * r} channels are C r r, so C is {c}"
+            raise RuntimeError(more).with_traceback(error.__traceback__) from None  # still with the student's line
         result = as_tensor(value).detach().cpu().numpy()
         right = pixel_shuffle(x, r).numpy()
         if result.shape == right.shape and np.array_equal(result, right):
@@ -124,7 +127,7 @@ def overlap_counts(size, kernel, stride):
 
 
 def judge_overlap_counts(candidate) -> None:
-    for size, kernel, stride in ((5, 3, 2), (4, 9, 4), (6, 4, 2), (3, 2, 3), (4, 5, 1)):
+    for size, kernel, stride in ((6, 4, 2), (5, 3, 2), (4, 9, 4), (3, 2, 3), (4, 5, 1)):
         where = f"For size {size}, kernel {kernel}, stride {stride}"
         result = as_array(call(candidate, size, kernel, stride))
         right = overlap_counts(size, kernel, stride)
@@ -170,7 +173,11 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
         return counts
 
     ones = counted(lambda i: i * stride, kernel, add=False)
+    short = np.zeros(length, dtype=int)
+    for i in range(size):
+        short[i * stride : kernel] += 1
     return {
+        "The slice ends at kernel for every i. It is begin:end, not begin:length: the end moves with i, too.": short,
         "Every input pixel counts everywhere: counts[...] is the whole row. Name the places that pixel i writes.": (
             np.full(length, size)
         ),
@@ -276,7 +283,7 @@ EXERCISES = (
         minutes=9,
         stub="""
             def pixel_shuffle(x, r):
-                n, c, h, w = x.shape
+                n, channels, h, w = x.shape  # channels is C r r
                 x = x.reshape(...)  # 1. split the channels into C, r, r
                 x = x.permute(...)  # 2. bring each r right after the axis that it stretches
                 return x.reshape(...)  # 3. merge each r with that axis
@@ -287,8 +294,8 @@ EXERCISES = (
             "No loop is needed. Write down the six axes after step 1 and the six after step 2, with their names.",
             "Step 1 gives (N, C, r, r, H, W): the first r counts rows of a tile, the second its columns. Step 2 must "
             "give (N, C, H, r, W, r), rows with rows and columns with columns.",
-            "x.reshape(n, c // r**2, r, r, h, w), then x.permute(0, 1, 4, 2, 5, 3), then one more reshape to "
-            "(n, c // r**2, h * r, w * r).",
+            "With C = channels // r**2: x.reshape(n, C, r, r, h, w), then x.permute(0, 1, 4, 2, 5, 3), then one more "
+            "reshape to (n, C, h * r, w * r).",
         ),
     ),
     Exercise(

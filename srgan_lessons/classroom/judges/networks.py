@@ -72,7 +72,8 @@ def conv_weights(
                 f"{channels} to {channels} is expected."
             )
     if len(found) != count:
-        raise NotYet(f"{what} has {len(found)} convolutions instead of {count}. {(reasons or {}).get(len(found), '')}")
+        has = f"{len(found)} convolution{'' if len(found) == 1 else 's'}"
+        raise NotYet(f"{what} has {has} instead of {count}. {(reasons or {}).get(len(found), '')}")
     return found
 
 
