@@ -3,7 +3,7 @@
     python benchmarks/rating_session.py                     some minutes; the study takes 400 MB while it runs
     python benchmarks/rating_session.py --folder /mnt/x     where the study and the votes go: another disk
 
-Each line has a plain way of doing the same beside it, measured in the same run on the same files. Starting: one file
+Each line has a plain way of doing the same beside it, measured in turns in the same run on the same files. Starting: one file
 after the other is read and hashed, and the pictures are shuffled. The next picture: the vote is appended with open,
 write, fsync and close, then the next file is read and hashed. Pictures are windows of photos, 480 x 320 as in BSD100.
 Before each start the files are dropped from the system's cache, where it allows that.
@@ -11,6 +11,7 @@ Before each start the files are dropped from the system's cache, where it allows
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import platform
@@ -18,7 +19,7 @@ import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -94,7 +95,7 @@ def steps_ours(session: Session, look: float) -> Iterator[float]:
         yield time.perf_counter() - began
 
 
-def steps_plain(folder: Path, names: list[str], votes: Path, look: float) -> Iterator[float]:
+def steps_plain(folder: Path, names: Iterable[str], votes: Path, look: float) -> Iterator[float]:
     line = json.dumps({"score": 3, "text": "x" * 480}) + "\n"
     for name in names:
         time.sleep(look)
@@ -137,12 +138,9 @@ def main() -> None:
             ours, session = timed(lambda n=number: start_ours(folder, work / f"votes{n}"))
             starts.append((plain, ours))
         forget(folder)
-        theirs = list(steps_plain(folder, names, work / "plain.jsonl", options.look))
-        forget(folder)
-        mine = []
-        while session.phase != "done":
-            mine += steps_ours(session, options.look)
-            session.begin()  # after a break
+        plain_steps = steps_plain(folder, itertools.cycle(names), work / "plain.jsonl", options.look)
+        theirs, mine = zip(*zip(plain_steps, steps_ours(session, options.look), strict=False), strict=True)
+        assert session.phase == "done"
         votes = session.path
         session.close()
         again, session = timed(lambda: Session.open(folder, "anna", votes.parent))

@@ -358,7 +358,7 @@ def test_no_image_twice_in_a_row_wherever_a_session_was_broken_off(tmp_path):
             before = len(rows)
             session = Session.open(study, f"rater {rater}", tmp_path / "votes")
             session.begin()
-            rate(session, 5 + rater % 4 if rows else 9 + rater % 4)
+            rate(session, (4 if rows else 10) + rater % 4)
             rows = list(session._file.rows)
             session.close()
         assert session.phase == "closed"

@@ -48,11 +48,9 @@ again: you go on where you were.</p>"""
 
 def _task(session: Session) -> str:
     if session.resumed:
-        text = (
-            f"You have rated {session.done} of {session.total} pictures. Now you go on where you were, and say of each"
-        )
+        text = f"You have rated {session.done} of {session.total} pictures, and now go on where you were. Say of each"
     else:
-        text = "You will see one picture after another, and say of each"
+        text = "You will see one picture after another. Say of each"
     return f"{text} how good it looks:"
 
 

@@ -20,6 +20,7 @@
   let pressed = -Infinity; // when it was rated, ms
   let inside = false; // whether the focus is here
   let reading = true; // a page of text, not a picture
+  let asked = 0; // when a button was pressed that the kernel has not answered yet, ms
 
   const seen = (e) => e.getClientRects().length && getComputedStyle(e).visibility === "visible";
   const visible = (selector) => [...root.querySelectorAll(selector)].find(seen);
@@ -49,11 +50,12 @@
 
   // The kernel shows another picture, or none
   const look = () => {
+    asked = 0;
+    delete root.dataset.silent;
     const image = visible(".opinion-stage img");
     const now = image ? image.dataset.showing : "";
     if (now === showing) return;
     [showing, since, pressed] = [now, Infinity, -Infinity];
-    delete root.dataset.silent;
     // The button that was pressed is gone, and the focus with it
     if (inside && (document.activeElement === document.body || !visible(":focus"))) root.focus({ preventScroll: true });
     if (visible(".opinion-text")) reading = true;
@@ -71,20 +73,23 @@
     image.decode().then(drawn, drawn);
   };
   new MutationObserver(look).observe(root, {
-    subtree: true, childList: true, attributeFilter: ["style", "class", "disabled", "data-showing"],
+    subtree: true, childList: true, attributeFilter: ["style", "class", "disabled"],
   });
 
   // Before the button itself hears of it: only one click for a picture, and none before the picture was seen
   root.addEventListener("click", (event) => {
-    if (!event.target.closest(".opinion-side button")) return;
-    const [now, here] = [event.timeStamp, showing];
-    if (now - since < GUARD || now - pressed < PATIENCE) {
-      event.stopImmediatePropagation();
-      return;
+    if (!event.target.closest("button")) return;
+    const now = event.timeStamp;
+    if (event.target.closest(".opinion-side")) {
+      if (now - since < GUARD || now - pressed < PATIENCE) {
+        event.stopImmediatePropagation();
+        return;
+      }
+      pressed = now;
+      report(Math.round(now - since));
     }
-    pressed = now;
-    report(Math.round(now - since));
-    setTimeout(() => { if (showing === here && pressed === now) root.dataset.silent = "yes"; }, PATIENCE);
+    asked = now;
+    setTimeout(() => { if (asked === now) root.dataset.silent = "yes"; }, PATIENCE);
   }, true);
 
   // In here JupyterLab would make headings of 1 to 6, and delete the cell for d, d. Saving stays: Ctrl+S
@@ -109,7 +114,7 @@
     event.preventDefault();
     event.stopPropagation();
     if (!event.repeat) side.querySelector(button).click();
-  });
+  }, true);
 
   root.addEventListener("focusin", () => { inside = true; });
   root.addEventListener("focusout", (event) => {
