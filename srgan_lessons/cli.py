@@ -347,9 +347,9 @@ def _study_new(arguments: argparse.Namespace) -> int:
         study = Study.paper(arguments.images, arguments.out, **options)
     else:
         study = Study.create(arguments.images, _study_methods(arguments.methods), arguments.out, **options, **more)
-    minutes = study.trials * 4 / 60  # at four seconds a rating
+    minutes = max(1, round(study.trials * 4 / 60))  # at four seconds a rating
     print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
-    print(f"{study.trials} ratings a rater, about {minutes:.0f} minutes")
+    print(f"{study.trials} ratings a rater, about {minutes} minute{'' if minutes == 1 else 's'}")
     print(f"rate: srgan-lessons study rate {study.folder}, or open rate.ipynb in a copy of the folder")
     return 0
 

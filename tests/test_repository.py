@@ -9,11 +9,14 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -28,7 +31,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/troubleshooting.md")]
-DOCUMENTS += [ROOT / "data" / "README.md"]
+DOCUMENTS += [ROOT / "data" / "README.md", ROOT / "docs" / "results.md"]
 # The repository of these tests is a checkout; tests do not travel in the wheel.
 IN_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
@@ -215,6 +218,18 @@ def test_options_named_in_the_documents_exist(document):
     assert named <= known
 
 
+def test_the_pins_can_be_installed_by_the_oldest_python_promised():
+    """A package may ask for a later patch release than the 3.11 that the README promises: Debian 12 has 3.11.2."""
+    oldest = PROJECT["requires-python"].removeprefix(">=") + ".0"
+    pins = re.findall(r"^([\w.-]+)==", text("constraints.txt"), re.MULTILINE)
+    wants = {}
+    for name in pins:
+        with suppress(PackageNotFoundError):  # only on other systems
+            wants[name] = metadata(name)["Requires-Python"] or ""
+    assert len(wants) > 100
+    assert [f"{name} {want}" for name, want in wants.items() if oldest not in SpecifierSet(want)] == []
+
+
 def test_contributing_names_every_module_and_nothing_else():
     rooms = text("CONTRIBUTING.md").split("## Conventions")[0]
     named = {name for name in re.findall(r"`(\w+\.py)`", rooms)}
@@ -230,8 +245,8 @@ def test_contributing_names_every_environment_variable_and_nothing_else():
     own = "SRGAN_" + "LESSONS_"
     files = [*PACKAGE.rglob("*.py"), *ROOT.glob("tools/*.py"), *ROOT.glob("notebooks/source/*.py")]
     files += [*ROOT.glob("tests/**/*.py"), ROOT / "Makefile", ROOT / ".ci" / "run"]
-    used = {name for file in files for name in re.findall(own + r"[A-Z]+", file.read_text(encoding="utf-8"))}
-    table = set(re.findall(rf"^\| `({own}[A-Z]+)`", text("CONTRIBUTING.md"), re.MULTILINE))
+    used = {name for file in files for name in re.findall(own + r"[A-Z_]+", file.read_text(encoding="utf-8"))}
+    table = set(re.findall(rf"^\| `({own}[A-Z_]+)`", text("CONTRIBUTING.md"), re.MULTILINE))
     assert table == used
 
 

@@ -40,8 +40,9 @@ class Consistency:
         lines[0] += f", each in about {self.median_seconds:.1f} s." if self.median_seconds is not None else "."
         if self.repeats:
             lines.append(
-                f"{self.repeats} pictures were shown twice: {self.same} times you gave the same score, {self.near} "
-                f"times the same or the next. On average your two scores are {self.difference:.1f} steps apart."
+                f"{self.repeats} pictures were shown twice: {_times(self.same)} you gave the same score, "
+                f"{_times(self.near)} the same or the next. "
+                f"On average your two scores are {self.difference:.1f} steps apart."
             )
         if self.gold:
             lines.append(f"{self.gold} pictures were obvious, and you scored {self.gold_passed} of them as expected.")
@@ -50,6 +51,10 @@ class Consistency:
         if self.one_button:
             lines.append("Nearly all your scores are the same: such votes cannot tell the methods apart.")
         return "\n".join(lines)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def consistency(votes: Votes) -> Consistency:

@@ -92,7 +92,7 @@ def power_text(table: pd.DataFrame, *, power: float = POWER) -> str:
     lines.append("difference " + "".join(f"{count:>7}" for count in wide.columns) + f"   raters for {power:.0%}")
     for difference, count in raters_needed(table, power=power).items():
         shares = "".join(f"{share:7.0%}" for share in wide.loc[difference])
-        most = wide.columns.max()
-        lines.append(f"{difference:10.2f} {shares}   {count if count else f'more than {most}, or more images'}")
+        beyond = f"more than {wide.columns.max()}, or more images" if difference else "never: there is none to show"
+        lines.append(f"{difference:10.2f} {shares}   {count or beyond}")
     lines += ["", "Synthetic raters; your people and pictures may differ more from each other. Plan with a margin."]
     return "\n".join(lines)
