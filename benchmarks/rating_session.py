@@ -1,12 +1,15 @@
 """How long a rater waits: the paper's design, 1,128 trials, on the kernel's side.
 
     python benchmarks/rating_session.py                     some minutes; the study takes 400 MB while it runs
-    python benchmarks/rating_session.py --folder /mnt/x     where the study and the votes go: another disk
+    python benchmarks/rating_session.py --folder /dev/shm   where the study and the votes go: another disk
 
-Each line has a plain way of doing the same beside it, measured in turns in the same run on the same files. Starting: one file
-after the other is read and hashed, and the pictures are shuffled. The next picture: the vote is appended with open,
-write, fsync and close, then the next file is read and hashed. Pictures are windows of photos, 480 x 320 as in BSD100.
-Before each start the files are dropped from the system's cache, where it allows that.
+Each line has a plain way of doing the same beside it, measured in turns in the same run on the same files. Starting:
+one file after the other is read and hashed, and the pictures are shuffled. The next picture: the vote is appended with
+open, write, fsync and close, then the next file is read and hashed. Pictures are windows of photos, 480 x 320 as in
+BSD100. Before each start the files are dropped from the system's cache, where it allows that.
+
+A vote is on the disk before the next picture shows, so the slowest trials are those in which the disk was slow: on a
+disk in memory (--folder /dev/shm) they are gone.
 """
 
 import argparse

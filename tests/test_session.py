@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -20,7 +21,7 @@ from srgan_lessons.rating import votefile
 from srgan_lessons.rating.consistency import consistency
 from srgan_lessons.rating.session import LONG_PAUSE, Session, Shown
 from srgan_lessons.rating.study import Study
-from srgan_lessons.rating.votes import Votes, vote_key
+from srgan_lessons.rating.votes import Votes
 
 KILLS = 100
 
@@ -603,7 +604,7 @@ def _kill_and_compare(folder: Path) -> None:
     begun = time.perf_counter()
     live("whole", 0, None)
     whole = time.perf_counter() - begun
-    dice, kills, raters, lives, between, confirmed = random.Random(0), 0, 0, 0, 0, 0
+    dice, kills, raters, lives, between, torn, confirmed = random.Random(0), 0, 0, 0, 0, 0, 0
     while kills < KILLS:
         raters += 1
         expected: list[tuple] = []  # what must stand in the file, line by line
@@ -616,31 +617,31 @@ def _kill_and_compare(folder: Path) -> None:
             confirmed += len(said)
             expected += said
             files = list(study.votes_folder.glob(f"rater-{raters}-*.jsonl"))
-            rows = _rows(files[0]) if files else []
+            votes = _read(files[0]) if files else Votes([])
+            # The system may end a write that crosses from one page of memory to the next; opening repairs that.
+            assert [p for p in votes.problems if not p.endswith("is cut off at the end of the file")] == []
+            assert killed or votes.problems == []
+            torn += len(votes.problems)
+            rows = [_row(row) for row in votes.lines]
             assert rows[: len(expected)] == expected, "a confirmed vote is lost"
             assert len(rows) <= len(expected) + 1, "more than the vote being cast is new"
             between += len(rows) > len(expected)
             expected = rows
-            trials = [row[2] for row in _effective(files[0]) if row[1] == "main"] if files else []
+            trials = [row["trial"] for row in votes if row["phase"] == "main"]
             assert len(trials) == len(set(trials)), "a vote is doubled"
         assert sorted(trials) == list(range(study.trials)), "a rater who came to the end has rated all"
-    print(f"{kills} kills in {lives} lives of {raters} raters; {confirmed} votes confirmed, {between} only written")
+    print(f"{kills} kills in {lives} lives of {raters} raters; {confirmed} votes confirmed, ", end="")
+    print(f"{between} written and not confirmed, {torn} cut off")
 
 
 def _row(row) -> tuple:
     return row["session"], row["phase"], row["trial"], row["score"]
 
 
-def _rows(path: Path) -> list[tuple]:
-    votes = Votes.read(path)
-    assert votes.problems == []
-    return [_row(row) for row in votes.lines]
-
-
-def _effective(path: Path) -> list[tuple]:
-    rows = Votes.read(path).effective()
-    assert len({vote_key(row) for row in rows}) == len(rows)
-    return [_row(row) for row in rows]
+def _read(path: Path) -> Votes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a line that is cut off
+        return Votes.read(path)
 
 
 if __name__ == "__main__":

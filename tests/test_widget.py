@@ -10,6 +10,8 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 import types
 from collections import Counter
 from pathlib import Path
@@ -251,6 +253,32 @@ def test_a_click_acts_once_however_often_and_however_late(opened, clock):
 
 def hidden_above(widget, part) -> bool:
     return part not in visible(widget)
+
+
+def test_clicks_that_two_threads_handle_at_once(opened, clock, monkeypatch):
+    """JupyterLab hands messages to the kernel by two ways, and a slow disk lets the second catch up with the first."""
+    write, calls = votefile.VoteFile.append, []
+
+    def slow(file, row):
+        calls.append(row["score"])
+        time.sleep(0.2)
+        write(file, row)
+
+    monkeypatch.setattr(votefile.VoteFile, "append", slow)
+    widget = opened()
+    press(widget, "Start", clock)
+    clock.now += 2
+    found = buttons(widget)
+    threads = [threading.Thread(target=found[name].click) for name in (RATE[2], RATE[2], RATE[4], "Pause")]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.02)
+    for thread in threads:
+        thread.join()
+    assert calls == [row["score"] for row in lines(widget)] == [2]
+    assert pictures(widget) == [widget.session.picture()]
+    press(widget, 5, clock)
+    assert [row["score"] for row in lines(widget)] == [2, 5]
 
 
 def test_all_buttons_are_off_while_a_vote_is_saved(opened, clock, monkeypatch):

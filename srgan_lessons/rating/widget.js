@@ -18,8 +18,9 @@
   let showing = null; // number of the picture that is shown
   let since = Infinity; // when it was there, ms
   let pressed = -Infinity; // when it was rated, ms
-  let inside = false; // whether the focus is here
+  let inside = false; // whether the rater's last click or key was in here
   let reading = true; // a page of text, not a picture
+  let answered = ""; // by the kernel, so far
   let asked = 0; // when a button was pressed that the kernel has not answered yet, ms
 
   const seen = (e) => e.getClientRects().length && getComputedStyle(e).visibility === "visible";
@@ -48,16 +49,32 @@
     field.dispatchEvent(new Event("input", { bubbles: true }));
   };
 
+  // The focus goes when its button is hidden, or when JupyterLab gives it to the cell. Elsewhere it is the rater's wish
+  const lost = () => {
+    const focus = document.activeElement;
+    return !focus || (focus !== root && focus.contains(root)) || (root.contains(focus) && !seen(focus));
+  };
+
+  // What went wrong stands above the picture, perhaps out of sight
+  let told = null;
+  const tell = (alert) => {
+    if (alert && alert !== told && inside) alert.scrollIntoView({ block: "nearest" });
+    told = alert;
+  };
+
   // The kernel shows another picture, or none
   const look = () => {
-    asked = 0;
-    delete root.dataset.silent;
+    const answer = root.querySelector(".opinion-answer").textContent; // the kernel counts what it has answered
+    if (answer !== answered) {
+      [answered, asked] = [answer, 0];
+      delete root.dataset.silent;
+    }
     const image = visible(".opinion-stage img");
     const now = image ? image.dataset.showing : "";
+    tell(visible(".opinion-alert"));
     if (now === showing) return;
     [showing, since, pressed] = [now, Infinity, -Infinity];
-    // The button that was pressed is gone, and the focus with it
-    if (inside && (document.activeElement === document.body || !visible(":focus"))) root.focus({ preventScroll: true });
+    if (inside && lost()) root.focus({ preventScroll: true });
     if (visible(".opinion-text")) reading = true;
     if (!image) return;
     if (reading && inside) {
@@ -89,7 +106,11 @@
       report(Math.round(now - since));
     }
     asked = now;
-    setTimeout(() => { if (asked === now) root.dataset.silent = "yes"; }, PATIENCE);
+    setTimeout(() => {
+      if (asked !== now) return;
+      root.dataset.silent = "yes";
+      tell(visible(".opinion-silence"));
+    }, PATIENCE);
   }, true);
 
   // In here JupyterLab would make headings of 1 to 6, and delete the cell for d, d. Saving stays: Ctrl+S
@@ -116,17 +137,9 @@
     if (!event.repeat) side.querySelector(button).click();
   }, true);
 
-  root.addEventListener("focusin", () => { inside = true; });
-  root.addEventListener("focusout", (event) => {
-    const left = event.target;
-    if (root.contains(event.relatedTarget)) return;
-    // A button that is hidden or disabled loses the focus, but nobody has left
-    setTimeout(() => {
-      const here = document.activeElement;
-      const gone = left !== root && (left.disabled || !seen(left));
-      if (!root.contains(here) && !(gone && (!here || here === document.body))) inside = false;
-    });
-  });
+  const act = (event) => { if (event.target !== document.body) inside = root.contains(event.target); };
+  window.addEventListener("pointerdown", act, true);
+  window.addEventListener("keydown", act, true);
 
   window.addEventListener("resize", () => { if (root.isConnected && showing !== null) report(); });
   look();

@@ -155,6 +155,7 @@ class RatingWidget(widgets.VBox):
         self._card = widgets.VBox([self._text, row], layout=widgets.Layout(width="auto"))
         self._pictures = widgets.Box(layout=widgets.Layout(width="auto", margin="0"))
         self._answer = widgets.HTML(layout=widgets.Layout(display="none"))
+        self._answer.add_class("opinion-answer")
         self._report = widgets.Text(layout=widgets.Layout(display="none"))
         self._report.add_class("opinion-report")
         self._report.observe(self._heard, names="value")
