@@ -36,7 +36,8 @@ SHOWN = """() => {
     const side = image.closest('.opinion-side');
     return {
         number: image.dataset.showing, drawn: report.showing === image.dataset.showing, natural: [image.naturalWidth,
-        image.naturalHeight], box: box(image), stage: box(image.closest('.opinion-stage')), root: box(root), cut: report.cut,
+        image.naturalHeight], box: box(image), stage: box(image.closest('.opinion-stage')), root: box(root),
+        cut: report.cut,
         buttons: [...side.querySelectorAll('button')].map(box), room: box(root.closest('.jp-WindowedPanel-outer')),
         src: image.src, alt: image.alt, head: root.querySelector('.opinion-head').innerText,
     };
@@ -159,7 +160,6 @@ def page(browser):  # noqa: F811
 
 def picture_is_as_it_must_be(page, shown: dict) -> None:
     """At 1:1, bit for bit, centred, on grey, nothing cut off."""
-    keep(page, "last")
     x, y, width, height = shown["box"]
     assert [width, height] == shown["natural"]
     left, top, room, high = shown["stage"]
