@@ -42,7 +42,8 @@ STATE = """() => {
             .map(output => output.innerText),
     };
 }"""
-FIGURES = """() => [...document.querySelectorAll('.jp-OutputArea img')].map(
+# Not those of the rating widget, which has tests of its own: it keeps pictures hidden until they are to be rated.
+FIGURES = """() => [...document.querySelectorAll('.jp-OutputArea img')].filter(image => !image.closest('.opinion')).map(
     image => ({alt: image.alt, width: image.naturalWidth, shown: image.getBoundingClientRect().width}))"""
 CLIPPED = """() => [...document.querySelectorAll('.jp-Notebook table, .jp-OutputArea img')].filter(element => {
     const room = element.closest('.jp-RenderedHTMLCommon, .jp-OutputArea-output, .widget-html');

@@ -220,7 +220,7 @@ class Scaled(Layers):
         return x + 0.1 * self.body(x)
 
 
-@answers.wrong("ResidualBlock", says="1 convolutions instead of 2. Is one used twice?")
+@answers.wrong("ResidualBlock", says="1 convolution instead of 2. Is one used twice?")
 class OneConvolutionTwice(Layers):
     def __init__(self, channels):
         super().__init__(channels)
