@@ -12,7 +12,6 @@ A vote is on the disk before the next picture shows, so the slowest trials are t
 disk in memory (--folder /dev/shm) they are gone.
 """
 
-import argparse
 import hashlib
 import itertools
 import json
@@ -26,9 +25,9 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import common
 import numpy as np
 
-from srgan_lessons.files import atomic
 from srgan_lessons.images import sample_photos
 from srgan_lessons.rating import Session, Study
 from srgan_lessons.rating.design import PAPER_METHODS, SETS
@@ -118,12 +117,10 @@ def chosen_folder(folder: Path | None) -> Iterator[Path]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.parser(__doc__)
     parser.add_argument("--folder", type=Path, help="where to work (default: the system's temporary folder)")
     parser.add_argument("--rounds", type=int, default=3, help="starts of each kind, in turns")
     parser.add_argument("--look", type=float, default=0.005, help="seconds between a picture and its vote; raters: 4")
-    parser.add_argument("--machine", default=f"{os.cpu_count()} CPU cores, {platform.machine()}")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     with chosen_folder(options.folder) as work:
         folder = work / "study"
@@ -155,20 +152,18 @@ def main() -> None:
         ("next picture, 99 of 100", np.quantile(theirs, 0.99), np.quantile(mine, 0.99), 0.15),
         ("next picture, slowest", max(theirs), max(mine), 0.15),
     ]
-    lines = [
-        f"A rating session of {study.trials} trials on {options.machine}; Python {platform.python_version()}. "
+    machine = options.machine or f"{os.cpu_count()} CPU cores, {platform.machine()}"
+    say = common.Printed(options.out)
+    say(
+        f"A rating session of {study.trials} trials on {machine}; Python {platform.python_version()}. "
         f"{len(study.stimuli)} stimuli, {size:.0f} MB, {'dropped from the cache before' if cold else 'cached'}.",
         f"The study was made in {took:.0f} s. Opening it again with all votes given: {again:.2f} s.",
         "",
         "| what a rater waits for | plain, ms | ours, ms | ratio | at most, ms |",
         "|---|---|---|---|---|",
-    ]
+    )
     for name, plain, ours, limit in rows:
-        lines.append(f"| {name} | {1e3 * plain:.1f} | {1e3 * ours:.1f} | {plain / ours:.2f} | {1e3 * limit:.0f} |")
-    print("\n".join(lines))
-    if options.out:
-        with atomic(options.out) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        say(f"| {name} | {1e3 * plain:.1f} | {1e3 * ours:.1f} | {plain / ours:.2f} | {1e3 * limit:.0f} |")
 
 
 if __name__ == "__main__":

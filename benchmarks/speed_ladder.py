@@ -11,24 +11,22 @@ and backward, the longer of two times: its arithmetic at the speed of a large ma
 moved once, at the speed of a copy. Both speeds are measured here. All other operations are taken as free.
 """
 
-import argparse
 import platform
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
+import common
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
-from training_step import content_for, seconds, textbook
+from training_step import content_for, textbook
 
 from srgan_lessons.datasets import CropSampler
-from srgan_lessons.files import atomic
 from srgan_lessons.images import sample_photos
 from srgan_lessons.training import RECIPES, Recipe
 from srgan_lessons.training.learner import Learner
@@ -128,7 +126,7 @@ def copy_speed(device: torch.device) -> float:
 
 def _best(work: Callable[[], object], device: torch.device) -> float:
     work()
-    return min(seconds(work, 1, device) for _ in range(5))
+    return min(common.seconds(work, 1, device) for _ in range(5))
 
 
 def floor(operations: list[tuple[int, int]], *, size: int, flops: float, bandwidth: float) -> float:
@@ -179,7 +177,7 @@ def climb(recipe: Recipe, options) -> list[str]:
             if device.type == "cuda":
                 torch.cuda.reset_peak_memory_stats()
             before = torch.cuda.memory_allocated() if device.type == "cuda" else 0
-            seconds(work, options.warm_up, device)
+            common.seconds(work, options.warm_up, device)
             if device.type == "cuda":
                 memory[name] = f"{(torch.cuda.max_memory_allocated() - before) / 2**30:.1f} GiB"
         except Exception as error:
@@ -187,7 +185,7 @@ def climb(recipe: Recipe, options) -> list[str]:
     for _ in range(options.rounds):
         for name, _, work in loops:
             if name not in failed:
-                times.setdefault(name, []).append(seconds(work, options.updates, device))
+                times.setdefault(name, []).append(common.seconds(work, options.updates, device))
     median = {name: statistics.median(found) for name, found in times.items()}
     for name, precision, _ in loops:
         if name in failed:
@@ -240,33 +238,31 @@ def largest_batch(recipe: Recipe, gibibytes: float, device: str) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.parser(__doc__)
     parser.add_argument("--recipes", nargs="+", default=["srresnet-mse", "srgan-vgg54"], choices=list(RECIPES))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--updates", type=int, default=None, help="in a round; 50 on a GPU, 1 on a CPU")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--warm-up", type=int, default=None, help="20 on a GPU, 1 on a CPU")
     parser.add_argument("--memory", type=float, default=15.0, help="GiB of the card whose largest batch is sought (T4)")
-    parser.add_argument("--machine", help="the machine in words, for the heading")
-    parser.add_argument("--out", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
     gpu = options.device.startswith("cuda")
     options.updates = options.updates or (50 if gpu else 1)
     options.warm_up = options.warm_up or (20 if gpu else 1)
     name = options.machine or Machine(options.device, "fp32").name()
-    lines = [f"# Speed on {name}", "", f"Python {platform.python_version()}, torch {torch.__version__}; "
-             f"median of {options.rounds} rounds of {options.updates}, {time.strftime('%Y-%m-%d')}."]  # fmt: skip
+    say = common.Printed(options.out)
+    say(
+        f"# Speed on {name}",
+        "",
+        f"Python {platform.python_version()}, torch {torch.__version__}; median of {options.rounds} rounds of "
+        f"{options.updates}, {time.strftime('%Y-%m-%d')}.",
+    )
     for recipe in options.recipes:
-        lines += ["", *climb(RECIPES[recipe], options)]
-        print("\n".join(lines[-20:]), flush=True)
+        say("", *climb(RECIPES[recipe], options))
     if gpu:
-        lines += ["", f"Largest batch of 96x96 crops in {options.memory:g} GiB, fp16 with a scaler:", ""]
+        say("", f"Largest batch of 96x96 crops in {options.memory:g} GiB, fp16 with a scaler:", "")
         for recipe in options.recipes:
-            lines.append(f"- {recipe}: {largest_batch(RECIPES[recipe], options.memory, options.device)}")
-            print(lines[-1], flush=True)
-    if options.out:
-        with atomic(options.out) as temporary:
-            temporary.write_text("\n".join(lines) + "\n")
+            say(f"- {recipe}: {largest_batch(RECIPES[recipe], options.memory, options.device)}")
 
 
 if __name__ == "__main__":

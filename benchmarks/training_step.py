@@ -9,15 +9,13 @@ same networks with the same losses on the same crop sizes. VGG19 has random weig
 The two take turns, so that a machine that slows down slows both; a cell is the median of the rounds.
 """
 
-import argparse
 import io
 import itertools
 import platform
 import statistics
-import time
 from collections.abc import Callable
-from pathlib import Path
 
+import common
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -27,7 +25,6 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms.functional import to_tensor
 
 from srgan_lessons.datasets import CropSampler
-from srgan_lessons.files import atomic
 from srgan_lessons.images import sample_photos
 from srgan_lessons.losses import VGGLoss, content_loss, total_variation
 from srgan_lessons.training import RECIPES, Recipe
@@ -119,30 +116,19 @@ def ours(recipe: Recipe, photos: dict[str, np.ndarray], machine: Machine, option
     return lambda: update(next(steps))
 
 
-def seconds(update: Callable[[], None], updates: int, device: torch.device) -> float:
-    """Seconds of one update, mean over so many."""
-    synchronise = torch.cuda.synchronize if device.type == "cuda" else lambda: None
-    synchronise()
-    began = time.perf_counter()
-    for _ in range(updates):
-        update()
-    synchronise()
-    return (time.perf_counter() - began) / updates
-
-
 def measure(recipe: Recipe, machine: Machine, options) -> tuple[float, float]:
     """Median seconds of an update: (textbook, ours)."""
     photos = sample_photos()
     loops = [textbook(recipe, photos, machine.device), ours(recipe, photos, machine, options)]
     updates = options.updates * (10 if recipe.network == "espcn" else 1)
     for update in loops:
-        seconds(update, options.warm_up, machine.device)
-    rounds = [[seconds(update, updates, machine.device) for update in loops] for _ in range(options.rounds)]
+        common.seconds(update, options.warm_up, machine.device)
+    rounds = [[common.seconds(update, updates, machine.device) for update in loops] for _ in range(options.rounds)]
     return tuple(statistics.median(column) for column in zip(*rounds, strict=True))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.parser(__doc__)
     parser.add_argument("--recipes", nargs="+", default=list(RECIPES), choices=list(RECIPES))
     parser.add_argument("--updates", type=int, default=2, help="updates in a round; ten times as many for espcn")
     parser.add_argument("--rounds", type=int, default=5)
@@ -151,28 +137,22 @@ def main() -> None:
     parser.add_argument("--precision", default="auto")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--cuda-graph", action="store_true")
-    parser.add_argument("--machine", help="the machine in words, for the heading")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     machine = Machine(options.device, options.precision)
     cpu = options.machine or f"{machine.name()}, {platform.machine()}"
     how = [machine.precision] + [name for name in ("compile", "cuda_graph") if getattr(options, name)]
-    lines = [
+    say = common.Printed(options.out)
+    say(
         f"Training updates on {cpu}; Python {platform.python_version()}, torch {torch.__version__}; {', '.join(how)}.",
         f"Batches of 16 crops of 96x96; median of {options.rounds} rounds, the two loops in turns.",
         "",
         "| recipe | textbook, images/s | ours, images/s | ours, s/update | ratio |",
         "|---|---|---|---|---|",
-    ]
-    print("\n".join(lines))
+    )
     for name in options.recipes:
         slow, fast = measure(RECIPES[name], machine, options)
         batch = RECIPES[name].batch
-        lines.append(f"| {name} | {batch / slow:.1f} | {batch / fast:.1f} | {fast:.3g} | {slow / fast:.2f} |")
-        print(lines[-1], flush=True)
-    if options.out:
-        with atomic(options.out) as temporary:
-            temporary.write_text("\n".join(lines) + "\n")
+        say(f"| {name} | {batch / slow:.1f} | {batch / fast:.1f} | {fast:.3g} | {slow / fast:.2f} |")
 
 
 if __name__ == "__main__":

@@ -8,20 +8,17 @@ one run; a cell is the median of the rounds. Megapixels are those of the enlarge
 memory above what it held before, on a CPU, each way in a process of its own.
 """
 
-import argparse
 import multiprocessing
 import platform
 import resource
 import statistics
 import sys
-from pathlib import Path
 
+import common
 import numpy as np
 import torch
 from torch import nn
-from training_step import seconds
 
-from srgan_lessons.files import atomic
 from srgan_lessons.images import sample_photos, to_image, to_tensor
 from srgan_lessons.models import Generator
 from srgan_lessons.training.machine import Machine
@@ -57,18 +54,17 @@ def peak(name: str, size: int, way: str, threads: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = common.parser(__doc__)
     parser.add_argument("--weights", nargs="+", default=[*shipped_weights(), "generator"])
     parser.add_argument("--size", type=int, default=384, help="pixels a side of the LR photo")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--machine", help="the machine in words, for the heading")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
     options = parser.parse_args()
     device = torch.device(options.device)
     image = photo(options.size)
     megapixels = 16 * image.shape[0] * image.shape[1] / 1e6
-    lines = [
+    say = common.Printed(options.out)
+    say(
         f"# Enlarging on {options.machine or Machine(options.device, 'fp32').name()}",
         "",
         f"Python {platform.python_version()}, torch {torch.__version__}; a photo of {options.size}x{options.size} "
@@ -76,8 +72,7 @@ def main() -> None:
         "",
         "| network | plain, MP/s | ours, MP/s | ratio | plain, peak GiB | ours, peak GiB |",
         "|---|---|---|---|---|---|",
-    ]
-    print("\n".join(lines), flush=True)
+    )
     for name in options.weights:
         memory = ["", ""]
         if device.type == "cpu":
@@ -89,14 +84,10 @@ def main() -> None:
         ways = [lambda naive=naive: plain(naive, image, device), lambda ours=ours: ours(image)]
         for way in ways:
             way()
-        rounds = [[seconds(way, 1, device) for way in ways] for _ in range(options.rounds)]
+        rounds = [[common.seconds(way, 1, device) for way in ways] for _ in range(options.rounds)]
         slow, fast = (statistics.median(column) for column in zip(*rounds, strict=True))
         cells = [f"{megapixels / slow:.3g}", f"{megapixels / fast:.3g}", f"{slow / fast:.2f}", *memory]
-        lines.append(f"| {name} | {' | '.join(cells)} |")
-        print(lines[-1], flush=True)
-    if options.out:
-        with atomic(options.out) as temporary:
-            temporary.write_text("\n".join(lines) + "\n")
+        say(f"| {name} | {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":

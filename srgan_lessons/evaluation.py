@@ -172,7 +172,7 @@ def evaluate(
     whole = {name: benchmark(name) for name in sets}  # a missing set stops this before any work
     images = {name: found[:limit] for name, found in whole.items()}
     label, enlarge = _as_function(method, device)
-    distance = _STLPIPSDistance(choose_device(device)) if stlpips else None
+    distance = STLPIPSDistance(choose_device(device)) if stlpips else None
 
     rows: list[Row] = []
     notes: list[str] = []
@@ -241,8 +241,8 @@ def _note(name: str, found: list[BenchmarkImage], whole: int, cut: int) -> str:
     return f"{name}: {count}, {source}" + (f"; {cut} HR images cut to a multiple of {SCALE}" if cut else "")
 
 
-class _STLPIPSDistance:
-    """ST-LPIPS of two uint8 pictures of equal size."""
+class STLPIPSDistance:
+    """ST-LPIPS (AlexNet) of two uint8 pictures (H, W, 3) of equal size. Raises UserError without its weights."""
 
     def __init__(self, device: torch.device):
         self.device, self.metric = device, STLPIPS("alex").to(device)

@@ -44,7 +44,8 @@ class STLPIPS(nn.Module):
     """Distance of two batches (N, 3, H, W) in [0, 1] as (N,). network: "alex" to judge with, "vgg" to train against.
 
     Differences of feature maps of unit length, weighted by channel, averaged over places, summed over five depths
-    (Zhang et al. 2018, eq. 1). Raises UserError where the weights are not installed or sizes differ.
+    (Zhang et al. 2018, eq. 1). Raises UserError where the weights are not installed, sizes differ,
+    or a side is under 21 pixels (alex) or 18 (vgg).
     """
 
     def __init__(self, network: str = "alex"):
@@ -53,10 +54,11 @@ class STLPIPS(nn.Module):
             raise UserError(f"STLPIPS: unknown network {network!r}; known: alex, vgg")
         state = read_state(offline_weights(network))
         if network == "alex":
-            self.layers, self.depths = _alexnet(), (2, 6, 10, 12, 14)
+            self.layers, self.depths, self.smallest = _alexnet(), (2, 6, 10, 12, 14), 21
         else:
             self.layers = VGGFeatures(5, 3, convs=VGG16, blur=True).layers
             self.depths = tuple(phi_index(i, n, convs=VGG16, blur=True) for i, n in enumerate(VGG16, start=1))
+            self.smallest = 18  # pixels: below, nothing is left for the last blurs to pad
         self.layers.load_state_dict(trunk_weights(state))
         for k in range(5):
             self.register_buffer(f"weight{k}", state[f"lin{k}.model.1.weight"])  # (1, C, 1, 1), not negative
@@ -78,6 +80,8 @@ class STLPIPS(nn.Module):
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:  # (N, 3, H, W) each, in [0, 1]
         if sr.shape != hr.shape:
             raise UserError(f"STLPIPS: the images differ in size: {tuple(sr.shape)} and {tuple(hr.shape)}")
+        if min(sr.shape[-2:]) < self.smallest:
+            raise UserError(f"STLPIPS: {sr.shape[-1]}x{sr.shape[-2]} is too small; it needs {self.smallest} pixels")
         total = sr.new_zeros(sr.shape[0])
         for k, (a, b) in enumerate(zip(self.features(sr), self.features(hr), strict=True)):
             total = total + ((a - b) ** 2 * getattr(self, f"weight{k}")).sum(dim=1).mean(dim=(1, 2))  # (N,)

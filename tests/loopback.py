@@ -89,9 +89,10 @@ def serve():
                 headers["ETag"] = answer.etag
             for name, value in headers.items():
                 self.send_header(name, value)
-            self.end_headers()
             end = min(n for n in (len(body), answer.stop_after, answer.stall_after) if n is not None)
+            # Before the client can have any of it: a test may look at once
             site.seen.append(Seen(path=self.path, range=wanted, if_range=condition, sent=end))
+            self.end_headers()
             self.wfile.write(body[:end])
             self.wfile.flush()
             if answer.stall_after is not None:

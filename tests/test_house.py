@@ -25,7 +25,20 @@ FLOORS = (
     {"classroom", "cli", "doctor", "__main__"},
 )
 HEAVY = ("matplotlib", "ipywidgets", "pandas", "IPython", "jupyter", "jupyterlab", "scipy.stats", "statsmodels")
-NEEDS_NOTEBOOKS = ("srgan_lessons.classroom", "srgan_lessons.rating")
+# What shows and analyses the opinion study; making it, leading raters through it and keeping votes needs none of them.
+ANALYSIS = (
+    "analysis",
+    "intervals",
+    "measures",
+    "plots",
+    "power",
+    "report",
+    "screening",
+    "synthetic",
+    "tables",
+    "widget",
+)
+NEEDS_NOTEBOOKS = ("srgan_lessons.classroom", *(f"srgan_lessons.rating.{name}" for name in ANALYSIS))
 
 
 def modules() -> dict[str, Path]:

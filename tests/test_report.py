@@ -16,6 +16,7 @@ from srgan_lessons import UserError
 from srgan_lessons.files import shipped
 from srgan_lessons.metrics import psnr
 from srgan_lessons.rating import Study, analyse, plots
+from srgan_lessons.rating.measures import measure
 from srgan_lessons.rating.report import write_report
 from srgan_lessons.rating.synthetic import paper_mos, synthetic_votes
 from srgan_lessons.rating.votes import Votes
@@ -183,6 +184,17 @@ def test_a_study_s_own_votes_and_metrics(study):
         sr, hr = (np.array(Image.open(study.path(names[row.image, method]))) for method in (row.method, "hr"))
         assert row.psnr == pytest.approx(psnr(sr, hr))
     assert set(metrics["method"]) == {"nearest", "bicubic"}
+
+
+def test_pictures_too_small_for_a_metric_are_measured_without_it(tmp_path):
+    dice = np.random.default_rng(0)
+    pictures = {f"i{k}": {m: dice.integers(0, 256, (16, 16, 3), dtype=np.uint8) for m in ("hr", "a")} for k in range(2)}
+    anchors = {"x": {m: dice.integers(0, 256, (16, 16, 3), dtype=np.uint8) for m in ("hr", "nearest")}}
+    table = measure(Study.create(pictures, None, tmp_path / "small", seed=1, anchors=anchors))
+    assert table["psnr"].notna().all()
+    assert table["ssim"].isna().all()
+    assert table["st_lpips"].isna().all()
+    assert len(table) == 2
 
 
 def test_metrics_are_measured_once(study, monkeypatch):

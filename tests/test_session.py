@@ -18,7 +18,7 @@ from rating_samples import anchors, given_versions, small_study
 
 from srgan_lessons import UserError
 from srgan_lessons.rating import votefile
-from srgan_lessons.rating.consistency import consistency
+from srgan_lessons.rating.consistency import Consistency, consistency
 from srgan_lessons.rating.session import LONG_PAUSE, Session, Shown
 from srgan_lessons.rating.study import Study
 from srgan_lessons.rating.votes import Votes
@@ -475,6 +475,8 @@ def test_a_stimulus_that_goes_away_during_the_session(tmp_path):
         session.picture()
     assert len(lines(session)) == 13  # all votes are there
     (tmp_path / "kept.png").rename(study.path(name))
+    assert session.picture() == study.read(name)  # it is read again, not remembered as missing
+    rate(session, 2)
     session.close()
     again = Session.open(study, "anna")
     again.begin()
@@ -522,7 +524,7 @@ def test_the_summary_counts_by_hand(tmp_path):
     assert (found.gold, found.gold_passed, found.anchors, found.anchors_passed) == (4, 2, 4, 4)
     assert not found.one_button
     assert "6 pictures were shown twice: 3 times you gave the same score" in found.text
-    assert "4 pictures were obvious, and you scored 2 of them as expected" in found.text
+    assert "4 pictures were obvious, and you scored 2 of 4 as expected" in found.text
 
 
 def test_one_button_is_said_to_be_one(study, tmp_path):
@@ -532,6 +534,17 @@ def test_one_button_is_said_to_be_one(study, tmp_path):
     rate(session)
     assert session.summary().one_button
     assert "cannot tell the methods apart" in session.summary().text
+
+
+def test_one_picture_is_one_picture():
+    numbers = {"votes": 1, "median_seconds": 2.0, "repeats": 1, "same": 0, "near": 1, "difference": 1.0, "gold": 1}
+    numbers |= {"gold_passed": 1, "anchors": 4, "anchors_passed": 4, "variance": None, "one_button": False}
+    assert Consistency(**numbers).text.splitlines()[:3] == [
+        "You gave 1 rating, each in about 2.0 s.",
+        "1 picture was shown twice: 0 times you gave the same score, once the same or the next. On average the two "
+        "scores are 1.0 steps apart.",
+        "1 picture was obvious, and you scored 1 of 1 as expected.",
+    ]
 
 
 # Killed at any moment

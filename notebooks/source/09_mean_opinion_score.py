@@ -774,7 +774,7 @@ def spoil(raters, clickers, images, screen):
     show(plots.plot_mos(spoiled, known=truth, known_label="true"))
 
 
-choices = {"raters": [26, 2, 5, 15], "clickers": [0, 3, 10, 26], "images": [100, 5, 20]}
+choices = {"raters": [26, 2, 5, 15], "clickers": [3, 0, 10, 26], "images": [100, 5, 20]}
 play(spoil, **choices, screen=["screened", "everybody"])
 
 # %% [markdown] tags=["slide"]

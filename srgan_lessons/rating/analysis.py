@@ -14,7 +14,6 @@ from srgan_lessons import UserError
 from srgan_lessons.rating import intervals
 from srgan_lessons.rating.screening import bias_and_inconsistency, screen
 from srgan_lessons.rating.tables import (
-    HIDDEN_REFERENCE,
     check_votes,
     gold_trials,
     main_trials,
@@ -23,6 +22,7 @@ from srgan_lessons.rating.tables import (
     score_cube,
     score_matrix,
 )
+from srgan_lessons.rating.votes import HIDDEN_REFERENCE
 
 FORMAL = 15  # raters that a formal test needs at least (ITU-R BT.500)
 ALPHA = 0.05
@@ -72,7 +72,7 @@ def analyse(
 ) -> Analysis:
     """All that the votes of one study say. The steps are functions of their own, which lesson 09 takes one by one.
 
-    votes: one row a vote, with at least rater, image, method, score; see tables.COLUMNS. Main trials count; training,
+    votes: one row a vote, with at least rater, image, method, score; see votes.COLUMNS. Main trials count; training,
     dummies, gold and repeats do not enter the MOS (gold and repeats check the raters). screening=False keeps every
     rater in and still reports the checks. The same votes and seed give the same tables.
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from srgan_lessons.rating.votes import Votes
 
-ONE_BUTTON = 0.15  # variance of the scores below which a rater clicks one button
-TOLERANCE = 1  # steps of the scale that an obvious score may be missed by
+GOLD_TOLERANCE = 1  # steps of the scale that an obvious score may be missed by
+ONE_BUTTON, FEW = 0.15, 5  # a smaller variance of at least so many scores means one button
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,7 +17,7 @@ class Consistency:
     votes: of the main phase. median_seconds: for a vote. repeats: pictures seen twice; same and near: of those, scored
     alike, and alike within one step; difference: mean |first - second|, in steps. gold, gold_passed: hidden items with
     an obvious score, and those scored within one step. anchors, anchors_passed: the same of the training. variance: of
-    the scores. one_button: True where that is under 0.15.
+    the scores (n - 1). one_button: True where that is under 0.15, of five scores or more.
     """
 
     votes: int
@@ -36,21 +36,26 @@ class Consistency:
     @property
     def text(self) -> str:
         """The same in sentences."""
-        lines = [f"You gave {self.votes} ratings"]
+        lines = [f"You gave {self.votes} rating" + "s" * (self.votes != 1)]
         lines[0] += f", each in about {self.median_seconds:.1f} s." if self.median_seconds is not None else "."
         if self.repeats:
             lines.append(
-                f"{self.repeats} pictures were shown twice: {_times(self.same)} you gave the same score, "
+                f"{_pictures(self.repeats)} shown twice: {_times(self.same)} you gave the same score, "
                 f"{_times(self.near)} the same or the next. "
-                f"On average your two scores are {self.difference:.1f} steps apart."
+                f"On average the two scores are {self.difference:.1f} steps apart."
             )
         if self.gold:
-            lines.append(f"{self.gold} pictures were obvious, and you scored {self.gold_passed} of them as expected.")
+            passed = f"{self.gold_passed} of {self.gold}"
+            lines.append(f"{_pictures(self.gold)} obvious, and you scored {passed} as expected.")
         if self.anchors:
             lines.append(f"In the training {self.anchors_passed} of {self.anchors} scores were as expected.")
         if self.one_button:
             lines.append("Nearly all your scores are the same: such votes cannot tell the methods apart.")
         return "\n".join(lines)
+
+
+def _pictures(count: int) -> str:
+    return "1 picture was" if count == 1 else f"{count} pictures were"
 
 
 def _times(count: int) -> str:
@@ -68,7 +73,7 @@ def consistency(votes: Votes) -> Consistency:
     apart = [abs(scores[0] - scores[1]) for scores in by_stimulus.values() if len(scores) == 2]
     gold = [row for row in main if row["gold_expected"] is not None]
     anchors = [row for row in rows if row["phase"] == "training"]
-    variance = statistics.pvariance(row["score"] for row in rated) if rated else None
+    variance = statistics.variance(row["score"] for row in rated) if len(rated) > 1 else None
     return Consistency(
         votes=len(main),
         median_seconds=statistics.median(row["response_ms"] for row in main) / 1000 if main else None,
@@ -81,9 +86,9 @@ def consistency(votes: Votes) -> Consistency:
         anchors=len(anchors),
         anchors_passed=sum(_near(row) for row in anchors),
         variance=variance,
-        one_button=len(rated) >= 10 and variance < ONE_BUTTON,
+        one_button=len(rated) >= FEW and variance < ONE_BUTTON,
     )
 
 
 def _near(row) -> bool:
-    return abs(row["score"] - row["gold_expected"]) <= TOLERANCE
+    return abs(row["score"] - row["gold_expected"]) <= GOLD_TOLERANCE

@@ -5,10 +5,11 @@ from functools import partial
 from pathlib import Path
 
 from srgan_lessons import UserError
-from srgan_lessons.rating.stimuli import HR, Version, given_versions, some
+from srgan_lessons.rating.stimuli import Version, given_versions, some
+from srgan_lessons.rating.votes import HIDDEN_REFERENCE
 
 SETS = {"Set5": 5, "Set14": 14, "BSD100": 100}
-METHODS = ("nearest", "bicubic", "SRCNN", "SelfExSR", "DRCN", "ESPCN", "SRResNet", "SRGAN", HR)
+METHODS = ("nearest", "bicubic", "SRCNN", "SelfExSR", "DRCN", "ESPCN", "SRResNet", "SRGAN", HIDDEN_REFERENCE)
 VARIANTS = ("SRResNet-VGG22", "SRGAN-MSE", "SRGAN-VGG22")  # of Table 1; rated on Set5 and Set14 only
 MADE = ("nearest", "bicubic")
 
@@ -41,7 +42,7 @@ def paper_versions(images: str | Path | Mapping[str, Mapping]) -> list[Version]:
         if len(by_image) != SETS[name]:
             problems.append(f"{name} has {len(by_image)} images instead of {SETS[name]}")
         for image, given in by_image.items():
-            if HR in given:
+            if HIDDEN_REFERENCE in given:
                 _add_made(given)
             problems += [f"{method} of {image}" for method in methods if method not in given]
             found += [
@@ -62,7 +63,7 @@ def _spelt(method: str, methods: Sequence[str]) -> str:
 def _add_made(given: dict[str, Version]) -> None:
     for method in MADE:
         if method not in given:
-            given[method] = Version(image="", method=method, pixels=partial(_make, given[HR], method))
+            given[method] = Version(image="", method=method, pixels=partial(_make, given[HIDDEN_REFERENCE], method))
 
 
 def _make(hr: Version, method: str):

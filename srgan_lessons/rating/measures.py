@@ -6,13 +6,15 @@ import io
 
 import numpy as np
 import pandas as pd
+import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
+from srgan_lessons.evaluation import STLPIPSDistance
 from srgan_lessons.metrics import psnr, ssim
 from srgan_lessons.rating.study import Study
-from srgan_lessons.rating.tables import HIDDEN_REFERENCE
+from srgan_lessons.rating.votes import HIDDEN_REFERENCE
 
 METRICS = ("psnr", "ssim", "st_lpips")
 
@@ -20,9 +22,10 @@ METRICS = ("psnr", "ssim", "st_lpips")
 def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
     """Each rated version against the "hr" of its image: image, method, psnr (dB), ssim, st_lpips.
 
-    Luma under the community protocol, 4 border pixels cut; ST-LPIPS on whole pictures, NaN where its package is not
-    installed. Images without "hr" are left out; the table is empty where no image has one. Raises UserError where a
-    stimulus is missing or was changed.
+    Luma under the community protocol, 4 border pixels cut; ST-LPIPS on whole pictures. NaN where a picture is too small
+    for a metric (SSIM needs 19 pixels, ST-LPIPS 21) and where the package of ST-LPIPS is not installed. Images without
+    "hr" are left out; the table is empty where no image has one. Raises UserError where a stimulus is missing or was
+    changed.
     """
     distance = _st_lpips()
     names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
@@ -34,7 +37,7 @@ def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
             if method == HIDDEN_REFERENCE or (image, method) not in names:
                 continue
             sr = _pixels(study, names[image, method])
-            rows.append((image, method, psnr(sr, hr), ssim(sr, hr), distance(sr, hr)))
+            rows.append((image, method, *(_number(metric, sr, hr) for metric in (psnr, ssim, distance))))
     return pd.DataFrame(rows, columns=["image", "method", *METRICS])
 
 
@@ -50,18 +53,15 @@ def _pixels(study: Study, name: str) -> np.ndarray:
 
 def _st_lpips():
     """ST-LPIPS of two uint8 pictures; NaN where its weights are not installed."""
-    import torch
-
-    from srgan_lessons.images import to_tensor
-    from srgan_lessons.stlpips import STLPIPS
-
     try:
-        network = STLPIPS("alex")
+        return STLPIPSDistance(torch.device("cpu"))
     except UserError:
         return lambda sr, hr: float("nan")
 
-    @torch.inference_mode()
-    def distance(sr: np.ndarray, hr: np.ndarray) -> float:
-        return network(to_tensor(sr), to_tensor(hr)).item()
 
-    return distance
+def _number(metric, sr: np.ndarray, hr: np.ndarray) -> float:
+    """NaN where a picture is too small for the metric: people may have rated it all the same."""
+    try:
+        return metric(sr, hr)
+    except UserError:
+        return float("nan")

@@ -3,7 +3,8 @@
 import html
 from pathlib import Path
 
-from srgan_lessons.rating.session import SCALE, Session
+from srgan_lessons.rating.session import Session
+from srgan_lessons.rating.votes import SCALE
 
 NAME = """<h3>Your opinion on pictures</h3>
 <p>Which name shall stand with your ratings? A pseudonym serves, as long as nobody else in this study has it.

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
 
 from srgan_lessons import UserError
 from srgan_lessons.rating.analysis import ALPHA, wilcoxon_p
@@ -49,7 +50,7 @@ def power_table(
                 draw = np.random.SeedSequence([seed, d, count, study]).generate_state(2)
                 scores = synthetic_scores(truth, raters=count, images=images, seed=int(draw[0]), population=population)
                 shown += _shows(scores, pairs, seed=int(draw[1]))
-            low, high = _wilson(shown, studies)
+            low, high = proportion_confint(shown, studies, method="wilson")
             rows.append((difference, count, images, shown / studies, low, high))
     return pd.DataFrame(rows, columns=["difference", "raters", "images", "power", "low", "high"])
 
@@ -63,14 +64,6 @@ def _shows(scores: np.ndarray, pairs: int, seed: int) -> bool:
     samples = two_way_bootstrap(scores, resamples=500, seed=seed)
     low, _ = percentile_interval(samples[:, 1] - samples[:, 0])
     return bool(low > 0)
-
-
-def _wilson(hits: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    z, share = 1.959964, hits / trials
-    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    return middle - half, middle + half
 
 
 def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, int | None]:

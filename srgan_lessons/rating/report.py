@@ -17,8 +17,7 @@ from srgan_lessons.rating.manifest import MANIFEST
 from srgan_lessons.rating.measures import measure, metric_means
 from srgan_lessons.rating.merging import merge
 from srgan_lessons.rating.study import Study
-from srgan_lessons.rating.tables import HIDDEN_REFERENCE
-from srgan_lessons.rating.votes import Votes
+from srgan_lessons.rating.votes import HIDDEN_REFERENCE, Votes
 
 PAGE = "report.html"
 STYLE = """
@@ -324,7 +323,7 @@ def _raters(analysis: Analysis) -> list[str]:
     ]
     caption = (
         "With others: correlation with the mean of all others. BT.500: share of votes far from the mean / their "
-        "imbalance; over 5.0% and under 0.30 is rejected; – where another check had decided before."
+        "imbalance; over 5.0% and under 0.30 is rejected."
     )
     return [*found, _table(rows, head, caption, {1, 2, 3, 4, 5, 6, 7, 8})]
 

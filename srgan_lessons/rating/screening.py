@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from srgan_lessons.rating.consistency import FEW, GOLD_TOLERANCE, ONE_BUTTON
 from srgan_lessons.rating.tables import check_votes, gold_trials, rated, repeated_trials, score_matrix
 
-GOLD_TOLERANCE = 1  # steps
 GOLD_SHARE = 0.2  # a rater may miss one gold item, and beyond that a fifth of them
-STRAIGHT_LINE = 0.15  # a smaller variance of all votes means one button
 SWAPPED_P = 0.001  # one-sided p of a negative correlation with the others
 RESTLESS = 2.0  # times the median inconsistency: worth a look, no reason to exclude
 NORMAL = 1.959964  # 97.5 % quantile
@@ -173,12 +172,13 @@ def repeats(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def straight_liners(votes: pd.DataFrame) -> pd.DataFrame:
-    """Whoever clicks one button: rater, votes, mean, variance (n - 1) of all votes, failed (variance under 0.15).
+    """Whoever clicks one button: rater, votes, mean, variance (n - 1) of all votes, failed (variance under 0.15
+    of at least five).
 
     In a study whose stimuli are all alike an honest rater may look so; the rule is meant for methods that differ.
     """
     table = rated(votes).groupby("rater")["score"].agg(["size", "mean", "var"]).reindex(_raters(votes))
-    failed = (table["var"] < STRAIGHT_LINE) & (table["size"] >= 5)
+    failed = (table["var"] < ONE_BUTTON) & (table["size"] >= FEW)
     names = {"size": "votes", "mean": "mean", "var": "variance"}
     return table.rename(columns=names).assign(failed=failed).rename_axis("rater").reset_index()
 

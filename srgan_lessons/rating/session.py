@@ -24,7 +24,6 @@ from srgan_lessons.rating.study import Study
 from srgan_lessons.rating.votefile import VoteFile, rater_name, vote_file_name
 from srgan_lessons.rating.votes import HIGHEST, LOWEST, Row, Votes
 
-SCALE = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}  # ITU-T P.910
 LONG_PAUSE = 300  # seconds; after a longer one the rater is warmed up again, as after a break
 USUAL_SECONDS = 4.0  # a rating, before the rater's own pace is known
 AHEAD = 2  # pictures that are read before they are needed
@@ -366,7 +365,8 @@ class Session:
 
     def _fetch(self, step: int) -> "Future[bytes]":
         name = self._steps[step][2].stimulus
-        if name not in self._pictures:
+        known = self._pictures.get(name)
+        if known is None or (known.done() and known.exception()):  # what could not be read then may be there now
             self._pictures[name] = self._reader.submit(self.study.read, name)
         return self._pictures[name]
 

@@ -11,10 +11,10 @@ import numpy as np
 from srgan_lessons import UserError
 from srgan_lessons.images import SUFFIXES, check_image, read_picture, sample_photos
 from srgan_lessons.models import SCALE
+from srgan_lessons.rating.votes import HIDDEN_REFERENCE
 from srgan_lessons.resize import imresize
 
-HR = "hr"
-ANCHOR_SCORES = {"nearest": 1, HR: 5}  # what raters are calibrated on (paper, section 3.3)
+ANCHOR_SCORES = {"nearest": 1, HIDDEN_REFERENCE: 5}  # what raters are calibrated on (paper, section 3.3)
 LARGEST = (1920, 1080)  # width and height, in pixels: what a screen shows at 1:1
 
 Source = np.ndarray | str | Path
@@ -66,7 +66,9 @@ def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
     found: dict[str, dict[str, Path]] = {}
     for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         for image, path in _pictures(inner).items():
-            found.setdefault(image, {})[HR if inner.name.casefold() == HR else inner.name] = path
+            found.setdefault(image, {})[
+                HIDDEN_REFERENCE if inner.name.casefold() == HIDDEN_REFERENCE else inner.name
+            ] = path
     if not found:
         raise UserError(
             f"{folder} holds no pictures ({' '.join(SUFFIXES)}): neither HR pictures, nor folders of pictures named by "
@@ -129,12 +131,12 @@ def _made(images: Mapping[str, Source], methods, crop: int | None, device) -> li
     check_names(list(methods), "method")
     check_names(images, "image")
     # All weights are loaded before any picture is written.
-    makers = {name: upscaler(value, device=device) for name, value in weights.items() if name != HR}
+    makers = {name: upscaler(value, device=device) for name, value in weights.items() if name != HIDDEN_REFERENCE}
     found = []
     for image in sorted(images):
         hr = _Photo(images[image], crop, image)
         for method in sorted(weights):
-            pixels = hr.hr if method == HR else partial(hr.enlarged, makers[method])
+            pixels = hr.hr if method == HIDDEN_REFERENCE else partial(hr.enlarged, makers[method])
             found.append(Version(image=image, method=method, pixels=pixels))
     return found
 
@@ -201,8 +203,10 @@ def check_names(names, what: str) -> None:
     for name in names:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise UserError(f"the {what} {name!r} needs a name: a text of at least one letter.")
-        if what == "method" and name != HR and name.casefold() == HR:
-            raise UserError(f'the method {name!r} must be written "{HR}": that is how the hidden reference is known.')
+        if what == "method" and name != HIDDEN_REFERENCE and name.casefold() == HIDDEN_REFERENCE:
+            raise UserError(
+                f'the method {name!r} must be written "{HIDDEN_REFERENCE}": that is how the hidden reference is known.'
+            )
     folded = Counter(name.casefold() for name in names)
     if twice := [name for name in names if folded[name.casefold()] > 1]:
         raise UserError(f"the {what} {twice[0]!r} is there twice (upper and lower case count as one).")

@@ -37,7 +37,6 @@ from srgan_lessons.rating.manifest import (
 from srgan_lessons.rating.orders import Place, calibration_order, check_possible, dummy_order, main_order, seeded_order
 from srgan_lessons.rating.stimuli import (
     ANCHOR_SCORES,
-    HR,
     Images,
     Version,
     anchor_versions,
@@ -45,6 +44,7 @@ from srgan_lessons.rating.stimuli import (
     some,
     versions,
 )
+from srgan_lessons.rating.votes import HIDDEN_REFERENCE
 
 
 class Study:
@@ -155,7 +155,7 @@ class Study:
         folder = Path(out)
         settings = settings_of(settings)
         whole("seed", seed, 0, 2**63)
-        if protocol == "acr-hr" and HR not in {version.method for version in made}:
+        if protocol == "acr-hr" and HIDDEN_REFERENCE not in {version.method for version in made}:
             raise UserError(
                 'the protocol "acr-hr" hides the HR picture among the stimuli: add the method "hr", or choose "acr".'
             )

@@ -8,15 +8,9 @@ import numpy as np
 import pandas as pd
 
 from srgan_lessons import UserError
+from srgan_lessons.rating.votes import COLUMNS, PHASES, SCALE
 
 REQUIRED = ("rater", "image", "method", "score")
-COLUMNS = (
-    *("study", "rater", "session", "trial", "phase", "image", "method", "stimulus", "repeat", "gold_expected"),
-    *("score", "response_ms", "time_utc", "seed", "revised", "device_pixel_ratio", "width", "height"),
-)
-PHASES = ("training", "dummy", "main")
-HIDDEN_REFERENCE = "hr"
-SCALE = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}  # ITU-T P.910, absolute category rating
 
 
 def check_votes(votes: pd.DataFrame) -> pd.DataFrame:
@@ -47,7 +41,7 @@ def check_votes(votes: pd.DataFrame) -> pd.DataFrame:
             raise UserError(f"no {name} in row {_rows(empty)} of the votes; fill it in or delete the row")
         table[name] = table[name].astype(str)
     scores = pd.to_numeric(table["score"], errors="coerce")
-    wrong = ~scores.isin([1, 2, 3, 4, 5])
+    wrong = ~scores.isin(list(SCALE))
     if wrong.any():
         shown = ", ".join(str(value) for value in table.loc[wrong, "score"].head(3))
         raise UserError(f"scores are whole numbers from 1 to 5; row {_rows(wrong)} of the votes has {shown}")

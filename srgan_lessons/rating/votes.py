@@ -16,7 +16,9 @@ from srgan_lessons import UserError
 from srgan_lessons.files import atomic
 
 PHASES = ("training", "dummy", "main")
-LOWEST, HIGHEST = 1, 5  # ITU-T P.910, absolute category rating: 1 bad, 2 poor, 3 fair, 4 good, 5 excellent
+HIDDEN_REFERENCE = "hr"  # the method whose pictures are the originals
+SCALE = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}  # ITU-T P.910, absolute category rating
+LOWEST, HIGHEST = min(SCALE), max(SCALE)
 
 
 def _whole(low: int, high: int | None = None) -> Callable[[object], bool]:

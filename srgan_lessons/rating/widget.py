@@ -20,8 +20,9 @@ import ipywidgets as widgets
 
 from srgan_lessons import UserError
 from srgan_lessons.rating import pages
-from srgan_lessons.rating.session import SCALE, Session, Shown
+from srgan_lessons.rating.session import Session, Shown
 from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.votes import SCALE
 
 GUARD = 0.5  # seconds after a picture appears in which a click is the second half of a double click, not a judgement
 MARGIN = 16  # CSS pixels of grey on each side of the largest picture
