@@ -20,7 +20,7 @@ from srgan_lessons.losses import (
     total_variation,
 )
 from srgan_lessons.models import Discriminator, Generator
-from srgan_lessons.resize import downscale, imresize
+from srgan_lessons.resize import downscale, imresize, upscale
 from srgan_lessons.vgg import normalise, random_features
 
 TERMS = ("mse", "random", "offline-vgg22", "stlpips", "adversarial", "tv")
@@ -52,7 +52,7 @@ def test_each_loss_alone_reaches_each_parameter_of_the_generator(term):
     assert hr.grad is None
 
 
-@pytest.mark.parametrize("name", ["mse", "random", "offline-vgg22", "stlpips"])
+@pytest.mark.parametrize("name", ["mse", "random", "offline", "offline-vgg22", "stlpips"])
 def test_a_loss_is_zero_for_equal_images_and_its_networks_are_not_trained(name):
     loss = content_loss(name)
     assert isinstance(loss, nn.Module)
@@ -119,12 +119,24 @@ def test_offline_losses_have_the_size_of_the_mse_loss(benchmark_data):
         assert 0.5 < sum(loss(sr, hr).item() for sr, hr in pairs) / mse < 2, name
 
 
+@torch.no_grad()
+def test_the_offline_loss_sees_a_tint_that_its_features_do_not():
+    hr = crops(96)
+    tinted, blurred = hr + 0.1 * torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1), upscale(downscale(hr))
+    features, offline = content_loss("offline-vgg22"), content_loss("offline")
+    assert offline(tinted, hr).item() == pytest.approx((features(tinted, hr) + 0.25 * mse_loss(tinted, hr)).item())
+    assert features(tinted, hr) < 0.3 * features(blurred, hr)  # a strong tint, and yet the lesser evil
+    assert offline(tinted, hr) > 0.5 * offline(blurred, hr)
+
+
 def test_unknown_names_are_refused_with_the_known_ones():
-    with pytest.raises(UserError, match="unknown content loss 'vgg33'; known: mse, vgg22, vgg54, offline-vgg22"):
+    with pytest.raises(
+        UserError, match="unknown content loss 'vgg33'; known: mse, vgg22, vgg54, offline, "
+    ):
         content_loss("vgg33")
     with pytest.raises(UserError, match="unknown features 'mse'; known: vgg22"):
         VGGLoss("mse")
-    assert set(losses._FEATURES) == set(CONTENT) - {"mse", "stlpips"}
+    assert set(losses._FEATURES) == set(CONTENT) - {"mse", "offline", "stlpips"}
 
 
 def test_without_weights_there_is_an_error_and_no_random_network(tmp_path, monkeypatch):

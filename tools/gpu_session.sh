@@ -19,7 +19,7 @@
 #   tests          the tests that need a GPU
 #   speed          benchmarks/speed_ladder.py and benchmarks/training_step.py
 #   srresnet       SRResNet-MSE, 300,000 updates
-#   srgan-vgg22    SRGAN from it, 50,000 updates, content loss phi(2,2) of the offline VGG16
+#   srgan-vgg22    SRGAN from it, 50,000 updates, content loss phi(2,2) of the offline VGG16, and pixels
 #   srgan-stlpips  SRGAN from it, 50,000 updates, content loss ST-LPIPS
 #   control        SRResNet-MSE on shuffled pairs, 20,000 updates: the negative control
 #   measure        both protocols and ST-LPIPS on the three sets
