@@ -7,21 +7,24 @@ VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 # Test processes, each with one thread.
 WORKERS ?= 2
-# For tools/build_lessons.py, for example `make notebooks ARGS="01 --execute"`.
+# For tools/build_lessons.py, for example `make notebooks ARGS="01 --execute"`; also for `make slides ARGS="02 07"`.
 ARGS ?=
+# For `make slides`: a folder with the packages of reveal.js and MathJax, where npm cannot fetch them.
+REVEAL ?=
 
 SHELL := /bin/bash
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e
 NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) --dist loadscope
 
-.PHONY: help install lab test notebooks lint clean
+.PHONY: help install lab test notebooks slides lint clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make lab        set everything up and open the lessons in JupyterLab"
 	@echo "make test       set everything up and run all tests and all notebooks"
 	@echo "make notebooks  build both editions of the lessons from notebooks/source"
+	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
 	@echo "make lint       ruff: rules and format"
 	@echo "make install    only set up what the tests need"
 	@echo "make clean      remove $(VENV), caches and build output"
@@ -54,6 +57,9 @@ lab: $(VENV)/.srgan-lessons-lab
 
 notebooks: install
 	$(BIN)/python tools/build_lessons.py $(ARGS)
+
+slides: install
+	$(BIN)/python tools/build_slides.py $(if $(REVEAL),--reveal "$(REVEAL)") $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

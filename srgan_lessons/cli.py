@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srgan_lessons import UserError, __version__
+from srgan_lessons.files import PACKAGE
 
 SAMPLES = "samples"  # the name, on the command line, of the photos that come with scikit-image
 
@@ -61,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(call=_doctor)
 
     command = commands.add_parser("lab", help="open the lessons in JupyterLab")
+    command.add_argument(
+        "--edition", choices=("student", "solutions"), default="student", help="which notebooks (default: student)"
+    )
     command.add_argument("--no-browser", action="store_true", help="only start the server and print its address")
     command.set_defaults(call=_lab)
 
@@ -96,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(call=_upscale)
 
     _add_study(commands)
+
+    command = commands.add_parser("progress", help="a table of a class's progress, from the files of its learners")
+    command.add_argument(
+        "files", nargs="+", metavar="FILES", help='files that progress(export="anna.json") wrote, or folders of them'
+    )
+    command.add_argument("--csv", metavar="FILE", help="also write a row for each learner and exercise")
+    command.set_defaults(call=_progress)
 
     command = commands.add_parser("export", help="write a network as ONNX")
     command.add_argument("weights", help="a shipped name or a .safetensors file")
@@ -211,7 +222,12 @@ def _doctor(arguments: argparse.Namespace) -> int:
 def _lab(arguments: argparse.Namespace) -> int:
     from srgan_lessons.files import lessons_folder
 
-    return _start_lab(lessons_folder(), arguments.no_browser)
+    folder = lessons_folder()
+    if arguments.edition == "solutions":
+        folder /= "solutions"
+        if not folder.is_dir():
+            raise UserError(f"there is no {folder}. Move {folder.parent} away; then lab copies the lessons anew.")
+    return _start_lab(folder, arguments.no_browser)
 
 
 def _start_lab(target: Path, no_browser: bool) -> int:
@@ -224,6 +240,9 @@ def _start_lab(target: Path, no_browser: bool) -> int:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
+    # One more folder of settings, in which JupyterLab's question about news is switched off, for this start alone.
+    folders = [str(PACKAGE / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     sys.stdout.flush()
     os.execv(sys.executable, command)
 
@@ -407,6 +426,22 @@ def _study_power(arguments: argparse.Namespace) -> int:
     names = ("differences", "raters", "images", "methods", "mos", "studies", "seed")
     print(power_text(power_table(**{name: value for name in names if (value := getattr(arguments, name)) is not None})))
     return 0
+
+
+def _progress(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.classroom.gradebook import gradebook
+
+    book = gradebook(arguments.files)
+    if book.learners:
+        print(book.text)
+    for note in book.notes:
+        print(note)
+    for problem in book.problems:
+        print(f"srgan-lessons: {problem}", file=sys.stderr)
+    if arguments.csv and book.learners:
+        book.write_csv(arguments.csv)
+        print(f"a row for each learner and exercise: {arguments.csv}")
+    return int(bool(book.problems))
 
 
 def _export(arguments: argparse.Namespace) -> int:

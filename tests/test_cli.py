@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from srgan_lessons import UserError, __version__, cli, doctor
+from srgan_lessons import UserError, __version__, classroom, cli, doctor
+from srgan_lessons.classroom.progress import record
 from srgan_lessons.cli import main
 from srgan_lessons.images import load_image, sample_photos, save_image
 from srgan_lessons.models import ESPCN
@@ -57,7 +58,7 @@ def test_version_and_help(capsys):
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     text = capsys.readouterr().out
-    assert all(name in text for name in ("doctor", "lab", "data", "train", "evaluate", "upscale", "export"))
+    assert all(name in text for name in ("doctor", "lab", "data", "train", "evaluate", "upscale", "progress", "export"))
 
 
 @pytest.mark.parametrize(
@@ -253,14 +254,50 @@ def test_train_mistakes(capsys, tmp_path):
 # lab
 
 
-def test_lab_opens_the_lessons(monkeypatch):
-    started = []
-    monkeypatch.setattr(cli.os, "execv", lambda path, command: started.append(command))
-    main(["lab", "--no-browser"])
+@pytest.fixture
+def started(monkeypatch) -> list[list[str]]:
+    """The command lines that would have replaced this process."""
+    commands = []
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", "mine")
+    monkeypatch.setattr(cli.os, "execv", lambda path, command: commands.append(command))
+    return commands
+
+
+@pytest.mark.parametrize(
+    ("edition", "folder"),
+    [
+        ([], "notebooks"),
+        (["--edition", "student"], "notebooks"),
+        (["--edition", "solutions"], str(Path("notebooks", "solutions"))),
+    ],
+)
+def test_lab_opens_the_lessons(started, edition, folder):
+    main(["lab", "--no-browser", *edition])
     (command,) = started
     assert command[:4] == [sys.executable, "-m", "jupyter", "lab"]
-    assert Path(command[4]).name == "notebooks"
+    assert command[4].endswith(folder)
+    assert list(Path(command[4]).glob("00_*.ipynb"))
     assert "--no-browser" in command
+
+
+def test_lab_asks_nothing_about_news_and_keeps_other_settings(started):
+    """JupyterLab's own reader of settings must find the switch, before those of the learner's machine."""
+    main(["lab"])
+    first, *others = cli.os.environ["JUPYTER_CONFIG_PATH"].split(cli.os.pathsep)
+    assert others == ["mine"]
+    page_config = json.loads((Path(first) / "labconfig" / "page_config.json").read_text())
+    assert page_config == {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+    code = "from jupyterlab.commands import get_app_info; print(get_app_info()['disabled'])"
+    pytest.importorskip("jupyterlab")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "apputils-extension:announcements" in done.stdout
+
+
+def test_lab_without_the_solutions(capsys, monkeypatch, started, tmp_path):
+    """Where an older copy of a wheel's lessons lies in the folder."""
+    monkeypatch.setattr("srgan_lessons.files.lessons_folder", lambda: tmp_path / "srgan-lessons")
+    assert "then lab copies the lessons anew" in mistake(capsys, "lab", "--edition", "solutions")
+    assert started == []
 
 
 def test_lab_without_jupyterlab(capsys, monkeypatch):
@@ -269,6 +306,29 @@ def test_lab_without_jupyterlab(capsys, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "jupyterlab" else find(name, *a))
     assert 'pip install "srgan-lessons[notebooks]"' in mistake(capsys, "lab")
+
+
+# progress
+
+
+def test_progress_of_a_class(capsys, tmp_path):
+    record("psnr_y", solved=True)
+    classroom.progress(export="class/anna.json")
+    (tmp_path / "class" / "ben.json").write_text("{")
+    capsys.readouterr()
+    assert main(["progress", "class", "--csv", "class.csv"]) == 1
+    said = capsys.readouterr()
+    assert any(line.startswith("anna ") for line in said.out.splitlines())
+    assert "class/ben.json is not a file of progress" in said.err
+    assert "Traceback" not in said.err
+    assert (tmp_path / "class.csv").read_text().count("anna,") > 15
+    assert main(["progress", "class/anna.json"]) == 0
+
+
+def test_progress_of_nobody(capsys, tmp_path):
+    (tmp_path / "empty").mkdir()
+    assert "there is no .json file in this folder" in mistake(capsys, "progress", "empty")
+    assert main(["progress", "no.json"]) == 1  # what is wrong with a file is said for each
 
 
 # doctor

@@ -226,7 +226,7 @@ def test_colab_badge_and_first_code_cell(student, solved):
         link = f"(https://colab.research.google.com/github/{place}/blob/main/notebooks/01_made_up.ipynb)"
         assert link in node.cells[0].source
         first = node.cells[1].source
-        assert f'    %pip install -q "srgan-lessons @ git+{repository()}"\n' in first
+        assert f'    %pip install -q "srgan-lessons[offline] @ git+{repository()}"\n' in first
         assert 'if "google.colab" in sys.modules:' in first
 
 
@@ -245,7 +245,7 @@ def test_the_first_code_cell_installs_in_colab_alone(student, monkeypatch):
     assert ran == []
     monkeypatch.setitem(sys.modules, "google.colab", sys)
     exec(code, {"get_ipython": Shell})
-    assert ran == [f'pip install -q "srgan-lessons @ git+{repository()}"']
+    assert ran == [f'pip install -q "srgan-lessons[offline] @ git+{repository()}"']
 
 
 def test_readme_gets_its_table(built):

@@ -130,9 +130,7 @@ def test_the_offline_loss_sees_a_tint_that_its_features_do_not():
 
 
 def test_unknown_names_are_refused_with_the_known_ones():
-    with pytest.raises(
-        UserError, match="unknown content loss 'vgg33'; known: mse, vgg22, vgg54, offline, "
-    ):
+    with pytest.raises(UserError, match="unknown content loss 'vgg33'; known: mse, vgg22, vgg54, offline, "):
         content_loss("vgg33")
     with pytest.raises(UserError, match="unknown features 'mse'; known: vgg22"):
         VGGLoss("mse")

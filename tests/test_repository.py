@@ -31,7 +31,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/troubleshooting.md")]
-DOCUMENTS += [ROOT / "data" / "README.md", ROOT / "docs" / "results.md"]
+DOCUMENTS += [ROOT / "data" / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "teaching.md"]
 # The repository of these tests is a checkout; tests do not travel in the wheel.
 IN_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 

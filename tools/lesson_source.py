@@ -33,7 +33,7 @@ SETUP = """\
 import sys
 
 if "google.colab" in sys.modules:
-    %pip install -q "srgan-lessons @ git+{{repository}}"
+    %pip install -q "srgan-lessons[offline] @ git+{{repository}}"
 
 from srgan_lessons.classroom import check, hint, lesson_settings, progress, setup, solution
 

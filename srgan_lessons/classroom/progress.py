@@ -7,25 +7,34 @@ the working folder, and outlives the kernel.
 import json
 import sys
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, __version__
 from srgan_lessons.classroom.exercises import all_exercises
 from srgan_lessons.files import atomic
 
 NAME = ".srgan_lessons_progress.json"
 FORMAT = 1
+EXPORT = "srgan-lessons progress 1"  # what an exported file calls itself
+LONGEST_NAME = 40  # letters of a learner's name
 
 _unwritten: dict[str, "Record"] = {}  # what could not be written, for as long as this kernel lives
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What is known of one exercise: hints used (0 to 3), solved once, solution looked at."""
+    """What is known of one exercise: hints used (0 to 3), solved once, solution looked at; when each came first.
+
+    Times are ISO 8601 in UTC, "2026-11-23T09:14:05+00:00"; "" where it has not happened or is not known.
+    """
 
     hints: int = 0
     solved: bool = False
     seen: bool = False
+    solved_at: str = ""
+    seen_at: str = ""
 
     def __post_init__(self) -> None:
         if (
@@ -33,12 +42,37 @@ class Record:
             or self.hints < 0
             or type(self.solved) is not bool
             or type(self.seen) is not bool
+            or not _is_time(self.solved_at)
+            or not _is_time(self.seen_at)
         ):
             raise ValueError(f"not a record: {self}")
 
     def __add__(self, new: "Record") -> "Record":
-        """Both together: nothing that was reached is taken back."""
-        return Record(hints=max(self.hints, new.hints), solved=self.solved or new.solved, seen=self.seen or new.seen)
+        """Both together: nothing that was reached is taken back, and the first time counts."""
+        return Record(
+            hints=max(self.hints, new.hints),
+            solved=self.solved or new.solved,
+            seen=self.seen or new.seen,
+            solved_at=min(filter(None, (self.solved_at, new.solved_at)), default=""),
+            seen_at=min(filter(None, (self.seen_at, new.seen_at)), default=""),
+        )
+
+    @property
+    def helped(self) -> bool:
+        """True if the solution was looked at before the exercise was solved, as far as is known."""
+        return self.seen and not (self.solved_at and self.seen_at and self.solved_at <= self.seen_at)
+
+
+def _is_time(text: Any) -> bool:
+    """True for "" and for a time in UTC as `_now` writes it, which also sorts as text."""
+    try:
+        return text == "" or datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="seconds") == text
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def load() -> dict[str, Record]:
@@ -59,7 +93,9 @@ def record(name: str, *, hints: int = 0, solved: bool = False, seen: bool = Fals
 
     Where the folder cannot be written, says so once and goes on: a lesson does not stop for it.
     """
-    path, new = Path.cwd() / NAME, Record(hints=hints, solved=solved, seen=seen)
+    now = _now()
+    new = Record(hints=hints, solved=solved, seen=seen, solved_at=now if solved else "", seen_at=now if seen else "")
+    path = Path.cwd() / NAME
     try:
         known = _merged(_read(path), _unwritten, {name: new})
         content = {"format": FORMAT, "exercises": {name: asdict(known[name]) for name in sorted(known)}}
@@ -72,8 +108,14 @@ def record(name: str, *, hints: int = 0, solved: bool = False, seen: bool = Fals
         _unwritten.update(_merged(_unwritten, {name: new}))
 
 
-def progress() -> None:
-    """Prints a table: which exercises are solved, how many hints were used, whether the solution was looked at."""
+def progress(*, export: str | Path | None = None) -> None:
+    """Prints a table: which exercises are solved, how many hints were used, whether the solution was looked at.
+
+    export="anna.json" also writes it to that file, for an instructor to collect; `srgan-lessons progress FILES` makes a
+    table of many. The file's name, without .json, is the learner's name in it: a pseudonym will do. It is sent nowhere.
+    Raises UserError where that name is not usable, where another file of that name is there, or where it cannot be
+    written.
+    """
     known, exercises = load(), all_exercises()
     width = max(len(name) for name in exercises)
     print(f"lesson  {'exercise':{width}}  solved  hints   solution")
@@ -83,6 +125,71 @@ def progress() -> None:
         hints = f"{now.hints} of {len(exercise.hints)}"
         print(f"{exercise.lesson:02d}      {exercise.name:{width}}  {solved:6}  {hints}  {seen}".rstrip())
     print(f"{sum(known[name].solved for name in exercises if name in known)} of {len(exercises)} solved.")
+    if export is not None:
+        print(f"Written to {_export(Path(export), known)}. It was sent nowhere: hand it over yourself.")
+
+
+def read_export(path: Path) -> tuple[str, dict[str, Record]]:
+    """A learner's name and records from a file that `progress(export=...)` wrote.
+
+    Raises UserError, with the file's name and what to do, where it is anything else.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}). Is its name right?") from error
+    except UnicodeDecodeError:
+        text = ""
+    try:
+        content = json.loads(text)
+        if "learner" not in content and content["format"] == FORMAT:
+            raise UserError(
+                f"{path} is the course's own note in a learner's folder, without a name. Ask for the file that "
+                'progress(export="NAME.json") writes.'
+            )
+        if content["format"] != EXPORT:
+            raise ValueError(f"its format is {content['format']!r}, not {EXPORT!r}")
+        if not _is_name(content["learner"]):
+            raise ValueError("the learner's name is not usable")
+        return content["learner"], {name: Record(**fields) for name, fields in content["exercises"].items()}
+    except UserError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise UserError(
+            f"{path} is not a file of progress(export=...), or it is damaged ({reason}). "
+            'Ask for it again: progress(export="NAME.json") writes a new one.'
+        ) from error
+
+
+def _export(path: Path, known: dict[str, Record]) -> Path:
+    """Writes the records to `path` and returns its absolute path."""
+    path = path.expanduser().absolute()
+    if path.suffix.lower() != ".json" or not _is_name(path.stem):
+        raise UserError(
+            f'progress(export={str(path.name)!r}): name a file like "anna.json". What stands before .json is your name '
+            f"or a pseudonym, 1 to {LONGEST_NAME} letters."
+        )
+    if path.exists():
+        try:
+            read_export(path)  # an earlier one is replaced, anything else is not
+        except UserError as error:
+            raise UserError(f"{path} is there already and is not an earlier export. Choose another name.") from error
+    content = {
+        "format": EXPORT,
+        "learner": path.stem,
+        "written": _now(),
+        "course": __version__,
+        "exercises": {name: asdict(known[name]) for name in sorted(known)},
+    }
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _is_name(name: Any) -> bool:
+    """True for text that can stand in a table: no line breaks, no control characters, not too long."""
+    return isinstance(name, str) and 0 < len(name.strip()) <= len(name) <= LONGEST_NAME and name.isprintable()
 
 
 def _merged(*records: dict[str, Record]) -> dict[str, Record]:

@@ -1,0 +1,827 @@
+# %% [markdown] tags=["slide"]
+# # Training SRGAN
+#
+# **Claim.** The adversarial step is two updates and one `detach`, and the five ways in which it goes wrong can each be
+# shown, named and cured in seconds.
+#
+# **Time.** 32 minutes of teaching, 28 minutes of exercises.
+#
+# **Before.** Lesson 04 (one update, Adam), lesson 05 (the discriminator, losses on logits), lesson 06 (content loss).
+#
+# {{colab_badge}}
+
+# %% tags=["skip"]
+import copy
+import csv
+import inspect
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from matplotlib.figure import Figure
+from torch import nn
+
+from srgan_lessons import losses
+from srgan_lessons.classroom.figures import STYLE, LossBoard, as_html, bars, curves, mpl, put, show_crops, show_images
+from srgan_lessons.classroom.viewers import play
+from srgan_lessons.datasets import CropSampler
+from srgan_lessons.files import shipped
+from srgan_lessons.images import sample_photos, to_image, to_tensor
+from srgan_lessons.losses import MSELoss, mse_loss
+from srgan_lessons.metrics import psnr
+from srgan_lessons.models import ESPCN, Discriminator, Generator, count_parameters
+from srgan_lessons.resize import imresize
+from srgan_lessons.training import RECIPES
+from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.steps import gan_step, update_average
+from srgan_lessons.upscaling import upscale
+from srgan_lessons.vgg import VGGFeatures
+from srgan_lessons.weights import load_network, read_metadata, shipped_weights
+
+settings = lesson_settings(full={"updates": 200, "clinic": 60}, fast={"updates": 100, "clinic": 40})
+
+UNSEEN = ("astronaut", "chelsea", "coffee")  # never trained on
+photos = {name: photo for name, photo in sample_photos().items() if name not in UNSEEN}
+hr_unseen = {name: sample_photos()[name][100:228, 150:278] for name in UNSEEN}  # (128, 128, 3)
+lr_unseen = {name: imresize(hr, 1 / 4) for name, hr in hr_unseen.items()}  # (32, 32, 3)
+bicubic = {name: imresize(lr, 4) for name, lr in lr_unseen.items()}  # (128, 128, 3)
+
+# %% [markdown] tags=["slide"]
+# ## Why
+#
+# Here is a network that was trained by MSE. It beats bicubic by PSNR. And yet something is missing.
+#
+# We measure it: how far is each pixel from the mean of its 3 x 3 neighbourhood? The average of that is the picture's
+# **fine contrast**.
+#
+# **Before you read on:** how much of HR's fine contrast does the network bring back? Half? Three quarters?
+
+# %%
+
+
+def fine_contrast(picture):
+    grey = to_tensor(picture).mean(dim=1, keepdim=True)  # (1, 1, H, W)
+    return (grey[..., 1:-1, 1:-1] - F.avg_pool2d(grey, 3, stride=1)).abs().mean().item()
+
+
+def contrast(pictures):
+    """Fine contrast of enlarged photos as a share of HR's, mean of the three unseen ones."""
+    return np.mean([fine_contrast(pictures[name]) / fine_contrast(hr_unseen[name]) for name in UNSEEN])
+
+
+def gain(pictures):
+    """PSNR minus bicubic's in dB, mean of the three unseen photos."""
+    return np.mean([psnr(pictures[name], hr) - psnr(bicubic[name], hr) for name, hr in hr_unseen.items()])
+
+
+@torch.no_grad()
+def enlarged(network):
+    return {name: to_image(network(to_tensor(lr))) for name, lr in lr_unseen.items()}
+
+
+by_mse = enlarged(load_network("espcn"))  # the network of lessons 00 and 03, as shipped: 6,000 updates by MSE
+shares = {"bicubic": contrast(bicubic), "by MSE": contrast(by_mse)}
+show_images(
+    hr_unseen["chelsea"],
+    bicubic["chelsea"],
+    by_mse["chelsea"],
+    titles=["HR: 100 %", f"bicubic: {shares['bicubic']:.0%}", f"MSE: {shares['by MSE']:.0%}, {gain(by_mse):+.1f} dB"],
+    alt="A cat's eye and fur: sharp in HR, soft by bicubic, a little less soft by the network trained with MSE.",
+)
+assert read_metadata("espcn")["updates"] == "6000"
+assert gain(by_mse) > 0.5
+assert shares["bicubic"] < shares["by MSE"] < 0.4
+
+# %% [markdown]
+# Less than 40 %. Lesson 06 told why: where many answers are possible, MSE takes their average, and an average is
+# smooth. A discriminator (lesson 05) can see that. So let it complain, and let the generator listen.
+
+# %% [markdown] tags=["instructor"]
+# **Timing.** The loss 3 minutes, the two steps 5, gan_step 3, the run and its curves 6, the clinic 10 (two minutes a
+# patient), the bill 2, the real thing and the recap 3. Exercises 28. **Before class** run the notebook once: on two
+# slow cores all cells take about a minute in full mode. Let the room bet on the run: who wins, and how fast?
+
+# %% [markdown] tags=["slide"]
+# ## Two players, two losses
+#
+# The generator G wants two things: to be near HR, and to be taken for a photo. The **perceptual loss** (paper, eq. 3)
+# adds them up:
+#
+# $$\underbrace{\text{content}(SR, HR)}_{\text{resemble}} + 10^{-3} \cdot \underbrace{-\log D(SR)}_{\text{deceive}}$$
+#
+# The discriminator D wants one thing, to tell them apart (eq. 2): $\;-\log D(HR) - \log (1 - D(SR))$.
+#
+# D returns a logit $z$, and $D(x) = \mathrm{sigmoid}(z)$. Neither loss needs the sigmoid:
+# $-\log \mathrm{sigmoid}(z) = \mathrm{softplus}(-z)$.
+#
+# **Question.** D has no idea and says 0.5 to everything. What is G's adversarial loss then, and what is D's loss?
+
+# %% tags=["check-output"]
+for logit, meaning in ((0.0, "no idea"), (-4.6, "99 % sure that it is made"), (-300.0, "no doubt at all")):
+    z = torch.tensor(logit)
+    print(f"{meaning}: D(SR) {torch.sigmoid(z):.2f}, -log D(SR) {F.softplus(-z):.2f}, by sigmoid and log", end=" ")
+    print(f"{-torch.log(torch.sigmoid(z)):.2f}")
+no_idea = {"G": math.log(2), "D": 2 * math.log(2)}
+print(f"no idea: adversarial loss {no_idea['G']:.3f}, D's loss {no_idea['D']:.3f}")
+
+# %% [markdown]
+# Remember the two numbers of a D without any idea: **0.693 and 1.386**. All curves of this lesson begin there, and a
+# D that returns to them has been beaten, or is broken.
+#
+# ### {{exercise: perceptual_loss}}
+#
+# Write `perceptual_loss(sr, hr, logits)`. `sr` and `hr` are (N, 3, H, W) in [0, 1], `logits` (N, 1) is what D says of
+# `sr`. The content is `mse_loss(sr, hr)`, as in lesson 04. Expected: one number with its gradient, finite for logits of
+# -300, too.
+
+# %% tags=["stub"]
+# {{stub: perceptual_loss}}
+
+# %% tags=["solution"]
+# {{solution: perceptual_loss}}
+
+# %%
+perceptual_loss = check("perceptual_loss", perceptual_loss)
+
+sr, hr = torch.rand(2, 4, 3, 32, 32)  # (4, 3, 32, 32) each
+logits = 3 * torch.randn(4, 1)
+theirs = losses.perceptual_loss(mse_loss(sr, hr), losses.adversarial_loss(logits))  # the package's, in two parts
+assert torch.allclose(perceptual_loss(sr, hr, logits), theirs, atol=1e-6)
+
+# %% [markdown] tags=["slide"]
+# The content is MSE here, because it is quick. The paper's Table 1 has this variant as SRGAN-MSE. SRGAN itself takes
+# the VGG loss of lesson 06 in this place, and no other line changes.
+#
+# ## The generator's step
+#
+# It is `train_step` of lesson 04 with another loss. The gradient starts at D's logit, runs backwards **through D** to
+# the pixels of SR, and on into G.
+#
+# **Question.** On its way it passes all of D's weights. Do they get a gradient? Do they move?
+#
+# ### {{exercise: generator_step}}
+#
+# Write `generator_step(generator, discriminator, optimizer, lr, hr)`: one update of the generator. `optimizer` holds
+# the generator's weights. Use your `perceptual_loss`. Expected: `sr` as the generator made it, for the
+# discriminator will judge the same images next. Both networks' modes stay as they are.
+
+# %% tags=["stub"]
+# {{stub: generator_step}}
+
+# %% tags=["solution"]
+# {{solution: generator_step}}
+
+# %%
+generator_step = check("generator_step", generator_step)
+
+
+def new_players(start="espcn", rate_g=5e-4, rate_d=5e-4):
+    """G, the small network of lesson 03; D, the paper's for crops of 32x32 and an eighth of its width; their Adams."""
+    torch.manual_seed(0)
+    generator, discriminator = ESPCN(icnr=True), Discriminator(crop=32, channels=8)
+    if start:
+        generator.load_state_dict(load_network(start).state_dict())
+    adam_g = torch.optim.Adam(generator.parameters(), lr=rate_g, fused=True)
+    return generator, discriminator, adam_g, torch.optim.Adam(discriminator.parameters(), lr=rate_d, fused=True)
+
+
+sampler = CropSampler(photos, batch=8, crop=32)
+generator, discriminator, adam_g, adam_d = new_players()
+weights_before = [p.detach().clone() for p in (*generator.parameters(), *discriminator.parameters())]
+lr, hr = sampler(0)  # (8, 3, 8, 8) and (8, 3, 32, 32)
+sr = generator_step(generator, discriminator, adam_g, lr, hr)  # (8, 3, 32, 32)
+moved = [
+    bool((p != before).any())
+    for p, before in zip((*generator.parameters(), *discriminator.parameters()), weights_before, strict=True)
+]
+weights_of_g = len(list(generator.parameters()))
+print("tensors of G that moved:", sum(moved[:weights_of_g]), "of", weights_of_g, "- of D:", sum(moved[weights_of_g:]))
+assert all(moved[:weights_of_g])
+assert not any(moved[weights_of_g:])
+
+# %% [markdown] tags=["slide"]
+# They may well get a gradient. They do not move, because G's optimiser does not know them. But note: the gradients that
+# were left in D are still there. Whoever takes D's step next has to drop them first.
+#
+# ## The discriminator's step
+#
+# D is shown the same SR, and the HR that belongs to it. Two questions, two separate calls: `discriminator(hr)` and
+# `discriminator(sr)`. Its BatchNorms must not mix them: in a common batch each photo would be normalised by statistics
+# that half belong to the forgeries.
+#
+# **Question.** `sr` still hangs on the graph of G. D's loss is small where D finds SR out. If its gradient runs on into
+# G, what does G learn from it?
+#
+# `sr.detach()` cuts: the same numbers, without the graph.
+#
+# ### {{exercise: discriminator_step}}
+#
+# Write `discriminator_step(discriminator, optimizer, sr, hr)`: one update of the discriminator. Expected: the mean
+# D(HR) and the mean D(SR) of this step, as plain numbers between 0 and 1. The generator must not get any gradient.
+
+# %% tags=["stub"]
+# {{stub: discriminator_step}}
+
+# %% tags=["solution"]
+# {{solution: discriminator_step}}
+
+# %%
+discriminator_step = check("discriminator_step", discriminator_step)
+
+d_hr, d_sr = discriminator_step(discriminator, adam_d, sr, hr)
+print(f"an untrained D: D(HR) {d_hr:.2f}, D(SR) {d_sr:.2f}")
+assert abs(d_hr - 0.5) < 0.2
+assert abs(d_sr - 0.5) < 0.2
+with torch.no_grad():
+    alone, mixed = discriminator(hr), discriminator(torch.cat([hr, sr]))[: len(hr)]  # (8, 1) each
+assert (alone - mixed).abs().max() > 1e-3  # in a common batch D's opinion of the same photos is another
+
+# %% [markdown] tags=["instructor"]
+# **Common wrong answers.** detach in the generator's step, "to be safe": then D's opinion is printed and never learned
+# from, and training is MSE training with a witness. No detach in the discriminator's step. One concatenated batch.
+# The sigmoid before a loss on logits. Ask: why is it enough to zero the gradients right before backward()? And why
+# `k = 1`, one step each? (Goodfellow et al. allow k steps of D; the paper takes one; the clinic shows what three do.)
+
+# %% [markdown] tags=["slide"]
+# ## The package's step
+#
+# This trains all GANs of this course. Three things are new: D is *frozen* while G learns, which saves the gradients
+# that nobody needs; half precision on a GPU; and no `.item()`, since reading a number makes the GPU wait.
+
+# %%
+print(inspect.getsource(gan_step))
+
+mine, theirs = new_players()[:2], new_players()[:2]
+sgd_mine, sgd_theirs = ([torch.optim.SGD(n.parameters(), lr=0.1) for n in pair] for pair in (mine, theirs))
+for step in range(3):
+    lr, hr = sampler(step)
+    sr = generator_step(*mine, sgd_mine[0], lr, hr)
+    discriminator_step(mine[1], sgd_mine[1], sr, hr)
+    gan_step(*theirs, *sgd_theirs, MSELoss(), lr, hr, Machine("cpu"))
+for name, a, b in zip(("G", "D"), mine, theirs, strict=True):
+    difference = max((p - q).abs().max().item() for p, q in zip(a.parameters(), b.parameters(), strict=True))
+    print(f"after three updates your {name} and the package's agree to six digits: {difference < 1e-6}")
+    assert difference < 1e-6
+
+# %% [markdown] tags=["slide"]
+# ## A run, from pretrained weights
+#
+# G starts from the weights that MSE training has left: it is good, and soft. D knows nothing. Both learn at the same
+# rate, one step each. G's moving average (lesson 04) is what we look at.
+#
+# **Before you run it:** draw two curves, D(HR) and D(SR). Where do they begin? Who is ahead in the end, and by how
+# much?
+
+
+# %%
+def train_gan(updates, *, start="espcn", pairs=sampler, weight=1e-3, rate_d=5e-4, d_steps=1, report=lambda row: None):
+    """A short GAN run. Returns the averaged generator, and a row of means each 10 updates."""
+    generator, discriminator, adam_g, adam_d = new_players(start, rate_d=rate_d)
+    average, rows, recent = copy.deepcopy(generator).requires_grad_(False), [], []
+    machine, content = Machine("cpu"), MSELoss()
+    for step in range(updates):
+        lr, hr = pairs(step)
+        for _ in range(d_steps - 1):  # a D that is given more steps than G
+            discriminator_step(discriminator, adam_d, generator(lr), hr)
+        losses_now = gan_step(generator, discriminator, adam_g, adam_d, content, lr, hr, machine, adversarial=weight)
+        update_average(average, generator, 0.9)
+        recent.append({name: float(loss) for name, loss in losses_now.items()})
+        if (step + 1) % 10 == 0:
+            pictures = enlarged(average)
+            rows.append({name: np.mean([row[name] for row in recent]) for name in recent[0]})
+            rows[-1] |= {"step": step + 1, "gain": gain(pictures), "contrast": contrast(pictures)}
+            report(rows[-1])
+            recent = []
+    return average, rows
+
+
+with LossBoard(
+    ylabel="what D says: the probability of a photo",
+    log=False,
+    alt="D(HR) and D(SR) begin together at one half and drift apart, D(HR) upwards, D(SR) downwards.",
+) as board:
+    by_gan, healthy = train_gan(
+        settings.updates, report=lambda row: board.add(row["step"], **{"D(HR)": row["d_hr"], "D(SR)": row["d_sr"]})
+    )
+
+# %% [markdown]
+# They begin at one half and drift apart. D is ahead: it is easier to find a fault than to make none. Is that all? A
+# curve means nothing without a second one. So we run the **control**: the same start, the same crops, the same D. But
+# the weight of the adversarial loss is 0. G does not listen.
+#
+# **Question.** What will D(SR) be, against a generator that does not answer?
+
+# %%
+deaf, control = train_gan(settings.updates, weight=0)
+steps = [row["step"] for row in healthy]
+curves(
+    {
+        "adversarial loss of G": (steps, [row["adversarial"] for row in healthy]),
+        "adversarial loss, G does not listen": (steps, [row["adversarial"] for row in control]),
+        "loss of D": (steps, [row["discriminator"] for row in healthy]),
+        "loss of D, G does not listen": (steps, [row["discriminator"] for row in control]),
+    },
+    xlabel="updates",
+    ylabel="loss",
+    alt="Where G listens both losses stay near 0.7 and 1.4; where it does not, D's loss falls and G's rises.",
+)
+
+
+def second_half(rows):
+    return {name: np.mean([row[name] for row in rows[len(rows) // 2 :]]) for name in rows[0]}
+
+
+late, late_control = second_half(healthy), second_half(control)
+for name, row in (("G listens", late), ("G does not", late_control)):
+    print(f"{name}, second half: D(HR) {row['d_hr']:.2f}, D(SR) {row['d_sr']:.2f}, D's loss {row['discriminator']:.2f}")
+assert abs(healthy[0]["adversarial"] - no_idea["G"]) < 0.25
+assert abs(healthy[0]["discriminator"] - no_idea["D"]) < 0.25
+assert late["d_hr"] > late["d_sr"] + 0.05
+assert late["adversarial"] > healthy[0]["adversarial"]
+assert late_control["d_sr"] < late["d_sr"] - 0.05
+assert late_control["discriminator"] < late["discriminator"] - 0.1
+
+# %% [markdown]
+# Note which way "better" is. **In a GAN no loss falls for long.** G's adversarial loss *rises* while G gets better,
+# because D gets better, too. A low loss of D is no success, it is the end of the game. What a healthy run looks like:
+# D is ahead most of the time, and never sure.
+#
+# Did it help? We look.
+
+# %%
+pictures = {"by MSE": by_mse, "G does not listen": enlarged(deaf), "by MSE and D": enlarged(by_gan)}
+for name, photos_enlarged in pictures.items():
+    print(
+        f"{name}: fine contrast {contrast(photos_enlarged):.0%} of HR's, {gain(photos_enlarged):+.2f} dB over bicubic"
+    )
+show_crops(
+    hr_unseen["chelsea"],
+    *[p["chelsea"] for p in pictures.values()],
+    titles=["HR", *pictures],
+    box=(0, 0, 64, 64),
+    alt="A cat's eye: soft by MSE, soft where G does not listen; with D the fur has a fine grain, sharper than before.",
+)
+assert contrast(pictures["by MSE and D"]) > 1.1 * contrast(pictures["G does not listen"])
+assert contrast(pictures["by MSE and D"]) > 1.1 * contrast(by_mse)
+assert -1.5 < gain(pictures["by MSE and D"]) < gain(pictures["G does not listen"]) + 0.1
+paper = {"SRResNet": 32.05, "SRGAN": 29.40}  # Set5, PSNR in dB (paper, Table 2)
+assert round(paper["SRResNet"] - paper["SRGAN"], 2) == 2.65
+assert 2 * load_network("espcn").halo + 1 == 9  # LR pixels that an output pixel sees, in each direction
+
+# %% [markdown] tags=["slide"]
+# With D the picture gains fine contrast, and it pays in PSNR. That is SRGAN in one line: the paper's Table 2 loses 2.65
+# dB on Set5 from SRResNet to SRGAN, and wins the vote.
+#
+# And look closely: it is a *grain*, the same weave everywhere. Three layers that see nine LR pixels have no other means
+# to look like fur. Fine contrast cannot tell a grain from hair, D could not in so few updates, **you can**. So:
+# numbers, and eyes.
+#
+# ## The clinic
+#
+# Five patients come in. Each is the run above with **one thing changed**. For each: what you see, why, and the cure.
+# The healthy run, at the same number of updates, is the comparison.
+
+# %%
+well = next(row for row in healthy if row["step"] == settings.clinic)
+clinic = {"healthy": well}  # name -> its last row
+
+
+def admit(name, network, rows):
+    """Notes a patient, prints it beside the healthy run, and shows what it makes of the unseen photos."""
+    clinic[name] = rows[-1]
+    for who, row in (("healthy", well), (name, rows[-1])):
+        print(
+            f"{who}: {row['gain']:+.2f} dB over bicubic, fine contrast {row['contrast']:.0%}, "
+            f"D(HR) {row['d_hr']:.2f}, D(SR) {row['d_sr']:.2f}"
+        )
+    show_images(
+        *[enlarged(network)[photo] for photo in UNSEEN],
+        titles=[f"{name}: {photo}" for photo in UNSEEN],
+        alt=f"Three unseen photos as the generator of this run enlarges them: {name}.",
+    )
+
+
+# %% [markdown] tags=["slide"]
+# ### 1. No pretraining
+#
+# *"The pretraining takes a week. We start the GAN at once."*
+#
+# **Question.** The content loss is still there, and pulls G towards HR. What does D do meanwhile?
+
+# %%
+untrained, rows = train_gan(settings.clinic, start=None)
+admit("no pretraining", untrained, rows)
+assert rows[-1]["gain"] < -3
+assert RECIPES["srresnet-mse"].steps == 1_000_000
+assert rows[-1]["d_sr"] < 0.25 < 0.35 < well["d_sr"]
+
+# %% [markdown] tags=["slide"]
+# D wins before G has learned to enlarge. It sees at a glance that this is no photo, and needs no fine detail for that,
+# so it teaches none. Who cannot draw a face yet needs no art critic.
+#
+# **Cure:** MSE first, 1,000,000 updates in the paper, 6,000 in the weights that all other runs here start from. Then D
+# meets a generator whose faults are *fine*, and those are what it then works on.
+#
+# ### 2. No detach
+#
+# *"It said `Trying to backward through the graph a second time`, and that I should write `retain_graph=True`. Now it
+# runs."*
+#
+# Here is that code. D's step first, all gradients dropped at the top, which many tutorials do. One word decides.
+
+
+# %%
+def clumsy_step(generator, discriminator, adam_g, adam_d, lr, hr, detach):
+    adam_g.zero_grad()
+    adam_d.zero_grad()
+    sr = generator(lr)  # (N, 3, 32, 32)
+    real, fake = discriminator(hr), discriminator(sr.detach() if detach else sr)  # (N, 1) each
+    judgement = losses.discriminator_loss(real, fake)
+    judgement.backward(retain_graph=True)  # without detach: D's gradient runs on into G, and stays there
+    adam_d.step()
+    loss = perceptual_loss(sr, hr, discriminator(sr))
+    loss.backward()  # adds to it
+    adam_g.step()
+    values = {"d_hr": torch.sigmoid(real).mean(), "d_sr": torch.sigmoid(fake).mean(), "discriminator": judgement}
+    return {name: value.item() for name, value in values.items()}
+
+
+def train_clumsily(updates, detach):
+    generator, discriminator, adam_g, adam_d = new_players()
+    average, rows = copy.deepcopy(generator).requires_grad_(False), []
+    for step in range(updates):
+        row = clumsy_step(generator, discriminator, adam_g, adam_d, *sampler(step), detach)
+        update_average(average, generator, 0.9)
+        if (step + 1) % 10 == 0:
+            pictures = enlarged(average)
+            rows.append(row | {"step": step + 1, "gain": gain(pictures), "contrast": contrast(pictures)})
+    return average, rows
+
+
+# %%
+leaking, rows = train_clumsily(settings.clinic, detach=False)
+admit("no detach", leaking, rows)
+_, cured = train_clumsily(settings.clinic, detach=True)
+print(f"cured by one word: {cured[-1]['gain']:+.2f} dB, D(SR) {cured[-1]['d_sr']:.2f}")
+assert min(row["gain"] for row in rows) < -1.5
+assert rows[-1]["d_sr"] < 0.2 < cured[-1]["d_sr"]
+assert cured[-1]["gain"] > 0
+
+# %% [markdown]
+# D's curves look like a triumph. It is a fraud: **G helps D**. How much? We ask for the three gradients that reach G's
+# weights in the first update.
+#
+# **Question.** Deceiving D and helping D: what is the angle between these two gradients? And which is longer?
+
+# %% tags=["check-output"]
+generator, discriminator, *_ = new_players()
+lr, hr = sampler(0)
+sr = generator(lr)
+parts = {
+    "content": mse_loss(sr, hr),
+    "deceive": 1e-3 * losses.adversarial_loss(discriminator(sr)),
+    "leak": losses.discriminator_loss(discriminator(hr), discriminator(sr)),
+}
+gradient = {}
+for name, loss in parts.items():
+    found = torch.autograd.grad(loss, list(generator.parameters()), retain_graph=True)
+    gradient[name] = torch.cat([g.flatten() for g in found])  # (37200,)
+cosine = F.cosine_similarity(gradient["leak"], gradient["deceive"], dim=0).item()
+ratio = (gradient["leak"].norm() / gradient["deceive"].norm()).item()
+print(f"cosine of the leak and the gradient that deceives: {cosine:.1f}")
+print(f"the leak is about {ratio / 1000:.0f} thousand times as long")
+assert len(gradient["leak"]) == 37_200
+assert cosine < -0.95
+assert 600 < ratio < 1400
+
+# %% [markdown] tags=["slide"]
+# Exactly opposite, and a thousand times as long: the leak has no factor of 1e-3. **Cure:** `sr.detach()`, and the
+# error that torch raised was right. Do not silence it. The package's order is safe twice: G's step comes first, and
+# each step drops its gradients right before its own backward.
+#
+# ### 3. A discriminator that is too strong
+#
+# *"D(HR) = 1 and D(SR) = 0 after a minute. Is my D too good?"* We give it three steps for each of G's, at three times
+# the rate.
+
+# %%
+crushed, rows = train_gan(settings.clinic, rate_d=1.5e-3, d_steps=3)
+admit("D too strong", crushed, rows)
+assert rows[-1]["d_sr"] < 0.2 < 0.35 < well["d_sr"]
+assert rows[-1]["discriminator"] < well["discriminator"] - 0.4
+assert rows[-1]["adversarial"] > 2 * well["adversarial"]
+assert rows[-1]["contrast"] > 1.1 * well["contrast"]
+
+# %% [markdown]
+# What does a D that knows everything teach? Think of a marker who writes 0 under every essay. In the first GANs G
+# *minimised* $\log(1 - D(SR))$. Its gradient by the logit is $-D(SR)$: where D is sure, nothing comes back. The paper
+# takes $-\log D(SR)$, whose gradient is $D(SR) - 1$: it stays.
+
+# %% tags=["check-output"]
+for d_sr in (0.5, 0.1, 0.001):
+    z = torch.logit(torch.tensor(d_sr)).requires_grad_()  # D's logit
+    (vanishing,) = torch.autograd.grad(torch.log(1 - torch.sigmoid(z)), z)
+    (staying,) = torch.autograd.grad(F.softplus(-z), z)
+    print(f"D(SR) {d_sr}: gradient of log(1 - D(SR)) {vanishing:.3f}, of -log D(SR) {staying:.3f}")
+
+# %% [markdown] tags=["slide"]
+# So our G was not left without a gradient. It got a harsh one: the adversarial loss is more than twice the healthy
+# one, and G answers with a coarse grain.
+#
+# **Cure:** k = 1 and equal rates, as in the healthy run. If D
+# still runs away: a smaller D, a lower rate for D, HR's label 0.9 in place of 1. Not: waiting.
+#
+# ### 4. An adversarial weight that is too high
+#
+# *"More GAN, more detail."* A weight of 0.1 in place of 0.001.
+#
+# **Question.** D(SR) will look fine: G now does everything to please D. Will the photo?
+
+# %%
+smitten, rows = train_gan(settings.clinic, weight=0.1)
+admit("weight 0.1", smitten, rows)
+assert rows[-1]["gain"] < well["gain"] - 1
+assert rows[-1]["contrast"] > 1.3 * well["contrast"]
+assert rows[-1]["content"] > 1.2 * well["content"]
+assert rows[-1]["d_sr"] > clinic["D too strong"]["d_sr"] + 0.05
+
+# %% [markdown] tags=["slide"]
+# Nothing in the adversarial loss says that SR must be *this* cat: any photo would do, and a pattern that D has not seen
+# yet does for a while. D's curves are no help: it is ahead and not sure, as in many a healthy run. **Watch the
+# content loss and the PSNR**: they tell at once.
+#
+# **Cure:** 1e-3 times a *mean*. Lesson 04 again: a content loss that is summed changes this balance, too.
+#
+# ### 5. The LR kernel of another world
+#
+# *"All curves are perfect. On the benchmark it is worse than bicubic."* This one made its LR crops with
+# `F.interpolate(hr, scale_factor=1/4, mode="bicubic")`, the line that is nearest at hand. It has no antialiasing
+# (lesson 01).
+
+
+# %%
+def other_kernel(step):
+    _, hr = sampler(step)
+    return F.interpolate(hr, scale_factor=1 / 4, mode="bicubic").clamp(0, 1), hr  # (8, 3, 8, 8) and (8, 3, 32, 32)
+
+
+misled, rows = train_gan(settings.clinic, pairs=other_kernel)
+admit("other kernel", misled, rows)
+in_training, right = rows[-1]["content"], well["content"]
+print(f"content loss in training {in_training:.4f}, healthy {right:.4f}")
+assert rows[-1]["gain"] < 0 < well["gain"]
+assert rows[-1]["gain"] < well["gain"] - 0.5
+assert abs(rows[-1]["d_sr"] - well["d_sr"]) < 0.2
+assert in_training < 2.5 * right
+
+# %% [markdown]
+# Nothing in the training curves gives it away: D's are healthy, and a somewhat higher content loss means nothing
+# without the healthy run beside it. The network has learned to undo *its own* kernel. On the LR images of the
+# world it is **worse than bicubic**, which no GAN excuses.
+#
+# **Cure:** `srgan_lessons.resize.imresize` for whole photos, `CropSampler` for crops: both are MATLAB's kernel, bit for
+# bit. And validate on LR images that others made.
+
+# %%
+bars(
+    {name: row["gain"] for name, row in clinic.items()},
+    xlabel=f"PSNR over bicubic on unseen photos, dB, after {settings.clinic} updates",
+    alt="The healthy run has the longest bar to the right of zero; the other five fall behind it, some by many dB.",
+)
+assert len(clinic) == 6
+assert well["gain"] > 0
+assert all(row["gain"] < well["gain"] for name, row in clinic.items() if name != "healthy")
+
+# %% [markdown] tags=["slide"]
+# ## Your turn: six logs
+#
+# Below are the logs of six other runs: another seed, lower rates, 200 updates. One is healthy, and each of the five
+# illnesses is there once. You are given what `train` writes into its `log.csv`, and no picture.
+#
+# Above: D(HR), solid, and D(SR), dashed. Below: PSNR minus bicubic's in dB, on unseen photos whose LR images were made
+# properly; beyond 1 dB the axis is logarithmic.
+
+# %%
+with open(shipped("results/sick_runs.csv"), newline="") as file:
+    logs = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+with mpl.rc_context(STYLE):
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    axes = figure.subplots(2, 6, sharex=True, sharey="row")
+    for number, (above, below) in enumerate(axes.T, start=1):
+        log = [row for row in logs if row["run"] == number]
+        at = [row["step"] for row in log]
+        above.plot(at, [row["d_hr"] for row in log], color="#000000")
+        above.plot(at, [row["d_sr"] for row in log], color="#d55e00", linestyle="--")
+        below.plot(at, [row["gain"] for row in log], color="#0072b2")
+        below.axhline(0, color="#7a7a7a", linewidth=1.2)
+        above.set_title(f"run {number}")
+        below.set_xticks([0, 100, 200])
+    axes[0, 0].set(ylabel="D(HR), D(SR)", ylim=(-0.05, 1.05))
+    axes[1, 0].set(ylabel="dB over bicubic", ylim=(-20, 2))
+    axes[1, 0].set_yscale("symlog", linthresh=1)
+    axes[1, 0].set_yticks([-10, -3, -1, 0, 1], ["-10", "-3", "-1", "0", "1"])
+    figure.supxlabel("updates", fontsize=13)
+alt = "Six runs: above what D says of HR and SR, below the PSNR over bicubic. Numbers are printed below."
+put(as_html(figure, alt=alt), alt=alt)
+print("run: D(HR), D(SR) and PSNR gain after 10 updates, and after 200")
+for number in range(1, 7):
+    first, last = (next(row for row in logs if (row["run"], row["step"]) == (number, step)) for step in (10, 200))
+    print(f"{number}: ", *(f"{row['d_hr']:.2f} {row['d_sr']:.2f} {row['gain']:+.2f} dB  " for row in (first, last)))
+
+# %% [markdown]
+# ### {{exercise: diagnoses}}
+#
+# Complete the dict `diagnoses`: run number -> one of `"healthy"`, `"no pretraining"`, `"no detach"`,
+# `"discriminator too strong"`, `"adversarial weight too high"`, `"LR kernel mismatch"`. Expected: each name once.
+
+# %% tags=["stub"]
+# {{stub: diagnoses}}
+
+# %% tags=["solution"]
+# {{solution: diagnoses}}
+
+# %%
+diagnoses = check("diagnoses", diagnoses)
+
+# %% [markdown] tags=["slide"]
+# ## The bill
+#
+# What does the paper's training cost? First by arithmetic. A convolution multiplies and adds; going backwards costs it
+# twice that: once for its inputs, once for its weights.
+#
+# **Question.** In one update of SRGAN-VGG54, how often does each network go forwards, and what does it pay backwards?
+#
+# | network | in the update | in units of one forward pass |
+# |---|---|---|
+# | G | forward, backward | 1 + 2 = **3** |
+# | VGG19, frozen | SR and HR forward, backward to the pixels of SR | 2 + 1 = **3** |
+# | D, frozen in G's step | forward, backward to the pixels | 1 + 1 = 2 |
+# | D in its own step | HR and SR, forward and backward | 2 (1 + 2) = 6, together **8** |
+
+
+# %% tags=["check-output"]
+def forward_cost(network, x):
+    """Multiplications and additions of one forward pass, in TFLOP."""
+    total = []
+
+    def count(layer, inputs, output):
+        total.append(2 * layer.weight.numel() * output.numel() / len(layer.weight))  # weights per place, times places
+
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    network(x)
+    for hook in hooks:
+        hook.remove()
+    return sum(total) / 1e12
+
+
+with torch.device("meta"):  # shapes without numbers: nothing is computed
+    networks = {"G": Generator(), "D": Discriminator(), "VGG": VGGFeatures(5, 4)}
+    lr, hr = torch.rand(16, 3, 24, 24), torch.rand(16, 3, 96, 96)
+passes = {"G": 3, "D": 8, "VGG": 3}
+cost = {name: passes[name] * forward_cost(network, lr if name == "G" else hr) for name, network in networks.items()}
+print({name: round(tera, 2) for name, tera in cost.items()}, "TFLOP an update of 16 crops")
+update = sum(cost.values())
+paper = RECIPES["srgan-vgg54"]
+print(f"together {update:.2f}; {paper.steps:,} updates: {update * paper.steps / 1000:.0f} PFLOP")
+assert (paper.steps, paper.batch, paper.crop) == (200_000, 16, 96)
+
+held = 16 * (count_parameters(networks["G"]) + count_parameters(networks["D"])) / 1e9  # 4 numbers of 4 bytes a weight
+kept = {}  # the memory that the backward pass of G's step needs again, each piece once
+with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.setdefault(x.untyped_storage()._cdata, x), lambda x: x):
+    sr = networks["G"](lr)  # (16, 3, 96, 96)
+    loss = F.mse_loss(networks["VGG"](sr), networks["VGG"](hr)) + F.softplus(-networks["D"](sr)).mean()
+feature_maps = sum(x.untyped_storage().nbytes() for x in kept.values()) / 1e9
+print(f"memory in fp32: weights, gradients and Adam's moments {held:.1f} GB, feature maps {feature_maps:.1f} GB")
+assert held + feature_maps < 2
+
+# %% [markdown]
+# D is small in the paper's drawing, and the second largest item on the bill. Memory is no obstacle: by this arithmetic
+# less than 2 GB, and a T4 has 16. And the time? A data sheet promises so many operations a second, and no training
+# reaches them. So arithmetic gives a *lower bound*, and only a measurement gives hours. Those that were made stand in a
+# file that comes with the course.
+
+# %%
+PEAKS = {"Tesla T4, fp32": 8.1, "Tesla T4, fp16": 65, "H100 SXM, bf16": 989}  # TFLOP/s, from Nvidia's data sheets
+print(f"{paper.name}, {paper.steps:,} updates. By arithmetic, at the data sheet's peak, at least:")
+for name, peak in PEAKS.items():
+    print(f"  {name}: {update * paper.steps / peak / 3600:.2f} hours")
+print("Measured:")
+with open(shipped("results/training_cost.csv"), newline="") as file:
+    for row in csv.DictReader(file):
+        if row["recipe"] == paper.name:
+            hours = f"{float(row['seconds']) * paper.steps / 3600:,.1f} hours" if row["seconds"] else "not measured yet"
+            memory = f"{row['memory_gib']} GiB" if row["memory_gib"] else "memory not measured yet"
+            print(f"  {row['machine']}: {hours}, {memory}")
+assert 4 < update * paper.steps / PEAKS["Tesla T4, fp32"] / 3600 < 5.5
+assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the list
+
+# %% [markdown] tags=["slide"]
+# Thirteen days on this CPU. Where it says "not measured yet", nobody has, and we do not guess. `train` writes
+# checkpoints, resumes, and names the batch that fits where memory does not suffice (lesson 04):
+#
+# `srgan-lessons train srgan-vgg54 --photos FOLDER --init runs/srresnet-mse/weights.safetensors`
+#
+# Without a download: `srgan-offline`. Its content loss comes from a VGG16 that another task has trained. The pictures
+# are of the same kind; the numbers cannot be compared with the paper's.
+#
+# ## The real thing
+#
+# The same photo by every network that this course has. SRResNet is the paper's, 16 blocks and 64 maps, trained by MSE;
+# where `srgan` is among the shipped weights, it was trained from SRResNet's by `gan_step`, as you have seen it. The
+# last one is yours, from this page.
+
+# %%
+made = {
+    name: {photo: upscale(lr, weights=name) for photo, lr in lr_unseen.items()}
+    for name in ("espcn", "srresnet", "srgan")
+    if name in shipped_weights()
+}
+made["yours"] = enlarged(by_gan)
+for name, pictures in made.items():
+    print(f"{name}: fine contrast {contrast(pictures):.0%} of HR's, {gain(pictures):+.2f} dB over bicubic")
+show_crops(
+    hr_unseen["astronaut"],
+    *[pictures["astronaut"] for pictures in made.values()],
+    titles=["HR", *made],
+    box=(16, 16, 80, 80),
+    alt="A face by each network: smooth by those trained with MSE alone, grainier by those that met a discriminator.",
+)
+if {"srresnet", "srgan"} <= set(made):
+    assert contrast(made["srgan"]) > contrast(made["srresnet"])
+assert contrast(made["yours"]) > contrast(made["espcn"])
+
+# %% [markdown] tags=["slide"]
+# ## Play
+#
+# Be the doctor. Change the weight of the adversarial loss, D's rate and D's steps: 30 updates each. Can you find
+# settings with more fine contrast than the healthy run that still look like a photo?
+
+
+# %%
+def experiment(weight, rate_d, d_steps):
+    network, rows = train_gan(30, weight=weight, rate_d=rate_d, d_steps=d_steps)
+    what = f"weight {weight}, D's rate {rate_d}, D's steps {d_steps}"
+    show_images(
+        *enlarged(network).values(),
+        titles=[f"D(HR) {rows[-1]['d_hr']:.2f}", f"D(SR) {rows[-1]['d_sr']:.2f}", f"{rows[-1]['gain']:+.1f} dB"],
+        alt=f"Three unseen photos after 30 updates: {what}.",
+    )
+
+
+play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3, 5e-3], d_steps=[1, 2, 3])
+
+# %% [markdown] tags=["slide"]
+# ## Recap
+#
+# - G's step: content + 1e-3 times -log D(SR). The gradient passes through D, and D stays.
+# - D's step: the same SR, **detached**, and HR, in two calls. Softplus on logits.
+# - No idea is 0.693 and 1.386. In a healthy run D is ahead, and never sure. No loss falls for long.
+# - It begins from MSE weights. It pays PSNR, and buys fine contrast: look whether that is detail or grain.
+#
+# | what you see | illness | cure |
+# |---|---|---|
+# | PSNR far below bicubic from the first row | no pretraining | MSE first |
+# | PSNR plunges in the first updates, then D(SR) = 0 for good | no detach | `sr.detach()` |
+# | D(HR) to 1, D(SR) to 0, PSNR falls later and less | D too strong | one step each, lower rate for D |
+# | D is not sure, PSNR and content loss go to ruin | weight too high | 1e-3, and means |
+# | all curves well, benchmark below bicubic | LR kernel | `imresize`, and foreign LR images to validate |
+#
+# ### Three questions
+#
+# <details><summary>1. D's loss has been 1.386 for a thousand updates. Has G won?</summary>
+#
+# Perhaps. More often D is broken: frozen, its optimiser never stepped, or its rate so high that it says the same to
+# everything. Show it HR against noise: a D that works tells them apart within seconds.
+# </details>
+#
+# <details><summary>2. You detach SR in both steps. What do the curves look like?</summary>
+#
+# Like the control: D gets better and better, D(SR) falls, the adversarial loss is computed, and G never hears of it. It
+# is MSE training with a witness.
+# </details>
+#
+# <details><summary>3. Why is D not asked for D(HR) in the generator's step?</summary>
+#
+# HR does not depend on G. Its loss has no gradient for G, and a pass through D would be for nothing. (Relativistic
+# GANs, as in ESRGAN, do ask for it.)
+# </details>
+#
+# ### What this lesson leaves out
+#
+# The generator here has three layers, and the runs have a few hundred updates where the paper has 200,000: the
+# illnesses are the same, the healthy picture is not. The content is MSE. Cures that came after 2017, such as spectral
+# normalisation, gradient penalties and relativistic losses, make D tamer; lesson 10 names where to read on.
+#
+# ### Where to read on
+#
+# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): sections 2.1, 2.2.2 and 3.2.
+# - Goodfellow et al. 2014, [arXiv 1406.2661](https://arxiv.org/abs/1406.2661): section 3, why -log D.
+# - Arjovsky and Bottou 2017, [arXiv 1701.04862](https://arxiv.org/abs/1701.04862): what a perfect D does to G.
+# - In this package: `srgan_lessons/training/steps.py`, and `docs/troubleshooting.md`.
+#
+# Next: lesson 08, how to measure what this has brought. Below is what you have solved so far.
+
+# %%
+progress()

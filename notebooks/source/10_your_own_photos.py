@@ -1,0 +1,794 @@
+# %% [markdown] tags=["slide"]
+# # Your own photos
+#
+# **Claim.** What a network adds is invention: where that helps, and where it must not be used.
+#
+# **Time.** 38 minutes of teaching, 19 minutes of exercises.
+#
+# **Before.** Lesson 01 (LR images, PSNR) and lesson 00. Matrix products in numpy. Lessons 04 to 08 help, and are not
+# needed.
+#
+# {{colab_badge}}
+
+# %% tags=["skip"]
+import copy
+import importlib.util
+import io
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from srgan_lessons import UserError
+from srgan_lessons.classroom.figures import bars, curves, show_crops, show_images
+from srgan_lessons.classroom.viewers import compare, play, upload_photo, zoom
+from srgan_lessons.datasets import benchmark_fingerprints, fingerprint, load_photos
+from srgan_lessons.export import export_onnx
+from srgan_lessons.images import read_picture, sample_photos, save_image, to_image, to_tensor
+from srgan_lessons.metrics import psnr
+from srgan_lessons.resize import imresize, taps
+from srgan_lessons.training import RECIPES, train
+from srgan_lessons.upscaling import upscale, upscale_file
+from srgan_lessons.weights import load_network, shipped_weights
+
+settings = lesson_settings(full={"updates": 800}, fast={"updates": 200})
+
+NETWORKS = [name for name in ("espcn", "srresnet", "srgan") if name in shipped_weights()]
+BEST = NETWORKS[-1]  # the most ambitious of those that are here
+photos = sample_photos()
+folder = Path(tempfile.mkdtemp())  # for all files of this lesson
+print("networks:", ", ".join(NETWORKS), "- the one that invents most:", BEST)
+
+# %% [markdown] tags=["slide"]
+# ## Why
+#
+# A camera has caught a house number of two digits, far away and at night. Each digit is two pixels high. A network
+# enlarges it.
+#
+# **Before you read on:** which number is it? Write it down. How sure are you, in per cent?
+
+
+# %%
+def house_number(number, size=10):
+    """A sign with two digits, uint8 (32, 64, 3)."""
+    sign = Image.new("L", (64, 32), 232)
+    font = ImageFont.load_default(size=size)
+    ImageDraw.Draw(sign).text((32, 16), number, fill=40, anchor="mm", font=font)
+    return np.stack([np.asarray(sign)] * 3, axis=-1)
+
+
+def caught(number, size=10, noise=16, seed=0):
+    """What the camera makes of it, uint8 (8, 16, 3): the LR picture, each pixel up to `noise` grey levels off."""
+    lr = imresize(house_number(number, size), 1 / 4)
+    off = np.random.default_rng(seed).integers(-noise, noise + 1, (8, 16, 1))
+    return np.clip(lr.astype(int) + off, 0, 255).astype(np.uint8)
+
+
+NUMBERS = [f"{n:02d}" for n in range(100)]
+secret = NUMBERS[2 * 43]  # do not work it out
+lr = caught(secret)
+show_images(
+    lr,
+    imresize(lr, 4),
+    upscale(lr, BEST),
+    titles=["what the camera caught", "bicubic", f"the network ({BEST})"],
+    alt="A sign with two digits: a few dark blocks in LR, a grey smear by bicubic, a darker one by the network.",
+)
+
+# %% [markdown]
+# Keep your number. We come back to it, with the list of all numbers that it *can* have been.
+
+# %% [markdown] tags=["instructor"]
+# **Timing.** Own photos 6 minutes, files and tiles 4, what is not in the photo 8, consistency 4, two folders 7, the
+# house number 3, noise 3, uses and cases 3. Exercises 19. **Before class** ask for photos that may be shown: a holiday
+# picture, a page of print, a face. Collect the guesses of the house number on the board, each with its per cent. Most
+# rooms are surer than they should be; the list at the end has more than one number.
+
+# %% [markdown] tags=["slide"]
+# ## A photo of your own
+#
+# Choose a picture. Its middle, at most 160 x 160 pixels, becomes four times larger. It stays on the machine on which
+# this notebook runs.
+
+
+# %%
+def enlarge(photo):
+    """Shows the middle of a photo, uint8 (H, W, 3), by bicubic and by the network, then a part of it pixel by pixel."""
+    top, left = (max(0, (n - 160) // 2) for n in photo.shape[:2])
+    middle = photo[top : top + 160, left : left + 160]  # (160, 160, 3) at most
+    larger, smooth = upscale(middle, BEST), imresize(middle, 4)  # (640, 640, 3) both
+    alt = "The middle of a photo, enlarged 4 times"
+    compare(smooth, larger, titles=("bicubic", BEST), alt=f"{alt}, with a slider between bicubic and the network.")
+    show_crops(larger, middle, smooth, titles=[BEST, "the photo", "bicubic"], alt=f"{alt}, and a part of it, zoomed.")
+
+
+upload_photo(enlarge)
+
+# %% [markdown]
+# **Look closely.** Where do you see more than before? And is it *true*? Of your own photo nobody can tell. So take one
+# whose truth is known: make a photo smaller, enlarge it again, and move the box. Try the eye, the fur, the whiskers.
+
+# %%
+hr = photos["chelsea"][56:248, 104:296]  # (192, 192, 3)
+lr = imresize(hr, 1 / 4)  # (48, 48, 3)
+versions = {name: upscale(lr, name) for name in ("bicubic", *NETWORKS)}  # (192, 192, 3) each
+zoom(
+    {"chelsea": (hr, versions["bicubic"], versions[BEST])},
+    titles=["HR: the truth", "bicubic", BEST],
+    alt="A part of a cat's face as HR, by bicubic and by the network.",
+)
+
+# %% [markdown]
+# ### What happens to the file
+#
+# A phone held upright writes a *lying* photo, and a note in its EXIF data: turn me. A logo has transparency.
+#
+# **Question.** What should a tool do with the note? And a network that has learned three colours with the fourth
+# channel?
+
+# %% tags=["check-output"]
+exif = Image.Exif()
+exif[0x0112] = 6  # orientation 6: turn a quarter to the right
+Image.fromarray(hr[:48, :96]).save(folder / "phone.jpg", exif=exif)
+alpha = np.linspace(0, 255, 40 * 60).reshape(40, 60).astype(np.uint8)
+Image.fromarray(np.dstack([hr[:40, :60], alpha])).save(folder / "logo.png")
+
+for name in ("phone.jpg", "logo.png"):
+    upscale_file(folder / name, folder / f"{name}_x4.png", "espcn")
+    before, after = Image.open(folder / name), read_picture(folder / f"{name}_x4.png")
+    height, width = after.rgb.shape[:2]
+    print(f"{name}: {before.width} x {before.height} -> {width} x {height},", end=" ")
+    print("transparent" if after.alpha is not None else "opaque")
+
+try:
+    upscale_file(folder / "logo.png", folder / "logo.jpg", "espcn")
+except UserError as error:
+    print(str(error).replace(str(folder), ".."))
+
+# %% [markdown]
+# The photo stands upright. Transparency is enlarged by bicubic, apart from the colours; a format that cannot hold it is
+# refused, not filled with black in silence.
+#
+# ### Large photos: tiles
+#
+# A photo of 12 megapixels does not fit through the network at once. It is cut into tiles. An output pixel depends on
+# LR pixels around it, for ESPCN 4 to each side: the **halo**. Each tile is read with its halo.
+#
+# **Question.** What do you see if the halo is left out?
+
+# %%
+whole = upscale(lr, "espcn")  # one tile
+tiled = upscale(lr, "espcn", tile=16)  # nine tiles of 16 x 16 LR pixels
+careless = copy.deepcopy(load_network("espcn"))
+careless.halo = 0
+seams = upscale(lr, careless, tile=16)
+wrong = {name: np.abs(x.astype(int) - whole).max(axis=2) for name, x in (("halo", tiled), ("no halo", seams))}
+show_images(
+    seams,
+    *[np.clip(8 * x, 0, 255).astype(np.uint8) for x in wrong.values()],
+    titles=["tiles without halo", "error with halo, x 8", "error without, x 8"],
+    alt="The cat in tiles. With a halo the error is black; without one a bright grid shows the tiles' edges.",
+)
+assert wrong["halo"].max() <= 1  # a rounding, at most
+assert wrong["no halo"].max() > 10
+
+# %% [markdown]
+# With the halo nothing shows. A whole photo from the terminal, or a folder of them:
+#
+#     srgan-lessons upscale holiday.jpg -o holiday_x4.png
+#     srgan-lessons upscale photos/ -o larger/ --weights srresnet
+#
+# The result has sixteen times the pixels. That is too much for many programs: cut out what you need first.
+
+# %% [markdown] tags=["slide"]
+# ## What is not in the photo
+#
+# An HR tile has 16 pixels, 48 numbers. Its LR pixel has 3. Reduction is (but for rounding) a matrix: along one axis
+# each LR pixel is a weighted mean of HR pixels. You wrote these weights in lesson 01.
+#
+# **Question.** The matrix below is 64 x 256. For an HR picture of 256 x 256 numbers: in how many directions can you
+# change it without any change in LR? Guess the share, in per cent.
+
+
+# %% tags=["check-output"]
+def reduction(n):
+    """(n / 4, n): bicubic reduction by 4 along one axis."""
+    index, weight = taps(n, n // 4, 1 / 4)  # (n / 4, 16) both: which HR pixels, and how much of each
+    matrix = np.zeros((n // 4, n))
+    for row in range(n // 4):
+        np.add.at(matrix[row], index[row].numpy(), weight[row].numpy())
+    return matrix
+
+
+R = reduction(256)
+channel = photos["chelsea"][20:276, 100:356, 0].astype(float)  # (256, 256)
+by_matrix = R @ channel @ R.T  # (64, 64): along both axes
+official = imresize(photos["chelsea"][20:276, 100:356], 1 / 4)[..., 0]
+print("at most", round(np.abs(by_matrix.clip(0, 255) - official).max()), "grey level from imresize, which rounds twice")
+seen = np.linalg.matrix_rank(R) ** 2  # along both axes: the ranks multiply
+print(f"{seen} of {256**2} directions show in LR; {100 - 100 * seen / 256**2:.2f} % do not")
+
+# %% [markdown]
+# 93.75 %: fifteen of sixteen. In *numbers*, nearly all of an HR picture is absent from its LR picture.
+#
+# **Question.** Then why does enlarging work at all? Is 93.75 % of what you *see* gone, too? Measure the energy: the
+# squared deviation from the mean. Split each photo into what LR sees and what it does not. Noise is the control.
+
+
+# %%
+def unseen_share(picture, reduce):
+    """Per cent of the energy of (n, n) that the reduction does not see."""
+    deviation = picture - picture.mean()
+    back = np.linalg.pinv(reduce)  # (n, n / 4): the way back; reduce @ back is the identity
+    visible = back @ (reduce @ deviation @ reduce.T) @ back.T  # (n, n): down along both axes, and back
+    return 100 * (1 - (visible**2).sum() / (deviation**2).sum())
+
+
+middle = {}
+for name in ("retina", "coffee", "astronaut", "chelsea", "gravel", "grass"):
+    height, width = photos[name].shape[:2]
+    top, left = (height - 256) // 2, (width - 256) // 2
+    middle[name] = photos[name][top : top + 256, left : left + 256].mean(axis=2)  # (256, 256), grey
+middle["noise"] = np.random.default_rng(0).normal(size=(256, 256))
+shares = {name: unseen_share(picture, R) for name, picture in middle.items()}
+bars(
+    shares,
+    xlabel="energy that the LR picture does not see, %",
+    digits=1,
+    alt="Bars: 1 % of a retina, some per cent of most photos, a third of grass, and 94 % of noise are not seen.",
+)
+assert abs(shares["noise"] - 93.75) < 0.5
+assert max(shares["retina"], shares["coffee"], shares["astronaut"], shares["chelsea"]) < 10
+assert shares["grass"] > 25
+
+# %% [markdown]
+# So photos are not noise. Most of their energy is smooth, and LR keeps it. What is lost is the texture, the hair, the
+# print. A network does well because photos are *predictable*. And it fails where they are not.
+#
+# Note `back`, the pseudo-inverse. It leads from LR to HR so that reducing again gives exactly the same LR.
+#
+# ### {{exercise: invisible}}
+#
+# Write `invisible(detail, reduce)`: the part of `detail`, (n, n), that the reduction does not see: all of it but what
+# survives the way down along both axes and back up along both. Expected: (n, n), for any `reduce` of shape (n/4, n),
+# with `reduce @ result @ reduce.T` zero.
+
+# %% tags=["stub"]
+# {{stub: invisible}}
+
+# %% tags=["solution"]
+# {{solution: invisible}}
+
+# %%
+invisible = check("invisible", invisible)
+
+# %% [markdown] tags=["instructor"]
+# **Common wrong answers.** Coming back by `reduce.T`, by repeating pixels or by bicubic: none of these is an inverse,
+# so a rest stays visible. Applying it to the rows alone: invisible, but a part is lost. Ask: is `back @ reduce` the
+# identity? (No, it is 256 x 256 with rank 64: it forgets.) And `reduce @ back`? (Yes, 64 x 64.)
+
+# %% [markdown] tags=["subslide"]
+# ### Another photo with the same LR picture
+#
+# Now write on the cat, with ink that no LR picture shows.
+#
+# A file holds whole grey levels. Rounding costs some LR pixels a level, so the loop hands it back, until the LR *files*
+# are equal byte for byte.
+
+
+# %%
+def another(photo, detail, reduce):
+    """A photo with other detail, and with the same LR picture to the last bit. photo: uint8 (n, n, 3)."""
+    lr, back = imresize(photo, 1 / 4), np.linalg.pinv(reduce)
+    rng = np.random.default_rng(0)
+
+    def per_colour(left, picture):
+        return np.stack([left @ picture[..., c] @ left.T for c in range(3)], axis=-1)
+
+    other = photo + invisible(detail, reduce)[..., None]  # (n, n, 3), real numbers
+    other = other + per_colour(back, lr - per_colour(reduce, other))  # reduces to lr, to whole levels
+    for _ in range(300):
+        other = np.clip(np.round(other), 0, 255).astype(np.uint8)
+        missing = lr.astype(float) - imresize(other, 1 / 4)  # (n/4, n/4, 3)
+        if not missing.any():
+            return other
+        other = other + rng.uniform(0.5, 1.5, other.shape) * per_colour(back, missing)  # uneven: not round in circles
+    raise RuntimeError("no such photo was found: try weaker detail")
+
+
+cat = photos["chelsea"][20:276, 100:356]  # (256, 256, 3)
+page = Image.new("L", (256, 256), 0)
+for y in range(4, 256, 16):
+    line = "I AM NOT A CAT   " * 4
+    ImageDraw.Draw(page).text((4 - 3 * y, y), line * 3, fill=255, font=ImageFont.load_default(size=13))
+no_cat = another(cat, -60 * (np.asarray(page) / 255), R)
+same = np.array_equal(imresize(cat, 1 / 4), imresize(no_cat, 1 / 4))
+show_crops(
+    cat,
+    no_cat,
+    imresize(cat, 1 / 4),
+    imresize(no_cat, 1 / 4),
+    titles=["a photo", "another photo", "LR of the one", "LR of the other"],
+    box=(72, 24, 80, 80),
+    alt="A cat's eye, once clear and once with the words I AM NOT A CAT all over it; both LR pictures are the same.",
+)
+print(f"The LR pictures are equal in every byte: {same}. The photos: {psnr(no_cat, cat):.1f} dB apart.")
+assert same
+
+# %% [markdown]
+# **Question.** You train for a year, on all photos of the world. Which of these two photos will your network return?
+#
+# It gets *the same input*. It returns one picture, the same for both. At least one time it is wrong, and we can say by
+# how much before it is trained. If SR is near the one, it is far from the other: at best it stands halfway.
+
+# %%
+apart = np.mean((cat.astype(float) - no_cat) ** 2)  # mean squared difference of the two truths
+ceiling = 10 * np.log10(255**2 / (apart / 4))  # halfway: half the distance, a quarter of the square
+worst = {}
+for name in ("bicubic", *NETWORKS):
+    sr = upscale(imresize(cat, 1 / 4), name)
+    worst[name] = min(10 * np.log10(255**2 / np.mean((sr.astype(float) - truth) ** 2)) for truth in (cat, no_cat))
+bars(
+    worst | {"no network can do better": ceiling},
+    xlabel="PSNR on the worse of both photos, dB (RGB)",
+    digits=1,
+    alt="Bars: bicubic and all networks stay below the ceiling that holds for any network.",
+)
+assert max(worst.values()) < ceiling
+
+# %% [markdown] tags=["slide"]
+# ## Does it fit?
+#
+# Nobody has the truth of your photo. But there is one thing that you *can* check: reduced again, the enlargement should
+# give the LR picture back. This is **consistency**, in dB.
+#
+# ### {{exercise: consistency}}
+#
+# Write `consistency(sr, lr)`: reduce `sr`, uint8 (4h, 4w, 3), with `imresize`, and return the PSNR in dB between the
+# result and `lr`, uint8 (h, w, 3), over all pixels and all three colours, for a peak of 255. Expected: one number,
+# `np.inf` where nothing differs.
+
+# %% tags=["stub"]
+# {{stub: consistency}}
+
+# %% tags=["solution"]
+# {{solution: consistency}}
+
+# %%
+consistency = check("consistency", consistency)
+
+# %% [markdown]
+# **Question.** Order these by consistency: bicubic, a network, a network's picture moved by one pixel, another photo of
+# a cat. And the cat with the writing?
+
+# %%
+lr = imresize(cat, 1 / 4)  # (64, 64, 3)
+sr = {name: upscale(lr, name) for name in ("bicubic", *NETWORKS)}  # (256, 256, 3) each
+fit = {name: consistency(picture, lr) for name, picture in sr.items()}
+fit["moved by one pixel"] = consistency(np.roll(sr["espcn"], 1, axis=1), lr)
+fit["another cat"] = consistency(cat[:, ::-1], lr)  # its mirror image
+bars(
+    fit,
+    xlabel="consistency with the LR picture, dB",
+    digits=1,
+    alt="Bars: the enlargements fit best, the moved one fits worse, and another cat does not fit at all.",
+)
+print("the cat with the writing on it:", consistency(no_cat, lr), "dB")
+assert fit["another cat"] < 25 < fit["bicubic"]
+assert fit["moved by one pixel"] < fit["espcn"] - 1
+assert consistency(no_cat, lr) == np.inf
+
+# %% [markdown]
+# The picture that lies most fits best. A low consistency proves that a picture is wrong. **A high one proves
+# nothing.**
+#
+# ### What can be had for nothing
+#
+# Consistency can be repaired: `back` brings the missing LR levels into the enlargement. The result fits, whatever
+# network it came from.
+#
+# **Question.** Can this make the picture worse?
+
+
+# %%
+def repaired(sr, lr, reduce):
+    """The nearest picture to sr that reduces to lr, float (n, n, 3)."""
+    back = np.linalg.pinv(reduce)
+    channels = []
+    for c in range(3):
+        missing = lr[..., c] - reduce @ sr[..., c] @ reduce.T  # (n/4, n/4)
+        channels.append(sr[..., c] + back @ missing @ back.T)
+    return np.stack(channels, axis=-1)
+
+
+def db(picture, truth):
+    """PSNR over all pixels and colours, without rounding."""
+    return 10 * np.log10(255**2 / np.mean((picture - truth.astype(float)) ** 2))
+
+
+exact_lr = np.stack([R @ cat[..., c] @ R.T for c in range(3)], axis=-1)  # (64, 64, 3), not rounded
+for name in ("bicubic", *NETWORKS):
+    before, after = db(sr[name], cat), db(repaired(sr[name].astype(float), exact_lr, R), cat)
+    print(f"{name}: {before:.2f} dB, repaired {after:.2f} dB")
+    assert after >= before - 1e-9
+
+# %% [markdown]
+# Never. The truth is one of the pictures that fit, and the repair goes straight to the nearest of them: a step at a
+# right angle, so the distance to *all* pictures that fit shrinks. (Strictly, for the LR picture before it is rounded.)
+# It is honest about what is known, and still free in fifteen of sixteen directions.
+
+# %% [markdown] tags=["slide"]
+# ## Where the detail comes from
+#
+# If it is not in the photo, where is it from? We let two networks look at the same LR picture. They are the same in
+# every way, down to the first random weights. Only what they were trained on differs.
+#
+# Here are two drawn slides of a microscope. Cells with a dark nucleus are ill, say. The ill slide is the healthy one
+# with nuclei in invisible ink: **both have the same LR picture.**
+
+
+# %%
+def slide_of(ill, seed, side=120):
+    """A drawn slide (side, side) in grey levels, and the centres of its cells. ill: with nuclei."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:side, :side]
+    slide, centres = np.full((side, side), 220.0), []
+    for y, x in np.ndindex(side // 20, side // 20):
+        centre = 20 * np.array([y, x]) + rng.uniform(8, 12, 2)
+        r = np.hypot(rows - centre[0], columns - centre[1])  # (side, side): how far from the centre
+        core = np.clip(2.5 - r, 0, 1)  # the nucleus, with a light ring around it: no darker on average
+        ring = np.clip(4.7 - r, 0, 1) - core
+        slide += -70 * np.clip(8 - r, 0, 1) + ill * 70 * (core.sum() / ring.sum() * ring - core)
+        centres.append(centre)
+    return slide, centres
+
+
+def as_photo(grey):
+    """(H, W) in grey levels -> uint8 (H, W, 3)."""
+    return np.stack([np.clip(np.round(grey), 0, 255).astype(np.uint8)] * 3, axis=-1)
+
+
+flat, centres = slide_of(False, seed=99, side=80)
+nuclei = slide_of(True, seed=99, side=80)[0] - flat
+healthy = as_photo(flat)
+ill = another(healthy, nuclei, reduction(80))
+cells_lr = imresize(healthy, 1 / 4)  # (20, 20, 3)
+show_images(
+    healthy,
+    ill,
+    cells_lr,
+    titles=["healthy", "ill", "the LR picture of both"],
+    alt="Sixteen round cells, without and with a dark nucleus, and the one LR picture that both have.",
+)
+assert np.array_equal(imresize(ill, 1 / 4), cells_lr)
+
+# %% [markdown]
+# ### Training on a folder of one's own
+#
+# One folder with healthy slides, one with ill ones. Real folders are untidy, so we make ours so.
+
+# %% tags=["check-output"]
+for name in ("healthy", "ill"):
+    (folder / name).mkdir(exist_ok=True)
+    for i in range(8):
+        save_image(folder / name / f"slide{i}.png", as_photo(slide_of(name == "ill", seed=i)[0]))
+save_image(folder / "healthy/icon.png", healthy[:24, :24])
+(folder / "healthy/broken.jpg").write_bytes(b"not a picture")
+(folder / "healthy/copy.png").write_bytes((folder / "healthy/slide3.png").read_bytes())
+(folder / "healthy/notes.txt").write_text("remember to tidy up")
+print(load_photos(folder / "healthy", minimum=32, progress=False).report().replace(str(folder), ".."))
+
+# %% [markdown]
+# Nothing is dropped in silence. What is too small for a crop, broken or there twice is named and left out.
+#
+# Now train, twice. The recipe is that of lesson 04 with a small network: one residual block, 16 maps.
+#
+# **Before you run it:** what will each of the two make of the *one* LR picture?
+
+# %%
+recipe = RECIPES["srresnet-mse"].change(
+    blocks=1, channels=16, icnr=True, crop=32, batch=8, steps=settings.updates, lr=4e-3, schedule="one-cycle", ema=0.99
+)
+trained = {
+    name: train(recipe, folder / name, run=folder / "runs" / name, seed=0, device="cpu", progress=False).network
+    for name in ("healthy", "ill")
+}
+opinions = {name: upscale(cells_lr, network) for name, network in trained.items()}  # (80, 80, 3) each
+
+
+def nucleus(picture):
+    """How much darker the middle of a cell is than the ring around it, in grey levels, mean over the cells."""
+    rows, columns = np.mgrid[:80, :80]
+    r = [np.hypot(rows - y, columns - x) for y, x in centres]
+    return np.mean([picture[(d > 3) & (d < 4.7)].mean() - picture[d < 1.5].mean() for d in r])
+
+
+show_images(
+    cells_lr,
+    imresize(cells_lr, 4),
+    *opinions.values(),
+    titles=["LR", "bicubic", "by the network that saw healthy slides", "by the network that saw ill slides"],
+    alt="One LR picture, two enlargements: plain cells by the one network, cells with dark nuclei by the other.",
+)
+for name, picture in opinions.items():
+    print(f"trained on {name} slides: the nuclei are {nucleus(picture):.0f} levels darker than their ring")
+assert nucleus(healthy) < 1 < 20 < nucleus(ill)
+assert nucleus(opinions["ill"]) > nucleus(opinions["healthy"]) + 4
+
+# %% [markdown]
+# One input, two diagnoses. Neither network looked at the patient: the nucleus is a memory of its training folder. And
+# the network that is wrong does not look any less sure than the other.
+#
+# This is the whole claim. The detail is the **average of the training photos that fit**, or with a GAN **one typical
+# of them**. For your holiday photo that is fine. Which folder was it for the network of your phone?
+#
+# The same in a terminal, with your photos: `srgan-lessons train srresnet-mse --photos my_photos/ --folder runs/mine`.
+# A few hundred photos of a kind are enough to make a network that knows this kind, and nothing else.
+#
+# ### Not every folder
+#
+# A network that has trained on the test photos knows the answers. So a picture that shows what an image of Set5, Set14
+# or BSD100 shows stops the training, at any size and under any name. We have none here, but we can draw one that is
+# laid out like one.
+
+# %%
+wanted = benchmark_fingerprints()["Set5 img_003"]  # (8, 8): what stands where in it, and no more
+cells = np.zeros((8, 8))
+for _ in range(200):  # change the drawing until it has this fingerprint
+    drawing = as_photo(128 + np.kron(cells, np.ones((16, 16))))  # (128, 128, 3)
+    cells += 8 * (wanted - fingerprint(drawing))
+try:
+    load_photos({"drawing": drawing, "cat": cat}, progress=False)
+    raise AssertionError("the picture was not recognised")
+except UserError as error:
+    print(error)
+
+# %% [markdown] tags=["slide"]
+# ## The house number
+#
+# What can be said honestly? Turn the question round. Do not ask the LR picture for the number. Ask of *each* number:
+# had it been there, would the camera have seen this?
+#
+# ### {{exercise: possible}}
+#
+# Write `possible(lr, candidates, noise)`. `candidates` is a dict name -> HR picture, uint8 (4h, 4w, 3). Return the list
+# of names whose LR picture is nowhere, in no colour, more than `noise` grey levels away from `lr`, uint8 (h, w, 3).
+
+# %% tags=["stub"]
+# {{stub: possible}}
+
+# %% tags=["solution"]
+# {{solution: possible}}
+
+# %%
+possible = check("possible", possible)
+
+# %% [markdown]
+# **Question.** 100 numbers, and we even know the font, the place and the noise: 16 grey levels at most. How many
+# remain?
+
+# %%
+signs = {number: house_number(number) for number in NUMBERS}
+left = possible(caught(secret), signs, noise=16)
+print(f"possible are {len(left)}: {', '.join(left)}. It was {secret}.")
+assert secret in left  # the truth is never ruled out
+assert 4 < len(left) < 40
+
+# %% [markdown]
+# Was yours among them? The list is the honest answer. The network's picture shows *one* reading, or a blend, and says
+# nothing of the others. And outside this notebook nobody knows the font, the angle, the light.
+#
+# **Play.** How large must the digits be, and how clean the camera, until one number is left?
+
+
+# %%
+def evidence(number, size, noise):
+    lr = caught(number, size, noise)
+    left = possible(lr, {n: house_number(n, size) for n in NUMBERS}, noise)
+    some = ", ".join(left[:9]) + (", ..." if len(left) > 9 else "")
+    show_images(
+        lr,
+        upscale(lr, BEST),
+        house_number(number, size),
+        titles=["LR", BEST, f"the truth; {len(left)} possible: {some}"],
+        alt=f"The number {number}, font size {size}, noise {noise}: {len(left)} of 100 numbers are possible.",
+    )
+
+
+play(evidence, number=[secret, "17", "38", "60"], size=[10, 8, 12, 14, 20], noise=[16, 0, 4, 8, 32])
+many = {size: len(possible(caught(secret, size), {n: house_number(n, size) for n in NUMBERS}, 16)) for size in (8, 20)}
+print("possible at font size 8:", many[8], "- at font size 20:", many[20])
+assert many[8] > 12
+assert many[20] == 1
+
+# %% [markdown]
+# At font size 20 one number is left: the LR picture *does* hold it. At size 8, dozens. Between the two lies the limit
+# of the camera, and no network moves it.
+
+# %% [markdown] tags=["slide"]
+# ## Clean bicubic only
+#
+# Our networks have seen LR pictures of one kind: reduced by bicubic, and clean. Your photos come from a sensor, with
+# noise, and from a JPEG file, with blocks.
+#
+# **Question.** Does the network still beat bicubic if the LR picture is noisy? From which noise on does it not?
+
+
+# %%
+def as_jpeg(picture, quality):
+    """The same picture after a JPEG file."""
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+clean = imresize(hr, 1 / 4)  # (48, 48, 3)
+grain = np.random.default_rng(0).normal(size=clean.shape)
+levels = (0, 5, 10, 20)
+noisy = {level: np.clip(np.round(clean + level * grain), 0, 255).astype(np.uint8) for level in levels}
+gain, amplified = {}, {}
+for name in NETWORKS:
+    gain[name] = [psnr(upscale(noisy[s], name), hr) - psnr(upscale(noisy[s], "bicubic"), hr) for s in levels]
+    on, off = upscale(noisy[10], name).astype(int), upscale(clean, name)
+    amplified[name] = np.std(on - off) / np.std(noisy[10].astype(int) - clean)
+on, off = upscale(noisy[10], "bicubic").astype(int), upscale(clean, "bicubic")
+amplified["bicubic"] = np.std(on - off) / np.std(noisy[10].astype(int) - clean)
+curves(
+    {name: (levels, values) for name, values in gain.items()} | {"bicubic": (levels, [0] * len(levels))},
+    xlabel="noise in the LR picture, grey levels (standard deviation)",
+    ylabel="PSNR above bicubic, dB",
+    alt="The networks' gain over bicubic against noise: it falls, and below zero with strong noise.",
+)
+print("noise that comes out, for each level that goes in:", {name: f"{x:.2f}" for name, x in amplified.items()})
+for name in NETWORKS:
+    assert gain[name][-1] < min(0, gain[name][0])
+    assert amplified[name] > 1.03 * amplified["bicubic"]
+
+# %%
+jpeg = as_jpeg(imresize(cat, 1 / 4), 20)
+show_crops(
+    upscale(jpeg, BEST),
+    upscale(jpeg, "bicubic"),
+    upscale(lr, BEST),
+    titles=[f"{BEST}, LR as JPEG", "bicubic, LR as JPEG", f"{BEST}, clean LR"],
+    box=(72, 24, 80, 80),
+    alt="A cat's eye from a JPEG file: the network draws the blocks and rings of the file sharper than bicubic does.",
+)
+
+# %% [markdown]
+# The networks pass on more of the noise than bicubic does, for they have learned that fine detail in LR is real. With
+# noise of 20 grey levels all of them are worse than bicubic. And of a JPEG file they enlarge what the file has broken.
+#
+# The cure is in the training: show the network LR pictures as the world makes them, with blur, noise and JPEG. That is
+# what BSRGAN and Real-ESRGAN (both 2021) did. It makes the tool useful. It makes the invention larger, not smaller.
+#
+# ## Taking it along: ONNX
+#
+# A browser or a phone has no torch. **ONNX** is a file that many programs can run: the layers and their weights.
+#
+# **Question.** What must you compare, before you trust the file?
+
+# %%
+if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
+    import onnxruntime
+
+    export_onnx("espcn", folder / "espcn.onnx")
+    session = onnxruntime.InferenceSession(folder / "espcn.onnx", providers=["CPUExecutionProvider"])
+    x = to_tensor(lr[:40, :56])  # (1, 3, 40, 56), in [0, 1]: another size than it was exported with
+    (there,) = session.run(None, {"lr": x.numpy()})  # (1, 3, 160, 224)
+    here = load_network("espcn").requires_grad_(False)(x)  # (1, 3, 160, 224)
+    kilobytes = (folder / "espcn.onnx").stat().st_size / 1000
+    print(f"{kilobytes:.0f} kB; the largest difference is {abs(here.numpy() - there).max():.0e}")
+    assert np.allclose(here.numpy(), there, atol=1e-4)
+    assert abs(to_image(here).astype(int) - upscale(lr[:40, :56], "espcn")).max() <= 1
+else:
+    print('ONNX needs two more packages: pip install "srgan-lessons[export]"')
+
+# %% [markdown] tags=["slide"]
+# In a terminal: `srgan-lessons export espcn -o espcn.onnx`. The file takes floats in [0, 1] and does not clip; what
+# calls it must cut into tiles, as `upscale` does.
+#
+# ## What it is for, and what it must not be used for
+#
+# | use | may I? | why |
+# |---|---|---|
+# | a holiday photo, a poster, a film | yes | nobody decides anything by a leaf or a hair; say that it is enlarged |
+# | game textures, video at low bandwidth | yes | plausible is what is asked for |
+# | a scan that a person or a program will *read* | with the LR beside it | a digit can be invented |
+# | measuring: satellite, microscope | only with proof for just this use | it counts what its training folder had |
+# | diagnosis from an enlarged picture | **no** | you saw why: two folders, two diagnoses |
+# | identification of a face, a number plate | **no** | it draws a person of its training set |
+# | evidence in court | **no** | it is not what the camera saw |
+#
+# It has happened:
+#
+# - **A face, 2020.** PULSE (Menon et al., CVPR 2020) searches for a sharp face that reduces to the LR picture. Of a
+#   small picture of Barack Obama it made a white man. He was *consistent*. The authors answered that their faces are of
+#   people who do not exist, and that bias of the training set is the likely cause.
+# - **Numbers, 2013.** David Kriesel found that copiers of one make changed digits in documents, 6 to 8. No network: a
+#   compression that stored "similar" patches once. Sharp, plausible, wrong.
+# - **Medicine, 2018.** Cohen, Luck and Honari (MICCAI) let networks translate brain scans. Tumours were added or
+#   removed, depending on how many the training set had.
+# - **Court, 2024.** State of Washington v. Puloka: a judge in King County did not admit a video that had been enlarged
+#   by such software, since it shows what the model "thinks" should be shown.
+#
+# **Ask three questions** before you hand an enlarged picture on. Will anybody *decide* something by a detail of it? Is
+# the original with it? Does it say that it was enlarged, and by what?
+
+# %% [markdown] tags=["instructor"]
+# **Discussion**, five minutes, in pairs. One defends, one attacks: a museum enlarges the only photo of a poet; a
+# newspaper enlarges the hands in a photo of a riot; a phone camera sharpens the moon. The third is usual today: ask who
+# has read it in the manual. **Common mistake:** "A better network will solve it." Point at the ceiling for any network.
+
+# %% [markdown] tags=["slide"]
+# ## Where the field went after 2017
+#
+# | year | what | the step |
+# |---|---|---|
+# | 2017 | EDSR (Lim et al., CVPR workshops) | no BatchNorm, wider, scaled residuals: PSNR up |
+# | 2018 | RCAN (Zhang et al., ECCV) | channel attention; several hundred layers |
+# | 2018 | ESRGAN (Wang et al., ECCV workshops) | denser blocks, a relativistic discriminator, VGG before the ReLU |
+# | 2018 | perception-distortion (Blau and Michaeli, CVPR) | proved: past a point, better looks cost PSNR (lesson 08) |
+# | 2018 | LPIPS (Zhang et al., CVPR) | a perceptual distance, fitted to what people say |
+# | 2020 | SRFlow (Lugmayr et al., ECCV) | not one HR picture but many, to sample from: honest about the freedom |
+# | 2021 | BSRGAN (Zhang et al., ICCV), Real-ESRGAN (Wang et al., ICCV workshops) | random blur, noise and JPEG |
+# | 2021 | SwinIR (Liang et al., ICCV workshops) | a transformer with shifted windows instead of convolutions |
+# | 2021 | SR3 (Saharia et al., arXiv; TPAMI 2022) | diffusion: starts from noise, removes it step by step |
+# | 2023 | HAT (Chen et al., CVPR) | transformers that use more of the picture |
+#
+# Three lines, then. **Higher PSNR**: deeper, attention, transformers. **Better looks**: from GANs to diffusion. **Real
+# photos**: LR pictures as the world makes them. None of them escapes the trade-off of lesson 08, and none of them sees
+# what is not in the photo.
+
+# %% [markdown] tags=["slide"]
+# ## Recap
+#
+# - 93.75 % of the numbers of an HR picture are not in its LR picture; of a photo's energy, mostly less than a tenth.
+# - Two different photos can have the same LR file, byte for byte. No network can be right about both.
+# - Consistency finds wrong pictures. It never proves a right one.
+# - The detail comes from the training folder: one LR picture, two folders, two diagnoses.
+# - An honest answer is a list of what is possible.
+# - Noise and JPEG that the network has not seen in training, it enlarges.
+#
+# ### Three questions
+#
+# <details><summary>1. An enlargement has infinite consistency. What do you know about it?</summary>
+#
+# That it reduces to the LR picture. So does the cat with the writing on it. You know nothing about its detail.
+# </details>
+#
+# <details><summary>2. A network is trained on all slides of a hospital, healthy and ill. Is it safe now?</summary>
+#
+# No. With MSE it draws the average of both, a faint nucleus in each cell; with a GAN it draws one of the two. The LR
+# picture still does not say which is true.
+# </details>
+#
+# <details><summary>3. At 2x, how many per cent of the numbers are not in the LR picture?</summary>
+#
+# 75 %: LR has one pixel of four. At 4x it is fifteen of sixteen, 93.75 %.
+# </details>
+#
+# ### What this lesson leaves out
+#
+# Training on real degradations; several frames of a video, which together *do* hold more than one; how to measure what
+# a network is unsure of.
+#
+# ### Where to read on
+#
+# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 1.1.3, why MSE averages; Figure 3.
+# - Menon et al. 2020, [arXiv 2003.03808](https://arxiv.org/abs/2003.03808): PULSE. Lugmayr et al. 2020,
+#   [arXiv 2006.14200](https://arxiv.org/abs/2006.14200): SRFlow.
+# - Cohen, Luck and Honari 2018, [arXiv 1805.08841](https://arxiv.org/abs/1805.08841). Kriesel 2013, "Xerox scanners/
+#   photocopiers randomly alter numbers in scanned documents", dkriesel.com. State of Washington v. Puloka, King County
+#   Superior Court, ruling of 29 March 2024, reported by NBC News on 2 April 2024.
+# - Wang et al. 2021, [arXiv 2107.10833](https://arxiv.org/abs/2107.10833): Real-ESRGAN. Saharia et al. 2021,
+#   [arXiv 2104.07636](https://arxiv.org/abs/2104.07636): SR3.
+# - In this package: `upscaling.py`, `export.py`, `datasets/photos.py` and `datasets/leakage.py`.
+#
+# That was the course. Below is what you have solved.
+
+# %%
+assert 100 * (1 - 1 / 2**2) == 75  # question 3
+assert 100 * (1 - 1 / 4**2) == 93.75
+progress()

@@ -1,0 +1,287 @@
+"""Lesson 07, Training SRGAN: the perceptual loss, the two steps of a GAN, and logs of sick runs to be diagnosed."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from srgan_lessons.classroom.judges.adversarial import WEIGHT, judge_discriminator_step, judge_generator_step, run
+from srgan_lessons.classroom.judging import Exercise, NotDone, NotYet, as_number
+from srgan_lessons.losses import mse_loss
+
+# --- perceptual loss -------------------------------------------------------------------------------------------------
+
+
+def perceptual_loss(sr, hr, logits):
+    content = mse_loss(sr, hr)
+    adversarial = F.softplus(-logits).mean()  # -log D(SR), without a log of 0
+    return content + 1e-3 * adversarial
+
+
+def judge_perceptual_loss(candidate) -> None:
+    generator = torch.Generator().manual_seed(7)
+    hr = torch.rand(4, 3, 8, 8, generator=generator)
+    for name, logits in (
+        ("as an untrained D gives them", torch.tensor([[0.3], [-0.4], [0.1], [-0.2]])),
+        ("of a D that is sure", torch.tensor([[-2.0], [-5.0], [1.0], [-4.0]])),
+        ("of a D that is very sure, -300 among them", torch.tensor([[-300.0], [-120.0], [9.0], [-150.0]])),
+    ):
+        sr = (hr + 0.02 * torch.randn(hr.shape, generator=generator)).requires_grad_()
+        logits.requires_grad_()
+        result = run(candidate, sr, hr, logits, no_path="no gradient")
+        if isinstance(result, Tensor) and result.numel() == 1 and not torch.isfinite(result):
+            raise NotYet(
+                f"For logits {name}, the loss is {float(result.detach()):g}: sigmoid gave exactly 0, and its log is "
+                "not finite. Stay with the logits: -log sigmoid(x) is softplus(-x)."
+            )
+        _name_perceptual(result, sr, hr, logits)
+        _name_perceptual_gradients(result, sr, hr, logits)
+
+
+def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor) -> None:
+    if isinstance(result, tuple | list):
+        raise NotYet(f"{len(result)} values come back. One is expected: the sum of both parts.")
+    value = as_number(result, "the loss")
+    with torch.no_grad():
+        content, plain = mse_loss(sr, hr).item(), F.mse_loss(sr, hr).item()
+        good, bad = F.softplus(-logits).mean().item(), F.softplus(logits).mean().item()
+        p = torch.sigmoid(logits)
+        count = len(logits)
+        slips = {
+            "This is the content loss alone. Add 1e-3 times the adversarial loss.": content,
+            "This is the adversarial loss alone. Add the content loss, and give this one its weight of 1e-3.": good,
+            "This is 1e-3 times the adversarial loss. Add the content loss.": WEIGHT * good,
+            "Both parts count the same. The adversarial loss has a weight of 1e-3.": content + good,
+            "The weight is on the wrong part: 1e-3 belongs to the adversarial loss.": WEIGHT * content + good,
+            "The weight is 1e-2. The paper's is 1e-3.": content + 1e-2 * good,
+            "The adversarial part has the sign of D's own loss: it is small where D finds SR out. The generator wants "
+            "D(SR) to be 1: -log D(SR) = softplus(-logit).": content + WEIGHT * bad,
+            "The adversarial part is log(1 - D(SR)). The paper takes -log D(SR): softplus(-logit).": content
+            - WEIGHT * bad,
+            "The adversarial part falls where D finds SR out: the sign is missing in -log D(SR).": content
+            - WEIGHT * good,
+            "softplus takes logits, and is given probabilities here: the sigmoid is in the formula already.": content
+            + WEIGHT * F.softplus(-p).mean().item(),
+            "The adversarial part is 1 - D(SR), without a log.": content + WEIGHT * (1 - p).mean().item(),
+            "The adversarial part is -D(SR), without a log.": content - WEIGHT * p.mean().item(),
+            "The adversarial part is a squared error (LSGAN). The paper's is -log D(SR).": content
+            + WEIGHT * ((logits - 1) ** 2).mean().item(),
+            "The adversarial loss is summed over the batch. Take the mean: otherwise its weight depends on the batch "
+            "size.": content + WEIGHT * count * good,
+            "The content loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": plain
+            + WEIGHT * good,
+            "The logarithm is to the base 2 or 10. -log D(SR) is the natural one.": content
+            + WEIGHT * good / torch.log(torch.tensor(10.0)).item(),
+        }
+    right = content + WEIGHT * good
+    if abs(value - right) <= 1e-4 * WEIGHT * good + 1e-6 * content:
+        return
+    for message, outcome in slips.items():
+        if abs(value - outcome) <= 1e-4 * WEIGHT * good + 1e-6 * abs(outcome):
+            raise NotYet(message)
+    raise NotYet(
+        f"The loss is {value:.5f}; content {content:.5f} plus 1e-3 times adversarial {good:.3f} gives {right:.5f}."
+    )
+
+
+def _name_perceptual_gradients(result: Any, sr: Tensor, hr: Tensor, logits: Tensor) -> None:
+    if not isinstance(result, Tensor) or not result.requires_grad:
+        raise NotYet(
+            "The number is right, but it has no gradient: was it made with .item(), float() or numpy? Training needs "
+            "the tensor."
+        )
+    found = torch.autograd.grad(result, (sr, logits), allow_unused=True)
+    wanted = torch.autograd.grad(perceptual_loss(sr, hr, logits), (sr, logits))
+    for what, mine, theirs in zip(("sr", "logits"), found, wanted, strict=True):
+        if mine is None or not torch.allclose(mine, theirs, rtol=1e-3, atol=1e-9):
+            raise NotYet(
+                f"The number is right, but no gradient, or a wrong one, reaches {what}: is there a detach, a clamp or "
+                "a no_grad on the way? The generator learns from both parts."
+            )
+
+
+# --- the two steps ---------------------------------------------------------------------------------------------------
+
+
+def generator_step(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, discriminator(sr))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return sr
+
+
+def discriminator_step(discriminator, optimizer, sr, hr):
+    real = discriminator(hr)  # (N, 1), logits
+    fake = discriminator(sr.detach())  # (N, 1), logits
+    loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
+
+
+# --- six logs --------------------------------------------------------------------------------------------------------
+
+SIGNS = {
+    "healthy": "a healthy run begins above bicubic and loses little; D is ahead, and its probabilities stay away from "
+    "0 and 1",
+    "no pretraining": "without pretraining the PSNR begins far below bicubic's, in the very first row, and climbs",
+    "no detach": "without detach the PSNR plunges in the first twenty updates, while D is still learning, and then D "
+    "is sure for good",
+    "discriminator too strong": "with too strong a D, D(HR) goes to 1 and D(SR) to 0, and the PSNR begins well: it "
+    "falls later, and less than in the other runs whose D is sure",
+    "adversarial weight too high": "with too high a weight the PSNR falls deeper and deeper, while D cannot make up "
+    "its mind",
+    "LR kernel mismatch": "with another kernel both probabilities look healthy, and the PSNR is a little below "
+    "bicubic's from the first row to the last",
+}
+
+diagnoses = {
+    1: "no detach",
+    2: "LR kernel mismatch",
+    3: "discriminator too strong",
+    4: "no pretraining",
+    5: "healthy",
+    6: "adversarial weight too high",
+}
+
+
+def judge_diagnoses(candidate) -> None:
+    names = ", ".join(repr(name) for name in SIGNS)
+    if not isinstance(candidate, dict):
+        raise NotYet(f"A dict is expected, run number -> name, not {type(candidate).__name__}.")
+    given = {}
+    for run_number in diagnoses:
+        name = candidate.get(run_number, candidate.get(str(run_number)))
+        if name is ...:
+            raise NotDone(f"Run {run_number} has no diagnosis yet.")
+        if name is None:
+            raise NotYet(f"Run {run_number} is missing. The keys are the numbers 1 to {len(diagnoses)}.")
+        known = [sign for sign in SIGNS if isinstance(name, str) and name.strip().lower() == sign.lower()]
+        if not known:
+            raise NotYet(f"Run {run_number}: there is no diagnosis {name!r}. The names are: {names}.")
+        given[run_number] = known[0]
+    right = sum(given[run_number] == name for run_number, name in diagnoses.items())
+    for run_number, name in given.items():
+        if name == diagnoses[run_number]:
+            continue
+        twin = [other for other in given if given[other] == name and other != run_number]
+        also = f" And run {twin[0]} has the same diagnosis: each occurs once." if twin else ""
+        raise NotYet(
+            f"{right} of {len(diagnoses)} are right. Run {run_number} is not {name!r}: {SIGNS[name]}. Look at run "
+            f"{run_number} again.{also}"
+        )
+
+
+# --- declared --------------------------------------------------------------------------------------------------------
+
+EXERCISES = (
+    Exercise(
+        name="perceptual_loss",
+        lesson=7,
+        title="the perceptual loss",
+        difficulty="easy",
+        minutes=5,
+        stub="""
+            def perceptual_loss(sr, hr, logits):
+                content = ...  # 1. how far is SR from HR?
+                adversarial = ...  # 2. -log D(SR), from the logits, mean over the batch
+                return ...  # 3. the sum, with the paper's weight
+            """,
+        reference=perceptual_loss,
+        judge=judge_perceptual_loss,
+        hints=(
+            "Both parts are one line. For the second, do not compute D(SR): there is a formula that goes from the "
+            "logit to -log D(SR) at once.",
+            "-log sigmoid(x) = log(1 + exp(-x)) = softplus(-x). torch has F.softplus. The content is mse_loss.",
+            "content = mse_loss(sr, hr); adversarial = F.softplus(-logits).mean(); the sum is content + 1e-3 * "
+            "adversarial.",
+        ),
+    ),
+    Exercise(
+        name="generator_step",
+        lesson=7,
+        title="the generator's step",
+        difficulty="medium",
+        minutes=7,
+        stub="""
+            def generator_step(generator, discriminator, optimizer, lr, hr):
+                sr = ...  # 1. enlarge
+                loss = ...  # 2. ask D what it thinks of SR, and take the perceptual loss
+                ...  # 3. one update of the generator: three calls
+                return sr
+            """,
+        reference=generator_step,
+        judge=judge_generator_step,
+        hints=(
+            "It is train_step of lesson 04 with another loss. The optimizer is the generator's, and moves nothing "
+            "else.",
+            "discriminator(sr) gives the logits. Its gradient must reach the generator: no detach here.",
+            "loss = perceptual_loss(sr, hr, discriminator(sr)); then optimizer.zero_grad(), loss.backward(), "
+            "optimizer.step().",
+        ),
+    ),
+    Exercise(
+        name="discriminator_step",
+        lesson=7,
+        title="the discriminator's step",
+        difficulty="medium",
+        minutes=8,
+        stub="""
+            def discriminator_step(discriminator, optimizer, sr, hr):
+                real = ...  # 1. (N, 1), logits of HR
+                fake = ...  # 2. (N, 1), logits of SR; the generator must not notice
+                loss = ...  # 3. -log D(HR), mean, plus -log(1 - D(SR)), mean
+                ...  # 4. one update of the discriminator: three calls
+                return torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
+            """,
+        reference=discriminator_step,
+        judge=judge_discriminator_step,
+        hints=(
+            "Two calls of the discriminator, two softplus, one update. Which of the two softplus has a minus?",
+            "sr comes with the graph that made it. x.detach() is the same numbers without the graph. And 1 - "
+            "sigmoid(x) = sigmoid(-x), so -log(1 - D(SR)) = softplus(+logit).",
+            "fake = discriminator(sr.detach()); loss = F.softplus(-real).mean() + F.softplus(fake).mean(); then "
+            "zero_grad, backward, step.",
+        ),
+    ),
+    Exercise(
+        name="diagnoses",
+        lesson=7,
+        title="six logs",
+        difficulty="medium",
+        minutes=8,
+        stub="""
+            diagnoses = {
+                1: ...,
+                2: ...,
+                3: ...,
+                4: ...,
+                5: ...,
+                6: ...,
+            }
+            """,
+        reference=diagnoses,
+        solution="""
+            diagnoses = {
+                1: "no detach",
+                2: "LR kernel mismatch",
+                3: "discriminator too strong",
+                4: "no pretraining",
+                5: "healthy",
+                6: "adversarial weight too high",
+            }
+            """,
+        judge=judge_diagnoses,
+        hints=(
+            "Begin with the first value of each PSNR curve. One run begins elsewhere than all others. Then look for "
+            "the runs in which D becomes sure of itself: besides that one there are two.",
+            "Of these two, in which does the PSNR plunge at once? Three are left, whose D is not sure: one falls very "
+            "deep, one lies below bicubic's line from the first row on, one begins above it and loses little.",
+            "Run 4 begins far below. Runs 1 and 3 have a D that is sure, and run 1 plunges at once. Run 6 falls deep.",
+        ),
+    ),
+)

@@ -1,0 +1,134 @@
+"""What `srgan-lessons progress FILES` shows: a class's progress, from the files that its learners exported."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from srgan_lessons import UserError
+from srgan_lessons.classroom.exercises import all_exercises
+from srgan_lessons.classroom.progress import Record, read_export
+from srgan_lessons.files import atomic
+
+LEGEND = "+ solved alone   h solved with hints   s solved after the solution   - tried, not solved   . nothing yet"
+COLUMNS = ("learner", "lesson", "exercise", "solved", "hints", "solution", "solved_at", "solution_at")
+
+
+@dataclass(frozen=True)
+class Gradebook:
+    """A class's progress.
+
+    learners: by name, in alphabetical order, the records of each by the exercise's name.
+    problems: files that could not be read, a sentence each with what to do.
+    notes: what an instructor should know of the files that were read.
+    """
+
+    learners: dict[str, dict[str, Record]]
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def text(self) -> str:
+        """A row a learner, then a row an exercise."""
+        lessons: dict[int, list[str]] = {}
+        for exercise in all_exercises().values():
+            lessons.setdefault(exercise.lesson, []).append(exercise.name)
+        return "\n".join([LEGEND, "", *self._learner_rows(lessons), "", *self._exercise_rows(lessons)])
+
+    def _learner_rows(self, lessons: dict[int, list[str]]) -> list[str]:
+        width = max(map(len, ["learner", *self.learners]))
+        columns = {number: max(2, len(names)) for number, names in lessons.items()}
+        heads = "  ".join(f"{number:02d}".ljust(columns[number]) for number in lessons)
+        total = sum(map(len, lessons.values()))
+        rows = [f"{'learner':{width}}  {'solved':>8}  hints  last solved       {heads}".rstrip()]
+        for learner, records in self.learners.items():
+            now = {name: records.get(name, Record()) for names in lessons.values() for name in names}
+            marks = "  ".join("".join(mark(now[n]) for n in names).ljust(columns[i]) for i, names in lessons.items())
+            last = max((record.solved_at for record in now.values()), default="")
+            when = f"{datetime.fromisoformat(last).astimezone():%Y-%m-%d %H:%M}" if last else ""
+            solved = f"{sum(record.solved for record in now.values())} of {total}"
+            hints = sum(record.hints for record in now.values())
+            rows.append(f"{learner:{width}}  {solved:>8}  {hints:5}  {when:16}  {marks}".rstrip())
+        return rows
+
+    def _exercise_rows(self, lessons: dict[int, list[str]]) -> list[str]:
+        width = max(len(name) for names in lessons.values() for name in names)
+        rows = [f"lesson  {'exercise':{width}}  {'solved':>8}  alone  with hints  after the solution  hints used"]
+        for number, names in lessons.items():
+            for name in names:
+                records = [known.get(name, Record()) for known in self.learners.values()]
+                marks = [mark(record) for record in records]
+                solved = f"{sum(record.solved for record in records)} of {len(records)}"
+                counts = f"{marks.count('+'):5}  {marks.count('h'):10}  {marks.count('s'):18}"
+                rows.append(
+                    f"{number:02d}      {name:{width}}  {solved:>8}  {counts}  {sum(r.hints for r in records):10}"
+                )
+        return rows
+
+    def write_csv(self, path: str | Path) -> None:
+        """Writes a row for each learner and exercise, with the columns COLUMNS; times are in UTC.
+
+        Raises UserError where it cannot be written.
+        """
+        with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            table = csv.writer(file)
+            table.writerow(COLUMNS)
+            for learner, records in self.learners.items():
+                for name, exercise in all_exercises().items():
+                    known = records.get(name, Record())
+                    row = [exercise.lesson, name, int(known.solved), known.hints, int(known.seen)]
+                    # A spreadsheet takes a cell that begins so for a formula.
+                    safe = f"'{learner}" if learner[0] in "=+-@" else learner
+                    table.writerow([safe, *row, known.solved_at, known.seen_at])
+
+
+def mark(record: Record) -> str:
+    """One letter for one exercise of one learner; LEGEND says what it means."""
+    if not record.solved:
+        return "-" if record.hints or record.seen else "."
+    return "s" if record.helped else "h" if record.hints else "+"
+
+
+def gradebook(files: Iterable[str | Path]) -> Gradebook:
+    """Reads exported files, and all .json files of folders. One that cannot be read is a problem; the others count.
+
+    Two files of one name are taken together: what was solved in one of them is solved. Raises UserError where there is
+    no file at all.
+    """
+    paths: list[Path] = []
+    problems: list[str] = []
+    for given in map(Path, files):
+        if given.is_dir():
+            found = sorted(path for path in given.glob("*.json") if not path.name.startswith("."))
+            problems += [] if found else [f"{given}: there is no .json file in this folder."]
+            paths += found
+        else:
+            paths.append(given)
+    if not paths:
+        raise UserError(" ".join(problems) or "name the files that learners exported.")
+    known: dict[str, dict[str, Record]] = {}
+    sources: dict[str, list[str]] = {}
+    unknown: dict[str, list[str]] = {}
+    for path in dict.fromkeys(paths):
+        try:
+            learner, records = read_export(path)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        mine = known.setdefault(learner, {})
+        for name, record in records.items():
+            mine[name] = mine.get(name, Record()) + record
+            if name not in all_exercises():
+                unknown.setdefault(name, []).append(learner)
+        sources.setdefault(learner, []).append(str(path))
+    notes = [
+        f"{learner}: {len(paths)} files taken together ({', '.join(paths)}). If these are two people, rename one."
+        for learner, paths in sources.items()
+        if len(paths) > 1
+    ]
+    notes += [
+        f"{name}: no exercise of this version of the course, left out ({', '.join(sorted(set(learners)))})."
+        for name, learners in unknown.items()
+    ]
+    return Gradebook({learner: known[learner] for learner in sorted(known, key=str.casefold)}, problems, notes)

@@ -1,0 +1,508 @@
+"""Answers to the exercises of lesson 06 as students write them, and its references against numbers from outside."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+import torchvision
+from answers import Answers
+from torch import nn
+
+from srgan_lessons.classroom.exercises.lesson06 import content_loss, mse_answer, phi, vgg_input
+from srgan_lessons.classroom.judges.features import pictures, small_vgg
+from srgan_lessons.losses import VGGLoss
+from srgan_lessons.vgg import VGG16, normalise, offline_features, random_features
+
+answers = Answers(lesson=6)
+
+# --- mse_answer ------------------------------------------------------------------------------------------------------
+
+
+@answers.right("mse_answer")
+def by_einsum(answers, chances):
+    return torch.einsum("k,kchw->chw", chances, answers)
+
+
+@answers.right("mse_answer")
+def by_loop(candidates, p):
+    best = torch.zeros(candidates.shape[1:])
+    for image, chance in zip(candidates, p.tolist(), strict=True):
+        best += chance * image
+    return best
+
+
+@answers.right("mse_answer")
+def by_descent(answers, chances):
+    """Nobody said that a formula is needed: Newton's method on the expected squared error."""
+    x = torch.zeros_like(answers[0]).requires_grad_()
+    expected = sum(chance * (x - y).square().sum() for chance, y in zip(chances, answers, strict=True))
+    return x - torch.autograd.grad(expected, x)[0] / 2
+
+
+@answers.wrong("mse_answer", says="All answers count the same")
+def plain_mean(answers, chances):
+    return answers.mean(dim=0)
+
+
+@answers.wrong("mse_answer", says="the likeliest answer")
+def likeliest(answers, chances):
+    return answers[chances.argmax()]
+
+
+@answers.wrong("mse_answer", says="their chances are not used")
+def plain_sum(answers, chances):
+    return answers.sum(dim=0)
+
+
+@answers.wrong("mse_answer", says="This is the median")
+def the_median(answers, chances):
+    return answers.median(dim=0).values
+
+
+@answers.wrong("mse_answer", says="divided by their number once more")
+def mean_of_weighted(answers, chances):
+    return (chances.view(-1, 1, 1, 1) * answers).mean(dim=0)
+
+
+@answers.wrong("mse_answer", says="The chances are squared")
+def squared_chances(answers, chances):
+    squares = chances**2 / (chances**2).sum()
+    return (squares.view(-1, 1, 1, 1) * answers).sum(0)
+
+
+@answers.wrong("mse_answer", says="softmax")
+def softmax_of_chances(answers, chances):
+    return (chances.softmax(0).view(-1, 1, 1, 1) * answers).sum(0)
+
+
+@answers.wrong("mse_answer", says="A network must decide")
+def weighted_only(answers, chances):
+    return chances.view(-1, 1, 1, 1) * answers
+
+
+@answers.wrong("mse_answer", says="keepdim=False")
+def one_dimension_too_many(answers, chances):
+    return (chances.view(-1, 1, 1, 1) * answers).sum(0, keepdim=True)
+
+
+@answers.wrong("mse_answer", says="sum over the answers alone")
+def everything_summed(answers, chances):
+    return (chances.view(-1, 1, 1, 1) * answers).sum()
+
+
+@answers.wrong("mse_answer", says="must match the size")
+def without_view(answers, chances):
+    return (chances * answers).sum(dim=0)
+
+
+@answers.wrong("mse_answer", says="answer number 0")
+def always_the_first(answers, chances):
+    return answers[0]
+
+
+@answers.wrong("mse_answer", says="then the root")
+def root_of_squares(answers, chances):
+    return (chances.view(-1, 1, 1, 1) * answers**2).sum(0).sqrt()
+
+
+# --- vgg_input -------------------------------------------------------------------------------------------------------
+
+MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+
+
+@answers.right("vgg_input")
+def by_torchvision(images):
+    return torchvision.transforms.functional.normalize(images, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+
+
+@answers.right("vgg_input")
+def by_moving_axes(images):
+    last = images.permute(0, 2, 3, 1)
+    return ((last - torch.tensor([0.485, 0.456, 0.406])) / torch.tensor([0.229, 0.224, 0.225])).permute(0, 3, 1, 2)
+
+
+@answers.right("vgg_input")
+def by_batch_norm(x):
+    return F.batch_norm(x, MEAN.flatten(), STD.flatten() ** 2, eps=0)
+
+
+@answers.wrong("vgg_input", says="were put along the last axis")
+def no_view(images):
+    return (images - MEAN.flatten()) / STD.flatten()
+
+
+@answers.wrong("vgg_input", says="Only the mean is divided")
+def no_brackets(images):
+    return images - MEAN / STD
+
+
+@answers.wrong("vgg_input", says="nothing is divided")
+def mean_only(images):
+    return images - MEAN
+
+
+@answers.wrong("vgg_input", says="the mean is not subtracted")
+def std_only(images):
+    return images / STD
+
+
+@answers.wrong("vgg_input", says="It is multiplied by std")
+def times_std(images):
+    return (images - MEAN) * STD
+
+
+@answers.wrong("vgg_input", says="have changed places")
+def swapped(images):
+    return (images - STD) / MEAN
+
+
+@answers.wrong("vgg_input", says="square of std")
+def variance(images):
+    return (images - MEAN) / STD**2
+
+
+@answers.wrong("vgg_input", says="multiplied by 255")
+def levels(images):
+    return (images * 255 - MEAN) / STD
+
+
+@answers.wrong("vgg_input", says="divided by 255")
+def smaller(images):
+    return (images / 255 - MEAN) / STD
+
+
+@answers.wrong("vgg_input", says="taken to [-1, 1] first")
+def papers_range(images):
+    return (images * 2 - 1 - MEAN) / STD
+
+
+@answers.wrong("vgg_input", says="from [-1, 1] to [0, 1] first")
+def from_papers_range(images):
+    return ((images + 1) / 2 - MEAN) / STD
+
+
+@answers.wrong("vgg_input", says="takes R, G, B")
+def as_in_caffe(images):
+    return ((images - MEAN) / STD)[:, [2, 1, 0]]
+
+
+@answers.wrong("vgg_input", says="in the order B, G, R")
+def means_of_opencv(images):
+    return (images - MEAN.flip(1)) / STD.flip(1)
+
+
+@answers.wrong("vgg_input", says="Use ImageNet's mean and std")
+def own_statistics(images):
+    return (images - images.mean((2, 3), keepdim=True)) / images.std((2, 3), keepdim=True)
+
+
+@answers.wrong("vgg_input", says="do not clamp")
+def clamped(images):
+    return (images.clamp(0, 1) - MEAN) / STD
+
+
+@answers.wrong("vgg_input", says="no gradient comes through")
+def without_gradient(images):
+    with torch.no_grad():
+        return (images - MEAN) / STD
+
+
+@answers.wrong("vgg_input", says="in-place operation")
+def in_place(images):
+    images -= MEAN
+    images /= STD
+    return images
+
+
+@answers.wrong("vgg_input", says="-= and /= work in place")
+def in_place_by_data(images):
+    images.data.sub_(MEAN).div_(STD)
+    return images
+
+
+@answers.wrong("vgg_input", says="Is the `return` missing?")
+def no_return(images):
+    (images - MEAN) / STD
+
+
+# --- phi -------------------------------------------------------------------------------------------------------------
+
+
+@answers.right("phi")
+def by_lists(features, i, j):
+    pools = [-1] + [n for n, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
+    convs = [n for n, layer in enumerate(features) if isinstance(layer, nn.Conv2d) and n > pools[i - 1]]
+    return nn.Sequential(*list(features)[: convs[j - 1] + 2])
+
+
+@answers.right("phi")
+def one_by_one(layers, i, j):
+    taken = nn.Sequential()
+    for layer in layers:
+        taken.append(layer)
+        if isinstance(layer, nn.MaxPool2d):
+            i -= 1
+        elif isinstance(layer, nn.ReLU) and i == 1:
+            j -= 1
+            if j == 0:
+                return taken
+
+
+def index_of(features, i, j):
+    return len(phi(features, i, j)) - 1
+
+
+@answers.wrong("phi", says="before the ReLU")
+def off_by_one(features, i, j):
+    return features[: index_of(features, i, j)]
+
+
+@answers.wrong("phi", says="one layer too far")
+def with_the_pooling(features, i, j):
+    return features[: index_of(features, i, j) + 2]
+
+
+@answers.wrong("phi", says="i and j are swapped")
+def swapped_counts(features, i, j):
+    return phi(features, j, i)
+
+
+@answers.wrong("phi", says="one pooling too far")
+def pools_from_zero(features, i, j):
+    return phi(features, i + 1, j)
+
+
+@answers.wrong("phi", says="i is not used")
+def convolutions_of_all(features, i, j):
+    count = 0
+    for index, layer in enumerate(features):
+        if isinstance(layer, nn.ReLU):
+            count += 1
+            if count == j:
+                return features[: index + 1]
+
+
+@answers.wrong("phi", says="Do both counts begin with 1")
+def convolutions_from_zero(features, i, j):
+    pool, conv = 1, -1
+    for index, layer in enumerate(features):
+        if isinstance(layer, nn.MaxPool2d):
+            pool, conv = pool + 1, -1
+        elif isinstance(layer, nn.Conv2d):
+            conv += 1
+        elif isinstance(layer, nn.ReLU) and (pool, conv) == (i, j):
+            return features[: index + 1]
+
+
+@answers.wrong("phi", says="the convolution is not")
+def one_convolution_early(features, i, j):
+    return phi(features, i, max(1, j - 1))
+
+
+@answers.wrong("phi", says="begin again after each pooling")
+def never_reset(features, i, j):
+    pool, conv = 1, 0
+    for index, layer in enumerate(features):
+        if isinstance(layer, nn.MaxPool2d):
+            pool += 1
+        elif isinstance(layer, nn.Conv2d):
+            conv += 1
+        elif isinstance(layer, nn.ReLU) and (pool, conv) == (i, j):
+            return features[: index + 1]
+
+
+@answers.wrong("phi", says="a slice")
+def the_number(features, i, j):
+    return index_of(features, i, j)
+
+
+@answers.wrong("phi", says="single layer")
+def the_layer(features, i, j):
+    return features[index_of(features, i, j)]
+
+
+@answers.wrong("phi", says="list of layers")
+def a_list(features, i, j):
+    return list(features)[: index_of(features, i, j) + 1]
+
+
+@answers.wrong("phi", says="has not the first layers")
+def the_last_group(features, i, j):
+    return features[index_of(features, i, j) - 1 : index_of(features, i, j) + 1] if i > 1 else phi(features, i, j)
+
+
+@answers.wrong("phi", says="a VGG with 1, 3 and 2 convolutions")
+def by_heart(features, i, j):
+    return features[: [0, 5, 10, 19, 28][i - 1] + 2 * j]
+
+
+@answers.wrong("phi", says="phi ends with a ReLU")
+def pooling_before_the_group(features, i, j):
+    pools = [n for n, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
+    return features[: pools[i - 2] + 1] if i > 1 else phi(features, i, j)
+
+
+# --- content_loss ----------------------------------------------------------------------------------------------------
+
+
+@answers.right("content_loss")
+def factor_outside(maps, sr, hr):
+    with torch.no_grad():
+        target = maps(hr)
+    return ((maps(sr) - target) ** 2).mean() / 12.75**2
+
+
+@answers.right("content_loss")
+def in_one_batch(network, fake, real):
+    a, b = (network(torch.cat([fake, real.detach()])) * (1 / 12.75)).chunk(2)
+    return (a - b).pow(2).mean()
+
+
+@answers.wrong("content_loss", says="divided by 12.75 once")
+def not_squared(maps, sr, hr):
+    return F.mse_loss(maps(sr), maps(hr).detach()) / 12.75
+
+
+@answers.wrong("content_loss", says="The maps are not divided by 12.75")
+def unscaled(maps, sr, hr):
+    return F.mse_loss(maps(sr), maps(hr).detach())
+
+
+@answers.wrong("content_loss", says="Only the maps of SR")
+def one_side(maps, sr, hr):
+    return F.mse_loss(maps(sr) / 12.75, maps(hr).detach())
+
+
+@answers.wrong("content_loss", says="HR gets a gradient, too")
+def no_detach(maps, sr, hr):
+    return F.mse_loss(maps(sr) / 12.75, maps(hr) / 12.75)
+
+
+@answers.wrong("content_loss", says="SR gets no gradient")
+def everything_in_no_grad(maps, sr, hr):
+    with torch.no_grad():
+        return F.mse_loss(maps(sr) / 12.75, maps(hr) / 12.75)
+
+
+@answers.wrong("content_loss", says="it is HR that gets the gradient")
+def wrong_side_detached(maps, sr, hr):
+    return F.mse_loss(maps(sr).detach() / 12.75, maps(hr) / 12.75)
+
+
+@answers.wrong("content_loss", says="made anew with torch.tensor")
+def wrapped(maps, sr, hr):
+    return torch.tensor(content_loss(maps, sr, hr).item())
+
+
+@answers.wrong("content_loss", says=".item() cuts the gradient off")
+def a_number(maps, sr, hr):
+    return content_loss(maps, sr, hr).item()
+
+
+@answers.wrong("content_loss", says="mean absolute difference")
+def absolute(maps, sr, hr):
+    return F.l1_loss(maps(sr) / 12.75, maps(hr).detach() / 12.75)
+
+
+@answers.wrong("content_loss", says="yours is their sum")
+def summed(maps, sr, hr):
+    return F.mse_loss(maps(sr) / 12.75, maps(hr).detach() / 12.75, reduction="sum")
+
+
+@answers.wrong("content_loss", says="summed over the channels")
+def summed_channels(maps, sr, hr):
+    return (maps(sr) / 12.75 - maps(hr).detach() / 12.75).square().sum(dim=1).mean()
+
+
+@answers.wrong("content_loss", says="no root")
+def with_a_root(maps, sr, hr):
+    return content_loss(maps, sr, hr).sqrt()
+
+
+@answers.wrong("content_loss", says="without a root")
+def a_norm(maps, sr, hr):
+    return torch.linalg.vector_norm(maps(sr) / 12.75 - maps(hr).detach() / 12.75)
+
+
+@answers.wrong("content_loss", says="Divide the feature maps")
+def images_scaled(maps, sr, hr):
+    return F.mse_loss(maps(sr / 12.75), maps(hr.detach() / 12.75))
+
+
+@answers.wrong("content_loss", says="go into the network in [-1, 1]")
+def papers_range_in(maps, sr, hr):
+    return F.mse_loss(maps(2 * sr - 1) / 12.75, maps(2 * hr.detach() - 1) / 12.75)
+
+
+@answers.wrong("content_loss", says="not their feature maps")
+def pixels_only(maps, sr, hr):
+    return F.mse_loss(sr, hr.detach())
+
+
+@answers.wrong("content_loss", says="0.006 is what the paper rounds to")
+def rounded(maps, sr, hr):
+    return 0.006 * F.mse_loss(maps(sr), maps(hr).detach())
+
+
+@answers.wrong("content_loss", says="They are divided by it")
+def multiplied(maps, sr, hr):
+    return F.mse_loss(12.75 * maps(sr), 12.75 * maps(hr).detach())
+
+
+@answers.wrong("content_loss", says="averaged first")
+def mean_first(maps, sr, hr):
+    return (maps(sr) / 12.75 - maps(hr).detach() / 12.75).mean() ** 2
+
+
+TestLesson06 = answers.tests()
+
+# --- the references --------------------------------------------------------------------------------------------------
+
+
+def test_mse_answer_has_the_smallest_expected_error():
+    """Against a million draws: no other image of many has a smaller error."""
+    answers_, chances = pictures(3, 2, 2), torch.tensor([0.6, 0.3, 0.1])
+
+    def expected(image):
+        return sum(c * (image - y).square().mean() for c, y in zip(chances, answers_, strict=True))
+
+    best = expected(mse_answer(answers_, chances))
+    others = [*answers_, answers_.mean(0), *(mse_answer(answers_, chances) + 0.01 * pictures(20, 2, 2, seed=1))]
+    assert all(best < expected(other) for other in others)
+
+
+def test_vgg_input_is_torchvisions_and_the_packages():
+    images = pictures(2, 7, 5)
+    assert torch.allclose(vgg_input(images), by_torchvision(images), atol=1e-6)
+    assert torch.allclose(vgg_input(images), normalise(images), atol=1e-6)
+    assert vgg_input(torch.ones(1, 3, 1, 1))[0, 0].item() == pytest.approx(2.2489, abs=1e-4)  # the judge's own example
+
+
+@pytest.mark.parametrize(("name", "i", "j", "index"), [("vgg19", 2, 2, 8), ("vgg19", 5, 4, 35), ("vgg16", 5, 3, 29)])
+def test_phi_is_where_the_paper_has_it(name, i, j, index):
+    with torch.device("meta"):
+        features = getattr(torchvision.models, name)(weights=None).features
+    assert len(phi(features, i, j)) == index + 1
+    assert isinstance(phi(features, i, j)[-1], nn.ReLU)
+
+
+def test_phi_finds_its_way_in_the_offline_network():
+    whole, part = offline_features(5, 3), offline_features(3, 2)
+    images = pictures(1, 24, 24)
+    assert torch.equal(phi(whole.layers, 3, 2)(vgg_input(images)), part.layers(vgg_input(images)))
+
+
+def test_content_loss_is_the_packages():
+    sr, hr = pictures(2, 32, 32), pictures(2, 32, 32, seed=1)
+    assert torch.allclose(content_loss(random_features(5, 4), sr, hr), VGGLoss("random")(sr, hr), rtol=1e-5)
+
+
+def test_content_loss_by_hand():
+    sr, hr = torch.full((1, 3, 2, 2), 0.75), torch.full((1, 3, 2, 2), 0.25)
+    assert content_loss(nn.Identity(), sr, hr).item() == pytest.approx(0.25 / 162.5625)
+
+
+def test_a_small_vgg_is_built_as_the_true_ones():
+    with torch.device("meta"):
+        theirs = torchvision.models.vgg16(weights=None).features
+    assert [type(layer) for layer in small_vgg(VGG16)] == [type(layer) for layer in theirs]

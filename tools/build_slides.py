@@ -1,0 +1,240 @@
+"""Makes a reveal.js deck of each lesson, with its figures in place and speaker notes (key S).
+
+    python tools/build_slides.py                    all lessons, to build/slides
+    python tools/build_slides.py 02 07              two of them
+    python tools/build_slides.py --full 07          figures of full settings: minutes instead of seconds a lesson
+    python tools/build_slides.py --reveal FOLDER    take reveal.js and MathJax from a folder of npm packages
+
+A deck shows the cells with the tags slide, subslide and fragment and what follows them; cells tagged skip are run and
+not shown. Exercises stand there as stubs. Speaker notes are the instructor's notes and the solutions. Cells that only
+check an answer are left out. Pages are laid out in the browser (slides/deck.js), so that nothing is cut off.
+
+The lessons are run once and kept in build/executed. The decks need no network: reveal.js and MathJax lie beside them.
+They are fetched once by npm, in the versions below, and compared with their hashes.
+"""
+
+import argparse
+import base64
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from build_lessons import notebook
+from lesson_source import ROOT, Cell, Lesson, LessonError, read_lesson
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+from srgan_lessons.files import atomic
+
+TEMPLATES = Path(__file__).resolve().parent
+BUILD = ROOT / "build"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+# npm's packages: the SHA-512 that `npm view NAME@VERSION dist.integrity` gives, and what of them goes where in a deck.
+PACKAGES = {
+    "reveal.js-5.2.1.tgz": (
+        "r7//6mIM5p34hFiDMvYfXgyjXqGRta+/psd9YtytsgRlrpRzFv4RbH76TXd2qD+7ZPZEbpBDhdRhJaFgfQ7zNQ==",
+        {
+            "package/dist/reveal.js": "reveal/dist/reveal.js",
+            "package/dist/reveal.css": "reveal/dist/reveal.css",
+            "package/dist/theme/white.css": "reveal/dist/theme/white.css",
+            "package/dist/theme/fonts/source-sans-pro/": "reveal/dist/theme/fonts/source-sans-pro/",
+            "package/plugin/notes/notes.js": "reveal/plugin/notes/notes.js",
+            "package/LICENSE": "reveal/LICENSE",
+        },
+    ),
+    "mathjax-3.2.2.tgz": (
+        "Bt+SSVU8eBG27zChVewOicYs7Xsdt40qm4+UpHyX7k0/O9NliPc+x77k1/FEsPsjKPZGJvtRZM1vO+geW0OhGw==",
+        {"package/es5/tex-svg.js": "mathjax/tex-svg.js", "package/LICENSE": "mathjax/LICENSE"},
+    ),
+}
+
+
+class SlidesError(Exception):
+    """What keeps the decks from being made, and what to do."""
+
+
+# --- reveal.js and MathJax -------------------------------------------------------------------------------------------
+
+
+def fetch(folder: Path) -> None:
+    """Has npm put the packages into `folder`. Raises SlidesError where there is no npm or no network."""
+    names = [name.removesuffix(".tgz") for name in PACKAGES]
+    wanted = [f"{name}@{version}" for name, version in (name.rsplit("-", 1) for name in names)]
+    folder.mkdir(parents=True, exist_ok=True)
+    command = ["npm", "pack", *wanted]
+    advice = (
+        f"The decks need reveal.js and MathJax. Where npm and a network are, run: {' '.join(command)}\n"
+        f"Then copy the two .tgz files into a folder here: make slides REVEAL=FOLDER"
+    )
+    if shutil.which("npm") is None:
+        raise SlidesError(f"There is no npm. {advice}")
+    print("npm fetches", " and ".join(wanted), flush=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode:
+        last = [line for line in done.stderr.splitlines() if "npm error" in line][:3]
+        raise SlidesError("\n".join(["npm could not fetch them.", *last, advice]))
+
+
+def unpack(packages: Path, out: Path) -> None:
+    """Puts what decks need of the packages beside them. Raises SlidesError where one is missing, or is another one."""
+    for name, (integrity, members) in PACKAGES.items():
+        file = packages / name
+        if not file.is_file():
+            raise SlidesError(f"{file} is missing; `npm pack {name.removesuffix('.tgz').replace('-', '@')}` makes it.")
+        if base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode() != integrity:
+            raise SlidesError(f"{file} is not the package it should be: its SHA-512 differs. Delete it and try again.")
+        with tarfile.open(file) as archive:
+            for member in archive.getmembers():
+                source = next((known for known in members if member.name.startswith(known)), None)
+                content = archive.extractfile(member) if source and member.isfile() else None
+                if source and content:
+                    target = out / (members[source] + member.name.removeprefix(source))
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(content.read())
+
+
+# --- a lesson as a deck ----------------------------------------------------------------------------------------------
+
+
+def executed(lesson: Lesson, kept: Path, *, full: bool) -> nbformat.NotebookNode:
+    """The solutions edition with all outputs. It is run where `kept`, of an earlier run, has other code."""
+    node = notebook(lesson, solved=True, outputs={})
+    if kept.exists():
+        old = nbformat.read(kept, as_version=4)
+        if [c.source for c in old.cells if c.cell_type == "code"] == [
+            c.source for c in node.cells if c.cell_type == "code"
+        ]:
+            return old
+    print(f"running {lesson.stem} ({'full' if full else 'fast'} settings) ...", flush=True)
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    env = os.environ | {"SRGAN_LESSONS_STRICT": "1", "SRGAN_LESSONS_FAST": "0" if full else "1", "PYTHONPATH": path}
+    with tempfile.TemporaryDirectory() as folder:
+        client = NotebookClient(node, timeout=1800, kernel_name="python3", resources={"metadata": {"path": folder}})
+        try:
+            client.execute(env=env)
+        except CellExecutionError as error:
+            raise SlidesError(f"{lesson.stem} does not run: {error.ename}: {error.evalue}") from None
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with atomic(kept) as temporary:
+        nbformat.write(node, temporary)
+    return node
+
+
+def deck(lesson: Lesson, ran: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook that nbconvert makes slides of: stubs, outputs of the solved lesson, and notes for the speaker."""
+    outputs = {
+        cell.number: there.get("outputs", [])
+        for cell, there in zip(lesson.edition(solved=True), ran.cells, strict=True)
+    }
+    cells = []
+    for cell in lesson.cells:
+        shown = _slide(cell, _outputs(outputs.get(cell.number, [])))
+        shown["id"] = f"cell-{cell.number:03d}"
+        cells.append(shown)
+    metadata = {"title": lesson.cells[0].source.splitlines()[0].removeprefix("# "), **ran.metadata}
+    metadata.pop("widgets", None)
+    node = nbformat.from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+    nbformat.validate(node)
+    return node
+
+
+def _slide(cell: Cell, outputs: list[dict[str, Any]]) -> dict[str, Any]:
+    kind, source = cell.kind, cell.source
+    part = next(iter(cell.tags & {"slide", "subslide", "fragment", "skip", "notes"}), "-")
+    if cell.number == 0:  # badge and requirements are for the one who reads it
+        source = "\n\n".join(text for text in source.split("\n\n") if not text.startswith(("[![", "**Before.**")))
+    if "instructor" in cell.tags:
+        part = "notes"
+    elif "solution" in cell.tags:
+        kind, part, source, outputs = "markdown", "notes", f"**Solution.**\n\n```python\n{source}\n```", []
+    elif ("check(" in source or source.strip() == "progress()") and kind == "code":
+        part = part if _draws(outputs) else "skip"
+    if kind == "code":
+        source = _without_alt(source)
+    built = {"cell_type": kind, "metadata": {"slideshow": {"slide_type": part}}, "source": source}
+    return built | {"outputs": outputs, "execution_count": None} if kind == "code" else built
+
+
+def _draws(outputs: list[dict[str, Any]]) -> bool:
+    return any("text/html" in output.get("data", {}) or "image/png" in output.get("data", {}) for output in outputs)
+
+
+def _outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Without widgets, beside which a still picture stands; what was printed in several goes as one."""
+    kept: list[dict[str, Any]] = []
+    for output in outputs:
+        if kept and output["output_type"] == kept[-1]["output_type"] == "stream" and output["name"] == kept[-1]["name"]:
+            kept[-1]["text"] += output["text"]
+        elif "data" in output:
+            kept.append({**output, "data": {kind: value for kind, value in output["data"].items() if kind != WIDGET}})
+        else:
+            kept.append(dict(output))
+    return kept
+
+
+def _without_alt(source: str) -> str:
+    """Code without the lines that describe a figure to those who do not see it: on a slide the figure is beside it."""
+    text = r'alt=f?"[^"\n]*"'
+    return re.sub(rf", {text}(?=\)|\n)", "", re.sub(rf"(?m)^ +{text},\n", "", source))
+
+
+def as_html(node: nbformat.NotebookNode) -> str:
+    from nbconvert import SlidesExporter
+
+    exporter = SlidesExporter(
+        template_name="slides",
+        extra_template_basedirs=[str(TEMPLATES)],
+        reveal_theme="white",
+        reveal_url_prefix="reveal",
+    )
+    return exporter.from_notebook_node(node, resources={"metadata": {"name": node.metadata["title"]}})[0]
+
+
+def build(sources: list[Path], out: Path, packages: Path, *, full: bool) -> list[Path]:
+    """Decks of these lessons in `out`. Raises SlidesError and LessonError."""
+    if packages == BUILD / "npm" and not all((packages / name).is_file() for name in PACKAGES):
+        fetch(packages)
+    unpack(packages, out)
+    shutil.copy(TEMPLATES / "slides" / "deck.js", out)
+    made = []
+    for source in sources:
+        lesson = read_lesson(source)
+        ran = executed(lesson, BUILD / "executed" / ("full" if full else "fast") / f"{lesson.stem}.ipynb", full=full)
+        made.append(out / f"{lesson.stem}.html")
+        with atomic(made[-1]) as temporary:
+            temporary.write_text(as_html(deck(lesson, ran)), encoding="utf-8")
+        print(f"wrote {made[-1]}", flush=True)
+    return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("lessons", nargs="*", help="numbers or names, 01 or 01_images_and_scale; all if none is given")
+    parser.add_argument("--full", action="store_true", help="run the lessons with full settings")
+    parser.add_argument("--out", type=Path, default=BUILD / "slides", metavar="FOLDER")
+    parser.add_argument("--reveal", type=Path, metavar="FOLDER", help=f"where {' and '.join(PACKAGES)} are")
+    chosen = parser.parse_args(arguments)
+    sources = sorted((ROOT / "notebooks" / "source").glob("*.py"))
+    wanted = [s for s in sources if not chosen.lessons or s.stem in chosen.lessons or s.stem[:2] in chosen.lessons]
+    try:
+        if not wanted:
+            raise SlidesError(f"no such lesson; there are: {', '.join(source.stem for source in sources)}")
+        build(wanted, chosen.out, chosen.reveal or BUILD / "npm", full=chosen.full)
+    except (SlidesError, LessonError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print("Open a deck in a browser. Keys: space goes on, S opens the speaker's view, F fills the screen.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

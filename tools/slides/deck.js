@@ -1,0 +1,304 @@
+// Lays out a deck: what nbconvert made of a lesson becomes pages of 1280 x 720 in which nothing is cut off.
+//
+// A lesson is written to be read, not to be shown, so one of its slides may be longer than a screen. Here it is taken
+// apart into blocks (a paragraph, a list, a piece of code, an output, a figure), and pages are filled with them in
+// order. Code and text keep their size; what does not fit goes to the next page.
+"use strict";
+
+const WIDTH = 1280, HEIGHT = 720, SIDES = 100, PADDING = 64;
+const CODE = { largest: 22, smallest: 16, letter: 0.602 }; // pixels; width of a letter as a part of the size
+const CODE_WIDTH = WIDTH - SIDES - 36;
+const FIGURE = { least: 300, scale: 2 }; // pixels high beside text, if that shows at least 3/4 of its size; blown up by
+
+const make = (name, className = "", ...children) => {
+  const node = document.createElement(name);
+  node.className = className;
+  node.append(...children);
+  return node;
+};
+
+// --- blocks ----------------------------------------------------------------------------------------------------------
+
+// Each block: {node, heading, kind, fragment}. Notes come along as {note}.
+function blocksOf(section) {
+  const blocks = [];
+  for (const child of section.children) {
+    if (child.matches("aside.notes")) blocks.push({ note: readable(child) });
+    else if (child.matches(".fragment")) blocks.push(...blocksOf(child).map((block) => ({ ...block, fragment: true })));
+    else if (child.matches(".jp-MarkdownCell")) blocks.push(...markdown(child));
+    else if (child.matches(".jp-CodeCell")) blocks.push(...code(child));
+  }
+  return blocks;
+}
+
+// The speaker's window has a narrow column for notes and no style sheet of ours: code in them gets its style inline.
+function readable(note) {
+  for (const pre of note.querySelectorAll("pre")) Object.assign(pre.style, { fontSize: "60%", whiteSpace: "pre-wrap" });
+  return note;
+}
+
+function markdown(cell) {
+  const body = cell.querySelector(".jp-RenderedMarkdown") ?? cell;
+  return [...body.children].map((node) => {
+    const heading = /^H[1-3]$/.test(node.tagName);
+    if (heading) node.querySelector(".anchor-link")?.remove();
+    if (node.matches("pre, .highlight")) return codeBlock(node);
+    return { node: make("div", "block", node), heading, kind: node.tagName === "TABLE" ? "table" : "text" };
+  });
+}
+
+function code(cell) {
+  const blocks = [];
+  const source = cell.querySelector(".jp-InputArea .highlight");
+  if (source && source.textContent.trim()) blocks.push(codeBlock(source));
+  for (const output of cell.querySelectorAll(".jp-OutputArea-output")) {
+    if (output.querySelector("pre") && !output.querySelector("img, table, figure")) {
+      blocks.push({ ...codeBlock(output.querySelector("pre"), "out"), output: true });
+      continue;
+    }
+    for (const node of output.children.length ? [...output.children] : [output]) {
+      if (node.matches("script, style") && !node.textContent.trim()) continue;
+      const figure = node.matches("img") || node.querySelector("img");
+      blocks.push({ node: make("div", figure ? "block figure" : "block", node), kind: figure ? "figure" : "text" });
+    }
+  }
+  return blocks;
+}
+
+function codeBlock(source, className = "code") {
+  const pre = source.matches("pre") ? source : source.querySelector("pre");
+  const lines = linesOf(pre);
+  const longest = Math.max(...lines.map((line) => line.textContent.length));
+  const fitting = Math.floor(CODE_WIDTH / (longest * CODE.letter));
+  const size = Math.min(CODE.largest, Math.max(CODE.smallest, fitting));
+  return { kind: "code", className, size, lines, node: codeNode(className, size, lines) };
+}
+
+function codeNode(className, size, lines) {
+  const pre = make("pre");
+  lines.forEach((line, i) => pre.append(line.cloneNode(true), i + 1 < lines.length ? "\n" : ""));
+  const node = make("div", `block ${className}`, make("div", "highlight", pre));
+  node.style.fontSize = `${size}px`;
+  return node;
+}
+
+// The lines of a coloured piece of code, each as a span; a string over several lines is coloured in each.
+function linesOf(pre) {
+  const lines = [make("span")];
+  const walk = (node, wrap) => {
+    if (node.nodeType === Node.TEXT_NODE) {
+      node.textContent.split("\n").forEach((text, i) => {
+        if (i) lines.push(make("span"));
+        if (text) lines.at(-1).append(wrap(text));
+      });
+    } else {
+      const within = node === pre ? wrap : (text) => make("span", node.className, wrap(text));
+      for (const child of node.childNodes) walk(child, within);
+    }
+  };
+  walk(pre, (text) => document.createTextNode(text));
+  while (lines.length > 1 && !lines.at(-1).textContent.trim()) lines.pop();
+  return lines;
+}
+
+// --- pages -----------------------------------------------------------------------------------------------------------
+
+const room = make("div", "reveal measure"); // pages are measured here, where `height: auto` shows how much they need
+
+function height(page) {
+  room.replaceChildren(page);
+  return page.scrollHeight;
+}
+
+class Pages {
+  constructor() {
+    this.pages = [];
+    this.title = ""; // of the part of the lesson that we are in
+    this.groups = []; // for each page the number of its heading: notes are shown with all pages of a heading
+    this.group = 0;
+    this.notes = new Map();
+  }
+
+  open() {
+    this.page = make("section", "page");
+    this.pages.push(this.page);
+    this.groups.push(this.group);
+    if (this.title) this.page.append(make("div", "running", this.title));
+  }
+
+  get isEmpty() {
+    return !this.page || !this.page.querySelector(".block");
+  }
+
+  fits(node) {
+    this.page.append(node);
+    const fits = height(this.page) <= HEIGHT;
+    node.remove();
+    return fits;
+  }
+
+  add(block, next = []) {
+    if (block.note) {
+      this.notes.set(this.group, [...(this.notes.get(this.group) ?? []), block.note]);
+      return;
+    }
+    if (block.heading) {
+      this.group += 1;
+      this.title = "";
+      this.open();
+      this.page.append(block.node);
+      this.title = block.node.textContent.trim();
+      return;
+    }
+    if (!this.page) this.open();
+    if (block.fragment) block.node.classList.add("fragment");
+    if (block.kind === "figure") return this.addFigure(block, next);
+    if (this.fits(block.node)) return void this.page.append(block.node);
+    if (block.kind === "code") return this.addCode(block);
+    this.newPage();
+    if (this.fits(block.node)) return void this.page.append(block.node);
+    this.addParts(block);
+  }
+
+  // A page that has only a heading is no page of its own: what follows stays with it.
+  newPage() {
+    const blocks = this.page.querySelectorAll(".block");
+    const onlyHeading = blocks.length === 1 && blocks[0].querySelector("h1, h2, h3");
+    if (!this.isEmpty && !onlyHeading) this.open();
+  }
+
+  free() {
+    return HEIGHT - height(this.page);
+  }
+
+  // How much room the blocks after a figure need: what is said of it stays with it, if the figure need not shrink much.
+  need(next) {
+    const page = make("section", "page");
+    const empty = height(page);
+    const isOther = (block) => block.heading || block.kind === "figure" || (block.kind === "code" && !block.output);
+    const end = next.findIndex(isOther);
+    for (const block of end < 0 ? next : next.slice(0, end)) if (block.node) page.append(block.node);
+    const needed = height(page) - empty;
+    page.replaceChildren();
+    return needed;
+  }
+
+  addFigure(block, next) {
+    const images = [...block.node.querySelectorAll("img")];
+    const figure = block.node.querySelector("figure"); // a slider: its pictures lie one over the other
+    this.page.append(block.node);
+    height(this.page);
+    const whole = figure ? figure : images[0];
+    const box = whole.getBoundingClientRect(); // as large as the lesson shows it, and no wider than the page
+    const around = block.node.getBoundingClientRect().height - box.height + 10;
+    block.node.remove();
+    let free = this.free() - around;
+    if (!this.isEmpty && free < Math.max(Math.min(box.height, FIGURE.least), 0.75 * box.height)) {
+      this.newPage();
+      free = this.free() - around;
+    }
+    const needed = this.need(next);
+    if (free - needed >= 0.8 * box.height) free -= needed;
+    const largest = Math.min(FIGURE.scale, (WIDTH - SIDES) / box.width);
+    const scale = Math.min(largest, free / box.height);
+    if (figure) figure.style.zoom = scale;
+    else if (images.length === 1) {
+      const [wide, high] = [box.width, box.height].map((size) => `${size * scale}px`);
+      Object.assign(whole.style, { width: wide, height: high, maxWidth: "none" });
+    } else block.node.style.zoom = Math.min(1, scale);
+    this.page.append(block.node);
+  }
+
+  // As much as fits on this page, if that is a good part; the rest on the next. Cut at an empty line where there is one.
+  addCode(block) {
+    let size = block.size;
+    const whole = (lines) => codeNode(block.className, size, lines);
+    let lines = block.lines;
+    this.newPage();
+    while (size > CODE.smallest && !this.fits(whole(lines))) size -= 1;
+    while (lines.length) {
+      let count = lines.length;
+      while (count > 1 && !this.fits(whole(lines.slice(0, count)))) count -= 1;
+      if (count < lines.length) count = goodCut(lines, count);
+      const part = whole(lines.slice(0, count));
+      if (block.fragment) part.classList.add("fragment");
+      this.page.append(part);
+      lines = lines.slice(count);
+      while (lines.length && !lines[0].textContent.trim()) lines = lines.slice(1);
+      if (lines.length) this.open();
+    }
+  }
+
+  // A list or table that is longer than a page: its rows go on over the next ones.
+  addParts(block) {
+    const whole = block.node.firstElementChild;
+    const rows = whole.matches("ul, ol") ? [...whole.children] : [...whole.querySelectorAll("tbody > tr")];
+    if (rows.length < 2) return void this.page.append(block.node);
+    rows.forEach((row) => row.remove());
+    let start = 1;
+    const shell = () => {
+      const copy = block.node.cloneNode(true);
+      if (whole.matches("ol")) copy.firstElementChild.start = start;
+      this.page.append(copy);
+      return copy.querySelector("tbody") ?? copy.firstElementChild;
+    };
+    let holder = shell();
+    for (const row of rows) {
+      holder.append(row);
+      if (height(this.page) > HEIGHT && holder.children.length > 1) {
+        row.remove();
+        this.open();
+        holder = shell();
+        holder.append(row);
+      }
+      start += 1;
+    }
+  }
+}
+
+function goodCut(lines, count) {
+  for (let i = count; i > count / 2; i -= 1) if (!lines[i].textContent.trim()) return i;
+  for (let i = count; i > count / 2; i -= 1) if (/^\S/.test(lines[i].textContent)) return i; // a line at the left edge
+  return count;
+}
+
+// --- the deck --------------------------------------------------------------------------------------------------------
+
+async function layOut() {
+  await MathJax.startup.promise;
+  await document.fonts.ready;
+  await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
+  document.body.append(room);
+  const slides = document.querySelector(".reveal .slides");
+  const folded = [...slides.querySelectorAll("details")];
+  folded.forEach((details) => (details.open = true)); // so much room is left for the answers
+  const pages = new Pages();
+  const stacks = [];
+  for (const slide of [...slides.children]) {
+    const first = pages.pages.length;
+    for (const subslide of slide.children) {
+      const before = pages.pages.length;
+      blocksOf(subslide).forEach((block, i, blocks) => {
+        // A slide begins on a new page, also where it has no heading.
+        if (pages.pages.length === before && !block.note && !block.heading) pages.open();
+        pages.add(block, blocks.slice(i + 1));
+      });
+    }
+    if (pages.pages.length > first) stacks.push(pages.pages.slice(first));
+  }
+  pages.pages.forEach((page, i) => {
+    for (const note of pages.notes.get(pages.groups[i]) ?? []) page.append(note.cloneNode(true));
+  });
+  folded.forEach((details) => (details.open = false));
+  room.remove();
+  slides.replaceChildren(...stacks.map((stack) => make("section", "", ...stack)));
+}
+
+layOut().then(() => {
+  document.body.dataset.laidOut = "yes";
+  return Reveal.initialize({
+    width: WIDTH, height: HEIGHT, margin: 0, center: false, hash: true, transition: "none", slideNumber: "c/t",
+    navigationMode: "linear", controls: false, // arrow keys, space and swipes all go through every page
+    pdfMaxPagesPerSlide: 1, pdfSeparateFragments: false, plugins: [RevealNotes],
+  });
+});
