@@ -73,7 +73,7 @@ test: install
 	part format $(BIN)/ruff format --check .; \
 	part lessons env SRGAN_LESSONS_FAST=1 $(NBVAL) notebooks --ignore=notebooks/solutions; \
 	part solutions env SRGAN_LESSONS_FAST=1 SRGAN_LESSONS_STRICT=1 $(NBVAL) notebooks/solutions; \
-	part package $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope; \
+	part package $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder; \
 	printf '\n--- summary\n'; [ -z "$$failed" ] || echo "failed:$$failed"; \
 	for name in lessons solutions package; do echo "$$name"; tail -n 1 "$$logs/$$name"; done; \
 	[ -z "$$failed" ]

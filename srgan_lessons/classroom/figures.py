@@ -316,7 +316,7 @@ def _curves(lines: Mapping[str, Line], xlabel: str, ylabel: str, title: str, log
     if len(lines) > len(LINES):
         raise UserError(f"curves: {len(lines)} lines in one figure; more than {len(LINES)} cannot be told apart")
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH * 0.85, 4.2 + 0.4 * (len(lines) > 3)), layout="constrained")
+        figure = Figure(figsize=(WIDTH * 0.85, 4.2 + 0.4 * (len(lines) > 1)), layout="constrained")
         axis = figure.add_subplot()
         for (name, line), (colour, style, mark) in zip(lines.items(), LINES, strict=False):
             x, y = line if isinstance(line, tuple) else (range(len(line)), line)
@@ -325,10 +325,8 @@ def _curves(lines: Mapping[str, Line], xlabel: str, ylabel: str, title: str, log
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         if log:
             axis.set_yscale("log")
-        if len(lines) > 3:  # no corner is large enough
+        if len(lines) > 1:  # beside the axes, where no curve can run under it
             figure.legend(loc="outside upper center", ncols=2)
-        elif len(lines) > 1:
-            axis.legend(loc="best")
         return figure
 
 

@@ -89,9 +89,35 @@ def everything_summed(answers, chances):
     return (chances.view(-1, 1, 1, 1) * answers).sum()
 
 
-@answers.wrong("mse_answer", says="must match the size")
+@answers.wrong("mse_answer", says="put along the last axis, the width. The answers are axis 0")
 def without_view(answers, chances):
     return (chances * answers).sum(dim=0)
+
+
+@answers.wrong("mse_answer", says="put along axis 1, the channels. The answers are axis 0")
+def chances_along_channels(answers, chances):
+    return (chances.view(1, -1, 1, 1) * answers).sum(0)
+
+
+@answers.wrong("mse_answer", says="The sum goes over axis 1, the channels")
+def sum_over_channels(answers, chances):
+    return (chances.view(-1, 1, 1, 1) * answers).sum(1)
+
+
+@answers.wrong("mse_answer", says="more than two answers")
+def two_alone(a, c):
+    return c[0] * a[0] + c[1] * a[1]
+
+
+@answers.wrong("mse_answer", says="draws one of the answers at random")
+def a_draw(answers, chances):
+    return answers[torch.multinomial(chances, 1)[0]]
+
+
+@answers.wrong("mse_answer", says="the best of the given answers")
+def medoid(answers, chances):
+    costs = [sum(c * F.mse_loss(x, y) for c, y in zip(chances, answers, strict=True)) for x in answers]
+    return answers[int(torch.stack(costs).argmin())]
 
 
 @answers.wrong("mse_answer", says="answer number 0")
@@ -126,7 +152,7 @@ def by_batch_norm(x):
     return F.batch_norm(x, MEAN.flatten(), STD.flatten() ** 2, eps=0)
 
 
-@answers.wrong("vgg_input", says="were put along the last axis")
+@answers.wrong("vgg_input", says="put along the last axis, the width. Channels are axis 1")
 def no_view(images):
     return (images - MEAN.flatten()) / STD.flatten()
 
@@ -207,14 +233,31 @@ def without_gradient(images):
         return (images - MEAN) / STD
 
 
-@answers.wrong("vgg_input", says="in-place operation")
+@answers.wrong("vgg_input", says="along axis 0, the batch. Channels are axis 1")
+def along_the_batch(images):
+    return (images - MEAN.view(3, 1, 1, 1)) / STD.view(3, 1, 1, 1)
+
+
+@answers.wrong("vgg_input", says="along axis 2, the height. Channels are axis 1")
+def along_the_height(images):
+    return (images - MEAN.view(1, 1, 3, 1)) / STD.view(1, 1, 3, 1)
+
+
+@answers.wrong("vgg_input", says="Do not change images in place")
+def in_place_by_channel(x):
+    for k in range(3):
+        x[:, k] = (x[:, k] - MEAN[0, k]) / STD[0, k]
+    return x
+
+
+@answers.wrong("vgg_input", says="Do not change images in place")
 def in_place(images):
     images -= MEAN
     images /= STD
     return images
 
 
-@answers.wrong("vgg_input", says="-= and /= work in place")
+@answers.wrong("vgg_input", says="Do not change images in place")
 def in_place_by_data(images):
     images.data.sub_(MEAN).div_(STD)
     return images
@@ -231,7 +274,8 @@ def no_return(images):
 @answers.right("phi")
 def by_lists(features, i, j):
     pools = [-1] + [n for n, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
-    convs = [n for n, layer in enumerate(features) if isinstance(layer, nn.Conv2d) and n > pools[i - 1]]
+    group = range(pools[i - 1], pools[i])  # an error where there is no such pooling
+    convs = [n for n in group if isinstance(features[n], nn.Conv2d)]
     return nn.Sequential(*list(features)[: convs[j - 1] + 2])
 
 
@@ -248,8 +292,86 @@ def one_by_one(layers, i, j):
                 return taken
 
 
+@answers.right("phi")
+def with_an_error(features, i, j):
+    found = phi(features, i, j)
+    if found is None:
+        raise ValueError(f"there is no phi({i}, {j})")
+    return found
+
+
 def index_of(features, i, j):
     return len(phi(features, i, j)) - 1
+
+
+def a_walk(*, is_pool=None, behind=None, one_more=None, is_it=None):
+    """phi with one line of it written otherwise."""
+    is_pool = is_pool or (lambda layer: isinstance(layer, nn.MaxPool2d))
+    behind = behind or (lambda pool, conv: (pool + 1, 0))
+    one_more = one_more or (lambda conv: conv + 1)
+    is_it = is_it or (lambda pool, conv, i, j: pool == i and conv == j)
+
+    def walk(features, i, j):
+        pool, conv = 1, 0
+        for index, layer in enumerate(features):
+            if is_pool(layer):
+                pool, conv = behind(pool, conv)
+            elif isinstance(layer, nn.Conv2d):
+                conv = one_more(conv)
+            elif isinstance(layer, nn.ReLU) and is_it(pool, conv, i, j):
+                return features[: index + 1]
+
+    return walk
+
+
+answers.right("phi")(a_walk())
+for line, says in {
+    "by_name": "BlurPool is no second pooling: test for nn.MaxPool2d",
+    "at_least": "There is no phi(1, 3) in VGG19, yet it returns a network that ends with layer 15",
+    "only_pool": "Your j is not used",
+    "only_conv": "Your i is not used",
+    "or": "`or` conv == j",
+    "plus": "`conv =+ 1` sets it to 1",
+    "turned": "pool, conv = pool + 1, 0, in this order",
+    "one_late": "It ends one convolution too late",
+    "not_counted": "(pool, conv) must be, in this order: (1, 1), (1, 2), (2, 1), (2, 2), (3, 1)",
+}.items():
+    walk = {
+        "by_name": a_walk(is_pool=lambda layer: "Pool" in type(layer).__name__),
+        "at_least": a_walk(is_it=lambda pool, conv, i, j: pool >= i and conv >= j),
+        "only_pool": a_walk(is_it=lambda pool, conv, i, j: pool == i),
+        "only_conv": a_walk(is_it=lambda pool, conv, i, j: conv == j),
+        "or": a_walk(is_it=lambda pool, conv, i, j: pool == i or conv == j),
+        "plus": a_walk(one_more=lambda conv: +1),
+        "turned": a_walk(behind=lambda pool, conv: (0, pool + 1)),
+        "one_late": a_walk(is_it=lambda pool, conv, i, j: (pool, conv) == (i, j + 1)),
+        "not_counted": a_walk(one_more=lambda conv: conv),
+    }[line]
+    walk.__name__ = line
+    answers.wrong("phi", says=says)(walk)
+
+
+@answers.wrong(
+    "phi", says="For phi(2, 3) of a VGG with 1, 3 and 2 convolutions before its poolings, it stopped with Key"
+)
+def a_table(features, i, j):
+    table = {
+        (a, b): n for n, (a, b) in enumerate((a, b) for a, k in enumerate((2, 2, 4, 4, 4), 1) for b in range(1, k + 1))
+    }
+    return features[: 2 * table[i, j] + i + 1]
+
+
+@answers.wrong("phi", says="asked for phi(3, 4) of VGG19")
+def stopped(features, i, j):
+    return features[: i.index(j)]
+
+
+@answers.wrong(
+    "phi", says="is a number computed, such as start + 2 * j? Here each pooling is nn.MaxPool2d and BlurPool"
+)
+def start_plus(features, i, j):
+    pools = [-1] + [n for n, layer in enumerate(features) if isinstance(layer, nn.MaxPool2d)]
+    return features[: pools[i - 1] + 1 + 2 * j] if j <= (pools[i] - pools[i - 1]) // 2 else None
 
 
 @answers.wrong("phi", says="before the ReLU")
@@ -356,6 +478,60 @@ def factor_outside(maps, sr, hr):
 def in_one_batch(network, fake, real):
     a, b = (network(torch.cat([fake, real.detach()])) * (1 / 12.75)).chunk(2)
     return (a - b).pow(2).mean()
+
+
+@answers.right("content_loss")
+def detached_behind_the_batch(maps, sr, hr):
+    """HR's gradient is there, and zero."""
+    a, b = maps(torch.cat([sr, hr])).chunk(2)
+    return F.mse_loss(a / 12.75, b.detach() / 12.75)
+
+
+@answers.right("content_loss")
+def in_a_vector(maps, sr, hr):
+    """One number, in a tensor of shape (1,)."""
+    return content_loss(maps, sr, hr).reshape(1)
+
+
+@answers.wrong("content_loss", says="SR is clamped to [0, 1]")
+def sr_clamped(maps, sr, hr):
+    return F.mse_loss(maps(sr.clamp(0, 1)) / 12.75, maps(hr).detach() / 12.75)
+
+
+@answers.wrong("content_loss", says="SR is clamped to [0, 1]")
+def both_clamped(maps, sr, hr):
+    return F.mse_loss(maps(sr.clamp(0, 1)) / 12.75, maps(hr.clamp(0, 1)).detach() / 12.75)
+
+
+@answers.wrong("content_loss", says="You change the caller's network")
+def in_training_mode(maps, sr, hr):
+    return content_loss(maps.train(), sr, hr)
+
+
+@answers.wrong("content_loss", says="You change the caller's hr. Detach its maps")
+def no_gradient_to_hr(maps, sr, hr):
+    hr.requires_grad_(False)
+    return F.mse_loss(maps(sr) / 12.75, maps(hr) / 12.75)
+
+
+@answers.wrong("content_loss", says="You change the caller's hr. Detach its maps")
+def hr_detached_in_place(maps, sr, hr):
+    return F.mse_loss(maps(sr) / 12.75, maps(hr.detach_()) / 12.75)
+
+
+@answers.wrong("content_loss", says="`maps` does it once more")
+def normalised_twice(maps, sr, hr):
+    return F.mse_loss(maps((sr - MEAN) / STD) / 12.75, maps((hr - MEAN) / STD).detach() / 12.75)
+
+
+@answers.wrong("content_loss", says="the difference of the images")
+def of_the_difference(maps, sr, hr):
+    return (maps(sr - hr.detach()) / 12.75).square().mean()
+
+
+@answers.wrong("content_loss", says="the sum over each image, averaged over the batch")
+def sum_of_an_image(maps, sr, hr):
+    return (maps(sr) / 12.75 - maps(hr).detach() / 12.75).square().sum(dim=(1, 2, 3)).mean()
 
 
 @answers.wrong("content_loss", says="divided by 12.75 once")
@@ -484,6 +660,10 @@ def test_phi_is_where_the_paper_has_it(name, i, j, index):
         features = getattr(torchvision.models, name)(weights=None).features
     assert len(phi(features, i, j)) == index + 1
     assert isinstance(phi(features, i, j)[-1], nn.ReLU)
+
+
+def test_phi_is_none_where_there_is_none():
+    assert [phi(small_vgg(VGG16), i, j) for i, j in ((1, 3), (5, 4), (6, 1))] == [None] * 3
 
 
 def test_phi_finds_its_way_in_the_offline_network():

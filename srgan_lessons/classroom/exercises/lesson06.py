@@ -1,20 +1,25 @@
 """Lesson 06, Content loss: the best answer under MSE, VGG preprocessing, phi(i, j), the VGG loss."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from srgan_lessons.classroom.judges.features import (
+    check_absent,
     check_cut,
     check_loss_gradient,
+    check_untouched,
     loss_slips,
     pictures,
     same,
     small_vgg,
+    wrong_axis,
 )
 from srgan_lessons.classroom.judging import Exercise, NotYet, as_array, as_number, as_tensor, call, recognise
-from srgan_lessons.vgg import IMAGENET_MEAN, IMAGENET_STD, VGG16, VGG19, phi_index
+from srgan_lessons.vgg import IMAGENET_MEAN, IMAGENET_STD, VGG16, VGG19
 
 # --- the best answer under MSE ---------------------------------------------------------------------------------------
 
@@ -25,41 +30,53 @@ def mse_answer(answers, chances):
 
 
 def judge_mse_answer(candidate) -> None:
-    for chances in ([0.3, 0.5, 0.2], [0.1, 0.9], [0.25, 0.15, 0.4, 0.2], [1.0]):
+    axes = ("the answers", "the channels", "the height", "the width")
+    for chances in ([0.1, 0.9], [0.3, 0.5, 0.2], [0.25, 0.15, 0.4, 0.2], [1.0]):  # two first: channels are three
         answers, weights = pictures(len(chances), 4, 5, seed=len(chances)), torch.tensor(chances)
-        result = as_array(call(candidate, answers, weights))
+        try:
+            result = as_array(call(candidate, answers, weights))
+        except RuntimeError as error:
+            raise NotYet(
+                f"The chances, of shape (K,), were put along {wrong_axis(error, axes)}. The answers are axis 0: "
+                "view(-1, 1, 1, 1) puts the chances there."
+            ) from error
         count = len(chances)
         if result.shape == (1, 3, 4, 5):
             raise NotYet("The result has the shape (1, 3, H, W). One image (3, H, W) is asked for: keepdim=False.")
         if result.shape == (count, 3, 4, 5):
             raise NotYet("It returns as many images as there are answers. A network must decide: sum them up to one.")
+        if result.shape == (count, 4, 5) and count != 3:
+            raise NotYet("The sum goes over axis 1, the channels. Sum over the answers: axis 0.")
         if result.size == 1:
             raise NotYet("It returns one number. An image (3, H, W) is asked for: sum over the answers alone, dim=0.")
         result = as_array(result, (3, 4, 5))
         right = mse_answer(answers, weights).numpy()
         if np.allclose(result, right, atol=1e-5):
             continue
-        _name_answer(result, answers, weights)
+        _name_answer(candidate, result, answers, weights)
         raise NotYet(
             f"With chances {chances} it is not the image of the smallest expected squared error. Each answer counts "
             "as much as its chance: the sum of chance times answer."
         )
 
 
-def _name_answer(result: np.ndarray, answers: torch.Tensor, chances: torch.Tensor) -> None:
+def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor, chances: torch.Tensor) -> None:
+    for number, answer in enumerate(answers.numpy()):
+        if np.allclose(result, answer, atol=1e-5):
+            _name_choice(candidate, number)
     plain = mse_answer(answers, chances)
-    likeliest = int(chances.argmax())
     squared = chances.square() / chances.square().sum()
     slips = {
         "All answers count the same. Weight each of them with its chance.": answers.mean(dim=0),
         "This is the sum of the answers; their chances are not used.": answers.sum(dim=0),
-        "This is the likeliest answer. It is right most often, but when it is wrong, it is wrong by a lot. "
-        "The smallest expected squared error is elsewhere.": answers[likeliest],
         "This is the median. It has the smallest expected absolute error; asked for is the squared error.": (
             answers.median(dim=0).values
         ),
         "The weighted answers are averaged: divided by their number once more. The chances sum to 1 already.": (
             plain / len(answers)
+        ),
+        "Only the first two answers are used. There may be more than two answers: sum over all of them.": mse_answer(
+            answers[:2], chances[:2]
         ),
         "The chances are squared. The error is squared, its chance is not.": mse_answer(answers, squared),
         "The chances went through a softmax. They sum to 1 already: take them as they are.": mse_answer(
@@ -74,9 +91,24 @@ def _name_answer(result: np.ndarray, answers: torch.Tensor, chances: torch.Tenso
         "The chances are paired with the answers in the wrong order.": mse_answer(answers, chances.flip(0)),
     }
     recognise(result, slips, within=1e-5)
-    for number, answer in enumerate(answers.numpy()):
-        if np.allclose(result, answer, atol=1e-5):
-            raise NotYet(f"This is answer number {number}. Something between all of them has a smaller error.")
+
+
+def _name_choice(candidate: Callable, number: int) -> None:
+    """Raises NotYet that says how a candidate, which returns one of the answers, chooses it."""
+    levels, chances = torch.tensor([0.0, 0.5, 1.0]), torch.tensor([0.4, 0.25, 0.35])
+    answers = levels.view(3, 1, 1, 1).expand(3, 3, 4, 5)  # the likeliest, the one in the middle, and another
+    seen = {float(as_array(call(candidate, answers, chances)).mean()) for _ in range(16)}
+    if len(seen) > 1:
+        raise NotYet("It draws one of the answers at random. Something between all of them has a smaller error.")
+    how = {
+        0.0: "This is the likeliest answer. It is right most often, but when it is wrong, it is wrong by a lot. The "
+        "smallest expected squared error is elsewhere.",
+        0.5: "This is the best of the given answers. An image between them has a smaller error.",
+    }
+    (level,) = seen
+    if number == 0 and level == 0:
+        raise NotYet("This is answer number 0. Something between all of them has a smaller error.")
+    raise NotYet(how.get(level, f"This is answer number {number}. Something between all of them has a smaller error."))
 
 
 # --- preprocessing ---------------------------------------------------------------------------------------------------
@@ -106,25 +138,25 @@ def judge_vgg_input(candidate) -> None:
     square = pictures(3, 3, 3)  # here a mean of shape (3,) can be subtracted along any axis
     if not same(_normalised(candidate, square), vgg_input(square)):
         raise NotYet("The means go along the wrong axis: channels are axis 1. view(1, 3, 1, 1) puts them there.")
-    leaf = pictures(1, 4, 4).requires_grad_()
-    result = call(candidate, leaf)
-    if not result.requires_grad:
-        raise NotYet("The numbers are right, but no gradient comes through: is there a detach, a no_grad or numpy?")
     given = images.clone()
     call(lambda: candidate(given))
     if not torch.equal(given, images):
-        raise NotYet("The numbers are right, but the images that were given are changed: -= and /= work in place.")
+        raise NotYet(
+            "The numbers are right, but the images that were given are changed. Do not change images in place (-=, /=, "
+            "x[:, k] = ...): other code still needs them."
+        )
+    result = call(candidate, pictures(1, 4, 4).requires_grad_())
+    if not result.requires_grad:
+        raise NotYet("The numbers are right, but no gradient comes through: is there a detach, a no_grad or numpy?")
 
 
 def _normalised(candidate, images: torch.Tensor) -> torch.Tensor:
     try:
         result = call(candidate, images)
     except RuntimeError as error:
-        if "must match the size" not in str(error):
-            raise
+        axis = wrong_axis(error, ("the batch", "the channels", "the height", "the width"))
         raise NotYet(
-            "The means, of shape (3,), were put along the last axis, the width. Channels are axis 1: "
-            "view(1, 3, 1, 1) puts them there."
+            f"The means, three numbers, were put along {axis}. Channels are axis 1: view(1, 3, 1, 1) puts them there."
         ) from error
     return as_tensor(result, tuple(images.shape))
 
@@ -183,16 +215,16 @@ def phi(features, i, j):
 
 
 def judge_phi(candidate) -> None:
-    for which, convs, blur, places in (
-        ("VGG19", VGG19, False, ((1, 2), (2, 2), (5, 4), (1, 1), (3, 1))),
-        ("a VGG with 1, 3 and 2 convolutions before its poolings", (1, 3, 2), False, ((2, 3), (3, 1))),
-        ("the offline VGG16, whose pooling is two layers", VGG16[:4], True, ((3, 3), (2, 2))),
+    vgg19 = small_vgg(VGG19)
+    for which, layers, places in (
+        ("VGG19", vgg19, ((3, 4), (1, 2), (2, 2), (5, 4), (1, 1), (3, 1))),
+        ("a VGG with 1, 3 and 2 convolutions before its poolings", small_vgg((1, 3, 2)), ((2, 3), (3, 1))),
+        ("the offline VGG16, whose pooling is two layers", small_vgg(VGG16[:4], blur=True), ((3, 3), (2, 2))),
     ):
-        layers = small_vgg(convs, blur=blur)
-        for i, j in places:
-            cut = call(candidate, layers, i, j)
-            check_cut(cut, layers, phi_index(i, j, convs=convs, blur=blur), i, j, which)
-    if not isinstance(cut, nn.Module):
+        cuts = [check_cut(candidate, layers, i, j, which) for i, j in places]
+    for i, j in ((1, 3), (6, 1)):
+        check_absent(candidate, vgg19, i, j, "VGG19")
+    if not isinstance(cuts[-1], nn.Module):
         raise NotYet("It computes the right maps, but it is no nn.Module: it cannot be moved to a GPU or printed.")
 
 
@@ -209,10 +241,13 @@ def judge_content_loss(candidate) -> None:
     maps, calls = small_vgg((2, 1), seed=1)[:5].eval(), []
     maps.register_forward_hook(lambda *_: calls.append(1))
     for n, height, width in ((2, 8, 12), (3, 6, 6)):
-        sr, hr = (pictures(n, height, width, seed=seed).requires_grad_() for seed in (n, n + 10))
+        sr = (1.6 * pictures(n, height, width, seed=n) - 0.3).requires_grad_()  # beyond [0, 1], as a generator's may be
+        hr = pictures(n, height, width, seed=n + 10).requires_grad_()
+        before = sr.detach().clone(), hr.detach().clone()
         calls.clear()
         loss = call(lambda sr=sr, hr=hr: candidate(maps, sr, hr))
         looks = len(calls)
+        check_untouched(maps, sr, hr, before)
         expected = content_loss(maps, sr, hr)
         if isinstance(loss, float | int) and abs(loss - expected.item()) < 1e-6:
             raise NotYet(
@@ -290,7 +325,7 @@ EXERCISES = (
                 pool, conv = 1, 0  # the next pooling is number 1; no convolution so far
                 for index, layer in enumerate(features):
                     if isinstance(layer, nn.MaxPool2d):
-                        pool, conv = ...  # 1. behind a pooling
+                        pool, conv = ...  # 1. a pooling: the next one's number, and the new count
                     elif isinstance(layer, nn.Conv2d):
                         conv = ...  # 2. one more
                     elif isinstance(layer, nn.ReLU) and ...:  # 3. is it the one?

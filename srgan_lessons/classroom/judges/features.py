@@ -1,11 +1,14 @@
 """How the judges of lesson 06 read feature maps: small VGGs of their own, and where in one an answer ends."""
 
+import re
+from collections.abc import Callable, Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_lessons.classroom.judging import NotDone, NotYet, as_tensor, call
-from srgan_lessons.vgg import VGG19, BlurPool
+from srgan_lessons.vgg import VGG19, BlurPool, normalise
 
 
 def small_vgg(convs: tuple[int, ...] = VGG19, *, channels: int = 4, blur: bool = False, seed: int = 0) -> nn.Sequential:
@@ -32,65 +35,179 @@ def pictures(n: int, height: int, width: int, *, seed: int = 0) -> Tensor:
     return torch.rand(n, 3, height, width, generator=torch.Generator().manual_seed(seed))
 
 
-def place(layers: nn.Sequential, index: int) -> str:
-    """A layer in words: "layer 7, the convolution 2 before pooling 2"."""
+def wrong_axis(error: RuntimeError, axes: tuple[str, str, str, str]) -> str:
+    """The axis along which numbers were put that do not fit: "axis 1, the channels". `axes`: their names, in order.
+
+    Raises `error` again where it is about something else.
+    """
+    found = re.search(r"must match the size .* at non-singleton dimension ([0-3])$", str(error))
+    if not found:
+        raise error
+    axis = int(found[1])
+    return f"the last axis, {axes[3]}" if axis == 3 else f"axis {axis}, {axes[axis]}"
+
+
+def counts(layers: nn.Sequential) -> Iterator[tuple[int, int, int]]:
+    """(index, pool, conv) of each layer: the number of the next pooling, and the convolutions since the last one."""
     pool, conv = 1, 0
-    for layer in layers[:index]:
+    for index, layer in enumerate(layers):
         if isinstance(layer, nn.MaxPool2d):
             pool, conv = pool + 1, 0
         elif isinstance(layer, nn.Conv2d):
             conv += 1
-    layer = layers[index]
-    if isinstance(layer, nn.Conv2d):
-        return f"layer {index}, convolution {conv + 1} before pooling {pool}"
-    if isinstance(layer, nn.ReLU):
+        yield index, pool, conv
+
+
+def relus(layers: nn.Sequential) -> dict[tuple[int, int], int]:
+    """(i, j) -> the index of phi(i, j), for all that `layers` has, in order."""
+    return {(pool, conv): index for index, pool, conv in counts(layers) if isinstance(layers[index], nn.ReLU)}
+
+
+def place(layers: nn.Sequential, index: int) -> str:
+    """A layer in words: "layer 7, convolution 2 before pooling 2"."""
+    _, pool, conv = list(counts(layers))[index]
+    if isinstance(layers[index], nn.Conv2d):
+        return f"layer {index}, convolution {conv} before pooling {pool}"
+    if isinstance(layers[index], nn.ReLU):
         return f"layer {index}, the ReLU of phi({pool}, {conv})"
-    return f"layer {index}, pooling {pool if isinstance(layer, nn.MaxPool2d) else pool - 1}"
+    return f"layer {index}, pooling {pool - 1}"
 
 
 # --- phi(i, j) -------------------------------------------------------------------------------------------------------
 
 
-def check_cut(cut: object, layers: nn.Sequential, right: int, i: int, j: int, which: str) -> None:
-    """Raises NotYet unless `cut` computes what the layers 0 to `right` compute."""
+def call_phi(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: str) -> object:
+    """What the answer gives. Where it stops, its error also says what was asked for."""
     asked = f"phi({i}, {j}) of {which}"
+    try:
+        return call(candidate, layers, i, j)
+    except LookupError as error:
+        raise NotYet(
+            f"For {asked}, it stopped with {type(error).__name__}: {error}. Another network has other numbers: walk "
+            "along its layers and count."
+        ) from error
+    except (AttributeError, NameError, RuntimeError, TypeError, ValueError) as error:
+        error.args = (f"{error} (asked for {asked})",)
+        raise
+
+
+def check_absent(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: str) -> None:
+    """Raises NotYet if an answer finds a phi(i, j) that `layers` do not have. None is right, and so is an error."""
+    try:
+        cut = call(candidate, layers, i, j)
+    except Exception:
+        return
+    if not callable(cut):
+        return
+    index = _end(cut, layers, pictures(1, 32, 32))
+    ends = f" that ends with {place(layers, index)}" if index is not None and index >= 0 else ""
+    raise NotYet(
+        f"There is no phi({i}, {j}) in {which}, yet it returns a network{ends}. pool == i and conv == j must hold "
+        "exactly, both at once; where no ReLU has them, return None."
+    )
+
+
+def check_cut(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: str) -> object:
+    """The answer's phi(i, j). Raises NotYet unless it computes what the layers up to that ReLU compute."""
+    cut, right, asked = call_phi(candidate, layers, i, j, which), relus(layers)[i, j], f"phi({i}, {j}) of {which}"
     if cut is ... or (isinstance(cut, tuple | list) and any(part is ... for part in cut)):
         raise NotDone
-    if cut is None:
+    blurs = any(isinstance(layer, BlurPool) for layer in layers)
+    if cut is None and blurs:
         raise NotYet(
-            f"For {asked} it returns None: no ReLU met the condition. It is layer {right}. Do both counts begin with 1 "
-            "(the first convolution is number 1), and does that of the convolutions begin again after each pooling?"
+            f"For {asked}, it returns None. Each pooling is nn.MaxPool2d and BlurPool here. BlurPool is no second "
+            "pooling: test for nn.MaxPool2d."
+        )
+    if cut is None:
+        _name_rule(candidate, layers)
+        pairs = ", ".join(map(str, relus(layers)))
+        raise NotYet(
+            f"For {asked}, it returns None: no ReLU met the condition. It is layer {right}. At the ReLUs, (pool, conv) "
+            f"must be, in this order: {pairs}. Print yours and compare. Do both counts begin with 1, and does that of "
+            "the convolutions begin again after each pooling?"
         )
     if isinstance(cut, int):
         near = "That is the right number, and" if cut == right else f"The layer is number {right}, yours is {cut};"
-        raise NotYet(f"For {asked} it returns a number. {near} the network up to this layer is asked for: a slice.")
+        raise NotYet(f"For {asked}, it returns a number. {near} the network up to this layer is asked for: a slice.")
     if isinstance(cut, list):
         raise NotYet("It returns a list of layers, which cannot be called. A slice of features is a network already.")
-    if isinstance(cut, nn.ReLU | nn.Conv2d | nn.MaxPool2d):
-        raise NotYet(f"For {asked} it returns the single layer. All layers before it are needed, too: features[: ...].")
+    if isinstance(cut, nn.ReLU | nn.Conv2d | nn.MaxPool2d | BlurPool):
+        raise NotYet(
+            f"For {asked}, it returns the single layer. All layers before it are needed, too: features[: ...]."
+        )
     if not callable(cut):
-        raise NotYet(f"For {asked} it returns an object of type {type(cut).__name__}, not a network.")
-    x = pictures(2, 32, 32)
-    maps = [x]
-    for layer in layers:
-        maps.append(layer(maps[-1]))
+        raise NotYet(f"For {asked}, it returns an object of type {type(cut).__name__}, not a network.")
     try:
-        y = as_tensor(call(cut, x), what="what your network returns")
+        found = _end(cut, layers, pictures(2, 32, 32), right)
     except RuntimeError as error:
         if "channels" not in str(error):
             raise
         raise NotYet(
-            f"For {asked} it returns a network that does not take images: it has not the first layers. The slice "
+            f"For {asked}, it returns a network that does not take images: it has not the first layers. The slice "
             "begins with layer 0."
         ) from error
-    found = [index for index in range(len(layers)) if same(y, maps[index + 1])]
-    if right in found:
-        return
-    if same(y, maps[0]):
-        raise NotYet(f"For {asked} it returns a network without layers: the image comes back.")
-    if found:
-        raise NotYet(f"{_slip(layers, found[0], right, i, j)} Asked for was {asked}; it must end with layer {right}.")
-    raise NotYet(f"For {asked} it returns a network that computes something else than layers 0 to {right} in a row.")
+    if found == right:
+        return cut
+    if found is None:
+        raise NotYet(f"For {asked}, it returns a network that computes something else than layers 0 to {right}.")
+    if found < 0:
+        raise NotYet(f"For {asked}, it returns a network without layers: the image comes back.")
+    if blurs:
+        raise NotYet(
+            f"Your network ends with {place(layers, found)}. Asked for was {asked}; it must end with layer {right}. In "
+            "networks whose pooling is one layer it was right: is a number computed, such as start + 2 * j? Here each "
+            "pooling is nn.MaxPool2d and BlurPool. Walk along the layers and count."
+        )
+    _name_rule(candidate, layers)
+    raise NotYet(f"{_slip(layers, found, right, i, j)} Asked for was {asked}; it must end with layer {right}.")
+
+
+def _end(cut: object, layers: nn.Sequential, x: Tensor, right: int = -1) -> int | None:
+    """The layer of `layers` with which `cut` ends, `right` if that is one; -1 if it does nothing, None if unknown."""
+    y, found = as_tensor(call(cut, x), what="what your network returns"), []
+    maps = x
+    for index, layer in enumerate(layers):
+        if same(y, maps):
+            found.append(index - 1)
+        maps = layer(maps)
+    if same(y, maps):
+        found.append(len(layers) - 1)
+    return right if right in found else next(iter(found), None)
+
+
+def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
+    """Raises NotYet if what an answer finds for several pairs (i, j) follows from one usual slip."""
+    known = relus(layers)
+    if (5, 4) not in known:
+        return  # the pairs below are VGG19's
+    unreset = {(pool, number): index for number, ((pool, _), index) in enumerate(known.items(), start=1)}
+    rules: dict[str, Callable[[int, int], int | None]] = {
+        "Your j is not used: it ends at the first ReLU before pooling i.": lambda i, j: known[i, 1],
+        "Your i is not used: it ends at the first ReLU with conv == j, before whichever pooling.": lambda i, j: next(
+            index for (_, conv), index in known.items() if conv == j
+        ),
+        "It ends where pool == i `or` conv == j. Both must hold: `and`.": lambda i, j: next(
+            index for (pool, conv), index in known.items() if pool == i or conv == j
+        ),
+        "conv never gets past 1. `conv =+ 1` sets it to 1; one more is conv = conv + 1.": lambda i, j: (
+            known[i, j] if j == 1 else None
+        ),
+        "It ends one convolution too late. Do both counts begin with 1 (the first convolution is number 1), and is "
+        "conv compared with j itself?": lambda i, j: known.get((i, j + 1)),
+        "The count of convolutions must begin again after each pooling: conv = 0.": lambda i, j: unreset.get((i, j)),
+        "Nothing is found behind the first pooling. There, pool must be one more and conv 0: "
+        "pool, conv = pool + 1, 0, in this order.": lambda i, j: known[i, j] if i == 1 else None,
+    }
+    asked, found = ((1, 2), (5, 4), (3, 1), (4, 3), (2, 2), (2, 3)), []
+    for i, j in asked:
+        try:
+            cut = call(candidate, layers, i, j)
+            found.append(cut if cut is None else _end(cut, layers, pictures(1, 32, 32)))
+        except Exception:
+            return
+    for message, rule in rules.items():
+        if found == [rule(i, j) for i, j in asked]:
+            raise NotYet(message)
 
 
 def _slip(layers: nn.Sequential, found: int, right: int, i: int, j: int) -> str:
@@ -103,11 +220,11 @@ def _slip(layers: nn.Sequential, found: int, right: int, i: int, j: int) -> str:
         )
     if found == right + 1:
         return f"{ends} That is one layer too far: after the ReLU, phi is complete. (features[: n] has n layers.)"
-    counted = [index for index, layer in enumerate(layers) if isinstance(layer, nn.ReLU)]
-    if j <= len(counted) and found == counted[j - 1]:
-        return f"{ends} Your i is not used: you took the ReLU number {j} of the whole network."
-    if found in counted:
-        pool, conv = map(int, place(layers, found).rsplit("phi(", 1)[1].rstrip(")").split(", "))
+    pairs = {index: pair for pair, index in relus(layers).items()}
+    if found in pairs:
+        if list(pairs).index(found) == j - 1:
+            return f"{ends} Your i is not used: you took the ReLU number {j} of the whole network."
+        pool, conv = pairs[found]
         if (pool, conv) == (j, i):
             return f"{ends} i and j are swapped: i counts the poolings, j the convolutions since the last one."
         if pool == i + 1 and conv == j:
@@ -147,6 +264,15 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         "The images are divided by 12.75. Divide the feature maps: the network expects images in [0, 1].": F.mse_loss(
             maps(sr / 12.75), maps(hr / 12.75)
         ),
+        "SR is clamped to [0, 1]. A generator leaves that range, and learns from the gradient there: do not clamp.": (
+            F.mse_loss(maps(sr.clamp(0, 1)), b) / 12.75**2
+        ),
+        "The images are normalised here, and `maps` does it once more. Give them as they are.": (
+            F.mse_loss(maps(normalise(sr)), maps(normalise(hr))) / 12.75**2
+        ),
+        "This looks at the difference of the images. Look at each: the difference is that of maps(sr) and maps(hr).": (
+            maps(sr - hr).square().mean() / 12.75**2
+        ),
         "The images go into the network in [-1, 1]. It expects them in [0, 1], as they are given.": (
             F.mse_loss(maps(2 * sr - 1), maps(2 * hr - 1)) / 12.75**2
         ),
@@ -163,6 +289,9 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         f"{mean}summed over the channels. Take the mean over them, too, as F.mse_loss does.": (
             squared.sum(dim=1).mean() / 12.75**2
         ),
+        f"{mean}the sum over each image, averaged over the batch. Take the mean over channels and places, too.": (
+            squared.sum(dim=(1, 2, 3)).mean() / 12.75**2
+        ),
         f"{mean}summed over the images of the batch.": squared.mean() * len(sr) / 12.75**2,
         "The differences are averaged first, and then squared: those of opposite sign cancel. Square first.": (
             difference.mean().square() / 12.75**2
@@ -170,6 +299,19 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         "The squares are halved. F.mse_loss, and equation 5, do not.": right / 2,
         "The loss has the wrong sign: training would drive SR away from HR.": -right,
     }
+
+
+def check_untouched(maps: nn.Module, sr: Tensor, hr: Tensor, before: tuple[Tensor, Tensor]) -> None:
+    """Raises NotYet where an answer has changed what it was given. `before`: sr and hr as they were."""
+    for name, image, was in (("sr", sr, before[0]), ("hr", hr, before[1])):
+        if not (image.requires_grad and torch.equal(image, was)):
+            advice = "Detach its maps." if name == "hr" else "It must keep its values and its gradient."
+            raise NotYet(f"You change the caller's {name}. {advice}")
+    if maps.training or any(weight.requires_grad for weight in maps.parameters()):
+        raise NotYet(
+            "You change the caller's network: it comes frozen and in evaluation mode, and must stay so. Leave out "
+            "train() and requires_grad_()."
+        )
 
 
 def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) -> None:
@@ -186,7 +328,7 @@ def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) 
             "The number is right, but it is HR that gets the gradient, and SR gets none. Swap the two: HR is the "
             "target and is detached."
         )
-    if of_hr is not None:
+    if of_hr is not None and of_hr.any():
         raise NotYet(
             "The number is right, but HR gets a gradient, too. HR is a fixed target: take its maps under "
             "torch.no_grad(), or detach them. That also saves half of the memory."
