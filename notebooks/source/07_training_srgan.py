@@ -39,7 +39,7 @@ from srgan_lessons.upscaling import upscale
 from srgan_lessons.vgg import VGGFeatures
 from srgan_lessons.weights import load_network, read_metadata, shipped_weights
 
-settings = lesson_settings(full={"updates": 200, "clinic": 60}, fast={"updates": 100, "clinic": 40})
+settings = lesson_settings(full={"updates": 200, "clinic": 60}, fast={"updates": 80, "clinic": 40})
 
 UNSEEN = ("astronaut", "chelsea", "coffee")  # never trained on
 photos = {name: photo for name, photo in sample_photos().items() if name not in UNSEEN}
@@ -113,7 +113,8 @@ assert shares["bicubic"] < shares["by MSE"] < 0.4
 # The discriminator D wants one thing, to tell them apart (eq. 2): $\;-\log D(HR) - \log (1 - D(SR))$.
 #
 # D returns a logit $z$, and $D(x) = \mathrm{sigmoid}(z)$. Neither loss needs the sigmoid:
-# $-\log \mathrm{sigmoid}(z) = \mathrm{softplus}(-z)$.
+# $-\log D(x) = \mathrm{softplus}(-z)$, and $-\log (1 - D(x)) = \mathrm{softplus}(z)$, since $1 - \mathrm{sigmoid}(z)
+# = \mathrm{sigmoid}(-z)$.
 #
 # **Question.** D has no idea and says 0.5 to everything. What is G's adversarial loss then, and what is D's loss?
 
@@ -126,14 +127,14 @@ no_idea = {"G": math.log(2), "D": 2 * math.log(2)}
 print(f"no idea: adversarial loss {no_idea['G']:.3f}, D's loss {no_idea['D']:.3f}")
 
 # %% [markdown]
-# Remember the two numbers of a D without any idea: **0.693 and 1.386**. All curves of this lesson begin there, and a
-# D that returns to them has been beaten, or is broken.
+# Remember the two numbers of a D without any idea: **0.693 and 1.386**. Every run begins there, and a D that
+# returns to them has been beaten, or is broken.
 #
 # ### {{exercise: perceptual_loss}}
 #
 # Write `perceptual_loss(sr, hr, logits)`. `sr` and `hr` are (N, 3, H, W) in [0, 1], `logits` (N, 1) is what D says of
-# `sr`. The content is `mse_loss(sr, hr)`, as in lesson 04. Expected: one number with its gradient, finite for logits of
-# -300, too.
+# `sr`. The content is `mse_loss(sr, hr)`, as in lesson 04. Mind the order: hr is the fixed target and gets no gradient.
+# Expected: one number with its gradient, for logits of -300, too: finite there, and not capped.
 
 # %% tags=["stub"]
 # {{stub: perceptual_loss}}
@@ -163,8 +164,9 @@ assert torch.allclose(perceptual_loss(sr, hr, logits), theirs, atol=1e-6)
 # ### {{exercise: generator_step}}
 #
 # Write `generator_step(generator, discriminator, optimizer, lr, hr)`: one update of the generator. `optimizer` holds
-# the generator's weights. Use your `perceptual_loss`. Expected: `sr` as the generator made it, for the
-# discriminator will judge the same images next. Both networks' modes stay as they are.
+# the generator's weights. Use your `perceptual_loss`; its order is (sr, hr). Expected: `sr` as the generator made it,
+# with its graph or detached, for the discriminator will judge the same images next. Both networks are in training mode
+# and stay there.
 
 # %% tags=["stub"]
 # {{stub: generator_step}}
@@ -201,8 +203,9 @@ assert all(moved[:weights_of_g])
 assert not any(moved[weights_of_g:])
 
 # %% [markdown] tags=["slide"]
-# They may well get a gradient. They do not move, because G's optimiser does not know them. But note: the gradients that
-# were left in D are still there. Whoever takes D's step next has to drop them first.
+# They do get one (unless D is frozen). They do not move, because G's optimiser does not know them. But note: the
+# gradients that were left in D are still there. Whoever takes D's step next has to drop them first. (G's own
+# `zero_grad` may stand at the end of its step, too, since nobody else leaves gradients in G. D's may not.)
 #
 # ## The discriminator's step
 #
@@ -218,7 +221,8 @@ assert not any(moved[weights_of_g:])
 # ### {{exercise: discriminator_step}}
 #
 # Write `discriminator_step(discriminator, optimizer, sr, hr)`: one update of the discriminator. Expected: the mean
-# D(HR) and the mean D(SR) of this step, as plain numbers between 0 and 1. The generator must not get any gradient.
+# D(HR) and the mean D(SR) of this step, as plain numbers between 0 and 1. The generator must not get any gradient, the
+# caller's `sr` stays as it is, and a D that is very sure gets a finite gradient, too.
 
 # %% tags=["stub"]
 # {{stub: discriminator_step}}
@@ -247,7 +251,9 @@ assert (alone - mixed).abs().max() > 1e-3  # in a common batch D's opinion of th
 # ## The package's step
 #
 # This trains all GANs of this course. Three things are new: D is *frozen* while G learns, which saves the gradients
-# that nobody needs; half precision on a GPU; and no `.item()`, since reading a number makes the GPU wait.
+# that nobody needs; half precision on a GPU, with a `scaler` that keeps its small gradients from becoming 0; and no
+# `.item()`, since reading a number makes the GPU wait. (`total_variation` is a regulariser that the paper has in one
+# variant of SRResNet. It is 0 here.)
 
 # %%
 print(inspect.getsource(gan_step))
@@ -261,7 +267,7 @@ for step in range(3):
     gan_step(*theirs, *sgd_theirs, MSELoss(), lr, hr, Machine("cpu"))
 for name, a, b in zip(("G", "D"), mine, theirs, strict=True):
     difference = max((p - q).abs().max().item() for p, q in zip(a.parameters(), b.parameters(), strict=True))
-    print(f"after three updates your {name} and the package's agree to six digits: {difference < 1e-6}")
+    print(f"after three updates your {name} and the package's agree to 1e-6: {difference < 1e-6}")
     assert difference < 1e-6
 
 # %% [markdown] tags=["slide"]
@@ -324,7 +330,7 @@ curves(
     },
     xlabel="updates",
     ylabel="loss",
-    alt="Where G listens both losses stay near 0.7 and 1.4; where it does not, D's loss falls and G's rises.",
+    alt="Where G listens D's loss falls a little, G's rises, and neither runs away. Where it does not, both run away.",
 )
 
 
@@ -340,12 +346,14 @@ assert abs(healthy[0]["discriminator"] - no_idea["D"]) < 0.25
 assert late["d_hr"] > late["d_sr"] + 0.05
 assert late["adversarial"] > healthy[0]["adversarial"]
 assert late_control["d_sr"] < late["d_sr"] - 0.05
+assert late["discriminator"] < healthy[0]["discriminator"]
 assert late_control["discriminator"] < late["discriminator"] - 0.1
+assert late_control["adversarial"] > late["adversarial"] + 0.2
 
 # %% [markdown]
-# Note which way "better" is. **In a GAN no loss falls for long.** G's adversarial loss *rises* while G gets better,
-# because D gets better, too. A low loss of D is no success, it is the end of the game. What a healthy run looks like:
-# D is ahead most of the time, and never sure.
+# Note which way "better" is. **D's loss falls a little, G's rises, and neither runs away.** G's adversarial loss rises
+# while G learns, because D learns, too. A low loss of D is no success, it is the end of the game. What a healthy run
+# looks like: D is ahead most of the time, and never sure.
 #
 # Did it help? We look.
 
@@ -373,14 +381,16 @@ assert 2 * load_network("espcn").halo + 1 == 9  # LR pixels that an output pixel
 # With D the picture gains fine contrast, and it pays in PSNR. That is SRGAN in one line: the paper's Table 2 loses 2.65
 # dB on Set5 from SRResNet to SRGAN, and wins the vote.
 #
-# And look closely: it is a *grain*, the same weave everywhere. Three layers that see nine LR pixels have no other means
-# to look like fur. Fine contrast cannot tell a grain from hair, D could not in so few updates, **you can**. So:
+# And look closely: it is a *grain*, the same weave everywhere. Three layers that see 9 x 9 LR pixels have no other
+# means to look like fur. Fine contrast cannot tell a grain from hair, D could not in so few updates, **you can**. So:
 # numbers, and eyes.
 #
 # ## The clinic
 #
-# Five patients come in. Each is the run above with **one thing changed**. For each: what you see, why, and the cure.
-# The healthy run, at the same number of updates, is the comparison.
+# Five patients come in. Each is the run above with **one mistake** in it. (The second comes with the rest of its own
+# code, the third has two knobs turned the same way.) For each: what you see, why, and the cure. The healthy run, at the
+# same number of updates, is the comparison. For four of the five it is also the cure, already run: it is what they
+# become when the mistake is undone. The second is cured on the spot.
 
 # %%
 well = next(row for row in healthy if row["step"] == settings.clinic)
@@ -390,13 +400,13 @@ clinic = {"healthy": well}  # name -> its last row
 def admit(name, network, rows):
     """Notes a patient, prints it beside the healthy run, and shows what it makes of the unseen photos."""
     clinic[name] = rows[-1]
-    for who, row in (("healthy", well), (name, rows[-1])):
+    for who, first, row in (("healthy", healthy[0], well), (name, rows[0], rows[-1])):
         print(
-            f"{who}: {row['gain']:+.2f} dB over bicubic, fine contrast {row['contrast']:.0%}, "
-            f"D(HR) {row['d_hr']:.2f}, D(SR) {row['d_sr']:.2f}"
+            f"{who}: {first['gain']:+.2f} dB over bicubic after {first['step']} updates, {row['gain']:+.2f} after "
+            f"{row['step']}; fine contrast {row['contrast']:.0%}, D(HR) {row['d_hr']:.2f}, D(SR) {row['d_sr']:.2f}"
         )
     show_images(
-        *[enlarged(network)[photo] for photo in UNSEEN],
+        *enlarged(network).values(),
         titles=[f"{name}: {photo}" for photo in UNSEEN],
         alt=f"Three unseen photos as the generator of this run enlarges them: {name}.",
     )
@@ -462,15 +472,16 @@ def train_clumsily(updates, detach):
 # %%
 leaking, rows = train_clumsily(settings.clinic, detach=False)
 admit("no detach", leaking, rows)
-_, cured = train_clumsily(settings.clinic, detach=True)
-print(f"cured by one word: {cured[-1]['gain']:+.2f} dB, D(SR) {cured[-1]['d_sr']:.2f}")
+_, cured = train_clumsily(settings.clinic // 2, detach=True)
+print(f"cured by one word: {cured[-1]['gain']:+.2f} dB, D(SR) {cured[-1]['d_sr']:.2f}, at update {cured[-1]['step']}")
+assert rows[0]["gain"] < -0.5 < 0 < healthy[0]["gain"]
 assert min(row["gain"] for row in rows) < -1.5
 assert rows[-1]["d_sr"] < 0.2 < cured[-1]["d_sr"]
 assert cured[-1]["gain"] > 0
 
 # %% [markdown]
-# D's curves look like a triumph. It is a fraud: **G helps D**. How much? We ask for the three gradients that reach G's
-# weights in the first update.
+# The PSNR plunges in the first 10 updates, while D is still learning. After that D's curves look like a triumph. It is
+# a fraud: **G helps D**. How much? We ask for the three gradients that reach G's weights in the first update.
 #
 # **Question.** Deceiving D and helping D: what is the angle between these two gradients? And which is longer?
 
@@ -490,15 +501,18 @@ for name, loss in parts.items():
 cosine = F.cosine_similarity(gradient["leak"], gradient["deceive"], dim=0).item()
 ratio = (gradient["leak"].norm() / gradient["deceive"].norm()).item()
 print(f"cosine of the leak and the gradient that deceives: {cosine:.1f}")
-print(f"the leak is about {ratio / 1000:.0f} thousand times as long")
+print(f"the leak is {round(ratio, -3):,.0f} times as long, to the nearest thousand")
 assert len(gradient["leak"]) == 37_200
 assert cosine < -0.95
 assert 600 < ratio < 1400
 
 # %% [markdown] tags=["slide"]
-# Exactly opposite, and a thousand times as long: the leak has no factor of 1e-3. **Cure:** `sr.detach()`, and the
-# error that torch raised was right. Do not silence it. The package's order is safe twice: G's step comes first, and
-# each step drops its gradients right before its own backward.
+# In the first update it is exactly opposite, and about a thousand times as long: the leak has no factor of 1e-3, and D
+# has no idea yet. Later the ratio is $1000 \, D / (1 - D)$, with D for D(SR): it shrinks as D becomes sure, and by then
+# the photo is ruined.
+#
+# **Cure:** `sr.detach()`, and the error that torch raised was right. Do not silence it. The package's order is safe
+# twice: G's step comes first, and each step drops its gradients right before its own backward.
 #
 # ### 3. A discriminator that is too strong
 #
@@ -512,8 +526,12 @@ assert rows[-1]["d_sr"] < 0.2 < 0.35 < well["d_sr"]
 assert rows[-1]["discriminator"] < well["discriminator"] - 0.4
 assert rows[-1]["adversarial"] > 2 * well["adversarial"]
 assert rows[-1]["contrast"] > 1.1 * well["contrast"]
+assert rows[0]["gain"] > 0
+assert rows[-1]["gain"] < well["gain"] - 0.15
 
 # %% [markdown]
+# Compare the first numbers with those of the leak: here the PSNR begins well, and falls later.
+#
 # What does a D that knows everything teach? Think of a marker who writes 0 under every essay. In the first GANs G
 # *minimised* $\log(1 - D(SR))$. Its gradient by the logit is $-D(SR)$: where D is sure, nothing comes back. The paper
 # takes $-\log D(SR)$, whose gradient is $D(SR) - 1$: it stays.
@@ -529,8 +547,8 @@ for d_sr in (0.5, 0.1, 0.001):
 # So our G was not left without a gradient. It got a harsh one: the adversarial loss is more than twice the healthy
 # one, and G answers with a coarse grain.
 #
-# **Cure:** k = 1 and equal rates, as in the healthy run. If D
-# still runs away: a smaller D, a lower rate for D, HR's label 0.9 in place of 1. Not: waiting.
+# **Cure:** one step of D for each of G (the paper's k = 1) and equal rates, as in the healthy run. If D still runs
+# away: a smaller D, a lower rate for D, HR's label 0.9 in place of 1. Not: waiting.
 #
 # ### 4. An adversarial weight that is too high
 #
@@ -578,10 +596,10 @@ assert in_training < 2.5 * right
 # %% [markdown]
 # Nothing in the training curves gives it away: D's are healthy, and a somewhat higher content loss means nothing
 # without the healthy run beside it. The network has learned to undo *its own* kernel. On the LR images of the
-# world it is **worse than bicubic**, which no GAN excuses.
+# world it ends **worse than bicubic**, though it began from weights that beat it.
 #
-# **Cure:** `srgan_lessons.resize.imresize` for whole photos, `CropSampler` for crops: both are MATLAB's kernel, bit for
-# bit. And validate on LR images that others made.
+# **Cure:** `srgan_lessons.resize.imresize` for whole photos, `CropSampler` for crops: both have MATLAB's kernel, that
+# of lesson 01. And validate on LR images that others made.
 
 # %%
 bars(
@@ -597,10 +615,11 @@ assert all(row["gain"] < well["gain"] for name, row in clinic.items() if name !=
 # ## Your turn: six logs
 #
 # Below are the logs of six other runs: another seed, lower rates, 200 updates. One is healthy, and each of the five
-# illnesses is there once. You are given what `train` writes into its `log.csv`, and no picture.
+# illnesses is there once. You are given numbers as `train` writes them into its `log.csv`, and no picture: its columns
+# `content`, `d_hr` and `d_sr`, and its PSNR (`val_psnr` there), less bicubic's on the same photos.
 #
 # Above: D(HR), solid, and D(SR), dashed. Below: PSNR minus bicubic's in dB, on unseen photos whose LR images were made
-# properly; beyond 1 dB the axis is logarithmic.
+# properly; beyond 1 dB the axis is logarithmic. The content loss is in the list below the figure.
 
 # %%
 with open(shipped("results/sick_runs.csv"), newline="") as file:
@@ -624,10 +643,11 @@ with mpl.rc_context(STYLE):
     figure.supxlabel("updates", fontsize=13)
 alt = "Six runs: above what D says of HR and SR, below the PSNR over bicubic. Numbers are printed below."
 put(as_html(figure, alt=alt), alt=alt)
-print("run: D(HR), D(SR) and PSNR gain after 10 updates, and after 200")
+print("run: D(HR), D(SR), PSNR gain and content loss after 10 updates | and after 200")
 for number in range(1, 7):
     first, last = (next(row for row in logs if (row["run"], row["step"]) == (number, step)) for step in (10, 200))
-    print(f"{number}: ", *(f"{row['d_hr']:.2f} {row['d_sr']:.2f} {row['gain']:+.2f} dB  " for row in (first, last)))
+    texts = [f"{r['d_hr']:.2f} {r['d_sr']:.2f} {r['gain']:+6.2f} dB {r['content']:.3f}" for r in (first, last)]
+    print(f"{number}: ", "  |  ".join(texts))
 
 # %% [markdown]
 # ### {{exercise: diagnoses}}
@@ -718,19 +738,20 @@ assert 4 < update * paper.steps / PEAKS["Tesla T4, fp32"] / 3600 < 5.5
 assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the list
 
 # %% [markdown] tags=["slide"]
-# Thirteen days on this CPU. Where it says "not measured yet", nobody has, and we do not guess. `train` writes
-# checkpoints, resumes, and names the batch that fits where memory does not suffice (lesson 04):
+# Thirteen days on the two CPU cores of the list. Where it says "not measured yet", nobody has, and we do not guess.
+# `train` writes checkpoints, resumes, and names the batch that fits where memory does not suffice (lesson 04):
 #
 # `srgan-lessons train srgan-vgg54 --photos FOLDER --init runs/srresnet-mse/weights.safetensors`
 #
-# Without a download: `srgan-offline`. Its content loss comes from a VGG16 that another task has trained. The pictures
-# are of the same kind; the numbers cannot be compared with the paper's.
+# Without a download: `srgan-offline`. Its content loss is that of the VGG16 of lesson 06, trained for another task,
+# plus a quarter of the MSE: with the features alone, colours wash out. Its numbers cannot be compared with the paper's.
 #
 # ## The real thing
 #
 # The same photo by every network that this course has. SRResNet is the paper's, 16 blocks and 64 maps, trained by MSE;
-# where `srgan` is among the shipped weights, it was trained from SRResNet's by `gan_step`, as you have seen it. The
-# last one is yours, from this page.
+# where `srgan` is among the shipped weights, it was trained from SRResNet's by `gan_step`, as you have seen it (the one
+# that is shipped is a mixture, 0.7 of a short SRGAN run with the offline content loss and 0.3 of SRResNet: network
+# interpolation, [Wang et al. 2018](https://arxiv.org/abs/1809.00219)). The last one is yours, from this page.
 
 # %%
 made = {
@@ -750,22 +771,29 @@ show_crops(
 )
 if {"srresnet", "srgan"} <= set(made):
     assert contrast(made["srgan"]) > contrast(made["srresnet"])
+    assert read_metadata("srgan")["mixture"] == "0.7, with 0.3 of srresnet"
+assert losses.PIXELS == 0.25  # the share of the MSE in the offline content loss
 assert contrast(made["yours"]) > contrast(made["espcn"])
 
 # %% [markdown] tags=["slide"]
 # ## Play
 #
 # Be the doctor. Change the weight of the adversarial loss, D's rate and D's steps: 30 updates each. Can you find
-# settings with more fine contrast than the healthy run that still look like a photo?
+# settings with more fine contrast than the healthy run at that time (in brackets) that still look like a photo?
 
 
 # %%
 def experiment(weight, rate_d, d_steps):
     network, rows = train_gan(30, weight=weight, rate_d=rate_d, d_steps=d_steps)
     what = f"weight {weight}, D's rate {rate_d}, D's steps {d_steps}"
+    row, usual = rows[-1], next(row for row in healthy if row["step"] == 30)
     show_images(
         *enlarged(network).values(),
-        titles=[f"D(HR) {rows[-1]['d_hr']:.2f}", f"D(SR) {rows[-1]['d_sr']:.2f}", f"{rows[-1]['gain']:+.1f} dB"],
+        titles=[
+            f"fine contrast {row['contrast']:.0%} ({usual['contrast']:.0%})",
+            f"{row['gain']:+.1f} dB ({usual['gain']:+.1f})",
+            f"D(HR) {row['d_hr']:.2f}, D(SR) {row['d_sr']:.2f}",
+        ],
         alt=f"Three unseen photos after 30 updates: {what}.",
     )
 
@@ -777,7 +805,7 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 #
 # - G's step: content + 1e-3 times -log D(SR). The gradient passes through D, and D stays.
 # - D's step: the same SR, **detached**, and HR, in two calls. Softplus on logits.
-# - No idea is 0.693 and 1.386. In a healthy run D is ahead, and never sure. No loss falls for long.
+# - No idea is 0.693 and 1.386. In a healthy run D is ahead, and never sure: its loss falls a little, G's rises.
 # - It begins from MSE weights. It pays PSNR, and buys fine contrast: look whether that is detail or grain.
 #
 # | what you see | illness | cure |

@@ -47,7 +47,7 @@ def by_logaddexp(sr, hr, logits):
     return mse_loss(sr, hr) + 1e-3 * torch.logaddexp(torch.zeros_like(logits), -logits).mean()
 
 
-@answers.wrong("perceptual_loss", says="its log is not finite")
+@answers.wrong("perceptual_loss", says="a sigmoid has become exactly 0, and its log is not finite")
 def sigmoid_then_log(sr, hr, logits):
     return mse_loss(sr, hr) + 1e-3 * (-torch.log(torch.sigmoid(logits))).mean()
 
@@ -137,6 +137,56 @@ def no_return(sr, hr, logits):
     perceptual_loss(sr, hr, logits)
 
 
+@answers.wrong("perceptual_loss", says="or an exp has become infinite")
+def log_of_one_plus_exp(sr, hr, logits):
+    return mse_loss(sr, hr) + 1e-3 * torch.log(1 + torch.exp(-logits)).mean()
+
+
+@answers.wrong("perceptual_loss", says="the log of a negative number is nan")
+def log_of_logits(sr, hr, logits):
+    return mse_loss(sr, hr) - 1e-3 * torch.log(logits).mean()
+
+
+@answers.wrong("perceptual_loss", says="finite, but capped")
+def log_with_epsilon(sr, hr, logits):
+    return mse_loss(sr, hr) - 1e-3 * torch.log(torch.sigmoid(logits) + 1e-8).mean()
+
+
+@answers.wrong("perceptual_loss", says="finite, but capped")
+def cross_entropy_of_probabilities(sr, hr, logits):
+    return mse_loss(sr, hr) + 1e-3 * F.binary_cross_entropy(logits.sigmoid(), torch.ones_like(logits))
+
+
+@answers.wrong("perceptual_loss", says="finite, but capped")
+def logits_clamped(sr, hr, logits):
+    return mse_loss(sr, hr) + 1e-3 * F.softplus(-logits.clamp(-100, 100)).mean()
+
+
+@answers.wrong("perceptual_loss", says="The order is (sr, hr): hr is the fixed target and gets no gradient")
+def target_first(sr, hr, logits):
+    return mse_loss(hr, sr) + 1e-3 * F.softplus(-logits).mean()
+
+
+@answers.wrong("perceptual_loss", says="The weight of 1e-3 is on the whole sum")
+def weight_on_the_sum(sr, hr, logits):
+    return 1e-3 * (mse_loss(sr, hr) + F.softplus(-logits).mean())
+
+
+@answers.wrong("perceptual_loss", says="mean absolute error")
+def absolute_error(sr, hr, logits):
+    return F.l1_loss(sr, hr) + 1e-3 * F.softplus(-logits).mean()
+
+
+@answers.wrong("perceptual_loss", says="of the logits, before softplus")
+def mean_before_softplus(sr, hr, logits):
+    return mse_loss(sr, hr) + 1e-3 * F.softplus(-logits.mean())
+
+
+@answers.wrong("perceptual_loss", says="the mean of -logit")
+def wasserstein(sr, hr, logits):
+    return mse_loss(sr, hr) - 1e-3 * logits.mean()
+
+
 def test_perceptual_loss_is_the_packages():
     torch.manual_seed(0)
     sr, hr, logits = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 8, 8), 5 * torch.randn(2, 1)
@@ -168,6 +218,13 @@ def two_backwards(generator, discriminator, optimizer, lr, hr):
     generator.zero_grad()
     discriminator.zero_grad()
     return sr
+
+
+@answers.right("generator_step")
+def sets_training_mode(generator, discriminator, optimizer, lr, hr):
+    generator.train()
+    discriminator.train()
+    return generator_step(generator, discriminator, optimizer, lr, hr)
 
 
 @answers.wrong("generator_step", says="its opinion does not reach the generator")
@@ -325,6 +382,62 @@ def both_losses(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
+@answers.wrong("generator_step", says="The order is (sr, hr): hr is the fixed target and gets no gradient")
+def target_before_sr(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(hr, sr, discriminator(sr))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong("generator_step", says="Only the adversarial loss moves the generator, and it counts fully")
+def adversarial_only(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = adversarial_loss(discriminator(sr))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong("generator_step", says="SR and HR go through D as one batch")
+def one_batch_for_d(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, discriminator(torch.cat([sr, hr]))[: len(sr)])
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong("generator_step", says="backward() runs, and its gradient ends in D")
+def sr_detached(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr).detach()
+    loss = perceptual_loss(sr, hr, discriminator(sr))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong("generator_step", says="backward() runs, and its gradient ends in D")
+def sr_without_gradient(generator, discriminator, optimizer, lr, hr):
+    with torch.no_grad():
+        sr = generator(lr)
+    optimizer.zero_grad()
+    perceptual_loss(sr, hr, discriminator(sr)).backward()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong("generator_step", says="not by the optimizer that was given")
+def own_optimiser(generator, discriminator, optimizer, lr, hr):
+    own = torch.optim.SGD(generator.parameters(), lr=0.02)
+    return generator_step(generator, discriminator, own, lr, hr)
+
+
 @answers.wrong("generator_step", says="It returns the loss")
 def returns_the_loss(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
@@ -424,16 +537,84 @@ def both_real(discriminator, optimizer, sr, hr):
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(-fake).mean(), real, fake)
 
 
-@answers.wrong("discriminator_step", says="Only HR is judged")
+@answers.wrong("discriminator_step", says="Only HR's loss moves D")
 def hr_alone(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr), discriminator(sr.detach())
     return a_step(discriminator, optimizer, F.softplus(-real).mean(), real, fake)
 
 
-@answers.wrong("discriminator_step", says="Only SR is judged")
+@answers.wrong("discriminator_step", says="Only SR's loss moves D")
 def sr_alone(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr), discriminator(sr.detach())
     return a_step(discriminator, optimizer, F.softplus(fake).mean(), real, fake)
+
+
+@answers.wrong("discriminator_step", says="detach the images before D")
+def answer_detached(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr).detach()
+    return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+
+
+@answers.wrong("discriminator_step", says="detach the images before D")
+def answer_without_gradient(discriminator, optimizer, sr, hr):
+    with torch.no_grad():
+        fake = discriminator(sr)
+    real = discriminator(hr)
+    return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+
+
+@answers.wrong("discriminator_step", says="SR's loss is subtracted")
+def difference(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(-real).mean() - F.softplus(fake).mean(), real, fake)
+
+
+@answers.wrong("discriminator_step", says="SR is clamped")
+def sr_clamped(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach().clamp(0, 1))
+    return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+
+
+@answers.wrong("discriminator_step", says="changes the caller's own tensor")
+def detached_in_place(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach_())
+    return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+
+
+@answers.wrong("discriminator_step", says="its weights become nan")
+def logs_of_sigmoids(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, -(real.sigmoid().log() + (1 - fake.sigmoid()).log()).mean(), real, fake)
+
+
+@answers.wrong("discriminator_step", says="or an exp has become infinite")
+def logs_of_exp(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    loss = torch.log(1 + torch.exp(-real)).mean() + torch.log(1 + torch.exp(fake)).mean()
+    return a_step(discriminator, optimizer, loss, real, fake)
+
+
+@answers.wrong("discriminator_step", says="finite, but capped")
+def bce_of_sigmoids(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    bce = torch.nn.BCELoss()
+    loss = bce(real.sigmoid(), torch.ones_like(real)) + bce(fake.sigmoid(), torch.zeros_like(fake))
+    return a_step(discriminator, optimizer, loss, real, fake)
+
+
+@answers.wrong("discriminator_step", says="D takes 2 steps")
+def two_updates(discriminator, optimizer, sr, hr):
+    real = discriminator(hr)
+    optimizer.zero_grad()
+    F.softplus(-real).mean().backward()
+    optimizer.step()
+    fake = discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(fake).mean(), real, fake)
+
+
+@answers.wrong("discriminator_step", says="not by the optimizer that was given")
+def ds_own_optimiser(discriminator, optimizer, sr, hr):
+    return discriminator_step(discriminator, torch.optim.SGD(discriminator.parameters(), lr=0.02), sr, hr)
 
 
 @answers.wrong("discriminator_step", says="The loss is half")
@@ -561,6 +742,10 @@ answers.wrong("diagnoses", says="Run 5 is not 'adversarial weight too high'")(di
 answers.wrong("diagnoses", says="each occurs once")(dict.fromkeys(diagnoses, "no detach"))
 answers.wrong("diagnoses", says="there is no diagnosis 'overfitting'")(diagnoses | {2: "overfitting"})
 answers.wrong("diagnoses", says="Run 6 is missing")({number: diagnoses[number] for number in range(1, 6)})
+answers.wrong("diagnoses", says="Keys and values are exchanged")({name: n for n, name in diagnoses.items()})
+answers.wrong("diagnoses", says="falls by many dB and does not come back")(
+    diagnoses | {4: "adversarial weight too high"}
+)
 answers.wrong("diagnoses", says="A dict is expected")(list(diagnoses.values()))
 answers.wrong("diagnoses", says="Run 3 has no diagnosis yet")(diagnoses | {3: ...})
 

@@ -29,17 +29,24 @@ def judge_perceptual_loss(candidate) -> None:
     ):
         sr = (hr + 0.02 * torch.randn(hr.shape, generator=generator)).requires_grad_()
         logits.requires_grad_()
-        result = run(candidate, sr, hr, logits, no_path="no gradient")
+        target = hr.clone().requires_grad_()  # a gradient that arrives here tells that sr and hr were exchanged
+        result = run(candidate, sr, target, logits, no_path="no gradient")
+        sure = logits.min() < -100
         if isinstance(result, Tensor) and result.numel() == 1 and not torch.isfinite(result):
-            raise NotYet(
-                f"For logits {name}, the loss is {float(result.detach()):g}: sigmoid gave exactly 0, and its log is "
-                "not finite. Stay with the logits: -log sigmoid(x) is softplus(-x)."
+            reason = (
+                "a sigmoid has become exactly 0, and its log is not finite, or an exp has become infinite"
+                if sure
+                else "is the log taken of the logits? They may be negative, and the log of a negative number is nan"
             )
-        _name_perceptual(result, sr, hr, logits)
-        _name_perceptual_gradients(result, sr, hr, logits)
+            raise NotYet(
+                f"For logits {name}, the loss is {float(result.detach()):g}: {reason}. Stay with the logits: "
+                "-log sigmoid(x) is softplus(-x), finite for every x."
+            )
+        _name_perceptual(result, sr, hr, logits, sure)
+        _name_perceptual_gradients(result, sr, target, logits)
 
 
-def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor) -> None:
+def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: bool) -> None:
     if isinstance(result, tuple | list):
         raise NotYet(f"{len(result)} values come back. One is expected: the sum of both parts.")
     value = as_number(result, "the loss")
@@ -54,6 +61,8 @@ def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor) -> Non
             "This is 1e-3 times the adversarial loss. Add the content loss.": WEIGHT * good,
             "Both parts count the same. The adversarial loss has a weight of 1e-3.": content + good,
             "The weight is on the wrong part: 1e-3 belongs to the adversarial loss.": WEIGHT * content + good,
+            "The weight of 1e-3 is on the whole sum. It belongs to the adversarial loss alone; the content counts "
+            "fully.": WEIGHT * (content + good),
             "The weight is 1e-2. The paper's is 1e-3.": content + 1e-2 * good,
             "The adversarial part has the sign of D's own loss: it is small where D finds SR out. The generator wants "
             "D(SR) to be 1: -log D(SR) = softplus(-logit).": content + WEIGHT * bad,
@@ -67,9 +76,15 @@ def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor) -> Non
             "The adversarial part is -D(SR), without a log.": content - WEIGHT * p.mean().item(),
             "The adversarial part is a squared error (LSGAN). The paper's is -log D(SR).": content
             + WEIGHT * ((logits - 1) ** 2).mean().item(),
+            "The mean is taken of the logits, before softplus. Take softplus of each logit, then the mean.": content
+            + WEIGHT * F.softplus(-logits.mean()).item(),
+            "The adversarial part is the mean of -logit (as in a Wasserstein GAN). The paper's is -log D(SR): "
+            "softplus(-logit), then the mean.": content - WEIGHT * logits.mean().item(),
             "The adversarial loss is summed over the batch. Take the mean: otherwise its weight depends on the batch "
             "size.": content + WEIGHT * count * good,
             "The content loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": plain
+            + WEIGHT * good,
+            "The content is the mean absolute error (L1). Take mse_loss(sr, hr).": F.l1_loss(sr, hr).item()
             + WEIGHT * good,
             "The logarithm is to the base 2 or 10. -log D(SR) is the natural one.": content
             + WEIGHT * good / torch.log(torch.tensor(10.0)).item(),
@@ -80,6 +95,13 @@ def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor) -> Non
     for message, outcome in slips.items():
         if abs(value - outcome) <= 1e-4 * WEIGHT * good + 1e-6 * abs(outcome):
             raise NotYet(message)
+    if sure and value < right:  # for other logits it was right
+        raise NotYet(
+            f"For logits down to {logits.min().item():.0f} the adversarial part is {(value - content) / WEIGHT:.1f}; "
+            f"{good:.1f} is right. It is finite, but capped: by a clamp, by a small number inside the log, or by "
+            "binary_cross_entropy, which cuts its logs at -100. For a sure D a capped loss has no slope, and G learns "
+            "nothing. Take softplus(-logits), which needs no cap."
+        )
     raise NotYet(
         f"The loss is {value:.5f}; content {content:.5f} plus 1e-3 times adversarial {good:.3f} gives {right:.5f}."
     )
@@ -91,7 +113,12 @@ def _name_perceptual_gradients(result: Any, sr: Tensor, hr: Tensor, logits: Tens
             "The number is right, but it has no gradient: was it made with .item(), float() or numpy? Training needs "
             "the tensor."
         )
-    found = torch.autograd.grad(result, (sr, logits), allow_unused=True)
+    *found, at_hr = torch.autograd.grad(result, (sr, logits, hr), allow_unused=True)
+    if found[0] is None and at_hr is not None:
+        raise NotYet(
+            "The number is right, but the gradient goes to hr, and none to sr: in mse_loss they are exchanged. The "
+            "order is (sr, hr): hr is the fixed target and gets no gradient."
+        )
     wanted = torch.autograd.grad(perceptual_loss(sr, hr, logits), (sr, logits))
     for what, mine, theirs in zip(("sr", "logits"), found, wanted, strict=True):
         if mine is None or not torch.allclose(mine, theirs, rtol=1e-3, atol=1e-9):
@@ -133,11 +160,13 @@ SIGNS = {
     "is sure for good",
     "discriminator too strong": "with too strong a D, D(HR) goes to 1 and D(SR) to 0, and the PSNR begins well: it "
     "falls later, and less than in the other runs whose D is sure",
-    "adversarial weight too high": "with too high a weight the PSNR falls deeper and deeper, while D cannot make up "
-    "its mind",
+    "adversarial weight too high": "with too high a weight the PSNR falls by many dB and does not come back, "
+    "while D cannot make up its mind",
     "LR kernel mismatch": "with another kernel both probabilities look healthy, and the PSNR is a little below "
     "bicubic's from the first row to the last",
 }
+
+SIGNS_BY_NAME = {name.lower(): name for name in SIGNS}  # capitals do not matter
 
 diagnoses = {
     1: "no detach",
@@ -153,6 +182,8 @@ def judge_diagnoses(candidate) -> None:
     names = ", ".join(repr(name) for name in SIGNS)
     if not isinstance(candidate, dict):
         raise NotYet(f"A dict is expected, run number -> name, not {type(candidate).__name__}.")
+    if any(isinstance(key, str) and key.strip().lower() in SIGNS_BY_NAME for key in candidate):
+        raise NotYet("Keys and values are exchanged: the run's number is the key, its diagnosis the value.")
     given = {}
     for run_number in diagnoses:
         name = candidate.get(run_number, candidate.get(str(run_number)))
@@ -160,10 +191,10 @@ def judge_diagnoses(candidate) -> None:
             raise NotDone(f"Run {run_number} has no diagnosis yet.")
         if name is None:
             raise NotYet(f"Run {run_number} is missing. The keys are the numbers 1 to {len(diagnoses)}.")
-        known = [sign for sign in SIGNS if isinstance(name, str) and name.strip().lower() == sign.lower()]
-        if not known:
+        known = SIGNS_BY_NAME.get(name.strip().lower()) if isinstance(name, str) else None
+        if known is None:
             raise NotYet(f"Run {run_number}: there is no diagnosis {name!r}. The names are: {names}.")
-        given[run_number] = known[0]
+        given[run_number] = known
     right = sum(given[run_number] == name for run_number, name in diagnoses.items())
     for run_number, name in given.items():
         if name == diagnoses[run_number]:

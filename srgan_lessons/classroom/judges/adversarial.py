@@ -75,9 +75,11 @@ def name_slip(found: Tensor, start: Tensor, slips: Mapping[str, Callable[[], Ten
             raise NotYet(message)
 
 
-def name_standstill(optimizer: Watched, whose: str) -> None:
-    """The weights have not moved. Why?"""
+def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None:
+    """The weights have not moved. Why? `elsewhere`: what to say where backward() ran, and reached others."""
     events = optimizer.events
+    if "backward" not in events and elsewhere:
+        raise NotYet(f"{whose} does not move: {elsewhere}")
     if "backward" not in events:
         also = "" if "step" in events else " Nor is there an optimizer.step()."
         raise NotYet(f"{whose} does not move: no gradient reached its weights. Is the backward() missing?{also}")
@@ -100,6 +102,8 @@ def run(candidate: Callable, *args: Any, no_path: str) -> Any:
         raise
 
 
+_OWN_OPTIMISER = "{} moves, but not by the optimizer that was given. Call optimizer.step(), once."
+
 # --- the generator's step --------------------------------------------------------------------------------------------
 
 
@@ -108,15 +112,23 @@ def judge_generator_step(candidate) -> None:
     opponent, opponents_weights = copy.deepcopy(discriminator), weights_of(discriminator)
     lr, hr = batch_of(0)
     network = copy.deepcopy(start)
-    optimizer, seen = Watched(network), Seen(discriminator)
+    optimizer, seen, through_d = Watched(network), Seen(discriminator), []
+    hook = next(discriminator.parameters()).register_hook(lambda gradient: through_d.append("backward"))
     no_path = (
         "The loss has no path back to the generator: it was detached, turned into a number, or computed under "
         "torch.no_grad()."
     )
     result = run(candidate, network, discriminator, optimizer, lr, hr, no_path=no_path)
     seen.handle.remove()
+    hook.remove()
     if torch.equal(weights_of(network), weights_of(start)):
-        name_standstill(optimizer, "The generator")
+        cut = (
+            "backward() runs, and its gradient ends in D. sr has no path back to the generator: it was made under "
+            "torch.no_grad(), or detached. Take it as generator(lr) returns it."
+        )
+        name_standstill(optimizer, "The generator", elsewhere=cut if through_d else "")
+    if "step" not in optimizer.events:
+        raise NotYet(_OWN_OPTIMISER.format("The generator"))
     if not torch.equal(weights_of(discriminator), opponents_weights):
         raise NotYet("The discriminator has learned, too. This is the generator's step: D is used, and stays as it is.")
     if not all(parameter.requires_grad for parameter in discriminator.parameters()):
@@ -172,9 +184,12 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
             "In this step nothing is detached, and nothing runs under no_grad: the gradient passes through D."
         )
     slips = {
-        "Only the adversarial loss moves the generator. perceptual_loss also has the content.": by(
-            lambda sr, d: WEIGHT * F.softplus(-d(sr)).mean()
-        ),
+        "Only the adversarial loss moves the generator. perceptual_loss also has the content. The order is (sr, hr): "
+        "hr is the fixed target and gets no gradient.": by(lambda sr, d: WEIGHT * F.softplus(-d(sr)).mean()),
+        "Only the adversarial loss moves the generator, and it counts fully. Take perceptual_loss(sr, hr, D(sr)): the "
+        "content, and 1e-3 times this.": by(lambda sr, d: F.softplus(-d(sr)).mean()),
+        "SR and HR go through D as one batch, and BatchNorm mixes their statistics. In this step D is asked for SR "
+        "alone.": by(lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(torch.cat([sr, hr]))[: len(sr)]).mean()),
         "The adversarial loss counts fully. Its weight is 1e-3: perceptual_loss has it.": by(
             lambda sr, d: mse_loss(sr, hr) + F.softplus(-d(sr)).mean()
         ),
@@ -249,6 +264,7 @@ def judge_discriminator_step(candidate) -> None:
     before = weights_of(generator)
     lr, hr = batch_of(0)
     sr = generator(lr)  # (2, 3, 24, 24), with its graph, as the generator's step hands it on
+    handed = sr.detach().clone()
     network = copy.deepcopy(start)
     optimizer = Watched(network)
     no_path = (
@@ -258,18 +274,55 @@ def judge_discriminator_step(candidate) -> None:
     result = run(candidate, network, optimizer, sr, hr, no_path=no_path)
     if any(parameter.grad is not None for parameter in generator.parameters()):
         raise NotYet(
-            f"{_LEAK} Without it, the generator collects gradients that ask it to be found out, a thousand times as "
-            "strong as its own."
+            f"{_LEAK} Without it, the generator collects gradients that ask it to be found out, at first a thousand "
+            "times as strong as its own."
         )
     if not torch.equal(weights_of(generator), before):
         raise NotYet("The generator has moved. This step is the discriminator's alone.")
     if torch.equal(weights_of(network), weights_of(start)):
         name_standstill(optimizer, "The discriminator")
+    if not sr.requires_grad or not torch.equal(sr, handed):
+        raise NotYet(
+            "sr is another one after the call: a method whose name ends in _, such as detach_(), changes the caller's "
+            "own tensor. sr.detach() gives a new one, and leaves sr as it is."
+        )
+    if optimizer.events.count("step") != 1:
+        count = optimizer.events.count("step")
+        raise NotYet(
+            f"D takes {count} steps in one call: the second answer comes from another D than the first. Add both "
+            "losses, then one optimizer.step()."
+            if count
+            else _OWN_OPTIMISER.format("D")
+        )
     _name_discriminators_weights(weights_of(network), start, sr.detach(), hr)
     _name_probabilities(result, start, network, sr.detach(), hr)
     if not network.training:
         raise NotYet("The discriminator is left in evaluation mode. Leave the mode alone.")
     _with_gradients_of_the_generators_step(candidate, start, sr.detach(), hr, no_path)
+    for logit in (200.0, -200.0):
+        _with_a_sure_discriminator(candidate, start, logit, sr.detach(), hr, no_path)
+
+
+def _with_a_sure_discriminator(candidate, start, logit: float, sr: Tensor, hr: Tensor, no_path: str) -> None:
+    """A D that says the same to all images, without a doubt: half of it is wrong, and wants a slope."""
+    sure = copy.deepcopy(start)
+    with torch.no_grad():
+        sure[-1].bias.fill_(logit)
+    network = copy.deepcopy(sure)
+    run(candidate, network, Watched(network), sr, hr, no_path=no_path)
+    if same(weights_of(network), after(sure, lambda d: _judgement(d, sr, hr)), weights_of(sure)):
+        return
+    formulas = "Stay with the logits: -log D(HR) is softplus(-logit), -log(1 - D(SR)) is softplus(+logit)."
+    if not torch.isfinite(weights_of(network)).all():
+        raise NotYet(
+            f"With a D that is sure, at logits near {logit:.0f}, its weights become nan: a sigmoid is exactly 0 or 1 "
+            f"there, and the log of 0 is not finite, or an exp has become infinite. {formulas}"
+        )
+    raise NotYet(
+        f"With a D that is sure, at logits near {logit:.0f}, the step is another. The loss is finite, but capped: by a "
+        "clamp, by a small number inside the log, or by binary_cross_entropy of a sigmoid. Where D is surely wrong, a "
+        f"capped loss has no slope. {formulas}"
+    )
 
 
 def _with_gradients_of_the_generators_step(candidate, start, sr: Tensor, hr: Tensor, no_path: str) -> None:
@@ -326,12 +379,18 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             "Both are called made. HR is real: its loss is -log D(HR), softplus(-logit).": by(
                 lambda d: F.softplus(d(hr)).mean() + F.softplus(d(sr)).mean()
             ),
-            "Only HR is judged: D would learn to say `real` to everything. Add the loss of SR.": by(
-                lambda d: F.softplus(-d(hr)).mean()
-            ),
-            "Only SR is judged: D would learn to say `made` to everything. Add the loss of HR.": by(
+            "Only HR's loss moves D: it would learn to say `real` to everything. Is SR's loss missing? Add it. Is SR's "
+            "loss there? Then D gets no gradient from it: detach the images before D, discriminator(sr.detach()), not "
+            "D's answer after it.": by(lambda d: F.softplus(-d(hr)).mean()),
+            "Only SR's loss moves D: it would learn to say `made` to everything. Is HR's loss missing? Add it. Is it "
+            "there? Then D gets no gradient from it: D's answer to HR must keep its graph.": by(
                 lambda d: F.softplus(d(sr)).mean()
             ),
+            "SR's loss is subtracted. Both are added: D(SR) shall fall, and -log(1 - D(SR)) = +softplus(+logit).": by(
+                lambda d: F.softplus(-d(hr)).mean() - F.softplus(d(sr)).mean()
+            ),
+            "SR is clamped to [0, 1]. D judges SR as the generator made it: its values beyond 0 and 1 are a fault to "
+            "be found.": by(lambda d: _judgement(d, sr.clamp(0, 1), hr)),
             "The loss is half of what is expected: it is the sum of both parts, not their mean.": by(
                 lambda d: _judgement(d, sr, hr) / 2
             ),
