@@ -31,7 +31,13 @@ ROOT = Path(__file__).resolve().parent.parent
 MEASURED, RUNS, TABLES = (ROOT / "data" / name for name in ("results", "runs", "tables"))
 PAGE, FIGURES = ROOT / "docs" / "results.md", ROOT / "docs" / "figures"
 SETS = ("Set5", "Set14", "BSD100")
-NAMES = {"nearest": "nearest", "bicubic": "bicubic", "espcn": "ESPCN", "srresnet": "SRResNet-MSE", "srgan": "SRGAN-offline"}
+NAMES = {
+    "nearest": "nearest",
+    "bicubic": "bicubic",
+    "espcn": "ESPCN",
+    "srresnet": "SRResNet-MSE",
+    "srgan": "SRGAN-offline",
+}
 # A crop of each photo, (top, left, height, width): fur, lettering, spokes.
 CROPS = {"chelsea": (88, 136, 96, 96), "astronaut": (332, 124, 96, 96), "motorcycle": (284, 150, 96, 96)}
 

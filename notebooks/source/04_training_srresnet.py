@@ -672,9 +672,10 @@ assert "lr 0.001 then, 0.002 now" in refused
 # It refuses: half of one run and half of another is no run. In a terminal the same is
 # `srgan-lessons train srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
 #
-# In Colab the disk goes when the machine does, so put the run on your Drive. Two cells: `from google.colab import drive;
-# drive.mount("/content/drive")`, and `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`. After a disconnect
-# run the same two: the second goes on where it was stopped.
+# In Colab the disk goes when the machine does, so put the run on your Drive. That takes two cells:
+# `from google.colab import drive; drive.mount("/content/drive")`, and
+# `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`. After a disconnect run the same two: the second goes
+# on where it was stopped.
 #
 # ## Reading curves
 #

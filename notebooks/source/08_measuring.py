@@ -590,8 +590,8 @@ show_crops(
 # Blur loses PSNR and loses ST-LPIPS. Noise, on average, gains little or nothing. So losing PSNR is not enough; it
 # matters what is put in its place.
 #
-# And four crops prove little. These were not drawn by lot: on a first choice of four, noise did as well as the GAN twin.
-# Read this as a demonstration. The evidence is the tables below, on 119 images that nobody chose for the purpose.
+# And four crops prove little. These were not drawn by lot: on a first choice of four, noise did as well as the GAN
+# twin. Read this as a demonstration. The evidence is the tables below, on 119 images that nobody chose for the purpose.
 #
 # Now look closely at the GAN twin's picture: a fine weave, one thread for each LR pixel. Lesson 03 knows it, the
 # checkerboard of a sub-pixel layer. Your eye sees a fault; the metric took it for texture. And on a rough photo, such
