@@ -1,7 +1,10 @@
 """What all tests share: one CPU thread, a seed, and the benchmark sets where this machine has them."""
 
 import importlib
+import importlib.util
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +31,23 @@ def benchmark_data() -> Path:
     if missing:
         pytest.skip(f"{', '.join(missing)} not in {root}: srgan-lessons data get {' '.join(missing)}")
     return Path(root)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """A real browser. Not for longer than a module: while it is open, an asyncio loop of its own holds this process."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("no chromium on the PATH")
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -269,6 +269,14 @@ def test_zoom_moves_and_sizes_its_box(shown_widgets):
     assert pictures(screen.value)[0][0] == "A crop. Here: second, 32 pixels."
 
 
+def test_one_value_alone_gets_no_control(shown_widgets):
+    zoom({"only": (HR, LR)}, titles=["HR", "LR"], alt="A crop.")
+    down, right, size, screen = shown_widgets[0][0].children
+    assert [down.description, right.description, size.description] == ["down", "right", "size"]
+    size.value = 32
+    assert pictures(screen.value)[0][0] == "A crop. Here: only, 32 pixels."
+
+
 def test_without_ipywidgets_the_first_picture_stands_still(monkeypatch):
     monkeypatch.setitem(sys.modules, "ipywidgets", None)
     with catch() as shown:

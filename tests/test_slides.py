@@ -3,7 +3,6 @@
 
 import base64
 import hashlib
-import importlib.util
 import io
 import re
 import shutil
@@ -22,12 +21,6 @@ from build_slides import SlidesError
 from lesson_source import LessonError, read_lesson
 
 SOURCES = sorted((ROOT / "notebooks" / "source").glob("*.py"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-needs_browser = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on the PATH"),
-    pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="playwright is not installed"),
-]
-
 LESSON = """\
 # %% [markdown] tags=["slide"]
 # # Made up
@@ -247,16 +240,6 @@ def test_the_command_explains_mistakes(capsys, tmp_path):
 # --- in a browser ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
 def laid_out(browser, page: str, packages: Path, folder: Path) -> list[dict]:
     """The pages of a deck as a browser without a network lays them out, at 1280 x 720."""
     folder.mkdir(exist_ok=True)
@@ -279,8 +262,6 @@ def laid_out(browser, page: str, packages: Path, folder: Path) -> list[dict]:
     return pages
 
 
-@pytest.mark.skipif(*needs_browser[0].args, **needs_browser[0].kwargs)
-@pytest.mark.skipif(*needs_browser[1].args, **needs_browser[1].kwargs)
 class TestPages:
     def test_a_long_lesson_goes_on_over_pages_and_loses_nothing(self, browser, lesson, packages, tmp_path):
         page = build_slides.as_html(build_slides.deck(lesson, ran(lesson)))

@@ -86,21 +86,23 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
         play(draw, factor=[2, 4, 8])
 
     draw: shows figures with the helpers of this room; called with one value for each control. controls: the values to
-    choose from, the first of which is drawn first; words become a list to pick from, numbers a slider.
+    choose from, the first of which is drawn first; words become a list to pick from, numbers a slider. One value alone
+    is no choice and gets no control.
     """
     for name, values in controls.items():
         if isinstance(values, str) or not len(values):
             raise UserError(f"play: {name} needs the values to choose from, for example {name}=[2, 4, 8]")
-    still = _drawn(draw, {name: values[0] for name, values in controls.items()})
+    first = {name: values[0] for name, values in controls.items()}
+    still = _drawn(draw, first)
     widgets = _widgets()
     if widgets is None:
         put(still, "a figure with controls, which need ipywidgets")
         return
-    chosen = {name: _control(widgets, name, values) for name, values in controls.items()}
+    chosen = {name: _control(widgets, name, values) for name, values in controls.items() if len(values) > 1}
     screen = widgets.HTML(still)
 
     def redraw(_) -> None:
-        screen.value = _drawn_or_said(draw, {name: control.value for name, control in chosen.items()})
+        screen.value = _drawn_or_said(draw, first | {name: control.value for name, control in chosen.items()})
 
     for control in chosen.values():
         control.observe(redraw, names="value")

@@ -41,9 +41,9 @@ def test_a_learner_sees_what_the_lesson_promises(notebook, lab, page, tmp_path):
         assert "Traceback" not in "\n".join(page.locator(".jp-Notebook .jp-OutputArea").all_inner_texts())
         code = notebook.read_text(encoding="utf-8")
         for calls, use in (
+            (r"\bupload_photo\(", upload),  # first: what it shows may have a slider of its own
             (r"\bcompare\(", move_sliders),
             (r"\b(play|zoom)\(", move_controls),
-            (r"\bupload_photo\(", upload),
         ):
             assert use(page, tmp_path) or not re.search(calls, code), f"{use.__name__} found nothing to use"
     finally:
@@ -64,12 +64,15 @@ def move_sliders(page, folder: Path) -> int:
 
 
 def move_controls(page, folder: Path) -> int:
-    """Each list to choose from redraws its figure. Returns how many there were."""
+    """The first control of each figure that has some redraws it. Returns how many there were."""
     count = 0
-    for output in page.locator(".jp-OutputArea-output:has(.widget-dropdown)").all():
-        chooser, image = output.locator(".widget-dropdown select").first, output.locator("img").first
+    for output in page.locator(".jp-OutputArea-output:has(.widget-dropdown, .widget-hslider)").all():
+        control, image = output.locator(".widget-dropdown, .widget-hslider").first, output.locator("img").first
         before = image.get_attribute("src")
-        chooser.select_option(index=1)
+        if control.locator("select").count():
+            control.locator("select").select_option(index=1)
+        else:
+            control.locator(".noUi-handle").press("ArrowRight")
         until = time.monotonic() + 60
         while image.get_attribute("src") == before and time.monotonic() < until:
             time.sleep(0.2)
