@@ -21,6 +21,7 @@
 #   srresnet       SRResNet-MSE, 300,000 updates
 #   srgan-vgg22    SRGAN from it, 50,000 updates, content loss phi(2,2) of the offline VGG16, and pixels
 #   srgan-stlpips  SRGAN from it, 50,000 updates, content loss ST-LPIPS
+#   srgan-mse      SRGAN from it, 50,000 updates, content loss MSE: the paper's SRGAN-MSE of Table 1
 #   control        SRResNet-MSE on shuffled pairs, 20,000 updates: the negative control
 #   measure        both protocols and ST-LPIPS on the three sets
 #   pack           curves and weights into --out
@@ -45,7 +46,7 @@ done
 for name in data work out; do
   [[ -n ${!name} ]] || { echo "gpu_session: --$name is missing; --help says what it is" >&2; exit 2; }
 done
-((${#stages[@]})) || stages=(check tests speed srresnet srgan-vgg22 srgan-stlpips control measure pack)
+((${#stages[@]})) || stages=(check tests speed srresnet srgan-vgg22 srgan-stlpips srgan-mse control measure pack)
 mkdir -p "$work" "$out"
 export SRGAN_LESSONS_DATA=$data PYTHONUNBUFFERED=1
 device=$("$PYTHON" -c 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")')
@@ -97,6 +98,7 @@ srgan-vgg22() { train srgan-vgg22 srgan-offline --steps "$gan" --init "$work/srr
 srgan-stlpips() {
   train srgan-stlpips srgan-offline --content stlpips --steps "$gan" --init "$work/srresnet/weights.safetensors"
 }
+srgan-mse() { train srgan-mse srgan-mse --steps "$gan" --init "$work/srresnet/weights.safetensors"; }
 control() {
   train control srresnet-mse --shuffled --steps "$short" --schedule one-cycle --lr 4e-4
 }
@@ -105,7 +107,7 @@ measure() {
   local sets=(Set5 Set14 BSD100) judge=(--stlpips) failed=0 name
   [[ -n $tiny ]] && sets=(Set5)
   [[ -f $data/weights/alex_shift_tolerant.pth ]] || judge=()
-  for name in bicubic srresnet srgan-vgg22 srgan-stlpips control; do
+  for name in bicubic srresnet srgan-vgg22 srgan-stlpips srgan-mse control; do
     local method=$name
     [[ $name == bicubic ]] || method=$work/$name/weights.safetensors
     [[ $name == bicubic || -f $method ]] || { echo "$name: not trained yet"; continue; }
@@ -116,9 +118,14 @@ measure() {
 }
 
 pack() {
-  local name
-  (cd "$work" && tar czf - ./*/log.csv ./*/settings.json ./*/preview/*"$(printf %08d "$long")".png ./*.txt 2>/dev/null) > "$out/runs.tar.gz" || true
-  for name in srresnet srgan-vgg22 srgan-stlpips; do
+  local name run pictures=()
+  for run in "$work"/*/; do
+    [[ -f $run/log.csv ]] || continue
+    pictures+=("$(cd "$work" && find "$(basename "$run")/preview" -name '*.png' | sort | tail -n 1)")
+  done
+  ((${#pictures[@]})) || { echo "nothing is trained yet"; return 1; }
+  (cd "$work" && tar czf - ./*/log.csv ./*/settings.json ./*.txt "${pictures[@]}") > "$out/runs.tar.gz"
+  for name in srresnet srgan-vgg22 srgan-stlpips srgan-mse; do
     [[ -f $work/$name/weights.safetensors ]] && cp "$work/$name/weights.safetensors" "$out/$name.safetensors"
   done
   ls -l "$out"

@@ -42,6 +42,11 @@ def run_cell(source: str, names: dict[str, Any] | None = None) -> dict[str, Any]
     return names
 
 
+def _called(answer: Any, before: list[tuple]) -> str:
+    """A name for a test: of a function its own, of a value a number. A repr may differ from one process to the next."""
+    return getattr(answer, "__name__", f"value_{len(before)}")
+
+
 @dataclass
 class Answers:
     """The answers to the exercises of one lesson."""
@@ -54,7 +59,7 @@ class Answers:
         """Declares an answer written differently from the solution, which must pass."""
 
         def add(answer: Any) -> Any:
-            self.rights.append((name, getattr(answer, "__name__", repr(answer)), answer))
+            self.rights.append((name, _called(answer, self.rights), answer))
             return answer
 
         return add
@@ -63,7 +68,7 @@ class Answers:
         """Declares a wrong answer, and words with which the check must name its error."""
 
         def add(answer: Any) -> Any:
-            self.wrongs.append((name, getattr(answer, "__name__", repr(answer)), answer, says))
+            self.wrongs.append((name, _called(answer, self.wrongs), answer, says))
             return answer
 
         return add
