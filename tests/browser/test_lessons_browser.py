@@ -72,7 +72,9 @@ def move_controls(page, folder: Path) -> int:
         if control.locator("select").count():
             control.locator("select").select_option(index=1)
         else:
-            control.locator(".noUi-handle").press("ArrowRight")
+            handle = control.locator(".noUi-handle")
+            at_the_end = handle.get_attribute("aria-valuenow") == handle.get_attribute("aria-valuemax")
+            handle.press("ArrowLeft" if at_the_end else "ArrowRight")
         until = time.monotonic() + 60
         while image.get_attribute("src") == before and time.monotonic() < until:
             time.sleep(0.2)
