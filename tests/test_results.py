@@ -56,3 +56,20 @@ def test_the_control_learns_nothing_that_helps(results):
     bicubic = results._means("community")["bicubic"]["Set5"]["psnr"]
     assert psnr["true"] > bicubic + 0.3
     assert psnr["shuffled"] < bicubic - 10
+
+
+def test_the_ablations_are_whole_and_say_what_the_page_says(results):
+    with open(results.MEASURED / "ablations.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["change"], row["set"]) for row in rows] == [(c, s) for c in results.ABLATIONS for s in ("Set5", "Set14")]
+    psnr, ssim = ({row["change"]: float(row[key]) for row in rows if row["set"] == "Set14"} for key in ("psnr", "ssim"))
+    base, *seeds = (value for change, value in psnr.items() if change.startswith(("4 blocks", "the same from")))
+    spread = max(base, *seeds) - min(base, *seeds)
+    assert spread < 0.2
+    for dearer in ("1 block", "16 channels", "500 updates", "learning rate 1e-4, constant, as in the paper"):
+        assert psnr[dearer] < base - 2 * spread
+    constant = psnr["learning rate 1e-3, constant"]
+    assert psnr["learning rate 1e-3, constant, without the moving average of the weights"] < constant - 1
+    larger = "64 channels"
+    assert psnr[larger] < base
+    assert ssim[larger] == max(ssim.values())

@@ -58,7 +58,7 @@ size=() fast=() long=300000 gan=50000 short=20000
 [[ $device == cuda ]] && fast=(--cuda-graph)
 if [[ -n $tiny ]]; then
   long=20 gan=20 short=20
-  size=(--blocks 2 --channels 8 --batch 4 --crop 32)
+  size=(--blocks 2 --channels 8 --batch 4 --crop 32 --validate-every 20)
   photos=("$data/BSDS500/test")
 fi
 

@@ -2,6 +2,7 @@
 
     python tools/results.py measure [NAME ...]    evaluates nearest, bicubic and the shipped weights into data/results/
     python tools/results.py control               trains and evaluates the negative control (a minute)
+    python tools/results.py ablations             trains and evaluates a small SRResNet, one change at a time (an hour)
     python tools/results.py write                 puts the tables and figures into docs/results.md
     python tools/results.py check                 fails where a table in docs/results.md is not what `write` makes
 
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from srgan_lessons.datasets import load_photos, training_folders
 from srgan_lessons.evaluation import evaluate, paper_table
 from srgan_lessons.files import atomic
 from srgan_lessons.images import sample_photos
@@ -41,6 +43,25 @@ NAMES = {
 # A crop of each photo, (top, left, height, width): fur, lettering, spokes.
 CROPS = {"chelsea": (88, 136, 96, 96), "astronaut": (332, 124, 96, 96), "motorcycle": (284, 150, 96, 96)}
 
+# The small SRResNet of the ablations, and what is changed in it, one at a time.
+SMALL = {"blocks": 4, "channels": 32, "steps": 2_000, "batch": 8, "crop": 48, "lr": 1e-3, "schedule": "one-cycle"}
+ABLATIONS = {
+    "4 blocks of 32 channels, 2,000 updates": {},
+    "the same from seed 1": {},
+    "the same from seed 2": {},
+    "1 block": {"blocks": 1},
+    "8 blocks": {"blocks": 8},
+    "16 channels": {"channels": 16},
+    "64 channels": {"channels": 64},
+    "500 updates": {"steps": 500},
+    "learning rate 1e-4, constant, as in the paper": {"lr": 1e-4, "schedule": "constant"},
+    "learning rate 1e-3, constant": {"schedule": "constant"},
+    "learning rate 1e-3, constant, without the moving average of the weights": {"schedule": "constant", "ema": 0.0},
+    "sub-pixel layers begin without a checkerboard (ICNR)": {"icnr": True},
+    "crops of 32 pixels": {"crop": 32},
+}
+SEEDS = {"the same from seed 1": 1, "the same from seed 2": 2}
+
 
 # --- measuring -------------------------------------------------------------------------------------------------------
 
@@ -62,7 +83,27 @@ def control() -> None:
         mean = evaluate(network, ["Set5"], progress=False).mean("Set5")
         rows.append((pairs, "Set5", f"{mean.psnr:.3f}", f"{mean.ssim:.4f}"))
         print(*rows[-1])
-    with atomic(MEASURED / "control.csv") as temporary, open(temporary, "w", newline="") as file:
+    _write_csv(MEASURED / "control.csv", rows)
+
+
+def ablations() -> None:
+    """A small SRResNet on BSDS500 and SunHays80, changed in one way at a time; on Set5 and Set14."""
+    photos = load_photos([*training_folders("BSDS500"), *training_folders("SunHays80")], progress=False)
+    rows: list[tuple[str, ...]] = [("change", "set", "psnr", "ssim")]
+    for change, settings in ABLATIONS.items():
+        recipe, seed = RECIPES["srresnet-mse"].change(**SMALL | settings), SEEDS.get(change, 0)
+        with tempfile.TemporaryDirectory() as folder:
+            network = train(recipe, photos, run=folder, seed=seed, device="cpu", progress=False).network
+        found = evaluate(network, ["Set5", "Set14"], progress=False)
+        for name in ("Set5", "Set14"):
+            mean = found.mean(name)
+            rows.append((change, name, f"{mean.psnr:.3f}", f"{mean.ssim:.4f}"))
+            print(*rows[-1], flush=True)
+        _write_csv(MEASURED / "ablations.csv", rows)
+
+
+def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    with atomic(path) as temporary, open(temporary, "w", newline="") as file:
         csv.writer(file).writerows(rows)
 
 
@@ -143,11 +184,27 @@ def table_control() -> list[str]:
     return [*lines, _row("no training: bicubic", [f"{bicubic['psnr']:.3f} / {bicubic['ssim']:.4f}"])]
 
 
+def table_ablations() -> list[str]:
+    """What each change of the small SRResNet costs or brings."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    with open(MEASURED / "ablations.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["change"], {})[row["set"]] = row
+    base = next(iter(found.values()))
+    lines = _head("", "Set5, community", "Set14, community", "difference on Set14")
+    for change, sets in found.items():
+        difference = float(sets["Set14"]["psnr"]) - float(base["Set14"]["psnr"])
+        cells = [f"{sets[name]['psnr']} / {sets[name]['ssim']}" for name in ("Set5", "Set14")]
+        lines.append(_row(change, [*cells, "" if sets is base else f"{difference:+.3f} dB"]))
+    return lines
+
+
 BLOCKS = {
     "paper": table_paper,
     "community": table_community,
     "variants": table_variants,
     "control": table_control,
+    "ablations": table_ablations,
 }
 
 
@@ -207,13 +264,15 @@ def draw_curves() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=("measure", "control", "write", "check"))
+    parser.add_argument("action", choices=("measure", "control", "ablations", "write", "check"))
     parser.add_argument("names", nargs="*", help="for measure: which methods (default: all)")
     arguments = parser.parse_args()
     if arguments.action == "measure":
         measure(arguments.names or ["nearest", "bicubic", *shipped_weights()])
     elif arguments.action == "control":
         control()
+    elif arguments.action == "ablations":
+        ablations()
     elif arguments.action == "write":
         FIGURES.mkdir(parents=True, exist_ok=True)
         draw_crops()
