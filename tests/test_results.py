@@ -61,7 +61,8 @@ def test_the_control_learns_nothing_that_helps(results):
 def test_the_ablations_are_whole_and_say_what_the_page_says(results):
     with open(results.MEASURED / "ablations.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [(row["change"], row["set"]) for row in rows] == [(c, s) for c in results.ABLATIONS for s in ("Set5", "Set14")]
+    expected = [(change, name) for change in results.ABLATIONS for name in ("Set5", "Set14")]
+    assert [(row["change"], row["set"]) for row in rows] == expected
     psnr, ssim = ({row["change"]: float(row[key]) for row in rows if row["set"] == "Set14"} for key in ("psnr", "ssim"))
     base, *seeds = (value for change, value in psnr.items() if change.startswith(("4 blocks", "the same from")))
     spread = max(base, *seeds) - min(base, *seeds)
