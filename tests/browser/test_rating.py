@@ -45,6 +45,11 @@ SHOWN = """() => {
     };
 }"""
 
+REPEAT = """([x, y, times]) => document.addEventListener('click', () => {
+    for (let k = 1; k <= times; k++)
+        setTimeout(() => document.elementFromPoint(x, y)?.click(), 60 * k);
+}, {capture: true, once: true})"""
+
 STRIKES = """key => {
     for (let k = 0; k < 3; k++)
         for (const type of ['keydown', 'keyup'])
@@ -138,9 +143,15 @@ class Rater:
         self.page.evaluate("document.querySelector('.opinion').scrollIntoView({block: 'start'})")
 
     def click(self, name: str, times: int = 1) -> None:
-        """Clicks where the button is, however the page changes under the mouse meanwhile."""
+        """Clicks where the button is, however the page changes under the mouse meanwhile.
+
+        The first click is the mouse's. The page itself repeats it every 60 ms: between clicks that are sent to it one
+        by one a busy machine may take so long that they are no double click.
+        """
         box = self.button(name).bounding_box()
-        self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, click_count=times, delay=20)
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.evaluate(REPEAT, [x, y, times - 1])
+        self.page.mouse.click(x, y)
 
     def rate(self, shown: dict, score: int | None, act) -> dict | None:
         """Does `act`, which gives the score (None: takes the last back), and waits for what comes then."""
