@@ -104,13 +104,6 @@ class Rater:
     def text(self) -> str:
         return self.page.locator(".opinion-text").first.inner_text()
 
-    def says(self, words: str) -> bool:
-        """Whether the page has these words, now or soon: a part of the page is seen before its new text has come."""
-        until = time.monotonic() + 20
-        while words not in self.text() and time.monotonic() < until:
-            self.page.wait_for_timeout(50)
-        return words in self.text()
-
     def wait(self, after: str | None = None) -> dict | None:
         """What is shown, once that is another picture than before and can be rated; None for a page after a picture."""
         until = time.monotonic() + 60
@@ -219,7 +212,7 @@ def file_holds_what_was_pressed(rater: Rater) -> list[dict]:
 
 def test_a_whole_session_by_mouse(lab, page, study):
     rater = Rater(page, lab, study, ["anna"])
-    assert rater.says("Welcome, anna")
+    assert "Welcome, anna" in rater.text()
     keep(page, "instructions")
     rater.click("next", 2)
     shown, dice = rater.wait(), random.Random(1)
@@ -230,7 +223,7 @@ def test_a_whole_session_by_mouse(lab, page, study):
         if step < 20:
             picture_is_as_it_must_be(page, shown)
             sides.add(tuple(shown["natural"]))
-            stages.add(tuple(a - b for a, b in zip(shown["stage"], shown["root"], strict=True)))
+            stages.add(tuple(round(a - b) for a, b in zip(shown["stage"], shown["root"], strict=True)))
         score = dice.randint(1, 5)
         if step == 6:
             assert (
@@ -244,7 +237,7 @@ def test_a_whole_session_by_mouse(lab, page, study):
             before = shown["src"]
             rater.click("pause", 2)
             assert rater.wait(shown["number"]) is None
-            assert rater.says("Paused")
+            assert "Paused" in rater.text()
             rater.click("next", 2)
             shown = rater.wait()
             assert shown["src"] == before
@@ -258,7 +251,7 @@ def test_a_whole_session_by_mouse(lab, page, study):
             given = len(rater.rows())
             rater.restart_kernel()
             rater.run()
-            assert rater.says("Welcome back, anna")
+            assert "Welcome back, anna" in rater.text()
             assert len(rater.rows()) == given
             rater.click("next")
             shown = rater.wait()
@@ -267,11 +260,10 @@ def test_a_whole_session_by_mouse(lab, page, study):
             times = (1, 2, 4)[step % 3]
             shown = rater.rate(shown, score, lambda score=score, times=times: rater.click(f"score-{score}", times))
     assert len(sides) == 3
-    jumps = np.ptp(np.array(sorted(stages)), axis=0)  # (4,): x, y, width, height
-    assert (jumps <= 1).all(), f"the page jumps between pictures, by {jumps} pixels"
-    assert rater.says("Thank you, anna")
-    assert rater.says("You gave 30 ratings")
-    assert rater.says(str(next(study.votes_folder.glob("*.jsonl"))))
+    assert len(stages) == 1, "the page jumps between pictures"
+    assert "Thank you, anna" in rater.text()
+    assert "You gave 30 ratings" in rater.text()
+    assert str(next(study.votes_folder.glob("*.jsonl"))) in rater.text()
     keep(page, "closing")
     rows = file_holds_what_was_pressed(rater)
     assert {row["device_pixel_ratio"] for row in rows if row["score"]} == {1}
@@ -354,7 +346,7 @@ def test_a_whole_session_by_keys(lab, page, study):
             shown = rater.rate(shown, score, hold)
         else:  # struck three times, quicker than any hand, however busy the machine
             shown = rater.rate(shown, score, lambda score=score: page.evaluate(STRIKES, str(score)))
-    assert rater.says("Thank you, <b>Bert & 3</b>")
+    assert "Thank you, <b>Bert & 3</b>" in rater.text()
     rows = file_holds_what_was_pressed(rater)
     ratios = [row["device_pixel_ratio"] for row in rows if row["score"]]
     assert (ratios.count(1.25), ratios.count(1)) == (1, len(ratios) - 1)
