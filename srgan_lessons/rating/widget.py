@@ -153,15 +153,19 @@ class RatingWidget(widgets.VBox):
         for control in controls:
             control.layout = widgets.Layout(width="auto", min_width="9em", height="40px", margin="2px 8px 2px 0")
         row = widgets.HBox(controls, layout=widgets.Layout(margin="4px 24px 16px", flex_flow="row wrap"))
-        self._card = widgets.VBox([self._text, row], layout=widgets.Layout(width="auto"))
-        self._pictures = widgets.Box(layout=widgets.Layout(width="auto", margin="0"))
+        self._card = widgets.VBox(
+            [self._text, row], layout=widgets.Layout(width="auto", min_width="0", grid_area="1 / 1")
+        )
+        # Text and pictures take the same place, as high as the highest: if a text made the page shorter, the second
+        # half of a double click would hit what comes up from below, JupyterLab's "click to add a cell" for one
+        self._place = widgets.Box([self._card], layout=widgets.Layout(width="auto", margin="0", display="grid"))
         self._answer = widgets.HTML(layout=widgets.Layout(display="none"))
         self._answer.add_class("opinion-answer")
         self._report = widgets.Text(layout=widgets.Layout(display="none"))
         self._report.add_class("opinion-report")
         self._report.observe(self._heard, names="value")
         self.children = [
-            _machinery(), self._head, self._alert, self._note, self._card, self._pictures, self._report, self._answer
+            _machinery(), self._head, self._alert, self._note, self._place, self._report, self._answer
         ]  # fmt: skip
         self._act(self._open)
 
@@ -198,7 +202,7 @@ class RatingWidget(widgets.VBox):
         if not self._sides:
             room = max(stimulus.height for stimulus in self._study.stimuli.values())
             self._sides = [_Side(room, self._vote, self._undo, self._pause) for _ in range(2)]
-            self._pictures.children = [side.box for side in self._sides]
+            self._place.children = [self._card, *(side.box for side in self._sides)]
         if self._rater is not None:
             self.session = Session.open(self._study, self._rater, self._folder, **self._length)
             self._warming.clear()
@@ -278,8 +282,7 @@ class RatingWidget(widgets.VBox):
         trial = self.session.trial
         side = self._load(png)
         self._card.layout.display = "none"
-        self._head.layout.display = "flex"
-        self._pictures.layout.display = "grid"
+        self._head.layout.visibility = "visible"
         self._draw_progress()
         side.show(trial.token, self.session.can_undo)
         self._shown, self._turn, self._since = side, 1 - self._turn, time.monotonic()
@@ -321,7 +324,7 @@ class RatingWidget(widgets.VBox):
             (self._download, session is not None and "google.colab" in sys.modules),
         ):
             control.layout.display = None if wanted else "none"
-        self._head.layout.display = self._pictures.layout.display = "none"
+        self._head.layout.visibility = "hidden"
         self._card.layout.display = "flex"
 
     def _draw_note(self) -> None:

@@ -45,9 +45,22 @@ SHOWN = """() => {
     };
 }"""
 
+SCROLL = """() => {
+    const widget = document.querySelector('.opinion');
+    widget.scrollIntoView({block: 'start'});
+    const r = widget.getBoundingClientRect();
+    return [r.x, r.y];
+}"""
+
 REPEAT = """([x, y, times]) => document.addEventListener('click', () => {
+    const types = ['pointerdown', 'mousedown', 'pointerup', 'mouseup', 'click', 'dblclick'];
     for (let k = 1; k <= times; k++)
-        setTimeout(() => document.elementFromPoint(x, y)?.click(), 60 * k);
+        setTimeout(() => {
+            const there = document.elementFromPoint(x, y);
+            for (const type of k % 2 ? types : types.slice(0, 5))
+                there?.dispatchEvent(new (type.startsWith('pointer') ? PointerEvent : MouseEvent)(
+                    type, {bubbles: true, cancelable: true, composed: true, detail: k + 1, clientX: x, clientY: y}));
+        }, 60 * k);
 }, {capture: true, once: true})"""
 
 STRIKES = """key => {
@@ -131,9 +144,20 @@ class Rater:
         self.scroll()
         return self.wait()
 
+    def height(self) -> float:
+        return self.page.locator(".opinion").bounding_box()["height"]
+
     def scroll(self) -> None:
-        """To the widget: JupyterLab shows the top of a notebook that it opens, and the end of one that it runs."""
-        self.page.evaluate("document.querySelector('.opinion').scrollIntoView({block: 'start'})")
+        """To the widget: JupyterLab shows the top of a notebook that it opens, and the end of one that it runs.
+
+        JupyterLab puts its page together bit by bit, which moves what is in it: until it rests, a person scrolls again.
+        """
+        place, since = None, time.monotonic()
+        while time.monotonic() - since < 1:
+            now = self.page.evaluate(SCROLL)
+            if now != place:
+                place, since = now, time.monotonic()
+            self.page.wait_for_timeout(50)
 
     def click(self, name: str, times: int = 1) -> None:
         """Clicks where the button is, however the page changes under the mouse meanwhile.
@@ -214,6 +238,7 @@ def test_a_whole_session_by_mouse(lab, page, study):
     rater = Rater(page, lab, study, ["anna"])
     assert "Welcome, anna" in rater.text()
     keep(page, "instructions")
+    cells = page.locator(".jp-Cell").count()
     rater.click("next", 2)
     shown, dice = rater.wait(), random.Random(1)
     sides, stages = set(), set()
@@ -238,6 +263,7 @@ def test_a_whole_session_by_mouse(lab, page, study):
             rater.click("pause", 2)
             assert rater.wait(shown["number"]) is None
             assert "Paused" in rater.text()
+            assert rater.height() == shown["root"][3]  # what comes up from below would be clicked
             rater.click("next", 2)
             shown = rater.wait()
             assert shown["src"] == before
@@ -263,6 +289,7 @@ def test_a_whole_session_by_mouse(lab, page, study):
     assert len(stages) == 1, "the page jumps between pictures"
     assert "Thank you, anna" in rater.text()
     assert "You gave 30 ratings" in rater.text()
+    assert page.locator(".jp-Cell").count() == cells, "a double click went through to JupyterLab"
     assert str(next(study.votes_folder.glob("*.jsonl"))) in rater.text()
     keep(page, "closing")
     rows = file_holds_what_was_pressed(rater)
