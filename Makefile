@@ -65,6 +65,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+# The package's tests begin in the order of their files: those in a browser, which last longest, first.
 # All parts run, also after one has failed; at the end stand the failed parts and the closing line of each pytest run.
 test: install
 	@set -o pipefail; export OMP_NUM_THREADS=1; failed=; logs=$$(mktemp -d); trap 'rm -rf "$$logs"' EXIT; \

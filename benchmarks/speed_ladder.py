@@ -61,7 +61,7 @@ def rungs(device: str) -> list[Rung]:
         Rung(name="fp32", precision="fp32", contiguous=True),
         Rung(name="fp32, channels last", precision="fp32"),
     ]
-    if device == "cpu":  # half precision is slower there: by a factor of ten where no instruction computes in it
+    if device == "cpu":  # half precision took ten times as long on a CPU that has no instructions for it
         return [*plain, Rung(name="fp32, channels last, compiled", precision="fp32", compile=True)]
     half = "bf16" if has_bf16() else "fp16"
     ladder = [*plain, Rung(name="fp16 with scaler, channels last", precision="fp16")]

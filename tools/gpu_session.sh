@@ -46,7 +46,8 @@ done
 for name in data work out; do
   [[ -n ${!name} ]] || { echo "gpu_session: --$name is missing; --help says what it is" >&2; exit 2; }
 done
-((${#stages[@]})) || stages=(check tests speed srresnet srgan-vgg22 srgan-stlpips srgan-mse control measure pack)
+networks=(srresnet srgan-vgg22 srgan-stlpips srgan-mse control)
+((${#stages[@]})) || stages=(check tests speed "${networks[@]}" measure pack)
 mkdir -p "$work" "$out"
 export SRGAN_LESSONS_DATA=$data PYTHONUNBUFFERED=1
 device=$("$PYTHON" -c 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")')
@@ -107,7 +108,7 @@ measure() {
   local sets=(Set5 Set14 BSD100) judge=(--stlpips) failed=0 name
   [[ -n $tiny ]] && sets=(Set5)
   [[ -f $data/weights/alex_shift_tolerant.pth ]] || judge=()
-  for name in bicubic srresnet srgan-vgg22 srgan-stlpips srgan-mse control; do
+  for name in bicubic "${networks[@]}"; do
     local method=$name
     [[ $name == bicubic ]] || method=$work/$name/weights.safetensors
     [[ $name == bicubic || -f $method ]] || { echo "$name: not trained yet"; continue; }
@@ -118,16 +119,15 @@ measure() {
 }
 
 pack() {
-  local name run pictures=()
-  for run in "$work"/*/; do
-    [[ -f $run/log.csv ]] || continue
-    pictures+=("$(cd "$work" && find "$(basename "$run")/preview" -name '*.png' | sort | tail -n 1)")
+  local name keep=()
+  for name in "${networks[@]}"; do
+    [[ -f $work/$name/log.csv ]] || continue
+    keep+=("$name/log.csv" "$name/settings.json")
+    keep+=("$(cd "$work" && find "$name/preview" -name '*.png' | sort | tail -n 1)")
+    [[ ! -f $work/$name/weights.safetensors ]] || cp "$work/$name/weights.safetensors" "$out/$name.safetensors"
   done
-  ((${#pictures[@]})) || { echo "nothing is trained yet"; return 1; }
-  (cd "$work" && tar czf - ./*/log.csv ./*/settings.json ./*.txt "${pictures[@]}") > "$out/runs.tar.gz"
-  for name in srresnet srgan-vgg22 srgan-stlpips srgan-mse; do
-    [[ -f $work/$name/weights.safetensors ]] && cp "$work/$name/weights.safetensors" "$out/$name.safetensors"
-  done
+  ((${#keep[@]})) || { echo "nothing is trained yet"; return 1; }
+  (cd "$work" && tar czf - ./*.txt "${keep[@]}") > "$out/runs.tar.gz"
   ls -l "$out"
 }
 

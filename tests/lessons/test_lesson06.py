@@ -8,9 +8,9 @@ from answers import Answers
 from torch import nn
 
 from srgan_lessons.classroom.exercises.lesson06 import content_loss, mse_answer, phi, vgg_input
-from srgan_lessons.classroom.judges.features import pictures, small_vgg
+from srgan_lessons.classroom.judges.features import pictures, relus, small_vgg
 from srgan_lessons.losses import VGGLoss
-from srgan_lessons.vgg import VGG16, normalise, offline_features, random_features
+from srgan_lessons.vgg import VGG16, VGG19, normalise, offline_features, phi_index, random_features
 
 answers = Answers(lesson=6)
 
@@ -325,28 +325,44 @@ def a_walk(*, is_pool=None, behind=None, one_more=None, is_it=None):
 
 
 answers.right("phi")(a_walk())
-for line, says in {
-    "by_name": "BlurPool is no second pooling: test for nn.MaxPool2d",
-    "at_least": "There is no phi(1, 3) in VGG19, yet it returns a network that ends with layer 15",
-    "only_pool": "Your j is not used",
-    "only_conv": "Your i is not used",
-    "or": "`or` conv == j",
-    "plus": "`conv =+ 1` sets it to 1",
-    "turned": "pool, conv = pool + 1, 0, in this order",
-    "one_late": "It ends one convolution too late",
-    "not_counted": "(pool, conv) must be, in this order: (1, 1), (1, 2), (2, 1), (2, 2), (3, 1)",
+for line, (walk, says) in {
+    "by_name": (
+        a_walk(is_pool=lambda layer: "Pool" in type(layer).__name__),
+        "BlurPool is no second pooling: test for nn.MaxPool2d",
+    ),
+    "at_least": (
+        a_walk(is_it=lambda pool, conv, i, j: pool >= i and conv >= j),
+        "There is no phi(1, 3) in VGG19, yet it returns a network that ends with layer 15",
+    ),
+    "only_pool": (
+        a_walk(is_it=lambda pool, conv, i, j: pool == i),
+        "Your j is not used",
+    ),
+    "only_conv": (
+        a_walk(is_it=lambda pool, conv, i, j: conv == j),
+        "Your i is not used",
+    ),
+    "or": (
+        a_walk(is_it=lambda pool, conv, i, j: pool == i or conv == j),
+        "`or` conv == j",
+    ),
+    "plus": (
+        a_walk(one_more=lambda conv: +1),
+        "`conv =+ 1` sets it to 1",
+    ),
+    "turned": (
+        a_walk(behind=lambda pool, conv: (0, pool + 1)),
+        "pool, conv = pool + 1, 0, in this order",
+    ),
+    "one_late": (
+        a_walk(is_it=lambda pool, conv, i, j: (pool, conv) == (i, j + 1)),
+        "It ends one convolution too late",
+    ),
+    "not_counted": (
+        a_walk(one_more=lambda conv: conv),
+        "(pool, conv) must be, in this order: (1, 1), (1, 2), (2, 1), (2, 2), (3, 1)",
+    ),
 }.items():
-    walk = {
-        "by_name": a_walk(is_pool=lambda layer: "Pool" in type(layer).__name__),
-        "at_least": a_walk(is_it=lambda pool, conv, i, j: pool >= i and conv >= j),
-        "only_pool": a_walk(is_it=lambda pool, conv, i, j: pool == i),
-        "only_conv": a_walk(is_it=lambda pool, conv, i, j: conv == j),
-        "or": a_walk(is_it=lambda pool, conv, i, j: pool == i or conv == j),
-        "plus": a_walk(one_more=lambda conv: +1),
-        "turned": a_walk(behind=lambda pool, conv: (0, pool + 1)),
-        "one_late": a_walk(is_it=lambda pool, conv, i, j: (pool, conv) == (i, j + 1)),
-        "not_counted": a_walk(one_more=lambda conv: conv),
-    }[line]
     walk.__name__ = line
     answers.wrong("phi", says=says)(walk)
 
@@ -660,6 +676,12 @@ def test_phi_is_where_the_paper_has_it(name, i, j, index):
         features = getattr(torchvision.models, name)(weights=None).features
     assert len(phi(features, i, j)) == index + 1
     assert isinstance(phi(features, i, j)[-1], nn.ReLU)
+
+
+@pytest.mark.parametrize(("convs", "blur"), [(VGG19, False), (VGG16, True), ((1, 3, 2), False)])
+def test_the_judge_counts_as_the_package_does(convs, blur):
+    pairs = [(i, j) for i, count in enumerate(convs, start=1) for j in range(1, count + 1)]
+    assert relus(small_vgg(convs, blur=blur)) == {(i, j): phi_index(i, j, convs=convs, blur=blur) for i, j in pairs}
 
 
 def test_phi_is_none_where_there_is_none():

@@ -197,6 +197,13 @@ def test_perceptual_loss_is_the_packages():
 # --- generator_step --------------------------------------------------------------------------------------------------
 
 
+def update(optimizer, loss):
+    """The three lines with which every step ends."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
 @answers.right("generator_step")
 def with_a_frozen_d(generator, discriminator, optimizer, lr, hr):
     discriminator.requires_grad_(False)
@@ -231,9 +238,7 @@ def sets_training_mode(generator, discriminator, optimizer, lr, hr):
 def detached_to_be_safe(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = perceptual_loss(sr, hr, discriminator(sr.detach()))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -243,9 +248,7 @@ def d_without_gradient(generator, discriminator, optimizer, lr, hr):
     with torch.no_grad():
         logits = discriminator(sr)
     loss = perceptual_loss(sr, hr, logits)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -262,9 +265,7 @@ def content_only(generator, discriminator, optimizer, lr, hr):
 def d_of_hr(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = perceptual_loss(sr, hr, discriminator(hr))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -272,9 +273,7 @@ def d_of_hr(generator, discriminator, optimizer, lr, hr):
 def wrong_side(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = mse_loss(sr, hr) + 1e-3 * F.softplus(discriminator(sr)).mean()
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -282,9 +281,7 @@ def wrong_side(generator, discriminator, optimizer, lr, hr):
 def weight_forgotten(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = mse_loss(sr, hr) + F.softplus(-discriminator(sr)).mean()
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -292,9 +289,7 @@ def weight_forgotten(generator, discriminator, optimizer, lr, hr):
 def probabilities_for_logits(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = perceptual_loss(sr, hr, torch.sigmoid(discriminator(sr)))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -376,9 +371,7 @@ def both_losses(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     fake = discriminator(sr)
     loss = perceptual_loss(sr, hr, fake) + discriminator_loss(discriminator(hr), fake)
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -386,9 +379,7 @@ def both_losses(generator, discriminator, optimizer, lr, hr):
 def target_before_sr(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = perceptual_loss(hr, sr, discriminator(sr))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -396,9 +387,7 @@ def target_before_sr(generator, discriminator, optimizer, lr, hr):
 def adversarial_only(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = adversarial_loss(discriminator(sr))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -406,9 +395,7 @@ def adversarial_only(generator, discriminator, optimizer, lr, hr):
 def one_batch_for_d(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = perceptual_loss(sr, hr, discriminator(torch.cat([sr, hr]))[: len(sr)])
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -416,9 +403,7 @@ def one_batch_for_d(generator, discriminator, optimizer, lr, hr):
 def sr_detached(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr).detach()
     loss = perceptual_loss(sr, hr, discriminator(sr))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -442,9 +427,7 @@ def own_optimiser(generator, discriminator, optimizer, lr, hr):
 def returns_the_loss(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = perceptual_loss(sr, hr, discriminator(sr))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return loss.detach()
 
 
@@ -458,9 +441,7 @@ def enlarges_again(generator, discriminator, optimizer, lr, hr):
 def two_passes(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = mse_loss(sr, hr) + 1e-3 * adversarial_loss(discriminator(generator(lr)))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -469,9 +450,7 @@ def without_gradients(generator, discriminator, optimizer, lr, hr):
     with torch.no_grad():
         sr = generator(lr)
         loss = perceptual_loss(sr, hr, discriminator(sr))
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return sr
 
 
@@ -507,9 +486,7 @@ def one_backward_each(discriminator, optimizer, sr, hr):
 
 
 def a_step(discriminator, optimizer, loss, real, fake):
-    optimizer.zero_grad()
-    loss.backward()
-    optimizer.step()
+    update(optimizer, loss)
     return torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
 
 
