@@ -160,6 +160,18 @@ def test_the_command_line_killed_interrupted_and_resumed(tmp_path):
     _same(_published(tmp_path / "whole"), _published(tmp_path / "run"))
 
 
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_resume_in_half_precision(tmp_path, precision):
+    """fp16 has a scaler too, which goes on with its factor and its count of good updates."""
+    recipe, options = RECIPE.change(steps=12), OPTIONS | {"device": "cpu", "precision": precision}
+    train(recipe, _photos(), run=tmp_path / "whole", **options)
+    assert not train(recipe, _photos(), run=tmp_path / "parts", minutes=1e-9, **options).finished
+    assert train(recipe, _photos(), run=tmp_path / "parts", **options).finished
+    whole, parts = (read_checkpoint(_latest(tmp_path / name)) for name in ("whole", "parts"))
+    _same(whole, parts)
+    assert (whole["scaler"].get("_growth_tracker") == 12) == (precision == "fp16")
+
+
 def test_resume_without_a_run(tmp_path):
     process = _cli("--folder", str(tmp_path / "none"), "--resume")
     output, _ = process.communicate(timeout=120)

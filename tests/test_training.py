@@ -190,11 +190,31 @@ def test_a_state_is_taken_into_a_run_with_other_options():
 def test_machine_says_what_is_not_there():
     with pytest.raises(UserError, match="fp32"):
         Machine("cpu", "int8")
-    with pytest.raises(UserError, match="for GPUs"):
-        Machine("cpu", "fp16")
     if not torch.cuda.is_available():
         with pytest.raises(UserError, match="no GPU"):
             Machine("cuda")
+
+
+def test_fp16_leaves_out_an_update_that_overflows():
+    """Weights and moments stay, and the scaler halves its factor; the network whose gradients are numbers learns."""
+    machine = Machine("cpu", "fp16")
+    learner = Learner(TINY_GAN, TINY_GAN.make_generator(), nn.MSELoss(), machine)
+    images = {"a": np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)}
+    update = learner.updates_on(CropSampler(images, batch=2, crop=32))
+    update(0)
+    before = copy.deepcopy(learner.state_dict())
+    spoil = next(learner.generator.parameters()).register_hook(lambda gradient: gradient * math.inf)
+    update(1)
+    spoil.remove()
+    after = learner.state_dict()
+    names = [name for name, _ in learner.generator.named_parameters()]
+    assert all(torch.equal(before["generator"][name], after["generator"][name]) for name in names)
+    assert after["scaler"]["scale"] == before["scaler"]["scale"] / 2
+    moments = [state["exp_avg"] for state in after["optimizer_g"]["state"].values()]
+    assert all(torch.isfinite(moment).all() for moment in moments)
+    assert not torch.equal(before["discriminator"]["head.3.weight"], after["discriminator"]["head.3.weight"])
+    update(2)
+    assert not torch.equal(before["generator"][names[0]], learner.generator.state_dict()[names[0]])
 
 
 # -- a run -----------------------------------------------------------------------------------------------------------
@@ -266,6 +286,20 @@ def test_training_lowers_the_loss(tmp_path, photos):
     idle = train(recipe.change(lr=1e-12), photos, run=tmp_path / "b", progress=False, log_every=10).log
     assert learned[-1]["content"] < 0.5 * learned[0]["content"]
     assert idle[-1]["content"] > 0.8 * idle[0]["content"]
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+@pytest.mark.parametrize("recipe", [TINY, TINY_GAN], ids=["mse", "gan"])
+def test_half_precision_learns_what_fp32_learns(tmp_path, photos, recipe, precision):
+    """On a CPU half precision is slow, but it rounds and scales as on a GPU."""
+    whole, half = (
+        train(recipe, photos, run=tmp_path / name, device="cpu", precision=name, **QUIET)
+        for name in ("fp32", precision)
+    )
+    for a, b in zip(whole.log, half.log, strict=True):
+        assert a["content"] == pytest.approx(b["content"], rel=0.01)
+        assert a["content"] != b["content"], "it was computed in fp32"
+    assert all(p.dtype == torch.float32 for p in half.network.parameters())
 
 
 def test_minutes_stop_and_the_same_call_goes_on(tmp_path, photos):

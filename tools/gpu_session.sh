@@ -19,6 +19,7 @@
 #   tests          the tests that need a GPU
 #   speed          benchmarks/speed_ladder.py and benchmarks/training_step.py
 #   srresnet       SRResNet-MSE, 300,000 updates
+#   half           SRGAN from it, 2,000 updates each in bf16 and in fp16 with a scaler: do they train without a NaN?
 #   srgan-vgg22    SRGAN from it, 50,000 updates, content loss phi(2,2) of the offline VGG16, and pixels
 #   srgan-stlpips  SRGAN from it, 50,000 updates, content loss ST-LPIPS
 #   srgan-mse      SRGAN from it, 50,000 updates, content loss MSE: the paper's SRGAN-MSE of Table 1
@@ -47,7 +48,7 @@ for name in data work out; do
   [[ -n ${!name} ]] || { echo "gpu_session: --$name is missing; --help says what it is" >&2; exit 2; }
 done
 networks=(srresnet srgan-vgg22 srgan-stlpips srgan-mse control)
-((${#stages[@]})) || stages=(check tests speed "${networks[@]}" measure pack)
+((${#stages[@]})) || stages=(check tests speed srresnet half "${networks[@]:1}" measure pack)
 mkdir -p "$work" "$out"
 export SRGAN_LESSONS_DATA=$data PYTHONUNBUFFERED=1
 device=$("$PYTHON" -c 'import torch; print("cuda" if torch.cuda.is_available() else "cpu")')
@@ -55,10 +56,10 @@ course=("$PYTHON" -m srgan_lessons)
 photos=("$data/BSDS500/train" "$data/BSDS500/test" "$data/SunHays80")
 
 # Networks and numbers: the real ones, or those of a rehearsal.
-size=() fast=() long=300000 gan=50000 short=20000
+size=() fast=() long=300000 gan=50000 short=20000 half=2000
 [[ $device == cuda ]] && fast=(--cuda-graph)
 if [[ -n $tiny ]]; then
-  long=20 gan=20 short=20
+  long=20 gan=20 short=20 half=20
   size=(--blocks 2 --channels 8 --batch 4 --crop 32 --validate-every 20)
   photos=("$data/BSDS500/test")
 fi
@@ -95,6 +96,13 @@ train() {
 }
 
 srresnet() { train srresnet srresnet-mse --steps "$long" --schedule one-cycle --lr 4e-4; }
+half() {
+  local precision fast=()  # a recorded update knows no scaler
+  for precision in bf16 fp16; do
+    train "half-$precision" srgan-offline --precision "$precision" --steps "$half" \
+      --init "$work/srresnet/weights.safetensors" || return
+  done
+}
 srgan-vgg22() { train srgan-vgg22 srgan-offline --steps "$gan" --init "$work/srresnet/weights.safetensors"; }
 srgan-stlpips() {
   train srgan-stlpips srgan-offline --content stlpips --steps "$gan" --init "$work/srresnet/weights.safetensors"
