@@ -75,6 +75,15 @@ def test_a_legend_of_many_lines_stands_above_the_curves(count):
     assert [text.get_text() for text in legend.get_texts()] == list(lines)
 
 
+@pytest.mark.parametrize(
+    ("values", "labels"),
+    [((93.75, 0.8), ["93.8", "0.8"]), ((0.46, -1.5), ["+0.5", "\N{MINUS SIGN}1.5"])],
+)
+def test_bars_have_a_plus_sign_only_beside_a_minus(values, labels):
+    [axis] = figures._bars(dict(zip("ab", values, strict=True)), "x", 1).axes
+    assert [text.get_text() for text in axis.texts] == labels
+
+
 def test_number_cells_have_the_tint_of_their_group_or_get_darker_with_the_number():
     def middles(**options) -> list[tuple[int, ...]]:
         """The colour in the upper left of each of four cells in a row, beside the number."""

@@ -331,21 +331,28 @@ def _curves(lines: Mapping[str, Line], xlabel: str, ylabel: str, title: str, log
 
 
 def bars(values: Mapping[str, float], *, xlabel: str, digits: int = 2, alt: str) -> None:
-    """Horizontal bars with their numbers, in the order given. The zero is always in the picture."""
+    """Horizontal bars with their numbers, in the order given. The zero is always in the picture.
+
+    A plus sign stands only where a minus stands beside it: a share of "+93 %" is none.
+    """
+    put(as_html(_bars(values, xlabel, digits), check_alt(alt)), alt)
+
+
+def _bars(values: Mapping[str, float], xlabel: str, digits: int) -> Figure:
+    sign = "+" if min(values.values()) < 0 else ""
+    labels = [f"{value:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values.values()]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH * 0.85, 0.9 + 0.55 * len(values)), layout="constrained")
         axis = figure.add_subplot()
         names = [_wrapped(name, 3.2) for name in values]
         drawn = axis.barh(names, list(values.values()), color="#9ecae1", edgecolor="black", height=0.62)
-        axis.bar_label(
-            drawn, [f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values.values()], padding=5
-        )
+        axis.bar_label(drawn, labels, padding=5)
         axis.axvline(0, color="black", linewidth=1.2)
         axis.invert_yaxis()
         axis.margins(x=0.16)
         axis.grid(visible=False, axis="y")
         axis.set_xlabel(xlabel)
-        put(as_html(figure, check_alt(alt)), alt)
+        return figure
 
 
 class LossBoard:
