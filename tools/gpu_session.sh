@@ -127,14 +127,17 @@ measure() {
 }
 
 pack() {
-  local name keep=()
-  for name in "${networks[@]}"; do
+  local name picture keep=()
+  for name in "${networks[@]}" half-bf16 half-fp16; do
     [[ -f $work/$name/log.csv ]] || continue
     keep+=("$name/log.csv" "$name/settings.json")
-    keep+=("$(cd "$work" && find "$name/preview" -name '*.png' | sort | tail -n 1)")
-    [[ ! -f $work/$name/weights.safetensors ]] || cp "$work/$name/weights.safetensors" "$out/$name.safetensors"
+    picture=$(cd "$work" && find "$name" -path '*/preview/*.png' | sort | tail -n 1)  # none before the first validation
+    keep+=(${picture:+"$picture"})
   done
   ((${#keep[@]})) || { echo "nothing is trained yet"; return 1; }
+  for name in "${networks[@]}"; do
+    [[ ! -f $work/$name/weights.safetensors ]] || cp "$work/$name/weights.safetensors" "$out/$name.safetensors"
+  done
   (cd "$work" && tar czf - ./*.txt "${keep[@]}") > "$out/runs.tar.gz"
   ls -l "$out"
 }
