@@ -19,7 +19,7 @@ SETTINGS = {
     "crop": int,
     "blocks": int,
     "channels": int,
-    "lr": float,
+    "rate": float,
     "schedule": str,
     "content": str,
     "adversarial": float,
@@ -142,7 +142,12 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     options.add_argument("--device", help="cpu, cuda, ...")
     options.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"))
     options.add_argument("--compile", action="store_true", default=None, help="through torch.compile")
-    options.add_argument("--cuda-graph", action="store_true", default=None, help="record the update and replay it")
+    options.add_argument(
+        "--cuda-graph",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="record an update once and replay it (default: on a GPU, in one process)",
+    )
     options.add_argument("--minutes", type=float, help="stop after so many minutes, with a checkpoint")
     options.add_argument("--checkpoint-minutes", type=float, help="minutes between checkpoints (default: 5)")
     options.add_argument("--keep", type=int, help="how many of the last checkpoints stay (default: 2)")

@@ -12,7 +12,7 @@ from srgan_lessons.training.steps import gan_step, pretrain_step
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and torch sees none here")
 
-SMALL = Recipe(name="small", blocks=2, channels=16, steps=60, batch=8, crop=32, lr=1e-3)
+SMALL = Recipe(name="small", blocks=2, channels=16, steps=60, batch=8, crop=32, rate=1e-3)
 SMALL_GAN = SMALL.change(name="small-gan", adversarial=1e-3)
 QUIET = {"progress": False, "log_every": 20}
 

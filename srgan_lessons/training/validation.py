@@ -13,6 +13,7 @@ from srgan_lessons.resize import downscale, upscale
 from srgan_lessons.training.machine import Machine
 
 LARGEST = 384  # pixels on a side: of larger pictures the middle is used
+FIGURES = ("val_psnr", "val_content")
 SHOWN = 3  # pictures in a preview
 
 
@@ -23,7 +24,9 @@ class Validation:
     loss, by which the best checkpoint is chosen: PSNR would choose the blurriest SRGAN.
     """
 
-    def __init__(self, held_out: Mapping[str, np.ndarray], content: nn.Module, machine: Machine):
+    criterion, note = "val_content", ""
+
+    def __init__(self, held_out: Mapping[str, np.ndarray], recipe, content: nn.Module, machine: Machine):
         self.pairs: list[tuple[Tensor, Tensor]] = []
         for image in held_out.values():
             hr = to_tensor(_middle(image))  # (1, 3, H, W)
