@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the package of this checkout, which need not be installed
 
 TINY = dict(blocks=2, channels=8, batch=4, crop=32)
-PACKING = 8.0  # seconds kept for the end
+PACKING = 14.0  # seconds kept for the end
 
 
 def main() -> int:
@@ -84,8 +84,8 @@ class Session:
         return int(bool(self.failed))
 
     def first(self) -> None:
+        warm = self.begin("warm")  # compiles on the CPU's cores while the card is looked at and tested
         self.stage("check", until=time.time() + 20)
-        warm = self.begin("warm")  # compiles on the CPU's cores while the tests run
         self.tests("not compile", seconds=60)
         left = self.end - PACKING - time.time()
         self.stage("srresnet", until=time.time() + self.options.share * left)
@@ -100,7 +100,18 @@ class Session:
         self.stage("again", until=self.end - PACKING)
 
     def tests(self, which: str, *, seconds: float) -> None:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=-ra"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-o",
+            "addopts=-ra",
+            "-o",
+            "timeout=0",
+        ]
         self.call("tests", [*command, "tests/test_gpu.py", "-k", which], seconds)
 
     def stage(self, name: str, *, until: float) -> None:
@@ -173,14 +184,17 @@ def warm(options: argparse.Namespace) -> int:
     from srgan_lessons.training.plan import measure
 
     photos = {name: photo for name, photo in sample_photos().items() if min(photo.shape[:2]) >= 256}
-    for name in ("srresnet", "srgan"):
+    for recipe in (recipe_for(options, "srresnet"), recipe_for(options, "srgan")):
         began = time.time()
-        speed = measure(recipe_for(options, name), photos, seconds=1, options=Options(compile=True))
-        print(f"{name}: compiled in {time.time() - began:.0f} s; {speed.updates_per_s:.3g} updates/s beside other work")
+        try:
+            speed = measure(recipe, photos, seconds=1, options=Options(compile=True))
+            print(f"{recipe.name}: compiled in {time.time() - began:.0f} s; beside other work {speed}", flush=True)
+        except Exception as error:
+            print(f"{recipe.name}: not compiled: {type(error).__name__}: {error}", flush=True)
     return 0
 
 
-def fit(options: argparse.Namespace, name: str, init: str, *, compile: bool | None = None) -> int:
+def fit(options: argparse.Namespace, name: str, init: str) -> int:
     """Trains until `options.until`: measures, plans, says the plan, trains."""
     from srgan_lessons.training import Options, train
     from srgan_lessons.training.plan import fit_into, measure
@@ -189,7 +203,7 @@ def fit(options: argparse.Namespace, name: str, init: str, *, compile: bool | No
     training, _ = photos.split()
     print(f"{name}: {photos.report()}")
     speeds = {}
-    for compiled in (False, True) if compile is None else (compile,):
+    for compiled in (False, True) if _is_warm(options, recipe.name) else (False,):
         try:
             speeds[compiled] = measure(recipe, training, seconds=2, options=Options(compile=compiled))
             print(f"{name}: {'compiled' if compiled else 'as it is'}: {speeds[compiled]}")
@@ -197,7 +211,7 @@ def fit(options: argparse.Namespace, name: str, init: str, *, compile: bool | No
             print(f"{name}: {'compiled' if compiled else 'as it is'}: {type(error).__name__}: {error}")
     compiled = max(speeds, key=lambda way: speeds[way].updates_per_s)
     left = options.until - time.time()
-    stage = fit_into(recipe, left, speeds[compiled], validation=10 if not options.tiny else 1)
+    stage = fit_into(recipe, left, speeds[compiled], validation=6 if not options.tiny else 1)
     print(f"{name}: {stage}", flush=True)
     run = train(
         stage.recipe,
@@ -208,7 +222,7 @@ def fit(options: argparse.Namespace, name: str, init: str, *, compile: bool | No
         log_every=max(1, stage.recipe.steps // 150),
         validate_every=max(1, stage.recipe.steps // 6),
         checkpoint_minutes=30,
-        minutes=max(0.1, (options.until + PACKING / 2 - time.time()) / 60),
+        minutes=max(0.1, (options.until + 2 - time.time()) / 60),
         progress=False,
         on_report=lambda row: row.get("val_psnr") is not None and print(json.dumps(row), flush=True),
     )
@@ -216,12 +230,26 @@ def fit(options: argparse.Namespace, name: str, init: str, *, compile: bool | No
     return int(not run.finished)
 
 
+def _is_warm(options: argparse.Namespace, recipe: str) -> bool:
+    """Whether `warm` has compiled that recipe; waits a little for it."""
+    log = options.work / "warm.txt"
+    stop = time.time() + 15
+    while log.exists() and time.time() < stop:
+        if f"{recipe}: compiled" in log.read_text():
+            return True
+        if f"{recipe}: not compiled" in log.read_text():
+            return False
+        time.sleep(0.5)
+    return False
+
+
 def srresnet(options: argparse.Namespace) -> int:
     return fit(options, "srresnet", options.start)
 
 
 def srgan(options: argparse.Namespace) -> int:
-    return fit(options, "srgan", str(options.work / "srresnet" / "weights.safetensors"))
+    trained = options.work / "srresnet" / "weights.safetensors"
+    return fit(options, "srgan", str(trained) if trained.exists() else options.start)
 
 
 def again(options: argparse.Namespace) -> int:

@@ -127,8 +127,9 @@ RECIPES: dict[str, Recipe] = {
         _gan("srgan-mse", "mse"),
         _gan("srgan-vgg22", "vgg22"),
         _gan("srgan-vgg54", "vgg54"),
-        # The same without a download: a VGG16 that comes with a package, and pixels. Not comparable with VGG54.
-        _gan("srgan-offline", "offline", steps=50_000),
+        # The same without a download: a VGG16 that comes with a package, and pixels. Not comparable with VGG54. Its
+        # content loss has shares that sum to 1.25, and so has its adversarial weight.
+        _gan("srgan-offline", "offline", steps=50_000, adversarial=1.25 * ADVERSARIAL_WEIGHT),
     )
 }
 
