@@ -167,7 +167,7 @@ def vgg19_weights() -> Path:
             f"the paper's VGG19 is not on this machine and could not be downloaded: {error}\n"
             f"Two ways to a content loss: (1) with a network, run this again, or copy {whole.name} to {whole.parent}; "
             '(2) without one, pip install "srgan-lessons[offline]" and use the recipe srgan-offline '
-            "(content offline-vgg22), whose VGG16 comes with a package."
+            "(content offline), whose VGG16 comes with a package."
         ) from error
     state = read_state(whole)
     features = {name.removeprefix("features."): w for name, w in state.items() if name.startswith("features.")}

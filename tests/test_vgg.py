@@ -233,7 +233,7 @@ def test_without_a_network_both_ways_are_named(small_vgg, monkeypatch):
     message = str(caught.value)
     assert "(1) with a network, run this again, or copy vgg19-dcbb9e9d.pth to" in message
     assert '(2) without one, pip install "srgan-lessons[offline]"' in message
-    assert "offline-vgg22" in message
+    assert "recipe srgan-offline (content offline)" in message
 
 
 class Trap:
