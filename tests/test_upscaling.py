@@ -17,7 +17,8 @@ from srgan_lessons import UserError, weights
 from srgan_lessons.images import Picture, load_image, read_picture, save_image, to_tensor
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.resize import imresize
-from srgan_lessons.upscaling import _prepare, _tiles, upscale, upscale_file, upscale_many, upscaler
+from srgan_lessons.upscaling import upscale, upscale_file, upscale_many, upscaler
+from srgan_lessons.upscaling.tiles import prepare, tiles
 from srgan_lessons.weights import describe, load_network, read_metadata, save_network, shipped_weights
 
 
@@ -39,7 +40,7 @@ def small_generator() -> Generator:
 def stitched(image: np.ndarray, network: nn.Module, tile: int) -> torch.Tensor:
     """The float tiles put together, (1, 3, 4H, 4W). NaN stays where no tile came."""
     result = torch.full((1, 3, 4 * image.shape[0], 4 * image.shape[1]), torch.nan)
-    for top, left, piece in _tiles(image, _prepare(network, "cpu"), tile):
+    for top, left, piece in tiles(image, prepare(network, "cpu"), tile):
         area = result[..., top : top + piece.shape[2], left : left + piece.shape[3]]
         assert area.isnan().all()  # no pixel is made twice
         area.copy_(piece)
@@ -192,7 +193,7 @@ def test_an_exif_rotated_photo_comes_out_upright(tmp_path):
 
 def test_what_cannot_be_written_is_told_before_the_work(tmp_path):
     save_image(tmp_path / "a.png", Picture(rgb=picture(4, 4), alpha=picture(4, 4)[..., 0]))
-    network = small_generator()
+    network = ESPCN()
     network.register_forward_hook(lambda *_: pytest.fail("the network ran"))
     with pytest.raises(UserError, match="transparency"):
         upscale_file(tmp_path / "a.png", tmp_path / "b.jpg", network)
@@ -286,11 +287,11 @@ def test_memory_of_the_generators_tiles():
         import resource
         import numpy as np
         from srgan_lessons.models import Generator
-        from srgan_lessons.upscaling import TILE, _prepare, _tiles
-        network = _prepare(Generator(), "cpu")
+        from srgan_lessons.upscaling.tiles import TILE, prepare, tiles
+        network = prepare(Generator(), "cpu")
         side = TILE + 2 * network.halo  # a tile that has its halo on all sides
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        next(_tiles(np.zeros((side, side, 3), np.uint8), network, side))
+        next(tiles(np.zeros((side, side, 3), np.uint8), network, side))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
     command = [sys.executable, "-c", textwrap.dedent(program)]
