@@ -19,10 +19,11 @@ WHOLE = (0, 0, 0, 0)  # nothing is spare
 class Folded(nn.Module):
     """A trained Generator in evaluation mode, folded. Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1].
 
-    It is a copy on the CPU in float32; it cannot be trained. `halo` as in the Generator.
+    It is a copy on the CPU, in float32, and cannot be trained. `halo` as in the Generator. With torch.bfloat16 as dtype
+    all layers but the first and the last compute in it; the first and the last see and make the colours.
     """
 
-    def __init__(self, generator: Generator):
+    def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32):
         super().__init__()
         *blocks, last, norm = generator.trunk
         first, second = generator.upsample
@@ -34,6 +35,9 @@ class Folded(nn.Module):
         self.upsample_end = _Conv(second.conv.weight, second.conv.bias, slope=second.act.weight)
         weight, bias = _before_shuffle(generator.tail)
         self.tail = _Conv(weight / 2, (bias + 1) / 2)  # from the paper's [-1, 1] to [0, 1]
+        self.dtype = dtype
+        for part in (self.blocks, self.trunk_end, self.upsample, self.upsample_end):
+            part.to(dtype)
         self.requires_grad_(False).eval()
 
     def forward(self, x: Tensor, spare: Sequence[int] = WHOLE) -> Tensor:  # (N, 3, h, w), in [0, 1]
@@ -42,7 +46,7 @@ class Folded(nn.Module):
         spare: LR pixels at the top, bottom, left and right. `halo` of them are enough; where the picture ends there are
         fewer, or none. The result is (N, 3, 4 (h - top - bottom), 4 (w - left - right)).
         """
-        x = self.head(x)  # (N, 64, h, w)
+        x = self.head(x).to(self.dtype)  # (N, 64, h, w)
         skip, skip_spare = x, spare
         needed = self.halo - 4  # spare pixels that the layers to come look at
         for block in self.blocks:
@@ -56,7 +60,7 @@ class Folded(nn.Module):
         del skip
         x = F.pixel_shuffle(self.upsample(x), 2)  # (N, 64, 2h', 2w')
         x = self.upsample_end(x)  # (N, 256, 2h', 2w'): not yet shuffled
-        x = self.tail(x)  # (N, 12, 2h', 2w')
+        x = self.tail(x.float())  # (N, 12, 2h', 2w')
         x = crop(x, [2 * pixels for pixels in spare])  # (N, 12, 2 (h - top - bottom), 2 (w - left - right))
         return F.pixel_shuffle(x, 2)
 

@@ -13,8 +13,8 @@ from PIL import Image, ImageCms
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from srgan_lessons import UserError, weights
-from srgan_lessons.images import Picture, load_image, read_picture, save_image, to_tensor
+from srgan_lessons import UserError, upscaling, weights
+from srgan_lessons.images import Picture, load_image, read_picture, sample_photos, save_image, to_tensor
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.resize import imresize
 from srgan_lessons.upscaling import upscale, upscale_file, upscale_many, upscaler
@@ -129,6 +129,28 @@ def test_bad_settings():
     for device in ("cuda:99", "nothing"):
         with pytest.raises(UserError, match=f"{device} cannot be used"):
             upscale(picture(4, 4), ESPCN(), device=device)
+
+
+@pytest.mark.parametrize("name", ["srgan", "srresnet"])
+def test_bf16_is_at_most_a_level_off(monkeypatch, name):
+    """But for one pixel in a thousand. Any CPU can imitate it."""
+    monkeypatch.setattr(upscaling.tiles, "computes_in_bf16", lambda device: True)
+    image = sample_photos()["chelsea"][100:164, 120:184]
+    exact = upscale(image, name, device="cpu").astype(int)
+    near = upscale(image, name, device="cpu", precision="bf16")
+    assert not np.array_equal(near, exact)  # it is another way to compute
+    assert (np.abs(near - exact) > 1).any(axis=2).mean() <= 0.001
+
+
+def test_bf16_is_refused_where_it_brings_nothing(monkeypatch):
+    monkeypatch.setattr(upscaling.tiles, "computes_in_bf16", lambda device: False)
+    with pytest.raises(UserError, match="cpu does not compute in bfloat16"):
+        upscale(picture(4, 4), small_generator(), precision="bf16")
+    for method in ("bicubic", ESPCN()):
+        with pytest.raises(UserError, match="for the generator"):
+            upscale(picture(4, 4), method, precision="bf16")
+    with pytest.raises(UserError, match="unknown precision 'fp8'; known: fp32, bf16"):
+        upscale(picture(4, 4), "bicubic", precision="fp8")
 
 
 def test_a_progress_bar_counts_tiles(capsys):
@@ -284,15 +306,18 @@ def test_memory_of_a_photo_of_12_megapixels(tmp_path, monkeypatch):
 def test_memory_of_the_generators_tiles():
     """What one inner tile of the paper's network takes beyond what importing takes. It is the same for any picture."""
     program = """
-        import resource
+        import re
+        from pathlib import Path
         import numpy as np
         from srgan_lessons.models import Generator
         from srgan_lessons.upscaling.tiles import TILE, prepare, tiles
+        def peak():  # in kB. getrusage would begin with what the process held that started this one
+            return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
         network = prepare(Generator(), "cpu")
         side = TILE + 2 * network.halo  # a tile that has its halo on all sides
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = peak()
         next(tiles(np.zeros((side, side, 3), np.uint8), network, side))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+        print(peak() - before)
     """
     command = [sys.executable, "-c", textwrap.dedent(program)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True)

@@ -4,15 +4,27 @@
 """
 
 from srgan_lessons.upscaling.files import Outcome, upscale_file, upscale_many
-from srgan_lessons.upscaling.tiles import METHODS, TILE, Bicubic, Nearest, choose_device, upscale, upscaler
+from srgan_lessons.upscaling.tiles import (
+    METHODS,
+    PRECISIONS,
+    TILE,
+    Bicubic,
+    Nearest,
+    choose_device,
+    computes_in_bf16,
+    upscale,
+    upscaler,
+)
 
 __all__ = [
     "METHODS",
+    "PRECISIONS",
     "TILE",
     "Bicubic",
     "Nearest",
     "Outcome",
     "choose_device",
+    "computes_in_bf16",
     "upscale",
     "upscale_file",
     "upscale_many",

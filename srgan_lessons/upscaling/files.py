@@ -21,6 +21,7 @@ def upscale_file(
     *,
     device: str | torch.device | None = None,
     tile: int = TILE,
+    precision: str = "fp32",
     progress: bool = False,
 ) -> None:
     """Enlarges a picture file into another: upright, grey where it was grey, with its colour profile.
@@ -28,7 +29,7 @@ def upscale_file(
     Transparency is enlarged by bicubic interpolation: the networks have learnt colours only. Raises UserError as
     `upscale`, `images.read_picture` and `images.save_image` do, and where the target is the source.
     """
-    _enlarge_file(Path(source), Path(target), prepare(weights, device), tile=tile, progress=progress)
+    _enlarge_file(Path(source), Path(target), prepare(weights, device, precision), tile=tile, progress=progress)
 
 
 def _enlarge_file(source: Path, target: Path, network: nn.Module, *, tile: int, progress: bool) -> None:
@@ -68,6 +69,7 @@ def upscale_many(
     *,
     device: str | torch.device | None = None,
     tile: int = TILE,
+    precision: str = "fp32",
     overwrite: bool = False,
     progress: bool = True,
 ) -> Outcome:
@@ -81,7 +83,7 @@ def upscale_many(
     """
     plan = _plan([Path(source) for source in sources], Path(out), overwrite)
     check_tile(tile)
-    network = prepare(weights, device)
+    network = prepare(weights, device, precision)
     outcome = Outcome()
     for source, target in plan.items():
         try:
