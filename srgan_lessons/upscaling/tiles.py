@@ -26,13 +26,16 @@ from srgan_lessons.weights import load_network
 METHODS = ("bicubic", "nearest")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
-# LR pixels along a tile's side. The halo of the 16-block generator is 40 pixels wide, so it computes (272 / 192)^2 = 2
-# pixels for each one kept. Measured on 2 CPU cores, beyond the 0.56 GB that importing torch takes:
-#   side   64   generator 0.27 GB, keeps 20 % of what it computes    ESPCN 0.02 GB
-#         128             0.46 GB        38 %                              0.03 GB
-#         192             0.82 GB        50 %                              0.06 GB
-#         256             1.20 GB        58 %                              0.07 GB
-TILE = 192
+# LR pixels along a tile's side. The 16-block generator has a halo of 40 pixels, and most layers compute a part of it.
+# Measured on 2 CPU cores, beyond the 0.57 GB that importing torch takes, for a tile with a halo on each side:
+#   side   64   generator 0.05 GB, keeps 48 % of what it computes    ESPCN 0.01 GB
+#         128             0.13 GB        68 %                              0.02 GB
+#         192             0.26 GB        77 %                              0.04 GB
+#         256             0.44 GB        82 %                              0.06 GB
+#         320             0.65 GB        85 %                              0.09 GB
+# 256 takes an eighth less of the processor's time than 192, and 384 no less than 256. A network of this size that
+# cannot be folded takes 1.15 GB.
+TILE = 256
 
 GREY = torch.tensor([0.299, 0.587, 0.114])  # ITU-R BT.601, full range: how 8-bit pictures are turned to grey
 
