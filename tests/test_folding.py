@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from srgan_lessons.folding import Folded, _before_shuffle, foldable
+from srgan_lessons.folding import Folded, _before_shuffle, crop, foldable
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
@@ -45,10 +45,8 @@ def test_it_equals_the_trained_networks(name):
         assert torch.allclose(Folded(network)(x), network(x), rtol=0, atol=1e-5)
 
 
-def test_in_double_precision_only_rounding_is_left():
-    """The weights themselves are rounded to float32; with weights that need no rounding nothing is left."""
-    network = generator(1, 4).double()
-    conv = network.tail
+def test_the_last_convolution_before_the_shuffle_in_double_precision():
+    conv = generator(1, 4).double().tail
     weight, bias = _before_shuffle(conv)
     x = torch.rand(2, 16, 5, 6, dtype=torch.float64)
     folded = nn.functional.pixel_shuffle(nn.functional.conv2d(x, weight, bias, padding=2), 2)
@@ -59,20 +57,16 @@ def test_in_double_precision_only_rounding_is_left():
 def test_a_piece_equals_what_it_is_of_the_whole(spare):
     """99: a halo, where the picture goes on. Fewer than a halo: there the picture ends, as at a border."""
     network = generator()
-    halo = network.halo
-    top, bottom, left, right = (min(pixels, halo) for pixels in spare)
-    # The picture goes on beyond a halo, and ends after the fewer pixels.
-    beyond = [17 if pixels == 99 else 0 for pixels in spare]
-    height, width = (sum(beyond[i : i + 2]) + sum(min(s, halo) for s in spare[i : i + 2]) + 6 + i for i in (0, 2))
-    x = torch.rand(1, 3, height, width)
-    piece = x[..., beyond[0] : height - beyond[1], beyond[2] : width - beyond[3]]
-    y, x0 = beyond[0] + top, beyond[2] + left
+    beyond = [17 if pixels == 99 else 0 for pixels in spare]  # what the piece does not have of the picture
+    spare = [min(pixels, network.halo) for pixels in spare]
+    top, bottom, left, right = (a + b for a, b in zip(beyond, spare, strict=True))
+    image = torch.rand(1, 3, top + 6 + bottom, left + 8 + right)
     with torch.inference_mode():
-        expected = network(x)[..., 4 * y : 4 * (y + 6), 4 * x0 : 4 * (x0 + 8)]
-        assert torch.allclose(Folded(network)(piece, (top, bottom, left, right)), expected, rtol=0, atol=1e-5)
+        expected = crop(network(image), [4 * pixels for pixels in (top, bottom, left, right)])  # (1, 3, 24, 32)
+        assert torch.allclose(Folded(network)(crop(image, beyond), spare), expected, rtol=0, atol=1e-5)
 
 
-def test_one_pixel_less_in_any_layer_would_show(monkeypatch):
+def test_one_pixel_less_would_show():
     """The negative control: where the layers to come are said to look at one pixel less, pieces are wrong."""
     network = generator()
     halo = network.halo
