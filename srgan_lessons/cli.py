@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--out", required=True, help="a folder, or for one picture a file")
     command.add_argument("--weights", help="a shipped name or a .safetensors file; also bicubic, nearest")
     command.add_argument("--device", help="cpu, cuda, ...")
+    command.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="bf16: faster, nearly the same")
     command.add_argument("--overwrite", action="store_true", help="replace results that are there already")
     command.set_defaults(call=_upscale)
 
@@ -349,7 +350,12 @@ def _upscale(arguments: argparse.Namespace) -> int:
             raise UserError("no weights are shipped with this version: name some with --weights")
         print(f"weights: {weights}")
     outcome = upscale_many(
-        arguments.pictures, arguments.out, weights, device=arguments.device, overwrite=arguments.overwrite
+        arguments.pictures,
+        arguments.out,
+        weights,
+        device=arguments.device,
+        precision=arguments.precision,
+        overwrite=arguments.overwrite,
     )
     for path in outcome.written:
         print(path)

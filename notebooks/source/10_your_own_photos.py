@@ -784,7 +784,7 @@ else:
 #   Superior Court, ruling of 29 March 2024, reported by NBC News on 2 April 2024.
 # - Wang et al. 2021, [arXiv 2107.10833](https://arxiv.org/abs/2107.10833): Real-ESRGAN. Saharia et al. 2021,
 #   [arXiv 2104.07636](https://arxiv.org/abs/2104.07636): SR3.
-# - In this package: `upscaling.py`, `export.py`, `datasets/photos.py` and `datasets/leakage.py`.
+# - In this package: `upscaling/`, `folding.py`, `export.py`, `datasets/photos.py` and `datasets/leakage.py`.
 #
 # That was the course. Below is what you have solved.
 
