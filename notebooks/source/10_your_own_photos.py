@@ -488,7 +488,15 @@ print(load_photos(folder / "healthy", minimum=32, progress=False).report().repla
 
 # %%
 recipe = RECIPES["srresnet-mse"].change(
-    blocks=1, channels=16, icnr=True, crop=32, batch=8, steps=settings.updates, rate=4e-3, schedule="one-cycle", ema=0.99
+    blocks=1,
+    channels=16,
+    icnr=True,
+    crop=32,
+    batch=8,
+    steps=settings.updates,
+    rate=4e-3,
+    schedule="one-cycle",
+    ema=0.99,
 )
 trained = {
     name: train(recipe, folder / name, run=folder / "runs" / name, seed=0, device="cpu", progress=False).network
