@@ -112,9 +112,6 @@ class _Training:
         graphed = options.records(machine)
         generator = self._first_generator(init, resuming=checkpoint is not None)
         self.learner = Learner(recipe, generator, content_loss(recipe.content), machine, graphed=graphed)
-        self.step, self.best = 0, math.inf
-        if checkpoint:
-            self._restore(checkpoint)
         self.sampler = CropSampler(
             training,
             batch=recipe.batch,
@@ -125,6 +122,9 @@ class _Training:
             world=machine.world_size,
         )
         self.validation = Validation(held_out, recipe, self.learner.content, machine) if held_out and folder else None
+        self.step, self.best = 0, math.inf
+        if checkpoint:
+            self._restore(checkpoint)
         self.reporter = Reporter(recipe, options, machine, folder, on_report, first=self.step)
         if folder:
             folder.check_space(self._bytes_of_a_checkpoint())
