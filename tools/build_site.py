@@ -37,8 +37,7 @@ SOURCE = ROOT / "site" / "try"
 RUNTIME = ROOT / "site" / "node_modules" / "onnxruntime-web"
 KEPT = ROOT / "build" / "networks"  # exports of an earlier build: torch needs seconds for each
 NETWORKS = ("espcn", "srresnet", "srgan")
-SCRIPTS = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort.webgpu.min.mjs", "ort-wasm-simd-threaded.asyncify.mjs")
-ENGINES = {"wasm": "ort-wasm-simd-threaded.wasm", "webgpu": "ort-wasm-simd-threaded.asyncify.wasm"}
+ENGINES = {"wasm": "ort-wasm-simd-threaded", "webgpu": "ort-wasm-simd-threaded.asyncify"}  # of onnxruntime-web/dist
 
 
 class SiteError(Exception):
@@ -143,8 +142,9 @@ def build(out: Path) -> Path:
     for name in ("ort", "networks", "pictures"):
         (page / name).mkdir()
     shutil.move(page / "icon.svg", page / "pictures" / "icon.svg")
-    for name in SCRIPTS:
-        shutil.copy(RUNTIME / "dist" / name, page / "ort" / name)
+    for kind, name in ENGINES.items():
+        shutil.copy(RUNTIME / "dist" / f"ort.{kind}.min.mjs", page / "ort")
+        shutil.copy(RUNTIME / "dist" / f"{name}.mjs", page / "ort")
     for name in ("LICENSE", "ThirdPartyNotices.txt"):  # the npm package has neither; they are those of the Python one
         shutil.copy(Path(onnxruntime.__file__).parent / name, page / "ort" / f"{Path(name).stem}.txt")
     paint(page / "pictures")
@@ -153,9 +153,9 @@ def build(out: Path) -> Path:
     )
 
     files: dict = {"runtime": {}, "networks": {}}
-    for name, file in ENGINES.items():
-        packed = gzip.compress((RUNTIME / "dist" / file).read_bytes(), mtime=0)
-        files["runtime"][name] = put(packed, page / "ort", name)
+    for kind, name in ENGINES.items():
+        packed = gzip.compress((RUNTIME / "dist" / f"{name}.wasm").read_bytes(), mtime=0)
+        files["runtime"][kind] = put(packed, page / "ort", kind)
     for name in NETWORKS:
         packed, halo = export(name)
         files["networks"][name] = put(packed, page / "networks", name) | {"halo": halo}

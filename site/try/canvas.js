@@ -6,8 +6,11 @@ export const MOST = 2 ** 20;
 /** And along a side: a canvas of any browser ends at 16,384. */
 export const LONGEST = 4096;
 
+/** Lets the page do what is due. */
+const breathe = () => new Promise((resolve) => setTimeout(resolve));
+
 /** @param {number} width @param {number} height @param {PredefinedColorSpace} colorSpace @param {string} label */
-export function makeCanvas(width, height, colorSpace, label) {
+export async function makeCanvas(width, height, colorSpace, label) {
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", label);
@@ -18,16 +21,18 @@ export function makeCanvas(width, height, colorSpace, label) {
   /** @param {Uint8ClampedArray<ArrayBuffer>} pixels RGBA @param {number} x @param {number} y @param {number} across */
   const put = (pixels, x, y, across) =>
     context.putImageData(new ImageData(pixels, across, pixels.length / 4 / across, { colorSpace }), x, y);
+  put(new Uint8ClampedArray(4), 0, 0, 1); // now the browser takes the memory, which lasts: one canvas at a time
+  await breathe();
   return { canvas, put };
 }
 
-/** A whole picture, in strips, so that the page stays responsive. @param {ReturnType<typeof makeCanvas>} target
+/** A whole picture, in strips, so that the page stays responsive. @param {Awaited<ReturnType<typeof makeCanvas>>} target
  * @param {Uint8ClampedArray<ArrayBuffer>} pixels RGBA @param {number} width */
 export async function putAll(target, pixels, width) {
   const strip = 4 * width * Math.max(1, Math.floor(500_000 / width));
   for (let at = 0; at < pixels.length; at += strip) {
     target.put(pixels.slice(at, at + strip), 0, at / 4 / width, width);
-    await new Promise((resolve) => setTimeout(resolve));
+    await breathe();
   }
 }
 

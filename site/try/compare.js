@@ -89,5 +89,5 @@ export function compare(root, layers, { width, height }) {
   view.addEventListener("scroll", draw);
   new ResizeObserver(draw).observe(view);
   draw();
-  return { move, glide, zoom, stop };
+  return { move, glide, zoom };
 }

@@ -56,6 +56,7 @@ async function fetchAll(entry, report) {
       if (failures > 5) {
         throw new Trouble("The network of the course could not be loaded: there is no connection. What has arrived is kept; try again.");
       }
+      report(size);
       await online(failures * 500);
     }
   }

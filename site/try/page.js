@@ -3,6 +3,7 @@ import { frameChooser, LONGEST, makeCanvas, MOST, putAll } from "./canvas.js";
 import { compare } from "./compare.js";
 import { download } from "./download.js";
 import { openPhoto, readPixels, Trouble } from "./photo.js";
+import { plan } from "./tiles.js";
 
 /** @typedef {import("./download.js").Entry} Entry */
 /** @typedef {{name: string, halo: number, model: Blob, runtime: Blob, gpu: boolean}} Network */
@@ -22,6 +23,7 @@ let photo;
 let shown;
 let part = { x: 0, y: 0, width: 1, height: 1 };
 let run = 0; // counts jobs: what an older one says is not heard
+let busy = false; // an idle worker takes the next job; one that computes can only be ended
 let useGpu = true;
 /** @type {Record<string, number>} seconds per LR pixel, measured here */
 const pace = {};
@@ -96,17 +98,15 @@ function describe() {
   $("part").textContent = shrink()
     ? `${part.width} × ${part.height} pixels, shrunk to ${width} × ${height} and enlarged again.`
     : `${width} × ${height} pixels become ${4 * width} × ${4 * height}.`;
-  const known = pace[network()];
-  const { halo } = site?.networks[network()] ?? { halo: 0 };
-  const limit = side(width, height);
-  const grow = (/** @type {number} */ n) => n + 2 * halo * (Math.ceil(Math.max(1, (n - 2 * halo) / (limit - 2 * halo))) - 1);
-  $("estimate").textContent = network() === "bicubic" ? "That takes a moment." : known === undefined
-    ? "How long that takes is being measured…" : `That takes about ${time(known * grow(width) * grow(height))} on this device, by its first tile.`;
+  const tiles = plan(Math.ceil(width), Math.ceil(height), site?.networks[network()]?.halo ?? 0, side(width, height));
+  const seconds = pace[network()] * tiles.width * tiles.height * tiles.tiles.length;
+  $("estimate").textContent = network() === "bicubic" ? "That takes a moment." : seconds
+    ? `That takes about ${time(seconds)} on this device, by its first tile.` : "How long that takes is being measured…";
 }
 
 /** Side of a tile: larger ones waste less on their halo, smaller ones need less memory and show sooner.
  * @param {number} width @param {number} height */
-const side = (width, height) => (width * height > 2 ** 17 && !matchMedia("(pointer: coarse)").matches ? 256 : 192);
+const side = (width, height) => (width * height > 2 ** 17 && !matchMedia("(pointer: coarse)").matches ? 208 : 176);
 
 // --- networks and the worker --------------------------------------------------------------------------------------
 
@@ -123,7 +123,8 @@ async function load(report = () => {}, name = network()) {
   const got = [0, 0], all = wanted[0].bytes + wanted[1].bytes;
   const here = await Promise.all(wanted.map((entry, k) => download(entry, (bytes) => {
     got[k] = bytes;
-    report(`Loading the network, once: ${((got[0] + got[1]) / 1e6).toFixed(1)} of ${(all / 1e6).toFixed(1)} MB`);
+    report(`Loading the network, once: ${((got[0] + got[1]) / 1e6).toFixed(1)} of ${(all / 1e6).toFixed(1)} MB` +
+      (navigator.onLine ? "" : ". There is no connection; it goes on when there is."));
   })));
   return { name, halo: networks[name].halo, runtime: here[0], model: here[1], gpu };
 }
@@ -142,16 +143,20 @@ async function loadOthers() {
 
 function stop() {
   run++;
-  worker?.terminate();
-  worker = undefined;
-  shown?.stop();
+  if (busy) worker = void worker?.terminate();
+  busy = false;
 }
 
 /** @param {object} job @param {(answer: any) => void} hear */
 function ask(job, hear) {
   const mine = run;
   worker ??= new Worker("worker.js", { type: "module" });
-  worker.onmessage = ({ data }) => void (mine === run && hear(data));
+  busy = true;
+  worker.onmessage = ({ data }) => {
+    if (mine !== run) return;
+    busy = !["png", "measured", "error"].includes(data.kind);
+    hear(data);
+  };
   worker.onerror = () => mine === run && complain(new Trouble("This browser cannot run the networks: it is too old, or its memory is full. Update it, or close other tabs."));
   worker.postMessage(job);
 }
@@ -209,17 +214,17 @@ async function start() {
   const colorSpace = source.profile ? "display-p3" : "srgb";
   const make = (/** @type {number} */ w, /** @type {number} */ h, /** @type {string} */ by) => makeCanvas(w, h, colorSpace, `Your photo, ${by}`);
   const width = truth ? frame.width : 4 * frame.width, height = truth ? frame.height : 4 * frame.height;
-  const bicubic = make(width, height, "enlarged by bicubic"), enlarged = make(width, height, `enlarged by ${label}`);
+  const bicubic = await make(width, height, "enlarged by bicubic"), enlarged = await make(width, height, `enlarged by ${label}`);
   const layers = [{ label: "bicubic", element: bicubic.canvas }];
   if (name !== "bicubic") layers.push({ label, element: enlarged.canvas });
   enlarged.canvas.classList.add("network");
   if (truth) {
-    const original = make(width, height, "the original");
+    const original = await make(width, height, "the original");
     original.canvas.classList.add("truth");
     layers.push({ label: "original", element: original.canvas });
     await putAll(original, pixels, width);
   } else if (name === "bicubic") {
-    const small = make(frame.width, frame.height, "as it is");
+    const small = await make(frame.width, frame.height, "as it is");
     small.canvas.classList.add("pixelated");
     layers.unshift({ label: "your pixels", element: small.canvas });
     await putAll(small, pixels, frame.width);
@@ -255,7 +260,7 @@ async function start() {
       const db = (/** @type {number} */ value) => (value === Infinity ? "no difference at all" : `${value.toFixed(2)} dB`);
       const numbers = answer.psnr && !Number.isNaN(answer.psnr.bicubic)
         ? ` PSNR against the original: bicubic ${db(answer.psnr.bicubic)}${loaded ? `, ${label} ${db(answer.psnr.network)}` : ""}.` : "";
-      say(`Done: ${width} × ${height} pixels by ${label}${seconds ? ` in ${time(seconds)}` : ""}.${numbers}`);
+      say(`${width} × ${height} pixels by ${label}${seconds ? `, in ${time(seconds)}` : ""}.${numbers}`);
       view.glide(layers.slice(1).map((_, k) => (k + 1) / layers.length));
       ask({ task: "png", profile: source.profile }, (png) => {
         if (png.kind !== "png") return;

@@ -102,9 +102,8 @@ function shrink({ pixels, width, height }) {
 async function enlarge(job) {
   const small = job.shrink ? shrink(job) : job;
   const width = 4 * small.width, height = 4 * small.height;
-  tell({ kind: "begun", width, height, small: { ...small, pixels: small.pixels.slice() } });
   const large = { width, height, pixels: new Uint8ClampedArray(4 * width * height), grey: job.grey, alpha: job.alpha };
-  for (const { top, height: rows, pixels } of strips(small.pixels, small.width, small.height, 4, 4)) {
+  for (const { top, height: rows, pixels } of strips(small.pixels, small.width, small.height, 4, 4, 128)) {
     large.pixels.set(pixels, 4 * top * width);
     tell({ kind: "bicubic", top, width, height: rows, pixels }, [pixels.buffer]);
   }
