@@ -1,12 +1,9 @@
 /** Pictures on canvases, piece by piece. */
 import { Trouble } from "./photo.js";
 
-/** LR pixels that are enlarged at most: the result has 16,777,216, the most that every browser shows (iPhones). */
-export const MOST = 2 ** 20;
-/** And along a side: a canvas of any browser ends at 16,384. */
-export const LONGEST = 4096;
+export const MOST = 2 ** 20; // LR pixels: the result has 16,777,216, the most that every browser shows (iPhones)
+export const LONGEST = 4096; // and along a side: a canvas of any browser ends at 16,384
 
-/** Lets the page do what is due. */
 const breathe = () => new Promise((resolve) => setTimeout(resolve));
 
 /** @param {number} width @param {number} height @param {PredefinedColorSpace} colorSpace @param {string} label */
@@ -53,10 +50,9 @@ export function frameChooser(root, changed) {
     part.height = Math.min(side(photo.height), LONGEST * step);
     part.x = Math.round(Math.min(Math.max(x, 0), photo.width - part.width));
     part.y = Math.round(Math.min(Math.max(y, 0), photo.height - part.height));
-    frame.style.left = `${(100 * part.x) / photo.width}%`;
-    frame.style.top = `${(100 * part.y) / photo.height}%`;
-    frame.style.width = `${(100 * part.width) / photo.width}%`;
-    frame.style.height = `${(100 * part.height) / photo.height}%`;
+    const percent = (/** @type {number} */ length, /** @type {number} */ whole) => `${(100 * length) / whole}%`;
+    Object.assign(frame.style, { left: percent(part.x, photo.width), top: percent(part.y, photo.height) });
+    Object.assign(frame.style, { width: percent(part.width, photo.width), height: percent(part.height, photo.height) });
     changed({ ...part });
   }
   // 0..100 of the slider is the side of the frame, from an eighth of the largest to the largest

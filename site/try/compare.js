@@ -12,12 +12,9 @@ export function compare(root, layers, { width, height }) {
   const add = (name, parent) => parent.appendChild(Object.assign(document.createElement("div"), { className: name }));
   root.replaceChildren();
   root.classList.add("compare");
-  const ratio = Math.min(Math.max(width / height, 1 / 3), 4);
-  root.style.setProperty("--ratio", String(ratio));
-  root.style.setProperty("--width", String(width));
-  root.style.setProperty("--height", String(height));
+  const style = { "--ratio": Math.min(Math.max(width / height, 1 / 3), 4), "--width": width, "--height": height };
+  for (const [name, value] of Object.entries(style)) root.style.setProperty(name, String(value));
   const view = add("compare-view", root);
-  view.tabIndex = -1;
   const stack = add("compare-stack", view);
   const labels = layers.map(({ label, element }) => {
     stack.append(element);

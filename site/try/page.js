@@ -12,6 +12,7 @@ import { plan } from "./tiles.js";
 const $ = (id) => /** @type {any} */ (document.getElementById(id));
 const LABELS = { bicubic: "bicubic", espcn: "ESPCN", srresnet: "SRResNet", srgan: "SRGAN" };
 const AT_ONCE = 320 ** 2; // LR pixels; a larger photo gets the frame
+const PATIENCE = 2500; // milliseconds, after which the page is not loaded a second time
 const settled = isolate();
 /** @type {Site | undefined} */
 let site;
@@ -41,7 +42,8 @@ const say = (text) => ($("status").textContent = text);
 function complain(error) {
   finish();
   if (!(error instanceof Trouble)) console.error(error);
-  $("trouble").textContent = error instanceof Trouble ? error.message : `Something went wrong that we did not expect (${error}). Load the page again.`;
+  const unexpected = `Something went wrong that we did not expect (${error}). Load the page again.`;
+  $("trouble").textContent = error instanceof Trouble ? error.message : unexpected;
   $("trouble").hidden = false;
 }
 
@@ -114,7 +116,8 @@ const side = (width, height) => (width * height > 2 ** 17 && !matchMedia("(point
 async function load(report = () => {}, name = network()) {
   if (name === "bicubic") return null;
   if (typeof WebAssembly !== "object") {
-    throw new Trouble("This browser has no WebAssembly, which the networks need (some turn it off for safety). Bicubic works; for the networks take another browser.");
+    throw new Trouble("This browser has no WebAssembly, which the networks need (some turn it off for safety). " +
+      "Bicubic works; for the networks take another browser.");
   }
   site ??= await (await fetch("files.json")).json();
   const { runtime, networks } = /** @type {Site} */ (site);
@@ -157,7 +160,8 @@ function ask(job, hear) {
     busy = !["png", "measured", "error"].includes(data.kind);
     hear(data);
   };
-  worker.onerror = () => mine === run && complain(new Trouble("This browser cannot run the networks: it is too old, or its memory is full. Update it, or close other tabs."));
+  worker.onerror = () => mine === run && complain(new Trouble(
+    "This browser cannot run the networks: it is too old, or its memory is full. Update it, or close other tabs."));
   worker.postMessage(job);
 }
 
@@ -185,6 +189,7 @@ async function measure() {
 
 /** @param {{gpu: boolean, memory: boolean, message: string}} error @param {() => void} again */
 function fail(error, again) {
+  busy = true; // a worker that failed is not asked again
   stop();
   if (error.gpu) {
     useGpu = false; // taken away, or of a kind that does not work: the processor is slower and always there
@@ -212,37 +217,32 @@ async function start() {
   const { pixels, alpha } = await readPixels(source, frame);
   if (mine !== run) return;
   const colorSpace = source.profile ? "display-p3" : "srgb";
-  const make = (/** @type {number} */ w, /** @type {number} */ h, /** @type {string} */ by) => makeCanvas(w, h, colorSpace, `Your photo, ${by}`);
   const width = truth ? frame.width : 4 * frame.width, height = truth ? frame.height : 4 * frame.height;
-  const bicubic = await make(width, height, "enlarged by bicubic"), enlarged = await make(width, height, `enlarged by ${label}`);
+  const bicubic = await makeCanvas(width, height, colorSpace, "Your photo, enlarged by bicubic");
   const layers = [{ label: "bicubic", element: bicubic.canvas }];
-  if (name !== "bicubic") layers.push({ label, element: enlarged.canvas });
+  const enlarged = name === "bicubic" ? bicubic : await makeCanvas(width, height, colorSpace, `Your photo, enlarged by ${label}`);
+  if (enlarged !== bicubic) layers.push({ label, element: enlarged.canvas });
   enlarged.canvas.classList.add("network");
-  if (truth) {
-    const original = await make(width, height, "the original");
-    original.canvas.classList.add("truth");
-    layers.push({ label: "original", element: original.canvas });
-    await putAll(original, pixels, width);
-  } else if (name === "bicubic") {
-    const small = await make(frame.width, frame.height, "as it is");
-    small.canvas.classList.add("pixelated");
-    layers.unshift({ label: "your pixels", element: small.canvas });
-    await putAll(small, pixels, frame.width);
+  if (truth || name === "bicubic") { // the photo as it was: above all of them the truth, or below them small
+    const original = await makeCanvas(frame.width, frame.height, colorSpace, "Your photo");
+    original.canvas.classList.add(truth ? "truth" : "pixelated");
+    if (truth) layers.push({ label: "original", element: original.canvas });
+    else layers.unshift({ label: "your pixels", element: original.canvas });
+    await putAll(original, pixels, frame.width);
   }
   if (mine !== run) return;
   const view = (shown = compare($("compare"), layers, { width, height }));
   layers.slice(1).forEach((layer, k) => view.move(k, layer.element === enlarged.canvas ? 0 : 1)); // watch it arrive
-  if (name === "bicubic") view.move(0, truth ? 1 : 0);
   $("result").scrollIntoView({ block: "nearest" });
   const loaded = await load((text) => mine === run && say(text));
   if (mine !== run) return;
   say(name === "bicubic" ? "A moment…" : "Waking the network…");
   let tiles = 0, seconds = 0;
-  const job = { task: "enlarge", pixels, width: frame.width, height: frame.height, shrink: truth, grey: source.grey, alpha, network: loaded, limit: side(width / 4, height / 4) };
-  ask(job, (answer) => {
+  const job = { task: "enlarge", pixels, width: frame.width, height: frame.height, shrink: truth, grey: source.grey, alpha };
+  ask({ ...job, network: loaded, limit: side(width / 4, height / 4) }, (answer) => {
     if (answer.kind === "bicubic") {
       bicubic.put(answer.pixels, 0, answer.top, answer.width);
-      if (name !== "bicubic") enlarged.put(answer.pixels, 0, answer.top, answer.width);
+      if (enlarged !== bicubic) enlarged.put(answer.pixels, 0, answer.top, answer.width);
     } else if (answer.kind === "planned") {
       tiles = answer.tiles;
       $("bar").max = String(tiles);
@@ -280,7 +280,7 @@ function finish() {
   document.title = "Your photo, four times as large · SRGAN Lessons";
 }
 
-// --- what a person can do -----------------------------------------------------------------------------------------
+// --- what one can do ----------------------------------------------------------------------------------------------
 
 for (const id of ["choose", "camera"]) {
   $(id).addEventListener("change", () => take($(id).files?.[0]).then(() => ($(id).value = "")));
@@ -303,7 +303,7 @@ for (const input of document.querySelectorAll("[type=radio]")) {
   });
 }
 $("start").addEventListener("click", () => start().catch(complain));
-$("cancel").addEventListener("click", () => (stop(), finish(), say("Cancelled. What is there stays bicubic where the network has not been yet.")));
+$("cancel").addEventListener("click", () => (stop(), finish(), say("Cancelled. Where the network has not been yet, it is bicubic.")));
 $("exact").addEventListener("change", () => shown?.zoom($("exact").checked));
 $("invented").addEventListener("change", () => {
   $("compare").classList.toggle("invented", $("invented").checked);
@@ -318,7 +318,8 @@ async function isolate() {
   if (!navigator.serviceWorker) return;
   const { controller } = navigator.serviceWorker;
   let touched = false;
-  for (const event of ["pointerdown", "keydown", "wheel", "drop", "paste"]) addEventListener(event, () => (touched = true), { once: true });
+  setTimeout(() => (touched = true), PATIENCE);
+  for (const event of ["pointerdown", "keydown", "wheel", "drop", "paste"]) addEventListener(event, () => (touched = true));
   try {
     await navigator.serviceWorker.register("sw.js");
     await navigator.serviceWorker.ready;
@@ -329,8 +330,9 @@ async function isolate() {
 }
 
 const pictures = [...document.querySelectorAll("#sample img")].map((image) => /** @type {HTMLImageElement} */ (image));
-const sample = compare($("sample"), pictures.map((element, k) => ({ element, label: ["bicubic", "SRResNet", "SRGAN"][k] })), { width: 888, height: 592 });
-const pause = new Promise((resolve) => setTimeout(resolve, 2500));
+const layers = pictures.map((element, k) => ({ element, label: ["bicubic", "SRResNet", "SRGAN"][k] }));
+const sample = compare($("sample"), layers, { width: 888, height: 592 });
+const pause = new Promise((resolve) => setTimeout(resolve, PATIENCE));
 Promise.all([Promise.race([settled, pause]), ...pictures.map((image) => image.decode().catch(() => {}))])
   .then(() => sample.glide([1 / 3, 2 / 3], 0.16));
 settled.then(() => ($("engine").textContent = self.crossOriginIsolated ? "Works offline." : ""));

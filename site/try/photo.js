@@ -18,21 +18,17 @@ const ascii = (bytes, start, length) => String.fromCharCode(...bytes.subarray(st
 
 /** The segments of a JPEG file up to its picture. @param {Uint8Array} b @returns {Generator<[number, Uint8Array]>} */
 function* segments(b) {
-  for (let at = 2; b[at] === 0xff && b[at + 1] !== 0xda && at < b.length;) {
-    const length = b[at + 2] * 256 + b[at + 3];
-    yield [b[at + 1], b.subarray(at + 4, at + 2 + length)];
-    at += 2 + length;
+  for (let at = 2, next; b[at] === 0xff && b[at + 1] !== 0xda; at = next) {
+    next = at + 2 + b[at + 2] * 256 + b[at + 3];
+    yield [b[at + 1], b.subarray(at + 4, next)];
   }
 }
 
 /** The chunks of a PNG file up to its picture. @param {Uint8Array} b @returns {Generator<[string, Uint8Array]>} */
 function* chunks(b) {
-  const view = new DataView(b.buffer);
-  for (let at = 8; at + 12 <= b.length;) {
-    const type = ascii(b, at + 4, 4);
-    if (type === "IDAT") return;
-    yield [type, b.subarray(at + 8, at + 8 + view.getUint32(at))];
-    at += 12 + view.getUint32(at);
+  for (let at = 8, next; at + 12 <= b.length && ascii(b, at + 4, 4) !== "IDAT"; at = next) {
+    next = at + 12 + new DataView(b.buffer).getUint32(at);
+    yield [ascii(b, at + 4, 4), b.subarray(at + 8, next - 4)];
   }
 }
 
@@ -94,11 +90,7 @@ export function fillTransparent(p, width) {
   const filled = new Uint8Array(p.length / 4);
   for (let i = 0; i < filled.length; i++) filled[i] = p[4 * i + 3] ? 1 : 0;
   /** @param {number} i @param {number} j */
-  const take = (i, j) => {
-    if (filled[i] || !filled[j]) return;
-    p.copyWithin(4 * i, 4 * j, 4 * j + 3);
-    filled[i] = 1;
-  };
+  const take = (i, j) => filled[i] || !filled[j] || (p.copyWithin(4 * i, 4 * j, 4 * j + 3), filled[i] = 1);
   for (let i = 1; i < filled.length; i++) { // down and right, then up and left
     if (i % width) take(i, i - 1);
     if (i >= width) take(i, i - width);

@@ -1,7 +1,4 @@
-/**
- * PNG files (PNG standard, third edition), written here and not by a canvas: a canvas loses colours where a picture is
- * transparent, and its colour profile.
- */
+/** PNG files, written here and not by a canvas, which loses the profile, and colours where a picture is transparent. */
 
 const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
@@ -21,11 +18,7 @@ function chunk(type, data) {
   return bytes;
 }
 
-/** @param {ReadableStream} stream */
-const bytesOf = async (stream) => new Uint8Array(await new Response(stream).arrayBuffer());
-
-/** @param {Uint8Array<ArrayBuffer>} bytes */
-const deflate = (bytes) => bytesOf(new Blob([bytes]).stream().pipeThrough(new CompressionStream("deflate")));
+const bytesOf = async (/** @type {ReadableStream} */ stream) => new Uint8Array(await new Response(stream).arrayBuffer());
 
 /** @param {Blob} blob @param {"deflate" | "gzip"} format */
 export const inflate = (blob, format) => bytesOf(blob.stream().pipeThrough(new DecompressionStream(format)));
@@ -56,21 +49,18 @@ function* filtered(pixels, width, height, keep) {
  * @param {{grey: boolean, alpha: boolean, profile: Uint8Array<ArrayBuffer> | null}} kind @returns {Promise<Blob>} */
 export async function encodePng(pixels, width, height, { grey, alpha, profile }) {
   const keep = [...(grey ? [0] : [0, 1, 2]), ...(alpha ? [3] : [])];
-  const head = new DataView(new ArrayBuffer(13));
-  head.setUint32(0, width);
-  head.setUint32(4, height);
-  head.setUint8(8, 8);
-  head.setUint8(9, (grey ? 0 : 2) + (alpha ? 4 : 0));
-  const parts = [new Uint8Array([0x89, 80, 78, 71, 13, 10, 26, 10]), chunk("IHDR", new Uint8Array(head.buffer))];
+  const sides = [width, height].flatMap((n) => [n >> 24, n >> 16, n >> 8, n]);
+  const head = Uint8Array.of(...sides, 8, (grey ? 0 : 2) + (alpha ? 4 : 0), 0, 0, 0); // 8 bits a channel, the colour type
+  const parts = [Uint8Array.of(0x89, 80, 78, 71, 13, 10, 26, 10), chunk("IHDR", head)];
   if (profile) { // its name, a zero, "deflate", and the profile
-    parts.push(chunk("iCCP", Uint8Array.of(73, 67, 67, 0, 0, ...(await deflate(profile)))));
+    const packed = await bytesOf(new Blob([profile]).stream().pipeThrough(new CompressionStream("deflate")));
+    parts.push(chunk("iCCP", Uint8Array.of(73, 67, 67, 0, 0, ...packed)));
   }
   const rows = filtered(pixels, width, height, keep);
   const source = new ReadableStream({
-    pull(controller) {
+    pull(to) {
       const { value, done } = rows.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      done ? to.close() : to.enqueue(value);
     },
   });
   parts.push(chunk("IDAT", await bytesOf(source.pipeThrough(new CompressionStream("deflate")))));

@@ -11,7 +11,7 @@ function cubic(x) {
  * @param {number} size @param {number} scale @returns {{index: number, weight: number}[][]} */
 function taps(size, scale) {
   const stretch = Math.max(1, 1 / scale); // antialiasing: where a picture shrinks, the kernel widens
-  return Array.from({ length: newSize(size, scale) }, (_, n) => {
+  return Array.from({ length: Math.ceil(Number((size * scale).toFixed(9))) }, (_, n) => {
     const centre = (n + 0.5) / scale - 0.5;
     const first = Math.floor(centre - 2 * stretch);
     const all = Array.from({ length: Math.ceil(4 * stretch) + 2 }, (_, k) => ({
@@ -22,9 +22,6 @@ function taps(size, scale) {
     return all.filter((tap) => tap.weight).map(({ index, weight }) => ({ index, weight: weight / sum }));
   });
 }
-
-/** @param {number} size @param {number} scale */
-export const newSize = (size, scale) => Math.ceil(Number((size * scale).toFixed(9)));
 
 /** Strips of the resized picture from top to bottom: rows are resampled first, then columns, each rounded half up.
  * @param {Uint8ClampedArray} pixels @param {number} width @param {number} height @param {number} channels
@@ -57,12 +54,9 @@ export function* strips(pixels, width, height, channels, scale, rows = 256) {
   }
 }
 
-/** The whole resized picture.
- * @param {Uint8ClampedArray} pixels @param {number} width @param {number} height @param {number} channels
- * @param {number} scale */
-export function imresize(pixels, width, height, channels, scale) {
-  return [...strips(pixels, width, height, channels, scale, Infinity)][0].pixels;
-}
+/** The whole resized picture. @param {Parameters<typeof strips>} picture */
+export const imresize = (...[pixels, width, height, channels, scale]) =>
+  [...strips(pixels, width, height, channels, scale, Infinity)][0].pixels;
 
 /** Peak signal-to-noise ratio of luma (ITU-R BT.601, 4 pixels cut from each border) in dB, as papers report it.
  * Infinite for equal pictures, NaN where nothing is left inside the border.

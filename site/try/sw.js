@@ -3,11 +3,10 @@
  * several threads. `files.js` is written by the build; when it changes, the browser takes the new page.
  */
 /// <reference lib="webworker" />
-const worker = /** @type {ServiceWorkerGlobalScope & {SITE: {version: string, files: string[], large: string[]}}} */ (
-  /** @type {unknown} */ (self));
+/** @type {ServiceWorkerGlobalScope & {SITE: {version: string, files: string[], large: string[]}}} */
+const worker = /** @type {any} */ (self);
 worker.importScripts("files.js");
 const PAGE = `page-${worker.SITE.version}`;
-const NETWORKS = "networks"; // filled by download.js
 const HEADERS = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
@@ -16,14 +15,14 @@ const HEADERS = {
 };
 
 worker.addEventListener("install", (event) => {
-  const keep = async () => (await caches.open(PAGE)).addAll(worker.SITE.files.map((f) => new Request(f, { cache: "no-cache" })));
-  event.waitUntil(keep().then(() => worker.skipWaiting()));
+  const files = worker.SITE.files.map((file) => new Request(file, { cache: "no-cache" }));
+  event.waitUntil(caches.open(PAGE).then((page) => page.addAll(files)).then(() => worker.skipWaiting()));
 });
 
 worker.addEventListener("activate", (event) => {
   const tidy = async () => {
     for (const name of await caches.keys()) if (name.startsWith("page-") && name !== PAGE) await caches.delete(name);
-    const networks = await caches.open(NETWORKS);
+    const networks = await caches.open("networks") /* of download.js */;
     const wanted = worker.SITE.large.map((file) => new URL(file, worker.registration.scope).href);
     for (const kept of await networks.keys()) if (!wanted.includes(kept.url)) await networks.delete(kept);
     await worker.clients.claim();
