@@ -78,7 +78,9 @@ def train(
         if reduce:
             lr = reduce(hr)
         for _ in range(extra):
-            machine.update(discriminator_loss(discriminator(hr), discriminator(generator(lr).detach())), adam_d)
+            adam_d.zero_grad()
+            discriminator_loss(discriminator(hr), discriminator(generator(lr).detach())).backward()
+            adam_d.step()
         if leaks:
             row = leaking_step(generator, discriminator, adam_g, adam_d, lr, hr)
         else:

@@ -1,10 +1,11 @@
 """How fast one update can be, and how close each step of tuning comes to it.
 
-    python benchmarks/speed_ladder.py                                  SRResNet-MSE and SRGAN-VGG54
+    python benchmarks/speed_ladder.py                                  SRResNet-MSE and SRGAN-offline
     python benchmarks/speed_ladder.py --recipes srresnet-mse --updates 2 --rounds 2
 
 The ladder: textbook loop, our loop, channels last, half precision, compiled, as a CUDA graph. Crops are cut in every
-one of them. All steps take turns in one run, and each is given as a ratio to the textbook loop.
+one of them. All steps take turns in one run, and each is given as a ratio to the textbook loop. In fp32 all of them may
+round to TF32 on a GPU that can, as in training. "launches" is what the host starts on the GPU in one update.
 
 The floor is what no program on this machine gets under: for each convolution and matrix product of an update, forward
 and backward, the longer of two times: its arithmetic at the speed of a large matrix product, and its operands, each
@@ -67,13 +68,12 @@ def rungs(device: str) -> list[Rung]:
     ladder = [*plain, Rung(name="fp16 with scaler, channels last", precision="fp16")]
     if half == "bf16":
         ladder.append(Rung(name="bf16, channels last", precision="bf16"))
-    ladder.append(Rung(name=f"{half}, channels last, compiled", precision=half, compile=True))
-    if half == "bf16":
-        ladder += [
-            Rung(name="bf16, channels last, CUDA graph", precision="bf16", cuda_graph=True),
-            Rung(name="bf16, channels last, compiled, CUDA graph", precision="bf16", compile=True, cuda_graph=True),
-        ]
-    return ladder
+    return [
+        *ladder,
+        Rung(name=f"{half}, channels last, compiled", precision=half, compile=True),
+        Rung(name=f"{half}, channels last, CUDA graph", precision=half, cuda_graph=True),
+        Rung(name=f"{half}, channels last, compiled, CUDA graph", precision=half, compile=True, cuda_graph=True),
+    ]
 
 
 # --- the floor -------------------------------------------------------------------------------------------------------
@@ -149,25 +149,20 @@ def climb(recipe: Recipe, options) -> list[str]:
         + ", ".join(f"{speed / 1e12:.3g} TFLOP/s in {str(dtype)[6:]}" for dtype, speed in speeds.items())
         + f"; {bandwidth / 1e9:.3g} GB/s.",
         "",
-        "| | updates/s | images/s | ratio to the textbook loop | floor, updates/s | share of the floor | peak memory |",
-        "|---|---|---|---|---|---|---|",
+        "| | updates/s | images/s | ratio to the textbook loop | floor, updates/s | share of the floor | launches | "
+        "peak memory |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     loops: list[tuple[str, str, Callable[[], object]]] = [("textbook loop", "fp32", textbook(recipe, photos, device))]
     for rung in rungs(options.device):
         machine = rung.machine(options.device)
-        learner = Learner(
-            recipe,
-            recipe.make_generator(),
-            content_for(recipe),
-            machine,
-            compile=rung.compile,
-            cuda_graph=rung.cuda_graph,
-        )
-        sampler = CropSampler(photos, batch=recipe.batch, crop=recipe.crop, device=device)
-        loops.append((rung.name, rung.precision, partial(learner.updates_on(sampler), 10**5)))
+        learner = Learner(recipe, recipe.make_generator(), content_for(recipe), machine, graphed=rung.cuda_graph)
+        sampler = CropSampler(photos, batch=recipe.batch, crop=recipe.crop, device=machine.device)
+        loops.append((rung.name, rung.precision, partial(learner.updates_on(sampler, compile=rung.compile), 10**5)))
     times: dict[str, list[float]] = {}
     failed: dict[str, str] = {}
     memory: dict[str, str] = {}
+    launched: dict[str, int | str] = {}
     for name, _, work in loops:  # warm up: compile, record, choose algorithms
         try:
             if device.type == "cuda":
@@ -176,6 +171,7 @@ def climb(recipe: Recipe, options) -> list[str]:
             common.seconds(work, options.warm_up, device)
             if device.type == "cuda":
                 memory[name] = f"{(torch.cuda.max_memory_allocated() - before) / 2**30:.1f} GiB"
+                launched[name] = launches(work)
         except Exception as error:
             failed[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:120]}"
     for _ in range(options.rounds):
@@ -185,14 +181,14 @@ def climb(recipe: Recipe, options) -> list[str]:
     median = {name: statistics.median(found) for name, found in times.items()}
     for name, precision, _ in loops:
         if name in failed:
-            lines.append(f"| {name} | failed: {failed[name]} | | | | | |")
+            lines.append(f"| {name} | failed: {failed[name]} | | | | | | |")
             continue
         dtype = torch.float32 if precision == "fp32" else torch.bfloat16 if precision == "bf16" else torch.float16
         best = floor(operations, size=dtype.itemsize, flops=speeds[dtype], bandwidth=bandwidth)
         lines.append(
             f"| {name} | {1 / median[name]:.3g} | {recipe.batch / median[name]:.3g} | "
             f"{median['textbook loop'] / median[name]:.2f} | {1 / best:.3g} | {best / median[name]:.0%} | "
-            f"{memory.get(name, '')} |"
+            f"{launched.get(name, '')} | {memory.get(name, '')} |"
         )
     return lines
 
@@ -201,6 +197,17 @@ def _dtypes(device: torch.device) -> list[torch.dtype]:
     if device.type == "cpu":
         return [torch.float32]
     return [torch.float32, torch.float16] + ([torch.bfloat16] if has_bf16() else [])
+
+
+LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaMemcpyAsync", "cudaMemsetAsync", "cudaGraphLaunch")
+
+
+def launches(work: Callable[[], object]) -> int:
+    """What the host starts on the GPU in one update: kernels, copies, and recordings, each of which counts once."""
+    with torch.profiler.profile() as profiler:
+        work()
+        torch.cuda.synchronize()
+    return sum(event.count for event in profiler.key_averages() if event.key.startswith(LAUNCHES))
 
 
 def largest_batch(recipe: Recipe, gibibytes: float, device: str) -> int:
@@ -235,7 +242,7 @@ def largest_batch(recipe: Recipe, gibibytes: float, device: str) -> int:
 
 def main() -> None:
     parser = common.parser(__doc__)
-    parser.add_argument("--recipes", nargs="+", default=["srresnet-mse", "srgan-vgg54"], choices=list(RECIPES))
+    parser.add_argument("--recipes", nargs="+", default=["srresnet-mse", "srgan-offline"], choices=list(RECIPES))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--updates", type=int, default=None, help="in a round; 50 on a GPU, 1 on a CPU")
     parser.add_argument("--rounds", type=int, default=5)
@@ -245,7 +252,8 @@ def main() -> None:
     gpu = options.device.startswith("cuda")
     options.updates = options.updates or (50 if gpu else 1)
     options.warm_up = options.warm_up or (20 if gpu else 1)
-    name = options.machine or Machine(options.device, "fp32").name()
+    machine = Machine(options.device, "fp32")
+    name = options.machine or machine.name()
     say = common.Printed(options.out)
     say(
         f"# Speed on {name}",
@@ -253,12 +261,13 @@ def main() -> None:
         f"Python {platform.python_version()}, torch {torch.__version__}; median of {options.rounds} rounds of "
         f"{options.updates}, {time.strftime('%Y-%m-%d')}.",
     )
-    for recipe in options.recipes:
-        say("", *climb(RECIPES[recipe], options))
-    if gpu:
-        say("", f"Largest batch of 96x96 crops in {options.memory:g} GiB, fp16 with a scaler:", "")
+    with machine.tuned():
         for recipe in options.recipes:
-            say(f"- {recipe}: {largest_batch(RECIPES[recipe], options.memory, options.device)}")
+            say("", *climb(RECIPES[recipe], options))
+        if gpu:
+            say("", f"Largest batch of 96x96 crops in {options.memory:g} GiB, fp16 with a scaler:", "")
+            for recipe in options.recipes:
+                say(f"- {recipe}: {largest_batch(RECIPES[recipe], options.memory, options.device)}")
 
 
 if __name__ == "__main__":

@@ -102,16 +102,9 @@ def textbook(recipe: Recipe, photos: dict[str, np.ndarray], device: torch.device
 
 def ours(recipe: Recipe, photos: dict[str, np.ndarray], machine: Machine, options) -> Callable[[], None]:
     """One update as `train` makes it, crops and moving average included."""
-    learner = Learner(
-        recipe,
-        recipe.make_generator(),
-        content_for(recipe),
-        machine,
-        compile=options.compile,
-        cuda_graph=options.cuda_graph,
-    )
+    learner = Learner(recipe, recipe.make_generator(), content_for(recipe), machine, graphed=options.cuda_graph)
     sampler = CropSampler(photos, batch=recipe.batch, crop=recipe.crop, device=machine.device)
-    update = learner.updates_on(sampler)
+    update = learner.updates_on(sampler, compile=options.compile)
     steps = itertools.count()
     return lambda: update(next(steps))
 

@@ -1,11 +1,16 @@
-"""Megapixels a second of enlarging a photo, beside the plain way: the whole photo through the network at once.
+"""Megapixels a second of enlarging a photo: the package's way, beside the network used as it was trained.
 
     python benchmarks/upscaling.py
     python benchmarks/upscaling.py --weights espcn --size 512
 
-The plain way is what tutorials show: weights as they are, tensors in torch's usual layout, no tiles. Both take turns in
-one run; a cell is the median of the rounds. Megapixels are those of the enlarged photo. The peak is the whole process's
-memory above what it held before, on a CPU, each way in a process of its own.
+- whole: what tutorials show. Weights as they are, tensors in torch's usual layout, the whole photo at once.
+- tiles: the same network in channels last, in tiles, each layer computed for a tile and all of its halo.
+- ours: `upscaling.upscaler`. It folds the generator's layers and drops a halo as soon as nobody looks at it.
+- ours, bf16: the same with `precision="bf16"`, where the device computes in it.
+
+All take turns in one run; a cell is the median of the rounds, and a ratio is against tiles, of the same rounds.
+Megapixels are those of the enlarged photo. The peak is the whole process's memory above what it held before, on a CPU,
+each way in a process of its own.
 """
 
 import multiprocessing
@@ -13,6 +18,8 @@ import platform
 import resource
 import statistics
 import sys
+from collections.abc import Callable
+from itertools import pairwise
 
 import common
 import numpy as np
@@ -20,10 +27,13 @@ import torch
 from torch import nn
 
 from srgan_lessons.images import sample_photos, to_image, to_tensor
-from srgan_lessons.models import Generator
+from srgan_lessons.models import SCALE, Generator
 from srgan_lessons.training.machine import Machine
-from srgan_lessons.upscaling import upscaler
+from srgan_lessons.upscaling import computes_in_bf16, upscaler
 from srgan_lessons.weights import load_network, shipped_weights
+
+Way = Callable[[np.ndarray], np.ndarray]
+TILE = 192  # of the way "tiles": a tile and its halo took .8 GB there
 
 
 def photo(size: int) -> np.ndarray:
@@ -38,19 +48,61 @@ def network_of(name: str) -> nn.Module:
     return Generator().eval() if name == "generator" else load_network(name)
 
 
-def plain(network: nn.Module, image: np.ndarray, device: torch.device) -> np.ndarray:
-    with torch.inference_mode():
+def whole(network: nn.Module, device: torch.device) -> Way:
+    network = network.to(device)
+
+    @torch.inference_mode()
+    def enlarge(image: np.ndarray) -> np.ndarray:
         return to_image(network(to_tensor(image).to(device)).cpu())
+
+    return enlarge
+
+
+def tiles(network: nn.Module, device: torch.device) -> Way:
+    network = network.to(device, memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def enlarge(image: np.ndarray) -> np.ndarray:
+        height, width = image.shape[:2]
+        enlarged = np.empty((SCALE * height, SCALE * width, 3), np.uint8)
+        for top, bottom in cuts(height):
+            for left, right in cuts(width):
+                y, x = max(0, top - network.halo), max(0, left - network.halo)
+                piece = to_tensor(image[y : bottom + network.halo, x : right + network.halo])  # (1, 3, h, w)
+                result = network(piece.to(device, memory_format=torch.channels_last))  # (1, 3, 4h, 4w)
+                inner = result[..., SCALE * (top - y) : SCALE * (bottom - y), SCALE * (left - x) : SCALE * (right - x)]
+                enlarged[SCALE * top : SCALE * bottom, SCALE * left : SCALE * right] = to_image(inner)
+        return enlarged
+
+    return enlarge
+
+
+def cuts(size: int) -> list[tuple[int, int]]:
+    count = -(-size // TILE)
+    return list(pairwise(size * k // count for k in range(count + 1)))
+
+
+WAYS = {
+    "whole": whole,
+    "tiles": tiles,
+    "ours": lambda network, device: upscaler(network, device=device),
+    "ours, bf16": lambda network, device: upscaler(network, device=device, precision="bf16"),
+}
 
 
 def peak(name: str, size: int, way: str, threads: int) -> float:
     """GiB that one way needs for one photo, on the CPU."""
     torch.set_num_threads(threads)
-    network, image = network_of(name), photo(size)
+    enlarge, image = WAYS[way](network_of(name), torch.device("cpu")), photo(size)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    upscaler(network, device="cpu")(image) if way == "ours" else plain(network, image, torch.device("cpu"))
+    enlarge(image)
     unit = 2**30 if sys.platform == "darwin" else 2**20  # macOS counts bytes, Linux KiB
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / unit
+
+
+def ways_of(name: str, device: torch.device) -> list[str]:
+    half = isinstance(network_of(name), Generator) and computes_in_bf16(device)
+    return [way for way in WAYS if half or way != "ours, bf16"]
 
 
 def main() -> None:
@@ -62,32 +114,36 @@ def main() -> None:
     options = parser.parse_args()
     device = torch.device(options.device)
     image = photo(options.size)
-    megapixels = 16 * image.shape[0] * image.shape[1] / 1e6
+    megapixels = SCALE**2 * image.shape[0] * image.shape[1] / 1e6
     say = common.Printed(options.out)
     say(
         f"# Enlarging on {options.machine or Machine(options.device, 'fp32').name()}",
         "",
         f"Python {platform.python_version()}, torch {torch.__version__}; a photo of {options.size}x{options.size} "
-        f"pixels to {megapixels:.1f} megapixels; median of {options.rounds} rounds, the two ways in turns.",
+        f"pixels to {megapixels:.1f} megapixels; median of {options.rounds} rounds, all ways in turns.",
         "",
-        "| network | plain, MP/s | ours, MP/s | ratio | plain, peak GiB | ours, peak GiB |",
-        "|---|---|---|---|---|---|",
+        "| network | way | MP/s | times tiles | peak GiB |",
+        "|---|---|---|---|---|",
     )
-    for name in options.weights:
-        memory = ["", ""]
-        if device.type == "cpu":
-            with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-                jobs = [(name, options.size, way, torch.get_num_threads()) for way in ("plain", "ours")]
-                memory = [f"{gibibytes:.2f}" for gibibytes in pool.starmap(peak, jobs, chunksize=1)]
-        network = network_of(name)
-        naive, ours = network.to(device), upscaler(network_of(name), device=options.device)
-        ways = [lambda naive=naive: plain(naive, image, device), lambda ours=ours: ours(image)]
+    plan = {name: ways_of(name, device) for name in options.weights}
+    memory = {}
+    if device.type == "cpu":  # before this process does any work: a child's peak begins with what its parent holds
+        with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+            jobs = [(name, options.size, way, torch.get_num_threads()) for name, ways in plan.items() for way in ways]
+            memory = {job[::2]: found for job, found in zip(jobs, pool.starmap(peak, jobs, chunksize=1), strict=True)}
+    for name, names in plan.items():
+        ways = [WAYS[way](network_of(name), device) for way in names]
         for way in ways:
-            way()
-        rounds = [[common.seconds(way, 1, device) for way in ways] for _ in range(options.rounds)]
-        slow, fast = (statistics.median(column) for column in zip(*rounds, strict=True))
-        cells = [f"{megapixels / slow:.3g}", f"{megapixels / fast:.3g}", f"{slow / fast:.2f}", *memory]
-        say(f"| {name} | {' | '.join(cells)} |")
+            way(image)
+        rounds = [
+            [common.seconds(lambda way=way: way(image), 1, device) for way in ways] for _ in range(options.rounds)
+        ]
+        times = dict(zip(names, zip(*rounds, strict=True), strict=True))  # way -> seconds of each round
+        for way in names:
+            ratio = statistics.median(base / own for base, own in zip(times["tiles"], times[way], strict=True))
+            speed = megapixels / statistics.median(times[way])
+            gibibytes = f"{memory[name, way]:.2f}" if memory else ""
+            say(f"| {name} | {way} | {speed:.3g} | {ratio:.2f} | {gibibytes} |")
 
 
 if __name__ == "__main__":

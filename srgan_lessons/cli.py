@@ -19,7 +19,7 @@ SETTINGS = {
     "crop": int,
     "blocks": int,
     "channels": int,
-    "lr": float,
+    "rate": float,
     "schedule": str,
     "content": str,
     "adversarial": float,
@@ -96,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--out", required=True, help="a folder, or for one picture a file")
     command.add_argument("--weights", help="a shipped name or a .safetensors file; also bicubic, nearest")
     command.add_argument("--device", help="cpu, cuda, ...")
+    command.add_argument("--precision", choices=("fp32", "bf16"), default="fp32", help="bf16: faster, nearly the same")
     command.add_argument("--overwrite", action="store_true", help="replace results that are there already")
     command.set_defaults(call=_upscale)
 
@@ -142,7 +143,12 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     options.add_argument("--device", help="cpu, cuda, ...")
     options.add_argument("--precision", choices=("auto", "fp32", "bf16", "fp16"))
     options.add_argument("--compile", action="store_true", default=None, help="through torch.compile")
-    options.add_argument("--cuda-graph", action="store_true", default=None, help="record the update and replay it")
+    options.add_argument(
+        "--cuda-graph",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="record an update once and replay it (default: on a GPU, in one process)",
+    )
     options.add_argument("--minutes", type=float, help="stop after so many minutes, with a checkpoint")
     options.add_argument("--checkpoint-minutes", type=float, help="minutes between checkpoints (default: 5)")
     options.add_argument("--keep", type=int, help="how many of the last checkpoints stay (default: 2)")
@@ -344,7 +350,12 @@ def _upscale(arguments: argparse.Namespace) -> int:
             raise UserError("no weights are shipped with this version: name some with --weights")
         print(f"weights: {weights}")
     outcome = upscale_many(
-        arguments.pictures, arguments.out, weights, device=arguments.device, overwrite=arguments.overwrite
+        arguments.pictures,
+        arguments.out,
+        weights,
+        device=arguments.device,
+        precision=arguments.precision,
+        overwrite=arguments.overwrite,
     )
     for path in outcome.written:
         print(path)

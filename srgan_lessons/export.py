@@ -12,6 +12,7 @@ from torch import nn
 
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic
+from srgan_lessons.folding import Folded, foldable
 from srgan_lessons.models import SCALE
 from srgan_lessons.weights import describe, load_network
 
@@ -41,7 +42,8 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
     network = weights if isinstance(weights, nn.Module) else load_network(weights)
     about = describe(network)
     with atomic(path) as temporary:
-        _export(network, temporary, opset, dynamo)
+        # Folded: ONNX Runtime folds BatchNorm by itself, but not the last pixel shuffle.
+        _export(Folded(network) if foldable(network) else network, temporary, opset, dynamo)
         model = onnx.load(temporary)
         written = next(entry.version for entry in model.opset_import if entry.domain == "")
         if written != opset:  # torch falls back to another and goes on

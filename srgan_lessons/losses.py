@@ -8,21 +8,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_lessons import UserError
+from srgan_lessons.models import SCALE
 from srgan_lessons.stlpips import STLPIPS
-from srgan_lessons.vgg import VGGFeatures, offline_features, paper_features, random_features
+from srgan_lessons.vgg import VGG16, VGGFeatures, offline_features, paper_features, phi_index, random_features
 
 ADVERSARIAL_WEIGHT = 1e-3  # paper, eq. 3
 TV_WEIGHT = 2e-8  # paper, section 3.2: for SRResNet-VGG22 alone
 
 # The paper divides VGG19's features by 12.75, which brings the VGG loss to the size of the MSE loss (section 3.2). That
 # number belongs to VGG19. For the offline networks these factors do the same: with them the loss of a bicubic image
-# equals its MSE loss, on average over the middle 200x200 pixels of every fourth photo of BSDS500 train and test.
+# equals its MSE loss, on average over the middle 200x200 pixels of every fourth photo of BSDS500 train and test; for
+# phi(1, 2) over 34 of them.
 VGG19_SCALE = 1 / 12.75
-OFFLINE_FACTOR = {"offline-vgg22": 3.37, "stlpips": 0.0386}
+OFFLINE_FACTOR = {"offline-vgg22": 3.37, "offline-vgg12": 5.38, "stlpips": 0.0386}
 
-# Share of the MSE in the offline content loss. Features of phi(2, 2) hardly see a tint: a photo that is 0.1 brighter
-# costs 160 times less than by the MSE. Trained on them alone, colours wash out within 250 updates (Set5: 18.8 dB).
-PIXELS = 0.25
+# What each map and the pixels weigh in the offline content loss. phi(2, 2) alone is blind to what a generator may do to
+# a whole image: a checkerboard of 6 grey levels costs .20 of what white noise of 6 levels costs, and a photo that is 6
+# levels brighter .005 (five photos, grey noise). Trained on it alone, colours wash out within 250 updates (Set5: 18.8
+# dB). With phi(1, 2), which comes before the first pooling, and the pixels it is .44 and .21: still cheaper than noise.
+OFFLINE_SHARE = {"offline-vgg22": 0.55, "offline-vgg12": 0.35, "mse": 0.35}
+
+# Therefore the phase means. In a crop of 96x96 each is a mean over 576 pixels, where errors of no fixed phase cancel
+# out: 20 times the phase loss of bicubic crops is .04 of their MSE loss. Patterns and tints keep their whole energy,
+# cost 20 times their MSE loss on top, and are now 12 times as dear as noise.
+PHASE_WEIGHT = 20.0
 
 CONTENT = ("mse", "vgg22", "vgg54", "offline", "offline-vgg22", "stlpips", "random")
 
@@ -33,6 +42,22 @@ def mse_loss(sr: Tensor, hr: Tensor) -> Tensor:
     Only `sr` receives a gradient.
     """
     return F.mse_loss(2 * sr.float() - 1, 2 * hr.detach().float() - 1)
+
+
+def phase_loss(sr: Tensor, hr: Tensor) -> Tensor:
+    """Mean squared phase mean of SR - HR, (N, 3, H, W) twice, in [0, 1] -> a scalar. Ours, not the paper's.
+
+    Two pixel shuffles of 2 make 16 kinds of pixels, by row and column modulo 4, and none may be brighter than another:
+    a phase mean is the mean of SR - HR over the pixels of one kind, in one crop and channel. They are equal where the
+    image is tinted, and differ where a pattern is woven into it. Measured on [-1, 1]. Sides are cut to a multiple of 4.
+    Only `sr` receives a gradient. Raises UserError where a side is under 4 pixels.
+    """
+    rows, columns = (side // SCALE for side in sr.shape[-2:])
+    if not (rows and columns):
+        raise UserError(f"the phase loss needs {SCALE} pixels a side; this image has {sr.shape[-1]}x{sr.shape[-2]}")
+    error = 2 * (sr.float() - hr.detach().float())[..., : rows * SCALE, : columns * SCALE]  # (N, 3, H, W)
+    tiles = error.unflatten(3, (columns, SCALE)).unflatten(2, (rows, SCALE))  # (N, 3, H/4, 4, W/4, 4)
+    return tiles.mean(dim=(2, 4)).square().mean()  # of (N, 3, 4, 4) means
 
 
 class VGGLoss(nn.Module):
@@ -75,17 +100,26 @@ class STLPIPSLoss(nn.Module):
 
 
 class OfflineLoss(nn.Module):
-    """VGGLoss("offline-vgg22") plus a quarter of `mse_loss`: the content loss of srgan-offline. Shapes as there.
+    """The content loss of srgan-offline: .55 phi(2, 2) + .35 phi(1, 2) + .35 `mse_loss` + 20 `phase_loss`.
 
-    The pixels keep the colours, as the L1 term of ESRGAN does (Wang et al. 2018, eq. 3).
+    (N, 3, H, W) twice, in [0, 1] -> a scalar. The maps are of the offline VGG16, each scaled by its OFFLINE_FACTOR. The
+    pixels keep the colours, as the L1 term of ESRGAN does (Wang et al. 2018, eq. 3). Only `sr` receives a gradient.
+    Raises UserError where weights are missing.
     """
 
     def __init__(self):
         super().__init__()
-        self.features = VGGLoss("offline-vgg22")
+        self.features = offline_features(2, 2)
+        self.places = tuple(phi_index(i, 2, convs=VGG16, blur=True) for i in (1, 2))
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
-        return self.features(sr, hr) + PIXELS * mse_loss(sr, hr)
+        with torch.no_grad():
+            targets = self.features.maps(hr, self.places)  # (N, 64, H, W) and (N, 128, H/2 + 1, W/2 + 1)
+        maps = self.features.maps(sr, self.places)
+        loss = OFFLINE_SHARE["mse"] * mse_loss(sr, hr) + PHASE_WEIGHT * phase_loss(sr, hr)
+        for name, found, target in zip(("offline-vgg12", "offline-vgg22"), maps, targets, strict=True):
+            loss = loss + OFFLINE_SHARE[name] * OFFLINE_FACTOR[name] * F.mse_loss(found.float(), target.float())
+        return loss
 
 
 class MSELoss(nn.Module):

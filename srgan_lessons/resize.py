@@ -40,6 +40,7 @@ def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
     return index[:, used].clamp(0, size - 1), weight[:, used]  # outside the image: the border pixel
 
 
+@torch.compiler.disable  # a compiled caller gets the kept ones too
 @lru_cache(maxsize=64)  # training asks for the same two thousands of times, and must not wait for a copy to the GPU
 def _taps_on(device: torch.device, dtype: torch.dtype, *sizes) -> tuple[Tensor, Tensor]:
     index, weight = taps(*sizes)

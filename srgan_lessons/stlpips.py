@@ -11,6 +11,7 @@ from srgan_lessons.vgg import (
     VGG16,
     BlurPool,
     VGGFeatures,
+    load_layers,
     normalise,
     offline_weights,
     phi_index,
@@ -40,6 +41,16 @@ def _alexnet() -> nn.Sequential:
     )
 
 
+def unit_length(x: Tensor) -> Tensor:
+    """(N, C, h, w) -> the same, each place a vector of length 1; zeros, which have no direction, stay zeros.
+
+    The constant stands under the root: outside it, the gradient at zeros would be 0 times infinity. Lengths in photos
+    are above .01, a thousand times its root.
+    """
+    x = x.float()  # in half precision the constant would be 0
+    return x / (x.square().sum(dim=1, keepdim=True) + 1e-10).sqrt()
+
+
 class STLPIPS(nn.Module):
     """Distance of two batches (N, 3, H, W) in [0, 1] as (N,). network: "alex" to judge with, "vgg" to train against.
 
@@ -52,14 +63,15 @@ class STLPIPS(nn.Module):
         super().__init__()
         if network not in ("alex", "vgg"):
             raise UserError(f"STLPIPS: unknown network {network!r}; known: alex, vgg")
-        state = read_state(offline_weights(network))
+        path = offline_weights(network)
+        state = read_state(path)
         if network == "alex":
             self.layers, self.depths, self.smallest = _alexnet(), (2, 6, 10, 12, 14), 21
         else:
             self.layers = VGGFeatures(5, 3, convs=VGG16, blur=True).layers
             self.depths = tuple(phi_index(i, n, convs=VGG16, blur=True) for i, n in enumerate(VGG16, start=1))
             self.smallest = 18  # pixels: below, nothing is left for the last blurs to pad
-        self.layers.load_state_dict(trunk_weights(state))
+        load_layers(self.layers, trunk_weights(state), path)
         for k in range(5):
             self.register_buffer(f"weight{k}", state[f"lin{k}.model.1.weight"])  # (1, C, 1, 1), not negative
         self.requires_grad_(False).eval()
@@ -74,7 +86,7 @@ class STLPIPS(nn.Module):
         for index, layer in enumerate(self.layers):
             x = layer(x)
             if index in self.depths:
-                maps.append(x / (x.square().sum(dim=1, keepdim=True).sqrt() + 1e-10))
+                maps.append(unit_length(x))
         return maps
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:  # (N, 3, H, W) each, in [0, 1]

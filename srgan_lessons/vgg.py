@@ -5,6 +5,7 @@ phi(i, j) is the map after the ReLU of the j-th convolution before the i-th max-
 
 import importlib.util
 import pickle
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -84,6 +85,15 @@ class VGGFeatures(nn.Module):
     def forward(self, images: Tensor) -> Tensor:  # (N, 3, H, W), in [0, 1]
         return self.layers(normalise(images))  # (N, C, H', W')
 
+    def maps(self, images: Tensor, places: Sequence[int]) -> list[Tensor]:
+        """The maps after the layers at these places (see `phi_index`), in rising order, all in one pass."""
+        x, found = normalise(images), []
+        for place, layer in enumerate(self.layers):
+            x = layer(x)  # (N, C, H', W')
+            if place in places:
+                found.append(x)
+        return found
+
 
 def paper_features(i: int, j: int) -> VGGFeatures:
     """phi(i, j) of torchvision's VGG19, the paper's content network. Its weights are downloaded once, then kept.
@@ -95,7 +105,7 @@ def paper_features(i: int, j: int) -> VGGFeatures:
         weights = load_file(path)
     except SafetensorError as error:
         raise UserError(f"{path} is damaged ({error}). Delete it; it is then made anew.") from None
-    _load(network.layers, weights, path)
+    load_layers(network.layers, weights, path)
     return network
 
 
@@ -106,7 +116,7 @@ def offline_features(i: int, j: int) -> VGGFeatures:
     phi(2, 2) serves as a content loss, its phi(5, 3) does not replace the paper's phi(5, 4).
     """
     network, path = VGGFeatures(i, j, convs=VGG16, blur=True), offline_weights("vgg")
-    _load(network.layers, trunk_weights(read_state(path)), path)
+    load_layers(network.layers, trunk_weights(read_state(path)), path)
     return network
 
 
@@ -121,13 +131,20 @@ def random_features(i: int, j: int, *, seed: int = 0) -> VGGFeatures:
     return network
 
 
-def _load(layers: nn.Sequential, weights: dict[str, Tensor], path: Path) -> None:
-    """Strict for the layers that are there; weights of layers behind the cut are not needed."""
+def load_layers(layers: nn.Sequential, weights: dict[str, Tensor], path: Path) -> None:
+    """Strict for the layers that are there; weights of layers behind the cut are not needed.
+
+    path: where the weights are from. Raises UserError where it does not hold all layers, or holds others.
+    """
     for name, ours in layers.state_dict().items():
-        if name not in weights or weights[name].shape != ours.shape:
+        if name not in weights:
             raise UserError(
-                f"{path} does not hold this network: layer {name} is missing or of another size. Delete it."
+                f"{path} does not hold this network: it has no layer {name}. A file that was cut off after phi(2, 2) "
+                "serves the content losses offline and offline-vgg22 alone; put the whole file in its place, or delete "
+                "it, and it is looked for elsewhere."
             )
+        if weights[name].shape != ours.shape:
+            raise UserError(f"{path} does not hold this network: layer {name} is of another size. Delete it.")
     layers.load_state_dict({name: weights[name] for name in layers.state_dict()})
 
 
@@ -150,7 +167,7 @@ def vgg19_weights() -> Path:
             f"the paper's VGG19 is not on this machine and could not be downloaded: {error}\n"
             f"Two ways to a content loss: (1) with a network, run this again, or copy {whole.name} to {whole.parent}; "
             '(2) without one, pip install "srgan-lessons[offline]" and use the recipe srgan-offline '
-            "(content offline-vgg22), whose VGG16 comes with a package."
+            "(content offline), whose VGG16 comes with a package."
         ) from error
     state = read_state(whole)
     features = {name.removeprefix("features."): w for name, w in state.items() if name.startswith("features.")}

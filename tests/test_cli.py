@@ -220,6 +220,8 @@ def test_upscale_mistakes(capsys, tmp_path):
     assert "x.png" in mistake(capsys, "upscale", "a.png", "-o", "x.png", "--weights", "bicubic")
     assert np.array_equal(load_image("x.png"), PHOTO)  # what was there stays
     assert main(["upscale", "a.png", "-o", "x.png", "--weights", "bicubic", "--overwrite"]) == 0
+    half = ("--weights", "bicubic", "--precision", "bf16")
+    assert "bf16 is for the generator" in mistake(capsys, "upscale", "a.png", "-o", "y.png", *half)
 
 
 # export

@@ -462,13 +462,13 @@ def test_a_single_picture_cannot_be_held_out():
 
 
 def paint(prints: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """A picture of (width, height) that shows nothing but a fingerprint, as 8 x 8 grey fields."""
+    """A picture of (width, height) that shows nothing but a perceptual hash, as 8 x 8 grey fields."""
     fields = np.clip(128 + 20 * prints, 0, 255).astype(np.uint8)
     return np.asarray(Image.fromarray(fields).resize(size, Image.Resampling.NEAREST).convert("RGB"))
 
 
 def test_a_benchmark_image_among_the_pictures_is_an_error_that_names_it(tmp_path):
-    known = datasets.benchmark_fingerprints()
+    known = datasets.benchmark_hashes()
     assert len(known) == 119
     (tmp_path / "BSDS500/val").mkdir(parents=True)
     Image.fromarray(noise(0)).save(tmp_path / "BSDS500/val/1.png")
@@ -481,26 +481,26 @@ def test_a_benchmark_image_among_the_pictures_is_an_error_that_names_it(tmp_path
 
 
 def test_a_flat_picture_resembles_nothing():
-    flat = datasets.fingerprint(np.full((200, 300, 3), 90, np.uint8))
+    flat = datasets.perceptual_hash(np.full((200, 300, 3), 90, np.uint8))
     assert (flat == 0).all()
     assert datasets.find_benchmark(flat) is None
 
 
-def test_a_fingerprint_does_not_know_size_brightness_contrast_or_colour():
+def test_a_perceptual_hash_does_not_know_size_brightness_contrast_or_colour():
     photo = sample_photos()["chelsea"]
-    prints = datasets.fingerprint(photo)
+    prints = datasets.perceptual_hash(photo)
     assert prints.shape == (8, 8)
     assert (prints**2).mean() == pytest.approx(1, abs=0.01)
     half = np.asarray(Image.fromarray(photo).reduce(2))
     grey = np.asarray(Image.fromarray(photo).convert("L").convert("RGB"))
     for other in (half, grey, (photo * 0.7 + 40).astype(np.uint8)):
-        assert leakage.similarity(prints, datasets.fingerprint(other)) > 0.99
-    assert leakage.similarity(prints, datasets.fingerprint(photo[:, ::-1])) < 0.8  # mirrored: another picture
+        assert leakage.similarity(prints, datasets.perceptual_hash(other)) > 0.99
+    assert leakage.similarity(prints, datasets.perceptual_hash(photo[:, ::-1])) < 0.8  # mirrored: another picture
 
 
 @with_data
-def test_the_shipped_fingerprints_are_those_of_the_benchmark_images():
-    assert json.loads(shipped("benchmark_fingerprints.json").read_text()) == leakage.make_fingerprints(DATA)
+def test_the_shipped_hashes_are_those_of_the_benchmark_images():
+    assert json.loads(shipped("benchmark_hashes.json").read_text()) == leakage.make_hashes(DATA)
 
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
@@ -532,7 +532,7 @@ def test_all_119_benchmark_images_are_caught(variant):
     for name in leakage.BENCHMARKS:
         for path in (Path(DATA) / name / "HR").glob("*.png"):
             changed = VARIANTS[variant](Image.open(path).convert("RGB"))
-            caught[f"{name} {path.stem}"] = datasets.find_benchmark(datasets.fingerprint(np.asarray(changed)))
+            caught[f"{name} {path.stem}"] = datasets.find_benchmark(datasets.perceptual_hash(np.asarray(changed)))
     assert len(caught) == 119
     twins = {"Set5 img_004", "Set14 img_006"}  # the same head, in two sizes
     wrong = {name: found for name, found in caught.items() if found != name and {name, found} != twins}
@@ -546,8 +546,8 @@ def test_the_training_sets_hold_one_benchmark_image_which_is_left_out():
     assert len(photos) == 479
     assert list(photos.left_out) == ["BSDS500/train/302003.jpg"]
     assert "shows what Set5 img_005 shows" in photos.left_out["BSDS500/train/302003.jpg"]
-    known = np.stack(list(datasets.benchmark_fingerprints().values()))  # (119, 8, 8)
-    closest = max((known * datasets.fingerprint(image)).mean(axis=(1, 2)).max() for image in photos.images.values())
+    known = np.stack(list(datasets.benchmark_hashes().values()))  # (119, 8, 8)
+    closest = max((known * datasets.perceptual_hash(image)).mean(axis=(1, 2)).max() for image in photos.images.values())
     assert closest < 0.7  # the bound is 0.8: the next best of 57,000 pairs is far from it
 
 

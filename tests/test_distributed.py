@@ -53,7 +53,7 @@ def _train_by_hand(recipe):
     for step in range(5):
         adam = [group for optimizer in (adam_g, adam_d) if optimizer for group in optimizer.param_groups]
         for group in adam:
-            group["lr"] = recipe.lr_at(step)
+            group["lr"] = recipe.rate_at(step)
         lr, hr = sampler(step)
         srs, losses = [], []
         for x, y in zip(lr.split(8), hr.split(8), strict=True):

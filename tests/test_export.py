@@ -32,6 +32,16 @@ def test_onnx_runtime_agrees_with_torch(tmp_path, make):
             assert torch.allclose(torch.from_numpy(sr), network(lr), rtol=0, atol=1e-4)
 
 
+def test_the_generator_is_written_folded(tmp_path):
+    """BatchNorm is in the convolutions, and the last layer works on the grid before the last pixel shuffle."""
+    network = Generator(blocks=2, channels=8)
+    export_onnx(network, tmp_path / "a.onnx")
+    nodes = [node.op_type for node in onnx.load(tmp_path / "a.onnx").graph.node]
+    assert "BatchNormalization" not in nodes
+    assert nodes.count("Conv") == 1 + 2 * 2 + 1 + 2 + 1
+    assert nodes[-1] == "DepthToSpace"
+
+
 def test_the_file_says_what_it_is(tmp_path):
     save_network(tmp_path / "w.safetensors", ESPCN())
     export_onnx(tmp_path / "w.safetensors", tmp_path / "a.onnx", opset=18)

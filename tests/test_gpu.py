@@ -1,20 +1,27 @@
 """What only a GPU can show: half precision, the recorded update, and that the host never waits inside a step."""
 
+import signal
+
 import numpy as np
 import pytest
 import torch
 
+from srgan_lessons import UserError
 from srgan_lessons.datasets import CropSampler
+from srgan_lessons.images import sample_photos
+from srgan_lessons.losses import MSELoss
 from srgan_lessons.resize import imresize
 from srgan_lessons.training import Recipe, train
+from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine, has_bf16
-from srgan_lessons.training.steps import gan_step, pretrain_step
+from srgan_lessons.upscaling import upscale
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and torch sees none here")
 
-SMALL = Recipe(name="small", blocks=2, channels=16, steps=60, batch=8, crop=32, lr=1e-3)
+SMALL = Recipe(name="small", blocks=2, channels=16, steps=60, batch=8, crop=32, rate=1e-3)
 SMALL_GAN = SMALL.change(name="small-gan", adversarial=1e-3)
 QUIET = {"progress": False, "log_every": 20}
+STOP = 30  # updates before a run is stopped: the recording of a CUDA graph is made before that
 
 
 @pytest.fixture
@@ -43,39 +50,63 @@ def test_every_precision_trains(tmp_path, photos, recipe, precision):
 
 
 @pytest.mark.parametrize("recipe", [SMALL, SMALL_GAN], ids=["mse", "gan"])
-@pytest.mark.parametrize("option", ["compile", "cuda_graph"])
-def test_faster_ways_learn_the_same(tmp_path, photos, recipe, option):
-    plain = train(recipe, photos, run=tmp_path / "a", device="cuda", precision="fp32", **QUIET)
-    faster = train(recipe, photos, run=tmp_path / "b", device="cuda", precision="fp32", **{option: True}, **QUIET)
+@pytest.mark.parametrize(
+    "options", [{"compile": True}, {"cuda_graph": True}, {"compile": True, "cuda_graph": True}], ids=str
+)
+def test_faster_ways_learn_the_same(tmp_path, photos, recipe, options):
+    common = QUIET | {"device": "cuda", "precision": "fp32"}
+    plain = train(recipe, photos, run=tmp_path / "a", cuda_graph=False, **common)
+    faster = train(recipe, photos, run=tmp_path / "b", **({"cuda_graph": False} | options), **common)
     for a, b in zip(plain.log, faster.log, strict=True):
         assert a["content"] == pytest.approx(b["content"], rel=1e-2)
 
 
-@pytest.mark.parametrize("options", [{}, {"cuda_graph": True}, {"precision": "fp16"}], ids=str)
-def test_resume(tmp_path, photos, options):
-    options = QUIET | {"device": "cuda", "precision": "fp32"} | options
+@pytest.mark.parametrize("graphed", [False, True], ids=["eager", "graph"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_resume(tmp_path, photos, graphed, precision):
+    if precision == "bf16" and not has_bf16():
+        pytest.skip("this GPU has no bf16")
+    options = QUIET | {"device": "cuda", "precision": precision, "cuda_graph": graphed}
     whole = train(SMALL_GAN, photos, run=tmp_path / "whole", **options)
-    train(SMALL_GAN, photos, run=tmp_path / "parts", minutes=0.02, **options)
+
+    def interrupt(row):
+        if row["step"] >= STOP:
+            signal.raise_signal(signal.SIGINT)
+
+    part = train(SMALL_GAN, photos, run=tmp_path / "parts", on_report=interrupt, **(options | {"log_every": STOP}))
+    assert STOP <= part.step < SMALL_GAN.steps
     parts = train(SMALL_GAN, photos, run=tmp_path / "parts", **options)
     assert parts.log[-1]["content"] == pytest.approx(whole.log[-1]["content"], abs=1e-3)
 
 
-def test_the_host_never_waits_inside_a_step(photos):
-    machine = Machine("cuda", "auto")
-    sampler = CropSampler(photos, batch=8, crop=32, device="cuda")
-    generator, discriminator = (machine.prepare(n) for n in (SMALL.make_generator(), SMALL_GAN.make_discriminator()))
-    adam_g, adam_d = (torch.optim.Adam(n.parameters(), fused=True) for n in (generator, discriminator))
-
-    def steps(step):
-        lr, hr = sampler(step)
-        pretrain_step(generator, adam_g, torch.nn.MSELoss(), lr, hr, machine)
-        gan_step(generator, discriminator, adam_g, adam_d, torch.nn.MSELoss(), lr, hr, machine)
-
-    for step in range(3):
-        steps(step)
+@pytest.mark.parametrize("graphed", [False, True], ids=["eager", "graph"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("recipe", [SMALL, SMALL_GAN], ids=["mse", "gan"])
+def test_the_host_never_waits_inside_an_update(photos, recipe, precision, graphed):
+    if precision == "bf16" and not has_bf16():
+        pytest.skip("this GPU has no bf16")
+    machine = Machine("cuda", precision)
+    learner = Learner(recipe, recipe.make_generator(), MSELoss(), machine, graphed=graphed)
+    update = learner.updates_on(CropSampler(photos, batch=8, crop=32, device=machine.device))
+    for step in range(20):  # the recording is made, and the next 44 updates' random numbers are there
+        update(step)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        for step in range(3, 6):
-            steps(step)
+        for step in range(20, 30):
+            update(step)
     finally:
         torch.cuda.set_sync_debug_mode("default")
+    assert all(np.isfinite(value) for value in learner.mean_losses().values())
+
+
+def test_a_gpu_that_is_not_there():
+    with pytest.raises(UserError, match="there is no such GPU"):
+        Machine(f"cuda:{torch.cuda.device_count()}")
+
+
+def test_a_picture_is_the_same_on_gpu_and_cpu():
+    """In full float32; TF32 would move pixels by several levels."""
+    lr = imresize(sample_photos()["chelsea"], 1 / 4)
+    there, here = (upscale(lr, "srresnet", device=device).astype(int) for device in ("cuda", "cpu"))
+    assert np.abs(there - here).max() <= 1
+    assert (there != here).mean() < 0.001

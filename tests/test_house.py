@@ -19,7 +19,7 @@ ROOT = PACKAGE.parent
 FLOORS = (
     {"files", "download"},
     {"images"},
-    {"weights", "vgg", "stlpips", "models", "resize"},
+    {"weights", "vgg", "stlpips", "models", "folding", "resize"},
     {"losses", "datasets", "metrics"},
     {"rating", "evaluation", "upscaling", "export", "training"},
     {"classroom", "cli", "doctor", "__main__"},

@@ -1,7 +1,9 @@
 """Content, adversarial and perceptual loss, against numbers worked by hand."""
 
+import copy
 import math
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -17,13 +19,14 @@ from srgan_lessons.losses import (
     discriminator_loss,
     mse_loss,
     perceptual_loss,
+    phase_loss,
     total_variation,
 )
 from srgan_lessons.models import Discriminator, Generator
 from srgan_lessons.resize import downscale, imresize, upscale
-from srgan_lessons.vgg import normalise, random_features
+from srgan_lessons.vgg import normalise, offline_features, random_features
 
-TERMS = ("mse", "random", "offline-vgg22", "stlpips", "adversarial", "tv")
+TERMS = ("mse", "random", "offline", "offline-vgg22", "stlpips", "phase", "adversarial", "tv")
 
 
 def crops(size: int = 48) -> torch.Tensor:
@@ -40,6 +43,8 @@ def test_each_loss_alone_reaches_each_parameter_of_the_generator(term):
         loss = adversarial_loss(Discriminator(crop=48, channels=4)(sr))
     elif term == "tv":
         loss = total_variation(sr)
+    elif term == "phase":
+        loss = phase_loss(sr, hr)
     else:
         loss = content_loss(term)(sr, hr)
     loss.backward()
@@ -117,16 +122,123 @@ def test_offline_losses_have_the_size_of_the_mse_loss(benchmark_data):
     for name in ("offline-vgg22", "stlpips"):
         loss = content_loss(name)
         assert 0.5 < sum(loss(sr, hr).item() for sr, hr in pairs) / mse < 2, name
+    fine, factor = offline_features(1, 2), losses.OFFLINE_FACTOR["offline-vgg12"]
+    assert 0.5 < factor * sum(F.mse_loss(fine(sr), fine(hr)).item() for sr, hr in pairs) / mse < 2
 
 
 @torch.no_grad()
-def test_the_offline_loss_sees_a_tint_that_its_features_do_not():
-    hr = crops(96)
-    tinted, blurred = hr + 0.1 * torch.tensor([1.0, 0.0, -1.0]).view(3, 1, 1), upscale(downscale(hr))
-    features, offline = content_loss("offline-vgg22"), content_loss("offline")
-    assert offline(tinted, hr).item() == pytest.approx((features(tinted, hr) + 0.25 * mse_loss(tinted, hr)).item())
-    assert features(tinted, hr) < 0.3 * features(blurred, hr)  # a strong tint, and yet the lesser evil
-    assert offline(tinted, hr) > 0.5 * offline(blurred, hr)
+def test_the_offline_loss_by_hand():
+    hr = crops()
+    sr = upscale(downscale(hr)) + 0.02
+    coarse, fine = (offline_features(i, 2) for i in (2, 1))
+    expected = 0.55 * 3.37 * F.mse_loss(coarse(sr), coarse(hr)) + 0.35 * 5.38 * F.mse_loss(fine(sr), fine(hr))
+    expected = expected + 0.35 * mse_loss(sr, hr) + 20 * phase_loss(sr, hr)
+    assert content_loss("offline")(sr, hr).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_the_offline_loss_never_asks_for_a_value():
+    """So that it can be compiled whole and recorded in a CUDA graph. Tensors on "meta" have no values to ask for."""
+    loss = content_loss("offline")
+    hr = crops().requires_grad_()
+    sr = upscale(downscale(hr.detach())).requires_grad_()
+    whole = torch.compile(loss, backend="eager", fullgraph=True)  # an error where Python would have to step in
+    assert whole(sr, hr).item() == pytest.approx(loss(sr, hr).item(), rel=1e-6)
+    nowhere = copy.deepcopy(loss).to("meta")
+    nowhere(sr.detach().to("meta").requires_grad_(), hr.detach().to("meta")).backward()
+    with torch.autocast("cpu", torch.bfloat16):
+        half = loss(sr, hr)
+    half.backward()
+    assert half.dtype == torch.float32
+    assert half.item() == pytest.approx(loss(sr, hr).item(), rel=0.02)
+    assert sr.grad.isfinite().all()
+    assert hr.grad is None
+
+
+# Patterns and tints
+
+
+def middles() -> torch.Tensor:
+    """The middle of five photos, (5, 3, 96, 96)."""
+    pictures = [sample_photos()[name] for name in ("astronaut", "chelsea", "coffee", "rocket", "motorcycle")]
+    corners = [((image.shape[0] - 96) // 2, (image.shape[1] - 96) // 2) for image in pictures]
+    return torch.cat([to_tensor(i[y : y + 96, x : x + 96]) for i, (y, x) in zip(pictures, corners, strict=True)])
+
+
+def six_levels(pattern: torch.Tensor) -> torch.Tensor:
+    """The pattern in each photo, with a root mean square of 6 grey levels, (5, 3, 96, 96)."""
+    pattern = pattern.expand(5, 3, 96, 96)
+    return pattern * (6 / 255) / pattern.square().mean().sqrt()
+
+
+def white_noise() -> torch.Tensor:
+    """Grey, as the patterns are: coloured noise costs less in the features."""
+    return six_levels(torch.randn(5, 1, 96, 96, generator=torch.Generator().manual_seed(0)))
+
+
+PLACE = torch.arange(96)
+PATTERNS = {
+    "checkerboard, period 2": (PLACE[:, None] + PLACE) % 2 * 2.0 - 1,
+    "stripes, period 4": torch.tensor([1.0, 1, -1, -1])[PLACE % 4],
+    "brighter": torch.ones(1),
+    "tint": torch.tensor([1.0, 0, -1]).view(3, 1, 1),
+}
+
+
+@torch.no_grad()
+def test_what_a_fixed_pattern_and_a_tint_cost():
+    hr = middles()
+    offline, features = content_loss("offline"), content_loss("offline-vgg22")
+
+    def costs(change: torch.Tensor) -> np.ndarray:
+        """By phi(2, 2) alone, by the offline loss without its phase means, and by the whole of it."""
+        sr = hr + change
+        whole = offline(sr, hr).item()
+        return np.array([features(sr, hr).item(), whole - 20 * phase_loss(sr, hr).item(), whole])
+
+    noise = costs(white_noise())
+    measured = {
+        "checkerboard, period 2": (0.199, 0.443, 11.9),
+        "stripes, period 4": (0.912, 1.04, 12.5),
+        "brighter": (0.00506, 0.213, 11.7),
+        "tint": (0.0731, 0.324, 11.8),
+    }
+    for name, expected in measured.items():
+        change = six_levels(PATTERNS[name])
+        assert change.square().mean().item() == pytest.approx(white_noise().square().mean().item(), rel=1e-5)
+        relative = costs(change) / noise
+        assert relative[2] >= 1, name
+        assert relative.tolist() == pytest.approx(expected, rel=0.03), name
+
+
+def test_the_phase_loss_by_its_definition():
+    random = np.random.default_rng(0)
+    sr, hr = random.random((2, 2, 3, 11, 14), dtype=np.float32)
+    total = 0.0
+    for crop in range(2):
+        for channel in range(3):
+            for row in range(4):
+                for column in range(4):
+                    kind = (crop, channel, slice(row, 8, 4), slice(column, 12, 4))  # 11x14 is cut to 8x12
+                    total += (2 * sr[kind].astype(float) - 2 * hr[kind]).mean() ** 2
+    found = phase_loss(torch.from_numpy(sr), torch.from_numpy(hr))
+    assert found.item() == pytest.approx(total / (2 * 3 * 16), rel=1e-5)
+    last = torch.from_numpy(sr).to(memory_format=torch.channels_last)
+    assert phase_loss(last, torch.from_numpy(hr)).item() == pytest.approx(found.item(), rel=1e-5)
+    with pytest.raises(UserError, match="4 pixels a side; this image has 14x3"):
+        phase_loss(torch.zeros(1, 3, 3, 14), torch.zeros(1, 3, 3, 14))
+
+
+def test_a_fixed_pattern_has_its_whole_energy_in_the_phase_means_and_a_texture_next_to_none():
+    hr = middles()
+    energy = mse_loss(hr + white_noise(), hr).item()
+    for name, pattern in PATTERNS.items():
+        assert phase_loss(hr + six_levels(pattern), hr).item() == pytest.approx(energy, rel=1e-3), name
+    # stripes of period 4.4 drift through all phases, and grain has none; chance leaves 1/576 of it
+    drifting = torch.sin(2 * math.pi * PLACE / 4.4)
+    assert phase_loss(hr + six_levels(drifting), hr).item() < 0.01 * energy
+    assert phase_loss(hr + white_noise(), hr).item() == pytest.approx(energy / 576, rel=0.3)
+    bicubic = upscale(downscale(hr))
+    assert phase_loss(bicubic, hr).item() < 0.01 * mse_loss(bicubic, hr).item()
 
 
 def test_unknown_names_are_refused_with_the_known_ones():
@@ -182,6 +294,7 @@ def test_losses_are_computed_in_float32():
     assert discriminator_loss(logits, logits).dtype == torch.float32
     images = torch.rand(1, 3, 8, 8).bfloat16()
     assert mse_loss(images, images).dtype == torch.float32
+    assert phase_loss(images, images).dtype == torch.float32
     assert total_variation(images).dtype == torch.float32
 
 

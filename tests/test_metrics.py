@@ -1,4 +1,4 @@
-"""PSNR and SSIM under both protocols, against numbers worked by hand, scikit-image, and the golden table."""
+"""PSNR and SSIM under both protocols, weave and tint, against hand calculations, scikit-image and the golden table."""
 
 import csv
 import math
@@ -6,12 +6,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import uniform_filter
 from skimage.metrics import structural_similarity
 
 from srgan_lessons import UserError
 from srgan_lessons.files import shipped
 from srgan_lessons.images import load_image, sample_photos, to_tensor
-from srgan_lessons.metrics import daala_window, luma, psnr, ssim
+from srgan_lessons.metrics import daala_window, luma, psnr, ssim, tint, weave
 from srgan_lessons.resize import imresize
 
 
@@ -184,3 +185,63 @@ def test_bicubic_on_set5_meets_the_golden_table(benchmark_data, protocol):
     decibels, similarity = np.mean(values, axis=0)
     assert decibels == pytest.approx(float(golden["psnr"]), abs=1e-3)
     assert similarity == pytest.approx(float(golden["ssim"]), abs=2e-4)
+
+
+# Weave and tint
+
+
+def scipy_weave(image: np.ndarray) -> float:
+    y = image.astype(float).mean(axis=-1)
+    y = (y - uniform_filter(y, 9))[16:-16, 16:-16]
+    height, width = (n // 4 * 4 for n in y.shape)
+    return y[:height, :width].reshape(height // 4, 4, width // 4, 4).mean(axis=(0, 2)).std()
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "motorcycle"])
+def test_the_weave_is_scipy_s(name):
+    image = sample_photos()[name][:-3, :-1]  # no multiples of 4
+    assert weave(image) == pytest.approx(scipy_weave(image), rel=1e-9)
+    assert weave(image) < 0.6  # photos have none but by chance
+
+
+def test_the_weave_of_a_pattern_by_hand():
+    """Columns 100 and 106 in turns: 3 levels beside their mean. Of the 9 columns of a mean, 5 are alike."""
+    flat = np.full((60, 64, 3), 100, np.uint8)
+    assert weave(flat) == 0
+    stripes = flat.copy()
+    stripes[:, ::2] += 6
+    assert weave(stripes) == pytest.approx(3 - 3 / 9)
+    assert weave(np.roll(stripes, 1, axis=1)) == pytest.approx(3 - 3 / 9)
+    red = flat.copy()
+    red[:, ::2, 0] += 6
+    assert weave(red) == pytest.approx((3 - 3 / 9) / 3)
+    moving = flat.copy()
+    moving[:, ::3] += 6  # period 3: each kind of pixel has its share (28 columns of the 32 that count)
+    assert weave(moving) < 0.2 * weave(stripes)
+    photo = sample_photos()["chelsea"]
+    woven = np.clip(photo.astype(int) + np.where(np.arange(photo.shape[1]) % 4 < 2, 3, -3)[:, None], 0, 255)
+    assert weave(woven.astype(np.uint8)) > 2
+
+
+def test_the_tint_by_hand():
+    image = colour(100, 150, 200)
+    assert tint(image, image) == 0
+    assert tint(colour(101, 147, 200), image) == 3
+    half = image.copy()
+    half[:10, :, 2] += 5
+    assert tint(half, image) == pytest.approx(2.5)
+    assert tint(image, half) == pytest.approx(2.5)
+    assert tint(image[::-1, ::-1], image) == 0
+
+
+def test_pictures_without_a_weave_or_a_tint_are_refused():
+    assert weave(colour(1, 2, 3, size=36)) == 0
+    with pytest.raises(UserError, match="from 36x36 pixels on; this picture has 35x40"):
+        weave(np.zeros((35, 40, 3), np.uint8))
+    with pytest.raises(UserError, match="differ in size: 20x20 and 24x24"):
+        tint(colour(1, 2, 3), colour(1, 2, 3, size=24))
+    for metric in (weave, lambda image: tint(image, image)):
+        with pytest.raises(UserError, match="must be uint8"):
+            metric(np.zeros((40, 40, 3)))
+        with pytest.raises(UserError, match="must be of shape"):
+            metric(np.zeros((0, 40, 3), np.uint8))

@@ -13,11 +13,12 @@ from PIL import Image, ImageCms
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from srgan_lessons import UserError, weights
-from srgan_lessons.images import Picture, load_image, read_picture, save_image, to_tensor
+from srgan_lessons import UserError, upscaling, weights
+from srgan_lessons.images import Picture, load_image, read_picture, sample_photos, save_image, to_tensor
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.resize import imresize
-from srgan_lessons.upscaling import _prepare, _tiles, upscale, upscale_file, upscale_many, upscaler
+from srgan_lessons.upscaling import upscale, upscale_file, upscale_many, upscaler
+from srgan_lessons.upscaling.tiles import prepare, tiles
 from srgan_lessons.weights import describe, load_network, read_metadata, save_network, shipped_weights
 
 
@@ -39,7 +40,7 @@ def small_generator() -> Generator:
 def stitched(image: np.ndarray, network: nn.Module, tile: int) -> torch.Tensor:
     """The float tiles put together, (1, 3, 4H, 4W). NaN stays where no tile came."""
     result = torch.full((1, 3, 4 * image.shape[0], 4 * image.shape[1]), torch.nan)
-    for top, left, piece in _tiles(image, _prepare(network, "cpu"), tile):
+    for top, left, piece in tiles(image, prepare(network, "cpu"), tile):
         area = result[..., top : top + piece.shape[2], left : left + piece.shape[3]]
         assert area.isnan().all()  # no pixel is made twice
         area.copy_(piece)
@@ -130,6 +131,28 @@ def test_bad_settings():
             upscale(picture(4, 4), ESPCN(), device=device)
 
 
+@pytest.mark.parametrize("name", ["srgan", "srresnet"])
+def test_bf16_is_at_most_a_level_off(monkeypatch, name):
+    """But for one pixel in a thousand. Any CPU can imitate it."""
+    monkeypatch.setattr(upscaling.tiles, "computes_in_bf16", lambda device: True)
+    image = sample_photos()["chelsea"][100:164, 120:184]
+    exact = upscale(image, name, device="cpu").astype(int)
+    near = upscale(image, name, device="cpu", precision="bf16")
+    assert not np.array_equal(near, exact)  # it is another way to compute
+    assert (np.abs(near - exact) > 1).any(axis=2).mean() <= 0.001
+
+
+def test_bf16_is_refused_where_it_brings_nothing(monkeypatch):
+    monkeypatch.setattr(upscaling.tiles, "computes_in_bf16", lambda device: False)
+    with pytest.raises(UserError, match="cpu does not compute in bfloat16"):
+        upscale(picture(4, 4), small_generator(), precision="bf16")
+    for method in ("bicubic", ESPCN()):
+        with pytest.raises(UserError, match="for the generator"):
+            upscale(picture(4, 4), method, precision="bf16")
+    with pytest.raises(UserError, match="unknown precision 'fp8'; known: fp32, bf16"):
+        upscale(picture(4, 4), "bicubic", precision="fp8")
+
+
 def test_a_progress_bar_counts_tiles(capsys):
     upscale(picture(20, 20), "nearest", tile=10, progress=True)
     assert "4/4" in capsys.readouterr().err
@@ -192,7 +215,7 @@ def test_an_exif_rotated_photo_comes_out_upright(tmp_path):
 
 def test_what_cannot_be_written_is_told_before_the_work(tmp_path):
     save_image(tmp_path / "a.png", Picture(rgb=picture(4, 4), alpha=picture(4, 4)[..., 0]))
-    network = small_generator()
+    network = ESPCN()
     network.register_forward_hook(lambda *_: pytest.fail("the network ran"))
     with pytest.raises(UserError, match="transparency"):
         upscale_file(tmp_path / "a.png", tmp_path / "b.jpg", network)
@@ -283,15 +306,18 @@ def test_memory_of_a_photo_of_12_megapixels(tmp_path, monkeypatch):
 def test_memory_of_the_generators_tiles():
     """What one inner tile of the paper's network takes beyond what importing takes. It is the same for any picture."""
     program = """
-        import resource
+        import re
+        from pathlib import Path
         import numpy as np
         from srgan_lessons.models import Generator
-        from srgan_lessons.upscaling import TILE, _prepare, _tiles
-        network = _prepare(Generator(), "cpu")
+        from srgan_lessons.upscaling.tiles import TILE, prepare, tiles
+        def peak():  # in kB. getrusage would begin with what the process held that started this one
+            return int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+        network = prepare(Generator(), "cpu")
         side = TILE + 2 * network.halo  # a tile that has its halo on all sides
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        next(_tiles(np.zeros((side, side, 3), np.uint8), network, side))
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+        before = peak()
+        next(tiles(np.zeros((side, side, 3), np.uint8), network, side))
+        print(peak() - before)
     """
     command = [sys.executable, "-c", textwrap.dedent(program)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True)

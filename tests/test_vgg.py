@@ -1,8 +1,10 @@
 """VGG feature maps and ST-LPIPS, against torchvision and the package that carries the offline weights."""
 
 import importlib
+import importlib.util
 import warnings
 from functools import cache
+from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +16,7 @@ from torch import nn
 from srgan_lessons import UserError, vgg
 from srgan_lessons.images import sample_photos, to_tensor
 from srgan_lessons.resize import downscale, upscale
-from srgan_lessons.stlpips import STLPIPS
+from srgan_lessons.stlpips import STLPIPS, unit_length
 from srgan_lessons.vgg import (
     VGG16,
     VGGFeatures,
@@ -28,6 +30,7 @@ from srgan_lessons.vgg import (
 )
 
 downloads = importlib.import_module("srgan_lessons.download")
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def torchvision_features(name: str) -> nn.Sequential:
@@ -230,7 +233,7 @@ def test_without_a_network_both_ways_are_named(small_vgg, monkeypatch):
     message = str(caught.value)
     assert "(1) with a network, run this again, or copy vgg19-dcbb9e9d.pth to" in message
     assert '(2) without one, pip install "srgan-lessons[offline]"' in message
-    assert "offline-vgg22" in message
+    assert "recipe srgan-offline (content offline)" in message
 
 
 class Trap:
@@ -316,6 +319,45 @@ def test_offline_maps_are_the_package_s():
         assert (found - expected).abs().max() < 1e-5 * max(1, expected.abs().max())
 
 
+@torch.no_grad()
+def test_several_maps_in_one_pass():
+    images = photos()[1]
+    places = [phi_index(i, 2, convs=VGG16, blur=True) for i in (1, 2)]
+    fine, coarse = offline_features(2, 2).maps(images, places)
+    assert torch.equal(fine, offline_features(1, 2)(images))
+    assert torch.equal(coarse, offline_features(2, 2)(images))
+
+
+def test_vectors_of_length_1():
+    x = torch.tensor([[3.0, 0], [4, 0]]).view(1, 2, 1, 2).requires_grad_()  # (1, 2, 1, 2): (3, 4) and zeros
+    found = unit_length(x)
+    assert found.flatten().tolist() == pytest.approx([0.6, 0, 0.8, 0], abs=1e-6)
+    (found - 1).square().sum().backward()
+    assert x.grad.isfinite().all()
+    half = torch.zeros(1, 2, 1, 1, dtype=torch.float16, requires_grad=True)
+    (unit_length(half) - 1).square().sum().backward()
+    assert not half.grad.isnan().any()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("network", ["alex", "vgg"])
+def test_the_constant_under_the_root_does_not_change_the_metric(monkeypatch, network):
+    sr, hr = photos(96)
+    distance = STLPIPS(network)
+    found = distance(sr, hr)
+    monkeypatch.setattr(
+        "srgan_lessons.stlpips.unit_length", lambda x: x / (x.square().sum(1, keepdim=True).sqrt() + 1e-10)
+    )
+    assert torch.allclose(found, distance(sr, hr), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("network", ["alex", "vgg"])
+def test_flat_images_have_a_finite_gradient(network):
+    sr = torch.zeros(1, 3, 48, 48, requires_grad=True)
+    STLPIPS(network)(sr, torch.ones(1, 3, 48, 48)).sum().backward()
+    assert sr.grad.isfinite().all()
+
+
 def test_a_place_without_any_feature_stays_finite():
     """A vector of zeros has no direction; a NaN from it would end a training."""
     distance = STLPIPS("vgg")
@@ -327,6 +369,36 @@ def test_a_place_without_any_feature_stays_finite():
     assert found.isfinite().all()
     found.sum().backward()
     assert sr.grad.isfinite().all()
+
+
+@pytest.fixture
+def cut_weights(tmp_path, monkeypatch):
+    """A data folder whose VGG16 ends after phi(2, 2), as tools/gpu_data.py writes it."""
+    spec = importlib.util.spec_from_file_location("gpu_data", ROOT / "tools" / "gpu_data.py")
+    gpu_data = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(gpu_data)
+    state = gpu_data.cut_vgg()
+    (tmp_path / "weights").mkdir()
+    torch.save(state, tmp_path / "weights" / "vgg_shift_tolerant.pth")
+    whole = vgg.read_state(offline_weights("vgg"))
+    monkeypatch.setenv("SRGAN_LESSONS_DATA", str(tmp_path))
+    return tmp_path / "weights" / "vgg_shift_tolerant.pth", state, whole
+
+
+def test_the_cut_file_serves_phi_2_2_and_says_so_of_deeper_layers(cut_weights):
+    path, state, whole = cut_weights
+    assert offline_weights("vgg") == path
+    assert path.stat().st_size < 1.1e6
+    assert all(torch.equal(tensor, whole[name]) for name, tensor in state.items())
+    assert len(state) == 8  # four convolutions, each with weights and biases
+    images = photos()[1]
+    expected = theirs("vgg").net(theirs("vgg").scaling_layer(2 * images - 1))
+    with torch.no_grad():
+        for i in (1, 2):
+            assert torch.allclose(offline_features(i, 2)(images), expected[i - 1], rtol=1e-4, atol=1e-4)
+    for make in (lambda: offline_features(3, 1), lambda: STLPIPS("vgg")):
+        with pytest.raises(UserError, match=r"has no layer 12\.weight\. A file that was cut off after phi\(2, 2\)"):
+            make()
 
 
 def test_sizes_that_differ_and_networks_that_are_not_there():

@@ -44,7 +44,7 @@ NAMES = {
 CROPS = {"chelsea": (88, 136, 96, 96), "astronaut": (332, 124, 96, 96), "motorcycle": (284, 150, 96, 96)}
 
 # The small SRResNet of the ablations, and what is changed in it, one at a time.
-SMALL = dict(blocks=4, channels=32, steps=2_000, batch=8, crop=48, lr=1e-3, schedule="one-cycle", seed=0)
+SMALL = dict(blocks=4, channels=32, steps=2_000, batch=8, crop=48, rate=1e-3, schedule="one-cycle", seed=0)
 ABLATIONS = {
     "4 blocks of 32 channels, 2,000 updates": {},
     "the same from seed 1": {"seed": 1},
@@ -54,7 +54,7 @@ ABLATIONS = {
     "16 channels": {"channels": 16},
     "64 channels": {"channels": 64},
     "500 updates": {"steps": 500},
-    "learning rate 1e-4, constant, as in the paper": {"lr": 1e-4, "schedule": "constant"},
+    "learning rate 1e-4, constant, as in the paper": {"rate": 1e-4, "schedule": "constant"},
     "learning rate 1e-3, constant": {"schedule": "constant"},
     "learning rate 1e-3, constant, without the moving average of the weights": {"schedule": "constant", "ema": 0.0},
     "sub-pixel layers begin without a checkerboard (ICNR)": {"icnr": True},

@@ -353,20 +353,20 @@ lr_at = check("lr_at", lr_at)
 
 steps = 1000
 drop = RECIPES["srgan-mse"].change(steps=steps)
-one_cycle = RECIPES["espcn"].change(steps=steps, lr=4e-4)
+one_cycle = RECIPES["espcn"].change(steps=steps, rate=4e-4)
 curves(
     {
         "one cycle, peak 0.0004": [lr_at(step, steps, 4e-4) for step in range(steps)],
-        "the paper's SRResNet": [RECIPES["srresnet-mse"].lr_at(step) for step in range(steps)],
-        "the paper's SRGAN": [drop.lr_at(step) for step in range(steps)],
+        "the paper's SRResNet": [RECIPES["srresnet-mse"].rate_at(step) for step in range(steps)],
+        "the paper's SRGAN": [drop.rate_at(step) for step in range(steps)],
     },
     xlabel="updates",
     ylabel="learning rate",
     alt="Three schedules: a hump that ends at zero, a constant line, and a line that drops to a tenth half-way.",
 )
-assert all(abs(lr_at(step, steps, 4e-4) - one_cycle.lr_at(step)) < 1e-9 for step in range(steps))  # the package's
-assert [RECIPES["srresnet-mse"].lr_at(step) for step in (0, 999_999)] == [1e-4, 1e-4]
-assert [drop.lr_at(step) for step in (0, 499, 500, 999)] == [1e-4, 1e-4, 1e-5, 1e-5]
+assert all(abs(lr_at(step, steps, 4e-4) - one_cycle.rate_at(step)) < 1e-9 for step in range(steps))  # the package's
+assert [RECIPES["srresnet-mse"].rate_at(step) for step in (0, 999_999)] == [1e-4, 1e-4]
+assert [drop.rate_at(step) for step in (0, 499, 500, 999)] == [1e-4, 1e-4, 1e-5, 1e-5]
 
 # %% [markdown] tags=["slide"]
 # It does what a cook does: high heat, then low. Note that the rate follows from **the step number alone**. Like the
@@ -623,7 +623,7 @@ assert jump > 1.1
 
 # %%
 recipe = RECIPES["srresnet-mse"].change(
-    blocks=2, channels=16, icnr=True, batch=4, crop=32, steps=settings.run, lr=1e-3, schedule="one-cycle", ema=0.99
+    blocks=2, channels=16, icnr=True, batch=4, crop=32, steps=settings.run, rate=1e-3, schedule="one-cycle", ema=0.99
 )
 options = {"device": "cpu", "progress": False, "log_every": 5, "validate_every": settings.run}
 whole = train(recipe, photos, run=folder / "whole", **options)
@@ -662,7 +662,7 @@ assert not stopped.finished
 for path in sorted(path for path in (folder / "parts").rglob("*") if path.is_file() and path.name != "lock"):
     print(f"{path.relative_to(folder / 'parts')}  {path.stat().st_size / 1024:.0f} KiB")
 try:
-    train(recipe.change(lr=2e-3), photos, run=folder / "parts", **options)
+    train(recipe.change(rate=2e-3), photos, run=folder / "parts", **options)
 except UserError as error:
     refused = str(error)
     print("\nWith another learning rate in the same folder:", refused.replace(str(folder), "..."))

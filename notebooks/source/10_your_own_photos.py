@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from srgan_lessons import UserError
 from srgan_lessons.classroom.figures import bars, curves, show_crops, show_images
 from srgan_lessons.classroom.viewers import compare, play, upload_photo, zoom
-from srgan_lessons.datasets import benchmark_fingerprints, fingerprint, load_photos
+from srgan_lessons.datasets import benchmark_hashes, load_photos, perceptual_hash
 from srgan_lessons.export import export_onnx
 from srgan_lessons.images import read_picture, sample_photos, save_image, to_image, to_tensor
 from srgan_lessons.metrics import psnr
@@ -488,7 +488,15 @@ print(load_photos(folder / "healthy", minimum=32, progress=False).report().repla
 
 # %%
 recipe = RECIPES["srresnet-mse"].change(
-    blocks=1, channels=16, icnr=True, crop=32, batch=8, steps=settings.updates, lr=4e-3, schedule="one-cycle", ema=0.99
+    blocks=1,
+    channels=16,
+    icnr=True,
+    crop=32,
+    batch=8,
+    steps=settings.updates,
+    rate=4e-3,
+    schedule="one-cycle",
+    ema=0.99,
 )
 trained = {
     name: train(recipe, folder / name, run=folder / "runs" / name, seed=0, device="cpu", progress=False).network
@@ -533,11 +541,11 @@ assert nucleus(opinions["ill"]) > nucleus(opinions["healthy"]) + 4
 # laid out like one.
 
 # %%
-wanted = benchmark_fingerprints()["Set5 img_003"]  # (8, 8): what stands where in it, and no more
+wanted = benchmark_hashes()["Set5 img_003"]  # (8, 8): what stands where in it, and no more
 cells = np.zeros((8, 8))
-for _ in range(200):  # change the drawing until it has this fingerprint
+for _ in range(200):  # change the drawing until it has this perceptual hash
     drawing = as_photo(128 + np.kron(cells, np.ones((16, 16))))  # (128, 128, 3)
-    cells += 8 * (wanted - fingerprint(drawing))
+    cells += 8 * (wanted - perceptual_hash(drawing))
 try:
     load_photos({"drawing": drawing, "cat": cat}, progress=False)
     raise AssertionError("the picture was not recognised")
@@ -784,7 +792,7 @@ else:
 #   Superior Court, ruling of 29 March 2024, reported by NBC News on 2 April 2024.
 # - Wang et al. 2021, [arXiv 2107.10833](https://arxiv.org/abs/2107.10833): Real-ESRGAN. Saharia et al. 2021,
 #   [arXiv 2104.07636](https://arxiv.org/abs/2104.07636): SR3.
-# - In this package: `upscaling.py`, `export.py`, `datasets/photos.py` and `datasets/leakage.py`.
+# - In this package: `upscaling/`, `folding.py`, `export.py`, `datasets/photos.py` and `datasets/leakage.py`.
 #
 # That was the course. Below is what you have solved.
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from srgan_lessons import UserError
-from srgan_lessons.classroom import sandbox
+from srgan_lessons.classroom import reference, sandbox
 from srgan_lessons.classroom.exercises import all_exercises
 from srgan_lessons.classroom.judging import Exercise, NotDone, NotYet, call
 from srgan_lessons.classroom.progress import Record, load, record
@@ -54,6 +54,7 @@ def find(name: str) -> Exercise:
 def grade(name: str, candidate: Any) -> Verdict:
     """Judges an answer without printing and without touching the progress table.
 
+    The reference is no answer, whatever was made of it (module reference): it is "not done yet".
     The answer may be anything: whatever it raises, prints or sets, and however long it runs (10 s at most), the
     verdict comes back, and random states and settings are as before. Raises UserError for an unknown name, and lets
     KeyboardInterrupt through.
@@ -68,8 +69,9 @@ def grade(name: str, candidate: Any) -> Verdict:
 def check(name: str, candidate: Any) -> Any:
     """Judges an answer, prints one line about it, and returns what the lesson goes on with.
 
-    That is `candidate` if it passed, else the reference. Where it failed and had printed something, the last lines of
-    that follow. With SRGAN_LESSONS_STRICT=1 a failed check raises CheckFailed. Raises UserError for an unknown name.
+    That is `candidate` if it passed, else the reference, marked as such (module reference). An exercise that was solved
+    once stays solved. Where the answer failed and had printed something, the last lines of that follow. With
+    SRGAN_LESSONS_STRICT=1 a failed check raises CheckFailed. Raises UserError for an unknown name.
     """
     exercise = find(name)
     verdict = grade(name, candidate)
@@ -79,11 +81,12 @@ def check(name: str, candidate: Any) -> Any:
         return candidate
     if os.environ.get("SRGAN_LESSONS_STRICT", "") not in ("", "0"):
         raise CheckFailed(f"{name}: {verdict.message}")
-    print(f'{name}: {verdict.message} hint("{name}") helps; the lesson goes on with the reference.')
+    kept = " You have solved it before, and that counts." if record(name, handed_on=True).solved else ""
+    print(f'{name}: {verdict.message}{kept} hint("{name}") helps; the lesson goes on with the reference.')
     last = verdict.printed.strip().splitlines()[-5:]
     if last:
         print("Your code printed:", *(line[:200] for line in last), sep="\n    ")
-    return exercise.reference
+    return reference.handed_on(exercise)
 
 
 def hint(name: str) -> None:
@@ -111,6 +114,8 @@ def _judge(exercise: Exercise, candidate: Any) -> None:
     """All that touches the answer: it runs in the sandbox."""
     if candidate is None or candidate is ... or _is_untouched(exercise, candidate):
         raise NotDone
+    if ours := reference.whose(exercise, candidate):
+        raise NotDone(ours)
     if exercise.takes_a_call and not callable(candidate):
         raise NotYet(
             f"Expected {exercise.wanted}, got {_described(candidate)}. Hand over {exercise.name} itself, not called."
@@ -119,7 +124,10 @@ def _judge(exercise: Exercise, candidate: Any) -> None:
         raise NotYet(
             f"Expected {exercise.wanted}, got a module made from one. Hand over the class, without calling it."
         )
+    before = reference.runs[exercise.name]
     exercise.judge(candidate)
+    if reference.runs[exercise.name] > before:
+        raise NotDone(f"This runs the course's reference, handed on so that the lesson can go on. {reference.OWN}")
 
 
 def _explain(exercise: Exercise, raised: BaseException) -> str:
@@ -140,7 +148,9 @@ def _explain(exercise: Exercise, raised: BaseException) -> str:
         return f"not yet. It calls itself without an end{where}."
     error = f"{type(raised).__name__}: {_text(raised)}".rstrip(" :.")
     if line:
-        return f"not yet. It stopped{where} with {error}."
+        mixed = "same device" in error or "torch.cuda." in error
+        follow = " It is judged on the CPU: take the device from what comes in, as in x.device." if mixed else ""
+        return f"not yet. It stopped{where} with {error}.{follow}"
     if _passes_through(raised.__traceback__, call.__code__):
         wanted = f" It is called as {exercise.signature}." if exercise.takes_a_call else ""
         return f"not yet. Calling it gave {error}.{wanted}"

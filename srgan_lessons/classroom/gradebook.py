@@ -11,8 +11,11 @@ from srgan_lessons.classroom.exercises import all_exercises
 from srgan_lessons.classroom.progress import Record, read_export
 from srgan_lessons.files import atomic
 
-LEGEND = "+ solved alone   h solved with hints   s solved after the solution   - tried, not solved   . nothing yet"
-COLUMNS = ("learner", "lesson", "exercise", "solved", "hints", "solution", "solved_at", "solution_at")
+LEGEND = (
+    "+ solved alone   h solved with hints   s solved after the solution   - tried, not solved   "
+    "r went on with the reference   . nothing yet"
+)
+COLUMNS = ("learner", "lesson", "exercise", "solved", "hints", "solution", "solved_at", "solution_at", "handed_on")
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,13 @@ class Gradebook:
                     row = [exercise.lesson, name, int(known.solved), known.hints, int(known.seen)]
                     # A spreadsheet takes a cell that begins so for a formula.
                     safe = f"'{learner}" if learner[0] in "=+-@" else learner
-                    table.writerow([safe, *row, known.solved_at, known.seen_at])
+                    table.writerow([safe, *row, known.solved_at, known.seen_at, int(known.handed_on)])
 
 
 def mark(record: Record) -> str:
     """One letter for one exercise of one learner; LEGEND says what it means."""
     if not record.solved:
-        return "-" if record.hints or record.seen else "."
+        return "-" if record.hints or record.seen else "r" if record.handed_on else "."
     return "s" if record.helped else "h" if record.hints else "+"
 
 

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 DIFFICULTIES = ("easy", "medium", "hard")
+# Of values: those that can be marked when they are handed on (module reference). A bool cannot.
+KINDS = (dict, list, tuple, set, str, bytes, int, float, complex, np.ndarray, Tensor)
 
 
 class NotYet(Exception):
@@ -55,6 +57,8 @@ class Exercise:
             raise ValueError(f"{self.name}: an exercise has its minutes and three hints")
         if not self.solution and not self.takes_a_call:
             raise ValueError(f"{self.name}: the reference is a value; give its source as solution=...")
+        if not self.takes_a_call and type(self.reference) not in KINDS:
+            raise ValueError(f"{self.name}: a reference of type {type(self.reference).__name__} cannot be handed on")
         object.__setattr__(self, "stub", textwrap.dedent(self.stub).strip())
         source = self.solution or inspect.getsource(self.reference)
         object.__setattr__(self, "solution", textwrap.dedent(source).strip())
@@ -96,9 +100,12 @@ def call(function: Callable, *args: Any, **kwargs: Any) -> Any:
     """function(*args, **kwargs), on copies of arrays and tensors, so that an answer cannot change the judge's own.
 
     Judges call a student's functions, classes and modules through this: what goes wrong inside is then reported as the
-    student's, with the student's line. Modules and optimisers are passed as they are.
+    student's, with the student's line. Modules and optimisers are passed as they are. What comes back, and what was
+    passed, is on the CPU afterwards: an answer may compute on any device, and the judges compare here.
     """
-    return function(*map(_copied, args), **{key: _copied(value) for key, value in kwargs.items()})
+    result = function(*map(_copied, args), **{key: _copied(value) for key, value in kwargs.items()})
+    on_cpu([args, kwargs])
+    return on_cpu(result)
 
 
 def _copied(value: Any) -> Any:
@@ -108,6 +115,32 @@ def _copied(value: Any) -> Any:
         return value.copy()
     if type(value) in (list, tuple):
         return type(value)(map(_copied, value))
+    return value
+
+
+def on_cpu(value: Any) -> Any:
+    """`value` on the CPU: a tensor with its graph, what a list, tuple or dict holds; modules and optimisers in place.
+
+    What is there already stays the same object. Raises NotYet for tensors without numbers, of the device "meta".
+    """
+    if isinstance(value, Tensor):
+        if value.device.type == "meta":
+            raise NotYet('There is a tensor on the device "meta": it has a shape, and no numbers.')
+        return value.cpu()
+    if isinstance(value, torch.nn.Module):
+        if any(tensor.device.type != "cpu" for tensor in (*value.parameters(), *value.buffers())):
+            value.cpu()
+    elif isinstance(value, torch.optim.Optimizer):
+        for state in value.state.values():
+            state.update(on_cpu(dict(state)))
+    elif isinstance(value, dict):
+        moved = {key: on_cpu(part) for key, part in value.items()}
+        if any(moved[key] is not value[key] for key in moved):
+            return moved
+    elif type(value) in (list, tuple):
+        moved = [on_cpu(part) for part in value]
+        if any(new is not old for new, old in zip(moved, value, strict=True)):
+            return type(value)(moved)
     return value
 
 

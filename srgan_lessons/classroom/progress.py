@@ -4,12 +4,19 @@ Jupyter starts a notebook in the notebook's own folder, Colab in /content: so th
 the working folder, and outlives the kernel.
 """
 
+import hashlib
 import json
+import os
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from srgan_lessons import UserError, __version__
 from srgan_lessons.classroom.exercises import all_exercises
@@ -19,6 +26,7 @@ NAME = ".srgan_lessons_progress.json"
 FORMAT = 1
 EXPORT = "srgan-lessons progress 1"  # what an exported file calls itself
 LONGEST_NAME = 40  # letters of a learner's name
+WAIT = 10  # seconds for another notebook that is writing
 
 _unwritten: dict[str, "Record"] = {}  # what could not be written, for as long as this kernel lives
 
@@ -27,6 +35,7 @@ _unwritten: dict[str, "Record"] = {}  # what could not be written, for as long a
 class Record:
     """What is known of one exercise: hints used (0 to 3), solved once, solution looked at; when each came first.
 
+    handed_on: a lesson has gone on with the reference once, which may have been before or after it was solved.
     Times are ISO 8601 in UTC, "2026-11-23T09:14:05+00:00"; "" where it has not happened or is not known.
     """
 
@@ -35,6 +44,7 @@ class Record:
     seen: bool = False
     solved_at: str = ""
     seen_at: str = ""
+    handed_on: bool = False
 
     def __post_init__(self) -> None:
         if (
@@ -42,6 +52,7 @@ class Record:
             or self.hints < 0
             or type(self.solved) is not bool
             or type(self.seen) is not bool
+            or type(self.handed_on) is not bool
             or not _is_time(self.solved_at)
             or not _is_time(self.seen_at)
         ):
@@ -55,6 +66,7 @@ class Record:
             seen=self.seen or new.seen,
             solved_at=min(filter(None, (self.solved_at, new.solved_at)), default=""),
             seen_at=min(filter(None, (self.seen_at, new.seen_at)), default=""),
+            handed_on=self.handed_on or new.handed_on,
         )
 
     @property
@@ -88,28 +100,41 @@ def load() -> dict[str, Record]:
         return dict(_unwritten)
 
 
-def record(name: str, *, hints: int = 0, solved: bool = False, seen: bool = False) -> None:
-    """Adds to what is known of an exercise; nothing is taken back. The file is replaced in one step.
+def record(name: str, *, hints: int = 0, solved: bool = False, seen: bool = False, handed_on: bool = False) -> Record:
+    """Adds to what is known of an exercise, and returns all of it; nothing is taken back.
 
-    Where the folder cannot be written, says so once and goes on: a lesson does not stop for it.
+    The file is replaced in one step, by one notebook at a time: two that are open together lose nothing. Where it
+    cannot be written, says so once and goes on: a lesson does not stop for it.
     """
     now = _now()
-    new = Record(hints=hints, solved=solved, seen=seen, solved_at=now if solved else "", seen_at=now if seen else "")
+    new = Record(
+        hints=hints,
+        solved=solved,
+        seen=seen,
+        solved_at=now if solved else "",
+        seen_at=now if seen else "",
+        handed_on=handed_on,
+    )
     path = Path.cwd() / NAME
     try:
-        known = _merged(_read(path), _unwritten, {name: new})
-        content = {"format": FORMAT, "exercises": {name: asdict(known[name]) for name in sorted(known)}}
-        with atomic(path) as temporary:
-            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        with _alone_with(path):
+            known = _merged(_read(path), _unwritten, {name: new})
+            content = {"format": FORMAT, "exercises": {name: asdict(known[name]) for name in sorted(known)}}
+            with atomic(path) as temporary:
+                temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         _unwritten.clear()
     except UserError as error:
         if not _unwritten:
             print(f"Your progress is kept only until this kernel ends: {error}", file=sys.stderr)
-        _unwritten.update(_merged(_unwritten, {name: new}))
+        known = _merged(_unwritten, {name: new})
+        _unwritten.update(known)
+    return known[name]
 
 
 def progress(*, export: str | Path | None = None) -> None:
     """Prints a table: which exercises are solved, how many hints were used, whether the solution was looked at.
+
+    "handed on": not solved; the lesson has gone on with the reference.
 
     export="anna.json" also writes it to that file, for an instructor to collect; `srgan-lessons progress FILES` makes a
     table of many. The file's name, without .json, is the learner's name in it: a pseudonym will do. It is sent nowhere.
@@ -121,7 +146,8 @@ def progress(*, export: str | Path | None = None) -> None:
     print(f"lesson  {'exercise':{width}}  solved  hints   solution")
     for exercise in exercises.values():
         now = known.get(exercise.name, Record())
-        solved, seen = ("yes" if now.solved else "no"), ("seen" if now.seen else "")
+        solved = "yes" if now.solved else "no"
+        seen = "seen" if now.seen else "handed on" if now.handed_on and not now.solved else ""
         hints = f"{now.hints} of {len(exercise.hints)}"
         print(f"{exercise.lesson:02d}      {exercise.name:{width}}  {solved:6}  {hints}  {seen}".rstrip())
     print(f"{sum(known[name].solved for name in exercises if name in known)} of {len(exercises)} solved.")
@@ -198,6 +224,24 @@ def _merged(*records: dict[str, Record]) -> dict[str, Record]:
         for name, known in part.items():
             merged[name] = merged.get(name, Record()) + known
     return merged
+
+
+@contextmanager
+def _alone_with(path: Path) -> Iterator[None]:
+    """Keeps other notebooks from changing the file meanwhile. Raises UserError where that takes longer than WAIT.
+
+    The lock lies in the temporary folder: beside the notebooks there is to be nothing but the file itself.
+    """
+    digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+    lock = FileLock(Path(tempfile.gettempdir()) / f"srgan-lessons-progress-{digest}.lock", timeout=WAIT)
+    try:
+        lock.acquire()
+    except (OSError, Timeout) as error:
+        raise UserError(f"the progress file {path} is in use by another notebook ({error}).") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _read(path: Path) -> dict[str, Record]:

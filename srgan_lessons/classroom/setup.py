@@ -1,5 +1,6 @@
 """The first cell of each lesson: what runs here, on what, and with which settings."""
 
+import functools
 import os
 import platform
 import random
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from IPython import get_ipython
 
 from srgan_lessons import UserError, __version__
 from srgan_lessons.files import fast_mode
@@ -22,7 +24,8 @@ def setup() -> torch.device:
     """Seeds Python, numpy and torch, takes as many threads as there are CPUs for us, and prints one line about it.
 
     Returns the device to compute on: the GPU where there is one that torch can use, else the CPU. In Colab without a
-    GPU a second line says how to get one.
+    GPU a second line says how to get one. From then on, in a notebook, a variable that hides one of the course's own
+    functions is said to do so.
     """
     random.seed(SEED)
     np.random.seed(SEED)  # noqa: NPY002 - what students use
@@ -37,9 +40,34 @@ def setup() -> torch.device:
         f"srgan-lessons {__version__}, Python {platform.python_version()}, torch {torch.__version__}: "
         f"{name}, {mode}, seed {SEED}"
     )
+    _watch_names()
     if "google.colab" in sys.modules and device.type == "cpu":
         print("No GPU here. Everything runs without one; faster: Runtime > Change runtime type > T4 GPU.")
     return device
+
+
+@functools.cache  # once a kernel, however often the first cell is run
+def _watch_names() -> None:
+    """After each cell: has a variable taken the name of a function that later cells call? They would call that."""
+    shell, hidden = get_ipython(), set()
+    if shell is None:
+        return
+
+    def look(result: Any) -> None:
+        from srgan_lessons import classroom  # which imports this module
+
+        for name in ("check", "hint", "lesson_settings", "progress", "solution"):
+            ours = getattr(classroom, name)
+            if shell.user_ns.get(name, ours) is ours:
+                hidden.discard(name)
+            elif name not in hidden:
+                hidden.add(name)
+                print(
+                    f"{name} is a variable of yours now, and the cells below call it. Give yours another name; "
+                    f"this line brings the course's back: from srgan_lessons.classroom import {name}"
+                )
+
+    shell.events.register("post_run_cell", look)
 
 
 def usable_cpus(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

@@ -17,7 +17,7 @@ from srgan_lessons.datasets.catalogue import (
     training_folders,
 )
 from srgan_lessons.datasets.crops import CropSampler
-from srgan_lessons.datasets.leakage import benchmark_fingerprints, find_benchmark, fingerprint
+from srgan_lessons.datasets.leakage import benchmark_hashes, find_benchmark, perceptual_hash
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.datasets.verification import Verification, get, verify
 
@@ -29,13 +29,13 @@ __all__ = [
     "Status",
     "Verification",
     "benchmark",
-    "benchmark_fingerprints",
+    "benchmark_hashes",
     "catalogue",
     "find",
     "find_benchmark",
-    "fingerprint",
     "get",
     "load_photos",
+    "perceptual_hash",
     "status",
     "training_folders",
     "verify",

@@ -102,4 +102,5 @@ class CropSampler:
         row = torch.minimum((top + row).clamp(min=0), height - 1)  # beyond the photo: its border pixel,
         column = torch.minimum((left + column).clamp(min=0), width - 1)  # as imresize has it
         wide = self.pixels[self.first[image] + row * width + column]  # (N, crop + 16, crop + 16, 3), uint8
-        return training_pair(wide.permute(0, 3, 1, 2).contiguous().float() / 255)
+        lr, hr = training_pair(wide.permute(0, 3, 1, 2).contiguous().float() / 255)
+        return lr, hr.contiguous(memory_format=torch.channels_last)  # as SR is: the networks see one layout

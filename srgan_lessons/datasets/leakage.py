@@ -2,7 +2,7 @@
 
 File names and file hashes do not help: the folder `val` of BSDS500 holds the 100 photos of BSD100 as JPEG, one pixel
 wider and higher, and its `train/302003.jpg` is the "woman" of Set5 at 1.4 times the size. So every picture gets a
-fingerprint of 8 x 8 numbers, and the fingerprints of the 119 images of Set5, Set14 and BSD100 travel with the project.
+perceptual hash of 8 x 8 numbers, and the hashes of the 119 images of Set5, Set14 and BSD100 travel with the project.
 """
 
 import json
@@ -17,11 +17,13 @@ from srgan_lessons.images import load_image
 
 BENCHMARKS = ("Set5", "Set14", "BSD100")
 GRID = 8
-SAME = 0.8  # correlation of two fingerprints from which on two pictures count as one; data/README.md has the figures
-_SCALE = 16  # a fingerprint is stored as 64 signed bytes, in steps of 1/16
+SAME = (
+    0.8  # correlation of two perceptual hashes from which on two pictures count as one; data/README.md has the figures
+)
+_SCALE = 16  # a perceptual hash is stored as 64 signed bytes, in steps of 1/16
 
 
-def fingerprint(image: np.ndarray) -> np.ndarray:
+def perceptual_hash(image: np.ndarray) -> np.ndarray:
     """uint8 (H, W, 3) -> float32 (8, 8): what stands where in the picture, whatever its size, brightness and contrast.
 
     The luma is averaged over an 8 x 8 grid, and each cell is compared with its neighbours; the result has mean square 1
@@ -36,14 +38,14 @@ def fingerprint(image: np.ndarray) -> np.ndarray:
 
 
 def similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """Correlation of two fingerprints: 1 for the same picture, about 0 for two that have nothing in common."""
+    """Correlation of two perceptual hashes: 1 for the same picture, about 0 for two that have nothing in common."""
     return float(np.mean(a * b))
 
 
 @cache
-def benchmark_fingerprints() -> dict[str, np.ndarray]:
+def benchmark_hashes() -> dict[str, np.ndarray]:
     """The 119 benchmark images by name ("BSD100 img_003"), as the project ships them: float32 (8, 8) each."""
-    table = json.loads(shipped("benchmark_fingerprints.json").read_text(encoding="utf-8"))
+    table = json.loads(shipped("benchmark_hashes.json").read_text(encoding="utf-8"))
     return {
         name: np.frombuffer(bytes.fromhex(text), dtype=np.int8).reshape(GRID, GRID).astype(np.float32) / _SCALE
         for name, text in table.items()
@@ -51,7 +53,7 @@ def benchmark_fingerprints() -> dict[str, np.ndarray]:
 
 
 def find_benchmark(prints: np.ndarray) -> str | None:
-    """The name of the benchmark image whose fingerprint this is, or None."""
+    """The name of the benchmark image whose perceptual hash this is, or None."""
     names, known = _stacked()
     scores = (known * prints).mean(axis=(1, 2))  # (119,)
     best = int(scores.argmax())
@@ -60,16 +62,16 @@ def find_benchmark(prints: np.ndarray) -> str | None:
 
 @cache
 def _stacked() -> tuple[list[str], np.ndarray]:
-    known = benchmark_fingerprints()
+    known = benchmark_hashes()
     return list(known), np.stack(list(known.values()))  # (119, 8, 8)
 
 
-def make_fingerprints(root: str | Path | None = None) -> dict[str, str]:
-    """What stands in data/benchmark_fingerprints.json, made anew from the benchmark sets under `root`."""
+def make_hashes(root: str | Path | None = None) -> dict[str, str]:
+    """What stands in data/benchmark_hashes.json, made anew from the benchmark sets under `root`."""
     root = Path(root or data_root())
     table = {}
     for name in BENCHMARKS:
         for path in sorted((root / name / "HR").glob("*.png")):
-            steps = np.clip(np.rint(fingerprint(load_image(path)) * _SCALE), -128, 127).astype(np.int8)
+            steps = np.clip(np.rint(perceptual_hash(load_image(path)) * _SCALE), -128, 127).astype(np.int8)
             table[f"{name} {path.stem}"] = steps.tobytes().hex()
     return table

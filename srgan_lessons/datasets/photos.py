@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.catalogue import catalogue, some
-from srgan_lessons.datasets.leakage import find_benchmark, fingerprint
+from srgan_lessons.datasets.leakage import find_benchmark, perceptual_hash
 from srgan_lessons.download import file_hash
 from srgan_lessons.images import SUFFIXES, check_image, load_image
 
@@ -25,12 +25,17 @@ class Photos:
     """Pictures in memory, what was left out of them and why.
 
     images: name -> uint8 (H, W, 3), sorted by name. left_out: name -> reason. not_pictures: how many files of other
-    kinds the folders hold, by their ending.
+    kinds the folders hold, by their ending. hashes: name -> SHA-256 of the pixels; computed where not given.
     """
 
     images: dict[str, np.ndarray]
     left_out: dict[str, str] = field(default_factory=dict)
     not_pictures: dict[str, int] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        for name in self.images.keys() - self.hashes.keys():
+            self.hashes[name] = _pixel_hash(self.images[name])
 
     def __len__(self) -> int:
         return len(self.images)
@@ -67,7 +72,7 @@ class Photos:
             raise UserError(
                 f"validation is {validation}; of {len(self)} pictures 0 to {len(self) - 1} can be held out."
             )
-        held_out = set(sorted(self.images, key=lambda name: _pixel_hash(self.images[name]))[:validation])
+        held_out = set(sorted(self.images, key=self.hashes.__getitem__)[:validation])
         training = {name: image for name, image in self.images.items() if name not in held_out}
         return training, {name: self.images[name] for name in self.images if name in held_out}
 
@@ -97,7 +102,7 @@ def load_photos(
         files, not_pictures = _find_files(folders)
         jobs = {name: (lambda path=path: load_image(path)) for name, path in files.items()}
         place = ", ".join(map(str, folders))
-    images, left_out, leaks = _decode(jobs, minimum, progress)
+    images, hashes, left_out, leaks = _decode(jobs, minimum, progress)
     for name, leak in list(leaks.items()):
         if name in files and file_hash(files[name]) in _known_leaks():
             left_out[name] = f"shows what {leak} shows, at another size (a known overlap of the published sets)"
@@ -108,7 +113,7 @@ def load_photos(
             f"{len(leaks)} of the pictures in {place} are benchmark images: {some(pairs)}. Training on them would leak "
             "the test into the training. Take them out (of BSDS500, use only train and test)."
         )
-    photos = Photos(images=images, left_out=dict(sorted(left_out.items())), not_pictures=not_pictures)
+    photos = Photos(images=images, left_out=dict(sorted(left_out.items())), not_pictures=not_pictures, hashes=hashes)
     if not images:
         raise UserError(f"there is no usable picture in {place}: {photos.report()}")
     return photos
@@ -141,8 +146,11 @@ def _find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int]]:
 
 def _decode(
     jobs: dict[str, Callable[[], np.ndarray]], minimum: int, progress: bool
-) -> tuple[dict[str, np.ndarray], dict[str, str], dict[str, str]]:
-    """Runs all jobs on all cores: (images, left out with the reason, benchmark images with their names)."""
+) -> tuple[dict[str, np.ndarray], dict[str, str], dict[str, str], dict[str, str]]:
+    """Runs all jobs on all cores: (images, their hashes, left out with the reason, benchmark images with their names).
+
+    The hash is the SHA-256 of the pixels.
+    """
 
     def run(job: Callable[[], np.ndarray]) -> tuple[np.ndarray | None, str, str | None]:
         try:
@@ -154,9 +162,9 @@ def _decode(
             return (
                 None,
                 f"{width} x {height} pixels is smaller than {minimum} on a side",
-                find_benchmark(fingerprint(image)),
+                find_benchmark(perceptual_hash(image)),
             )
-        return image, _pixel_hash(image), find_benchmark(fingerprint(image))
+        return image, _pixel_hash(image), find_benchmark(perceptual_hash(image))
 
     images: dict[str, np.ndarray] = {}
     left_out: dict[str, str] = {}
@@ -186,7 +194,7 @@ def _decode(
         except BaseException:  # Ctrl-C must not wait for the pictures that are still to come
             pool.shutdown(cancel_futures=True)
             raise
-    return images, left_out, leaks
+    return images, {name: hash for hash, name in seen.items()}, left_out, leaks
 
 
 def _known_leaks() -> set[str | None]:

@@ -8,91 +8,102 @@ import torch
 from torch import Tensor, nn
 
 from srgan_lessons.datasets.crops import CropSampler
-from srgan_lessons.training.graph import GraphedStep
+from srgan_lessons.training.graph import GraphedUpdate
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.recipes import Recipe
 from srgan_lessons.training.steps import average_decay, gan_step, pretrain_step, update_average
+
+PRETRAIN_LOSSES = ("content",)  # what the two steps return
+GAN_LOSSES = ("content", "adversarial", "discriminator", "d_hr", "d_sr")
 
 
 class Learner:
     """A recipe's networks on a machine, ready for update number 0, or for another after `load_state_dict`.
 
-    generator: untrained or with the weights to start from. content: the content loss. compile, cuda_graph: see Options.
-    Makes the discriminator, if the recipe has one, from torch's global random numbers.
+    generator: untrained or with the weights to start from. content: the content loss. graphed: the updates will be
+    recorded as a CUDA graph, in which the learning rate must be a tensor. Makes the discriminator, if the recipe has
+    one, from torch's global random numbers. totals: sums of the losses of the last `counted` updates, on the device.
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        generator: nn.Module,
-        content: nn.Module,
-        machine: Machine,
-        *,
-        compile: bool = False,
-        cuda_graph: bool = False,
+        self, recipe: Recipe, generator: nn.Module, content: nn.Module, machine: Machine, *, graphed: bool = False
     ):
-        self.recipe, self.machine = recipe, machine
+        self.recipe, self.machine, self.graphed = recipe, machine, graphed
         discriminator = recipe.make_discriminator()
         self.generator = machine.prepare(generator).train()
         self.discriminator = machine.prepare(discriminator) if discriminator else None
         self.content = machine.prepare(content)
         self.average = copy.deepcopy(self.generator).requires_grad_(False).eval()
-        self.optimizer_g = self._adam(self.generator, cuda_graph)
-        self.optimizer_d = self._adam(self.discriminator, cuda_graph) if self.discriminator else None
-        self._compile, self._cuda_graph = compile, cuda_graph
+        _share_buffers(self.average, self.generator)
+        self.rate = torch.tensor(recipe.rate, device=machine.device) if graphed else recipe.rate
+        self.optimizer_g = self._adam(self.generator)
+        self.optimizer_d = self._adam(self.discriminator) if self.discriminator else None
+        self.losses = GAN_LOSSES if self.discriminator else PRETRAIN_LOSSES
+        self.totals, self.counted = torch.zeros(len(self.losses), device=machine.device), 0
 
-    def _adam(self, network: nn.Module, cuda_graph: bool) -> torch.optim.Adam:
-        lr = self.recipe.lr
-        if cuda_graph:
-            lr = torch.tensor(lr, device=self.machine.device)  # so that a recorded update sees it change
+    def _adam(self, network: nn.Module) -> torch.optim.Adam:
         parameters = list(network.parameters())  # beta2 is not stated in the paper
-        return torch.optim.Adam(parameters, lr=lr, betas=(0.9, 0.999), fused=True, capturable=cuda_graph)
+        return torch.optim.Adam(parameters, lr=self.rate, betas=(0.9, 0.999), fused=True, capturable=self.graphed)
 
-    def updates_on(self, sampler: CropSampler) -> Callable[[int], dict[str, Tensor]]:
-        """A function that makes update number `step`, counted from 0, and returns its losses, still on the device."""
-        generator, discriminator, content = self.generator, self.discriminator, self.content
-        if self._compile:
-            generator, content = torch.compile(generator), torch.compile(content)
+    def updates_on(self, sampler: CropSampler, *, compile: bool = False) -> Callable[[int], None]:
+        """A function that makes update number `step`, counted from 0, and adds its losses to `totals`.
+
+        compile: run the networks and the cutting of crops through torch.compile.
+        """
+        generator, discriminator, content, cut = self.generator, self.discriminator, self.content, sampler.cut
+        if compile:
+            generator, content, cut = torch.compile(generator), torch.compile(content), torch.compile(cut)
             discriminator = torch.compile(discriminator) if discriminator else None
         recipe, machine = self.recipe, self.machine
 
-        def step_at(places: Tensor) -> dict[str, Tensor]:
-            lr, hr = sampler.cut(places)
+        def update_at(places: Tensor) -> None:
+            lr, hr = cut(places)
             if recipe.shuffled:
                 hr = hr.roll(1, dims=0)  # another photo's
             if discriminator is None:
-                return pretrain_step(generator, self.optimizer_g, content, lr, hr, machine, total_variation=recipe.tv)
-            return gan_step(
-                generator,
-                discriminator,
-                self.optimizer_g,
-                self.optimizer_d,
-                content,
-                lr,
-                hr,
-                machine,
-                adversarial=recipe.adversarial,
-                total_variation=recipe.tv,
-            )
+                found = pretrain_step(generator, self.optimizer_g, content, lr, hr, machine, total_variation=recipe.tv)
+            else:
+                found = gan_step(
+                    generator,
+                    discriminator,
+                    self.optimizer_g,
+                    self.optimizer_d,
+                    content,
+                    lr,
+                    hr,
+                    machine,
+                    adversarial=recipe.adversarial,
+                    total_variation=recipe.tv,
+                )
+            self.totals += torch.stack([found[name] for name in self.losses])
 
-        if self._cuda_graph:
-            step_at = GraphedStep(step_at, machine)
+        if self.graphed:
+            update_at = GraphedUpdate(update_at, machine)
 
-        def update(step: int) -> dict[str, Tensor]:
-            self._set_lr(recipe.lr_at(step))
-            losses = step_at(sampler.places(step))
+        def update(step: int) -> None:
+            self._set_rate(recipe.rate_at(step))
+            update_at(sampler.places(step))
             update_average(self.average, self.generator, average_decay(recipe.ema, step))
-            return losses
+            self.counted += 1
 
         return update
 
-    def _set_lr(self, lr: float) -> None:
+    def _set_rate(self, rate: float) -> None:
+        if self.graphed:
+            self.rate.fill_(rate)  # the tensor that both optimisers hold
+            return
         for optimizer in (self.optimizer_g, self.optimizer_d):
             for group in optimizer.param_groups if optimizer else ():
-                if isinstance(group["lr"], Tensor):
-                    group["lr"].fill_(lr)
-                else:
-                    group["lr"] = lr
+                group["lr"] = rate
+
+    def mean_losses(self) -> dict[str, float]:
+        """Means of the losses since `forget_losses`, as numbers: the one moment at which the host waits for the GPU."""
+        return dict(zip(self.losses, (self.totals / self.counted).tolist(), strict=True))
+
+    def forget_losses(self) -> None:
+        """Begins the sums again."""
+        self.totals.zero_()
+        self.counted = 0
 
     def broken(self) -> list[str]:
         """The networks that hold weights which are not numbers. Makes the host wait for the GPU."""
@@ -100,7 +111,7 @@ class Learner:
         return [
             name
             for name, network in networks.items()
-            if network is not None and not all(torch.isfinite(p).all() for p in network.parameters())
+            if network is not None and not torch.stack([torch.isfinite(p).all() for p in network.parameters()]).all()
         ]
 
     def state_dict(self) -> dict[str, Any]:
@@ -110,6 +121,8 @@ class Learner:
             "average": self.average.state_dict(),
             "optimizer_g": self.optimizer_g.state_dict(),
             "scaler": self.machine.scaler.state_dict(),  # {} where the precision needs none
+            "totals": self.totals,
+            "counted": self.counted,
         }
         if self.discriminator is not None:
             state |= {
@@ -128,6 +141,18 @@ class Learner:
             _load_moments(self.optimizer_d, state["optimizer_d"])
         if state["scaler"] and self.machine.scaler.is_enabled():
             self.machine.scaler.load_state_dict(state["scaler"])
+        self.totals.copy_(state["totals"])
+        self.counted = state["counted"]
+
+
+def _share_buffers(average: nn.Module, network: nn.Module) -> None:
+    """BatchNorm's running statistics are averages already: the averaged network looks at the network's own.
+
+    Copying them would be a hundred small kernels an update.
+    """
+    for mine, theirs in zip(average.modules(), network.modules(), strict=True):
+        for name, buffer in theirs.named_buffers(recurse=False):
+            setattr(mine, name, buffer)
 
 
 def _load_moments(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:

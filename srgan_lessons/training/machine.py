@@ -1,12 +1,12 @@
-"""What a run needs to know of the machine: device, precision, and the other processes that train with it."""
+"""Where and how a run computes: device, precision, and the other processes that train with it."""
 
 import os
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 import torch.distributed as dist
-from torch import Tensor, nn
+from torch import nn
 
 from srgan_lessons import UserError
 from srgan_lessons.models import ESPCN
@@ -15,39 +15,33 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
 
 class Machine:
-    """One process of a run: its device, its precision, its rank among `world` processes.
+    """One process of a run: its device, its precision, its rank among `world_size` processes.
 
     precision: "fp32"; "bf16", which needs no scaler; "fp16" with a gradient scaler, for a T4; "auto" takes bf16 on a
-    GPU that computes in it, else fp16, and fp32 on a CPU, where half precision works but is slow. Raises UserError for
-    a device or precision that is not there.
+    GPU that computes in it, else fp16, and fp32 on a CPU. Raises UserError for a device or precision that is not there.
     """
 
     def __init__(self, device: str | None = None, precision: str = "auto"):
-        self.rank, self.world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
-        local_rank = int(os.environ.get("LOCAL_RANK", 0))
-        if device is None:
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        if device == "cuda" and self.world > 1:
-            device = f"cuda:{local_rank}"
-        if device.startswith("cuda") and not torch.cuda.is_available():
-            raise UserError(f"device {device}: torch sees no GPU. Leave the device out to train on the CPU.")
-        try:
-            self.device = torch.device(device)
-        except RuntimeError as error:
-            raise UserError(f"unknown device {device!r}: {error}") from None
-        if self.device.type == "cuda":
-            torch.cuda.set_device(self.device)
+        self.rank, self.world_size = _number("RANK", 0), _number("WORLD_SIZE", 1)
+        if self.world_size > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
+            raise UserError(
+                f"WORLD_SIZE is {self.world_size}, but the other processes cannot be found: MASTER_ADDR or MASTER_PORT "
+                "is not set. Start with torchrun, or unset WORLD_SIZE and RANK to train in one process."
+            )
+        self.device = _device(device, _number("LOCAL_RANK", 0))
         if precision not in PRECISIONS:
             raise UserError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
         if precision == "auto":
-            precision = "fp32" if self.device.type != "cuda" else "bf16" if has_bf16() else "fp16"
+            precision = "fp32" if self.device.type != "cuda" else "bf16" if has_bf16(self.device) else "fp16"
+        if precision == "bf16" and self.device.type == "cuda" and not has_bf16(self.device):
+            raise UserError(f"{self.name()} does not compute in bf16, it only imitates it, slowly. Use fp16.")
         self.precision = precision
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
-        if self.world > 1 and not dist.is_initialized():
+        if self.world_size > 1 and not dist.is_initialized():
             dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
 
     @property
-    def writes(self) -> bool:
+    def is_main(self) -> bool:
         """True in the one process that logs, saves and shows progress."""
         return self.rank == 0
 
@@ -55,7 +49,26 @@ class Machine:
         """The context in which networks run: half precision where it was chosen."""
         if self.precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16 if self.precision == "bf16" else torch.float16)
+        return torch.autocast(self.device.type, self.dtype)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What convolutions are computed in."""
+        return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
+
+    @contextmanager
+    def tuned(self) -> Iterator[None]:
+        """The context of updates on a GPU: cuDNN tries its algorithms once for each shape and keeps the fastest.
+
+        In fp32 convolutions and matrix products may round their inputs to TF32, as torch's convolutions do by default.
+        """
+        matmul = torch.get_float32_matmul_precision()
+        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, benchmark=True, allow_tf32=True):
+            torch.set_float32_matmul_precision("high")
+            try:
+                yield
+            finally:
+                torch.set_float32_matmul_precision(matmul)
 
     def prepare(self, network: nn.Module) -> nn.Module:
         """The network on the device, channels last, with BatchNorm over all GPUs of the run where there are several.
@@ -63,22 +76,25 @@ class Machine:
         Channels last is what convolutions of many channels are fastest in, on CPUs too; ESPCN's few are not.
         SyncBatchNorm exists for GPUs only: on CPUs each process normalises its own share of the batch.
         """
-        if self.world > 1 and self.device.type == "cuda":
+        if self.world_size > 1 and self.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         layout = torch.contiguous_format if isinstance(network, ESPCN) else torch.channels_last
         return network.to(self.device, memory_format=layout)
 
-    def update(self, loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
-        """One step of the optimiser down the gradient of the loss, averaged over all processes. No host sync."""
-        optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        if self.world > 1:
-            average_gradients([p for group in optimizer.param_groups for p in group["params"]], self.world)
-        self.scaler.step(optimizer)
+    def average_gradients(self, network: nn.Module) -> None:
+        """Replaces each gradient by its mean over all processes: one message for all of them."""
+        if self.world_size == 1:
+            return
+        gradients = [p.grad for p in network.parameters() if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in gradients])
+        dist.all_reduce(flat)
+        flat /= self.world_size
+        for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+            gradient.copy_(mean.view_as(gradient))
 
     def any(self, flag: bool) -> bool:
         """True in all processes if it is in one of them. They must all ask at the same step."""
-        if self.world == 1:
+        if self.world_size == 1:
             return flag
         box = torch.tensor(int(flag), device=self.device)
         dist.all_reduce(box, op=dist.ReduceOp.MAX)
@@ -91,16 +107,38 @@ class Machine:
         return f"CPU, {torch.get_num_threads()} threads"
 
 
-def average_gradients(parameters: Iterable[Tensor], world: int) -> None:
-    """Replaces each gradient by its mean over all processes: one message for all of them."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    flat = torch.cat([g.flatten() for g in gradients])
-    dist.all_reduce(flat)
-    flat /= world
-    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(mean.view_as(gradient))
+def has_bf16(device: torch.device | None = None) -> bool:
+    """Whether a GPU computes in bfloat16 itself; a T4 (compute capability 7.5) only imitates it, slowly."""
+    return torch.cuda.is_available() and torch.cuda.get_device_capability(device)[0] >= 8
 
 
-def has_bf16() -> bool:
-    """Whether the GPU computes in bfloat16 itself; a T4 (compute capability 7.5) only imitates it, slowly."""
-    return torch.cuda.is_available() and torch.cuda.get_device_capability()[0] >= 8
+def _device(name: str | None, local_rank: int) -> torch.device:
+    """The device of that name; the GPU of this process where none is named and there is one."""
+    if name is None:
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"unknown device {name!r}: {error}") from None
+    if device.type != "cuda":
+        return device
+    if not torch.cuda.is_available():
+        raise UserError(f"device {name}: torch sees no GPU. Leave the device out to train on the CPU.")
+    index = local_rank if device.index is None else device.index
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise UserError(
+            f"device cuda:{index}: there is no such GPU. This machine has {count}: cuda:0 to cuda:{count - 1}."
+        )
+    torch.cuda.set_device(index)
+    return torch.device("cuda", index)
+
+
+def _number(variable: str, otherwise: int) -> int:
+    """An environment variable that torchrun sets."""
+    text = os.environ.get(variable, "")
+    if not text:
+        return otherwise
+    if not text.isdecimal():
+        raise UserError(f"the environment variable {variable} is {text!r}; torchrun sets a whole number. Unset it.")
+    return int(text)

@@ -17,7 +17,7 @@ def fitting_batch(learner: Learner, sampler: CropSampler) -> int | None:
     Tries them, without an update: the run that asked is over.
     """
     _release(learner)
-    world = learner.machine.world
+    world = learner.machine.world_size
     batch = learner.recipe.batch // world // 2
     while batch >= 1:
         try:

@@ -2,8 +2,12 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from srgan_lessons import UserError
+
+if TYPE_CHECKING:
+    from srgan_lessons.training.machine import Machine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,8 +22,8 @@ class Options:
     """"fp32", "bf16", "fp16" or "auto"; see Machine."""
     compile: bool = False
     """Run the networks through torch.compile: minutes to start, then faster."""
-    cuda_graph: bool = False
-    """Record the whole update once and replay it: for small networks on a large GPU."""
+    cuda_graph: bool | None = None
+    """Record the whole update once and replay it; None: on a GPU, in one process."""
     log_every: int = 50
     """Updates between two lines of the log; reading the losses is the one moment at which the host waits."""
     validate_every: int | None = None
@@ -34,6 +38,13 @@ class Options:
     """Also write the log for TensorBoard."""
     progress: bool = True
     """Print the settings and show a progress bar; False trains without a word."""
+
+    def records(self, machine: "Machine") -> bool:
+        """Whether updates are recorded as a CUDA graph there. Raises UserError where that was asked for in vain."""
+        possible = machine.device.type == "cuda" and machine.world_size == 1
+        if self.cuda_graph and not possible:
+            raise UserError("a CUDA graph (--cuda-graph) needs a GPU, and one process")
+        return possible if self.cuda_graph is None else self.cuda_graph
 
     def __post_init__(self):
         if not 0 <= self.seed < 2**32:

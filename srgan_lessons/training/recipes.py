@@ -41,7 +41,7 @@ class Recipe:
     """Crops an update, over all processes together."""
     crop: int = 96
     """Height and width of an HR crop in pixels."""
-    lr: float = 1e-4
+    rate: float = 1e-4
     """Highest learning rate of Adam."""
     schedule: str = "constant"
     """"constant"; "drop": a tenth after half of the steps; "one-cycle": up over a tenth, down to 0 along a cosine."""
@@ -63,8 +63,8 @@ class Recipe:
                 wrong.append(f"{name} is {getattr(self, name)!r}; it must be a whole number of at least 1")
         if self.crop < 16 or self.crop % 16:
             wrong.append(f"crop is {self.crop}; it must be a multiple of 16 (the discriminator halves it four times)")
-        if not (math.isfinite(self.lr) and self.lr > 0):
-            wrong.append(f"lr is {self.lr}; it must be a positive number")
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            wrong.append(f"rate is {self.rate}; it must be a positive number")
         for name in ("adversarial", "tv"):
             if not (math.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 wrong.append(f"{name} is {getattr(self, name)}; it must not be negative")
@@ -92,16 +92,16 @@ class Recipe:
         """An untrained discriminator, or None where the recipe has no adversarial loss."""
         return Discriminator(self.crop, self.channels) if self.adversarial else None
 
-    def lr_at(self, step: int) -> float:
+    def rate_at(self, step: int) -> float:
         """The learning rate of update number `step`, counted from 0."""
         if self.schedule == "constant":
-            return self.lr
+            return self.rate
         if self.schedule == "drop":
-            return self.lr if step < self.steps // 2 else self.lr / 10
+            return self.rate if step < self.steps // 2 else self.rate / 10
         rise = max(1, self.steps // 10)
         if step < rise:
-            return self.lr * (step + 1) / rise
-        return self.lr * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, self.steps - rise)))
+            return self.rate * (step + 1) / rise
+        return self.rate * 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, self.steps - rise)))
 
     def describe(self) -> str:
         """All settings in a few lines, as a run prints them."""
@@ -120,15 +120,16 @@ RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
         # A network that two CPU cores train within a minute. Its learning rate was found by trying.
-        Recipe(name="espcn", network="espcn", icnr=True, steps=1_200, lr=3e-3, schedule="one-cycle"),
+        Recipe(name="espcn", network="espcn", icnr=True, steps=1_200, rate=3e-3, schedule="one-cycle"),
         # The five variants of Table 1 (paper, section 3.2).
         Recipe(name="srresnet-mse", steps=1_000_000),
         Recipe(name="srresnet-vgg22", content="vgg22", tv=TV_WEIGHT, steps=1_000_000),
         _gan("srgan-mse", "mse"),
         _gan("srgan-vgg22", "vgg22"),
         _gan("srgan-vgg54", "vgg54"),
-        # The same without a download: a VGG16 that comes with a package, and pixels. Not comparable with VGG54.
-        _gan("srgan-offline", "offline", steps=50_000),
+        # The same without a download: a VGG16 that comes with a package, and pixels. Not comparable with VGG54. Its
+        # content loss has shares that sum to 1.25, and so has its adversarial weight.
+        _gan("srgan-offline", "offline", steps=50_000, adversarial=1.25 * ADVERSARIAL_WEIGHT),
     )
 }
 

@@ -20,13 +20,16 @@ def pretrain_step(
     total_variation: float = 0.0,
 ) -> dict[str, Tensor]:
     """One update of the generator alone (paper, section 3.2, SRResNet). Returns its losses, still on the device."""
+    optimizer.zero_grad(set_to_none=True)
     with machine.autocast():
         sr = generator(lr)  # (N, 3, 96, 96)
         content = content_loss(sr, hr)
     loss = content
     if total_variation:
         loss = loss + total_variation * total_variation_of(sr)
-    machine.update(loss, optimizer)
+    machine.scaler.scale(loss).backward()
+    machine.average_gradients(generator)  # over the processes, where there are several
+    machine.scaler.step(optimizer)
     machine.scaler.update()
     return {"content": content.detach()}
 
@@ -51,6 +54,7 @@ def gan_step(
     """
     # The generator: resemble HR, and be taken for a photo. The gradient passes through D, but D does not learn here.
     discriminator.requires_grad_(False)
+    optimizer_g.zero_grad(set_to_none=True)
     with machine.autocast():
         sr = generator(lr)  # (N, 3, 96, 96)
         content = content_loss(sr, hr)
@@ -58,16 +62,21 @@ def gan_step(
     loss = perceptual_loss(content, deception, adversarial)
     if total_variation:
         loss = loss + total_variation * total_variation_of(sr)
-    machine.update(loss, optimizer_g)
+    machine.scaler.scale(loss).backward()
+    machine.average_gradients(generator)  # over the processes, where there are several
+    machine.scaler.step(optimizer_g)
 
     # The discriminator: tell the same SR from HR. Detached, so that the generator is not asked to help it.
     discriminator.requires_grad_(True)
+    optimizer_d.zero_grad(set_to_none=True)
     with machine.autocast():
         real = discriminator(hr)  # (N, 1), logits
         fake = discriminator(sr.detach())  # (N, 1), logits
         judgement = discriminator_loss(real, fake)
-    machine.update(judgement, optimizer_d)
-    machine.scaler.update()
+    machine.scaler.scale(judgement).backward()
+    machine.average_gradients(discriminator)
+    machine.scaler.step(optimizer_d)
+    machine.scaler.update()  # once for both optimisers
 
     return {
         "content": content.detach(),

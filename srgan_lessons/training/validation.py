@@ -7,11 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from srgan_lessons import UserError
 from srgan_lessons.images import save_image, to_image, to_tensor
-from srgan_lessons.metrics import psnr
+from srgan_lessons.metrics import psnr, tint, weave
 from srgan_lessons.resize import downscale, upscale
+from srgan_lessons.stlpips import STLPIPS
 from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.recipes import Recipe
 
+FIGURES = ("val_psnr", "val_content", "val_weave", "val_tint", "val_stlpips")
 LARGEST = 384  # pixels on a side: of larger pictures the middle is used
 SHOWN = 3  # pictures in a preview
 
@@ -19,31 +23,62 @@ SHOWN = 3  # pictures in a preview
 class Validation:
     """Called with a network, measures it on the held-out pictures (name -> uint8 (H, W, 3)) and draws a preview.
 
-    Returns val_psnr, in dB by the community protocol, mean over pictures, and val_content, the recipe's own content
-    loss, by which the best checkpoint is chosen: PSNR would choose the blurriest SRGAN.
+    Returns means over the pictures: val_psnr, in dB by the community protocol; val_content, the recipe's own content
+    loss; val_weave and val_tint, in grey levels; for a recipe with an adversarial loss val_stlpips, ST-LPIPS (Alex).
+
+    names: those of FIGURES that are measured here. note: what is not, and why, or "". criterion: the figure whose
+    lowest value makes the best checkpoint: val_stlpips where it is measured, else val_content. Neither is PSNR, which
+    would choose the blurriest SRGAN, and a content loss nearly so.
     """
 
-    def __init__(self, held_out: Mapping[str, np.ndarray], content: nn.Module, machine: Machine):
-        self.pairs: list[tuple[Tensor, Tensor]] = []
-        for image in held_out.values():
-            hr = to_tensor(_middle(image))  # (1, 3, H, W)
-            self.pairs.append((downscale(hr), hr))
+    def __init__(self, held_out: Mapping[str, np.ndarray], recipe: Recipe, content: nn.Module, machine: Machine):
         self.content, self.machine = content, machine
+        self.pictures: list[np.ndarray] = [_middle(image) for image in held_out.values()]  # uint8 (H, W, 3)
+        self.pairs: list[tuple[Tensor, Tensor]] = []  # LR and HR on the device: copied once, not at each validation
+        for picture in self.pictures:
+            hr = to_tensor(picture)  # (1, 3, H, W)
+            self.pairs.append((downscale(hr).to(machine.device), hr.to(machine.device)))
+        self.perceptual: STLPIPS | None = None
+        notes = []
+        smallest = min(min(picture.shape[:2]) for picture in self.pictures)
+        weaves = smallest >= 48  # pixels: 36 are needed, and sides are multiples of 16
+        if not weaves:
+            notes.append(f"val_weave is not measured: a held-out picture has only {smallest} pixels on a side")
+        if recipe.adversarial:
+            if smallest < 32:  # 21 are needed
+                notes.append(f"val_stlpips is not measured: a held-out picture has only {smallest} pixels on a side")
+            else:
+                try:
+                    self.perceptual = STLPIPS("alex").to(machine.device)
+                except UserError as error:
+                    notes.append(f"val_stlpips is not measured, and val_content chooses the best checkpoint: {error}")
+        measured = {"val_weave": weaves, "val_stlpips": self.perceptual is not None}
+        self.names = tuple(name for name in FIGURES if measured.get(name, True))
+        self.criterion = "val_stlpips" if self.perceptual else "val_content"
+        self.note = "\n".join(notes)
 
     @torch.no_grad()
     def __call__(self, network: nn.Module, preview: Path) -> dict[str, float]:
-        psnrs, contents, rows = [], [], []
-        for lr, hr in self.pairs:
-            hr_there = hr.to(self.machine.device)
-            with self.machine.autocast():
-                sr = network(lr.to(self.machine.device))  # (1, 3, H, W)
-                contents.append(self.content(sr, hr_there).float().item())
-            sr = sr.float().cpu()
-            psnrs.append(psnr(sr, hr))
-            if len(rows) < SHOWN:
-                rows.append(np.hstack([to_image(x) for x in (upscale(lr), sr, hr)]))
+        found: dict[str, list[float]] = {name: [] for name in self.names}
+        rows = []
+        # No search for the fastest algorithms, since each picture has another shape; metrics in full float32
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+            for (lr, hr), picture in zip(self.pairs, self.pictures, strict=True):
+                with self.machine.autocast():
+                    sr = network(lr)  # (1, 3, H, W)
+                sr = sr.float()
+                image = to_image(sr)  # (H, W, 3), rounded
+                found["val_psnr"].append(psnr(image, picture))
+                found["val_content"].append(self.content(sr, hr).item())
+                found["val_tint"].append(tint(image, picture))
+                if "val_weave" in found:
+                    found["val_weave"].append(weave(image))
+                if self.perceptual:
+                    found["val_stlpips"].append(self.perceptual(to_tensor(image).to(hr), hr).item())
+                if len(rows) < SHOWN:
+                    rows.append(np.hstack([to_image(upscale(lr.cpu())), image, picture]))
         save_image(preview, _stack(rows))
-        return {"val_psnr": float(np.mean(psnrs)), "val_content": float(np.mean(contents))}
+        return {name: float(np.mean(values)) for name, values in found.items()}
 
 
 def _middle(image: np.ndarray) -> np.ndarray:

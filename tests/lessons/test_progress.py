@@ -22,6 +22,12 @@ from srgan_lessons.classroom.gradebook import COLUMNS, LEGEND, gradebook, mark
 from srgan_lessons.classroom.progress import NAME, Record, load, read_export, record
 from srgan_lessons.classroom.setup import usable_cpus
 
+
+def mine(x):
+    """A learner's own answer that passes."""
+    return cubic_kernel(x)
+
+
 NOW = "2026-11-23T09:14:05+00:00"
 
 
@@ -58,7 +64,7 @@ def test_solution_prints_code_that_passes(capsys):
 
 
 def test_progress_table(capsys):
-    check("cubic_kernel", cubic_kernel)
+    check("cubic_kernel", mine)
     hint("lr_crop")
     hint("lr_crop")
     solution("psnr_y")
@@ -77,7 +83,7 @@ def test_progress_table(capsys):
 def test_progress_is_a_small_json_file_in_the_working_folder(tmp_path):
     hint("psnr_y")
     content = json.loads((tmp_path / NAME).read_text())
-    fields = {"hints": 1, "solved": False, "seen": False, "solved_at": "", "seen_at": ""}
+    fields = {"hints": 1, "solved": False, "seen": False, "solved_at": "", "seen_at": "", "handed_on": False}
     assert content == {"format": 1, "exercises": {"psnr_y": fields}}
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
 
@@ -100,6 +106,7 @@ def test_progress_is_a_small_json_file_in_the_working_folder(tmp_path):
         b'{"format": 1, "exercises": {"psnr_y": {"solved_at": "yesterday"}}}',
         b'{"format": 1, "exercises": {"psnr_y": {"solved_at": "2026-11-23T09:14:05"}}}',
         b'{"format": 1, "exercises": {"psnr_y": {"seen_at": 5}}}',
+        b'{"format": 1, "exercises": {"psnr_y": {"handed_on": 1}}}',
         b"[" * 100_000,
     ],
 )
@@ -126,7 +133,7 @@ def test_where_nothing_can_be_written_the_lesson_goes_on(tmp_path, capsys):
         captured = capsys.readouterr()
         assert f"Hint {number} of 3" in captured.out
         assert ("kept only until this kernel ends" in captured.err) == (number == 1)
-    assert check("cubic_kernel", cubic_kernel) is cubic_kernel
+    assert check("cubic_kernel", mine) is mine
     (tmp_path / NAME).rmdir()
     record("lr_crop", seen=True)  # now it can: nothing was lost
     assert load() == {
@@ -149,7 +156,7 @@ def test_the_first_time_counts_and_a_file_without_times_is_read(tmp_path):
 
 
 def test_export_says_where_it_is_and_reads_back(tmp_path, capsys):
-    check("cubic_kernel", cubic_kernel)
+    check("cubic_kernel", mine)
     hint("lr_crop")
     capsys.readouterr()
     progress(export="Bünyamin 7.json")
@@ -281,7 +288,7 @@ def test_a_broken_file_is_named_and_the_others_are_read(content, class_folder):
 
 
 def test_files_that_are_none(class_folder, tmp_path):
-    check("cubic_kernel", cubic_kernel)
+    check("cubic_kernel", mine)
     book = gradebook([class_folder / "no.json", tmp_path / NAME, class_folder / "zoe.json"])
     assert list(book.learners) == ["zoe"]
     assert "no.json cannot be read (No such file or directory)" in book.problems[0]
@@ -307,6 +314,9 @@ def test_marks_mean_what_the_legend_says():
     assert meanings[mark(Record(solved=True, hints=1))] == "solved with hints"
     assert meanings[mark(Record(solved=True, hints=1, seen=True))] == "solved after the solution"
     assert meanings[mark(Record(seen=True))] == meanings[mark(Record(hints=1))] == "tried, not solved"
+    assert meanings[mark(Record(handed_on=True, hints=1))] == "tried, not solved"
+    assert meanings[mark(Record(handed_on=True))] == "went on with the reference"
+    assert meanings[mark(Record(handed_on=True, solved=True))] == "solved alone"
     assert meanings[mark(Record())] == "nothing yet"
 
 

@@ -98,7 +98,7 @@ def test_an_alarm_of_someone_else_goes_on():
     handler = signal.signal(signal.SIGALRM, lambda *_: rung.append(True))
     before = signal.setitimer(signal.ITIMER_REAL, 0.5)
     try:
-        assert grade("cubic_kernel", cubic_kernel).passed
+        assert grade("cubic_kernel", lambda x: cubic_kernel(x)).passed
         deadline = time.monotonic() + 20
         while not rung and time.monotonic() < deadline:
             time.sleep(0.01)

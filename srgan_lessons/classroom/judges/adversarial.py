@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_lessons.classroom.judges.updates import RATE, Watched, batch_of, small_network, weights_of
-from srgan_lessons.classroom.judging import NotYet, as_array, as_number, as_tensor, call
+from srgan_lessons.classroom.judging import NotYet, as_array, as_number, as_tensor, call, on_cpu
 from srgan_lessons.losses import mse_loss
 
 WEIGHT = 1e-3  # of the adversarial loss (paper, eq. 3)
@@ -38,7 +38,7 @@ class Seen:
 
     def __init__(self, network: nn.Module):
         self.inputs: list[Tensor] = []
-        self.handle = network.register_forward_pre_hook(lambda module, args: self.inputs.append(args[0].detach()))
+        self.handle = network.register_forward_pre_hook(lambda module, args: self.inputs.append(args[0].detach().cpu()))
 
     def saw(self, images: Tensor) -> bool:
         return any(x.shape == images.shape and torch.allclose(x, images, atol=1e-5) for x in self.inputs)
@@ -93,7 +93,9 @@ def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None
 def run(candidate: Callable, *args: Any, no_path: str) -> Any:
     """candidate(*args), on the judge's own tensors: they carry the graph that is judged."""
     try:
-        return call(lambda: candidate(*args))
+        result = call(lambda: candidate(*args))
+        on_cpu(args)  # the networks, wherever they were moved
+        return result
     except (RuntimeError, UserWarning) as error:
         if "does not require grad" in str(error):
             raise NotYet(no_path) from error

@@ -1,0 +1,142 @@
+"""The generator for enlarging alone: the same function in fewer steps, and for a tile only what the tile needs.
+
+Training needs each layer by itself. Afterwards neighbours can be made one: BatchNorm and the convolution before it
+(Jacob et al. 2018, arXiv 1712.05877, section 3.2), the last pixel shuffle and the convolution behind it. The weights
+change, the results do not, but for rounding.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons.models import Generator
+
+WHOLE = (0, 0, 0, 0)  # nothing is spare
+
+
+class Folded(nn.Module):
+    """A trained Generator in evaluation mode, folded. Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1].
+
+    It is a copy on the CPU, in float32, and cannot be trained. `halo` as in the Generator. With torch.bfloat16 as dtype
+    all layers but the first and the last compute in it; the first and the last see and make the colours.
+    """
+
+    def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32):
+        super().__init__()
+        *blocks, last, norm = generator.trunk
+        first, second = generator.upsample
+        self.halo = generator.halo
+        self.head = _Conv(generator.head[0].weight, generator.head[0].bias, slope=generator.head[1].weight)
+        self.blocks = nn.ModuleList(_Block(block.body) for block in blocks)
+        self.trunk_end = _Conv(*_without_norm(last, norm))
+        self.upsample = _Conv(first.conv.weight, first.conv.bias, slope=first.act.weight)
+        self.upsample_end = _Conv(second.conv.weight, second.conv.bias, slope=second.act.weight)
+        weight, bias = _before_shuffle(generator.tail)
+        self.tail = _Conv(weight / 2, (bias + 1) / 2)  # from the paper's [-1, 1] to [0, 1]
+        self.dtype = dtype
+        for part in (self.blocks, self.trunk_end, self.upsample, self.upsample_end):
+            part.to(dtype)
+        self.requires_grad_(False).eval()
+
+    def forward(self, x: Tensor, spare: Sequence[int] = WHOLE) -> Tensor:  # (N, 3, h, w), in [0, 1]
+        """Enlarges a piece of a picture, but for its spare pixels: a halo, which lets the others be what they are.
+
+        spare: LR pixels at the top, bottom, left and right. `halo` of them are enough; where the picture ends there are
+        fewer, or none. The result is (N, 3, 4 (h - top - bottom), 4 (w - left - right)).
+        """
+        x = self.head(x).to(self.dtype)  # (N, 64, h, w)
+        skip, skip_spare = x, spare
+        needed = self.halo - 4  # spare pixels that the layers to come look at
+        for block in self.blocks:
+            needed -= 2
+            # The sum makes a copy in any case, so that leaving out what nobody needs any more costs nothing.
+            x = _crop_to(needed, x, spare) + _crop_to(needed, block(x), spare)  # (N, 64, h', w'), less with each block
+            spare = [min(pixels, needed) for pixels in spare]
+        needed -= 1
+        x = _crop_to(needed, skip, skip_spare) + _crop_to(needed, self.trunk_end(x), spare)  # (N, 64, h', w')
+        spare = [min(pixels, needed) for pixels in spare]
+        del skip
+        x = F.pixel_shuffle(self.upsample(x), 2)  # (N, 64, 2h', 2w')
+        x = self.upsample_end(x)  # (N, 256, 2h', 2w'): not yet shuffled
+        x = self.tail(x.float())  # (N, 12, 2h', 2w')
+        x = crop(x, [2 * pixels for pixels in spare])  # (N, 12, 2 (h - top - bottom), 2 (w - left - right))
+        return F.pixel_shuffle(x, 2)
+
+
+def foldable(network: nn.Module) -> bool:
+    """Whether a network is a Generator as models.py makes it: no subclass, no part exchanged, no hook to be called."""
+    if type(network) is not Generator or any(m._forward_hooks or m._forward_pre_hooks for m in network.modules()):
+        return False
+    with torch.device("meta"):
+        return repr(network) == repr(Generator(len(network.trunk) - 2, getattr(network.tail, "in_channels", 64)))
+
+
+def crop(x: Tensor, sides: Sequence[int]) -> Tensor:
+    """x without so many rows and columns at the top, bottom, left and right: a view of (N, C, h, w), no copy."""
+    if not any(sides):
+        return x
+    top, bottom, left, right = sides
+    return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
+
+
+def _crop_to(needed: int, x: Tensor, spare: Sequence[int]) -> Tensor:
+    """x with no more than the spare pixels needed."""
+    return crop(x, [max(0, pixels - needed) for pixels in spare])
+
+
+class _Conv(nn.Conv2d):
+    """A convolution with bias that keeps height and width; then, with a slope, PReLU, in place."""
+
+    def __init__(self, weight: Tensor, bias: Tensor, slope: Tensor | None = None):
+        outputs, inputs, size, _ = weight.shape
+        super().__init__(inputs, outputs, size, padding=size // 2, device="meta")  # no random start for what is given
+        self.weight, self.bias = (
+            nn.Parameter(tensor.detach().to("cpu", torch.float32, copy=True)) for tensor in (weight, bias)
+        )
+        self.slope = None if slope is None else slope.item()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = super().forward(x)
+        return x if self.slope is None else F.leaky_relu_(x, self.slope)  # PReLU has one slope for all channels
+
+
+class _Block(nn.Sequential):
+    """The body of a residual block: convolution, PReLU, convolution. The sum is made outside, where x is cropped."""
+
+    def __init__(self, body: nn.Sequential):
+        conv, norm, act, second_conv, second_norm = body
+        super().__init__(
+            _Conv(*_without_norm(conv, norm), slope=act.weight),
+            _Conv(*_without_norm(second_conv, second_norm)),
+        )
+
+
+def _without_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+    """Weight and bias of the one convolution that does what a convolution without bias and BatchNorm do. float64."""
+    mean, variance, gamma, beta = (
+        tensor.detach().cpu().double() for tensor in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
+    )
+    factor = gamma / (variance + norm.eps).sqrt()  # (C,)
+    return conv.weight.detach().cpu().double() * factor[:, None, None, None], beta - mean * factor
+
+
+def _before_shuffle(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
+    """Weight (4 C, 4 inputs, 5, 5) and bias: before PixelShuffle(2) they do what a convolution of 9x9 does behind it.
+
+    Each output channel becomes four, one for each pixel of a 2x2 tile. A pixel looks 4 to each side, which is 2 places
+    of the grid before the shuffle, and what is outside is zero on both grids. float64.
+    """
+    weight = conv.weight.detach().cpu().double()  # (C, inputs, 9, 9)
+    outputs, inputs, size, _ = weight.shape
+    folded = weight.new_zeros(outputs, 2, 2, inputs, 2, 2, 5, 5)
+    for i in range(2):  # row and column of the output pixel in its tile
+        for j in range(2):
+            for y in range(size):  # row and column in the kernel
+                for x in range(size):
+                    # Where it looks: a place, counted from the output pixel's, and a row and column of the tile there.
+                    (down, row), (right, column) = divmod(i + y - size // 2, 2), divmod(j + x - size // 2, 2)
+                    folded[:, i, j, :, row, column, 2 + down, 2 + right] = weight[:, :, y, x]
+    bias = conv.bias.detach().cpu().double().repeat_interleave(4)
+    return folded.reshape(4 * outputs, 4 * inputs, 5, 5), bias

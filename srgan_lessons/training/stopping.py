@@ -1,0 +1,59 @@
+"""Stopping a run from outside: Ctrl-C, the stop button, and the signals of job systems."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# SIGTERM comes before a kill, SIGHUP when a terminal is closed, SIGUSR1 from Slurm before the time is over.
+_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
+
+
+class Stop:
+    """Set when somebody asked the run to stop. `number` is the signal that did."""
+
+    def __init__(self):
+        self.number: int | None = None
+        self.in_notebook = False
+
+    def is_set(self) -> bool:
+        return self.number is not None
+
+    def interrupt(self) -> None:
+        """In a notebook, Ctrl-C and the stop button also stop the cells that wait: raises KeyboardInterrupt."""
+        if self.number == signal.SIGINT and self.in_notebook:
+            raise KeyboardInterrupt("training was stopped, and saved; the same cell goes on")
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Stop]:
+    """The first signal asks the loop to stop after the update at hand, with a checkpoint; a second one stops at once.
+
+    A save is therefore never cut off by the first. A signal that was ignored before (nohup, for SIGHUP) stays ignored.
+    """
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+
+    def ask(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.number = number
+
+    handled = [n for n in _SIGNALS if n in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(n) != signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in handled}
+    stop.in_notebook = _in_notebook()
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _in_notebook() -> bool:
+    """Whether a kernel runs this, in which further cells may be waiting."""
+    import sys
+
+    shell = sys.modules.get("IPython")
+    return shell is not None and getattr(shell.get_ipython(), "kernel", None) is not None

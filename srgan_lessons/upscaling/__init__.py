@@ -1,0 +1,32 @@
+"""Whole images, four times as high and wide: by a trained network, by bicubic or by nearest neighbour.
+
+`tiles.py` enlarges a picture of any size, piece by piece; `files.py` reads pictures and writes them.
+"""
+
+from srgan_lessons.upscaling.files import Outcome, upscale_file, upscale_many
+from srgan_lessons.upscaling.tiles import (
+    METHODS,
+    PRECISIONS,
+    TILE,
+    Bicubic,
+    Nearest,
+    choose_device,
+    computes_in_bf16,
+    upscale,
+    upscaler,
+)
+
+__all__ = [
+    "METHODS",
+    "PRECISIONS",
+    "TILE",
+    "Bicubic",
+    "Nearest",
+    "Outcome",
+    "choose_device",
+    "computes_in_bf16",
+    "upscale",
+    "upscale_file",
+    "upscale_many",
+    "upscaler",
+]
