@@ -70,8 +70,10 @@ def enlarged(model: onnx.ModelProto, photo: np.ndarray) -> np.ndarray:
 
 
 def export(name: str) -> tuple[bytes, int]:
-    """A shipped network as gzipped ONNX, and its halo. Kept for the next build while weights and exporter are equal."""
-    digest = hashlib.sha256((ROOT / "srgan_lessons" / "export.py").read_bytes())
+    """A shipped network as gzipped ONNX, and its halo. Kept for the next build while weights and package are equal."""
+    digest = hashlib.sha256()
+    for module in sorted((ROOT / "srgan_lessons").glob("*.py")):
+        digest.update(module.read_bytes())
     digest.update(inspect.getsource(halved).encode())
     digest.update((ROOT / "srgan_lessons" / "weights" / f"{name}.safetensors").read_bytes())
     kept = KEPT / f"{name}-{digest.hexdigest()[:12]}.onnx"

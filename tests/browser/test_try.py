@@ -427,7 +427,7 @@ def test_a_line_of_5000_pixels_is_cut_to_what_a_canvas_holds(visitor):
 
 def test_cancel_another_network_another_photo(visitor):
     """Each of them ends what is computed, at once, and what comes then is right."""
-    photo = png(sample_photos()["chelsea"][:200, :260])
+    photo = png(sample_photos()["chelsea"][:110, :190])
     set_to(visitor, "enlarge", "srgan")
     give(visitor, photo)
     until(visitor, "/tile/.test(document.querySelector('#status').innerText)")
@@ -438,7 +438,7 @@ def test_cancel_another_network_another_photo(visitor):
     give(visitor, photo)
     until(visitor, "/tile/.test(document.querySelector('#status').innerText)")
     visitor.check("[value=espcn]")
-    assert Image.open(result(visitor)).size == (1040, 800)
+    assert Image.open(result(visitor)).size == (760, 440)
     assert "by ESPCN" in visitor.inner_text("#status")
     visitor.check("[value=srgan]")
     until(visitor, "/tile/.test(document.querySelector('#status').innerText)")
