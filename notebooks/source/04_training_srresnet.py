@@ -337,26 +337,26 @@ assert unseen_loss(passed) > 3 * unseen_bicubic
 # $$\mathrm{rate}(s) = \begin{cases} \mathrm{peak} \cdot \dfrac{s + 1}{R} & s < R \\
 # \mathrm{peak} \cdot \dfrac12 \left(1 + \cos \pi \dfrac{s - R}{S - R}\right) & \text{else} \end{cases}$$
 #
-# ### {{exercise: lr_at}}
+# ### {{exercise: rate_at}}
 #
-# Write `lr_at(step, steps, peak)`: the learning rate of update number `step`, counted from 0, of `steps` in all.
+# Write `rate_at(step, steps, peak)`: the learning rate of update number `step`, counted from 0, of `steps` in all.
 # Expected: a number; in the last update of the warm-up it is the peak.
 
 # %% tags=["stub"]
-# {{stub: lr_at}}
+# {{stub: rate_at}}
 
 # %% tags=["solution"]
-# {{solution: lr_at}}
+# {{solution: rate_at}}
 
 # %%
-lr_at = check("lr_at", lr_at)
+rate_at = check("rate_at", rate_at)
 
 steps = 1000
 drop = RECIPES["srgan-mse"].change(steps=steps)
 one_cycle = RECIPES["espcn"].change(steps=steps, rate=4e-4)
 curves(
     {
-        "one cycle, peak 0.0004": [lr_at(step, steps, 4e-4) for step in range(steps)],
+        "one cycle, peak 0.0004": [rate_at(step, steps, 4e-4) for step in range(steps)],
         "the paper's SRResNet": [RECIPES["srresnet-mse"].rate_at(step) for step in range(steps)],
         "the paper's SRGAN": [drop.rate_at(step) for step in range(steps)],
     },
@@ -364,7 +364,7 @@ curves(
     ylabel="learning rate",
     alt="Three schedules: a hump that ends at zero, a constant line, and a line that drops to a tenth half-way.",
 )
-assert all(abs(lr_at(step, steps, 4e-4) - one_cycle.rate_at(step)) < 1e-9 for step in range(steps))  # the package's
+assert all(abs(rate_at(step, steps, 4e-4) - one_cycle.rate_at(step)) < 1e-9 for step in range(steps))  # the package's
 assert [RECIPES["srresnet-mse"].rate_at(step) for step in (0, 999_999)] == [1e-4, 1e-4]
 assert [drop.rate_at(step) for step in (0, 499, 500, 999)] == [1e-4, 1e-4, 1e-5, 1e-5]
 
@@ -530,7 +530,7 @@ def go_on(network, optimizer, first, last):
     """Updates first to last - 1. Returns the losses, and the weights after each update."""
     losses, weights = [], []
     for step in range(first, last):
-        optimizer.param_groups[0]["lr"] = float(lr_at(step, total, 4e-3))  # a plain number, which any file can hold
+        optimizer.param_groups[0]["lr"] = float(rate_at(step, total, 4e-3))  # a plain number, which any file can hold
         losses.append(float(train_step(network, optimizer, *small_crops(step))))
         weights.append(weights_of(network))
     return losses, weights
@@ -597,7 +597,7 @@ for name, weights in left_out.items():
     print(f"left out: {name:20} {differing:4.0%} of the weights differ, on average by {apart(weights)[-1]:.4f}")
     assert differing == 0 if name == "nothing" else differing > 0.9
 kept, new = ((left_out[name][0] - at_break).abs().median().item() for name in ("nothing", "the optimiser"))
-rate = lr_at(half, total, 4e-3)
+rate = rate_at(half, total, 4e-3)
 jump = np.mean(first_losses["the optimiser"]) / np.mean(first_losses["nothing"])
 print(f"first step / learning rate: {kept / rate:.2f}; with a new optimiser {new / rate:.2f}")
 print(f"loss of the ten updates after the break: with a new optimiser {jump:.2f} times the right one")
@@ -666,7 +666,7 @@ try:
 except UserError as error:
     refused = str(error)
     print("\nWith another learning rate in the same folder:", refused.replace(str(folder), "..."))
-assert "lr 0.001 then, 0.002 now" in refused
+assert "rate 0.001 then, 0.002 now" in refused
 
 # %% [markdown] tags=["slide"]
 # It refuses: half of one run and half of another is no run. In a terminal the same is
@@ -776,7 +776,7 @@ assert by_heart[-1] < bicubic_loss
 paper = RECIPES["srresnet-mse"]
 machine = Machine(str(device))
 network = machine.prepare(paper.make_generator()).train()
-optimizer = torch.optim.Adam(network.parameters(), lr=paper.lr)
+optimizer = torch.optim.Adam(network.parameters(), lr=paper.rate)
 big_crops = CropSampler(photos, batch=settings.timed_crops, crop=paper.crop, device=device)
 for step in range(1 + settings.timed):
     if step == 1:  # the first update warms up
@@ -785,7 +785,7 @@ for step in range(1 + settings.timed):
 seconds = (time.perf_counter() - started) / settings.timed * paper.batch / settings.timed_crops
 print(f"{machine.name()}: about {seconds:.2f} s an update of {paper.batch} crops")
 print(f"{paper.steps:,} updates: {seconds * paper.steps / 86400:.1f} days")
-assert (paper.steps, paper.batch, paper.crop, paper.lr) == (1_000_000, 16, 96, 1e-4)
+assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96, 1e-4)
 
 # %% [markdown]
 # Read the number of days again. Nobody gets through them without a break, unless the machine is very large. Now you
