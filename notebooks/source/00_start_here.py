@@ -28,7 +28,7 @@ import time
 
 import numpy as np
 
-from srgan_lessons.classroom.figures import bars, show_crops
+from srgan_lessons.classroom.figures import bars, show_crops, show_images
 from srgan_lessons.classroom.viewers import compare, upload_photo, zoom
 from srgan_lessons.images import sample_photos
 from srgan_lessons.metrics import luma, psnr
@@ -54,6 +54,9 @@ lr = imresize(hr, 1 / 4)  # (75, 112, 3): low resolution, all that the networks 
 print("HR", hr.shape, "- LR", lr.shape)
 print("HR pixels for each LR pixel:", hr.size // lr.size)
 
+# %%
+show_images(hr, lr, titles=["HR: the truth", "LR: what is given"], alt="A cat in HR, and as coarse blocks in LR.")
+
 # %% [markdown]
 # One of sixteen. The other fifteen have to be made up.
 #
@@ -73,19 +76,17 @@ print(f"There after {time.perf_counter() - started:.0f} seconds.")
 FACE = (52, 92, 136, 136)  # top, left, height, width
 show_crops(
     hr,
-    lr,
     bicubic,
-    hr,
     closest,
     liveliest,
-    titles=["HR: the truth", "LR: what is given", "bicubic", "HR: the truth", "SRResNet", "SRGAN"],
+    titles=["HR: the truth", "bicubic", "SRResNet", "SRGAN"],
     box=FACE,
-    alt="A cat's eye: blocks in LR, soft by bicubic, clean and smooth by SRResNet, with fur by SRGAN.",
+    alt="A cat's eye: soft by bicubic, clean and smooth by SRResNet, with fur by SRGAN.",
 )
 
 # %% [markdown]
-# SRResNet draws clean edges and leaves out the fur, as a painter would. SRGAN draws fur, hair by hair. From a little
-# distance you would take it for the photo.
+# SRResNet draws clean edges and leaves out the fur, as a painter would. SRGAN draws fur. From a little distance you
+# would take it for the photo.
 
 # %% [markdown] tags=["slide"]
 # ## Better, or only different?
@@ -219,7 +220,7 @@ upload_photo(enlarge)
 # No photo at hand? This is what happens to the cat, which no one ever photographed at that size.
 
 # %%
-enlarge(sample_photos()["chelsea"][20:220, 60:260])
+enlarge(sample_photos()["chelsea"][60:260, 60:260])
 
 # %% [markdown]
 # A whole photo, in a terminal: `srgan-lessons upscale holiday.jpg -o holiday_x4.png --weights srgan`.
@@ -249,9 +250,9 @@ show_crops(
 )
 
 # %% [markdown]
-# This is a failure, and not a rare one. The mouth is a dozen LR pixels wide. SRGAN knows that something sharp belongs
-# there, and does not know what. It is worse here than SRResNet, which leaves the face soft and lets it be hers. Small
-# faces, lettering and fine regular stripes go wrong in this way.
+# This is a failure, and not a rare one. In the LR image the mouth is a few pixels. SRGAN knows that something sharp
+# belongs there, and does not know what. It is worse here than SRResNet, which leaves the face soft and lets it be hers.
+# Small faces, lettering and fine regular stripes go wrong in this way.
 #
 # **Question.** Would more training help? Can any method, however clever, get the true HR photo back?
 
