@@ -751,8 +751,8 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 # ## The real thing
 #
 # That recipe made the `srgan` that comes with the course: from SRResNet's weights, by `gan_step` as you have seen it,
-# in 24,403 updates of 16 crops. One H100 took a little over four minutes for them. Five networks enlarge the whole
-# photo of the cat, and we look at a part of it. The last one is yours, from this page.
+# in 24,403 updates of 16 crops. One H100 took a little over four minutes for them. Here the whole photo is enlarged, and
+# we look at a part of it. The last one is yours, from this page.
 
 # %%
 whole = {name: sample_photos()[name] for name in UNSEEN}
@@ -762,10 +762,10 @@ for name, network in made.items():
     made[name] = {photo: upscale(imresize(hr, 1 / 4), network) for photo, hr in whole.items()}  # (H, W, 3) each
 show_crops(
     whole["chelsea"],
-    *[pictures["chelsea"] for pictures in made.values()],
-    titles=["HR", *made],
+    *[made[name]["chelsea"] for name in ("SRResNet", "SRGAN", "yours")],
+    titles=["HR", "SRResNet", "SRGAN", "yours"],
     box=(52, 92, 136, 136),
-    alt="A cat's eye: soft by bicubic and ESPCN, clean by SRResNet, with fur by SRGAN, with a weave by yours.",
+    alt="A cat's eye: clean and smooth by SRResNet, with believable fur by SRGAN, with a weave by yours.",
 )
 versions = ("bicubic", "SRResNet", "SRGAN")
 show_crops(

@@ -111,14 +111,14 @@ upload_photo(enlarge)
 # whose truth is known: make a photo smaller, enlarge it again, and move the box. Try the eye, the fur, the whiskers.
 
 # %%
-whole = photos["chelsea"][:300, :448]  # (300, 448, 3)
-versions = {name: upscale(imresize(whole, 1 / 4), name) for name in ("bicubic", *NETWORKS)}  # (300, 448, 3) each
+portrait = photos["chelsea"][:300, :448]  # (300, 448, 3)
+versions = {name: upscale(imresize(portrait, 1 / 4), name) for name in ("bicubic", *NETWORKS)}  # (300, 448, 3) each
 zoom(
-    {"chelsea": (whole, versions["bicubic"], versions["srresnet"], versions[BEST])},
+    {"chelsea": (portrait, versions["bicubic"], versions["srresnet"], versions[BEST])},
     titles=["HR: the truth", "bicubic", "srresnet", BEST],
     alt="A part of a cat's face as HR, by bicubic, by SRResNet and by SRGAN.",
 )
-hr = whole[56:248, 104:296]  # (192, 192, 3), for what follows
+hr = portrait[56:248, 104:296]  # (192, 192, 3), for what follows
 lr = imresize(hr, 1 / 4)  # (48, 48, 3)
 
 # %% [markdown]
@@ -621,7 +621,7 @@ assert many[20] == 1
 # Our networks have seen LR pictures of one kind: reduced by bicubic, and clean. Your photos come from a sensor, with
 # noise, and from a JPEG file, with blocks.
 #
-# **Question.** Does the network still beat bicubic if the LR picture is noisy? From which noise on does it not?
+# **Question.** Does SRResNet still beat bicubic if the LR picture is noisy? From which noise on does it not?
 
 
 # %%
@@ -653,6 +653,8 @@ print("noise that comes out, for each level that goes in:", {name: f"{x:.2f}" fo
 for name in NETWORKS:
     assert gain[name][-1] < min(0, gain[name][0])
     assert amplified[name] > 1.03 * amplified["bicubic"]
+assert amplified["srgan"] > 2
+assert gain["srgan"][0] < 0 < gain["srresnet"][0]
 
 # %%
 jpeg = as_jpeg(imresize(cat, 1 / 4), 20)
@@ -666,8 +668,9 @@ show_crops(
 )
 
 # %% [markdown]
-# The networks pass on more of the noise than bicubic does, for they have learned that fine detail in LR is real. With
-# noise of 20 grey levels all of them are worse than bicubic. And of a JPEG file they enlarge what the file has broken.
+# The networks pass on more of the noise than bicubic does, for they have learned that fine detail in LR is real. SRGAN
+# makes it more than twice as strong. With noise of 20 grey levels all of them are worse than bicubic. (By PSNR, SRGAN
+# is worse on a clean LR picture, too: the price that lesson 08 explains.) And of a JPEG file they enlarge what the file has broken.
 #
 # The cure is in the training: show the network LR pictures as the world makes them, with blur, noise and JPEG. That is
 # what BSRGAN and Real-ESRGAN (both 2021) did. It makes the tool useful. It makes the invention larger, not smaller.
@@ -820,16 +823,16 @@ progress()
 
 # %%
 box = slice(64, 192), slice(108, 236)  # (128, 128, 3), of the whole photo enlarged
-wrong = np.abs(versions[BEST].astype(int) - whole)  # (300, 448, 3)
+wrong = np.abs(versions[BEST].astype(int) - portrait)  # (300, 448, 3)
 card = {
-    "01  the LR image: one pixel of sixteen": imresize(whole, 1 / 4)[16:48, 27:59],
+    "01  the LR image: one pixel of sixteen": imresize(portrait, 1 / 4)[16:48, 27:59],
     "01  bicubic, by hand": versions["bicubic"][box],
     "02, 03  ESPCN, with your pixel shuffle": versions["espcn"][box],
     "04  SRResNet: nearest to the truth": versions["srresnet"][box],
     "05 to 07  SRGAN: most like a photo": versions[BEST][box],
     "08  its error, 4 times as strong": np.clip(4 * wrong, 0, 255).astype(np.uint8)[box],
     "10  another photo with the same LR": no_cat[44:172, 8:136],
-    "the truth": whole[box],
+    "the truth": portrait[box],
 }
 show_images(
     *card.values(),
