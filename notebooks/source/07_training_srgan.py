@@ -751,8 +751,8 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 # ## The real thing
 #
 # That recipe made the `srgan` that comes with the course: from SRResNet's weights, by `gan_step` as you have seen it,
-# in 24,403 updates of 16 crops. One H100 took a little over four minutes for them. Here the whole photo is enlarged, and
-# we look at a part of it. The last one is yours, from this page.
+# in 24,403 updates of 16 crops. One H100 took a little over four minutes for them. Here the whole photo is enlarged,
+# and we look at a part of it. The last one is yours, from this page.
 
 # %%
 whole = {name: sample_photos()[name] for name in UNSEEN}
