@@ -625,7 +625,8 @@ assert jump > 1.1
 #
 # The package does all this for you, the averaged weights and the log included. A **recipe** has every number of a
 # run. Here is the paper's, made small. In the middle we press the stop button: the cell sends itself what Ctrl-C
-# and the square button of Jupyter send.
+# and the square button of Jupyter send. `train` saves, and then stops the cell with a KeyboardInterrupt, so that the
+# cells below do not go on with half a network. Here we catch it, and give the same call again.
 
 # %%
 recipe = RECIPES["srresnet-mse"].change(
