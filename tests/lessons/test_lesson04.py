@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from answers import Answers
 
-from srgan_lessons.classroom.exercises.lesson04 import checkpoint, rate_at, overfit, restore, train_step
+from srgan_lessons.classroom.exercises.lesson04 import checkpoint, overfit, rate_at, restore, train_step
 from srgan_lessons.datasets import CropSampler
 from srgan_lessons.images import sample_photos
 from srgan_lessons.losses import MSELoss, mse_loss
@@ -344,7 +344,7 @@ def optimiser_kept_outside(network, sampler, steps, rate):
     return [train_step(network, optimizer, *sampler(0)).item() for _ in range(steps)]
 
 
-# --- rate_at -----------------------------------------------------------------------------------------------------------
+# --- rate_at ----------------------------------------------------------------------------------------------------------
 
 
 @answers.right("rate_at")
