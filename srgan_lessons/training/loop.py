@@ -68,7 +68,7 @@ def train(
     batch that would fit), and where a loss is no longer a number.
     """
     options = Options(**options)
-    machine = Machine(options.device, options.precision)
+    machine = options.machine_for(recipe)
     if recipe.batch % machine.world_size:
         raise UserError(f"a batch of {recipe.batch} cannot be shared by {machine.world_size} processes evenly")
     if not isinstance(photos, Photos):
@@ -112,9 +112,6 @@ class _Training:
         graphed = options.records(machine)
         generator = self._first_generator(init, resuming=checkpoint is not None)
         self.learner = Learner(recipe, generator, content_loss(recipe.content), machine, graphed=graphed)
-        self.step, self.best = 0, math.inf
-        if checkpoint:
-            self._restore(checkpoint)
         self.sampler = CropSampler(
             training,
             batch=recipe.batch,
@@ -125,6 +122,9 @@ class _Training:
             world=machine.world_size,
         )
         self.validation = Validation(held_out, recipe, self.learner.content, machine) if held_out and folder else None
+        self.step, self.best = 0, math.inf
+        if checkpoint:
+            self._restore(checkpoint)
         self.reporter = Reporter(recipe, options, machine, folder, on_report, first=self.step)
         if folder:
             folder.check_space(self._bytes_of_a_checkpoint())
@@ -193,7 +193,7 @@ class _Training:
         schedule = Schedule(
             steps=self.recipe.steps,
             log_every=options.log_every,
-            validate_every=options.validate_every or max(1, self.recipe.steps // 20),
+            validate_every=(options.validate_every or max(1, self.recipe.steps // 20)) if self.validation else None,
             checkpoint_seconds=60 * options.checkpoint_minutes,
             seconds=options.minutes and 60 * options.minutes,
             now=time.monotonic(),
@@ -215,7 +215,7 @@ class _Training:
             losses = learner.mean_losses()  # the host waits for the GPU here, and nowhere else
             speed = self.reporter.speed()
             self._check_numbers(losses)
-            better, scores = self._validate() if due.validate and self.validation else (False, {})
+            better, scores = self._validate() if due.validate else (False, {})
             if due.report:
                 rate = self.recipe.rate_at(self.step - 1)
                 self.reporter.report({"step": self.step, "rate": rate, **losses, "updates_per_s": speed}, scores)
