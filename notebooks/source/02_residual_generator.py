@@ -100,7 +100,7 @@ receptive_field = check("receptive_field", receptive_field)
 assert [receptive_field(stack) for stack in ([(3, 1), (3, 1)], [(3, 2), (5, 1)], [])] == [5, 11, 1]
 
 # %% tags=["check-output"]
-espcn = [(5, 1), (3, 1), (3, 1)]  # the small network of lesson 00, before its pixel shuffle
+espcn = [(5, 1), (3, 1), (3, 1)]  # the small network of lesson 03, before its pixel shuffle
 sixteen = [(3, 1), (3, 1)] * 16  # sixteen blocks of two convolutions
 print("ESPCN:", receptive_field(espcn), "LR pixels")
 print("sixteen blocks:", receptive_field(sixteen), "LR pixels")

@@ -198,8 +198,8 @@ print("256 channels:", tuple(layer.conv(x).shape), "- after the shuffle:", tuple
 # %% [markdown] tags=["slide"]
 # ## ESPCN
 #
-# The smallest network with a sub-pixel convolution (Shi et al. 2016): three convolutions and a shuffle. It is the
-# network of lesson 00, and now you write it.
+# The smallest network with a sub-pixel convolution (Shi et al. 2016): three convolutions and a shuffle. It
+# trains in half a minute, and you write it now.
 #
 # ### {{exercise: ESPCN}}
 #

@@ -22,7 +22,15 @@ from srgan_lessons.classroom.figures import bars, curves, feature_grid, show_ima
 from srgan_lessons.classroom.viewers import play
 from srgan_lessons.evaluation import paper_table
 from srgan_lessons.images import sample_photos, to_tensor
-from srgan_lessons.losses import OFFLINE_FACTOR, VGG19_SCALE, VGGLoss
+from srgan_lessons.losses import (
+    OFFLINE_FACTOR,
+    OFFLINE_SHARE,
+    PHASE_WEIGHT,
+    VGG19_SCALE,
+    OfflineLoss,
+    VGGLoss,
+    mse_loss,
+)
 from srgan_lessons.models import ESPCN
 from srgan_lessons.resize import downscale, imresize
 from srgan_lessons.vgg import offline_features, random_features
@@ -682,8 +690,13 @@ assert reached["untrained"] > 20
 # - the red tint: for MSE it is as bad as bicubic, or worse; phi(2, 2) lets it pass for less;
 # - the photo that is 0.1 brighter: in these units phi(2, 2) asks less than a fiftieth of what MSE asks.
 #
-# Trained on these features alone, a network lets colours wash out. So the package's offline recipe adds a quarter of
-# the MSE to them (`OfflineLoss`).
+# Trained on these features alone, a network lets colours wash out. So the package's offline recipe does not trust
+# phi(2, 2) alone. Its `OfflineLoss` is 0.55 phi(2, 2) + 0.35 phi(1, 2) + 0.35 MSE, and one term more.
+#
+# That term is **ours, not the paper's**. Two pixel shuffles make 16 kinds of pixels, by row and column modulo 4
+# (lesson 03), and none may be brighter than another. So for each kind we take the mean of SR - HR over the crop, a
+# **phase mean**, and add 20 times the mean of their squares. Grain has no fixed phase, and its means are nearly 0. A
+# weave or a tint keeps its whole strength in them. The last cell of this section measures what that changes.
 
 
 # %%
@@ -727,6 +740,36 @@ play(spoil, how=list(SPOIL), photo=list(PLACES))
 assert all(cost("brighter", photo, phi22) < cost("brighter", photo, pixels) / 50 for photo in PLACES)
 assert all(cost("red tint", photo, phi22) < cost("red tint", photo, pixels) / 2 for photo in PLACES)
 assert all(cost("red tint", photo, pixels) > 0.9 for photo in PLACES)
+
+# %% [markdown]
+# **Question.** A chequerboard, a shade and white noise, each of 6 grey levels. For MSE all three are equally bad. For
+# phi(2, 2)? And with the phase means?
+
+# %%
+noise6 = 6 / 255 * torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_seed(0))  # grey
+row, column = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
+FAULTS = {"chequerboard": 6 / 255 * (1 - 2 * ((row + column) % 2).float()), "shade": torch.tensor(6 / 255)}
+JUDGES = {"MSE": mse_loss, "phi(2, 2) alone": offline, "OfflineLoss": OfflineLoss()}
+beside_noise = {
+    (judge, fault): [(loss(hr + wrong, hr) / loss(hr + noise6, hr)).item() for hr, *_ in map(attempts, PLACES)]
+    for judge, loss in JUDGES.items()
+    for fault, wrong in FAULTS.items()
+}
+bars(
+    {f"{fault}, {judge}": sum(values) / len(values) for (judge, fault), values in beside_noise.items()},
+    xlabel="cost (1 = white noise of the same strength), mean of the photos",
+    alt="Bars: both faults cost 1 by MSE, less than a third and nearly nothing by phi(2, 2), over 10 by OfflineLoss.",
+)
+assert OFFLINE_SHARE == {"offline-vgg22": 0.55, "offline-vgg12": 0.35, "mse": 0.35}
+assert PHASE_WEIGHT == 20
+assert all(abs(value - 1) < 0.02 for fault in FAULTS for value in beside_noise["MSE", fault])
+assert all(value < 0.6 for value in beside_noise["phi(2, 2) alone", "chequerboard"])
+assert all(value < 0.02 for value in beside_noise["phi(2, 2) alone", "shade"])
+assert all(value > 9 for fault in FAULTS for value in beside_noise["OfflineLoss", fault])
+
+# %% [markdown]
+# To phi(2, 2) the shade is nearly free, and the chequerboard is cheap. A generator takes what is cheap: it weaves. With
+# the phase means both are dear, more than nine times as dear as noise on each photo, and grain stays allowed.
 
 # %% [markdown] tags=["slide"]
 # ## Recap

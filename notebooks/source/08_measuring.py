@@ -38,7 +38,7 @@ from srgan_lessons.stlpips import STLPIPS
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.steps import gan_step, pretrain_step
 from srgan_lessons.upscaling import upscaler
-from srgan_lessons.weights import load_network, shipped_weights
+from srgan_lessons.weights import load_network
 
 # %% tags=["skip"]
 settings = lesson_settings(
@@ -497,9 +497,8 @@ networks = {
 results = {name: {p: methods[name](lr) for p, lr in lr_photos.items()} for name in ("nearest", "bicubic")}
 for name, network in networks.items():
     results[name] = {p: upscaler(network)(lr) for p, lr in lr_photos.items()}
-for name, file in {"SRResNet": "srresnet", "SRGAN": "srgan"}.items():
-    if file in shipped_weights():  # the pair at full size, where your copy of the course has it
-        results[name] = {p: upscaler(file, device=device)(lr) for p, lr in lr_photos.items()}
+for name, file in {"SRResNet": "srresnet", "SRGAN": "srgan"}.items():  # the pair at full size
+    results[name] = {p: upscaler(file, device=device)(lr) for p, lr in lr_photos.items()}
 hr_maps = {name: maps_of(photo) for name, photo in photos.items()}
 
 
@@ -514,18 +513,16 @@ print(pd.DataFrame({n: {"PSNR": v[0], "ST-LPIPS": v[1]} for n, v in plane.items(
 (mse_db, mse_d, mse_each), (gan_db, gan_d, gan_each) = plane["ESPCN-MSE"], plane["ESPCN-GAN"]
 assert gan_db < mse_db - 0.05, "the network tuned with a GAN loss did not lose PSNR"
 assert gan_d < 0.96 * mse_d, "it did not win ST-LPIPS"
-if {"SRResNet", "SRGAN"} <= plane.keys():
-    assert plane["SRGAN"][0] < plane["SRResNet"][0]
-    assert plane["SRGAN"][1] < plane["SRResNet"][1]
+assert plane["SRGAN"][0] < plane["SRResNet"][0] - 1.5
+assert plane["SRGAN"][1] < 0.7 * plane["SRResNet"][1]
 
 # %% [markdown] tags=["slide"]
 # **This is the claim.** The network with the discriminator lost PSNR on photos that it never saw, and won ST-LPIPS. The
 # baseline is its twin: same start, same crops, same number of updates, MSE. Only the loss differs.
 #
-# Where `srresnet` and `srgan` are shipped with your copy of the course, they stand in the table, too: the same pair, at
-# full size.
+# `srresnet` and `srgan` stand in the table, too: the same pair at full size, trained for minutes on a large GPU.
 #
-# Honestly: this is no SRGAN. It is a small network and a few updates. Its features are of the VGG16 that comes with
+# Honestly: the twin is no SRGAN. It is a small network and a few updates. Its features are of the VGG16 that comes with
 # ST-LPIPS, since the paper's VGG19 is a download. And it has pixels in its loss, which the paper's has not: without
 # them the colours of so short a run drift. What it shares with SRGAN is what the claim is about.
 #
@@ -629,13 +626,31 @@ for method in dict.fromkeys(row.method for row in paper_table(2)):
     table2[method] = [cell(row.psnr, row.ssim, row.mos) for row in rows]
     if method in OURS:
         table2[f"{method}, ours"] = our_cells(OURS[method], SETS)
+behind = {
+    method: [paper[name, method].psnr - measured[OURS[method]][name, "paper"]["psnr"] for name in SETS]
+    for method in ("SRResNet", "SRGAN")
+}
+halved = {
+    name: measured["srgan"][name, "community"]["stlpips"] / measured["srresnet"][name, "community"]["stlpips"]
+    for name in SETS
+}
+costs = [measured["srresnet"][s, "paper"]["psnr"] - measured["srgan"][s, "paper"]["psnr"] for s in SETS]
+print("ST-LPIPS, SRGAN / SRResNet:", {name: round(value, 2) for name, value in halved.items()})
+assert all(0.1 < value < 0.5 for value in behind["SRResNet"])
+assert max(np.abs(behind["SRGAN"])) < 0.4
+assert sum(value < 0 for value in behind["SRGAN"]) == 1
+assert 1.9 < min(costs) < max(costs) < 2.5
+assert all(0.45 < value < 0.55 for value in halved.values())
 assert table2["bicubic"][0][:5] == table2["bicubic, ours"][0][:5] == "28.43"
 pd.DataFrame(table2, index=SETS).T
 
 # %% [markdown]
-# "Open" means: no result of these weights is shipped. Our networks are behind the paper's of the same name: they saw a
-# few hundred photos for minutes or hours on a CPU, the paper's 350,000. A row of ours says what *this* file of weights
-# does, and `srgan-lessons evaluate` repeats it.
+# Our SRResNet is 0.1 to 0.5 dB behind the paper's: tens of thousands of updates on a few hundred photos, where the
+# paper has a million on 350,000. Our SRGAN is within 0.4 dB of the paper's on each set, once above it, and gives up 1.9
+# to 2.5 dB against SRResNet. A row of ours says what *this* file of weights does, and `srgan-lessons evaluate` repeats
+# it. ("Open" would mean: no result of these weights is shipped.)
+#
+# And the perceptual metric, on all 119 images: SRGAN's ST-LPIPS is about half of SRResNet's.
 #
 # ### {{exercise: table2_reading}}
 #
@@ -764,10 +779,13 @@ pd.DataFrame(table1, index=["Set5, paper", "Set14, paper", "Set5, ours", "Set14,
 pareto_front = check("pareto_front", pareto_front)
 front = pareto_front({name: values[:2] for name, values in plane.items()})
 print("on the front:", ", ".join(sorted(front)))
-assert not {"MSE + blur", "bicubic"} & front
+assert not {"MSE + blur", "bicubic", "nearest"} & front
+assert {"SRResNet", "SRGAN"} <= front
 assert pareto_front({name: plane[name][:2] for name in networks}) == set(networks)  # each twin wins one number
 
 # %% [markdown] tags=["slide"]
+# SRResNet and SRGAN are both on the front: neither beats the other, they answer two questions.
+#
 # ### Between two networks
 #
 # The twins have the same layers. What is a network whose weights are the mean of theirs? Take shares from 0 (all MSE)
@@ -799,7 +817,7 @@ draw(
     },
     "PSNR in dB, higher is better",
     "ST-LPIPS, lower is better",
-    "A plane of PSNR and ST-LPIPS: a curve leads from the MSE twin, at the right, down to the left to the GAN twin.",
+    "PSNR and ST-LPIPS: a curve from the MSE twin down left to the GAN twin; SRResNet far right, SRGAN far below.",
     joined=["between the twins"],
 )
 chord = [(1 - share) * mse_db + share * gan_db for share in shares]

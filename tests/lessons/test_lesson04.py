@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from answers import Answers
 
-from srgan_lessons.classroom.exercises.lesson04 import checkpoint, lr_at, overfit, restore, train_step
+from srgan_lessons.classroom.exercises.lesson04 import checkpoint, overfit, rate_at, restore, train_step
 from srgan_lessons.datasets import CropSampler
 from srgan_lessons.images import sample_photos
 from srgan_lessons.losses import MSELoss, mse_loss
@@ -344,10 +344,10 @@ def optimiser_kept_outside(network, sampler, steps, rate):
     return [train_step(network, optimizer, *sampler(0)).item() for _ in range(steps)]
 
 
-# --- lr_at -----------------------------------------------------------------------------------------------------------
+# --- rate_at ----------------------------------------------------------------------------------------------------------
 
 
-@answers.right("lr_at")
+@answers.right("rate_at")
 def one_formula(step, steps, peak):
     rise = steps // 10
     warm = min(1.0, (step + 1) / rise)
@@ -355,7 +355,7 @@ def one_formula(step, steps, peak):
     return torch.tensor(peak * warm * math.cos(math.pi * turned / 2) ** 2)
 
 
-@answers.right("lr_at")
+@answers.right("rate_at")
 def by_torchs_scheduler(step, steps, peak):
     rise = steps // 10
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=peak)
@@ -371,85 +371,85 @@ def _cosine(step, steps, peak, rise):
     return peak * 0.5 * (1 + math.cos(math.pi * (step - rise) / (steps - rise)))
 
 
-@answers.wrong("lr_at", says="does not change with the step")
+@answers.wrong("rate_at", says="does not change with the step")
 def constant(step, steps, peak):
     return peak
 
 
-@answers.wrong("lr_at", says="the paper's drop")
+@answers.wrong("rate_at", says="the paper's drop")
 def drop(step, steps, peak):
     return peak if step < steps // 2 else peak / 10
 
 
-@answers.wrong("lr_at", says="rate of 0, and is wasted")
+@answers.wrong("rate_at", says="rate of 0, and is wasted")
 def begins_at_zero(step, steps, peak):
     rise = steps // 10
     return peak * step / rise if step < rise else _cosine(step, steps, peak, rise)
 
 
-@answers.wrong("lr_at", says="There is no warm-up")
+@answers.wrong("rate_at", says="There is no warm-up")
 def no_warm_up(step, steps, peak):
     return _cosine(step, steps, peak, 0)
 
 
-@answers.wrong("lr_at", says="must begin when the warm-up ends")
+@answers.wrong("rate_at", says="must begin when the warm-up ends")
 def cosine_of_the_whole(step, steps, peak):
     rise = steps // 10
     return peak * (step + 1) / rise if step < rise else _cosine(step, steps, peak, 0)
 
 
-@answers.wrong("lr_at", says="straight line")
+@answers.wrong("rate_at", says="straight line")
 def linear(step, steps, peak):
     rise = steps // 10
     return peak * (step + 1) / rise if step < rise else peak * (steps - step) / (steps - rise)
 
 
-@answers.wrong("lr_at", says="Add 1 and halve it")
+@answers.wrong("rate_at", says="Add 1 and halve it")
 def bare_cosine(step, steps, peak):
     rise = steps // 10
     return peak * (step + 1) / rise if step < rise else peak * math.cos(math.pi * (step - rise) / (steps - rise))
 
 
-@answers.wrong("lr_at", says="Halve it")
+@answers.wrong("rate_at", says="Halve it")
 def not_halved(step, steps, peak):
     rise = steps // 10
     return peak * (step + 1) / rise if step < rise else 2 * _cosine(step, steps, peak, rise)
 
 
-@answers.wrong("lr_at", says="upside down")
+@answers.wrong("rate_at", says="upside down")
 def upside_down(step, steps, peak):
     rise = steps // 10
     return peak * (step + 1) / rise if step < rise else peak - _cosine(step, steps, peak, rise)
 
 
-@answers.wrong("lr_at", says="radians")
+@answers.wrong("rate_at", says="radians")
 def in_degrees(step, steps, peak):
     rise = steps // 10
     share = (step - rise) / (steps - rise)
     return peak * (step + 1) / rise if step < rise else peak * 0.5 * (1 + math.cos(180 * share))
 
 
-@answers.wrong("lr_at", says="stays at the peak")
+@answers.wrong("rate_at", says="stays at the peak")
 def stays_up(step, steps, peak):
     return peak * min(1, (step + 1) / (steps // 10))
 
 
-@answers.wrong("lr_at", says="the peak is 0.0004 in this call")
+@answers.wrong("rate_at", says="the peak is 0.0004 in this call")
 def peak_by_heart(step, steps, peak):
-    return lr_at(step, steps, 3e-3)
+    return rate_at(step, steps, 3e-3)
 
 
-@answers.wrong("lr_at", says="The warm-up is right, the cosine is not")
+@answers.wrong("rate_at", says="The warm-up is right, the cosine is not")
 def ends_at_a_tenth(step, steps, peak):
     rise = steps // 10
     return peak * (step + 1) / rise if step < rise else 0.1 * peak + 0.9 * _cosine(step, steps, peak, rise)
 
 
-def test_lr_at_is_the_recipes_schedule():
+def test_rate_at_is_the_recipes_schedule():
     recipe = RECIPES["espcn"]
     assert recipe.schedule == "one-cycle"
     for step in range(recipe.steps):
-        assert lr_at(step, recipe.steps, recipe.rate) == pytest.approx(recipe.rate_at(step), rel=1e-9, abs=1e-15)
+        assert rate_at(step, recipe.steps, recipe.rate) == pytest.approx(recipe.rate_at(step), rel=1e-9, abs=1e-15)
 
 
 # --- checkpoint ------------------------------------------------------------------------------------------------------

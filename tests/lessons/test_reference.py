@@ -480,31 +480,31 @@ def test_a_lesson_in_a_kernel_its_checks_twice_and_after_a_restart(tmp_path):
 
 def test_names_that_a_learner_takes(tmp_path):
     begin = "from srgan_lessons.classroom import check, hint, progress, setup, solution\ndevice = setup()"
-    stub, mine = all_exercises()["lr_at"].stub, "import numpy as np\n" + all_exercises()["lr_at"].solution
+    stub, mine = all_exercises()["rate_at"].stub, "import numpy as np\n" + all_exercises()["rate_at"].solution
     printed = run_kernel(
         tmp_path,
         begin,
         "np = torch = F = nn = device = math = 'mine'",
-        f"{stub}\n{check_cell('lr_at')}\n{check_cell('lr_at')}\nhint('lr_at')",
-        f"{mine}\n{check_cell('lr_at')}\nprogress()",
+        f"{stub}\n{check_cell('rate_at')}\n{check_cell('rate_at')}\nhint('rate_at')",
+        f"{mine}\n{check_cell('rate_at')}\nprogress()",
         "check = 3",
-        check_cell("lr_at"),
+        check_cell("rate_at"),
         "progress = 1",
         begin,
-        check_cell("lr_at"),
+        check_cell("rate_at"),
         "hint = 1",
     )
     assert printed[1] == ""
     assert printed[2].count("not done yet.") == 2
     assert "Hint 1 of 3" in printed[2]
-    assert printed[3].startswith("lr_at: passed.\n")
+    assert printed[3].startswith("rate_at: passed.\n")
     assert printed[4] == (
         "check is a variable of yours now, and the cells below call it. Give yours another name; "
         "this line brings the course's back: from srgan_lessons.classroom import check\n"
     )
     assert printed[5] == "TypeError: 'int' object is not callable\n"
     assert printed[6].startswith("progress is a variable of yours now")
-    assert printed[8] == "lr_at: passed.\n"
+    assert printed[8] == "rate_at: passed.\n"
     assert printed[9].count("is a variable of yours now") == 1
 
 

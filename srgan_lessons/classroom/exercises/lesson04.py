@@ -137,18 +137,18 @@ def _name_losses(losses: np.ndarray, start: nn.Module, steps: int, rate: float, 
 # --- the learning rate -----------------------------------------------------------------------------------------------
 
 
-def lr_at(step, steps, peak):
+def rate_at(step, steps, peak):
     rise = steps // 10
     if step < rise:
         return peak * (step + 1) / rise
     return peak * 0.5 * (1 + np.cos(np.pi * (step - rise) / (steps - rise)))
 
 
-def judge_lr_at(candidate) -> None:
+def judge_rate_at(candidate) -> None:
     for steps, peak in ((60, 3e-3), (200, 4e-4)):
         at = np.arange(steps)
         result = np.array([as_number(call(candidate, int(step), steps, peak), "the learning rate") for step in at])
-        right = np.array([lr_at(step, steps, peak) for step in at])
+        right = np.array([rate_at(step, steps, peak) for step in at])
         if np.abs(result - right).max() <= 1e-6 * peak:
             continue
         recognise(result / peak, {text: rates for text, rates in _schedules(at, steps).items()}, within=1e-4)
@@ -274,20 +274,20 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        name="lr_at",
+        name="rate_at",
         lesson=4,
         title="warm-up and cosine",
         difficulty="medium",
         minutes=7,
         stub="""
-            def lr_at(step, steps, peak):
+            def rate_at(step, steps, peak):
                 rise = steps // 10
                 if step < rise:
                     return ...  # 1. the warm-up
                 return ...  # 2. the cosine
             """,
-        reference=lr_at,
-        judge=judge_lr_at,
+        reference=rate_at,
+        judge=judge_rate_at,
         hints=(
             "Two formulas, and both give the peak where they meet. Try them by hand for steps = 20: what is the rate "
             "of update 0, of update 1, of update 2, and of update 19?",
