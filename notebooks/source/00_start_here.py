@@ -67,7 +67,7 @@ show_images(hr, lr, titles=["HR: the truth", "LR: what is given"], alt="A cat in
 bicubic = imresize(lr, 4)  # (300, 448, 3)
 closest, liveliest = upscale(lr, srresnet), upscale(lr, srgan)  # (300, 448, 3) each: super-resolved
 compare(bicubic, liveliest, titles=("bicubic", "SRGAN"), alt="A cat, enlarged 4 times; SRGAN's side has fur.")
-print(f"There after {time.perf_counter() - started:.0f} seconds.")
+print(f"Done in {time.perf_counter() - started:.0f} s.")
 
 # %% [markdown]
 # And both networks beside the truth, pixel by pixel:
