@@ -3,8 +3,11 @@
 import argparse
 import dataclasses
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from srgan_lessons import UserError, __version__
@@ -40,15 +43,53 @@ STUDY_SETTINGS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line. Returns the exit status: 0 done, 1 done in part, 2 a mistake that is explained."""
-    arguments = _parser().parse_args(argv)
+    with _ended_by_signals():
+        try:
+            arguments = _parser().parse_args(argv)
+            return arguments.call(arguments) or 0
+        except UserError as error:
+            print(f"srgan-lessons: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("srgan-lessons: stopped", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # `| head -1` has read enough
+            return 128 + 13  # as a shell reports a program that SIGPIPE ended
+        finally:
+            _flush()
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM, and SIGHUP of a closed terminal, end a command as Ctrl-C does: what it has begun to write is removed.
+
+    Training asks for more while it trains, see training/stopping.py. What was ignored before (nohup) stays ignored.
+    """
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        before = {
+            number: signal.signal(number, end) for number in numbers if signal.getsignal(number) == signal.SIG_DFL
+        }
     try:
-        return arguments.call(arguments) or 0
-    except UserError as error:
-        print(f"srgan-lessons: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("srgan-lessons: stopped", file=sys.stderr)
-        return 130
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _flush() -> None:
+    """Writes out what was printed. Where nobody reads it any more it is dropped, for Python would end with an error."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +124,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
 
     command = commands.add_parser("evaluate", help="measure a method on benchmark sets")
-    command.add_argument("method", help="bicubic, nearest, a name of shipped weights, or a .safetensors file")
+    command.add_argument(
+        "method",
+        help="bicubic, nearest, a name of shipped weights, a .safetensors file, or a folder of enlarged pictures",
+    )
     command.add_argument("--sets", nargs="+", default=["Set5", "Set14", "BSD100"], metavar="SET")
     command.add_argument("--protocol", choices=("community", "paper", "both"), default="community")
     command.add_argument("--stlpips", action="store_true", help="add the perceptual metric ST-LPIPS (AlexNet)")
@@ -233,6 +277,10 @@ def _lab(arguments: argparse.Namespace) -> int:
         folder /= "solutions"
         if not folder.is_dir():
             raise UserError(f"there is no {folder}. Move {folder.parent} away; then lab copies the lessons anew.")
+    if not os.access(folder, os.W_OK):
+        print(
+            f"srgan-lessons: {folder} cannot be written: copy it to a folder of your own to keep work", file=sys.stderr
+        )
     return _start_lab(folder, arguments.no_browser)
 
 
@@ -280,6 +328,7 @@ def _train(arguments: argparse.Namespace) -> int:
     import torch
 
     from srgan_lessons.training import Options, find_recipe, train
+    from srgan_lessons.training.checkpoint import latest_checkpoint
 
     recipe = find_recipe(arguments.recipe)
     given = {name: value for name, value in vars(arguments).items() if value is not None}
@@ -290,7 +339,7 @@ def _train(arguments: argparse.Namespace) -> int:
             raise UserError(f"--threads is {arguments.threads}; it must be at least 1")
         torch.set_num_threads(arguments.threads)
     run = Path(arguments.run or Path("runs") / recipe.name)
-    there = any((run / "checkpoints").glob("step_*.pt"))
+    there = latest_checkpoint(run)
     if arguments.resume is True and not there:
         raise UserError(f"there is no run in {run} to go on with. Leave --resume out to start one.")
     if arguments.resume is False and there:
@@ -359,6 +408,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
     )
     for path in outcome.written:
         print(path)
+    if outcome.there:
+        print(f"{len(outcome.there)} were there already and stay as they are; --overwrite makes them anew")
     for path, reason in outcome.failed.items():
         print(f"srgan-lessons: {path} was not enlarged: {reason}", file=sys.stderr)
     return int(bool(outcome.failed))

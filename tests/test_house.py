@@ -133,8 +133,8 @@ def test_nothing_heavy_is_imported_without_need():
 
 
 def test_only_the_packages_that_are_asked_for_are_imported_at_the_top():
-    """Of the code that must run everywhere: torch, torchvision, numpy, pillow, scikit-image, tqdm and safetensors."""
-    allowed = {"torch", "torchvision", "numpy", "PIL", "skimage", "tqdm", "safetensors", "srgan_lessons"}
+    """Of the code that must run everywhere: torch, torchvision, numpy, pillow, scikit-image, and three small ones."""
+    allowed = {"torch", "torchvision", "numpy", "PIL", "skimage", "tqdm", "safetensors", "filelock", "srgan_lessons"}
     strangers = []
     for name, path in modules().items():
         if name.startswith(NEEDS_NOTEBOOKS):
