@@ -243,10 +243,11 @@ class _Pictures:
         path = self.paths[item.name]
         picture = read_picture(path)
         if picture.rgb.shape != shape:
+            height, width = picture.rgb.shape[:2]
             raise UserError(
-                f"{path} has {picture.rgb.shape[1]} x {picture.rgb.shape[0]} pixels, and {item.hr} {shape[1]} x {shape[0]}"
-                f" (cut to multiples of {SCALE} at the right and the bottom). Nothing is scaled or cut to fit: enlarge "
-                "the LR image of the set by 4."
+                f"{path} has {width} x {height} pixels, and {item.hr} {shape[1]} x {shape[0]} (cut to multiples of "
+                f"{SCALE} at the right and the bottom). Nothing is scaled or cut to fit: enlarge the set's LR image by "
+                f"{SCALE}."
             )
         if picture.alpha is not None and picture.alpha.min() < 255:
             raise UserError(f"{path} has transparent parts, which cannot be measured. Save it without.")

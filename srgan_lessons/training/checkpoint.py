@@ -136,7 +136,10 @@ class RunFolder:
         path = self.checkpoints / f"step_{state['step']:08d}.pt"
         with atomic(path) as temporary:
             with open(temporary, "wb") as file:  # given a name only, torch would hide why it could not write
-                torch.save(state, file)
+                try:
+                    torch.save(state, file)
+                except RuntimeError as error:
+                    raise _disk_error(error) or error from None
             if best:  # before the checkpoint gets its name: a run that goes on from there must find its best
                 with atomic(self.checkpoints / "best.pt") as copy:
                     shutil.copyfile(temporary, copy)
@@ -232,6 +235,13 @@ class RunFolder:
                     os.ftruncate(file.fileno(), before)
                 raise
         self._columns = columns
+
+
+def _disk_error(error: BaseException | None) -> OSError | None:
+    """What the disk answered. torch's writer, which is closed after it, raises an error of its own on top of it."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
 
 
 def _as_csv(columns: list[str], rows: list[dict[str, Any]], *, header: bool) -> str:

@@ -158,7 +158,7 @@ class _Training:
         loaded = load_network(init)
         theirs, ours = describe(loaded), describe(network)
         if theirs != ours:
-            fitting = " ".join(f"--{name} {value}" for name, value in theirs.items() if name != "kind")
+            fitting = " ".join(f"--{name} {value}" for name, value in theirs.items() if value != ours.get(name))
             advice = (
                 f"Train that size ({fitting}), or name other weights."
                 if theirs["kind"] == ours["kind"]

@@ -142,8 +142,8 @@ def _plan(sources: list[Path], out: Path, overwrite: bool) -> dict[Path, Path]:
                 raise UserError(f"{target} is there already. Remove it, choose another name, or ask for overwriting.")
             if not _is_enlarged(file, target):
                 raise UserError(
-                    f"{target} is there already, and is not {file} four times as large. Remove it, choose another folder, "
-                    "or ask for overwriting."
+                    f"{target} is there already, and is not {file} four times as large. Remove it, choose another "
+                    "folder, or ask for overwriting."
                 )
     return dict(zip(files, targets, strict=True))
 
@@ -163,7 +163,7 @@ def _is_enlarged(source: Path, target: Path) -> bool:
 
 # -- what other programs call their results ------------------------------------------------------------------------
 
-_ENDINGS = re.compile(r"(?:[ ._-]*(?:x4|4x|sr|out))+$", re.IGNORECASE)
+_ENDINGS = re.compile(r"(?:[ ._-]*(?:x4|4x)|[ ._-]+(?:sr|out))+$", re.IGNORECASE)
 
 
 def plain_name(stem: str) -> str:
@@ -178,7 +178,7 @@ def pictures_in(folder: str | Path) -> list[Path]:
 
 
 def find_results(folder: str | Path, names: Iterable[str]) -> dict[str, list[Path]]:
-    """Name -> the pictures in a folder that are called so, with or without the usual endings; in general one or none."""
+    """Name -> the pictures in a folder that are called so, with or without the usual endings: one, none or several."""
     found: dict[str, list[Path]] = {name: [] for name in names}
     for path in pictures_in(folder):
         name = path.stem if path.stem in found else plain_name(path.stem)
