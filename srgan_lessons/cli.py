@@ -3,14 +3,12 @@
 import argparse
 import dataclasses
 import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from pathlib import Path
 
 from srgan_lessons import UserError, __version__
+from srgan_lessons.endings import ended_by_signals, flush
 from srgan_lessons.files import PACKAGE
 
 SAMPLES = "samples"  # the name, on the command line, of the photos that come with scikit-image
@@ -43,7 +41,7 @@ STUDY_SETTINGS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line. Returns the exit status: 0 done, 1 done in part, 2 a mistake that is explained."""
-    with _ended_by_signals():
+    with ended_by_signals():
         try:
             arguments = _parser().parse_args(argv)
             return arguments.call(arguments) or 0
@@ -56,40 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # `| head -1` has read enough
             return 128 + 13  # as a shell reports a program that SIGPIPE ended
         finally:
-            _flush()
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM, and SIGHUP of a closed terminal, end a command as Ctrl-C does: what it has begun to write is removed.
-
-    Training asks for more while it trains, see training/stopping.py. What was ignored before (nohup) stays ignored.
-    """
-
-    def end(number: int, frame: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = {}
-    if threading.current_thread() is threading.main_thread():
-        numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-        before = {
-            number: signal.signal(number, end) for number in numbers if signal.getsignal(number) == signal.SIG_DFL
-        }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _flush() -> None:
-    """Writes out what was printed. Where nobody reads it any more it is dropped, for Python would end with an error."""
-    try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            flush()
 
 
 def _parser() -> argparse.ArgumentParser:

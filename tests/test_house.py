@@ -17,7 +17,7 @@ ROOT = PACKAGE.parent
 
 # From the ground up. A room imports from its own floor and from those below.
 FLOORS = (
-    {"files", "download"},
+    {"files", "download", "endings"},
     {"images"},
     {"weights", "vgg", "stlpips", "models", "folding", "resize"},
     {"losses", "datasets", "metrics"},
