@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e
 NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) --dist loadscope
 
-.PHONY: help install lab test notebooks slides lint clean
+.PHONY: help install lab test notebooks slides site lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test       set everything up and run all tests and all notebooks"
 	@echo "make notebooks  build both editions of the lessons from notebooks/source"
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
+	@echo "make site       the page that enlarges one's own photo in the browser, in build/site; needs npm once"
 	@echo "make lint       ruff: rules and format"
 	@echo "make install    only set up what the tests need"
 	@echo "make clean      remove $(VENV), caches and build output"
@@ -61,6 +62,13 @@ notebooks: install
 slides: install
 	$(BIN)/python tools/build_slides.py $(if $(REVEAL),--reveal "$(REVEAL)") $(ARGS)
 
+# What the site takes from npm, in the versions and with the hashes of the lock file.
+site/node_modules/.package-lock.json: site/package.json site/package-lock.json
+	npm ci --prefix site --no-audit --no-fund
+
+site: install site/node_modules/.package-lock.json
+	$(BIN)/python tools/build_site.py
+
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -80,5 +88,5 @@ test: install
 	[ -z "$$failed" ]
 
 clean:
-	rm -rf "$(VENV)" .pytest_cache .ruff_cache dist build
+	rm -rf "$(VENV)" .pytest_cache .ruff_cache dist build site/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -29,9 +29,10 @@ from training_step import content_for, textbook
 
 from srgan_lessons.datasets import CropSampler
 from srgan_lessons.images import sample_photos
+from srgan_lessons.precision import computes_in_bf16
 from srgan_lessons.training import RECIPES, Recipe
 from srgan_lessons.training.learner import Learner
-from srgan_lessons.training.machine import Machine, has_bf16
+from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.memory import is_out_of_memory
 
 
@@ -62,9 +63,10 @@ def rungs(device: str) -> list[Rung]:
         Rung(name="fp32", precision="fp32", contiguous=True),
         Rung(name="fp32, channels last", precision="fp32"),
     ]
-    if device == "cpu":  # half precision took ten times as long on a CPU that has no instructions for it
-        return [*plain, Rung(name="fp32, channels last, compiled", precision="fp32", compile=True)]
-    half = "bf16" if has_bf16() else "fp16"
+    if device == "cpu":  # compiling gains nothing there; half precision is slow where it is imitated
+        half = computes_in_bf16(torch.device("cpu"))
+        return [*plain, Rung(name="bf16, channels last", precision="bf16")] if half else plain
+    half = "bf16" if computes_in_bf16(torch.device("cuda")) else "fp16"
     ladder = [*plain, Rung(name="fp16 with scaler, channels last", precision="fp16")]
     if half == "bf16":
         ladder.append(Rung(name="bf16, channels last", precision="bf16"))
@@ -195,8 +197,8 @@ def climb(recipe: Recipe, options) -> list[str]:
 
 def _dtypes(device: torch.device) -> list[torch.dtype]:
     if device.type == "cpu":
-        return [torch.float32]
-    return [torch.float32, torch.float16] + ([torch.bfloat16] if has_bf16() else [])
+        return [torch.float32, torch.bfloat16] if computes_in_bf16(device) else [torch.float32]
+    return [torch.float32, torch.float16] + ([torch.bfloat16] if computes_in_bf16(torch.device("cuda")) else [])
 
 
 LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaMemcpyAsync", "cudaMemsetAsync", "cudaGraphLaunch")

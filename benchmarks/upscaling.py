@@ -28,8 +28,9 @@ from torch import nn
 
 from srgan_lessons.images import sample_photos, to_image, to_tensor
 from srgan_lessons.models import SCALE, Generator
+from srgan_lessons.precision import computes_in_bf16
 from srgan_lessons.training.machine import Machine
-from srgan_lessons.upscaling import computes_in_bf16, upscaler
+from srgan_lessons.upscaling import upscaler
 from srgan_lessons.weights import load_network, shipped_weights
 
 Way = Callable[[np.ndarray], np.ndarray]

@@ -52,15 +52,17 @@ def _lines() -> Iterator[tuple[str, str, str]]:
 def _processors() -> Iterator[tuple[str, str, str]]:
     import torch
 
-    yield "OK", "CPU", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads, fp32"
+    from srgan_lessons.precision import computes_in_bf16
+
+    precisions = "fp32, bf16" if computes_in_bf16(torch.device("cpu")) else "fp32"
+    yield "OK", "CPU", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads, {precisions}"
     if not torch.cuda.is_available():
         yield "--", "GPU", "none that torch can use: lessons run on the CPU, full training takes days"
         return
-    from srgan_lessons.training.machine import has_bf16
-
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
-        precisions = "fp32, fp16, bf16" if has_bf16() else "fp32, fp16 (no bf16: training uses fp16 with a scaler)"
+        bf16 = computes_in_bf16(torch.device("cuda", index))
+        precisions = "fp32, fp16, bf16" if bf16 else "fp32, fp16 (no bf16: training uses fp16 with a scaler)"
         yield "OK", "GPU", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, {precisions}"
 
 

@@ -20,6 +20,7 @@ from srgan_lessons.files import atomic, shipped
 from srgan_lessons.images import check_image, load_image, read_picture, to_tensor
 from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
 from srgan_lessons.models import SCALE
+from srgan_lessons.precision import full_float32
 from srgan_lessons.resize import imresize
 from srgan_lessons.stlpips import STLPIPS
 from srgan_lessons.upscaling import METHODS, choose_device, upscaler
@@ -310,7 +311,8 @@ class STLPIPSDistance:
 
     @torch.inference_mode()
     def __call__(self, sr: np.ndarray, hr: np.ndarray) -> float:
-        return self.metric(to_tensor(sr).to(self.device), to_tensor(hr).to(self.device)).item()
+        with full_float32():
+            return self.metric(to_tensor(sr).to(self.device), to_tensor(hr).to(self.device)).item()
 
 
 @dataclass(frozen=True, kw_only=True)

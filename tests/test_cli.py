@@ -467,7 +467,7 @@ def test_doctor_sees_gpus_and_their_precisions(monkeypatch, bf16, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: card)
-    monkeypatch.setattr("srgan_lessons.training.machine.has_bf16", lambda: bf16)
+    monkeypatch.setattr("srgan_lessons.precision.computes_in_bf16", lambda device: bf16)
     state, text = findings()["GPU"]
     assert state == "OK"
     assert "Tesla T4, 15 GiB" in text

@@ -10,10 +10,11 @@ from srgan_lessons import UserError
 from srgan_lessons.datasets import CropSampler
 from srgan_lessons.images import sample_photos
 from srgan_lessons.losses import MSELoss
+from srgan_lessons.precision import computes_in_bf16
 from srgan_lessons.resize import imresize
 from srgan_lessons.training import Recipe, train
 from srgan_lessons.training.learner import Learner
-from srgan_lessons.training.machine import Machine, has_bf16
+from srgan_lessons.training.machine import Machine
 from srgan_lessons.upscaling import upscale
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU, and torch sees none here")
@@ -43,7 +44,7 @@ def test_low_resolution_is_exact_on_the_gpu(photos):
 @pytest.mark.parametrize("recipe", [SMALL, SMALL_GAN], ids=["mse", "gan"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_every_precision_trains(tmp_path, photos, recipe, precision):
-    if precision == "bf16" and not has_bf16():
+    if precision == "bf16" and not computes_in_bf16(torch.device("cuda")):
         pytest.skip("this GPU has no bf16")
     run = train(recipe, photos, run=tmp_path, device="cuda", precision=precision, **QUIET)
     assert run.log[-1]["content"] < run.log[0]["content"]
@@ -64,7 +65,7 @@ def test_faster_ways_learn_the_same(tmp_path, photos, recipe, options):
 @pytest.mark.parametrize("graphed", [False, True], ids=["eager", "graph"])
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_resume(tmp_path, photos, graphed, precision):
-    if precision == "bf16" and not has_bf16():
+    if precision == "bf16" and not computes_in_bf16(torch.device("cuda")):
         pytest.skip("this GPU has no bf16")
     options = QUIET | {"device": "cuda", "precision": precision, "cuda_graph": graphed}
     whole = train(SMALL_GAN, photos, run=tmp_path / "whole", **options)
@@ -83,7 +84,7 @@ def test_resume(tmp_path, photos, graphed, precision):
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 @pytest.mark.parametrize("recipe", [SMALL, SMALL_GAN], ids=["mse", "gan"])
 def test_the_host_never_waits_inside_an_update(photos, recipe, precision, graphed):
-    if precision == "bf16" and not has_bf16():
+    if precision == "bf16" and not computes_in_bf16(torch.device("cuda")):
         pytest.skip("this GPU has no bf16")
     machine = Machine("cuda", precision)
     learner = Learner(recipe, recipe.make_generator(), MSELoss(), machine, graphed=graphed)

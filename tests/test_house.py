@@ -19,7 +19,7 @@ ROOT = PACKAGE.parent
 FLOORS = (
     {"files", "download", "endings"},
     {"images"},
-    {"weights", "vgg", "stlpips", "models", "folding", "resize"},
+    {"weights", "vgg", "stlpips", "models", "folding", "resize", "precision"},
     {"losses", "datasets", "metrics"},
     {"rating", "evaluation", "upscaling", "export", "training"},
     {"classroom", "cli", "doctor", "__main__"},

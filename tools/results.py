@@ -246,18 +246,26 @@ def draw_crops() -> None:
 
 
 def draw_curves() -> None:
-    """PSNR of the held-out photos over the updates, one line a run."""
+    """PSNR and ST-LPIPS of the held-out photos over the updates, one line a run; ESPCN's has no ST-LPIPS."""
     import matplotlib.pyplot as plt
 
-    figure, axis = plt.subplots(figsize=(8, 4.5))
-    for path, style in zip(sorted(RUNS.glob("*.csv")), ("-", "--", ":", "-."), strict=False):
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.5))
+    labels = {
+        "val_psnr": "PSNR of held-out photos [dB]",
+        "val_stlpips": "ST-LPIPS of held-out photos (less is better)",
+    }
+    for number, path in enumerate(sorted(RUNS.glob("*.csv"))):
+        style, colour = ("-", "--", ":", "-.")[number % 4], f"C{number}"
         with open(path, newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["val_psnr"]]
-        steps, psnrs = ([float(row[key]) for row in rows] for key in ("step", "val_psnr"))
-        axis.plot(steps, psnrs, style, linewidth=2, label=NAMES.get(path.stem, path.stem))
-    axis.set(xlabel="updates", ylabel="PSNR of held-out photos [dB]")
-    axis.grid(alpha=0.3)
-    axis.legend()
+            rows = list(csv.DictReader(file))
+        for axis, figure_name in zip(axes, labels, strict=True):
+            points = [(float(row["step"]), float(row[figure_name])) for row in rows if row.get(figure_name)]
+            if points:
+                axis.plot(*zip(*points, strict=True), style, color=colour, marker="o", label=NAMES[path.stem])
+    for axis, label in zip(axes, labels.values(), strict=True):
+        axis.set(xlabel="updates", ylabel=label)
+        axis.grid(alpha=0.3)
+        axis.legend()
     figure.tight_layout()
     figure.savefig(FIGURES / "curves.png", dpi=100)
     plt.close(figure)

@@ -68,7 +68,7 @@ def train(
     batch that would fit), and where a loss is no longer a number.
     """
     options = Options(**options)
-    machine = Machine(options.device, options.precision)
+    machine = options.machine_for(recipe)
     if recipe.batch % machine.world_size:
         raise UserError(f"a batch of {recipe.batch} cannot be shared by {machine.world_size} processes evenly")
     if not isinstance(photos, Photos):
@@ -113,9 +113,6 @@ class _Training:
         graphed = options.records(machine)
         generator = self._first_generator(init, resuming=checkpoint is not None)
         self.learner = Learner(recipe, generator, content_loss(recipe.content), machine, graphed=graphed)
-        self.step, self.best = 0, math.inf
-        if checkpoint:
-            self._restore(checkpoint)
         self.sampler = CropSampler(
             training,
             batch=recipe.batch,
@@ -126,8 +123,9 @@ class _Training:
             world=machine.world_size,
         )
         self.validation = Validation(held_out, recipe, self.learner.content, machine) if held_out and folder else None
-        if checkpoint and self.validation and checkpoint.get("criterion") not in (None, self.validation.criterion):
-            self.best = math.inf  # it was counted in another figure
+        self.step, self.best = 0, math.inf
+        if checkpoint:
+            self._restore(checkpoint)
         self.reporter = Reporter(recipe, options, machine, folder, on_report, first=self.step)
         if folder:
             folder.check_space(self._bytes_of_a_checkpoint())
@@ -175,7 +173,9 @@ class _Training:
             self.learner.load_state_dict(state)
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(f"the checkpoint does not fit the networks of {self.recipe.name}: {error}") from None
-        self.step, self.best = state["step"], state["best"]
+        self.step = state["step"]
+        if not self.validation or state.get("criterion", self.validation.criterion) == self.validation.criterion:
+            self.best = state["best"]  # else it was counted in another figure
         torch.set_rng_state(state["rng"])
         if "rng_cuda" in state and self.machine.device.type == "cuda":
             torch.cuda.set_rng_state(state["rng_cuda"], self.machine.device)
@@ -204,7 +204,7 @@ class _Training:
         schedule = Schedule(
             steps=self.recipe.steps,
             log_every=options.log_every,
-            validate_every=options.validate_every or max(1, self.recipe.steps // 20),
+            validate_every=(options.validate_every or max(1, self.recipe.steps // 20)) if self.validation else None,
             checkpoint_seconds=60 * options.checkpoint_minutes,
             seconds=options.minutes and 60 * options.minutes,
             now=time.monotonic(),
@@ -226,7 +226,7 @@ class _Training:
             losses = learner.mean_losses()  # the host waits for the GPU here, and nowhere else
             speed = self.reporter.speed()
             self._check_numbers(losses)
-            better, scores = self._validate() if due.validate and self.validation else (False, {})
+            better, scores = self._validate() if due.validate else (False, {})
             if due.report:
                 learner.forget_losses()
                 rate = self.recipe.rate_at(self.step - 1)

@@ -8,6 +8,7 @@ from srgan_lessons import UserError
 
 if TYPE_CHECKING:
     from srgan_lessons.training.machine import Machine
+    from srgan_lessons.training.recipes import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +39,13 @@ class Options:
     """Also write the log for TensorBoard."""
     progress: bool = True
     """Print the settings and show a progress bar; False trains without a word."""
+
+    def machine_for(self, recipe: "Recipe") -> "Machine":
+        """The machine that these options name, with the precision that suits the recipe's network."""
+        from srgan_lessons.training.machine import Machine  # imports torch, which settings do not need
+
+        channels = recipe.channels if recipe.network == "generator" else 0
+        return Machine(self.device, self.precision, channels=channels)
 
     def records(self, machine: "Machine") -> bool:
         """Whether updates are recorded as a CUDA graph there. Raises UserError where that was asked for in vain."""

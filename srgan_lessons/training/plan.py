@@ -10,7 +10,6 @@ from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.learner import Learner
-from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe
 
@@ -54,7 +53,7 @@ def measure(
     photos: name -> uint8 (H, W, 3). seconds: how long to measure, after a warm-up. Raises UserError as `train` does.
     """
     options = options or Options()
-    machine = Machine(options.device, options.precision)
+    machine = options.machine_for(recipe)
     learner = Learner(
         recipe,
         recipe.make_generator(),

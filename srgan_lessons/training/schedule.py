@@ -21,13 +21,14 @@ class Schedule:
     """Says what is due after each update. Knows neither networks nor files.
 
     steps: updates of the whole run. log_every, validate_every: updates between two lines and two validations; the last
-    update has both. checkpoint_seconds: between two checkpoints. seconds: after so many the run stops; None: never.
+    update has both. validate_every is None where there is nothing to validate. checkpoint_seconds: between two
+    checkpoints. seconds: after so many the run stops; None: never.
     now: the time at which the run begins, on the clock of the calls that follow.
     """
 
     steps: int
     log_every: int
-    validate_every: int
+    validate_every: int | None
     checkpoint_seconds: float
     seconds: float | None
     now: float
@@ -47,5 +48,5 @@ class Schedule:
         """What is due after `step` updates. stop: somebody asked for the end, or the time is over."""
         last = step == self.steps
         save = last or stop or now - self.saved > self.checkpoint_seconds
-        validate = step % self.validate_every == 0 or last
+        validate = self.validate_every is not None and (step % self.validate_every == 0 or last)
         return Due(report=self.reports_at(step) or validate, validate=validate, save=save, stop=stop)

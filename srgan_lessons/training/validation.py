@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from srgan_lessons import UserError
 from srgan_lessons.images import save_image, to_image, to_tensor
 from srgan_lessons.metrics import psnr, tint, weave
+from srgan_lessons.precision import full_float32
 from srgan_lessons.resize import downscale, upscale
 from srgan_lessons.stlpips import STLPIPS
 from srgan_lessons.training.machine import Machine
@@ -62,8 +63,7 @@ class Validation:
     def __call__(self, network: nn.Module, preview: Path) -> dict[str, float]:
         found: dict[str, list[float]] = {name: [] for name in self.names}
         rows = []
-        # No search for the fastest algorithms, since each picture has another shape; metrics in full float32
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False):
+        with full_float32():  # but for the network, which runs as it is trained
             for (lr, hr), picture in zip(self.pairs, self.pictures, strict=True):
                 with self.machine.autocast():
                     sr = network(lr)  # (1, 3, H, W)

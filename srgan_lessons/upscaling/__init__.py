@@ -11,7 +11,6 @@ from srgan_lessons.upscaling.tiles import (
     Bicubic,
     Nearest,
     choose_device,
-    computes_in_bf16,
     upscale,
     upscaler,
 )
@@ -24,7 +23,6 @@ __all__ = [
     "Nearest",
     "Outcome",
     "choose_device",
-    "computes_in_bf16",
     "upscale",
     "upscale_file",
     "upscale_many",

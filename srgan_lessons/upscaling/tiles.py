@@ -20,6 +20,7 @@ from srgan_lessons.folding import Folded, crop, foldable
 from srgan_lessons.images import check_image, to_image
 from srgan_lessons.images import to_tensor as image_to_tensor
 from srgan_lessons.models import SCALE
+from srgan_lessons.precision import computes_in_bf16, full_float32
 from srgan_lessons.resize import upscale as bicubic
 from srgan_lessons.weights import load_network
 
@@ -142,14 +143,6 @@ def prepare(weights: str | Path | nn.Module, device: str | torch.device | None, 
     return network.to(place, memory_format=torch.channels_last)
 
 
-def computes_in_bf16(device: torch.device) -> bool:
-    """Whether a GPU has units for bfloat16, or a CPU instructions (AVX512-BF16). Others imitate it, slowly."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_capability(device)[0] >= 8
-    asked = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch 2.4 does not have it
-    return device.type == "cpu" and asked is not None and asked()
-
-
 @torch.inference_mode()
 def tiles(image: np.ndarray, network: nn.Module, tile: int) -> Iterator[tuple[int, int, Tensor]]:
     """The enlarged picture in pieces: top and left edge in HR pixels, and float (1, 3, h, w), not yet clipped.
@@ -171,9 +164,7 @@ def tiles(image: np.ndarray, network: nn.Module, tile: int) -> Iterator[tuple[in
 
 def _run(network: nn.Module, piece: Tensor, spare: tuple[int, int, int, int]) -> Tensor:
     """(1, 3, h, w) enlarged, but for its spare pixels at the top, bottom, left and right."""
-    # Full float32 on every device: TF32 and half precision would make a GPU's picture differ from a CPU's.
-    full_precision = torch.backends.cudnn.flags(enabled=True, benchmark=False, allow_tf32=False)
-    with full_precision, torch.autocast(piece.device.type, enabled=False):
+    with full_float32():
         try:
             if isinstance(network, Folded):
                 return network(piece, spare)

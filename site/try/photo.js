@@ -1,0 +1,121 @@
+/** Reading a photo: what its file says, and its pixels, upright. */
+import { inflate } from "./png.js";
+
+/** What goes wrong, in a sentence for the person in front of the page. */
+export class Trouble extends Error {}
+
+/**
+ * @typedef {object} Photo
+ * @property {ImageBitmap} bitmap upright
+ * @property {string} name without ending
+ * @property {boolean} grey one channel in the file: its enlargement is grey, too
+ * @property {Uint8Array<ArrayBuffer> | null} profile of Display P3, whose numbers are kept as they are
+ * @property {string[]} notes what was not taken from the file
+ */
+
+/** @param {Uint8Array} bytes @param {number} start @param {number} length */
+const ascii = (bytes, start, length) => String.fromCharCode(...bytes.subarray(start, start + length));
+
+/** The segments of a JPEG file up to its picture. @param {Uint8Array} b @returns {Generator<[number, Uint8Array]>} */
+function* segments(b) {
+  for (let at = 2, next; b[at] === 0xff && b[at + 1] !== 0xda; at = next) {
+    next = at + 2 + b[at + 2] * 256 + b[at + 3];
+    yield [b[at + 1], b.subarray(at + 4, next)];
+  }
+}
+
+/** The chunks of a PNG file up to its picture. @param {Uint8Array} b @returns {Generator<[string, Uint8Array]>} */
+function* chunks(b) {
+  for (let at = 8, next; at + 12 <= b.length && ascii(b, at + 4, 4) !== "IDAT"; at = next) {
+    next = at + 12 + new DataView(b.buffer).getUint32(at);
+    yield [ascii(b, at + 4, 4), b.subarray(at + 8, next - 4)];
+  }
+}
+
+/** What the browser does not tell of a file. @param {Uint8Array<ArrayBuffer>} b */
+async function header(b) {
+  const about = { kind: "", grey: false, profile: /** @type {Uint8Array<ArrayBuffer> | null} */ (null), notes: [""].slice(1) };
+  if (b[0] === 0xff && b[1] === 0xd8) {
+    about.kind = "JPEG";
+    const profile = [];
+    for (const [marker, data] of segments(b)) {
+      if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) about.grey = data[5] === 1;
+      if (marker === 0xe2 && ascii(data, 0, 11) === "ICC_PROFILE") profile.push(...data.subarray(14));
+    }
+    if (profile.length) about.profile = Uint8Array.from(profile);
+  } else if (ascii(b, 1, 3) === "PNG") {
+    about.kind = "PNG";
+    for (const [type, data] of chunks(b)) {
+      if (type === "IHDR") about.grey = data[9] === 0 || data[9] === 4;
+      if (type === "IHDR" && data[8] === 16) about.notes.push("Its 16 bits a channel became 8, in which the networks work.");
+      if (type === "acTL") about.notes.push("This is an animation: its first picture is taken.");
+      if (type === "iCCP") about.profile = await inflate(new Blob([data.slice(data.indexOf(0) + 2)]), "deflate");
+    }
+  } else if (ascii(b, 0, 3) === "GIF") {
+    about.kind = "GIF";
+    about.notes.push("Of a GIF, which may be an animation, the first picture is taken.");
+  } else if (ascii(b, 4, 4) === "ftyp" && /^(hei|hev|mif1|msf1)/.test(ascii(b, 8, 4))) about.kind = "HEIC";
+  else if (ascii(b, 8, 4) === "WEBP" && b[20] & 2) about.notes.push("This is an animation: its first picture is taken.");
+  const name = about.profile && new TextDecoder("latin1").decode(about.profile).replaceAll("\0", "");
+  if (!name?.includes("Display P3")) about.profile = null; // all others are turned into sRGB by the browser
+  return about;
+}
+
+/** @param {File | Blob} file @returns {Promise<Photo>} Raises Trouble for what is no picture here. */
+export async function openPhoto(file) {
+  const called = file instanceof File ? file.name : "pasted.png";
+  if (!file.size) throw new Trouble(`${called} is empty. Copy or download it again.`);
+  // A profile and the number of channels stand before the picture, seldom behind more than a preview.
+  const about = await header(new Uint8Array(await file.slice(0, 1 << 20).arrayBuffer()));
+  try {
+    const bitmap = await createImageBitmap(file);
+    return { bitmap, name: called.replace(/\.[^.]*$/, ""), ...about };
+  } catch {
+    if (about.kind === "HEIC") {
+      throw new Trouble(`${called} is a HEIC photo, which this browser cannot open. On an iPhone choose Settings, Camera, ` +
+        "Formats, Most Compatible; on a computer save a copy as JPEG. Safari opens HEIC as it is.");
+    }
+    throw new Trouble(about.kind ? `${called} is a damaged or cut-off ${about.kind} file, or too large for this device. ` +
+      "Copy it again, or save a smaller copy." : `${called} is not a picture that this browser can open. Save it as PNG or JPEG.`);
+  }
+}
+
+/** Gives pixels without colour (alpha 0) that of the nearest pixel which has one: a network looks at them, and from
+ * black ones it would make a dark fringe. Returns whether any pixel is transparent.
+ * @param {Uint8ClampedArray} p RGBA @param {number} width */
+export function fillTransparent(p, width) {
+  let transparent = false;
+  for (let i = 3; i < p.length && !transparent; i += 4) transparent = p[i] < 255;
+  if (!transparent) return false;
+  const filled = new Uint8Array(p.length / 4);
+  for (let i = 0; i < filled.length; i++) filled[i] = p[4 * i + 3] ? 1 : 0;
+  /** @param {number} i @param {number} j */
+  const take = (i, j) => filled[i] || !filled[j] || (p.copyWithin(4 * i, 4 * j, 4 * j + 3), filled[i] = 1);
+  for (let i = 1; i < filled.length; i++) { // down and right, then up and left
+    if (i % width) take(i, i - 1);
+    if (i >= width) take(i, i - width);
+  }
+  for (let i = filled.length - 2; i >= 0; i--) {
+    if ((i + 1) % width) take(i, i + 1);
+    if (i + width < filled.length) take(i, i + width);
+  }
+  return true;
+}
+
+/** The pixels of a part of a photo, RGBA. Read in strips, so that the page stays responsive.
+ * @param {Photo} photo @param {{x: number, y: number, width: number, height: number}} part */
+export async function readPixels(photo, { x, y, width, height }) {
+  const pixels = new Uint8ClampedArray(4 * width * height);
+  const rows = Math.max(1, Math.floor(500_000 / width));
+  const colorSpace = photo.profile ? "display-p3" : "srgb";
+  for (let top = 0; top < height; top += rows) {
+    const count = Math.min(rows, height - top);
+    const canvas = Object.assign(document.createElement("canvas"), { width, height: count });
+    const context = canvas.getContext("2d", { colorSpace, willReadFrequently: true });
+    if (!context) throw new Trouble("This device has no memory left for the picture. Close other tabs, or choose a smaller part.");
+    context.drawImage(photo.bitmap, x, y + top, width, count, 0, 0, width, count);
+    pixels.set(context.getImageData(0, 0, width, count, { colorSpace }).data, 4 * top * width);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return { pixels, alpha: fillTransparent(pixels, width) };
+}
