@@ -26,7 +26,7 @@ def disk(folder: Path, megabytes: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        subprocess.run(["umount", "-l", str(folder)], check=True)  # where a failed test left a file open, too
 
 
 def make_read_only(folder: Path) -> None:
