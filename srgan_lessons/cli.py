@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srgan_lessons import UserError, __version__
+from srgan_lessons.endings import ended_by_signals, flush
 from srgan_lessons.files import PACKAGE
 
 SAMPLES = "samples"  # the name, on the command line, of the photos that come with scikit-image
@@ -40,15 +41,20 @@ STUDY_SETTINGS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line. Returns the exit status: 0 done, 1 done in part, 2 a mistake that is explained."""
-    arguments = _parser().parse_args(argv)
-    try:
-        return arguments.call(arguments) or 0
-    except UserError as error:
-        print(f"srgan-lessons: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("srgan-lessons: stopped", file=sys.stderr)
-        return 130
+    with ended_by_signals():
+        try:
+            arguments = _parser().parse_args(argv)
+            return arguments.call(arguments) or 0
+        except UserError as error:
+            print(f"srgan-lessons: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("srgan-lessons: stopped", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # `| head -1` has read enough
+            return 128 + 13  # as a shell reports a program that SIGPIPE ended
+        finally:
+            flush()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -83,7 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
 
     command = commands.add_parser("evaluate", help="measure a method on benchmark sets")
-    command.add_argument("method", help="bicubic, nearest, a name of shipped weights, or a .safetensors file")
+    command.add_argument(
+        "method",
+        help="bicubic, nearest, a name of shipped weights, a .safetensors file, or a folder of enlarged pictures",
+    )
     command.add_argument("--sets", nargs="+", default=["Set5", "Set14", "BSD100"], metavar="SET")
     command.add_argument("--protocol", choices=("community", "paper", "both"), default="community")
     command.add_argument("--stlpips", action="store_true", help="add the perceptual metric ST-LPIPS (AlexNet)")
@@ -233,6 +242,10 @@ def _lab(arguments: argparse.Namespace) -> int:
         folder /= "solutions"
         if not folder.is_dir():
             raise UserError(f"there is no {folder}. Move {folder.parent} away; then lab copies the lessons anew.")
+    if not os.access(folder, os.W_OK):
+        print(
+            f"srgan-lessons: {folder} cannot be written: copy it to a folder of your own to keep work", file=sys.stderr
+        )
     return _start_lab(folder, arguments.no_browser)
 
 
@@ -280,6 +293,7 @@ def _train(arguments: argparse.Namespace) -> int:
     import torch
 
     from srgan_lessons.training import Options, find_recipe, train
+    from srgan_lessons.training.checkpoint import latest_checkpoint
 
     recipe = find_recipe(arguments.recipe)
     given = {name: value for name, value in vars(arguments).items() if value is not None}
@@ -290,7 +304,7 @@ def _train(arguments: argparse.Namespace) -> int:
             raise UserError(f"--threads is {arguments.threads}; it must be at least 1")
         torch.set_num_threads(arguments.threads)
     run = Path(arguments.run or Path("runs") / recipe.name)
-    there = any((run / "checkpoints").glob("step_*.pt"))
+    there = latest_checkpoint(run)
     if arguments.resume is True and not there:
         raise UserError(f"there is no run in {run} to go on with. Leave --resume out to start one.")
     if arguments.resume is False and there:
@@ -359,6 +373,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
     )
     for path in outcome.written:
         print(path)
+    if outcome.there:
+        print(f"{len(outcome.there)} were there already and stay as they are; --overwrite makes them anew")
     for path, reason in outcome.failed.items():
         print(f"srgan-lessons: {path} was not enlarged: {reason}", file=sys.stderr)
     return int(bool(outcome.failed))

@@ -39,7 +39,7 @@ def _lines() -> Iterator[tuple[str, str, str]]:
         "Python",
         python + ("" if new_enough else ": the course needs 3.11 or newer"),
     )
-    for package in ("torch", "torchvision", "numpy", "pillow", "scikit-image", "tqdm", "safetensors"):
+    for package in ("torch", "torchvision", "numpy", "pillow", "scikit-image", "tqdm", "safetensors", "filelock"):
         yield _imported(package, missing="FAIL", how="pip install srgan-lessons")
     parts = {"CPU": _processors, "disk": _room, "data sets": _data_sets, "networks": _networks, "lessons": _notebooks}
     for topic, part in parts.items():

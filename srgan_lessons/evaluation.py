@@ -15,14 +15,17 @@ from tqdm.auto import tqdm
 
 from srgan_lessons import UserError, __version__
 from srgan_lessons.datasets import BenchmarkImage, benchmark
+from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.files import atomic, shipped
-from srgan_lessons.images import check_image, load_image, to_tensor
+from srgan_lessons.images import check_image, load_image, read_picture, to_tensor
 from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
 from srgan_lessons.models import SCALE
 from srgan_lessons.precision import full_float32
 from srgan_lessons.resize import imresize
 from srgan_lessons.stlpips import STLPIPS
 from srgan_lessons.upscaling import METHODS, choose_device, upscaler
+from srgan_lessons.upscaling.files import find_results, pictures_in
+from srgan_lessons.weights import shipped_weights
 
 SETS = ("Set5", "Set14", "BSD100")
 ABOUT = {
@@ -151,7 +154,9 @@ def evaluate(
 ) -> Table:
     """Enlarges the LR images of benchmark sets and measures the results against HR.
 
-    method: "bicubic", "nearest", a name or path of weights, a network, or a function uint8 (h, w, 3) -> (4h, 4w, 3).
+    method: "bicubic", "nearest", a name or path of weights, a network, a function uint8 (h, w, 3) -> (4h, 4w, 3), or a
+    folder of pictures that another program has enlarged, called as the HR images, with or without the endings x4, _SR
+    and _out; for several sets each may have a folder of its name in it.
     sets: names of the catalogue or of one's own, see `datasets.benchmark`. protocol: "community", "paper" or "both".
     stlpips: adds the perceptual metric ST-LPIPS (AlexNet) on RGB. limit: the first images of each set only.
 
@@ -159,8 +164,9 @@ def evaluate(
     multiple of 4, then reduced by `imresize`.
 
     Raises UserError for an unknown method, set or protocol, a set that is missing or not whole, a picture that cannot
-    be read (a benchmark is whole, or it is no benchmark), LR and HR that do not fit together, and a function that
-    returns another size or kind of array.
+    be read (a benchmark is whole, or it is no benchmark), LR and HR that do not fit together, a function that returns
+    another size or kind of array, and a folder that lacks a picture, has two of one, one of another size or one with
+    transparent parts.
     """
     sets = [sets] if isinstance(sets, str) else list(sets)
     if not sets or len(set(sets)) != len(sets):
@@ -172,7 +178,10 @@ def evaluate(
     protocols = PROTOCOLS if protocol == "both" else (protocol,)
     whole = {name: benchmark(name) for name in sets}  # a missing set stops this before any work
     images = {name: found[:limit] for name, found in whole.items()}
-    label, enlarge = _as_function(method, device)
+    ready = {}
+    if _is_folder(method):
+        ready = {name: _Pictures(Path(method), name, found) for name, found in images.items()}
+    label, enlarge = (str(method), None) if ready else _as_function(method, device)
     distance = STLPIPSDistance(choose_device(device)) if stlpips else None
 
     rows: list[Row] = []
@@ -183,13 +192,13 @@ def evaluate(
             for item in found:
                 hr, lr, was_cut = _pair(item)
                 cut += was_cut
-                sr = _checked(enlarge(lr), hr.shape, label, item)
+                sr = ready[name].read(item, hr.shape) if ready else _checked(enlarge(lr), hr.shape, label, item)
                 shared = None if distance is None else distance(sr, hr)
                 for each in protocols:
                     values = _measure(sr, hr, each, item)
                     rows.append(Row(set=name, image=item.name, protocol=each, stlpips=shared, **values))
                 bar.update()
-            notes.append(_note(name, found, len(whole[name]), cut))
+            notes.append(_note(name, found, len(whole[name]), cut, ready.get(name)))
     complete = all(len(images[name]) == len(whole[name]) for name in sets)
     return Table(method=label, rows=tuple(rows), notes=tuple(notes), whole=complete)
 
@@ -200,6 +209,57 @@ def _as_function(method, device) -> tuple[str, Callable[[np.ndarray], np.ndarray
     if callable(method):
         return getattr(method, "__name__", type(method).__name__), method
     return str(method), upscaler(method, device=device)
+
+
+def _is_folder(method) -> bool:
+    """A folder of pictures. A name of the package's own goes first, and a run's folder holds weights."""
+    if not isinstance(method, str | Path) or method in METHODS or method in shipped_weights():
+        return False
+    return Path(method).is_dir() and not (Path(method) / "weights.safetensors").exists()
+
+
+class _Pictures:
+    """The pictures that another program has made of a set's images. Raises UserError where one is missing, or twice."""
+
+    def __init__(self, folder: Path, name: str, images: Sequence[BenchmarkImage]):
+        self.folder = folder / name if (folder / name).is_dir() else folder
+        found = find_results(self.folder, [item.name for item in images])
+        if missing := [image for image, paths in found.items() if not paths]:
+            first, here = missing[0], [path.name for path in pictures_in(self.folder)]
+            raise UserError(
+                f"{self.folder} lacks {len(missing)} of the {len(found)} images of {name}: {some(missing)}. Looked for "
+                f"pictures called {first}, with or without the endings x4, _SR and _out, as in {first}_x4.png; found "
+                f"{some(here) or 'no picture'}. Rename them so."
+            )
+        if twice := {image: paths for image, paths in found.items() if len(paths) > 1}:
+            image, paths = next(iter(twice.items()))
+            raise UserError(
+                f"{self.folder} has {len(paths)} pictures of {image}: {', '.join(path.name for path in paths)}. Which "
+                "one is to be measured? Move the others away."
+            )
+        self.paths = {image: paths[0] for image, paths in found.items()}
+
+    def read(self, item: BenchmarkImage, shape: tuple[int, ...]) -> np.ndarray:
+        """The picture of an image, which must have that shape, (H, W, 3)."""
+        path = self.paths[item.name]
+        picture = read_picture(path)
+        if picture.rgb.shape != shape:
+            height, width = picture.rgb.shape[:2]
+            raise UserError(
+                f"{path} has {width} x {height} pixels, and {item.hr} {shape[1]} x {shape[0]} (cut to multiples of "
+                f"{SCALE} at the right and the bottom). Nothing is scaled or cut to fit: enlarge the set's LR image by "
+                f"{SCALE}."
+            )
+        if picture.alpha is not None and picture.alpha.min() < 255:
+            raise UserError(f"{path} has transparent parts, which cannot be measured. Save it without.")
+        return picture.rgb
+
+    @property
+    def note(self) -> str:
+        lossy = sum(path.suffix.lower() in (".jpg", ".jpeg") for path in self.paths.values())
+        return f"pictures as they are in {self.folder}" + (
+            f"; {lossy} of them are JPEG files, whose losses are measured too: compare PNG files" if lossy else ""
+        )
 
 
 def _pair(item: BenchmarkImage) -> tuple[np.ndarray, np.ndarray, bool]:
@@ -236,9 +296,10 @@ def _measure(sr: np.ndarray, hr: np.ndarray, protocol: str, item: BenchmarkImage
         raise UserError(f"{item.hr} cannot be measured: {error}") from None
 
 
-def _note(name: str, found: list[BenchmarkImage], whole: int, cut: int) -> str:
+def _note(name: str, found: list[BenchmarkImage], whole: int, cut: int, ready: _Pictures | None) -> str:
     count = f"{len(found)} images" if len(found) == whole else f"the first {len(found)} of {whole} images"
     source = "LR as published" if found[0].lr is not None else "LR made from HR by imresize(HR, 1/4)"
+    source = ready.note if ready else source
     return f"{name}: {count}, {source}" + (f"; {cut} HR images cut to a multiple of {SCALE}" if cut else "")
 
 

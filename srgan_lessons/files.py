@@ -32,7 +32,18 @@ def lessons_folder() -> Path:
         return checkout
     copy = Path.cwd() / "srgan-lessons"
     if not copy.exists():
-        shutil.copytree(PACKAGE / "notebooks", copy, ignore=shutil.ignore_patterns("source"))
+        part = copy.with_name(f".{copy.name}.{os.getpid()}.part")  # half a copy would be taken for the lessons
+        try:
+            shutil.copytree(PACKAGE / "notebooks", part, ignore=shutil.ignore_patterns("source"))
+            part.rename(copy)
+        except OSError as error:
+            reason = explain_write_error(copy, error)
+            raise UserError(
+                f"the lessons are copied to the folder that you are in, and that failed. {reason} Change to a folder "
+                "that you can write (cd), and run the command again there."
+            ) from None
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
     return copy
 
 
@@ -41,8 +52,18 @@ def data_root() -> Path:
 
     It need not exist yet. Layout: `<root>/<Set>/HR/*.png` and, where published, `<root>/<Set>/LR_bicubic_x4/*.png`.
     """
-    chosen = os.environ.get("SRGAN_LESSONS_DATA")
-    return Path(chosen).expanduser() if chosen else Path.home() / ".cache" / "srgan_lessons" / "data"
+    return expand(os.environ.get("SRGAN_LESSONS_DATA") or "~/.cache/srgan_lessons/data")
+
+
+def expand(path: str | Path) -> Path:
+    """The path with ~ looked up. Raises UserError where this user has no home, as in some containers."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UserError(
+            f"{path} is in a home folder, and this user has none: HOME is not set. Set SRGAN_LESSONS_DATA to a folder "
+            "for data sets, without ~, and write other paths in full."
+        ) from None
 
 
 def fast_mode() -> bool:
@@ -81,5 +102,12 @@ def explain_write_error(path: Path, error: OSError) -> str:
         free = shutil.disk_usage(parent).free / 1e9
         return f"{path} was not written: the disk is full ({free:.1f} GB free). Free some space and run this again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{path} was not written: no permission ({error.strerror}). Choose another folder."
+        how = "Choose another folder."
+        with suppress(UserError, OSError):
+            if path.absolute().is_relative_to(data_root().absolute()):
+                how = (
+                    "The folder of data sets belongs to others here; what is in it can be read all the same. Set "
+                    "SRGAN_LESSONS_DATA to a folder of your own, and copy or link into it what you want to go on using."
+                )
+        return f"{path} was not written: no permission ({error.strerror}). {how}"
     return f"{path} was not written: {error}."

@@ -1,6 +1,7 @@
 """The command srgan-lessons: each subcommand through main(), its exit codes, and mistakes without tracebacks."""
 
 import json
+import os
 import subprocess
 import sys
 from collections import namedtuple
@@ -10,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from trouble import disk, make_read_only
 
-from srgan_lessons import UserError, __version__, classroom, cli, doctor
+from srgan_lessons import UserError, __version__, classroom, cli, doctor, files
 from srgan_lessons.classroom.progress import record
 from srgan_lessons.cli import main
 from srgan_lessons.images import load_image, sample_photos, save_image
@@ -157,6 +159,45 @@ def test_verify_finds_a_changed_picture(capsys, data, benchmark_data):
     assert victim.name in capsys.readouterr().out
 
 
+def test_a_shared_folder_that_cannot_be_written(capsys, monkeypatch, tmp_path):
+    with disk(tmp_path / "disk", 1) as shared:
+        (shared / "Set5" / "HR").mkdir(parents=True)
+        make_read_only(shared)
+        monkeypatch.setenv("SRGAN_LESSONS_DATA", str(shared))
+        said = mistake(capsys, "data", "get", "Set5")
+    assert "no permission" in said
+    assert "Set SRGAN_LESSONS_DATA to a folder of your own" in said
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or os.geteuid() != 0, reason="only root can become somebody without a home")
+def test_somebody_without_a_home(tmp_path):
+    (tmp_path / "said").touch()
+    (tmp_path / "said").chmod(0o666)
+    said = os.open(tmp_path / "said", os.O_WRONLY)
+    child = os.fork()
+    if child == 0:
+        for name in ("HOME", "SRGAN_LESSONS_DATA"):
+            os.environ.pop(name, None)
+        os.setuid(54_321)
+        os.dup2(said, 2)
+        sys.stdout, sys.stderr = open(os.devnull, "w"), open(2, "w", closefd=False)  # noqa: SIM115
+        status = main(["data", "list"])
+        sys.stderr.flush()
+        os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    assert "Set SRGAN_LESSONS_DATA to a folder for data sets" in (tmp_path / "said").read_text()
+
+
+def test_a_reader_that_has_read_enough():
+    """`srgan-lessons data list | head -1`, with a head that does not even wait for its line."""
+    command = [sys.executable, "-m", "srgan_lessons", "data", "list"]
+    root = Path(cli.__file__).parent.parent
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=root, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) in (0, 141)
+
+
 # evaluate
 
 
@@ -300,6 +341,41 @@ def test_lab_without_the_solutions(capsys, monkeypatch, started, tmp_path):
     monkeypatch.setattr("srgan_lessons.files.lessons_folder", lambda: tmp_path / "srgan-lessons")
     assert "then lab copies the lessons anew" in mistake(capsys, "lab", "--edition", "solutions")
     assert started == []
+
+
+def test_lab_where_nothing_can_be_written(capsys, monkeypatch, started, tmp_path):
+    """A wheel's lessons are copied to the folder one is in; a checkout's are where they are."""
+    (tmp_path / "package" / "notebooks").mkdir(parents=True)
+    with disk(tmp_path / "disk", 1) as small:
+        (small / "lessons").mkdir()
+        make_read_only(small)
+        monkeypatch.chdir(small)
+        with monkeypatch.context() as patched:
+            patched.setattr("srgan_lessons.files.PACKAGE", tmp_path / "package")
+            patched.setattr("srgan_lessons.files.lessons_folder", files.lessons_folder)
+            said = mistake(capsys, "lab")
+            assert "no permission" in said
+            assert "Change to a folder that you can write (cd)" in said
+        monkeypatch.setattr("srgan_lessons.files.lessons_folder", lambda: small / "lessons")
+        main(["lab"])
+        assert f"{small / 'lessons'} cannot be written: copy it" in capsys.readouterr().err
+        monkeypatch.chdir(tmp_path)
+    assert len(started) == 1
+
+
+def test_lab_takes_no_half_a_copy_for_the_lessons(monkeypatch, tmp_path):
+    (tmp_path / "package" / "notebooks").mkdir(parents=True)
+    (tmp_path / "package" / "notebooks" / "00.ipynb").write_text("{}")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr("srgan_lessons.files.PACKAGE", tmp_path / "package")
+
+    (tmp_path / "package" / "notebooks" / "z.ipynb").symlink_to("nowhere")  # copying ends in the middle with an error
+    with pytest.raises(UserError, match="the lessons are copied to the folder that you are in, and that failed"):
+        files.lessons_folder()
+    assert list((tmp_path / "here").iterdir()) == []
+    (tmp_path / "package" / "notebooks" / "z.ipynb").unlink()
+    assert (files.lessons_folder() / "00.ipynb").exists()
 
 
 def test_lab_without_jupyterlab(capsys, monkeypatch):

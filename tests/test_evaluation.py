@@ -11,7 +11,7 @@ from srgan_lessons import UserError
 from srgan_lessons.datasets import benchmark
 from srgan_lessons.evaluation import SETS, evaluate, paper_table
 from srgan_lessons.files import data_root, shipped
-from srgan_lessons.images import load_image, sample_photos, save_image
+from srgan_lessons.images import Picture, load_image, sample_photos, save_image
 from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
 from srgan_lessons.models import ESPCN
 from srgan_lessons.resize import imresize
@@ -216,3 +216,55 @@ def test_the_papers_tables():
         assert all((r.psnr, r.ssim, r.mos) == (row.psnr, row.ssim, row.mos) for r in same)
     with pytest.raises(UserError, match="1 and 2"):
         paper_table(3)
+
+
+# --- pictures that other programs made ---
+
+
+def test_a_folder_of_pictures_is_measured_like_a_network(own_sets, tmp_path):
+    """Bicubic's own, under three of the usual names: the same numbers."""
+    for item, name in zip(benchmark("mine"), ("a_x4.png", "b_x4_SR.PNG"), strict=True):
+        save_image(tmp_path / "others" / name, upscale(load_image(item.lr), "bicubic"))
+    save_image(tmp_path / "others" / "zebra_out.png", sample_photos()["coins"])  # of another set
+    found = evaluate(str(tmp_path / "others"), ["mine"], "both", progress=False)
+    known = evaluate("bicubic", ["mine"], "both", progress=False)
+    assert found.rows == known.rows
+    assert found.notes == (f"mine: 2 images, pictures as they are in {tmp_path / 'others'}",)
+
+    save_image(tmp_path / "sets" / "odd" / "c_out.png", load_image(tmp_path / "odd" / "HR" / "c.png")[:64, :60])
+    save_image(tmp_path / "sets" / "mine" / "a.png", load_image(tmp_path / "others" / "a_x4.png"))
+    save_image(tmp_path / "sets" / "mine" / "bx4.jpg", load_image(tmp_path / "others" / "b_x4_SR.PNG"))
+    both = evaluate(tmp_path / "sets", ["mine", "odd"], progress=False)
+    assert math.isinf(both.mean("odd").psnr)
+    assert "1 of them are JPEG files, whose losses are measured too" in both.text
+    assert both.rows[0] == next(row for row in known.rows if row.protocol == "community")
+
+
+def test_pictures_that_do_not_fit_are_named(own_sets, tmp_path):
+    folder = tmp_path / "others"
+    a, b = (load_image(item.hr) for item in benchmark("mine"))
+    save_image(folder / "a_x4.png", a)
+    save_image(folder / "b_esrgan.png", b)
+
+    def refused(words):
+        with pytest.raises(UserError, match=words):
+            evaluate(folder, ["mine"], progress=False)
+
+    refused(r"lacks 1 of the 2 images of mine: b\. Looked for .*b_x4\.png; found a_x4\.png, b_esrgan\.png\. Rename")
+    (folder / "b_esrgan.png").rename(folder / "b_SR.png")
+    save_image(folder / "a.png", a)
+    refused(r"has 2 pictures of a: a\.png, a_x4\.png.*Move the others away")
+    (folder / "a.png").unlink()
+    save_image(folder / "b_SR.png", b[:60])
+    refused(r"b_SR\.png has 64 x 60 pixels, and .*b\.png 64 x 64.*enlarge the set's LR image by 4")
+    save_image(folder / "b_SR.png", Picture(rgb=b, alpha=b[..., 0]))
+    refused(r"b_SR\.png has transparent parts")
+
+
+def test_a_folder_does_not_hide_a_method_or_a_run(own_sets, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bicubic").mkdir()
+    assert evaluate("bicubic", ["mine"], progress=False).notes[0].endswith("LR as published")
+    save_network(tmp_path / "run" / "weights.safetensors", ESPCN())
+    with pytest.raises(UserError, match=r"Its weights are run/weights\.safetensors"):
+        evaluate("run", ["mine"], progress=False)

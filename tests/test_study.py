@@ -189,6 +189,19 @@ def test_wrong_versions(tmp_path, change, words):
     assert not (tmp_path / "x").exists()
 
 
+def test_names_that_differ_by_a_usual_ending(tmp_path):
+    """What other programs add to a name: said which one was looked for, and which was found."""
+    for name, images in given_versions().items():
+        for method, image in images.items():
+            save_image(tmp_path / "in" / method / f"{name}{'_x4_SR' if method == 'srgan' else ''}.png", image)
+    words = r"looked for image0 in srgan, found image0_x4_SR\. Rename such files, image0_x4_SR to image0\."
+    with pytest.raises(UserError, match=words):
+        Study.create(tmp_path / "in", None, tmp_path / "study", anchors=anchors())
+    for path in (tmp_path / "in" / "srgan").iterdir():
+        path.rename(path.with_name(path.name.replace("_x4_SR", "")))
+    assert len(Study.create(tmp_path / "in", None, tmp_path / "study", anchors=anchors()).images) == 6
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

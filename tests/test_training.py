@@ -340,8 +340,11 @@ def test_start_from_weights(tmp_path, photos):
     still = gan.change(rate=1e-12, steps=1)
     run = train(still, photos, run=tmp_path / "b", init=tmp_path / "tiny.safetensors", **QUIET)
     assert torch.allclose(run.network.tail.weight, source.tail.weight, atol=1e-9)
-    with pytest.raises(UserError, match="another network"):
+    with pytest.raises(UserError, match=r"channels=4; tiny-gan trains .*channels=8.*\(--channels 4\)"):
         train(gan.change(channels=8), photos, run=tmp_path / "c", init=tmp_path / "tiny.safetensors", **QUIET)
+    assert train(still, photos, run=tmp_path / "c", init=tmp_path / "tiny.safetensors", **QUIET).finished
+    with pytest.raises(UserError, match=r"of espcn; tiny-gan trains generator.*No option makes them fit"):
+        train(gan, photos, run=tmp_path / "d", init="espcn", **QUIET)
 
 
 def test_the_discriminator_cannot_share_an_odd_batch(monkeypatch, tmp_path, photos):
@@ -432,9 +435,8 @@ def test_full_disk_keeps_what_there_is(monkeypatch, tmp_path, photos):
     train(TINY, photos, run=tmp_path, minutes=1e-6, **QUIET)
     before = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
 
-    def full(state, path):
-        with open(path, "wb") as file:
-            file.write(b"half")
+    def full(state, file):
+        file.write(b"half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full)
@@ -491,13 +493,13 @@ def test_ctrl_c_during_a_save(monkeypatch, tmp_path, photos):
     before = signal.getsignal(signal.SIGINT)  # a job that a shell runs in the background ignores it
     save, interrupted = torch.save, []
 
-    def interrupting(state, path):
-        with open(path, "wb") as file:
-            file.write(b"half a checkpoint")
-            if not interrupted:
-                interrupted.append(state["step"])
-                os.kill(os.getpid(), signal.SIGINT)
-        save(state, path)
+    def interrupting(state, file):
+        file.write(b"half a checkpoint")
+        if not interrupted:
+            interrupted.append(state["step"])
+            os.kill(os.getpid(), signal.SIGINT)
+        file.seek(0)
+        save(state, file)
 
     monkeypatch.setattr(torch, "save", interrupting)
     run = train(TINY, photos, run=tmp_path / "run", checkpoint_minutes=1e-9, **QUIET)

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -245,6 +247,58 @@ def test_one_bad_picture_is_named_and_the_others_are_done(tmp_path):
     assert [path.name for path in outcome.written] == ["a_x4.png", "c_x4.png"]
     assert list(outcome.failed) == [tmp_path / "b.png"]
     assert "not a picture" in outcome.failed[tmp_path / "b.png"]
+
+
+def test_the_same_call_does_what_is_missing(tmp_path):
+    """After an interruption, and with one photo more. What is there stays as it is."""
+    for name in ("a.png", "b.png"):
+        save_image(tmp_path / "in" / name, picture(5, 6))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    Image.fromarray(picture(8, 12)).save(tmp_path / "in" / "c.jpg", exif=exif)
+    upscale_many([tmp_path / "in"], tmp_path / "out", "nearest", progress=False)
+    (tmp_path / "out" / "b_x4.png").unlink()
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").iterdir()}
+    save_image(tmp_path / "in" / "new.png", picture(7, 6))
+    outcome = upscale_many([tmp_path / "in"], tmp_path / "out", "nearest", progress=False)
+    assert [path.name for path in outcome.written] == ["b_x4.png", "new_x4.png"]
+    assert [path.name for path in outcome.there] == ["a_x4.png", "c_x4.png"]
+    assert all(path.stat().st_mtime_ns == time for path, time in before.items())
+    outcome = upscale_many([tmp_path / "in"], tmp_path / "out", "nearest", overwrite=True, progress=False)
+    assert (len(outcome.written), outcome.there) == (4, [])
+
+
+def test_a_stranger_in_a_result_s_place_is_not_taken_for_it(tmp_path):
+    save_image(tmp_path / "in" / "a.png", picture(5, 6))
+    for stranger in (b"", b"half a picture", (tmp_path / "in" / "a.png").read_bytes()):
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out" / "a_x4.png").write_bytes(stranger)
+        with pytest.raises(UserError, match=r"a_x4\.png is there already, and is not .*a\.png four times as large"):
+            upscale_many([tmp_path / "in"], tmp_path / "out", "nearest", progress=False)
+        assert (tmp_path / "out" / "a_x4.png").read_bytes() == stranger
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+def test_a_terminated_command_leaves_no_part_behind(tmp_path):
+    """SIGTERM in the middle of writing; the same command then does the rest."""
+    save_image(tmp_path / "in" / "a.png", picture(5, 6))
+    save_image(tmp_path / "in" / "b.png", picture(900, 900))  # noise: its PNG takes a while
+    command = [sys.executable, "-m", "srgan_lessons", "upscale", tmp_path / "in", "-o", tmp_path / "out"]
+    command = [*command, "--weights", "nearest"]
+    root = Path(upscaling.__file__).parents[2]
+    process = subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 120
+    while not list((tmp_path / "out").glob(".b_x4.png.*.part")):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.005)
+    process.terminate()
+    assert process.wait(timeout=60) == 128 + 15
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_x4.png"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "1 were there already and stay as they are; --overwrite makes them anew" in done.stdout
+    assert load_image(tmp_path / "out" / "b_x4.png").shape == (3600, 3600, 3)
 
 
 def test_one_file_to_a_named_file_and_what_is_refused_before_any_work(tmp_path):

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from srgan_lessons import UserError
-from srgan_lessons.rating.stimuli import Version, given_versions, some
+from srgan_lessons.rating.stimuli import Version, given_versions, named_otherwise, some
 from srgan_lessons.rating.votes import HIDDEN_REFERENCE
 
 SETS = {"Set5": 5, "Set14": 14, "BSD100": 100}
@@ -35,10 +35,15 @@ def paper_versions(images: str | Path | Mapping[str, Mapping]) -> list[Version]:
         raise UserError(f"the paper's study rates Set5, Set14 and BSD100; missing: {', '.join(missing)}.")
     found: list[Version] = []
     problems: list[str] = []
+    hint = ""
     for name, methods in PAPER_METHODS.items():
         by_image: dict[str, dict[str, Version]] = {}
+        names: dict[str, dict[str, Version]] = {}
         for version in given_versions(images[name]):
-            by_image.setdefault(f"{name} {version.image}", {})[_spelt(version.method, methods)] = version
+            method = _spelt(version.method, methods)
+            by_image.setdefault(f"{name} {version.image}", {})[method] = version
+            names.setdefault(version.image, {})[method] = version
+        hint = hint or named_otherwise(names)
         if len(by_image) != SETS[name]:
             problems.append(f"{name} has {len(by_image)} images instead of {SETS[name]}")
         for image, given in by_image.items():
@@ -51,7 +56,7 @@ def paper_versions(images: str | Path | Mapping[str, Mapping]) -> list[Version]:
                 if method in given
             ]
     if problems:
-        raise UserError(f"the paper's study is not complete, {len(problems)} missing: {some(problems)}.")
+        raise UserError(f"the paper's study is not complete, {len(problems)} missing: {some(problems)}.{hint}")
     return found
 
 

@@ -97,10 +97,25 @@ def _ready(images: Mapping[str, Mapping[str, Source]], methods, crop: int | None
     known = list(dict.fromkeys(version.method for version in found))
     wanted = known if methods is None else list(methods)
     check_names(wanted, "method")
-    missing = [f"{method} of {image}" for image, given in images.items() for method in wanted if method not in given]
+    missing = [(method, image) for image, given in images.items() for method in wanted if method not in given]
     if missing:
-        raise UserError(f"{len(missing)} versions are missing: {some(missing)}.")
+        listed = some([f"{method} of {image}" for method, image in missing])
+        raise UserError(f"{len(missing)} versions are missing: {listed}.{named_otherwise(images)}")
     return [version for version in found if version.method in wanted]
+
+
+def named_otherwise(images: Mapping[str, Mapping[str, Source]]) -> str:
+    """What to do where names of one image differ by the usual endings: a sentence with a space before it, or ""."""
+    from srgan_lessons.upscaling.files import plain_name
+
+    for image, given in images.items():
+        plain = plain_name(image)
+        if plain != image and plain in images and (method := next(iter(given), None)):
+            return (
+                f" An image has the same name in each method's folder: looked for {plain} in {method}, found {image}. "
+                f"Rename such files, {image} to {plain}."
+            )
+    return ""
 
 
 def given_versions(images: str | Path | Mapping[str, Mapping[str, Source]]) -> list[Version]:

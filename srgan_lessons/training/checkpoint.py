@@ -9,17 +9,22 @@
 
 import csv
 import dataclasses
+import errno
+import io
+import itertools
 import json
+import os
 import pickle
 import platform
 import shutil
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 import torchvision
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from srgan_lessons import UserError, __version__
 from srgan_lessons.datasets.catalogue import some
@@ -34,8 +39,9 @@ FORMAT = 2  # of the checkpoint file
 class RunFolder:
     """Opens or makes the folder of a run and holds it for this process alone, until `close` or the end of a `with`.
 
-    The lock belongs to the process: when that ends, however it ends, another run can use the folder. Raises UserError
-    if another run holds it, if it cannot be written, or if it holds weights that no checkpoint belongs to.
+    The lock belongs to the process: when that ends, however it ends, another run can use the folder. A log that no
+    checkpoint belongs to is kept under another name, `log_before_1.csv`. Raises UserError if another run holds the
+    folder, if it cannot be written, or if it holds weights that no checkpoint belongs to.
     """
 
     def __init__(self, path: str | Path, *, keep: int = 2):
@@ -43,11 +49,13 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.log = self.path / "log.csv"
         self.weights = self.path / "weights.safetensors"
+        self.put_aside: Path | None = None  # where a log went that belonged to no checkpoint
+        self._columns: list[str] = []  # of the log, where it has any
         self._unwritten: list[dict[str, Any]] = []  # rows of the log that the disk has not taken yet
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(self.path / "lock", timeout=0)
-            self._lock.acquire()
+            locked = self._acquire()
         except Timeout:
             raise UserError(
                 f"another run is training in {self.path}. Wait for it, or choose another folder with --folder."
@@ -55,6 +63,10 @@ class RunFolder:
         except (OSError, NotImplementedError) as error:  # some network file systems have no locks
             if not self._can_write():
                 raise UserError(f"the run folder cannot be used: {explain_write_error(self.path, error)}") from None
+            locked = False
+        if locked:
+            self._clear_parts()
+        else:
             warnings.warn(
                 f"{self.path} is on a file system without locks: do not start a second run in it", stacklevel=2
             )
@@ -65,6 +77,26 @@ class RunFolder:
                 f"replace them. Choose another folder (--folder), and start from these weights if you like (--init "
                 f"{self.weights})."
             )
+
+    def _acquire(self) -> bool:
+        """Whether the folder is locked now. filelock would make do with a file that outlives a process that is killed.
+
+        Raises Timeout if another run has it.
+        """
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # filelock's own: ours says what follows from it
+            self._lock.acquire()
+        if isinstance(self._lock, SoftFileLock):
+            self._lock.release()
+            return False
+        return True
+
+    def _clear_parts(self) -> None:
+        """Removes what processes left that were killed while they wrote: while we hold the lock, nobody writes."""
+        for folder in (self.path, self.checkpoints, self.path / "preview"):
+            for part in folder.glob(".*.part"):
+                with suppress(OSError):
+                    part.unlink()
 
     def __enter__(self) -> "RunFolder":
         return self
@@ -96,22 +128,24 @@ class RunFolder:
             )
 
     def latest(self) -> Path | None:
-        """The checkpoint of the highest step, or None."""
-        found = sorted(self.checkpoints.glob("step_*.pt"))
-        return found[-1] if found else None
+        """The checkpoint to go on from: that of the highest step, else best.pt, which is one too, else None."""
+        return latest_checkpoint(self.path)
 
     def save(self, state: dict[str, Any], *, best: bool = False) -> Path:
         """Writes a checkpoint of state["step"], then removes all but the last `keep`. `best` also becomes best.pt."""
         path = self.checkpoints / f"step_{state['step']:08d}.pt"
         with atomic(path) as temporary:
-            torch.save(state, temporary)
+            with open(temporary, "wb") as file:  # given a name only, torch would hide why it could not write
+                try:
+                    torch.save(state, file)
+                except RuntimeError as error:
+                    raise _disk_error(error) or error from None
             if best:  # before the checkpoint gets its name: a run that goes on from there must find its best
                 with atomic(self.checkpoints / "best.pt") as copy:
                     shutil.copyfile(temporary, copy)
         for old in sorted(self.checkpoints.glob("step_*.pt"))[: -self.keep]:
-            old.unlink()
-        for part in self.checkpoints.glob(".*.part"):  # left by a process that was killed while it wrote
-            part.unlink()
+            with suppress(OSError):  # what cannot be removed now is removed with the next one
+                old.unlink()
         return path
 
     def write_settings(self, identity: dict[str, Any], options: Options, machine: Machine) -> None:
@@ -132,43 +166,98 @@ class RunFolder:
             temporary.write_text(json.dumps(settings, indent=2) + "\n")
 
     def rewind_log(self, step: int) -> list[dict[str, float]]:
-        """Drops the log's lines after `step`, which will be computed again, and returns those that stay."""
+        """Drops the log's lines after `step`, which will be computed again, and returns those that stay.
+
+        Columns of an older version stay, too. Without a checkpoint the log is another run's, and is put aside.
+        """
         if not self.log.exists():
             return []
-        with open(self.log, newline="") as file:
-            lines = list(csv.DictReader(file))
-        rows = []
-        for line in lines:
-            if line["step"] is None or None in line.values():  # cut off by a kill
-                continue
-            row = {name: float(text) if text else None for name, text in line.items()}
-            if row["step"] <= step:
-                rows.append(row | {"step": int(row["step"])})
-        if rows:
-            with atomic(self.log) as temporary, open(temporary, "w", newline="") as file:
-                writer = csv.DictWriter(file, list(rows[0]))
-                writer.writeheader()
-                writer.writerows(rows)
+        rows = [row for row in self._read_log() if row["step"] <= step]
+        if not self.latest():
+            number = next(n for n in itertools.count(1) if not (self.path / f"log_before_{n}.csv").exists())
+            self.put_aside = self.log.rename(self.path / f"log_before_{number}.csv")
+        elif rows:
+            self._rewrite_log(rows)
         else:
             self.log.unlink()
         return rows
 
-    def append_log(self, row: dict[str, Any]) -> str | None:
-        """Adds a line to the log. Where the disk does not take it, returns why; it is then written with the next line.
+    def _read_log(self) -> list[dict[str, Any]]:
+        """The whole lines of the log. One that was cut off by a kill, or is no row of numbers, is left out."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+        rows = []
+        for line in csv.DictReader(line for line in lines if line.endswith("\n")):
+            try:
+                if None not in line and None not in line.values():
+                    row = {name: float(text) if text else None for name, text in line.items()}
+                    rows.append(row | {"step": int(row["step"])})
+            except (ValueError, TypeError, KeyError):
+                continue
+        return rows
+
+    def _rewrite_log(self, rows: list[dict[str, Any]]) -> None:
+        self._columns = list(dict.fromkeys(name for row in rows for name in row))
+        with atomic(self.log) as temporary:
+            temporary.write_text(_as_csv(self._columns, rows, header=True), encoding="utf-8", newline="")
+
+    def append_log(self, rows: list[dict[str, Any]]) -> str | None:
+        """Adds rows to the log. Where the disk does not take them, returns why; the next call writes them, too.
 
         A line of the log is not worth a trained hour, so a failure ends nothing.
         """
-        self._unwritten.append(row)
+        self._unwritten += rows
+        if not self._unwritten:
+            return None
         try:
-            with open(self.log, "a", newline="") as file:
-                writer = csv.DictWriter(file, list(row))
-                if file.tell() == 0:
-                    writer.writeheader()
-                writer.writerows(self._unwritten)
+            new = [name for row in self._unwritten for name in row if self._columns and name not in self._columns]
+            if new:  # the log was begun by a version with other columns
+                self._rewrite_log(self._read_log() + self._unwritten)
+            else:
+                self._append()
         except OSError as error:
-            return f"{explain_write_error(self.log, error)} Training goes on; the line is written with the next one."
+            return explain_write_error(self.log, error)
+        except UserError as error:
+            return str(error)
         self._unwritten.clear()
         return None
+
+    def _append(self) -> None:
+        """All unwritten rows in one write: a disk that takes a part of it is left with the whole lines before."""
+        columns = self._columns or list(self._unwritten[0])
+        with open(self.log, "ab", buffering=0) as file:
+            before = os.fstat(file.fileno()).st_size
+            data = _as_csv(columns, self._unwritten, header=before == 0).encode()
+            try:
+                if file.write(data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                with suppress(OSError):
+                    os.ftruncate(file.fileno(), before)
+                raise
+        self._columns = columns
+
+
+def _disk_error(error: BaseException | None) -> OSError | None:
+    """What the disk answered. torch's writer, which is closed after it, raises an error of its own on top of it."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__context__
+    return error
+
+
+def _as_csv(columns: list[str], rows: list[dict[str, Any]], *, header: bool) -> str:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns)
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def latest_checkpoint(run: Path) -> Path | None:
+    """The checkpoint that a run in that folder goes on from, or None. See `RunFolder.latest`."""
+    checkpoints = run / "checkpoints"
+    found = [*checkpoints.glob("best.pt"), *sorted(checkpoints.glob("step_*.pt"))]
+    return found[-1] if found else None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -181,10 +270,14 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is refused: it holds more than weights and could run code ({error})") from None
     except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(
-            f"the checkpoint {path} is damaged or cut off ({reason}). Delete it: the run then goes on from the one "
-            "before it, or from the start if there is none."
-        ) from None
+        others = any(other != path for other in path.parent.glob("*.pt"))
+        advice = (
+            "Delete it: the run then goes on from the one before it."
+            if others
+            else "There is no other one: start anew in another folder (--folder), from the weights beside it if there "
+            f"are any (--init {path.parent.parent / 'weights.safetensors'})."
+        )
+        raise UserError(f"the checkpoint {path} is damaged or cut off ({reason}). {advice}") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise UserError(f"{path} is not a checkpoint of this course (or of another version of it)")
     return state
@@ -207,7 +300,9 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     differs = [f"{name} {then.get(name)!r} then, {now.get(name)!r} now" for name in now if then.get(name) != now[name]]
     if state["seed"] != expected["seed"]:
         differs.append(f"seed {state['seed']} then, {expected['seed']} now")
-    differs += _other_photos(state["photos"], expected["photos"])
+    # Held-out pictures too: one more photo can move another from one side to the other. Older states do not name them.
+    known = ("photos", "held_out") if "held_out" in state else ("photos",)
+    differs += _other_photos(*({k: v for name in known for k, v in run[name].items()} for run in (state, expected)))
     if differs:
         raise UserError(
             f"{path} belongs to a run with other settings: {'; '.join(differs)}. Go on with those settings, or start a "

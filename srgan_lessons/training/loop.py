@@ -30,7 +30,7 @@ from srgan_lessons.training.report import Reporter
 from srgan_lessons.training.schedule import Schedule
 from srgan_lessons.training.stopping import stop_on_signal
 from srgan_lessons.training.validation import Validation
-from srgan_lessons.weights import load_network, save_network
+from srgan_lessons.weights import describe, label, load_network, read_metadata, save_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +102,7 @@ class _Training:
             "recipe": dataclasses.asdict(recipe),
             "seed": options.seed,
             "photos": {photos.hashes[name]: name for name in training},  # the pixels decide, and their order
+            "held_out": {photos.hashes[name]: name for name in held_out},
         }
         if checkpoint:
             check_same_run(checkpoint, self.identity, path)
@@ -153,10 +154,18 @@ class _Training:
                 f"runs/{needed}/weights.safetensors, or a shipped name), or say --init scratch, which seldom ends well"
             )
         loaded = load_network(init)
-        try:
-            network.load_state_dict(loaded.state_dict())
-        except RuntimeError:
-            raise UserError(f"the weights {init} are of another network than {self.recipe.name} trains") from None
+        theirs, ours = describe(loaded), describe(network)
+        if theirs != ours:
+            fitting = " ".join(f"--{name} {value}" for name, value in theirs.items() if value != ours.get(name))
+            advice = (
+                f"Train that size ({fitting}), or name other weights."
+                if theirs["kind"] == ours["kind"]
+                else "No option makes them fit: name other weights."
+            )
+            raise UserError(
+                f"the weights {init} are of {label(loaded)}; {self.recipe.name} trains {label(network)}. {advice}"
+            )
+        network.load_state_dict(loaded.state_dict())
         return network
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -164,7 +173,9 @@ class _Training:
             self.learner.load_state_dict(state)
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(f"the checkpoint does not fit the networks of {self.recipe.name}: {error}") from None
-        self.step, self.best = state["step"], state["best"]
+        self.step = state["step"]
+        if not self.validation or state.get("criterion", self.validation.criterion) == self.validation.criterion:
+            self.best = state["best"]  # else it was counted in another figure
         torch.set_rng_state(state["rng"])
         if "rng_cuda" in state and self.machine.device.type == "cuda":
             torch.cuda.set_rng_state(state["rng_cuda"], self.machine.device)
@@ -199,7 +210,7 @@ class _Training:
             now=time.monotonic(),
         )
         update = learner.updates_on(self.sampler, compile=options.compile)
-        if self.step >= schedule.steps and self.folder and not self.folder.weights.exists():
+        if self.step >= schedule.steps and self.folder and not self._is_published():
             self._save(best=False)
         while self.step < schedule.steps:
             update(self.step)
@@ -217,9 +228,14 @@ class _Training:
             self._check_numbers(losses)
             better, scores = self._validate() if due.validate else (False, {})
             if due.report:
-                rate = self.recipe.rate_at(self.step - 1)
-                self.reporter.report({"step": self.step, "rate": rate, **losses, "updates_per_s": speed}, scores)
                 learner.forget_losses()
+                rate = self.recipe.rate_at(self.step - 1)
+                row = {"step": self.step, "rate": rate, **losses, "updates_per_s": speed}
+                try:
+                    self.reporter.report(row, scores)
+                except BaseException:  # of on_report, or a second Ctrl-C: what was trained is saved first
+                    self._save(best=better)
+                    raise
             if due.save or better:
                 self._save(best=better)
                 schedule.saved = time.monotonic()
@@ -242,10 +258,19 @@ class _Training:
             return
         state = self.identity | self.learner.state_dict()
         state |= {"format": FORMAT, "step": self.step, "best": self.best, "rng": torch.get_rng_state()}
+        if self.validation:
+            state["criterion"] = self.validation.criterion
         if self.machine.device.type == "cuda":
             state["rng_cuda"] = torch.cuda.get_rng_state(self.machine.device)
         self.folder.save(state, best=best)
         save_network(self.folder.weights, self.learner.average, recipe=self.recipe.name, updates=str(self.step))
+
+    def _is_published(self) -> bool:
+        """Whether the averaged weights of this update are on the disk: they are written after the checkpoint."""
+        try:
+            return read_metadata(self.folder.weights).get("updates") == str(self.step)
+        except UserError:
+            return False
 
     # -- report: what went wrong; the rest is in report.py -------------------------------------------------------------
 
@@ -257,10 +282,12 @@ class _Training:
     def _no_number(self, what: str) -> UserError:
         latest = self.folder.latest() if self.folder else None
         kept = f"The last good checkpoint, {latest}, is untouched." if latest else "No checkpoint was written yet."
+        there = self.folder is not None and self.folder.weights.exists()
+        start = f", from this run's weights if you like (--init {self.folder.weights})" if there else ""
         return UserError(
             f"{what} (after update {self.step:,}, learning rate {self.recipe.rate_at(self.step - 1):.3g}, "
             f"{self.machine.precision}). {kept} Train again with a lower learning rate (--rate) in a new folder "
-            "(--folder), from this run's weights if you like (--init), or in fp32 or bf16 if this was fp16."
+            f"(--folder){start}, or in fp32 or bf16 if this was fp16."
         )
 
     def _explain_memory(self) -> UserError:

@@ -35,6 +35,11 @@ class Machine:
                 f"WORLD_SIZE is {self.world_size}, but the other processes cannot be found: MASTER_ADDR or MASTER_PORT "
                 "is not set. Start with torchrun, or unset WORLD_SIZE and RANK to train in one process."
             )
+        if self.rank >= self.world_size:  # such a process would train, and write nothing
+            raise UserError(
+                f"RANK is {self.rank}, and WORLD_SIZE {self.world_size}: there is no such process. Start with "
+                "torchrun, or unset WORLD_SIZE and RANK to train in one process."
+            )
         self.device = _device(device, _number("LOCAL_RANK", 0))
         if precision not in PRECISIONS:
             raise UserError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
@@ -48,7 +53,14 @@ class Machine:
         self.precision = precision
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
         if self.world_size > 1 and not dist.is_initialized():
-            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            try:
+                dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
+            except (RuntimeError, ValueError) as error:  # torch's DistError is a RuntimeError
+                reason = str(error).splitlines()[0]
+                raise UserError(
+                    f"WORLD_SIZE is {self.world_size}, but the other processes were not found ({reason}). Start with "
+                    "torchrun, or unset WORLD_SIZE and RANK to train in one process."
+                ) from None
 
     @property
     def is_main(self) -> bool:

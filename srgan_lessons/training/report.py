@@ -1,10 +1,12 @@
 """What a run tells: its first lines, a progress bar, the rows of its log."""
 
+import importlib.util
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO
 
 from tqdm.auto import tqdm
 
@@ -14,7 +16,10 @@ from srgan_lessons.training.checkpoint import RunFolder
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe
+from srgan_lessons.training.stopping import in_notebook
 from srgan_lessons.training.validation import FIGURES, Validation
+
+SELDOM = 60.0  # seconds between two lines where there is no terminal to draw a bar in
 
 
 class Reporter:
@@ -36,16 +41,21 @@ class Reporter:
         self.recipe, self.options, self.machine, self.folder = recipe, options, machine, folder
         self.on_report, self.first = on_report, first
         self.log: list[dict[str, Any]] = folder.rewind_log(first) if folder else []
+        if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
+            raise UserError("--tensorboard needs the package tensorboard: pip install tensorboard")
         self.speaks = options.progress and machine.is_main
+        self.draws = self.speaks and (in_notebook() or _is_terminal(sys.stderr))  # else a line now and then
+        self._spoken = time.monotonic()
         self._bar: tqdm | None = None
         self._tensorboard = None
         self.start_clock()
 
     def say(self, text: str) -> None:
-        """A line for the reader. A pipe that nobody reads any more is no reason to end a run."""
+        """A line for the reader. That nobody listens any more is no reason to end a run."""
         if self.speaks:
-            with suppress(BrokenPipeError):
-                tqdm.write(text)
+            out = _Patient(sys.stdout)
+            tqdm.write(text, file=out)
+            out.flush()  # a file, as nohup makes one, shows the line at once
 
     def announce(
         self,
@@ -69,6 +79,8 @@ class Reporter:
         self.say(
             f"{count} checkpoints of {checkpoint / 1e6:,.0f} MB are kept; {free / 1e9:.1f} GB of the disk are free"
         )
+        if self.folder.put_aside:
+            self.say(f"{self.folder.log} was of a run without a checkpoint; it is {self.folder.put_aside} now")
         if self.first:
             self.say(f"going on after update {self.first:,}")
 
@@ -81,11 +93,11 @@ class Reporter:
                 initial=self.first,
                 desc=self.recipe.name,
                 unit="update",
-                disable=not self.speaks,
+                disable=not self.draws,
                 dynamic_ncols=True,
+                file=None if in_notebook() else _Patient(sys.stderr),
             )
-        with suppress(BrokenPipeError):
-            self._bar.update()
+        self._bar.update()
 
     def start_clock(self) -> None:
         """Updates a second are counted from here."""
@@ -101,23 +113,27 @@ class Reporter:
         self.log.append(row)
         if not self.folder:
             return
-        if problem := self.folder.append_log(row):
-            self.say(problem)
-        if self.on_report:
-            self.on_report(row)
+        if problem := self.folder.append_log([row]):
+            self.say(f"{problem} Training goes on; the line is written with the next one.")
         hidden = ("step", "rate", "updates_per_s")
         shown = {name: f"{value:.4g}" for name, value in row.items() if name not in hidden and value is not None}
-        with suppress(BrokenPipeError):
-            self._bar.set_postfix(shown)
+        self._bar.set_postfix(shown)
+        if not self.draws and time.monotonic() - self._spoken > SELDOM:
+            self._spoken = time.monotonic()
+            figures = ", ".join(f"{name} {value}" for name, value in shown.items())
+            self.say(f"update {row['step']:,} of {self.recipe.steps:,}, {row['updates_per_s']:.1f} a second: {figures}")
         if self.options.tensorboard:
-            self._write_tensorboard(row)
+            try:
+                self._write_tensorboard(row)
+            except OSError as error:
+                self.say(f"TensorBoard's file was not written ({error}). Training goes on; log.csv has the same rows.")
+        if self.on_report:  # last: it is not ours, and may raise what it likes
+            self.on_report(row)
 
     def _write_tensorboard(self, row: dict[str, Any]) -> None:
         if self._tensorboard is None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                raise UserError("--tensorboard needs the package tensorboard: pip install tensorboard") from None
+            from torch.utils.tensorboard import SummaryWriter
+
             self._tensorboard = SummaryWriter(self.folder.path / "tensorboard", purge_step=row["step"])
         for name, value in row.items():
             if name != "step" and value is not None:
@@ -127,11 +143,46 @@ class Reporter:
     def finish(self, step: int) -> None:
         """The last line."""
         if self._bar is not None:
-            with suppress(BrokenPipeError):
-                self._bar.close()
+            self._bar.close()
         if self.folder:
+            if problem := self.folder.append_log([]):
+                self.say(f"{problem} The log lacks its last lines; the weights lack nothing.")
             self.say(
                 f"finished: {self.folder.weights}"
                 if step >= self.recipe.steps
                 else f"stopped after update {step:,}; the same command goes on from here"
             )
+
+
+class _Patient:
+    """A stream whose reader may go away: a dead pipe, a closed terminal, a full disk behind `> train.log`.
+
+    Nothing that it is given raises. tqdm takes it for the stream itself, and asks it for the width of its terminal.
+    """
+
+    def __init__(self, stream: TextIO | None):
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError, AttributeError):  # ValueError: closed; AttributeError: pythonw has no stream
+            self.stream.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError, AttributeError):
+            self.stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+    def __eq__(self, other: object) -> bool:
+        return self.stream is getattr(other, "stream", other)
+
+    def __hash__(self) -> int:
+        return hash(self.stream)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False

@@ -10,11 +10,11 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "S
 
 
 class Stop:
-    """Set when somebody asked the run to stop. `number` is the signal that did."""
+    """Set when somebody asked the run to stop. `number` is the first signal that did."""
 
     def __init__(self):
         self.number: int | None = None
-        self.in_notebook = False
+        self.in_notebook = in_notebook()
 
     def is_set(self) -> bool:
         return self.number is not None
@@ -27,9 +27,11 @@ class Stop:
 
 @contextmanager
 def stop_on_signal() -> Iterator[Stop]:
-    """The first signal asks the loop to stop after the update at hand, with a checkpoint; a second one stops at once.
+    """A signal asks the loop to stop after the update at hand, with a checkpoint; a second Ctrl-C stops at once.
 
-    A save is therefore never cut off by the first. A signal that was ignored before (nohup, for SIGHUP) stays ignored.
+    A save is therefore never cut off by the first. Only people are impatient: a terminal that closes sends SIGHUP
+    twice, by the kernel and by its shell, torchrun passes a Ctrl-C on as SIGTERM, Slurm sends SIGTERM after SIGUSR1.
+    A signal that was ignored before (nohup, for SIGHUP) stays ignored.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
@@ -37,13 +39,12 @@ def stop_on_signal() -> Iterator[Stop]:
         return
 
     def ask(number: int, frame: object) -> None:
-        if stop.is_set():
+        if number == stop.number == signal.SIGINT:
             raise KeyboardInterrupt
-        stop.number = number
+        stop.number = stop.number or number
 
     handled = [n for n in _SIGNALS if n in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, ask) for number in handled}
-    stop.in_notebook = _in_notebook()
     try:
         yield stop
     finally:
@@ -51,7 +52,7 @@ def stop_on_signal() -> Iterator[Stop]:
             signal.signal(number, handler)
 
 
-def _in_notebook() -> bool:
+def in_notebook() -> bool:
     """Whether a kernel runs this, in which further cells may be waiting."""
     import sys
 

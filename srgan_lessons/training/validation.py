@@ -1,5 +1,6 @@
 """Validation on pictures that were held out of training, never on a benchmark set."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -77,7 +78,10 @@ class Validation:
                     found["val_stlpips"].append(self.perceptual(to_tensor(image).to(hr), hr).item())
                 if len(rows) < SHOWN:
                     rows.append(np.hstack([to_image(upscale(lr.cpu())), image, picture]))
-        save_image(preview, _stack(rows))
+        try:
+            save_image(preview, _stack(rows))
+        except UserError as error:  # a full disk, say; a preview is not worth a trained hour
+            warnings.warn(f"{error} Training goes on without this preview.", stacklevel=2)
         return {name: float(np.mean(values)) for name, values in found.items()}
 
 

@@ -1,11 +1,14 @@
 """Picture files, enlarged: what they are called, and what they keep of their formats."""
 
+import re
+import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, UnidentifiedImageError
 from torch import nn
 
 from srgan_lessons import UserError
@@ -56,9 +59,10 @@ def _as_rgb(channel: np.ndarray) -> np.ndarray:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What `upscale_many` did: the files it wrote, and for each source that it could not enlarge the reason."""
+    """What `upscale_many` did: the files it wrote, those that were there, and why it could not enlarge a source."""
 
     written: list[Path] = field(default_factory=list)
+    there: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
 
 
@@ -76,16 +80,22 @@ def upscale_many(
     """Enlarges picture files and all pictures of folders (not of folders in them). One bad picture stops no other.
 
     out: a folder, which gets `<stem>_x4.png` of each; for a single file also the name of a picture file.
-    overwrite: replaces results that are there already. progress: a bar over each picture's tiles.
+    overwrite: replaces results that are there already. Without it, those in a folder stay as they are, whatever weights
+    they were made with, and what is missing is made: so a call that was interrupted is given again. progress: a bar
+    over each picture's tiles.
 
     Raises UserError before any work for a source that is not there, a folder without pictures, two results of one name,
-    results among the sources, a result that is there already, unknown weights or device.
+    results among the sources, a file in a result's place that is not four times the source, a file `out` that is there
+    already, unknown weights or device.
     """
     plan = _plan([Path(source) for source in sources], Path(out), overwrite)
     check_tile(tile)
     network = prepare(weights, device, precision)
     outcome = Outcome()
     for source, target in plan.items():
+        if target.exists() and not overwrite:
+            outcome.there.append(target)
+            continue
         try:
             _enlarge_file(source, target, network, tile=tile, progress=progress)
             outcome.written.append(target)
@@ -128,5 +138,50 @@ def _plan(sources: list[Path], out: Path, overwrite: bool) -> dict[Path, Path]:
         if target.resolve() in originals:
             raise UserError(f"{target} is one of the pictures to enlarge; it would be lost. Choose another name.")
         if target.exists() and not overwrite:
-            raise UserError(f"{target} is there already. Remove it, choose another name, or ask for overwriting.")
+            if target == out:
+                raise UserError(f"{target} is there already. Remove it, choose another name, or ask for overwriting.")
+            if not _is_enlarged(file, target):
+                raise UserError(
+                    f"{target} is there already, and is not {file} four times as large. Remove it, choose another "
+                    "folder, or ask for overwriting."
+                )
     return dict(zip(files, targets, strict=True))
+
+
+def _is_enlarged(source: Path, target: Path) -> bool:
+    """Whether a PNG has four times the sides of a picture file. Only the heads of the files are read."""
+    try:
+        with Image.open(source) as image:
+            turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation: lies on its side
+            width, height = image.size[::-1] if turned else image.size
+        with open(target, "rb") as file:
+            found = struct.unpack(">II", file.read(24)[16:])  # PNG standard, IHDR; Pillow opens no very large ones
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError, struct.error):
+        return False
+    return found == (SCALE * width, SCALE * height)
+
+
+# -- what other programs call their results ------------------------------------------------------------------------
+
+_ENDINGS = re.compile(r"(?:[ ._-]*(?:x4|4x)|[ ._-]+(?:sr|out))+$", re.IGNORECASE)
+
+
+def plain_name(stem: str) -> str:
+    """The name of an enlarged picture without the usual endings x4, _SR and _out: "baby_x4_SR" -> "baby"."""
+    return _ENDINGS.sub("", stem) or stem
+
+
+def pictures_in(folder: str | Path) -> list[Path]:
+    """The picture files of a folder, sorted, without hidden ones."""
+    files = (p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    return sorted(p for p in files if p.is_file())
+
+
+def find_results(folder: str | Path, names: Iterable[str]) -> dict[str, list[Path]]:
+    """Name -> the pictures in a folder that are called so, with or without the usual endings: one, none or several."""
+    found: dict[str, list[Path]] = {name: [] for name in names}
+    for path in pictures_in(folder):
+        name = path.stem if path.stem in found else plain_name(path.stem)
+        if name in found:
+            found[name].append(path)
+    return found

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from srgan_lessons import UserError
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, expand
 from srgan_lessons.models import ESPCN, Generator
 
 FOLDER = Path(__file__).resolve().parent
@@ -67,12 +67,12 @@ def load_network(weights: str | Path) -> nn.Module:
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if missing := sorted(expected.keys() - found.keys()):
-        raise UserError(f"{path}: the weights {_some(missing)} of its {_label(network)} are missing. {_AGAIN}")
+        raise UserError(f"{path}: the weights {_some(missing)} of its {label(network)} are missing. {_AGAIN}")
     if strange := sorted(found.keys() - expected.keys()):
-        raise UserError(f"{path}: its {_label(network)} has no weights named {_some(strange)}. {_AGAIN}")
+        raise UserError(f"{path}: its {label(network)} has no weights named {_some(strange)}. {_AGAIN}")
     if other := [name for name in sorted(expected) if expected[name] != found[name]]:
         name = other[0]
-        raise UserError(f"{path}: {name} has the shape {found[name]}, its {_label(network)} {expected[name]}. {_AGAIN}")
+        raise UserError(f"{path}: {name} has the shape {found[name]}, its {label(network)} {expected[name]}. {_AGAIN}")
     if broken := [name for name in sorted(state) if not state[name].isfinite().all()]:
         raise UserError(f"{path}: {_some(broken)} holds values that are not numbers (NaN or infinite). {_AGAIN}")
     network.to_empty(device="cpu").load_state_dict(state)  # copies into float32
@@ -88,7 +88,7 @@ def find_weights(weights: str | Path) -> Path:
     """The file of a shipped name or of a path. Raises UserError where there is none, and lists the names."""
     if isinstance(weights, str) and weights in shipped_weights():
         return FOLDER / f"{weights}.safetensors"
-    path = Path(weights).expanduser()
+    path = expand(weights)
     if path.is_file():
         return path
     names = ", ".join(shipped_weights()) or "none in this installation"
@@ -148,7 +148,8 @@ def _build(metadata: dict[str, str], path: Path) -> nn.Module:
         return ESPCN() if kind == "espcn" else Generator(**sizes)
 
 
-def _label(network: nn.Module) -> str:
+def label(network: nn.Module) -> str:
+    """A network and its size in words: "generator blocks=16 channels=64"."""
     about = describe(network)
     return " ".join([str(about["kind"]), *(f"{name}={n}" for name, n in about.items() if name != "kind")])
 
