@@ -2,16 +2,19 @@
 
 import copy
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.training.graph import GraphedUpdate
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.recipes import Recipe
 from srgan_lessons.training.steps import average_decay, gan_step, pretrain_step, update_average
+from srgan_lessons.weights import describe, label, load_network
 
 PRETRAIN_LOSSES = ("content",)  # what the two steps return
 GAN_LOSSES = ("content", "adversarial", "discriminator", "d_hr", "d_sr")
@@ -114,6 +117,15 @@ class Learner:
             if network is not None and not torch.stack([torch.isfinite(p).all() for p in network.parameters()]).all()
         ]
 
+    def checkpoint_bytes(self) -> int:
+        """Weights, their average and Adam's two moments; almost all of it is the discriminator's, if there is one."""
+        tensors = self.state_dict()
+        weights = sum(
+            t.nbytes for name in ("generator", "average", "discriminator") for t in tensors.get(name, {}).values()
+        )
+        networks = [self.generator, *([self.discriminator] if self.discriminator else [])]
+        return weights + 2 * sum(p.nbytes for network in networks for p in network.parameters())
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that the next update depends on, but its number."""
         state = {
@@ -162,3 +174,32 @@ def _load_moments(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) ->
     in a tensor. The rate itself is set at every update.
     """
     optimizer.load_state_dict({"state": state["state"], "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def starting_generator(recipe: Recipe, init: str | Path | None) -> nn.Module:
+    """The generator before its first update: untrained, or with the weights `init`, a shipped name or a file.
+
+    "scratch" asks for an untrained one where the recipe starts from another. Raises UserError where weights are needed
+    and not named, cannot be read, or are of another network.
+    """
+    network = recipe.make_generator()
+    needed = recipe.starts_from
+    if init == "scratch" or (init is None and needed is None):
+        return network
+    if init is None:
+        raise UserError(
+            f"{recipe.name} starts from the weights of {needed}: name them with --init (a file such as "
+            f"runs/{needed}/weights.safetensors, or a shipped name), or say --init scratch, which seldom ends well"
+        )
+    loaded = load_network(init)
+    theirs, ours = describe(loaded), describe(network)
+    if theirs != ours:
+        fitting = " ".join(f"--{name} {value}" for name, value in theirs.items() if value != ours.get(name))
+        advice = (
+            f"Train that size ({fitting}), or name other weights."
+            if theirs["kind"] == ours["kind"]
+            else "No option makes them fit: name other weights."
+        )
+        raise UserError(f"the weights {init} are of {label(loaded)}; {recipe.name} trains {label(network)}. {advice}")
+    network.load_state_dict(loaded.state_dict())
+    return network

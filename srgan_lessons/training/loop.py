@@ -21,7 +21,7 @@ from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.checkpoint import FORMAT, RunFolder, check_same_run, read_checkpoint
-from srgan_lessons.training.learner import Learner
+from srgan_lessons.training.learner import Learner, starting_generator
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.memory import fitting_batch, is_out_of_memory
 from srgan_lessons.training.options import Options
@@ -30,7 +30,7 @@ from srgan_lessons.training.report import Reporter
 from srgan_lessons.training.schedule import Schedule
 from srgan_lessons.training.stopping import stop_on_signal
 from srgan_lessons.training.validation import Validation
-from srgan_lessons.weights import describe, label, load_network, read_metadata, save_network
+from srgan_lessons.weights import read_metadata, save_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ class _Training:
             self.identity["photos"] = checkpoint["photos"]
         torch.manual_seed(options.seed)  # of the first weights; the sampler has its own
         graphed = options.records(machine)
-        generator = self._first_generator(init, resuming=checkpoint is not None)
+        generator = recipe.make_generator() if checkpoint else starting_generator(recipe, init)
         self.learner = Learner(recipe, generator, content_loss(recipe.content), machine, graphed=graphed)
         self.sampler = CropSampler(
             training,
@@ -128,11 +128,10 @@ class _Training:
             self._restore(checkpoint)
         self.reporter = Reporter(recipe, options, machine, folder, on_report, first=self.step)
         if folder:
-            folder.check_space(self._bytes_of_a_checkpoint())
+            size = self.learner.checkpoint_bytes()
+            folder.check_space(size)
             folder.write_settings(self.identity, options, machine)
-            self.reporter.announce(
-                photos, len(training), len(held_out), self.validation, self._bytes_of_a_checkpoint(), graphed
-            )
+            self.reporter.announce(photos, len(training), len(held_out), self.validation, size, graphed)
 
     def _find_checkpoint(self) -> dict[str, Any] | None:
         """The checkpoint to go on from. All processes must read the same one, so the main one decides."""
@@ -142,31 +141,6 @@ class _Training:
             torch.distributed.broadcast_object_list(box, src=0)
             latest = box[0]
         return read_checkpoint(latest) if latest else None
-
-    def _first_generator(self, init: str | Path | None, *, resuming: bool) -> nn.Module:
-        network = self.recipe.make_generator()
-        needed = self.recipe.starts_from
-        if resuming or init == "scratch" or (init is None and needed is None):
-            return network
-        if init is None:
-            raise UserError(
-                f"{self.recipe.name} starts from the weights of {needed}: name them with --init (a file such as "
-                f"runs/{needed}/weights.safetensors, or a shipped name), or say --init scratch, which seldom ends well"
-            )
-        loaded = load_network(init)
-        theirs, ours = describe(loaded), describe(network)
-        if theirs != ours:
-            fitting = " ".join(f"--{name} {value}" for name, value in theirs.items() if value != ours.get(name))
-            advice = (
-                f"Train that size ({fitting}), or name other weights."
-                if theirs["kind"] == ours["kind"]
-                else "No option makes them fit: name other weights."
-            )
-            raise UserError(
-                f"the weights {init} are of {label(loaded)}; {self.recipe.name} trains {label(network)}. {advice}"
-            )
-        network.load_state_dict(loaded.state_dict())
-        return network
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
@@ -299,12 +273,3 @@ class _Training:
             f"a batch of {fits} fits: --batch {fits}" if fits else "not even a batch of 1 fits: use a smaller --crop"
         )
         return UserError(f"a batch of {batch} does not fit into the memory of {name}; {advice}")
-
-    def _bytes_of_a_checkpoint(self) -> int:
-        """Weights, their average and Adam's two moments; almost all of it is the discriminator's, if there is one."""
-        tensors = self.learner.state_dict()
-        weights = sum(
-            t.nbytes for name in ("generator", "average", "discriminator") for t in tensors.get(name, {}).values()
-        )
-        networks = [self.learner.generator, *([self.learner.discriminator] if self.learner.discriminator else [])]
-        return weights + 2 * sum(p.nbytes for network in networks for p in network.parameters())

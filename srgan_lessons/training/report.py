@@ -73,7 +73,13 @@ class Reporter:
             self.say(validation.note)
         processes = f", {self.machine.world_size} processes" if self.machine.world_size > 1 else ""
         graph = ", each update a CUDA graph" if graphed else ""
-        self.say(f"on {self.machine.name()}, {self.machine.precision}{processes}{graph}; run folder {self.folder.path}")
+        chosen = (
+            self.options.precision == "auto" and self.machine.device.type == "cpu" and self.machine.precision != "fp32"
+        )
+        why = " (in which this processor is faster)" if chosen else ""
+        self.say(
+            f"on {self.machine.name()}, {self.machine.precision}{why}{processes}{graph}; run folder {self.folder.path}"
+        )
         count = self.options.keep + bool(validation)
         free = shutil.disk_usage(self.folder.path).free
         self.say(
