@@ -129,6 +129,16 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     command.add_argument("--folder", dest="run", metavar="FOLDER", help="the folder of the run (default: runs/RECIPE)")
     command.add_argument("--init", metavar="WEIGHTS", help="weights to start from, or scratch")
     command.add_argument(
+        "--within",
+        type=float,
+        metavar="MINUTES",
+        help="measure this machine and plan the updates so that all is done after so many minutes; an srgan recipe "
+        "then begins with its SRResNet",
+    )
+    command.add_argument(
+        "--compact", action="store_true", help="with --within: 8 blocks, 32 maps, batches of 8, for a laptop"
+    )
+    command.add_argument(
         "--resume",
         action=argparse.BooleanOptionalAction,
         default=None,
@@ -281,6 +291,10 @@ def _train(arguments: argparse.Namespace) -> int:
 
     from srgan_lessons.training import Options, find_recipe, train
 
+    if arguments.within is not None:
+        return _train_within(arguments)
+    if arguments.compact:
+        raise UserError("--compact is for --within MINUTES; without it say --blocks 8 --channels 32")
     recipe = find_recipe(arguments.recipe)
     given = {name: value for name, value in vars(arguments).items() if value is not None}
     recipe = recipe.change(**{name: given[name] for name in SETTINGS if name in given})
@@ -298,6 +312,40 @@ def _train(arguments: argparse.Namespace) -> int:
     photos = _photos(arguments.photos, recipe.name)
     result = train(recipe, photos, run=run, init=arguments.init, **options)
     return 0 if result.finished or arguments.minutes else 130
+
+
+def _train_within(arguments: argparse.Namespace) -> int:
+    import torch
+
+    from srgan_lessons.training import Options, find_recipe
+    from srgan_lessons.training.plan import check_request, make_plan, read_plan, request_for
+    from srgan_lessons.training.planned import train_plan
+
+    find_recipe(arguments.recipe)
+    given = {name: value for name, value in vars(arguments).items() if value is not None}
+    planned = ("steps", "rate", "schedule", "minutes", "checkpoint_minutes", "log_every", "validate_every")
+    if named := [f"--{name.replace('_', '-')}" for name in planned if name in given]:
+        raise UserError(f"--within plans {', '.join(named)} itself; leave it out")
+    options = {field.name: given[field.name] for field in dataclasses.fields(Options) if field.name in given}
+    settings = {name: given[name] for name in SETTINGS if name in given}
+    if arguments.threads is not None:
+        torch.set_num_threads(arguments.threads)
+    folder = Path(arguments.run or Path("runs") / f"{arguments.recipe}-{arguments.within:g}-minutes")
+    photos = _photos(arguments.photos, arguments.recipe)
+    plan = read_plan(folder)
+    if plan and arguments.resume is False:
+        raise UserError(f"{folder} holds a run, which --no-resume would overwrite. Choose another --folder.")
+    how = {"compact": arguments.compact, "init": arguments.init, **settings}
+    if plan:
+        check_request(plan, request_for(arguments.recipe, arguments.within, seed=arguments.seed or 0, **how), folder)
+        print(f"going on with the plan in {folder}", flush=True)
+    else:
+        print("measuring this machine ...", flush=True)
+        plan = make_plan(arguments.recipe, arguments.within, photos, options=Options(**options), **how)
+    print(plan.text, flush=True)
+    outcome = train_plan(plan, photos, folder, **options)
+    print(f"{outcome.seconds / 60:.1f} minutes; weights: {outcome.weights}")
+    return 0 if outcome.finished or outcome.in_time else 130
 
 
 def _photos(names: list[str] | None, recipe: str):
