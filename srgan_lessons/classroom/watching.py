@@ -115,3 +115,46 @@ class Watch:
             f'<figure style="margin: 0"><img src="{data_url(png(picture[:height]))}" alt="{html.escape(text)}" '
             f'style="max-width: 100%; height: auto"><figcaption>{html.escape(text)}</figcaption></figure>'
         )
+
+
+def draw_plan(plan: Plan, *, alt: str) -> None:
+    """A plan as a picture: a bar of time for each stage, and below it the learning rate."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 3.6), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
+        at = 0.0
+        for stage, (colour, style, _) in zip(plan.stages, LINES[1:], strict=False):
+            parts = {"start": stage.speed.start, "updates": stage.recipe.steps / stage.speed.updates_per_s}
+            parts["validations"] = stage.validations * stage.validation
+            parts["saving"] = stage.saving
+            parts["reserve"] = stage.seconds - sum(parts.values())
+            begun = at
+            for (name, seconds), tint, hatch in zip(parts.items(), figures.TINTS, figures.HATCHES, strict=False):
+                label = name if stage is plan.stages[0] else None
+                look = {"color": tint, "hatch": hatch, "edgecolor": "black", "label": label}
+                above.barh(0, max(0.0, seconds) / 60, left=begun / 60, **look)
+                begun += max(0.0, seconds)
+            steps = stage.recipe.steps
+            places = [round(i * (steps - 1) / 60) for i in range(61)]
+            times = [(at + stage.speed.start + (stage.seconds - stage.speed.start) * p / steps) / 60 for p in places]
+            rates = [1e4 * stage.recipe.rate_at(p) for p in places]
+            below.plot(times, rates, color=colour, linestyle=style, label=stage.recipe.name)
+            at += stage.seconds
+        above.set(yticks=[])
+        above.grid(visible=False)
+        below.set(xlabel="minutes", ylabel="rate / 1e-4")
+        figure.legend(loc="outside upper center", ncols=4)
+        figures.put(as_html(figure, figures.check_alt(alt)), alt)
+
+
+def draw_plane(points: dict[str, tuple[float, float]], *, xlabel: str, ylabel: str, alt: str) -> None:
+    """Methods in the plane of distortion and perception: name -> (right, up), one mark and one name each."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.5, 4.6), layout="constrained")
+        axis = figure.add_subplot()
+        for (name, (x, y)), (colour, _, mark) in zip(points.items(), LINES, strict=False):
+            axis.plot(x, y, color=colour, marker=mark, markersize=11, linestyle="none", label=name)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.margins(0.15)
+        figure.legend(loc="outside upper center", ncols=3)
+        figures.put(as_html(figure, figures.check_alt(alt)), alt)

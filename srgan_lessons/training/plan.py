@@ -179,6 +179,15 @@ class Plan:
         )
         return "\n".join([*lines, *self.notes])
 
+    def times(self, factor: float) -> "Plan":
+        """The plan for so many times the updates: what a longer one would be, without its small print."""
+        longer = [stage.recipe.change(steps=max(1, round(factor * stage.recipe.steps))) for stage in self.stages]
+        stages = tuple(
+            dataclasses.replace(stage, recipe=recipe, seconds=factor * stage.seconds)
+            for stage, recipe in zip(self.stages, longer, strict=True)
+        )
+        return dataclasses.replace(self, minutes=factor * self.minutes, stages=stages)
+
     def __str__(self) -> str:
         return self.text
 
@@ -195,6 +204,7 @@ def make_plan(
     *,
     compact: bool = False,
     init: str | None = None,
+    folder: str | Path | None = None,
     options: Options | None = None,
     measuring: float = 3.0,
     **settings: Any,
@@ -203,7 +213,8 @@ def make_plan(
 
     recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps and batches of 8, for a laptop.
     init: weights that the first stage starts from; None: scratch. With weights and an SRGAN recipe, SRResNet is trained
-    all the same. measuring: seconds for each stage. settings: of all stages, such as crop=64.
+    all the same. folder: where it will be carried out; a plan that is kept there is returned as it is, and one for other
+    settings refused. measuring: seconds for each stage. settings: of all stages, such as crop=64.
 
     The minutes include the measuring. Where memory does not suffice the batch is halved, and a note says so. Raises
     UserError where the time is too short, and as `train` does.
@@ -212,6 +223,10 @@ def make_plan(
     if not (math.isfinite(minutes) and minutes > 0):
         raise UserError(f"minutes is {minutes}; it must be a positive number")
     last = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    request = _request(last.name, minutes, compact=compact, init=init, seed=options.seed, **settings)
+    if folder and (kept := read_plan(folder)):
+        check_request(kept, request, folder)
+        return kept
     first = (find_recipe(last.starts_from),) if last.starts_from else ()
     changes = (COMPACT if compact else {}) | settings
     recipes = [each.change(**changes) for each in (*first, last)]
@@ -230,7 +245,6 @@ def make_plan(
         plan_stage(each, share * left, speed, validation=validation, saving=saving)
         for share, (each, speed, validation, saving) in zip(shares, measured, strict=True)
     )
-    request = request_for(last.name, minutes, compact=compact, init=init, seed=options.seed, **settings)
     return Plan(
         minutes=minutes,
         stages=stages,
@@ -240,7 +254,7 @@ def make_plan(
     )
 
 
-def request_for(
+def _request(
     recipe: str, minutes: float, *, compact: bool = False, init: str | None = None, seed: int = 0, **settings: Any
 ) -> dict[str, Any]:
     """What a plan was asked for: two plans with the same request are for the same run."""

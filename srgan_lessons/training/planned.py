@@ -18,6 +18,7 @@ from srgan_lessons import UserError
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.training.loop import Run, train
 from srgan_lessons.training.plan import Plan, Speed, Stage, check_request, plan_stage, read_plan
+from srgan_lessons.training.validation import middle
 
 LATE = 0.04  # of the time: after so much more the last stage is stopped, with its weights
 UNHURRIED = 1.25  # times its share: then SRResNet is stopped, so that SRGAN has its turn
@@ -44,6 +45,14 @@ class Outcome:
     @property
     def weights(self) -> Path:
         return self.folder / self.plan.stages[-1].recipe.name / "weights.safetensors"
+
+    def validated(self, photos: Photos) -> list[np.ndarray]:
+        """The held-out pictures (H, W, 3) as validation measured them."""
+        return [middle(image) for image in photos.split()[1].values()]
+
+    def preview(self, step: int) -> Path:
+        """The picture that the last stage's validation after so many updates drew: bicubic, network, photo."""
+        return self.folder / self.plan.stages[-1].recipe.name / "preview" / f"update_{step:08d}.png"
 
     def log(self, stage: int = -1) -> list[dict[str, Any]]:
         """The rows of a stage, by default the last."""
