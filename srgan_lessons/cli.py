@@ -318,7 +318,7 @@ def _train_within(arguments: argparse.Namespace) -> int:
     import torch
 
     from srgan_lessons.training import Options, find_recipe
-    from srgan_lessons.training.plan import check_request, make_plan, read_plan, request_for
+    from srgan_lessons.training.plan import make_plan
     from srgan_lessons.training.planned import train_plan
 
     find_recipe(arguments.recipe)
@@ -332,16 +332,22 @@ def _train_within(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     folder = Path(arguments.run or Path("runs") / f"{arguments.recipe}-{arguments.within:g}-minutes")
     photos = _photos(arguments.photos, arguments.recipe)
-    plan = read_plan(folder)
-    if plan and arguments.resume is False:
+    there = (folder / "plan.json").exists()
+    if there and arguments.resume is False:
         raise UserError(f"{folder} holds a run, which --no-resume would overwrite. Choose another --folder.")
-    how = {"compact": arguments.compact, "init": arguments.init, **settings}
-    if plan:
-        check_request(plan, request_for(arguments.recipe, arguments.within, seed=arguments.seed or 0, **how), folder)
-        print(f"going on with the plan in {folder}", flush=True)
-    else:
-        print("measuring this machine ...", flush=True)
-        plan = make_plan(arguments.recipe, arguments.within, photos, options=Options(**options), **how)
+    if not there and arguments.resume:
+        raise UserError(f"there is no planned run in {folder} to go on with. Leave --resume out to start one.")
+    print(f"going on with the plan in {folder}" if there else "measuring this machine ...", flush=True)
+    plan = make_plan(
+        arguments.recipe,
+        arguments.within,
+        photos,
+        compact=arguments.compact,
+        init=arguments.init,
+        folder=folder,
+        options=Options(**options),
+        **settings,
+    )
     print(plan.text, flush=True)
     outcome = train_plan(plan, photos, folder, **options)
     print(f"{outcome.seconds / 60:.1f} minutes; weights: {outcome.weights}")

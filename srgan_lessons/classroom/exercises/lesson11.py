@@ -209,8 +209,8 @@ def judge_choose(candidate) -> None:
         row = steps[int(value)]
         if row["val_psnr"] is None:
             raise NotYet(
-                f"Update {value:g} was not validated: its row has no val_psnr and no val_stlpips. Losses of training are "
-                "not measured on held-out photos, and cannot choose."
+                f"Update {value:g} was not validated: its row has no val_psnr and no val_stlpips. Losses of training "
+                "are not measured on held-out photos, and cannot choose."
             )
         for other in log:
             if other["val_psnr"] is None or other is row:
