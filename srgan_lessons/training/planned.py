@@ -16,9 +16,13 @@ import numpy as np
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.photos import Photos, load_photos
+from srgan_lessons.files import atomic
+from srgan_lessons.losses import content_loss
 from srgan_lessons.training.loop import Run, train
+from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.plan import Plan, Speed, Stage, check_request, plan_stage, read_plan
-from srgan_lessons.training.validation import middle
+from srgan_lessons.training.recipes import Recipe
+from srgan_lessons.training.validation import Validation, middle
 
 LATE = 0.04  # of the time: after so much more the last stage is stopped, with its weights
 UNHURRIED = 1.25  # times its share: then SRResNet is stopped, so that SRGAN has its turn
@@ -117,6 +121,7 @@ def train_plan(
     in_time = run is not None and not run.finished and clock.is_over(len(plan.stages) - 1)
     if in_time:
         steps = plan.stages[-1].recipe.steps
+        _validate_the_end(run, plan.stages[-1].recipe, photos, Machine(options.get("device")))
         say(f"the time was over after update {run.step:,} of {steps:,}; the weights are kept, and usable")
     logs = {stage.recipe.name: read_log(folder / stage.recipe.name / "log.csv") for stage in plan.stages}
     finished = run is None or run.finished
@@ -131,6 +136,22 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     with open(path, newline="") as file:
         rows = [{name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(file)]
     return [row | {"step": int(row["step"])} for row in rows]
+
+
+def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine) -> None:
+    """Measures a network that the clock stopped, as the last row of its log."""
+    held_out = photos.split()[1] if len(photos) > 1 else {}
+    rows = read_log(run.folder / "log.csv")
+    if not (held_out and rows) or (rows[-1]["step"] == run.step and rows[-1]["val_psnr"] is not None):
+        return
+    validation = Validation(held_out, recipe, machine.prepare(content_loss(recipe.content)), machine)
+    network = machine.prepare(run.network)
+    scores = validation(network, run.folder / "preview" / f"update_{run.step:08d}.png")
+    rows = [row for row in rows if row["step"] < run.step] + [rows[-1] | {"step": run.step} | scores]
+    with atomic(run.folder / "log.csv") as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def _is_over(folder: Path, plan: Plan, number: int) -> bool:
@@ -158,13 +179,18 @@ class _Clock:
         return self.began + (1 + LATE) * until
 
     def is_over(self, number: int) -> bool:
-        return self.going and time.monotonic() > self._end(number) - self.plan.stages[number].saving - 1
+        return self.going and time.monotonic() > self._end(number) - self._closing(number) - 1
 
     def minutes_for(self, number: int) -> float | None:
         """What `train` may take until it must stop; None: no end."""
         if not self.going:
             return None
-        return max(0.01, (self._end(number) - self.plan.stages[number].saving - time.monotonic()) / 60)
+        return max(0.01, (self._end(number) - self._closing(number) - time.monotonic()) / 60)
+
+    def _closing(self, number: int) -> float:
+        """Seconds that the end of a stage takes where the clock stops it."""
+        stage = self.plan.stages[number]
+        return stage.validation + stage.saving / (stage.validations + 1)
 
     def ended(self, stage: Stage, run: Run) -> None:
         now = time.monotonic()
