@@ -213,7 +213,7 @@ def make_plan(
 
     recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps and batches of 8, for a laptop.
     init: weights that the first stage starts from; None: scratch. With weights and an SRGAN recipe, SRResNet is trained
-    all the same. folder: where it will be carried out; a plan that is kept there is returned as it is, and one for other
+    all the same. folder: where it will be carried out; a plan that is kept there is returned, and one for other
     settings refused. measuring: seconds for each stage. settings: of all stages, such as crop=64.
 
     The minutes include the measuring. Where memory does not suffice the batch is halved, and a note says so. Raises
