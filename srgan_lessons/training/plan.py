@@ -38,7 +38,7 @@ VALIDATIONS = 0.1  # of a stage's time at most
 MOST_VALIDATIONS = 20
 PRETRAINING = 0.45  # of the time goes to SRResNet; the rest to SRGAN
 CHECKPOINT_MINUTES = 2.0
-COMPACT = dict(blocks=8, channels=32, batch=8, icnr=True)  # for laptops: an eighth of the arithmetic, half the crops
+COMPACT = dict(blocks=8, channels=32, batch=8, icnr=True)  # for laptops: a fifth of the arithmetic, half the crops
 FORMAT = 1  # of plan.json
 
 
