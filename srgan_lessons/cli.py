@@ -128,16 +128,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     )
     command.add_argument("--folder", dest="run", metavar="FOLDER", help="the folder of the run (default: runs/RECIPE)")
     command.add_argument("--init", metavar="WEIGHTS", help="weights to start from, or scratch")
-    command.add_argument(
-        "--within",
-        type=float,
-        metavar="MINUTES",
-        help="measure this machine and plan the updates so that all is done after so many minutes; an srgan recipe "
-        "then begins with its SRResNet",
-    )
-    command.add_argument(
-        "--compact", action="store_true", help="with --within: 8 blocks, 32 maps, batches of 8, for a laptop"
-    )
+    text = "measure, plan and train, SRResNet first, in so many minutes"
+    command.add_argument("--within", type=float, metavar="MINUTES", help=text)
+    command.add_argument("--compact", action="store_true", help="with --within: 8 blocks, 32 maps, batches of 8")
     command.add_argument(
         "--resume",
         action=argparse.BooleanOptionalAction,
@@ -291,18 +284,19 @@ def _train(arguments: argparse.Namespace) -> int:
 
     from srgan_lessons.training import Options, find_recipe, train
 
-    if arguments.within is not None:
-        return _train_within(arguments)
-    if arguments.compact:
-        raise UserError("--compact is for --within MINUTES; without it say --blocks 8 --channels 32")
     recipe = find_recipe(arguments.recipe)
     given = {name: value for name, value in vars(arguments).items() if value is not None}
-    recipe = recipe.change(**{name: given[name] for name in SETTINGS if name in given})
+    settings = {name: given[name] for name in SETTINGS if name in given}
     options = {field.name: given[field.name] for field in dataclasses.fields(Options) if field.name in given}
     if arguments.threads is not None:
         if arguments.threads < 1:
             raise UserError(f"--threads is {arguments.threads}; it must be at least 1")
         torch.set_num_threads(arguments.threads)
+    if arguments.within is not None:
+        return _train_within(arguments, settings, options)
+    if arguments.compact:
+        raise UserError("--compact is for --within MINUTES; without it say --blocks 8 --channels 32")
+    recipe = recipe.change(**settings)
     run = Path(arguments.run or Path("runs") / recipe.name)
     there = any((run / "checkpoints").glob("step_*.pt"))
     if arguments.resume is True and not there:
@@ -314,43 +308,14 @@ def _train(arguments: argparse.Namespace) -> int:
     return 0 if result.finished or arguments.minutes else 130
 
 
-def _train_within(arguments: argparse.Namespace) -> int:
-    import torch
+def _train_within(arguments: argparse.Namespace, settings: dict, options: dict) -> int:
+    from srgan_lessons.training.planned import train_within
 
-    from srgan_lessons.training import Options, find_recipe
-    from srgan_lessons.training.plan import make_plan
-    from srgan_lessons.training.planned import train_plan
-
-    find_recipe(arguments.recipe)
-    given = {name: value for name, value in vars(arguments).items() if value is not None}
-    planned = ("steps", "rate", "schedule", "minutes", "checkpoint_minutes", "log_every", "validate_every")
-    if named := [f"--{name.replace('_', '-')}" for name in planned if name in given]:
-        raise UserError(f"--within plans {', '.join(named)} itself; leave it out")
-    options = {field.name: given[field.name] for field in dataclasses.fields(Options) if field.name in given}
-    settings = {name: given[name] for name in SETTINGS if name in given}
-    if arguments.threads is not None:
-        torch.set_num_threads(arguments.threads)
-    folder = Path(arguments.run or Path("runs") / f"{arguments.recipe}-{arguments.within:g}-minutes")
     photos = _photos(arguments.photos, arguments.recipe)
-    there = (folder / "plan.json").exists()
-    if there and arguments.resume is False:
-        raise UserError(f"{folder} holds a run, which --no-resume would overwrite. Choose another --folder.")
-    if not there and arguments.resume:
-        raise UserError(f"there is no planned run in {folder} to go on with. Leave --resume out to start one.")
-    print(f"going on with the plan in {folder}" if there else "measuring this machine ...", flush=True)
-    plan = make_plan(
-        arguments.recipe,
-        arguments.within,
-        photos,
-        compact=arguments.compact,
-        init=arguments.init,
-        folder=folder,
-        options=Options(**options),
-        **settings,
+    how = {name: getattr(arguments, name) for name in ("recipe", "compact", "init", "resume")}
+    outcome = train_within(
+        minutes=arguments.within, photos=photos, folder=arguments.run, settings=settings, **how, **options
     )
-    print(plan.text, flush=True)
-    outcome = train_plan(plan, photos, folder, **options)
-    print(f"{outcome.seconds / 60:.1f} minutes; weights: {outcome.weights}")
     return 0 if outcome.finished or outcome.in_time else 130
 
 

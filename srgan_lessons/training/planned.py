@@ -18,12 +18,15 @@ from srgan_lessons import UserError
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.files import atomic
 from srgan_lessons.losses import content_loss
+from srgan_lessons.training.expectation import expect
 from srgan_lessons.training.loop import Run, train
 from srgan_lessons.training.machine import Machine
-from srgan_lessons.training.plan import Plan, Speed, Stage, check_request, plan_stage, read_plan
-from srgan_lessons.training.recipes import Recipe
+from srgan_lessons.training.options import Options
+from srgan_lessons.training.plan import Plan, Speed, Stage, check_request, make_plan, plan_stage, read_plan
+from srgan_lessons.training.recipes import Recipe, find_recipe
 from srgan_lessons.training.validation import Validation, middle
 
+PLANNED = ("steps", "rate", "schedule", "minutes", "checkpoint_minutes", "log_every", "validate_every")
 LATE = 0.04  # of the time: after so much more the last stage is stopped, with its weights
 UNHURRIED = 1.25  # times its share: then SRResNet is stopped, so that SRGAN has its turn
 
@@ -127,6 +130,42 @@ def train_plan(
     finished = run is None or run.finished
     seconds = time.monotonic() - began
     return Outcome(folder=folder, plan=plan, logs=logs, finished=finished, in_time=in_time, seconds=seconds)
+
+
+def train_within(
+    recipe: str,
+    minutes: float,
+    photos: str | Path | list[Path] | Mapping[str, np.ndarray],
+    folder: str | Path | None = None,
+    *,
+    compact: bool = False,
+    init: str | None = None,
+    resume: bool | None = None,
+    settings: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Outcome:
+    """Plans and trains in one call, and says so: what `srgan-lessons train --within` does.
+
+    folder: runs/<recipe>-<minutes>-minutes if not given; it goes on with the plan that is kept there. resume: True asks
+    for one, False for none. settings: of the recipes. options: see Options. Raises UserError as `make_plan` does.
+    """
+    if named := [f"--{name.replace('_', '-')}" for name in PLANNED if name in {*(settings or {}), *options}]:
+        raise UserError(f"--within plans {', '.join(named)} itself; leave it out")
+    folder = Path(folder or Path("runs") / f"{recipe}-{minutes:g}-minutes")
+    there = (folder / "plan.json").exists()
+    if there and resume is False:
+        raise UserError(f"{folder} holds a run, which --no-resume would overwrite. Choose another --folder.")
+    if not there and resume:
+        raise UserError(f"there is no planned run in {folder} to go on with. Leave --resume out to start one.")
+    crop = (settings or {}).get("crop", find_recipe(recipe).crop)
+    photos = load_photos(photos, minimum=crop)
+    print(f"going on with the plan in {folder}" if there else "measuring this machine ...", flush=True)
+    how = {"compact": compact, "init": init, "folder": folder, "options": Options(**options), **(settings or {})}
+    plan = make_plan(recipe, minutes, photos, **how)
+    print(plan.text, expect(plan) or "", sep="\n", flush=True)
+    outcome = train_plan(plan, photos, folder, **options)
+    print(f"{outcome.seconds / 60:.1f} minutes; weights: {outcome.weights}")
+    return outcome
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
