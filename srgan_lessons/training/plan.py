@@ -1,17 +1,32 @@
-"""Time instead of updates: how many updates of a recipe fit into the minutes that there are, on the machine at hand."""
+"""Time instead of updates: how many updates of a recipe fit into the minutes that there are, on the machine at hand.
 
+`make_plan` divides minutes between SRResNet and SRGAN; `planned.train_plan` carries the plan out.
+"""
+
+import dataclasses
+import json
+import math
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
+from srgan_lessons.datasets.photos import Photos, load_photos
+from srgan_lessons.files import atomic
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.learner import Learner
+from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.memory import is_out_of_memory
 from srgan_lessons.training.options import Options
-from srgan_lessons.training.recipes import Recipe
+from srgan_lessons.training.recipes import Recipe, find_recipe
+from srgan_lessons.training.validation import Validation
 
 # Peaks of the one-cycle schedule with which a short run ends well; the paper's constant 1e-4 needs its million updates.
 # Found by trying, see docs/results.md.
@@ -20,11 +35,16 @@ PEAK_RATE, PEAK_RATE_GAN = 4e-4, 1.5e-4
 WARM_UP = 14  # updates before the clock is started: compiling, choosing algorithms, recording a CUDA graph
 RESERVE = 0.04  # of a stage's time, for a machine that becomes a little slower
 VALIDATIONS = 0.1  # of a stage's time at most
+MOST_VALIDATIONS = 20
+PRETRAINING = 0.45  # of the time goes to SRResNet; the rest to SRGAN
+CHECKPOINT_MINUTES = 2.0
+COMPACT = dict(blocks=8, channels=32, batch=8, icnr=True)  # for laptops: a fifth of the arithmetic, half the crops
+FORMAT = 1  # of plan.json
 
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """What a machine does: updates a second, and the seconds that the first updates take before it reaches that."""
+    """What a machine does: updates a second, and the seconds that set-up and the first updates take before that."""
 
     updates_per_s: float
     start: float
@@ -37,6 +57,25 @@ class Stage:
     recipe: Recipe
     speed: Speed
     seconds: float
+    validations: int = 1
+    validation: float = 0.0
+    """Seconds that one takes."""
+    saving: float = 0.0
+    """Seconds that all checkpoints take together."""
+
+    @property
+    def besides(self) -> float:
+        """Seconds that are not spent on updates: the start, validations, checkpoints."""
+        return self.speed.start + self.validations * self.validation + self.saving
+
+    @property
+    def options(self) -> dict[str, int | float]:
+        """What `train` is called with besides the recipe: 120 lines of log, and the validations."""
+        return {
+            "log_every": max(1, self.recipe.steps // 120),
+            "validate_every": math.ceil(self.recipe.steps / self.validations),
+            "checkpoint_minutes": CHECKPOINT_MINUTES,
+        }
 
     def __str__(self) -> str:
         return (
@@ -52,6 +91,7 @@ def measure(
 
     photos: name -> uint8 (H, W, 3). seconds: how long to measure, after a warm-up. Raises UserError as `train` does.
     """
+    began = time.perf_counter()
     options = options or Options()
     machine = options.machine_for(recipe)
     learner = Learner(
@@ -66,7 +106,6 @@ def measure(
     warm_up = WARM_UP if machine.device.type == "cuda" else 2
     done = 0
     with machine.tuned():
-        began = time.perf_counter()
         for step in range(warm_up):
             update(step)
         learner.mean_losses()  # waits
@@ -92,7 +131,211 @@ def fit_into(recipe: Recipe, seconds: float, speed: Speed, *, validation: float 
         raise UserError(
             f"{seconds:.0f} seconds are too short for {recipe.name} on this machine: it makes "
             f"{speed.updates_per_s:.3g} updates a second and takes {speed.start + validation:.0f} s besides. "
-            "Give it more time, or take smaller networks (--blocks, --channels)."
+            "Give it more time, or take smaller networks (--compact)."
         )
     peak = PEAK_RATE_GAN if recipe.adversarial else PEAK_RATE
     return Stage(recipe=recipe.change(steps=steps, schedule="one-cycle", rate=peak), speed=speed, seconds=seconds)
+
+
+# --- the whole plan --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """SRResNet and SRGAN, or one of them, in so many minutes on this machine. What `make_plan` returns.
+
+    stages: in the order in which they are trained; each starts from the weights of the one before. request: what was
+    asked for, by which a plan that lies in a run folder is known again. notes: what was changed, and why.
+    """
+
+    minutes: float
+    stages: tuple[Stage, ...]
+    machine: str
+    request: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Of all stages: the minutes less what measuring took."""
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def text(self) -> str:
+        """The plan as a table."""
+        lines = [
+            f"{self.minutes:g} minutes on {self.machine}",
+            f"{'stage':<14}{'network':>11}{'crops':>9}{'a second':>10}{'updates':>10}{'validations':>13}{'besides':>10}"
+            f"{'together':>10}",
+        ]
+        for stage in self.stages:
+            recipe = stage.recipe
+            lines.append(
+                f"{recipe.name:<14}{f'{recipe.blocks} x {recipe.channels}':>11}{f'{recipe.batch} x {recipe.crop}':>9}"
+                f"{stage.speed.updates_per_s:>10.3g}{recipe.steps:>10,}{stage.validations:>13}{stage.besides:>8.0f} s"
+                f"{stage.seconds:>8.0f} s"
+            )
+        lines.append(
+            f"network: blocks x maps. {RESERVE:.0%} is kept in reserve. The learning rate of a stage ends at 0."
+        )
+        return "\n".join([*lines, *self.notes])
+
+    def times(self, factor: float) -> "Plan":
+        """The plan for so many times the updates: what a longer one would be, without its small print."""
+        longer = [stage.recipe.change(steps=max(1, round(factor * stage.recipe.steps))) for stage in self.stages]
+        stages = tuple(
+            dataclasses.replace(stage, recipe=recipe, seconds=factor * stage.seconds)
+            for stage, recipe in zip(self.stages, longer, strict=True)
+        )
+        return dataclasses.replace(self, minutes=factor * self.minutes, stages=stages)
+
+    def __str__(self) -> str:
+        return self.text
+
+    def save(self, folder: Path) -> None:
+        """Writes plan.json into the folder."""
+        with atomic(folder / "plan.json") as temporary:
+            temporary.write_text(json.dumps({"format": FORMAT, **dataclasses.asdict(self)}, indent=2) + "\n")
+
+
+def make_plan(
+    recipe: str | Recipe,
+    minutes: float,
+    photos: str | Path | Mapping[str, np.ndarray] | Photos,
+    *,
+    compact: bool = False,
+    init: str | None = None,
+    folder: str | Path | None = None,
+    options: Options | None = None,
+    measuring: float = 3.0,
+    **settings: Any,
+) -> Plan:
+    """Measures this machine for some seconds and divides the minutes: SRResNet first where the recipe starts from it.
+
+    recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps and batches of 8, for a laptop.
+    init: weights that the first stage starts from; None: scratch. With weights and an SRGAN recipe, SRResNet is trained
+    all the same. folder: where it will be carried out; a plan that is kept there is returned, and one for other
+    settings refused. measuring: seconds for each stage. settings: of all stages, such as crop=64.
+
+    The minutes include the measuring. Where memory does not suffice the batch is halved, and a note says so. Raises
+    UserError where the time is too short, and as `train` does.
+    """
+    began, options = time.perf_counter(), options or Options()  # the minutes include what follows
+    if not (math.isfinite(minutes) and minutes > 0):
+        raise UserError(f"minutes is {minutes}; it must be a positive number")
+    last = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    request = _request(last.name, minutes, compact=compact, init=init, seed=options.seed, **settings)
+    if folder and (kept := read_plan(folder)):
+        check_request(kept, request, folder)
+        return kept
+    first = (find_recipe(last.starts_from),) if last.starts_from else ()
+    changes = (COMPACT if compact else {}) | settings
+    recipes = [each.change(**changes) for each in (*first, last)]
+    if not isinstance(photos, Photos):
+        photos = load_photos(photos, minimum=last.crop, progress=options.progress)
+    training, held_out = photos.split() if len(photos) > 1 else (photos.images, {})
+    machine = options.machine_for(last)
+    notes: list[str] = []
+    measured = []
+    for each in recipes:
+        each, speed = _measure_what_fits(each, training, measuring, options, notes)
+        measured.append((each, speed, *_measure_the_rest(each, held_out, machine)))
+    shares = (PRETRAINING, 1 - PRETRAINING) if first else (1.0,)
+    left = 60 * minutes - (time.perf_counter() - began)
+    stages = tuple(
+        plan_stage(each, share * left, speed, validation=validation, saving=saving)
+        for share, (each, speed, validation, saving) in zip(shares, measured, strict=True)
+    )
+    return Plan(
+        minutes=minutes,
+        stages=stages,
+        machine=f"{machine.name()}, {machine.precision}",
+        request=request,
+        notes=tuple(notes),
+    )
+
+
+def _request(
+    recipe: str, minutes: float, *, compact: bool = False, init: str | None = None, seed: int = 0, **settings: Any
+) -> dict[str, Any]:
+    """What a plan was asked for: two plans with the same request are for the same run."""
+    changes = (COMPACT if compact else {}) | settings
+    return {"recipe": recipe, "minutes": minutes, "init": init, "seed": seed, **changes}
+
+
+def plan_stage(recipe: Recipe, seconds: float, speed: Speed, *, validation: float, saving: float) -> Stage:
+    """A stage with its updates and as many validations as take a tenth of its time; one, where that is too many.
+
+    validation, saving: seconds that one validation and one checkpoint take. Raises UserError as `fit_into` does.
+    """
+    count = int(min(MOST_VALIDATIONS, max(1, VALIDATIONS * seconds / max(validation + saving, 1e-3))))
+    saves = count + seconds / 60 / CHECKPOINT_MINUTES  # the best network is saved when it is found
+    stage = fit_into(recipe, seconds, speed, validation=count * validation + saves * saving)
+    count = min(count, stage.recipe.steps)
+    return dataclasses.replace(stage, validations=count, validation=validation, saving=saves * saving)
+
+
+def read_plan(folder: str | Path) -> Plan | None:
+    """The plan that lies in a run folder; None where there is none. Raises UserError for one that cannot be read."""
+    path = Path(folder) / "plan.json"
+    if not path.exists():
+        return None
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if content.pop("format") != FORMAT:
+            raise ValueError("it is of another version")
+        stages = tuple(
+            Stage(**stage | {"recipe": Recipe(**stage["recipe"]), "speed": Speed(**stage["speed"])})
+            for stage in content.pop("stages")
+        )
+        return Plan(**content | {"stages": stages, "notes": tuple(content["notes"])})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"the plan {path} cannot be read ({error}). Start anew in another folder.") from None
+
+
+def check_request(plan: Plan, request: Mapping[str, Any], folder: str | Path) -> None:
+    """Raises UserError where a folder's plan is for something else than what is asked for now."""
+    names = [*plan.request, *(name for name in request if name not in plan.request)]
+    differs = [
+        f"{name} {plan.request.get(name)} then, {request.get(name)} now"
+        for name in names
+        if plan.request.get(name) != request.get(name)
+    ]
+    if differs:
+        raise UserError(
+            f"{folder} holds a plan for other settings: {'; '.join(differs)}. Go on with those settings, or choose "
+            "another folder with --folder."
+        )
+
+
+def _measure_what_fits(
+    recipe: Recipe, training: Mapping[str, np.ndarray], seconds: float, options: Options, notes: list[str]
+) -> tuple[Recipe, Speed]:
+    """The recipe, with a smaller batch where memory asks for it, and its speed."""
+    while True:
+        try:
+            return recipe, measure(recipe, training, seconds=seconds, options=options)
+        except Exception as error:
+            if not is_out_of_memory(error) or recipe.batch == 1:
+                raise
+            small = recipe.batch // 2
+        notes.append(f"{recipe.name}: a batch of {recipe.batch} does not fit into memory; {small} are taken.")
+        recipe = recipe.change(batch=small)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+
+def _measure_the_rest(recipe: Recipe, held_out: Mapping[str, np.ndarray], machine: Machine) -> tuple[float, float]:
+    """Seconds that a validation and a checkpoint take."""
+    learner = Learner(recipe, recipe.make_generator(), content_loss(recipe.content), machine)
+    with tempfile.TemporaryDirectory() as folder:
+        validation = Validation(held_out, recipe, learner.content, machine) if held_out else None
+        began = time.perf_counter()
+        if validation:  # on a GPU the first is the slowest, and the plan then on the safe side
+            validation(learner.average, Path(folder) / "preview.png")
+        validated = time.perf_counter()
+        torch.save([network.state_dict() for network in _networks(learner) for _ in range(3)], f"{folder}/state.pt")
+        return validated - began, time.perf_counter() - validated
+
+
+def _networks(learner: Learner) -> list[torch.nn.Module]:
+    return [network for network in (learner.generator, learner.discriminator) if network is not None]

@@ -35,7 +35,7 @@ class Validation:
 
     def __init__(self, held_out: Mapping[str, np.ndarray], recipe: Recipe, content: nn.Module, machine: Machine):
         self.content, self.machine = content, machine
-        self.pictures: list[np.ndarray] = [_middle(image) for image in held_out.values()]  # uint8 (H, W, 3)
+        self.pictures: list[np.ndarray] = [middle(image) for image in held_out.values()]  # uint8 (H, W, 3)
         self.pairs: list[tuple[Tensor, Tensor]] = []  # LR and HR on the device: copied once, not at each validation
         for picture in self.pictures:
             hr = to_tensor(picture)  # (1, 3, H, W)
@@ -85,7 +85,7 @@ class Validation:
         return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def _middle(image: np.ndarray) -> np.ndarray:
+def middle(image: np.ndarray) -> np.ndarray:
     """The middle of a picture, at most LARGEST on a side, each side a multiple of 16 (VGG halves it four times)."""
     height, width = (min(n, LARGEST) // 16 * 16 for n in image.shape[:2])
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2

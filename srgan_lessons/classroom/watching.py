@@ -1,0 +1,160 @@
+"""A planned run, watched: losses, what D says, one held-out photo, and the time that is left."""
+
+import html
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from IPython.display import DisplayHandle, display
+from matplotlib.figure import Figure
+
+from srgan_lessons.classroom import figures
+from srgan_lessons.classroom.figures import LINES, STYLE, as_html, as_picture, data_url, png
+from srgan_lessons.images import load_image
+from srgan_lessons.training.plan import Plan
+from srgan_lessons.training.planned import read_log
+
+HEALTHY = {"D(HR)": (0.5, 0.95), "D(SR)": (0.05, 0.5)}  # D is ahead, and never sure (lesson 07)
+
+
+class Watch:
+    """Redraws one picture on the page while `train_plan` runs; give it as `on_report`.
+
+        with Watch(plan, folder) as watch:
+            outcome = train_plan(plan, photos, folder, on_report=watch)
+
+    It draws at most every other second and spends at most a tenth of the time on it. What was logged before, in a run
+    that goes on, is in the picture from the start. The last state stays.
+    """
+
+    def __init__(self, plan: Plan, folder: str | Path):
+        self.plan, self.folder = plan, Path(folder)
+        self.rows = {stage.recipe.name: read_log(self.folder / stage.recipe.name / "log.csv") for stage in plan.stages}
+        self._handle: DisplayHandle | None = None
+        self._next = 0.0
+
+    def __call__(self, name: str, row: dict[str, Any]) -> None:
+        rows = self.rows[name]
+        self.rows[name] = [old for old in rows if old["step"] < row["step"]] + [row]
+        if figures._live() and time.perf_counter() >= self._next:
+            self.draw()
+
+    def __enter__(self) -> "Watch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.draw()
+
+    def status(self) -> str:
+        """Where the run is, in one line: "srgan-offline: update 300 of 1,200, about 4 minutes left"."""
+        begun = [stage for stage in self.plan.stages if self.rows[stage.recipe.name]]
+        if not begun:
+            return "not begun yet"
+        stage = begun[-1]
+        last = self.rows[stage.recipe.name][-1]
+        left = (stage.recipe.steps - last["step"]) / last["updates_per_s"]
+        left += sum(later.seconds for later in self.plan.stages[len(begun) :])
+        return f"{stage.recipe.name}: update {last['step']:,} of {stage.recipe.steps:,}, " + (
+            f"about {left / 60:.0f} minutes left" if left > 90 else f"about {max(0, left):.0f} seconds left"
+        )
+
+    def draw(self) -> None:
+        """Draws what there is now."""
+        began = time.perf_counter()
+        status = self.status()
+        alt = f"Left the losses of both stages, right what D says of HR and SR, with its healthy band. {status}."
+        page = f"<p>{html.escape(status)}</p>{as_html(self._figure(), alt, trim=False)}{self._photo()}"
+        if figures._caught:
+            figures._caught[-1].append(page)
+        elif self._handle is None:
+            self._handle = display({"text/html": page, "text/plain": f"[{alt}]"}, raw=True, display_id=True)
+        else:
+            self._handle.update({"text/html": page, "text/plain": f"[{alt}]"}, raw=True)
+        now = time.perf_counter()
+        self._next = now + max(2.0, 9 * (now - began))
+
+    def _figure(self) -> Figure:
+        with mpl.rc_context(STYLE):
+            figure = Figure(figsize=(10, 4.0), layout="constrained")
+            left, right = figure.subplots(1, 2)
+            for (name, rows), (colour, style, mark) in zip(self.rows.items(), LINES, strict=False):
+                steps = [row["step"] for row in rows]
+                every = max(1, len(steps) // 8)
+                look = {"color": colour, "linestyle": style, "marker": mark, "markevery": every, "label": name}
+                left.plot(steps, [row["content"] for row in rows], **look)
+            left.set(xlabel="updates of a stage", ylabel="content loss", yscale="log")
+            if any(self.rows.values()):
+                left.legend()
+            rows = [row for rows in self.rows.values() for row in rows if row.get("d_hr") is not None]
+            for (name, (low, high)), key, (colour, style, mark) in zip(
+                HEALTHY.items(), ("d_hr", "d_sr"), LINES, strict=False
+            ):
+                right.axhspan(low, high, color=colour, alpha=0.08)
+                steps = [row["step"] for row in rows]
+                every = max(1, len(steps) // 8)
+                look = {"color": colour, "linestyle": style, "marker": mark, "markevery": every, "label": name}
+                right.plot(steps, [row[key] for row in rows], **look)
+            right.set(xlabel="updates of SRGAN", ylabel="what D says", ylim=(-0.02, 1.02))
+            right.legend(loc="upper left", bbox_to_anchor=(0, 1.15), ncols=2)
+            return figure
+
+    def _photo(self) -> str:
+        """The newest preview: held-out photos, each by bicubic, by the network, and as it is."""
+        found = [
+            path
+            for stage in self.plan.stages
+            for path in sorted((self.folder / stage.recipe.name / "preview").glob("*.png"))
+        ]
+        if not found:
+            return ""
+        picture = as_picture(load_image(found[-1]))
+        text = f"A held-out photo: bicubic, the network after update {int(found[-1].stem.split('_')[1]):,}, HR."
+        height = min(len(picture), 384)  # the first of the photos in the preview
+        return (
+            f'<figure style="margin: 0"><img src="{data_url(png(picture[:height]))}" alt="{html.escape(text)}" '
+            f'style="max-width: 100%; height: auto"><figcaption>{html.escape(text)}</figcaption></figure>'
+        )
+
+
+def draw_plan(plan: Plan, *, alt: str) -> None:
+    """A plan as a picture: a bar of time for each stage, and below it the learning rate."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(10, 3.6), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
+        at = 0.0
+        for stage, (colour, style, _) in zip(plan.stages, LINES[1:], strict=False):
+            parts = {"start": stage.speed.start, "updates": stage.recipe.steps / stage.speed.updates_per_s}
+            parts["validations"] = stage.validations * stage.validation
+            parts["saving"] = stage.saving
+            parts["reserve"] = stage.seconds - sum(parts.values())
+            begun = at
+            for (name, seconds), tint, hatch in zip(parts.items(), figures.TINTS, figures.HATCHES, strict=False):
+                label = name if stage is plan.stages[0] else None
+                look = {"color": tint, "hatch": hatch, "edgecolor": "black", "label": label}
+                above.barh(0, max(0.0, seconds) / 60, left=begun / 60, **look)
+                begun += max(0.0, seconds)
+            steps = stage.recipe.steps
+            places = [round(i * (steps - 1) / 60) for i in range(61)]
+            times = [(at + stage.speed.start + (stage.seconds - stage.speed.start) * p / steps) / 60 for p in places]
+            rates = [1e4 * stage.recipe.rate_at(p) for p in places]
+            below.plot(times, rates, color=colour, linestyle=style, label=stage.recipe.name)
+            at += stage.seconds
+        above.set(yticks=[])
+        above.grid(visible=False)
+        below.set(xlabel="minutes", ylabel="rate / 1e-4")
+        figure.legend(loc="outside upper center", ncols=4)
+        figures.put(as_html(figure, figures.check_alt(alt)), alt)
+
+
+def draw_plane(points: dict[str, tuple[float, float]], *, xlabel: str, ylabel: str, alt: str) -> None:
+    """Methods in the plane of distortion and perception: name -> (right, up), one mark and one name each."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(8.5, 4.6), layout="constrained")
+        axis = figure.add_subplot()
+        for (name, (x, y)), (colour, _, mark) in zip(points.items(), LINES, strict=False):
+            axis.plot(x, y, color=colour, marker=mark, markersize=11, linestyle="none", label=name)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
+        axis.margins(0.15)
+        figure.legend(loc="outside upper center", ncols=3)
+        figures.put(as_html(figure, figures.check_alt(alt)), alt)

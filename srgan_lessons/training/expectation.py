@@ -1,0 +1,84 @@
+"""What so many updates may bring: read off the curves of runs that were recorded. An estimate, and said to be one."""
+
+import csv
+from dataclasses import dataclass
+
+import numpy as np
+
+from srgan_lessons.files import shipped
+from srgan_lessons.training.plan import Plan
+
+BAND = (0.8, 0.4)  # dB, and share of ST-LPIPS. Within a recorded run two validations differ by up to half of it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A recorded run of SRGAN. bicubic: PSNR in dB and ST-LPIPS of bicubic on the photos that it held out."""
+
+    file: str
+    blocks: int
+    channels: int
+    batch: int
+    bicubic: tuple[float, float]
+    about: str
+
+
+RECORDED = (
+    Recorded(
+        file="runs/srgan.csv",
+        blocks=16,
+        channels=64,
+        batch=16,
+        bicubic=(27.932, 0.3546),
+        about="one H100, BSDS500 and SunHays80, from an SRResNet of many more updates than a short plan has",
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """On held-out photos, each (low, middle, high). gain: PSNR over bicubic in dB. stlpips: a share of bicubic's."""
+
+    gain: tuple[float, float, float]
+    stlpips: tuple[float, float, float]
+    about: str
+
+    def __str__(self) -> str:
+        low, middle, high = self.gain
+        least, half, most = self.stlpips
+        return (
+            f"about {middle:+.1f} dB over bicubic ({low:+.1f} to {high:+.1f}), ST-LPIPS {half:.0%} of bicubic's "
+            f"({least:.0%} to {most:.0%}). An estimate, from a recorded run: {self.about}"
+        )
+
+
+def expect(plan: Plan) -> Expectation | None:
+    """What the last stage of a plan may reach on held-out photos; None where no such run was recorded.
+
+    Counts in crops, since batches differ. A plan that is longer than the recorded run gets its last value. One of less
+    than half the crops that the run had seen when it was validated first gets None.
+    """
+    recipe = plan.stages[-1].recipe
+    found = [run for run in RECORDED if (run.blocks, run.channels) == (recipe.blocks, recipe.channels)]
+    if not recipe.adversarial or not found:
+        return None
+    (run,) = found
+    crops, decibels, perceptual = _curve(run)
+    at = np.log(recipe.steps * recipe.batch)
+    if at < crops[0] - np.log(2):
+        return None
+    gain = float(np.interp(at, crops, decibels)) - run.bicubic[0]
+    share = float(np.interp(at, crops, perceptual)) / run.bicubic[1]
+    return Expectation(
+        gain=(gain - BAND[0], gain, gain + BAND[0]),
+        stlpips=(share * (1 - BAND[1]), share, share * (1 + BAND[1])),
+        about=run.about,
+    )
+
+
+def _curve(run: Recorded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """log of crops seen, PSNR and ST-LPIPS of the held-out photos."""
+    with open(shipped(run.file), newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["val_stlpips"]]
+    crops = np.log([float(row["step"]) * run.batch for row in rows])
+    return crops, np.array([float(row["val_psnr"]) for row in rows]), np.array([float(r["val_stlpips"]) for r in rows])

@@ -1,0 +1,256 @@
+"""Carries a plan out: SRResNet, then SRGAN from its weights, in one folder, until the time is over.
+
+<folder>/plan.json            the plan, with which the same call goes on
+<folder>/<recipe>/            the run folder of each stage, as `train` writes it
+"""
+
+import csv
+import dataclasses
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from srgan_lessons import UserError
+from srgan_lessons.datasets.photos import Photos, load_photos
+from srgan_lessons.files import atomic
+from srgan_lessons.losses import content_loss
+from srgan_lessons.training.expectation import expect
+from srgan_lessons.training.loop import Run, train
+from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.options import Options
+from srgan_lessons.training.plan import Plan, Speed, Stage, check_request, make_plan, plan_stage, read_plan
+from srgan_lessons.training.recipes import Recipe, find_recipe
+from srgan_lessons.training.validation import Validation, middle
+
+PLANNED = ("steps", "rate", "schedule", "minutes", "checkpoint_minutes", "log_every", "validate_every")
+LATE = 0.04  # of the time: after so much more the last stage is stopped, with its weights
+UNHURRIED = 1.25  # times its share: then SRResNet is stopped, so that SRGAN has its turn
+
+OnReport = Callable[[str, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What `train_plan` returns.
+
+    plan: as it was carried out. logs: recipe -> rows of its log.csv. weights: the file of the last stage.
+    finished: False where updates are missing: the same call makes them. in_time: whether it was the clock that stopped
+    the run. seconds: that this call took.
+    """
+
+    folder: Path
+    plan: Plan
+    logs: dict[str, list[dict[str, Any]]]
+    finished: bool
+    in_time: bool
+    seconds: float
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / self.plan.stages[-1].recipe.name / "weights.safetensors"
+
+    def validated(self, photos: Photos) -> list[np.ndarray]:
+        """The held-out pictures (H, W, 3) as validation measured them."""
+        return [middle(image) for image in photos.split()[1].values()]
+
+    def preview(self, step: int) -> Path:
+        """The picture that the last stage's validation after so many updates drew: bicubic, network, photo."""
+        return self.folder / self.plan.stages[-1].recipe.name / "preview" / f"update_{step:08d}.png"
+
+    def log(self, stage: int = -1) -> list[dict[str, Any]]:
+        """The rows of a stage, by default the last."""
+        return self.logs[self.plan.stages[stage].recipe.name]
+
+
+def train_plan(
+    plan: Plan,
+    photos: str | Path | Mapping[str, np.ndarray] | Photos,
+    folder: str | Path,
+    *,
+    on_report: OnReport | None = None,
+    **options: Any,
+) -> Outcome:
+    """Trains what a plan says, or goes on where that was stopped. on_report: called with recipe name and row.
+
+    When SRResNet has ended, SRGAN's updates are counted anew for the time that is left. A machine that became slower
+    meanwhile ends the last stage early rather than late: at 4 % over the time it stops, saves, and says so. A call that
+    goes on with an interrupted run makes all the updates that are missing, without a clock. options: see Options.
+
+    Raises UserError where the folder holds another plan, and as `train` does. In a notebook the stop button raises
+    KeyboardInterrupt after a checkpoint was written; the same cell goes on.
+    """
+    began, folder = time.monotonic(), Path(folder)
+    kept = read_plan(folder)
+    if kept:
+        check_request(kept, plan.request, folder)
+        plan = kept
+    else:
+        plan.save(folder)
+    if not isinstance(photos, Photos):
+        photos = load_photos(photos, minimum=plan.stages[-1].recipe.crop, progress=options.get("progress", True))
+    say = print if options.get("progress", True) else lambda text: None
+    clock = _Clock(began, plan, going=kept is None)
+    init, run = plan.request["init"] or "scratch", None
+    for number, stage in enumerate(plan.stages):
+        path = folder / stage.recipe.name
+        if _is_over(folder, plan, number):
+            init = str(path / "weights.safetensors")
+            continue
+        if number and clock.going:
+            stage, note = clock.fit_again(stage)
+            plan = dataclasses.replace(
+                plan, stages=(*plan.stages[:number], stage, *plan.stages[number + 1 :]), notes=(*plan.notes, *note)
+            )
+            plan.save(folder)
+            for line in note:
+                say(line)
+        run = train(
+            stage.recipe,
+            photos,
+            run=path,
+            init=init,
+            on_report=on_report and (lambda row, name=stage.recipe.name: on_report(name, row)),
+            minutes=clock.minutes_for(number),
+            **(stage.options | options),
+        )
+        clock.ended(stage, run)
+        if not run.finished and not (clock.is_over(number) and number + 1 < len(plan.stages)):
+            break
+        init = str(path / "weights.safetensors")
+    in_time = run is not None and not run.finished and clock.is_over(len(plan.stages) - 1)
+    if in_time:
+        steps = plan.stages[-1].recipe.steps
+        last = plan.stages[-1].recipe
+        _validate_the_end(run, last, photos, Options(**options).machine_for(last))
+        say(f"the time was over after update {run.step:,} of {steps:,}; the weights are kept, and usable")
+    logs = {stage.recipe.name: read_log(folder / stage.recipe.name / "log.csv") for stage in plan.stages}
+    finished = run is None or run.finished
+    seconds = time.monotonic() - began
+    return Outcome(folder=folder, plan=plan, logs=logs, finished=finished, in_time=in_time, seconds=seconds)
+
+
+def train_within(
+    recipe: str,
+    minutes: float,
+    photos: str | Path | list[Path] | Mapping[str, np.ndarray],
+    folder: str | Path | None = None,
+    *,
+    compact: bool = False,
+    init: str | None = None,
+    resume: bool | None = None,
+    settings: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> Outcome:
+    """Plans and trains in one call, and says so: what `srgan-lessons train --within` does.
+
+    folder: runs/<recipe>-<minutes>-minutes if not given; it goes on with the plan that is kept there. resume: True asks
+    for one, False for none. settings: of the recipes. options: see Options. Raises UserError as `make_plan` does.
+    """
+    if named := [f"--{name.replace('_', '-')}" for name in PLANNED if name in {*(settings or {}), *options}]:
+        raise UserError(f"--within plans {', '.join(named)} itself; leave it out")
+    folder = Path(folder or Path("runs") / f"{recipe}-{minutes:g}-minutes")
+    there = (folder / "plan.json").exists()
+    if there and resume is False:
+        raise UserError(f"{folder} holds a run, which --no-resume would overwrite. Choose another --folder.")
+    if not there and resume:
+        raise UserError(f"there is no planned run in {folder} to go on with. Leave --resume out to start one.")
+    crop = (settings or {}).get("crop", find_recipe(recipe).crop)
+    photos = load_photos(photos, minimum=crop)
+    print(f"going on with the plan in {folder}" if there else "measuring this machine ...", flush=True)
+    how = {"compact": compact, "init": init, "folder": folder, "options": Options(**options), **(settings or {})}
+    plan = make_plan(recipe, minutes, photos, **how)
+    print(plan.text, expect(plan) or "", sep="\n", flush=True)
+    outcome = train_plan(plan, photos, folder, **options)
+    print(f"{outcome.seconds / 60:.1f} minutes; weights: {outcome.weights}")
+    return outcome
+
+
+def read_log(path: Path) -> list[dict[str, Any]]:
+    """The rows of a log.csv: numbers, None where nothing was measured. [] where there is no such file."""
+    if not path.exists():
+        return []
+    with open(path, newline="") as file:
+        rows = [{name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(file)]
+    return [row | {"step": int(row["step"])} for row in rows]
+
+
+def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine) -> None:
+    """Measures a network that the clock stopped, as the last row of its log."""
+    held_out = photos.split()[1] if len(photos) > 1 else {}
+    rows = read_log(run.folder / "log.csv")
+    if not (held_out and rows) or (rows[-1]["step"] == run.step and rows[-1]["val_psnr"] is not None):
+        return
+    validation = Validation(held_out, recipe, machine.prepare(content_loss(recipe.content)), machine)
+    network = machine.prepare(run.network)
+    scores = validation(network, run.folder / "preview" / f"update_{run.step:08d}.png")
+    rows = [row for row in rows if row["step"] < run.step] + [rows[-1] | {"step": run.step} | scores]
+    with atomic(run.folder / "log.csv") as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _is_over(folder: Path, plan: Plan, number: int) -> bool:
+    """Whether a stage has ended: its last update was made, or the stage after it has begun."""
+    path = folder / plan.stages[number].recipe.name
+    after = [folder / stage.recipe.name / "checkpoints" for stage in plan.stages[number + 1 :]]
+    if any(any(there.glob("step_*.pt")) for there in after):
+        return True
+    steps = plan.stages[number].recipe.steps
+    return (path / "weights.safetensors").exists() and (path / f"checkpoints/step_{steps:08d}.pt").exists()
+
+
+class _Clock:
+    """The time that a plan has. going: False where a run goes on that was interrupted: then nobody looks at it."""
+
+    def __init__(self, began: float, plan: Plan, *, going: bool):
+        self.began, self.plan, self.going = began, plan, going
+        self.slower = 1.0  # times the seconds that were measured for an update
+        self.at = began
+
+    def _end(self, number: int) -> float:
+        until = sum(stage.seconds for stage in self.plan.stages[: number + 1])
+        if number + 1 < len(self.plan.stages):
+            return self.began + UNHURRIED * until
+        return self.began + (1 + LATE) * until
+
+    def is_over(self, number: int) -> bool:
+        return self.going and time.monotonic() > self._end(number) - self._closing(number) - 1
+
+    def minutes_for(self, number: int) -> float | None:
+        """What `train` may take until it must stop; None: no end."""
+        if not self.going:
+            return None
+        return max(0.01, (self._end(number) - self._closing(number) - time.monotonic()) / 60)
+
+    def _closing(self, number: int) -> float:
+        """Seconds that the end of a stage takes where the clock stops it."""
+        stage = self.plan.stages[number]
+        return stage.validation + stage.saving / (stage.validations + 1)
+
+    def ended(self, stage: Stage, run: Run) -> None:
+        now = time.monotonic()
+        updating = now - self.at - stage.besides
+        if run.step and updating > 0:
+            slower = updating / (run.step / stage.speed.updates_per_s)
+            self.slower = min(4.0, max(0.5, slower))  # one stage says little of another's speed
+        self.at = now
+
+    def fit_again(self, stage: Stage) -> tuple[Stage, tuple[str, ...]]:
+        """The last stage in the time that is left, and a note where its updates are others now."""
+        left = self.began + self.plan.seconds - time.monotonic()
+        speed = Speed(updates_per_s=stage.speed.updates_per_s / self.slower, start=stage.speed.start)
+        saves = stage.validations + stage.seconds / 120
+        try:
+            new = plan_stage(stage.recipe, left, speed, validation=stage.validation, saving=stage.saving / saves)
+        except UserError:  # the machine has become so slow that nothing fits: the clock ends it
+            return stage, (f"{stage.recipe.name}: the time is nearly over; it stops where it then is.",)
+        if abs(new.recipe.steps / stage.recipe.steps - 1) < 0.02:
+            return new, ()
+        steps, more = f"{new.recipe.steps:,}", new.recipe.steps > stage.recipe.steps
+        why = "the machine was faster than measured" if more else "the machine was slower than measured"
+        return new, (f"{stage.recipe.name}: {steps} updates in place of {stage.recipe.steps:,}, since {why}.",)

@@ -1,0 +1,217 @@
+"""Minutes into updates: the arithmetic by hand, the plan that is kept, and runs that are interrupted."""
+
+import dataclasses
+import json
+import os
+import shutil
+import signal
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+
+from srgan_lessons import UserError
+from srgan_lessons.classroom.figures import catch
+from srgan_lessons.classroom.takehome import card, card_picture, take_home
+from srgan_lessons.classroom.watching import Watch, draw_plan
+from srgan_lessons.cli import main
+from srgan_lessons.datasets import load_photos
+from srgan_lessons.training import RECIPES
+from srgan_lessons.training import plan as planning
+from srgan_lessons.training.expectation import RECORDED, expect
+from srgan_lessons.training.plan import Speed, fit_into, make_plan, plan_stage, read_plan
+from srgan_lessons.training.planned import _Clock, train_plan
+from srgan_lessons.weights import load_network
+
+TINY = dict(blocks=1, channels=4, batch=2, crop=16)
+
+
+@pytest.fixture(scope="module")
+def photos():
+    random = np.random.default_rng(0)
+    small = random.integers(0, 256, (3, 24, 24, 3), dtype=np.uint8)
+    return load_photos({f"photo {i}": image.repeat(2, 0).repeat(2, 1) for i, image in enumerate(small)}, minimum=16)
+
+
+def tiny_plan(photos, folder=None, steps=(6, 8)):
+    """A plan whose updates do not depend on this machine. Kept in a folder it is carried out without a clock."""
+    plan = make_plan("srgan-mse", 0.2, photos, measuring=0.1, **TINY)
+    stages = [
+        dataclasses.replace(stage, recipe=stage.recipe.change(steps=count), validations=2, seconds=60.0)
+        for stage, count in zip(plan.stages, steps, strict=True)
+    ]
+    plan = dataclasses.replace(plan, stages=tuple(stages))
+    if folder:
+        plan.save(folder)
+    return plan
+
+
+def test_updates_are_those_that_a_calculation_by_hand_gives():
+    stage = fit_into(RECIPES["srgan-offline"], 110, Speed(updates_per_s=2.5, start=4), validation=6)
+    assert stage.recipe.steps == 240  # (110 - 4 - 6) x 0.96 x 2.5
+    assert stage.recipe.schedule == "one-cycle"
+    assert stage.recipe.rate_at(239) < 0.01 * stage.recipe.rate
+
+
+def test_a_time_that_is_too_short_is_refused():
+    with pytest.raises(UserError, match=r"too short for srgan-offline.*--compact"):
+        fit_into(RECIPES["srgan-offline"], 10, Speed(updates_per_s=1, start=2))
+
+
+@pytest.mark.parametrize(("takes", "count"), [(2.0, 5), (0.001, 20), (40.0, 1)])
+def test_validations_take_a_tenth_of_the_time_at_most_and_there_is_one(takes, count):
+    stage = plan_stage(RECIPES["srgan-mse"], 100, Speed(updates_per_s=10, start=0), validation=takes, saving=0)
+    assert stage.validations == count
+    assert stage.recipe.steps == pytest.approx((100 - count * takes) * 0.96 * 10, abs=1)
+
+
+def test_both_stages_are_planned_and_a_plan_is_kept(photos, tmp_path):
+    plan = make_plan("srgan-mse", 0.2, photos, measuring=0.1, **TINY)
+    assert [stage.recipe.name for stage in plan.stages] == ["srresnet-mse", "srgan-mse"]
+    assert plan.stages[0].seconds / plan.seconds == pytest.approx(0.45)
+    assert plan.seconds < 12
+    assert "srresnet-mse" in plan.text
+    plan.save(tmp_path)
+    assert read_plan(tmp_path) == plan
+    assert make_plan("srgan-mse", 0.2, photos, folder=tmp_path, **TINY) == plan
+
+
+@pytest.mark.parametrize("other", [{"minutes": 0.3}, {"channels": 8}, {"init": "srgan"}])
+def test_a_plan_for_other_settings_is_refused_with_what_differs(photos, tmp_path, other):
+    tiny_plan(photos, tmp_path)
+    asked = {"recipe": "srgan-mse", "minutes": 0.2, **TINY} | other
+    with pytest.raises(UserError, match=f"{next(iter(other))} .* then, .* now.*--folder"):
+        make_plan(photos=photos, folder=tmp_path, **asked)
+
+
+def test_a_damaged_plan_is_named(tmp_path):
+    (tmp_path / "plan.json").write_text('{"format": 1, "stages": [')
+    with pytest.raises(UserError, match="cannot be read"):
+        read_plan(tmp_path)
+
+
+def test_a_recipe_without_an_adversary_is_one_stage(photos):
+    plan = make_plan("srresnet-mse", 0.1, photos, measuring=0.1, **TINY)
+    assert [stage.recipe.name for stage in plan.stages] == ["srresnet-mse"]
+
+
+def test_where_memory_does_not_suffice_the_batch_is_halved_and_that_is_said(photos, monkeypatch):
+    measure = planning.measure
+
+    def small_machine(recipe, *args, **kwargs):
+        if recipe.batch > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return measure(recipe, *args, **kwargs)
+
+    monkeypatch.setattr(planning, "measure", small_machine)
+    plan = make_plan("srresnet-mse", 0.1, photos, measuring=0.1, **TINY | {"batch": 8})
+    assert plan.stages[0].recipe.batch == 2
+    assert "a batch of 8 does not fit" in plan.text
+
+
+def test_srgan_begins_with_the_weights_of_its_srresnet_and_the_same_call_adds_nothing(photos, tmp_path):
+    plan = tiny_plan(photos, tmp_path)
+    seen = []
+    outcome = train_plan(
+        plan, photos, tmp_path, on_report=lambda name, row: seen.append((name, row["step"])), progress=False
+    )
+    assert outcome.finished
+    assert [name for name, _ in seen] == sorted((name for name, _ in seen), reverse=True)  # srresnet before srgan
+    settings = json.loads((tmp_path / "srgan-mse" / "settings.json").read_text())
+    assert settings["recipe"]["starts_from"] == "srresnet-mse"
+    assert outcome.log()[-1]["step"] == outcome.plan.stages[-1].recipe.steps
+    assert outcome.log()[-1]["val_psnr"] is not None
+    again = train_plan(plan, photos, tmp_path, progress=False)
+    assert again.logs == outcome.logs
+    assert again.finished
+
+
+def test_a_run_that_is_interrupted_ends_as_one_that_was_not(photos, tmp_path):
+    """SIGINT in the second stage: the log and the weights are those of a run in one piece."""
+
+    def press_stop(name, row):
+        if name == "srgan-mse" and row["step"] == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    plan = tiny_plan(photos, tmp_path / "a")
+    stopped = train_plan(plan, photos, tmp_path / "a", on_report=press_stop, progress=False)
+    assert not stopped.finished
+    assert not stopped.in_time
+    assert stopped.log()[-1]["step"] < stopped.plan.stages[-1].recipe.steps
+    resumed = train_plan(plan, photos, tmp_path / "a", progress=False)
+    (tmp_path / "b").mkdir()
+    shutil.copy(tmp_path / "a" / "plan.json", tmp_path / "b")
+    whole = train_plan(plan, photos, tmp_path / "b", progress=False)
+    assert resumed.finished
+    assert [row["content"] for row in resumed.log()] == [row["content"] for row in whole.log()]
+    mine, theirs = (load_network(outcome.weights).state_dict() for outcome in (resumed, whole))
+    assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
+
+
+def test_a_run_that_the_clock_stops_is_in_time_saved_and_validated(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr(_Clock, "fit_again", lambda self, stage: (stage, ()))  # the machine slows down only later
+    plan = tiny_plan(photos, steps=(4, 5_000))
+    stages = [dataclasses.replace(stage, seconds=3.0, speed=Speed(updates_per_s=1e6, start=0)) for stage in plan.stages]
+    outcome = train_plan(dataclasses.replace(plan, stages=tuple(stages)), photos, tmp_path, progress=False)
+    assert outcome.in_time
+    assert not outcome.finished
+    assert outcome.weights.exists()
+    assert outcome.log()[-1]["val_psnr"] is not None
+    assert outcome.preview(outcome.log()[-1]["step"]).exists()
+
+
+def test_a_machine_that_became_slower_gets_fewer_updates(photos):
+    plan = tiny_plan(photos)
+    stage = dataclasses.replace(plan.stages[1], speed=Speed(updates_per_s=100, start=0), validation=0.0, saving=0.0)
+    clock = _Clock(planning.time.monotonic() - 60, plan, going=True)
+    clock.slower = 2.0
+    new, (note,) = clock.fit_again(stage)
+    assert new.recipe.steps == pytest.approx(60 * 0.96 * 50, rel=0.02)
+    assert f"{new.recipe.steps:,} updates in place of" in note
+
+
+def test_an_estimate_is_what_the_recorded_run_had_at_these_crops(photos):
+    """data/runs/srgan.csv: after 24,403 updates 27.880 dB and ST-LPIPS .10959; bicubic of these photos 27.932 dB."""
+    plan = tiny_plan(photos)
+    recipe = RECIPES["srgan-offline"].change(steps=24_403)
+    long = dataclasses.replace(plan, stages=(dataclasses.replace(plan.stages[1], recipe=recipe),))
+    found = expect(long)
+    assert found.gain[1] == pytest.approx(27.880 - 27.932, abs=0.002)
+    assert found.stlpips[1] == pytest.approx(0.10959 / RECORDED[0].bicubic[1], abs=0.001)
+    assert "An estimate" in str(found)
+    assert expect(plan) is None  # no run of this network was recorded
+    assert expect(long.times(0.01)) is None  # nor one so short
+
+
+def test_a_run_is_watched_and_taken_home(photos, tmp_path):
+    plan = tiny_plan(photos, tmp_path / "run")
+    with catch() as shown, Watch(plan, tmp_path / "run") as watch:
+        outcome = train_plan(plan, photos, tmp_path / "run", on_report=watch, progress=False)
+    assert watch.status().startswith("srgan-mse: update")
+    assert "held-out photo" in shown[-1]
+    with catch() as drawn:
+        draw_plan(plan, alt="two bars")
+    assert 'alt="two bars"' in drawn[0]
+    text = card(outcome, photos, {"mine": "20 dB"})
+    assert "3 photos" in text
+    picture = card_picture({"a": next(iter(photos.images.values()))}, ["one line"])
+    names = take_home(outcome, tmp_path / "mine.zip", text, picture)
+    assert {"weights.safetensors", "card.md", "card.png", "plan.json"} <= set(names)
+    with zipfile.ZipFile(tmp_path / "mine.zip") as file:
+        assert file.read("card.md").decode() == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--within", "1", "--steps", "5"], "--within plans --steps itself"),
+        (["--compact"], "--compact is for --within"),
+        (["--within", "-1"], "must be a positive number"),
+        (["--within", "1", "--resume"], "no planned run"),
+    ],
+)
+def test_the_command_says_what_does_not_go_together(arguments, words, tmp_path, capsys):
+    command = ["train", "srgan-mse", "--photos", "samples", "--folder", str(tmp_path / "run"), *arguments]
+    assert main(command) == 2
+    assert words in capsys.readouterr().err
