@@ -241,10 +241,8 @@ def _train_within(arguments: argparse.Namespace, settings: dict, options: dict) 
     from srgan_lessons.training.planned import train_within
 
     photos = _photos(arguments.photos, arguments.recipe)
-    how = {name: getattr(arguments, name) for name in ("recipe", "compact", "init", "resume")}
-    outcome = train_within(
-        minutes=arguments.within, photos=photos, folder=arguments.run, settings=settings, **how, **options
-    )
+    how = {name: getattr(arguments, name) for name in ("recipe", "compact", "init", "resume")} | options
+    outcome = train_within(minutes=arguments.within, photos=photos, folder=arguments.run, settings=settings, **how)
     return 0 if outcome.finished or outcome.in_time else 130
 
 
