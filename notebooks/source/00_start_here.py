@@ -224,6 +224,8 @@ enlarge(sample_photos()["chelsea"][60:260, 60:260])
 
 # %% [markdown]
 # A whole photo, in a terminal: `srgan-lessons upscale holiday.jpg -o holiday_x4.png --weights srgan`.
+# On a phone, or for a friend: [the same in the browser](https://srgan-lessons.github.io/srgan-lessons/try/); the photo
+# stays on the device.
 #
 # ## Play
 #
