@@ -176,7 +176,10 @@ def _lab(arguments: argparse.Namespace) -> int:
     if arguments.edition == "solutions":
         folder /= "solutions"
         if not folder.is_dir():
-            raise UserError(f"there is no {folder}. Move {folder.parent} away; then lab copies the lessons anew.")
+            raise UserError(
+                f"there is no {folder}. Move {folder.parent} to another place, then run srgan-lessons lab again: "
+                "it copies the lessons again."
+            )
     if not os.access(folder, os.W_OK):
         print(
             f"srgan-lessons: {folder} cannot be written: copy it to a folder of your own to keep work", file=sys.stderr
@@ -224,14 +227,16 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.within is not None:
         return _train_within(arguments, settings, options)
     if arguments.compact:
-        raise UserError("--compact is for --within MINUTES; without it say --blocks 8 --channels 32")
+        raise UserError("--compact works only with --within. Without it, use --blocks 8 --channels 32.")
     recipe = recipe.change(**settings)
     run = Path(arguments.run or Path("runs") / recipe.name)
     there = latest_checkpoint(run)
     if arguments.resume is True and not there:
-        raise UserError(f"there is no run in {run} to go on with. Leave --resume out to start one.")
+        raise UserError(f"there is no run in {run} to resume. Remove --resume to start one.")
     if arguments.resume is False and there:
-        raise UserError(f"{run} holds a run, which --no-resume would overwrite. Choose another --folder, or delete it.")
+        raise UserError(
+            f"{run} holds a run, which --no-resume would overwrite. Choose another --folder, or delete {run}."
+        )
     photos = _photos(arguments.photos, recipe.name)
     result = train(recipe, photos, run=run, init=arguments.init, **options)
     return 0 if result.finished or arguments.minutes else 130
@@ -293,7 +298,7 @@ def _upscale(arguments: argparse.Namespace) -> int:
     if weights is None:
         weights = next((name for name in ("srgan", "srresnet", "espcn") if name in shipped_weights()), None)
         if weights is None:
-            raise UserError("no weights are shipped with this version: name some with --weights")
+            raise UserError("this version comes without weights: give some with --weights")
         print(f"weights: {weights}")
     outcome = upscale_many(
         arguments.pictures,

@@ -80,7 +80,7 @@ class Table:
         rows = [row for row in self.rows if (row.set, row.protocol) == (set, protocol)]
         if not rows:
             known = ", ".join(dict.fromkeys(f"{row.set} ({row.protocol})" for row in self.rows))
-            raise UserError(f"{set} was not measured under the protocol {protocol!r}; measured: {known}")
+            raise UserError(f"{set} has no results under the protocol {protocol!r}. There are: {known}")
         return Mean(
             set=set,
             protocol=protocol,
@@ -170,7 +170,7 @@ def evaluate(
     """
     sets = [sets] if isinstance(sets, str) else list(sets)
     if not sets or len(set(sets)) != len(sets):
-        raise UserError(f"sets: name each set once, and at least one; got {', '.join(sets) or 'none'}")
+        raise UserError(f"sets: give at least one set, and each only once; got {', '.join(sets) or 'none'}")
     if protocol not in (*PROTOCOLS, "both"):
         raise UserError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}, both")
     if limit is not None and limit < 1:
@@ -227,15 +227,15 @@ class _Pictures:
         if missing := [image for image, paths in found.items() if not paths]:
             first, here = missing[0], [path.name for path in pictures_in(self.folder)]
             raise UserError(
-                f"{self.folder} lacks {len(missing)} of the {len(found)} images of {name}: {some(missing)}. Looked for "
-                f"pictures called {first}, with or without the endings x4, _SR and _out, as in {first}_x4.png; found "
-                f"{some(here) or 'no picture'}. Rename them so."
+                f"{len(missing)} of the {len(found)} images of {name} are missing in {self.folder}: {some(missing)}. "
+                f"Expected are names such as {first}.png, {first}_x4.png, {first}_SR.png or {first}_out.png; found: "
+                f"{some(here) or 'no picture'}. Rename your pictures like this."
             )
         if twice := {image: paths for image, paths in found.items() if len(paths) > 1}:
             image, paths = next(iter(twice.items()))
             raise UserError(
-                f"{self.folder} has {len(paths)} pictures of {image}: {', '.join(path.name for path in paths)}. Which "
-                "one is to be measured? Move the others away."
+                f"{self.folder} has {len(paths)} pictures of {image}: {', '.join(path.name for path in paths)}. Keep "
+                "the one that is to be measured, and move the others to another folder."
             )
         self.paths = {image: paths[0] for image, paths in found.items()}
 
@@ -246,12 +246,12 @@ class _Pictures:
         if picture.rgb.shape != shape:
             height, width = picture.rgb.shape[:2]
             raise UserError(
-                f"{path} has {width} x {height} pixels, and {item.hr} {shape[1]} x {shape[0]} (cut to multiples of "
-                f"{SCALE} at the right and the bottom). Nothing is scaled or cut to fit: enlarge the set's LR image by "
-                f"{SCALE}."
+                f"{path} has {width} x {height} pixels, and {item.hr} has {shape[1]} x {shape[0]} (cut to multiples of "
+                f"{SCALE} at the right and the bottom). The sizes must be equal, and your picture is not resized "
+                f"to fit: enlarge the set's LR image by {SCALE}."
             )
         if picture.alpha is not None and picture.alpha.min() < 255:
-            raise UserError(f"{path} has transparent parts, which cannot be measured. Save it without.")
+            raise UserError(f"{path} has transparent parts, which cannot be measured. Save it without transparency.")
         return picture.rgb
 
     @property
@@ -273,8 +273,9 @@ def _pair(item: BenchmarkImage) -> tuple[np.ndarray, np.ndarray, bool]:
     lr = imresize(hr, 1 / SCALE) if item.lr is None else load_image(item.lr)
     if (SCALE * lr.shape[0], SCALE * lr.shape[1]) != (height, width):
         raise UserError(
-            f"{item.lr} has {lr.shape[1]} x {lr.shape[0]} pixels, which is not a quarter of {item.hr} "
-            f"({width} x {height}, cut to a multiple of {SCALE}). They do not belong together."
+            f"{item.lr} has {lr.shape[1]} x {lr.shape[0]} pixels, and must have a quarter of the width and height "
+            f"of {item.hr} ({width} x {height}, cut to a multiple of {SCALE}). The two are not a pair: check the "
+            "data set."
         )
     return hr, lr, was_cut
 
@@ -285,7 +286,9 @@ def _checked(sr: np.ndarray, shape: tuple[int, ...], label: str, item: Benchmark
     except UserError as error:
         raise UserError(f"{label} on {item.name}: {error}") from None
     if sr.shape != shape:
-        raise UserError(f"{label} on {item.name}: the result has the shape {sr.shape}, HR has {shape}")
+        raise UserError(
+            f"{label} on {item.name}: the result has the shape {sr.shape} and HR {shape}; they must be equal"
+        )
     return sr
 
 

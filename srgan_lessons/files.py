@@ -39,8 +39,8 @@ def lessons_folder() -> Path:
         except OSError as error:
             reason = explain_write_error(copy, error)
             raise UserError(
-                f"the lessons are copied to the folder that you are in, and that failed. {reason} Change to a folder "
-                "that you can write (cd), and run the command again there."
+                f"the lessons could not be copied to the current folder. {reason} Go to a folder in which you can "
+                "write (cd), and run the command again."
             ) from None
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -61,8 +61,8 @@ def expand(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise UserError(
-            f"{path} is in a home folder, and this user has none: HOME is not set. Set SRGAN_LESSONS_DATA to a folder "
-            "for data sets, without ~, and write other paths in full."
+            f"{path} is in the home folder (~), but HOME is not set. Set SRGAN_LESSONS_DATA to a folder for data sets, "
+            "without ~, and write all other paths in full."
         ) from None
 
 

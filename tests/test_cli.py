@@ -339,7 +339,7 @@ def test_lab_asks_nothing_about_news_and_keeps_other_settings(started):
 def test_lab_without_the_solutions(capsys, monkeypatch, started, tmp_path):
     """Where an older copy of a wheel's lessons lies in the folder."""
     monkeypatch.setattr("srgan_lessons.files.lessons_folder", lambda: tmp_path / "srgan-lessons")
-    assert "then lab copies the lessons anew" in mistake(capsys, "lab", "--edition", "solutions")
+    assert "it copies the lessons again" in mistake(capsys, "lab", "--edition", "solutions")
     assert started == []
 
 
@@ -355,7 +355,7 @@ def test_lab_where_nothing_can_be_written(capsys, monkeypatch, started, tmp_path
             patched.setattr("srgan_lessons.files.lessons_folder", files.lessons_folder)
             said = mistake(capsys, "lab")
             assert "no permission" in said
-            assert "Change to a folder that you can write (cd)" in said
+            assert "Go to a folder in which you can write (cd)" in said
         monkeypatch.setattr("srgan_lessons.files.lessons_folder", lambda: small / "lessons")
         main(["lab"])
         assert f"{small / 'lessons'} cannot be written: copy it" in capsys.readouterr().err
@@ -371,7 +371,7 @@ def test_lab_takes_no_half_a_copy_for_the_lessons(monkeypatch, tmp_path):
     monkeypatch.setattr("srgan_lessons.files.PACKAGE", tmp_path / "package")
 
     (tmp_path / "package" / "notebooks" / "z.ipynb").symlink_to("nowhere")  # copying ends in the middle with an error
-    with pytest.raises(UserError, match="the lessons are copied to the folder that you are in, and that failed"):
+    with pytest.raises(UserError, match="the lessons could not be copied to the current folder"):
         files.lessons_folder()
     assert list((tmp_path / "here").iterdir()) == []
     (tmp_path / "package" / "notebooks" / "z.ipynb").unlink()

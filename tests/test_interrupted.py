@@ -372,7 +372,9 @@ def test_a_line_of_the_log_that_the_disk_refuses(tmp_path, capsys, whole):
     run = train(TINY, pictures(), run=tmp_path / "run", on_report=refuse, **OPTIONS)
     assert run.finished
     said = capsys.readouterr().out
-    assert said.count("Training goes on; the line is written with the next one.") == 2  # after updates 6 and 8
+    assert (
+        said.count("Training goes on; this line of the log is written together with the next one.") == 2
+    )  # after updates 6 and 8
     assert rows(tmp_path / "run") == rows(whole)
 
 
@@ -385,7 +387,7 @@ def test_a_log_that_stays_refused_to_the_end(tmp_path, capsys):
     run = train(TINY, pictures(), run=tmp_path / "run", on_report=refuse, **OPTIONS)
     assert run.finished
     assert len(run.log) == 6
-    assert "The log lacks its last lines; the weights lack nothing." in capsys.readouterr().out
+    assert "The last lines of the log are missing; the weights are complete." in capsys.readouterr().out
 
 
 def test_a_line_that_fits_in_part_leaves_whole_lines(tmp_path):
@@ -467,7 +469,11 @@ def test_weights_without_checkpoints_are_not_replaced(tmp_path):
     for path in (folder / "checkpoints").iterdir():
         path.unlink()
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(UserError, match=r"no checkpoint.*would replace them.*--folder.*--init .*weights\.safetensors"):
+    with pytest.raises(
+        UserError,
+        match=r"no checkpoint.*would overwrite the weights.*--folder.*--init "
+        r".*weights\.safetensors",
+    ):
         train(TINY, pictures(), run=folder, **QUIET)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
     advised = train(TINY, pictures(), run=tmp_path / "other", init=folder / "weights.safetensors", **QUIET)
@@ -487,7 +493,7 @@ def test_a_log_without_a_checkpoint_is_kept_under_another_name(tmp_path, capsys)
     (tmp_path / "run" / "log.csv").write_text("step,content\n2,0.5\n")
     (tmp_path / "run" / "log_before_1.csv").write_text("another")
     train(TINY, pictures(), run=tmp_path / "run", **OPTIONS)
-    assert "was of a run without a checkpoint" in capsys.readouterr().out
+    assert "came from a run without a checkpoint" in capsys.readouterr().out
     assert (tmp_path / "run" / "log_before_1.csv").read_text() == "another"
     assert (tmp_path / "run" / "log_before_2.csv").read_text() == "step,content\n2,0.5\n"
 
@@ -584,7 +590,7 @@ def test_the_advice_after_no_number_works(tmp_path):
     save = {"checkpoint_minutes": 60.0, "validate_every": 100, "progress": False, "log_every": 1}
     train(TINY.change(steps=4), pictures(), run=tmp_path / "good", **save)
     with pytest.raises(
-        UserError, match=r"no longer a number.*No checkpoint was written yet.*--rate.*--folder"
+        UserError, match=r"no longer a number.*No checkpoint was written yet.*--folder.*--rate"
     ) as refusal:
         train(wild, pictures(), run=tmp_path / "wild", **save)
     assert "--init" not in str(refusal.value)  # there is nothing to start from
@@ -604,10 +610,10 @@ def test_the_advice_after_no_number_works(tmp_path):
 @pytest.mark.parametrize(
     ("left", "words"),
     [
-        ({"RANK": "1"}, r"RANK is 1, and WORLD_SIZE 1.*unset"),
+        ({"RANK": "1"}, r"RANK is 1, and with WORLD_SIZE 1 it must be from 0 to 0.*unset"),
         ({"WORLD_SIZE": "2"}, r"WORLD_SIZE is 2.*MASTER_ADDR.*unset"),
         ({"WORLD_SIZE": "2", "RANK": "2"}, r"MASTER_ADDR.*unset"),
-        ({"WORLD_SIZE": "two"}, r"WORLD_SIZE is 'two'.*Unset it"),
+        ({"WORLD_SIZE": "two"}, r"WORLD_SIZE is 'two'.*unset WORLD_SIZE"),
         ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "0x"}, "not found.*unset"),
         ({"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "taken"}, "not found.*unset"),
     ],

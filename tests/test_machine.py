@@ -99,7 +99,7 @@ def test_a_processor_is_asked_what_it_computes_in(monkeypatch):
     ("variables", "words"),
     [
         ({"WORLD_SIZE": "2"}, "MASTER_ADDR or MASTER_PORT is not set"),
-        ({"WORLD_SIZE": "2", "RANK": "1"}, "Start with torchrun, or unset WORLD_SIZE and RANK"),
+        ({"WORLD_SIZE": "2", "RANK": "1"}, "To train in one process, unset WORLD_SIZE and RANK"),
         ({"RANK": "one"}, "RANK is 'one'"),
     ],
 )

@@ -205,8 +205,8 @@ def test_a_run_is_watched_and_taken_home(photos, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--within", "1", "--steps", "5"], "--within plans --steps itself"),
-        (["--compact"], "--compact is for --within"),
+        (["--within", "1", "--steps", "5"], "--within chooses --steps for you"),
+        (["--compact"], "--compact works only with --within"),
         (["--within", "-1"], "must be a positive number"),
         (["--within", "1", "--resume"], "no planned run"),
     ],

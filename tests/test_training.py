@@ -340,10 +340,10 @@ def test_start_from_weights(tmp_path, photos):
     still = gan.change(rate=1e-12, steps=1)
     run = train(still, photos, run=tmp_path / "b", init=tmp_path / "tiny.safetensors", **QUIET)
     assert torch.allclose(run.network.tail.weight, source.tail.weight, atol=1e-9)
-    with pytest.raises(UserError, match=r"channels=4; tiny-gan trains .*channels=8.*\(--channels 4\)"):
+    with pytest.raises(UserError, match=r"channels=4.*, and tiny-gan trains .*channels=8.*\(--channels 4\)"):
         train(gan.change(channels=8), photos, run=tmp_path / "c", init=tmp_path / "tiny.safetensors", **QUIET)
     assert train(still, photos, run=tmp_path / "c", init=tmp_path / "tiny.safetensors", **QUIET).finished
-    with pytest.raises(UserError, match=r"of espcn; tiny-gan trains generator.*No option makes them fit"):
+    with pytest.raises(UserError, match=r"of espcn, and tiny-gan trains generator.*No option makes them fit"):
         train(gan, photos, run=tmp_path / "d", init="espcn", **QUIET)
 
 
@@ -453,7 +453,7 @@ def test_a_checkpoint_cut_off(tmp_path, photos, kept):
     path = tmp_path / "checkpoints" / "step_00000012.pt"
     whole = path.read_bytes()
     path.write_bytes(whole[: kept if isinstance(kept, int) else int(kept * len(whole))])
-    with pytest.raises(UserError, match=r"step_00000012.pt is damaged or cut off.*Delete it"):
+    with pytest.raises(UserError, match=r"step_00000012.pt is damaged or incomplete.*Delete it"):
         train(TINY, photos, run=tmp_path, **QUIET)
 
 
@@ -469,7 +469,7 @@ def test_a_pickle_is_refused_and_not_run(tmp_path, monkeypatch):
         read_checkpoint(tmp_path / "x.pt")
     assert not (tmp_path / "was-run").exists()
     torch.save({"epoch": 3}, tmp_path / "y.pt")
-    with pytest.raises(UserError, match="not a checkpoint of this course"):
+    with pytest.raises(UserError, match="not a checkpoint of this version of the course"):
         read_checkpoint(tmp_path / "y.pt")
 
 

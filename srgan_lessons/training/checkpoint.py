@@ -68,14 +68,15 @@ class RunFolder:
             self._clear_parts()
         else:
             warnings.warn(
-                f"{self.path} is on a file system without locks: do not start a second run in it", stacklevel=2
+                f"{self.path} is on a file system without locks, so a second run in it cannot be detected: "
+                "do not start one",
+                stacklevel=2,
             )
         if self.weights.exists() and not self.latest():
             self.close()
             raise UserError(
-                f"{self.path} holds weights, but no checkpoint that training could go on from, and a new run would "
-                f"replace them. Choose another folder (--folder), and start from these weights if you like (--init "
-                f"{self.weights})."
+                f"{self.path} contains weights but no checkpoint to continue from, and a new run would overwrite the "
+                f"weights. Choose another folder (--folder). To start from these weights, add --init {self.weights}."
             )
 
     def _acquire(self) -> bool:
@@ -122,9 +123,10 @@ class RunFolder:
         free = shutil.disk_usage(self.path).free
         if free < 2 * checkpoint:
             raise UserError(
-                f"the disk of {self.path} has {free / 1e6:,.0f} MB free, and this run writes checkpoints of "
-                f"{checkpoint / 1e6:,.0f} MB, one beside the one before it. Free some space, or choose a folder on "
-                "another disk with --folder."
+                f"the disk of {self.path} has too little space: {free / 1e6:,.0f} MB are free. A checkpoint of "
+                "this run "
+                f"needs {checkpoint / 1e6:,.0f} MB, and the next one is written while the last one still exists. Free "
+                "some space, or choose a folder on another disk with --folder."
             )
 
     def latest(self) -> Path | None:
@@ -267,7 +269,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"there is no checkpoint {path}") from None
     except pickle.UnpicklingError as error:
-        raise UserError(f"{path} is refused: it holds more than weights and could run code ({error})") from None
+        raise UserError(
+            f"{path} was refused: it contains more than weights and could run code ({error}). Delete it if you do "
+            "not know it."
+        ) from None
     except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         others = any(other != path for other in path.parent.glob("*.pt"))
@@ -277,9 +282,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             else "There is no other one: start anew in another folder (--folder), from the weights beside it if there "
             f"are any (--init {path.parent.parent / 'weights.safetensors'})."
         )
-        raise UserError(f"the checkpoint {path} is damaged or cut off ({reason}). {advice}") from None
+        raise UserError(f"the checkpoint {path} is damaged or incomplete ({reason}). {advice}") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise UserError(f"{path} is not a checkpoint of this course (or of another version of it)")
+        raise UserError(
+            f"{path} is not a checkpoint of this version of the course. Choose another folder with --folder."
+        )
     return state
 
 
@@ -305,8 +312,8 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     differs += _other_photos(*({k: v for name in known for k, v in run[name].items()} for run in (state, expected)))
     if differs:
         raise UserError(
-            f"{path} belongs to a run with other settings: {'; '.join(differs)}. Go on with those settings, or start a "
-            "new run in another folder (--folder), from its weights if you like (--init)."
+            f"{path} belongs to a run with other settings: {'; '.join(differs)}. Use those settings to continue it, or "
+            "start a new run in another folder (--folder). To start from its weights, add --init."
         )
 
 

@@ -188,18 +188,21 @@ def starting_generator(recipe: Recipe, init: str | Path | None) -> nn.Module:
         return network
     if init is None:
         raise UserError(
-            f"{recipe.name} starts from the weights of {needed}: name them with --init (a file such as "
-            f"runs/{needed}/weights.safetensors, or a shipped name), or say --init scratch, which seldom ends well"
+            f"{recipe.name} starts from the weights of {needed}. Give them with --init: a file, such as "
+            f"runs/{needed}/weights.safetensors, or the name of weights that come with the course, such as srresnet. "
+            "--init scratch starts without weights, which rarely ends well."
         )
     loaded = load_network(init)
     theirs, ours = describe(loaded), describe(network)
     if theirs != ours:
         fitting = " ".join(f"--{name} {value}" for name, value in theirs.items() if value != ours.get(name))
         advice = (
-            f"Train that size ({fitting}), or name other weights."
+            f"Train that size ({fitting}), or choose other weights."
             if theirs["kind"] == ours["kind"]
-            else "No option makes them fit: name other weights."
+            else "No option makes them fit: choose other weights."
         )
-        raise UserError(f"the weights {init} are of {label(loaded)}; {recipe.name} trains {label(network)}. {advice}")
+        raise UserError(
+            f"the weights {init} are those of {label(loaded)}, and {recipe.name} trains {label(network)}. {advice}"
+        )
     network.load_state_dict(loaded.state_dict())
     return network

@@ -70,7 +70,10 @@ def train(
     options = Options(**options)
     machine = options.machine_for(recipe)
     if recipe.batch % machine.world_size:
-        raise UserError(f"a batch of {recipe.batch} cannot be shared by {machine.world_size} processes evenly")
+        raise UserError(
+            f"a batch of {recipe.batch} cannot be divided evenly among {machine.world_size} processes. "
+            f"Choose a --batch that is a multiple of {machine.world_size}."
+        )
     if not isinstance(photos, Photos):
         photos = load_photos(photos, minimum=recipe.crop, progress=options.progress and machine.is_main)
     path = Path(run or Path("runs") / recipe.name)
@@ -146,7 +149,10 @@ class _Training:
         try:
             self.learner.load_state_dict(state)
         except (RuntimeError, KeyError, ValueError) as error:
-            raise UserError(f"the checkpoint does not fit the networks of {self.recipe.name}: {error}") from None
+            raise UserError(
+                f"the checkpoint does not match the networks of {self.recipe.name} ({error}). Start a new run in "
+                "another folder (--folder)."
+            ) from None
         self.step = state["step"]
         if not self.validation or state.get("criterion", self.validation.criterion) == self.validation.criterion:
             self.best = state["best"]  # else it was counted in another figure
@@ -258,10 +264,11 @@ class _Training:
         kept = f"The last good checkpoint, {latest}, is untouched." if latest else "No checkpoint was written yet."
         there = self.folder is not None and self.folder.weights.exists()
         start = f", from this run's weights if you like (--init {self.folder.weights})" if there else ""
+        other = " Or use --precision fp32." if self.machine.precision == "fp16" else ""
         return UserError(
             f"{what} (after update {self.step:,}, learning rate {self.recipe.rate_at(self.step - 1):.3g}, "
-            f"{self.machine.precision}). {kept} Train again with a lower learning rate (--rate) in a new folder "
-            f"(--folder){start}, or in fp32 or bf16 if this was fp16."
+            f"{self.machine.precision}). {kept} Train again in a new folder (--folder) with a lower learning rate "
+            f"(--rate){start}.{other}"
         )
 
     def _explain_memory(self) -> UserError:

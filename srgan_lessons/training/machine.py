@@ -33,12 +33,14 @@ class Machine:
         if self.world_size > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
             raise UserError(
                 f"WORLD_SIZE is {self.world_size}, but the other processes cannot be found: MASTER_ADDR or MASTER_PORT "
-                "is not set. Start with torchrun, or unset WORLD_SIZE and RANK to train in one process."
+                "is not set. To train in one process, unset WORLD_SIZE and RANK; to train in several, start with "
+                "torchrun."
             )
         if self.rank >= self.world_size:  # such a process would train, and write nothing
             raise UserError(
-                f"RANK is {self.rank}, and WORLD_SIZE {self.world_size}: there is no such process. Start with "
-                "torchrun, or unset WORLD_SIZE and RANK to train in one process."
+                f"RANK is {self.rank}, and with WORLD_SIZE {self.world_size} it must be from 0 to "
+                f"{self.world_size - 1}. "
+                "To train in one process, unset WORLD_SIZE and RANK; to train in several, start with torchrun."
             )
         self.device = _device(device, _number("LOCAL_RANK", 0))
         if precision not in PRECISIONS:
@@ -58,8 +60,8 @@ class Machine:
             except (RuntimeError, ValueError) as error:  # torch's DistError is a RuntimeError
                 reason = str(error).splitlines()[0]
                 raise UserError(
-                    f"WORLD_SIZE is {self.world_size}, but the other processes were not found ({reason}). Start with "
-                    "torchrun, or unset WORLD_SIZE and RANK to train in one process."
+                    f"WORLD_SIZE is {self.world_size}, but the other processes were not found ({reason}). To "
+                    "train in one process, unset WORLD_SIZE and RANK; to train in several, start with torchrun."
                 ) from None
 
     @property
@@ -136,11 +138,11 @@ def _device(name: str | None, local_rank: int) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UserError(f"unknown device {name!r}: {error}") from None
+        raise UserError(f"unknown device {name!r} ({error}). Use cpu, cuda, or cuda:0, cuda:1 and so on.") from None
     if device.type != "cuda":
         return device
     if not torch.cuda.is_available():
-        raise UserError(f"device {name}: torch sees no GPU. Leave the device out to train on the CPU.")
+        raise UserError(f"device {name}: torch sees no GPU. To use the CPU, remove the device.")
     index = local_rank if device.index is None else device.index
     count = torch.cuda.device_count()
     if index >= count:
@@ -157,5 +159,8 @@ def _number(variable: str, otherwise: int) -> int:
     if not text:
         return otherwise
     if not text.isdecimal():
-        raise UserError(f"the environment variable {variable} is {text!r}; torchrun sets a whole number. Unset it.")
+        raise UserError(
+            f"the environment variable {variable} is {text!r}, and must be a whole number. Only torchrun should "
+            f"set it: unset {variable}."
+        )
     return int(text)

@@ -130,8 +130,8 @@ def fit_into(recipe: Recipe, seconds: float, speed: Speed, *, validation: float 
     if steps < 10:
         raise UserError(
             f"{seconds:.0f} seconds are too short for {recipe.name} on this machine: it makes "
-            f"{speed.updates_per_s:.3g} updates a second and takes {speed.start + validation:.0f} s besides. "
-            "Give it more time, or take smaller networks (--compact)."
+            f"{speed.updates_per_s:.3g} updates a second, and needs another {speed.start + validation:.0f} s to "
+            "start and to validate. Give it more minutes (--within), or take smaller networks (--compact)."
         )
     peak = PEAK_RATE_GAN if recipe.adversarial else PEAK_RATE
     return Stage(recipe=recipe.change(steps=steps, schedule="one-cycle", rate=peak), speed=speed, seconds=seconds)
@@ -289,7 +289,9 @@ def read_plan(folder: str | Path) -> Plan | None:
         )
         return Plan(**content | {"stages": stages, "notes": tuple(content["notes"])})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"the plan {path} cannot be read ({error}). Start anew in another folder.") from None
+        raise UserError(
+            f"the plan {path} cannot be read ({error}). Start a new run in another folder (--folder)."
+        ) from None
 
 
 def check_request(plan: Plan, request: Mapping[str, Any], folder: str | Path) -> None:
@@ -302,7 +304,7 @@ def check_request(plan: Plan, request: Mapping[str, Any], folder: str | Path) ->
     ]
     if differs:
         raise UserError(
-            f"{folder} holds a plan for other settings: {'; '.join(differs)}. Go on with those settings, or choose "
+            f"{folder} holds a plan for other settings: {'; '.join(differs)}. Use those settings, or choose "
             "another folder with --folder."
         )
 

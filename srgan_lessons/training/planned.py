@@ -126,7 +126,10 @@ def train_plan(
         steps = plan.stages[-1].recipe.steps
         last = plan.stages[-1].recipe
         _validate_the_end(run, last, photos, Options(**options).machine_for(last))
-        say(f"the time was over after update {run.step:,} of {steps:,}; the weights are kept, and usable")
+        say(
+            f"the time is up: training stopped after update {run.step:,} of {steps:,}. The weights are saved and "
+            "can be used."
+        )
     logs = {stage.recipe.name: read_log(folder / stage.recipe.name / "log.csv") for stage in plan.stages}
     finished = run is None or run.finished
     seconds = time.monotonic() - began
@@ -151,13 +154,13 @@ def train_within(
     for one, False for none. settings: of the recipes. options: see Options. Raises UserError as `make_plan` does.
     """
     if named := [f"--{name.replace('_', '-')}" for name in PLANNED if name in {*(settings or {}), *options}]:
-        raise UserError(f"--within plans {', '.join(named)} itself; leave it out")
+        raise UserError(f"--within chooses {', '.join(named)} for you: remove it from the command")
     folder = Path(folder or Path("runs") / f"{recipe}-{minutes:g}-minutes")
     there = (folder / "plan.json").exists()
     if there and resume is False:
         raise UserError(f"{folder} holds a run, which --no-resume would overwrite. Choose another --folder.")
     if not there and resume:
-        raise UserError(f"there is no planned run in {folder} to go on with. Leave --resume out to start one.")
+        raise UserError(f"there is no planned run in {folder} to resume. Remove --resume to start one.")
     crop = (settings or {}).get("crop", find_recipe(recipe).crop)
     photos = load_photos(photos, minimum=crop)
     print(f"going on with the plan in {folder}" if there else "measuring this machine ...", flush=True)

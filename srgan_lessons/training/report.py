@@ -86,7 +86,9 @@ class Reporter:
             f"{count} checkpoints of {checkpoint / 1e6:,.0f} MB are kept; {free / 1e9:.1f} GB of the disk are free"
         )
         if self.folder.put_aside:
-            self.say(f"{self.folder.log} was of a run without a checkpoint; it is {self.folder.put_aside} now")
+            self.say(
+                f"{self.folder.log} came from a run without a checkpoint; it was renamed to {self.folder.put_aside}"
+            )
         if self.first:
             self.say(f"going on after update {self.first:,}")
 
@@ -120,14 +122,16 @@ class Reporter:
         if not self.folder:
             return
         if problem := self.folder.append_log([row]):
-            self.say(f"{problem} Training goes on; the line is written with the next one.")
+            self.say(f"{problem} Training goes on; this line of the log is written together with the next one.")
         hidden = ("step", "rate", "updates_per_s")
         shown = {name: f"{value:.4g}" for name, value in row.items() if name not in hidden and value is not None}
         self._bar.set_postfix(shown)
         if not self.draws and time.monotonic() - self._spoken > SELDOM:
             self._spoken = time.monotonic()
             figures = ", ".join(f"{name} {value}" for name, value in shown.items())
-            self.say(f"update {row['step']:,} of {self.recipe.steps:,}, {row['updates_per_s']:.1f} a second: {figures}")
+            self.say(
+                f"update {row['step']:,} of {self.recipe.steps:,}, {row['updates_per_s']:.1f} updates/s: {figures}"
+            )
         if self.options.tensorboard:
             try:
                 self._write_tensorboard(row)
@@ -152,7 +156,7 @@ class Reporter:
             self._bar.close()
         if self.folder:
             if problem := self.folder.append_log([]):
-                self.say(f"{problem} The log lacks its last lines; the weights lack nothing.")
+                self.say(f"{problem} The last lines of the log are missing; the weights are complete.")
             self.say(
                 f"finished: {self.folder.weights}"
                 if step >= self.recipe.steps

@@ -120,13 +120,16 @@ def _plan(sources: list[Path], out: Path, overwrite: bool) -> dict[Path, Path]:
         else:
             raise UserError(f"{source} is not there: no such file or folder.")
     if not files:
-        raise UserError("there is no picture to enlarge: name files or a folder.")
+        raise UserError("there is no picture to enlarge: give files or a folder.")
     if out.suffix.lower() in SUFFIXES and not out.is_dir():
         if len(files) > 1:
             raise UserError(f"{out} is one file, and there are {len(files)} pictures. Name a folder for the results.")
         targets = [out]
     elif out.exists() and not out.is_dir():
-        raise UserError(f"{out} is neither a folder nor the name of a picture file ({' '.join(SUFFIXES)}).")
+        raise UserError(
+            f"{out} is no folder, and its name does not end as that of a picture file ({' '.join(SUFFIXES)}). Choose "
+            "another name."
+        )
     else:
         targets = [out / f"{file.stem}_x4.png" for file in files]
     by_name: dict[str, Path] = {}
@@ -134,16 +137,19 @@ def _plan(sources: list[Path], out: Path, overwrite: bool) -> dict[Path, Path]:
     for file, target in zip(files, targets, strict=True):
         other = by_name.setdefault(target.name.casefold(), file)  # some file systems take A.png and a.png for one
         if other is not file:
-            raise UserError(f"{other} and {file} would both become {target}. Enlarge them into two folders.")
+            raise UserError(
+                f"{other} and {file} would both become {target}. Enlarge them one after the other, into "
+                "different folders."
+            )
         if target.resolve() in originals:
             raise UserError(f"{target} is one of the pictures to enlarge; it would be lost. Choose another name.")
         if target.exists() and not overwrite:
             if target == out:
-                raise UserError(f"{target} is there already. Remove it, choose another name, or ask for overwriting.")
+                raise UserError(f"{target} is there already. Remove it, choose another name, or add --overwrite.")
             if not _is_enlarged(file, target):
                 raise UserError(
-                    f"{target} is there already, and is not {file} four times as large. Remove it, choose another "
-                    "folder, or ask for overwriting."
+                    f"{target} is there already, and it is not four times as wide and high as {file}. Remove it, "
+                    "choose another folder, or add --overwrite."
                 )
     return dict(zip(files, targets, strict=True))
 
