@@ -44,6 +44,15 @@ def pictures(count: int = 5) -> dict[str, np.ndarray]:
     return {f"photo{k}": random.integers(0, 256, (48, 56, 3), dtype=np.uint8) for k in range(count)}
 
 
+@pytest.fixture(autouse=True)
+def signals_as_in_a_terminal():
+    """Whoever started the tests may ignore signals, as nohup ignores SIGHUP, and processes inherit that."""
+    before = {n: signal.signal(n, signal.SIG_DFL) for n in (signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory) -> Path:
     """The run that nothing happened to."""
