@@ -49,7 +49,7 @@ def test_a_stage_ends_in_time_with_its_weights(session, options, capsys):
     assert "srresnet.safetensors" in packed
     assert len(packed) <= 8
     assert all(path.stat().st_size < 16 * 2**20 for path in options.out.iterdir())
-    assert load_network(options.out / "srresnet.safetensors") is not None
+    assert load_network(options.out / "srresnet.safetensors").tail.in_channels == session.TINY["channels"]
     with tarfile.open(options.out / "runs-work.tar.gz") as archive:
         names = archive.getnames()
     assert {"srresnet/settings.json", "srresnet/log.csv"} <= set(names)

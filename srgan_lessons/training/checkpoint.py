@@ -123,10 +123,9 @@ class RunFolder:
         free = shutil.disk_usage(self.path).free
         if free < 2 * checkpoint:
             raise UserError(
-                f"the disk of {self.path} has too little space: {free / 1e6:,.0f} MB are free. A checkpoint of "
-                "this run "
-                f"needs {checkpoint / 1e6:,.0f} MB, and the next one is written while the last one still exists. Free "
-                "some space, or choose a folder on another disk with --folder."
+                f"the disk of {self.path} has too little space: {free / 1e6:,.0f} MB are free. A checkpoint needs "
+                f"{checkpoint / 1e6:,.0f} MB, and the next one is written while the last one still exists. Free some "
+                "space, or choose a folder on another disk with --folder."
             )
 
     def latest(self) -> Path | None:
