@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from srgan_lessons.folding import Folded, _before_shuffle, crop, foldable
+from srgan_lessons.folding import Folded, ShuffleLast, before_shuffle, crop, foldable
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
@@ -47,10 +47,26 @@ def test_it_equals_the_trained_networks(name):
 
 def test_the_last_convolution_before_the_shuffle_in_double_precision():
     conv = generator(1, 4).double().tail
-    weight, bias = _before_shuffle(conv)
+    weight, bias = before_shuffle(conv)
     x = torch.rand(2, 16, 5, 6, dtype=torch.float64)
     folded = nn.functional.pixel_shuffle(nn.functional.conv2d(x, weight, bias, padding=2), 2)
     assert torch.allclose(folded, conv(nn.functional.pixel_shuffle(x, 2)), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_in_training_the_shuffle_can_come_last(size):
+    """Same pictures and same gradients, with BatchNorm's statistics of the batch, in double precision."""
+    network, x = generator(2, 8).double().train(), torch.rand(2, 3, *size, dtype=torch.float64)
+    hr = torch.rand(2, 3, 4 * size[0], 4 * size[1], dtype=torch.float64)
+    found = []
+    for way in (network, ShuffleLast(network)):
+        sr = way(x)
+        found.append((sr, *torch.autograd.grad((sr - hr).square().mean(), list(network.parameters()))))
+    for one, other in zip(*found, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-13)
+    assert dict(ShuffleLast(network).named_parameters()).keys() == {
+        f"generator.{n}" for n, _ in network.named_parameters()
+    }
 
 
 @pytest.mark.parametrize("spare", [(0, 0, 0, 0), (99, 99, 99, 99), (99, 0, 0, 99), (0, 99, 5, 0), (1, 2, 3, 4)])

@@ -132,7 +132,7 @@ def test_the_offline_loss_by_hand():
     sr = upscale(downscale(hr)) + 0.02
     coarse, fine = (offline_features(i, 2) for i in (2, 1))
     expected = 0.55 * 3.37 * F.mse_loss(coarse(sr), coarse(hr)) + 0.35 * 5.38 * F.mse_loss(fine(sr), fine(hr))
-    expected = expected + 0.35 * mse_loss(sr, hr) + 20 * phase_loss(sr, hr)
+    expected = expected + 0.35 * mse_loss(sr, hr) + 60 * phase_loss(sr, hr)
     assert content_loss("offline")(sr, hr).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
@@ -193,14 +193,14 @@ def test_what_a_fixed_pattern_and_a_tint_cost():
         """By phi(2, 2) alone, by the offline loss without its phase means, and by the whole of it."""
         sr = hr + change
         whole = offline(sr, hr).item()
-        return np.array([features(sr, hr).item(), whole - 20 * phase_loss(sr, hr).item(), whole])
+        return np.array([features(sr, hr).item(), whole - 60 * phase_loss(sr, hr).item(), whole])
 
     noise = costs(white_noise())
     measured = {
-        "checkerboard, period 2": (0.199, 0.443, 11.9),
-        "stripes, period 4": (0.912, 1.04, 12.5),
-        "brighter": (0.00506, 0.213, 11.7),
-        "tint": (0.0731, 0.324, 11.8),
+        "checkerboard, period 2": (0.199, 0.443, 29.3),
+        "stripes, period 4": (0.912, 1.04, 29.7),
+        "brighter": (0.00506, 0.213, 29.1),
+        "tint": (0.0731, 0.324, 29.2),
     }
     for name, expected in measured.items():
         change = six_levels(PATTERNS[name])
@@ -228,17 +228,29 @@ def test_the_phase_loss_by_its_definition():
         phase_loss(torch.zeros(1, 3, 3, 14), torch.zeros(1, 3, 3, 14))
 
 
+def test_each_window_has_its_own_phase_means():
+    """Two patterns that cancel out over the whole image, and not in a window of 48 pixels; the rest is left out."""
+    hr = torch.full((1, 3, 103, 97), 0.5)
+    stripes = 6 / 255 * torch.tensor([1.0, 1, -1, -1])[torch.arange(97) % 4]
+    sign = torch.where(torch.arange(103) < 48, 1.0, -1.0)[:, None]
+    woven = phase_loss(hr + sign * stripes, hr).item()
+    assert woven == pytest.approx((2 * 6 / 255) ** 2, rel=1e-5)
+    beyond = hr.clone()
+    beyond[..., 96:, :] = beyond[..., 96:] = 0
+    assert phase_loss(beyond, hr).item() == 0
+
+
 def test_a_fixed_pattern_has_its_whole_energy_in_the_phase_means_and_a_texture_next_to_none():
     hr = middles()
     energy = mse_loss(hr + white_noise(), hr).item()
     for name, pattern in PATTERNS.items():
         assert phase_loss(hr + six_levels(pattern), hr).item() == pytest.approx(energy, rel=1e-3), name
-    # stripes of period 4.4 drift through all phases, and grain has none; chance leaves 1/576 of it
+    # stripes of period 4.4 drift through all phases, and grain has none; chance leaves 1/144 of it
     drifting = torch.sin(2 * math.pi * PLACE / 4.4)
     assert phase_loss(hr + six_levels(drifting), hr).item() < 0.01 * energy
-    assert phase_loss(hr + white_noise(), hr).item() == pytest.approx(energy / 576, rel=0.3)
+    assert phase_loss(hr + white_noise(), hr).item() == pytest.approx(energy / 144, rel=0.3)
     bicubic = upscale(downscale(hr))
-    assert phase_loss(bicubic, hr).item() < 0.01 * mse_loss(bicubic, hr).item()
+    assert phase_loss(bicubic, hr).item() < 2 / 144 * mse_loss(bicubic, hr).item()
 
 
 def test_unknown_names_are_refused_with_the_known_ones():

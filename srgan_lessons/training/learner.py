@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
+from srgan_lessons.folding import ShuffleLast, foldable
 from srgan_lessons.training.graph import GraphedUpdate
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.recipes import Recipe
@@ -53,7 +54,8 @@ class Learner:
 
         compile: run the networks and the cutting of crops through torch.compile.
         """
-        generator, discriminator, content, cut = self.generator, self.discriminator, self.content, sampler.cut
+        generator = ShuffleLast(self.generator) if foldable(self.generator) else self.generator
+        discriminator, content, cut = self.discriminator, self.content, sampler.cut
         if compile:
             generator, content, cut = torch.compile(generator), torch.compile(content), torch.compile(cut)
             discriminator = torch.compile(discriminator) if discriminator else None

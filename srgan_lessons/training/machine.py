@@ -82,12 +82,14 @@ class Machine:
 
     @contextmanager
     def tuned(self) -> Iterator[None]:
-        """The context of updates on a GPU: cuDNN tries its algorithms once for each shape and keeps the fastest.
+        """The context of updates on a GPU: cuDNN tries all its algorithms once for each shape and keeps the fastest.
 
-        In fp32 convolutions and matrix products may round their inputs to TF32, as torch's convolutions do by default.
+        All, not the ten that torch allows by default. In fp32 convolutions and matrix products may round their inputs to
+        TF32, as torch's convolutions do by default.
         """
         matmul = torch.get_float32_matmul_precision()
-        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, benchmark=True, allow_tf32=True):
+        flags = dict(enabled=torch.backends.cudnn.enabled, benchmark=True, benchmark_limit=0, allow_tf32=True)
+        with torch.backends.cudnn.flags(**flags):
             torch.set_float32_matmul_precision("high")
             try:
                 yield
