@@ -17,9 +17,10 @@ import torch
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom import reference, sandbox
-from srgan_lessons.classroom.exercises import all_exercises
-from srgan_lessons.classroom.judging import Exercise, NotDone, NotYet, call
 from srgan_lessons.classroom.progress import Record, load, record
+from srgan_lessons.exercises import all_exercises
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, NotDone, NotYet
 from srgan_lessons.files import PACKAGE
 
 SECONDS = 10.0  # what one check may take
