@@ -24,7 +24,7 @@ help:
 	@echo "make lab        set everything up and open the lessons in JupyterLab"
 	@echo "make test       set everything up and run all tests and all notebooks"
 	@echo "make notebooks  build both editions of the lessons from notebooks/source"
-	@echo "make exercise  begin an exercise: make exercise ARGS=\"7 best_weight\""
+	@echo "make exercise   begin an exercise: make exercise ARGS='7 best_weight'"
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
 	@echo "make site       the page that enlarges one's own photo in the browser, in build/site; needs npm once"
 	@echo "make lint       ruff: rules and format"

@@ -31,7 +31,8 @@ def test_what_it_writes_is_an_exercise(tool, tmp_path, capsys):
     assert (exercise.lesson, exercise.place, exercise.name) == (7, 5, "best_weight")
     assert exercise.stub == "def best_weight(x):\n    return ...  # 1. twice x"
     exercise.judge(exercise.reference)
-    assert all(path in capsys.readouterr().out for path in (*FILES, "{{stub: best_weight}}"))
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in (*FILES, "{{stub: best_weight}}"))
     compile((tmp_path / FILES[1]).read_text(), FILES[1], "exec")
 
 
