@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srgan_lessons.exercises.calling import why_none
 from srgan_lessons.exercises.exercise import NotDone, NotYet
 
 
@@ -24,7 +25,7 @@ def as_array(value: Any, shape: tuple[int, ...] | None = None, what: str = "the 
     Arrays keep their dtype; tensors are taken from any device and without their gradient.
     """
     if value is None:
-        raise NotYet(f"{_capital(what)} is None. Is the `return` missing?")
+        raise NotYet(f"{_capital(what)} is None. {why_none()}")
     if value is ...:
         raise NotDone(f"{_capital(what)} is `...`, the placeholder.")
     if isinstance(value, Tensor):

@@ -13,7 +13,6 @@ from srgan_lessons.exercises.shared.networks import (
     activated,
     check_evaluation,
     check_gradients,
-    check_input_kept,
     check_parameters,
     close,
     conv_weights,
@@ -68,7 +67,6 @@ def judge(candidate) -> None:
             "The output is not that of the block in Figure 4. In this order: convolution, BatchNorm, PReLU, "
             "convolution, BatchNorm; then the sum with the input."
         )
-    check_input_kept(block, x)
     check_parameters(block, channels, convs=2, norms=2, prelus=1, what=what)
     check_gradients(block, x)
     check_evaluation(block, x)

@@ -12,7 +12,6 @@ from srgan_lessons.exercises.shared.networks import (
     activated,
     check_evaluation,
     check_gradients,
-    check_input_kept,
     check_parameters,
     close,
     conv_weights,
@@ -64,7 +63,6 @@ def judge(candidate) -> None:
             "The output is not that of Figure 4. In this order: the residual blocks, a convolution, a BatchNorm; then "
             "the sum with the trunk's input."
         )
-    check_input_kept(trunk, x)
     check_parameters(trunk, channels, convs=2 * blocks + 1, norms=2 * blocks + 1, prelus=blocks, what=what)
     check_gradients(trunk, x)
     check_evaluation(trunk, x)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, why_none
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.reading import as_number
 from srgan_lessons.exercises.shared.updates import go_on, same_bits, trained, untrained, weights_of
@@ -65,7 +65,7 @@ def judge(candidate) -> None:
 
 def _name_content(state: Any, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     if state is None:
-        raise NotYet("The result is None. Is the `return` missing?")
+        raise NotYet(f"The result is None. {why_none()}")
     if not isinstance(state, dict):
         raise NotYet(
             f'The result is of type {type(state).__name__}. Return a dict with "network", "optimizer", "step".'

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, why_none
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.lesson04.train_step import train_step
 from srgan_lessons.exercises.reading import as_number
@@ -75,7 +75,7 @@ def judge(candidate) -> None:
 
 def _loss_list(result: Any, steps: int) -> np.ndarray:
     if result is None:
-        raise NotYet("The result is None. Is the `return` missing?")
+        raise NotYet(f"The result is None. {why_none()}")
     if not isinstance(result, list | tuple | np.ndarray | Tensor) or getattr(result, "ndim", 1) != 1:
         raise NotYet("The result is not a list. Return all losses, one for each update.")
     losses = np.array([as_number(loss, "a loss") for loss in result])

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, call_as_it_is
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_tensor
@@ -58,7 +58,7 @@ def judge(candidate) -> None:
                 "LeakyReLU of slope 0.2, dense layer."
             )
         x.requires_grad_(True)
-        z = call(lambda head=head, x=x: head(x))
+        z = call_as_it_is(head, x)
         if not z.requires_grad or torch.autograd.grad(z.sum(), x, allow_unused=True)[0] is None:
             raise NotYet("No gradient comes through: is there a no_grad, a detach or a .data in forward?")
 

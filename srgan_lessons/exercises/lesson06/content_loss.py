@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call_as_it_is
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number, as_tensor
@@ -33,7 +33,7 @@ def judge(candidate) -> None:
         hr = pictures(n, height, width, seed=n + 10).requires_grad_()
         before = sr.detach().clone(), hr.detach().clone()
         calls.clear()
-        loss = call(lambda sr=sr, hr=hr: candidate(maps, sr, hr))
+        loss = call_as_it_is(candidate, maps, sr, hr)
         looks = len(calls)
         check_untouched(maps, sr, hr, before)
         expected = content_loss(maps, sr, hr)

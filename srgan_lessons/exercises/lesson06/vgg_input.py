@@ -39,13 +39,6 @@ def judge(candidate) -> None:
     square = pictures(3, 3, 3)  # here a mean of shape (3,) can be subtracted along any axis
     if not same(_normalised(candidate, square), vgg_input(square)):
         raise NotYet("The means go along the wrong axis: channels are axis 1. view(1, 3, 1, 1) puts them there.")
-    given = images.clone()
-    call(lambda: candidate(given))
-    if not torch.equal(given, images):
-        raise NotYet(
-            "The numbers are right, but the images that were given are changed. Do not change images in place (-=, /=, "
-            "x[:, k] = ...): other code still needs them."
-        )
     result = call(candidate, pictures(1, 4, 4).requires_grad_())
     if not result.requires_grad:
         raise NotYet("The numbers are right, but no gradient comes through: is there a detach, a no_grad or numpy?")

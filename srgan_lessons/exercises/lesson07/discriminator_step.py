@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srgan_lessons.exercises.calling import why_none
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.reading import as_array, as_number
 from srgan_lessons.exercises.shared.adversarial import (
@@ -210,7 +211,7 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
 
 def _name_probabilities(result: Any, start: nn.Module, moved: nn.Module, sr: Tensor, hr: Tensor) -> None:
     if result is None:
-        raise NotYet("The result is None. Is the `return` missing?")
+        raise NotYet(f"The result is None. {why_none()}")
     if not isinstance(result, tuple | list) or len(result) != 2:
         found = as_array(result)
         raise NotYet(f"{found.size} value(s) come back. Two are expected: the mean D(HR) and the mean D(SR).")

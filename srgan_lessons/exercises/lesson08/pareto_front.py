@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, why_none
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
 
 
@@ -52,7 +52,7 @@ def _names(result, methods: dict) -> set[str]:
     if result is ...:
         raise NotDone("The result is `...`, the placeholder.")
     if result is None:
-        raise NotYet("The result is None. Is the `return` missing?")
+        raise NotYet(f"The result is None. {why_none()}")
     if isinstance(result, str) or not isinstance(result, set | frozenset | list | tuple | dict):
         raise NotYet(f"The result is of type {type(result).__name__}; a set of names is expected.")
     if any(name is ... for name in result):

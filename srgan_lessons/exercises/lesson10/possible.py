@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, why_none
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
 from srgan_lessons.resize import imresize
 
@@ -51,7 +51,7 @@ def judge(candidate) -> None:
 def _names(value: Any, candidates: Mapping[str, np.ndarray]) -> set[str]:
     """A student's collection of names."""
     if value is None:
-        raise NotYet("The result is None. Is the `return` missing?")
+        raise NotYet(f"The result is None. {why_none()}")
     if value is ...:
         raise NotDone("The result is `...`, the placeholder.")
     if isinstance(value, str) or not isinstance(value, Iterable):

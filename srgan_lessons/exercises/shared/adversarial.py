@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from srgan_lessons.exercises.calling import call, on_cpu
+from srgan_lessons.exercises.calling import call_as_it_is, on_cpu
 from srgan_lessons.exercises.exercise import NotYet
 from srgan_lessons.exercises.shared.updates import RATE, Watched, weights_of
 
@@ -81,7 +81,7 @@ def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None
 def run(candidate: Callable, *args: Any, no_path: str) -> Any:
     """candidate(*args), on the judge's own tensors: they carry the graph that is judged."""
     try:
-        result = call(lambda: candidate(*args))
+        result = call_as_it_is(candidate, *args)
         on_cpu(args)  # the networks, wherever they were moved
         return result
     except (RuntimeError, UserWarning) as error:

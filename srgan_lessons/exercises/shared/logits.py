@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, call_as_it_is
 from srgan_lessons.exercises.exercise import NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number
@@ -54,7 +54,7 @@ def judge_extreme(candidate: Callable, logits: tuple[Tensor, ...], right: float,
 def judge_gradient(candidate: Callable, logits: tuple[Tensor, ...], right: Callable) -> None:
     """Raises NotYet unless the gradients are those of the right loss."""
     mine, theirs = ([x.clone().requires_grad_(True) for x in logits] for _ in range(2))
-    value = call(lambda: candidate(*mine))
+    value = call_as_it_is(candidate, *mine)
     if not isinstance(value, Tensor) or not value.requires_grad:
         raise NotYet("The value is right, but it has no gradient: nothing would learn. Return the tensor as it is.")
     got = torch.autograd.grad(value.sum(), mine, allow_unused=True)

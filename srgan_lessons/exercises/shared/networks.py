@@ -6,22 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, why_none
 from srgan_lessons.exercises.exercise import NotYet
 from srgan_lessons.exercises.reading import as_tensor
 from srgan_lessons.models import count_parameters
-
-
-def check_input_kept(network: nn.Module, x: Tensor) -> None:
-    """Raises NotYet if forward writes into its input: torch needs it as it was for the gradients."""
-    given = x.clone()
-    call(lambda: network(given))
-    if not torch.equal(given, x):
-        raise NotYet(
-            "The numbers are right, but forward changes the tensor that it is given: += works in place. The first "
-            "convolution needs its input for the gradient. Write a + b, which makes a new tensor."
-        )
-
 
 LEAKY_SLOPE = 0.2  # of the paper's LeakyReLU
 
@@ -40,7 +28,7 @@ def fresh(value: object, what: str) -> nn.Module:
     What it computes then depends on the weights of its convolutions alone. Raises NotYet for what is no nn.Module.
     """
     if value is None:
-        raise NotYet(f"{what} is None. Is the `return` missing?")
+        raise NotYet(f"{what} is None. {why_none()}")
     if not isinstance(value, nn.Module):
         raise NotYet(f"{what} is of type {type(value).__name__}. Write a class that inherits from nn.Module.")
     for module in value.modules():
