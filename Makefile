@@ -17,13 +17,14 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e
 NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) --dist loadscope
 
-.PHONY: help install lab test notebooks slides site lint clean
+.PHONY: help install lab test notebooks exercise slides site lint clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make lab        set everything up and open the lessons in JupyterLab"
 	@echo "make test       set everything up and run all tests and all notebooks"
 	@echo "make notebooks  build both editions of the lessons from notebooks/source"
+	@echo "make exercise   begin an exercise: make exercise ARGS='7 best_weight'"
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
 	@echo "make site       the page that enlarges one's own photo in the browser, in build/site; needs npm once"
 	@echo "make lint       ruff: rules and format"
@@ -58,6 +59,10 @@ lab: $(VENV)/.srgan-lessons-lab
 
 notebooks: install
 	$(BIN)/python tools/build_lessons.py $(ARGS)
+	$(BIN)/python tools/teaching.py $(filter --check,$(ARGS))
+
+exercise: install
+	$(BIN)/python tools/new_exercise.py $(ARGS)
 
 slides: install
 	$(BIN)/python tools/build_slides.py $(if $(REVEAL),--reveal "$(REVEAL)") $(ARGS)

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srgan_lessons.classroom.exercises.lesson07 import diagnoses
 from srgan_lessons.datasets import CropSampler
+from srgan_lessons.exercises.lesson07.diagnoses import diagnoses
 from srgan_lessons.files import atomic, shipped
 from srgan_lessons.images import sample_photos, to_image, to_tensor
 from srgan_lessons.losses import MSELoss, adversarial_loss, discriminator_loss, mse_loss, perceptual_loss

@@ -11,6 +11,7 @@ import pytest
 import torch
 from loopback import serve
 
+pytest.register_assert_rewrite("answers")
 downloads = importlib.import_module("srgan_lessons.download")  # the package has a function of that name
 
 
@@ -19,6 +20,15 @@ def _alike():
     """Each test begins with the same seed and one thread: several test processes share the cores."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def plain_folder(tmp_path, monkeypatch) -> Path:
+    """An empty working folder, where a progress file goes, and the lessons' default mode."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SRGAN_LESSONS_STRICT", raising=False)
+    monkeypatch.delenv("SRGAN_LESSONS_FAST", raising=False)
+    return tmp_path
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ import build_lessons
 from lesson_rules import problems, stub_lines_missing
 from lesson_source import LessonError, read_lesson, repository
 
-from srgan_lessons.classroom.exercises import all_exercises
+from srgan_lessons.exercises import all_exercises
 
 SOURCES = sorted((ROOT / "notebooks" / "source").glob("*.py"))
 LESSON_01 = [name for name, exercise in all_exercises().items() if exercise.lesson == 1]
@@ -31,7 +31,7 @@ FIRST = f"""\
 # **Claim.** Two and two
 # are four.
 #
-# **Time.** {60 - MINUTES} minutes of teaching, {MINUTES} minutes of exercises.
+# **Time.** {60 - MINUTES} minutes of teaching, {{{{exercise_minutes}}}} minutes of exercises.
 #
 # **Before.** Nothing.
 #
@@ -352,7 +352,10 @@ BAD = {
     "no minutes": (changed("minutes of teaching", "min of teaching"), "30 minutes of teaching"),
     "nothing before": (changed("**Before.**", "Before."), "what must be known before"),
     "no badge": (changed("{{colab_badge}}", "none"), "the badge"),
-    "minutes of exercises": (changed(f"{MINUTES} minutes of ex", "7 minutes of ex"), f"they have {MINUTES} together"),
+    "minutes of exercises": (
+        changed("{{exercise_minutes}} minutes of ex", "7 minutes of ex"),
+        f"they have {MINUTES} together",
+    ),
     "too long": (changed(f"{60 - MINUTES} minutes", f"{61 - MINUTES} minutes"), "minutes are more than 60"),
     "heading": (changed("## Exercises", "#### Exercises"), "this heading jumps from level 1 to level 4"),
     "second title": (changed("## Exercises", "# Exercises"), "a second title"),

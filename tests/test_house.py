@@ -22,6 +22,7 @@ FLOORS = (
     {"weights", "vgg", "stlpips", "models", "folding", "resize", "precision"},
     {"losses", "datasets", "metrics"},
     {"rating", "evaluation", "upscaling", "export", "training"},
+    {"exercises"},
     {"classroom", "cli", "cli_study", "doctor", "__main__"},
 )
 HEAVY = ("matplotlib", "ipywidgets", "pandas", "IPython", "jupyter", "jupyterlab", "scipy.stats", "statsmodels")
@@ -203,6 +204,7 @@ def test_no_file_names_a_registry_or_a_workplace():
 
 
 def test_no_module_grows_out_of_hand():
-    """A room is split when it passes about 400 lines."""
+    """A room is split when it passes about 400 lines; an exercise has one file, which stays small."""
     long = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in modules().items()}
-    assert {name: count for name, count in long.items() if count > 480} == {}
+    most = {name: 300 if name.startswith("srgan_lessons.exercises.") else 480 for name in long}
+    assert {name: count for name, count in long.items() if count > most[name]} == {}

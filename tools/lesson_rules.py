@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lesson_source import Cell, Lesson
 
-from srgan_lessons.classroom.exercises import all_exercises
+from srgan_lessons.exercises import all_exercises
 
 CELLS, CODE_LINES, MINUTES, COMPARED = 60, 40, 60, 3
 FIRST_CELL = {

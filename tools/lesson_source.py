@@ -8,6 +8,7 @@ Tags of a cell (`# %% tags=["stub"]`, `# %% [markdown] tags=["instructor"]`):
 Placeholders in the text:
     {{repository}}          the project's address, from pyproject.toml
     {{colab_badge}}         a badge that opens this lesson's student edition in Colab
+    {{exercise_minutes}}    the minutes of the lesson's exercises together, for its first cell
     {{exercise: name}}      "Exercise 1.2: the title (easy, 5 minutes)", for a heading
     {{stub: name}}, {{solution: name}}      a whole cell, as a comment: the registered stub and solution
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import jupytext
 
-from srgan_lessons.classroom.exercises import all_exercises
+from srgan_lessons.exercises import all_exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "main"
@@ -141,6 +142,8 @@ def _fill(cell: Cell, stem: str) -> tuple[Cell, list[str]]:
             return repository()
         if key == "colab_badge" and not name:
             return colab_badge(stem)
+        if key == "exercise_minutes" and not name:
+            return str(sum(exercise.minutes for exercise in exercises.values() if exercise.lesson == int(stem[:2])))
         if key not in ("exercise", "stub", "solution") or not name:
             problems.append(f"unknown placeholder {match[0]}")
         elif name not in exercises or exercises[name].lesson != int(stem[:2]):
@@ -148,8 +151,7 @@ def _fill(cell: Cell, stem: str) -> tuple[Cell, list[str]]:
             problems.append(f"{match[0]}: this lesson has no such exercise; it has: {known or 'none'}")
         elif key == "exercise":
             exercise = exercises[name]
-            place = [n for n, e in exercises.items() if e.lesson == exercise.lesson].index(name) + 1
-            number, effort = f"{exercise.lesson}.{place}", f"{exercise.difficulty}, {exercise.minutes} minutes"
+            number, effort = f"{exercise.lesson}.{exercise.place}", f"{exercise.difficulty}, {exercise.minutes} minutes"
             return f"Exercise {number}: {exercise.title} ({effort})"
         elif cell.source.strip() != f"# {match[0]}" or cell.kind != "code" or key not in cell.tags:
             problems.append(f"{match[0]} must be all that stands in a code cell with the tag {key}, as a comment")

@@ -3,7 +3,7 @@
 #
 # **Claim.** A 4x enlargement of your own photo, sharper than bicubic, within a minute of opening the notebook.
 #
-# **Time.** 15 minutes of teaching, 0 minutes of exercises.
+# **Time.** 15 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** A little Python. Run the cells from top to bottom: Shift+Enter runs one and goes to the next.
 #

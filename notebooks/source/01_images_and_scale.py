@@ -3,7 +3,7 @@
 #
 # **Claim.** Which LR you make and which PSNR you report decides the numbers: 1 dB either way.
 #
-# **Time.** 25 minutes of teaching, 35 minutes of exercises.
+# **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Python and numpy arrays. No networks yet: this lesson is about what they are fed with and how they are
 # marked.

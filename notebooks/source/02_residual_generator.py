@@ -3,7 +3,7 @@
 #
 # **Claim.** Sixteen residual blocks train where sixteen plain ones stall.
 #
-# **Time.** 29 minutes of teaching, 31 minutes of exercises.
+# **Time.** 29 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lesson 01. What a convolution is, what a gradient is, and how a class inherits from `nn.Module`.
 #

@@ -4,7 +4,7 @@
 # **Claim.** A sub-pixel network that you trained on this CPU in half a minute beats bicubic on photos that it has not
 # seen.
 #
-# **Time.** 29 minutes of teaching, 31 minutes of exercises.
+# **Time.** 29 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lesson 01 (LR images, PSNR). What a convolution is. How training works is lesson 04; here you only read
 # the loop.

@@ -3,7 +3,7 @@
 #
 # **Claim.** MSE training, stopped and resumed, gives bit for bit the weights of a run that was not stopped.
 #
-# **Time.** 25 minutes of teaching, 35 minutes of exercises.
+# **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lessons 01 to 03: LR crops, the residual generator, pixel shuffle. Python functions and dicts.
 #

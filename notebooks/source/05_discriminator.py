@@ -4,7 +4,7 @@
 # **Claim.** A discriminator learns whatever tells its two kinds of pictures apart, and nothing else; its loss is taken
 # on logits, since sigmoid and log break as soon as it is sure.
 #
-# **Time.** 33 minutes of teaching, 27 minutes of exercises.
+# **Time.** 33 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lesson 02 (convolution, BatchNorm) and lesson 04 (the training loop). What a probability density is.
 #

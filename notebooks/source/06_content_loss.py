@@ -3,7 +3,7 @@
 #
 # **Claim.** MSE prefers the blurred average of all plausible answers; VGG features do not.
 #
-# **Time.** 31 minutes of teaching, 28 minutes of exercises.
+# **Time.** 31 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lessons 01 and 04: LR images, PSNR, MSE training. What a convolution, a ReLU and a gradient are.
 #

@@ -4,7 +4,7 @@
 # **Claim.** The adversarial step is two updates and one `detach`, and the five ways in which it goes wrong can each be
 # shown, named and cured in seconds.
 #
-# **Time.** 32 minutes of teaching, 28 minutes of exercises.
+# **Time.** 32 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lesson 04 (one update, Adam), lesson 05 (the discriminator, losses on logits), lesson 06 (content loss).
 #

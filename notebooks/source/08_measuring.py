@@ -3,7 +3,7 @@
 #
 # **Claim.** SRGAN loses PSNR and wins the perceptual metric, and neither number means anything without its protocol.
 #
-# **Time.** 33 minutes of teaching, 26 minutes of exercises.
+# **Time.** 33 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lesson 01, PSNR and how LR images are made. Lessons 05 and 06, discriminator and content loss.
 #

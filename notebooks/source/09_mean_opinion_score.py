@@ -3,7 +3,7 @@
 #
 # **Claim.** Your class's votes, analysed as a standards body would, order the methods as the paper does.
 #
-# **Time.** 30 minutes of teaching, 30 minutes of exercises.
+# **Time.** 30 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lesson 08. Means and standard deviations; what a p-value is.
 #

@@ -3,7 +3,7 @@
 #
 # **Claim.** What a network adds is invention: where that helps, and where it must not be used.
 #
-# **Time.** 38 minutes of teaching, 19 minutes of exercises.
+# **Time.** 38 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lesson 01 (LR images, PSNR) and lesson 00. Matrix products in numpy. Lessons 04 to 08 help, and are not
 # needed.

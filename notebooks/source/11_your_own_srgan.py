@@ -4,7 +4,7 @@
 # **Claim.** A few seconds of measuring tell how many updates fit into the time that you have: you say beforehand when
 # the training will end, it ends then, and you take a network home.
 #
-# **Time.** 28 minutes of teaching, 24 minutes of exercises.
+# **Time.** 28 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
 # **Before.** Lesson 04 (training, checkpoints), lesson 07 (the two steps, the clinic), lesson 08 (distortion and
 # perception).

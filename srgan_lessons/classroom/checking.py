@@ -17,12 +17,14 @@ import torch
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom import reference, sandbox
-from srgan_lessons.classroom.exercises import all_exercises
-from srgan_lessons.classroom.judging import Exercise, NotDone, NotYet, call
+from srgan_lessons.classroom.explaining import meaning
 from srgan_lessons.classroom.progress import Record, load, record
+from srgan_lessons.exercises import all_exercises
+from srgan_lessons.exercises.calling import call_as_it_is
+from srgan_lessons.exercises.exercise import Exercise, NotDone, NotYet
 from srgan_lessons.files import PACKAGE
 
-SECONDS = 10.0  # what one check may take
+SECONDS = 10.0  # of computing, that one check may take
 
 
 class CheckFailed(UserError):
@@ -60,7 +62,10 @@ def grade(name: str, candidate: Any) -> Verdict:
     KeyboardInterrupt through.
     """
     exercise = find(name)
-    raised, printed = sandbox.run(lambda: _judge(exercise, candidate), seconds=SECONDS)
+    raised, printed = sandbox.run(lambda: _look_at(exercise, candidate), seconds=SECONDS)
+    if raised is None:
+        _warm_up(exercise)
+        raised, printed = sandbox.run(lambda: _judge(exercise, candidate), seconds=SECONDS)
     if raised is None:
         return Verdict(True, "passed.", printed)
     return Verdict(False, _explain(exercise, raised), printed)
@@ -110,8 +115,18 @@ def solution(name: str) -> None:
 # --- what went wrong, in the student's terms -------------------------------------------------------------------------
 
 
-def _judge(exercise: Exercise, candidate: Any) -> None:
-    """All that touches the answer: it runs in the sandbox."""
+_warm: set[str] = set()  # exercises whose judge has run in this kernel
+
+
+def _warm_up(exercise: Exercise) -> None:
+    """Lets the judge run once on the reference: what torch and numpy load at first shall not count for the learner."""
+    if exercise.name not in _warm:
+        _warm.add(exercise.name)
+        sandbox.run(lambda: exercise.judge(exercise.reference), seconds=60)
+
+
+def _look_at(exercise: Exercise, candidate: Any) -> None:
+    """What can be said of an answer before it is judged. Runs in the sandbox, as all that touches it."""
     if candidate is None or candidate is ... or _is_untouched(exercise, candidate):
         raise NotDone
     if ours := reference.whose(exercise, candidate):
@@ -124,6 +139,9 @@ def _judge(exercise: Exercise, candidate: Any) -> None:
         raise NotYet(
             f"Expected {exercise.wanted}, got a module made from one. Hand over the class, without calling it."
         )
+
+
+def _judge(exercise: Exercise, candidate: Any) -> None:
     before = reference.runs[exercise.name]
     exercise.judge(candidate)
     if reference.runs[exercise.name] > before:
@@ -134,12 +152,19 @@ def _explain(exercise: Exercise, raised: BaseException) -> str:
     """The message for what judging an answer raised."""
     if isinstance(raised, NotYet):
         return " ".join(f"not yet. {raised}".split())
-    if isinstance(raised, NotDone | NotImplementedError):
+    no_forward = 'missing the required "forward"' in _text(raised)  # torch raises NotImplementedError for it
+    if isinstance(raised, NotDone) or (isinstance(raised, NotImplementedError) and not no_forward):
         return f"not done yet. {_text(raised)}".strip()
     line = _students_line(raised.__traceback__)
     where = f" in your line {line[0]}: `{line[1]}`" if line else ""
     if isinstance(raised, sandbox.TimeLimit):
-        return f"not yet. It was stopped after {SECONDS:g} s{where}. Is there a loop that never ends?"
+        if raised.computed < SECONDS / 20:
+            late = sandbox.PATIENCE * SECONDS
+            return f"not yet. It was stopped{where}: in {late:g} s it has hardly computed. What does it wait for?"
+        return (
+            f"not yet. It was stopped{where}: it has computed for {raised.computed:.2g} s. The solution takes a second "
+            "or less: is there a loop that never ends, or one over single pixels?"
+        )
     if line and (_holds_placeholder(line[1]) or "ellipsis" in _text(raised)):
         return f"not done yet. A placeholder `...` is still used{where}."
     if isinstance(raised, SystemExit):
@@ -147,13 +172,11 @@ def _explain(exercise: Exercise, raised: BaseException) -> str:
     if isinstance(raised, RecursionError):
         return f"not yet. It calls itself without an end{where}."
     error = f"{type(raised).__name__}: {_text(raised)}".rstrip(" :.")
-    if line:
-        mixed = "same device" in error or "torch.cuda." in error
-        follow = " It is judged on the CPU: take the device from what comes in, as in x.device." if mixed else ""
-        return f"not yet. It stopped{where} with {error}.{follow}"
-    if _passes_through(raised.__traceback__, call.__code__):
+    if line or no_forward:
+        return f"not yet. It stopped{where} with {error}. {meaning(error)}".strip()
+    if _passes_through(raised.__traceback__, call_as_it_is.__code__):
         wanted = f" It is called as {exercise.signature}." if exercise.takes_a_call else ""
-        return f"not yet. Calling it gave {error}.{wanted}"
+        return f"not yet. Calling it gave {error}.{wanted} {meaning(error)}".strip()
     last = traceback.extract_tb(raised.__traceback__)[-1]
     return (
         f"not yet. The check could not read this answer: {error} ({Path(last.filename).name}, line {last.lineno}). "

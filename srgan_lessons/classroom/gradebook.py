@@ -7,8 +7,8 @@ from datetime import datetime
 from pathlib import Path
 
 from srgan_lessons import UserError
-from srgan_lessons.classroom.exercises import all_exercises
 from srgan_lessons.classroom.progress import Record, read_export
+from srgan_lessons.exercises import all_exercises
 from srgan_lessons.files import atomic
 
 LEGEND = (

@@ -19,7 +19,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from srgan_lessons import UserError, __version__
-from srgan_lessons.classroom.exercises import all_exercises
+from srgan_lessons.exercises import all_exercises
 from srgan_lessons.files import atomic
 
 NAME = ".srgan_lessons_progress.json"

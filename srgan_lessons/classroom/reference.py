@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from srgan_lessons.classroom.exercises import all_exercises
-from srgan_lessons.classroom.judging import KINDS, Exercise
+from srgan_lessons.exercises import all_exercises
+from srgan_lessons.exercises.exercise import KINDS, Exercise
 
 runs: Counter[str] = Counter()  # by the exercise's name: how often what was handed on has run in this kernel
 
@@ -43,7 +43,7 @@ def whose(exercise: Exercise, candidate: Any) -> str:
         ours = "the course's reference" if _holds_mark(exercise.name, candidate) else ""
     elif not _is_ours(candidate):
         ours = ""
-    elif candidate.__module__.startswith("srgan_lessons.classroom."):
+    elif candidate.__module__.startswith(("srgan_lessons.classroom.", "srgan_lessons.exercises.")):
         ours = "the course's reference"
     else:
         return f"What stands under this name is {candidate.__module__}.{candidate.__qualname__}, of the package. {OWN}"

@@ -21,9 +21,18 @@ from typing import Any
 import numpy as np
 import torch
 
+PATIENCE = 6  # so many times its limit may pass on the wall: on a busy machine, or in a wait
+
 
 class TimeLimit(BaseException):
-    """Raised inside code that ran too long. Not an Exception, so that `except Exception` does not catch it."""
+    """Raised inside code that ran too long. Not an Exception, so that `except Exception` does not catch it.
+
+    computed: for how many seconds it has computed, of those that passed. Near 0 it has slept, or waited.
+    """
+
+    def __init__(self, computed: float) -> None:
+        super().__init__()
+        self.computed = computed
 
 
 class Tail(io.TextIOBase):
@@ -42,6 +51,9 @@ class Tail(io.TextIOBase):
 
 def run(function: Callable[[], Any], *, seconds: float) -> tuple[BaseException | None, str]:
     """Calls function() with fixed seeds and a time limit. Returns what it raised (None: nothing) and what it printed.
+
+    The limit is of computing time, of this thread: what other processes take does not count. PATIENCE times as long on
+    the wall ends it, too.
 
     Afterwards the random states of Python, numpy and torch (CPU and GPU), torch's default dtype and device, gradient
     mode, number of threads and determinism, the recursion limit, the working folder and the warning filters are as they
@@ -145,6 +157,22 @@ def _limited(function: Callable[[], Any], seconds: float) -> BaseException | Non
     return raised
 
 
+class Stopwatch:
+    """Reads computing time and the time on the wall, from now on."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self.seconds, self.clock = seconds, clock
+        self.began, self.since = clock(), time.monotonic()
+
+    def computed(self) -> float:
+        return self.clock() - self.began
+
+    def left(self) -> float:
+        """How long until the limit can be reached; 0 where it is."""
+        waiting = PATIENCE * self.seconds - (time.monotonic() - self.since)
+        return max(0.0, min(self.seconds - self.computed(), waiting))
+
+
 @contextlib.contextmanager
 def _alarm(seconds: float) -> Iterator[list[TimeLimit]]:
     """In the main thread: SIGALRM, which also ends a sleep or a wait.
@@ -153,10 +181,13 @@ def _alarm(seconds: float) -> Iterator[list[TimeLimit]]:
     falls outside the `try`.
     """
     struck: list[TimeLimit] = []
+    watch = Stopwatch(seconds, time.thread_time)
 
     def strike(signum: int, frame: FrameType | None) -> None:
-        if _in_arena(frame):
-            struck.append(TimeLimit())
+        if not struck and watch.left() > 0:
+            signal.setitimer(signal.ITIMER_REAL, max(1e-4, watch.left()))
+        elif _in_arena(frame):
+            struck.append(TimeLimit(watch.computed()))
             signal.setitimer(signal.ITIMER_REAL, 10 ** _jitter.uniform(-6, -3))
             raise struck[-1]
 
@@ -181,13 +212,21 @@ def _watcher(seconds: float) -> Iterator[list[TimeLimit]]:
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
     caller, lock, over = threading.get_ident(), threading.Lock(), threading.Event()
     struck: list[TimeLimit] = []
+    if hasattr(time, "pthread_getcpuclockid"):
+        clock = time.pthread_getcpuclockid(caller)
+        stopwatch = Stopwatch(seconds, lambda: time.clock_gettime(clock))
+    else:  # on Windows and macOS the time on the wall is all there is
+        stopwatch = Stopwatch(seconds, time.monotonic)
 
     def watch() -> None:
         pause = seconds
         while not over.wait(pause):
+            if not struck and stopwatch.left() > 0:
+                pause = max(1e-4, stopwatch.left())
+                continue
             with lock:
                 if not over.is_set() and _in_arena(sys._current_frames().get(caller)):
-                    struck.append(TimeLimit())
+                    struck.append(TimeLimit(stopwatch.computed()))
                     raise_in(ctypes.c_ulong(caller), ctypes.py_object(TimeLimit))
             pause = _jitter.uniform(0.001, 0.02)
 

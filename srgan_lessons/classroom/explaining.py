@@ -1,0 +1,126 @@
+"""What Python's, numpy's and torch's own error messages mean, in a learner's terms: all of them in one place."""
+
+import re
+
+# Pattern in "TypeError: the message" -> what it means; {0} and {1} stand for the pattern's groups. The first that fits
+# counts.
+MEANINGS: dict[str, str] = {
+    # one yes or no
+    r"truth value of an array|Boolean value of Tensor with more than one": (
+        "`if`, `and`, `or` and 1 < x < 2 want one yes or no; x holds many. Choose by np.where or torch.where, join by "
+        "(...) & (...)."
+    ),
+    # powers
+    r"bitwise_xor|unsupported operand type\(s\) for \^|\"bitwise_xor_cpu\"|xor": (
+        "In Python ^ is no power: the power of x is x**3."
+    ),
+    # shapes
+    r"matmul: Input operand 1 has a mismatch.*\(size (\d+) is different from (\d+)\)": (
+        "In a @ b the columns of a are as many as the rows of b; here they are {1} and {0}. Print the shapes: is "
+        "the order "
+        "another, or is a .T missing or too much?"
+    ),
+    r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)": (
+        "The dense layer takes {2} numbers of each image, and gets {1}. Which axes does flatten merge?"
+    ),
+    r"operands could not be broadcast together with shapes (\([\d,]*\)) (\([\d,]*\))": (
+        "The shapes {0} and {1} do not fit. They are compared from the last axis on: each pair must be equal, or "
+        "one of "
+        "the two 1."
+    ),
+    r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)": (
+        "Two tensors have {0} and {1} places along axis {2}: they must be equal there, or one of the two 1. Print both "
+        "shapes."
+    ),
+    r"shape '(\[.*?\])' is invalid for input of size (\d+)|cannot reshape array of size (\d+) into shape": (
+        "reshape keeps all numbers: the lengths of the new shape, multiplied, must be as many as there are. "
+        "Print the old "
+        "shape and count."
+    ),
+    r"to have (\d+) channels, but got (\d+) channels": (
+        "The convolution takes {0} maps, and gets {1}: the number that the layer before it gives."
+    ),
+    r"number of dimensions in the tensor input does not match the length of the desired ordering": (
+        "permute names each axis once: as many numbers as the tensor has axes."
+    ),
+    r"not enough values to unpack \(expected (\d+), got (\d+)\)|too many values to unpack \(expected (\d+)": (
+        "On the left there are more or fewer names than values on the right. Print what stands on the right."
+    ),
+    r"cannot unpack non-iterable": "On the left there are several names, on the right one value.",
+    # whole numbers
+    r"'float' object cannot be interpreted as an integer|must be tuple of (?:Sym)?[Ii]nts|slice indices must be "
+    "integers"
+    r"|only integer scalar arrays|only integer tensors|must be integers, not|received an invalid combination.*float"
+    r"|got \(.*float.*\) ?|arrays used as indices must be of integer": (
+        "A whole number is wanted here, and this is a float: / gives a float, // a whole number."
+    ),
+    # indices and keys
+    r"index out of range|index -?\d+ is out of (?:bounds|range)": (
+        "There is no item of that number: the first is 0, the last of n is n - 1."
+    ),
+    r"KeyError: (.+)": "There is no key {0}. Look at the keys: print(list(...)). Capital letters count.",
+    r"(?:min|max)\(\) (?:arg|iterable argument) is (?:an )?empty|zero-size array to reduction|argmax of an empty": (
+        "Nothing was left to choose from: the selection before it has kept nothing. Is it too narrow, so that "
+        "values on "
+        "one side, above or below, are left out?"
+    ),
+    r"'(?:<|>|<=|>=)' not supported between instances of .*NoneType|unsupported operand type\(s\) for .*NoneType"
+    r"|NoneType' object|None type|float\(\) argument must be .* not 'NoneType'": (
+        "One of the two is None. Where a value may be missing, leave those out first; a function without "
+        "`return` gives "
+        "None, too."
+    ),
+    # names
+    r"NameError: name '(\w+)' is not defined": "There is no `{0}` here: is it misspelt, or set in another place?",
+    r"cannot access local variable '(\w+)'|local variable '(\w+)' referenced before": (
+        "`{0}` is used before it was set. A name that is set anywhere in a function is the function's own."
+    ),
+    r"'(\w+)' object has no attribute '(\w+)'": ("{0} has no `{1}`: is it spelt as where it was made, as in __init__?"),
+    r"missing the required \"forward\" function": (
+        "The class has no method `forward`: is it misspelt, or does it stand too far to the left or right?"
+    ),
+    r"object is not callable": "Something that is no function is called with (...): is a * or a comma missing?",
+    # networks
+    r"cannot assign module before Module.__init__\(\) call": (
+        "super().__init__() is missing: it comes first in __init__."
+    ),
+    r"cannot assign '.*' (?:object )?to parameter|cannot assign '.*' as parameter": (
+        "A parameter cannot become a number. nn.init.zeros_(parameter) changes the numbers that are in it."
+    ),
+    r"uninitialized parameter|UninitializedParameter": (
+        "A Lazy layer has no weights before the first image: nothing can count or load them. Write its sizes."
+    ),
+    # gradients
+    r"does not require grad and does not have a grad_fn|does not require grad": (
+        "There is no path back from the loss to the weights: it was detached, made a number, or computed under no_grad."
+    ),
+    r"Can't call numpy\(\) on Tensor that requires grad": (
+        "numpy would lose the gradient. Stay with torch's functions; .detach() first where no gradient is wanted."
+    ),
+    r"leaf Variable that requires grad|view .*leaf": (
+        "A tensor that wants a gradient is changed in place. Write x = x - 1 in place of x -= 1."
+    ),
+    r"backward through the graph a second time": (
+        "The graph is gone after one backward(). One loss, one backward; or detach what comes from elsewhere."
+    ),
+    r"modified by an inplace operation": (
+        "A tensor that the gradient still needs was changed in place. Write a new tensor: x + y in place of x += y."
+    ),
+    # numpy's types
+    r"Cannot cast ufunc|Cannot cast .* from dtype": (
+        "-=, *= and += keep the array's type, and whole numbers cannot hold fractions. Write x = x - mean."
+    ),
+    r"Numpy is not available|can't convert .* device type tensor to numpy": ".cpu() comes before .numpy().",
+    r"expected np.ndarray \(got|got an unexpected keyword argument|must be Tensor, not|must be Tensor, but": (
+        "This function wants another type: torch's take tensors, numpy's arrays."
+    ),
+    r"same device|torch\.cuda\.": ("It is judged on the CPU: take the device from what comes in, as in x.device."),
+}
+
+
+def meaning(error: str) -> str:
+    """A sentence or two on "TypeError: its message", or "" where it is not known."""
+    for pattern, text in MEANINGS.items():
+        if found := re.search(pattern, error):
+            return text.format(*(group or "" for group in found.groups()))
+    return ""

@@ -1,0 +1,160 @@
+"""How judges call what a student wrote: on copies, and with a guard over what was handed over."""
+
+import dis
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_lessons.exercises.exercise import NotYet
+
+last_called: list[Callable] = []  # of `call`, at most one: who returned what a judge is reading
+
+
+def call(function: Callable, *args: Any, **kwargs: Any) -> Any:
+    """function(*args, **kwargs), on copies of tensors, arrays, lists and dicts, so that the judge keeps its own.
+
+    Judges call a student's functions, classes and modules through this: what goes wrong inside is then reported as the
+    student's, with the student's line. Modules and optimisers are passed as they are. What comes back, and what was
+    passed, is on the CPU afterwards: an answer may compute on any device, and the judges compare here.
+
+    Raises NotYet where the answer has changed what it was handed: its caller may still need it.
+    """
+    return call_as_it_is(function, *map(_copied, args), **{key: _copied(value) for key, value in kwargs.items()})
+
+
+def call_as_it_is(function: Callable, *args: Any, **kwargs: Any) -> Any:
+    """`call` on the judge's own tensors, where they carry a graph that is judged."""
+    last_called[:] = [function]
+    before = [_noted(value) for value in (*args, *kwargs.values())]
+    result = function(*args, **kwargs)
+    for place, (then, now) in enumerate(zip(before, (*args, *kwargs.values()), strict=True)):
+        if isinstance(now, torch.nn.Module):
+            _check_network(then, now, _name(function, place, kwargs))
+        elif not _as_noted(then, now):
+            raise NotYet(
+                f"It changes what it was handed: {_name(function, place, kwargs)} is not the same afterwards, and its "
+                "caller may still need it. Leave it as it is: give what is new a new name, or work on a copy. (x -= 1, "
+                "x[...] = 1, sort(), pop() and names that end with _ change x itself.)"
+            )
+    on_cpu([args, kwargs])
+    return on_cpu(result)
+
+
+def why_none() -> str:
+    """What a None that came back says of the function that was called last: "Is the `return` missing?"."""
+    function = last_called[0] if last_called else None
+    function = function.forward if isinstance(function, torch.nn.Module) else function
+    code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
+    if code is None:
+        return "Is the `return` missing?"
+    found, before = False, None
+    for step in dis.get_instructions(code):
+        constant = step if step.opname == "RETURN_CONST" else before
+        if step.opname.startswith("RETURN_") and constant is not None:
+            found |= not (constant.opname in ("RETURN_CONST", "LOAD_CONST") and constant.argval is None)
+        before = step
+    if not found:
+        return "Is the `return` missing?"
+    return "There is a `return`, and it was not reached: does it stand too far to the right, inside an if or a loop?"
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Tensor) and not isinstance(value, torch.nn.Parameter):
+        return value.detach().clone().requires_grad_(value.requires_grad)
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (list, tuple):
+        return type(value)(map(_copied, value))
+    if type(value) is dict:
+        return {key: _copied(part) for key, part in value.items()}
+    return value
+
+
+# --- the guard -------------------------------------------------------------------------------------------------------
+
+
+def _noted(value: Any) -> Any:
+    """What is to be the same afterwards: of a tensor its numbers, its place in the graph, its wish for a gradient."""
+    if isinstance(value, Tensor):
+        return value.detach().clone(), value.requires_grad, value.grad_fn
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, torch.nn.Module):
+        return [(module, module.training) for module in value.modules()]
+    if isinstance(value, list | tuple):
+        return [(part, _noted(part)) for part in value]
+    if isinstance(value, Mapping):
+        return [(key, _noted(part)) for key, part in value.items()]
+    return None
+
+
+def _as_noted(then: Any, now: Any) -> bool:
+    if isinstance(now, Tensor):
+        numbers, wanted, graph = then
+        same = numbers.shape == now.shape and numbers.dtype == now.dtype and now.device == numbers.device
+        equal = same and bool(torch.isclose(numbers, now.detach(), rtol=0, atol=0, equal_nan=True).all())
+        return equal and now.requires_grad == wanted and now.grad_fn is graph
+    if isinstance(now, np.ndarray):
+        return then.shape == now.shape and np.array_equal(then, now, equal_nan=now.dtype.kind in "fc")
+    if isinstance(now, list | tuple):
+        return len(then) == len(now) and all(
+            part is mine and _as_noted(noted, mine) for (part, noted), mine in zip(then, now, strict=True)
+        )
+    if isinstance(now, Mapping):
+        return [key for key, _ in then] == list(now) and all(_as_noted(noted, now[key]) for key, noted in then)
+    return True
+
+
+def _check_network(then: list[tuple[torch.nn.Module, bool]], now: torch.nn.Module, name: str) -> None:
+    """Of a network its numbers may change, as in training: its layers and its mode may not."""
+    if [module for module, _ in then] != list(now.modules()):
+        raise NotYet(f"{name} has other layers afterwards: some are gone, new or replaced. Leave the network's layers.")
+    if changed := [module for module, training in then if module.training != training]:
+        is_now, was = ("training", "evaluation") if changed[0].training else ("evaluation", "training")
+        raise NotYet(
+            f"The network is left in {is_now} mode: {name} came in {was} mode. Leave the mode as it is, or put it back."
+        )
+
+
+def _name(function: Callable, place: int, kwargs: Mapping[str, Any]) -> str:
+    """The name of an argument, as the student calls it: "`photo`"."""
+    called = function.forward if isinstance(function, torch.nn.Module) else function
+    try:
+        names = list(inspect.signature(called).parameters)
+    except (TypeError, ValueError):
+        return "its input"
+    names = [*names[: max(0, len(names) - len(kwargs))], *kwargs] if kwargs else names
+    return f"`{names[place]}`" if place < len(names) else "its input"
+
+
+# --- devices ---------------------------------------------------------------------------------------------------------
+
+
+def on_cpu(value: Any) -> Any:
+    """`value` on the CPU: a tensor with its graph, what a list, tuple or dict holds; modules and optimisers in place.
+
+    What is there already stays the same object. Raises NotYet for tensors without numbers, of the device "meta".
+    """
+    if isinstance(value, Tensor):
+        if value.device.type == "meta":
+            raise NotYet('There is a tensor on the device "meta": it has a shape, and no numbers.')
+        return value.cpu()
+    if isinstance(value, torch.nn.Module):
+        if any(tensor.device.type != "cpu" for tensor in (*value.parameters(), *value.buffers())):
+            value.cpu()
+    elif isinstance(value, torch.optim.Optimizer):
+        for state in value.state.values():
+            state.update(on_cpu(dict(state)))
+    elif isinstance(value, dict):
+        moved = {key: on_cpu(part) for key, part in value.items()}
+        if any(moved[key] is not value[key] for key in moved):
+            return moved
+    elif type(value) in (list, tuple):
+        moved = [on_cpu(part) for part in value]
+        if any(new is not old for new, old in zip(moved, value, strict=True)):
+            return type(value)(moved)
+    return value

@@ -1,0 +1,68 @@
+"""Exercise 1.2: the weights of one LR pixel."""
+
+import numpy as np
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.lesson01.cubic_kernel import cubic_kernel
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_array, finite
+
+
+def bicubic_weights(distance, factor):
+    # SOLUTION
+    weight = cubic_kernel(distance / factor)
+    return weight / weight.sum()
+    # STUB
+    # weight = ...  # 1. the kernel, as wide as the LR pixels are
+    # return ...  # 2. the same, with a sum of 1
+    # END
+
+
+def judge(candidate) -> None:
+    for factor in (4, 2, 3):
+        distance = np.arange(-2 * factor, 2 * factor) + 0.5 * (factor % 2 == 0)  # HR pixels to the LR pixel's centre
+        wide, narrow, squeezed = (cubic_kernel(distance * by) for by in (1 / factor, 1, factor))
+        positive, total = np.maximum(wide, 0), wide.sum()
+        wider = f"At a factor of {factor} it reaches {2 * factor} HR pixels to each side: divide the distances by it."
+        no_sum = f"The weights are NaN: their sum was 0. Is the kernel too narrow? {wider}"
+        result = finite(as_array, call(candidate, distance, factor), distance.shape, says=no_sum)
+        few = "The kernel is not widened: it looks at 4 pixels and skips the rest, which is aliasing."
+        slips = {
+            f"The weights sum to {total:g}, not to 1: the picture would become {total:g} times as bright.": wide,
+            f"{few} {wider}": narrow / narrow.sum(),
+            f"{few} {wider} And make the sum of the weights 1.": narrow,
+            "The largest weight is 1. It is the sum of the weights that must be 1.": wide / wide.max(),
+            f"The kernel has become narrower. {wider}": squeezed / (squeezed.sum() or 1),
+            "The negative weights are lost. They keep edges sharp: keep them.": positive / positive.sum(),
+        }
+        recognise(result, slips, within=1e-6)
+        if abs(result.sum() - 1) > 1e-4:
+            raise NotYet(f"The weights sum to {result.sum():.4f}, not to 1, at a factor of {factor}.")
+        if np.abs(result - bicubic_weights(distance, factor)).max() > 1e-4:
+            raise NotYet(f"The weights sum to 1 and have not the kernel's shape. {wider}")
+
+
+EXERCISE = Exercise(
+    name="bicubic_weights",
+    lesson=1,
+    place=2,
+    title="the weights of one LR pixel",
+    difficulty="easy",
+    minutes=5,
+    reference=bicubic_weights,
+    judge=judge,
+    hints=(
+        "The kernel counts in pixels of the coarser grid. How long is an HR pixel, measured in LR pixels?",
+        "A distance of 4 HR pixels is a distance of 1 LR pixel: scale the distance, then call cubic_kernel.",
+        "weight = cubic_kernel(distance / factor); then divide weight by weight.sum().",
+    ),
+    mistakes=(
+        Mistake(
+            "the kernel as wide as for enlarging",
+            says="The kernel is not widened",
+            ask="How many HR pixels does one LR pixel stand for?",
+        ),
+        Mistake("weights divided by the largest", says="The largest weight is 1", ask="What must a grey wall become?"),
+    ),
+)

@@ -1,0 +1,117 @@
+"""Exercise 1.1: the bicubic kernel."""
+
+import numpy as np
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_array
+
+
+def cubic_kernel(x):
+    a = -0.5
+    # SOLUTION
+    x = np.abs(x)
+    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+    far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+    return np.where(x <= 1, near, np.where(x < 2, far, 0))
+    # STUB
+    # near = ...  # 1. the piece for |x| <= 1
+    # far = ...  # 2. the piece for 1 < |x| < 2
+    # return ...  # 3. near, far, or zero
+    # END
+
+
+def keys(x: np.ndarray, a: float) -> tuple[np.ndarray, np.ndarray]:
+    """Both pieces of the cubic kernel everywhere, without choosing between them (Keys 1981, eq. 9 to 11)."""
+    return (a + 2) * x**3 - (a + 3) * x**2 + 1, a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+
+
+def judge(candidate) -> None:
+    x = np.arange(-24, 25) / 8  # -3 to 3, with all whole numbers among them
+    result = _kernel_of(candidate, x)
+    right = cubic_kernel(x)
+    far_x = np.abs(x)
+    (near, far), (raw_near, raw_far) = keys(far_x, -0.5), keys(x, -0.5)
+    half = "It is right for x >= 0 only: the kernel is even"
+    both = "The kernel has two pieces: one for |x| <= 1, another for 1 < |x| < 2, and it is zero beyond."
+    recognise(
+        result,
+        {
+            "This is the kernel with a = -0.75, the one that torch uses; MATLAB's has a = -0.5.": _chosen(x, -0.75),
+            "This is the kernel with a = -1; MATLAB's has a = -0.5.": _chosen(x, -1),
+            "This is the kernel with a = +0.5: the sign of a is lost. MATLAB's has a = -0.5.": _chosen(x, 0.5),
+            f"The piece for 1 < |x| < 2 is missing. {both}": np.where(far_x <= 1, near, 0),
+            f"The piece for |x| <= 1 is missing. {both}": np.where((far_x > 1) & (far_x < 2), far, 0),
+            f"It is not zero beyond |x| = 2. {both}": np.where(far_x <= 1, near, far),
+            f"The piece for |x| <= 1 is used everywhere. {both}": near,
+            f"The two pieces have changed places. {both}": np.where(far_x <= 1, far, np.where(far_x < 2, near, 0)),
+            "This is the triangle of linear interpolation. The cubic kernel has overshoots below zero.": np.maximum(
+                0, 1 - far_x
+            ),
+            f"{half}, so it takes |x|.": np.where(x <= 1, raw_near, np.where(x < 2, raw_far, 0)),
+            f"{half}, so both pieces take |x|.": np.where(far_x <= 1, raw_near, np.where(far_x < 2, raw_far, 0)),
+            f"{half}, so the piece for |x| <= 1 takes |x|, too.": np.where(
+                far_x <= 1, raw_near, np.where(far_x < 2, far, 0)
+            ),
+            f"{half}, so the piece for 1 < |x| < 2 takes |x|, too.": np.where(
+                far_x <= 1, near, np.where(far_x < 2, raw_far, 0)
+            ),
+        },
+        within=1e-4,
+    )
+    if result.dtype.kind in "iu":
+        raise NotYet("The result holds whole numbers, so the fractions are cut off. Make it an array of floats.")
+    worst = int(np.abs(result - right).argmax())
+    if abs(result[worst] - right[worst]) > 1e-4:
+        raise NotYet(f"At x = {x[worst]:g} it gives {result[worst]:.4f}; {right[worst]:.4f} is expected. {both}")
+    plane = x[:48].reshape(6, 8)
+    if np.abs(_kernel_of(candidate, plane) - cubic_kernel(plane)).max() > 1e-4:
+        raise NotYet("It is right for an array of one axis and wrong for one of two. Work on all places at once.")
+
+
+def _kernel_of(candidate, x: np.ndarray) -> np.ndarray:
+    """The candidate at x. numpy's complaint about a choice among whole arrays is put in the lesson's words."""
+    try:
+        return as_array(call(candidate, x), x.shape)
+    except ValueError as error:
+        if "truth value" not in str(error):
+            raise
+        more = "`if`, `and` and 1 < x < 2 want one yes or no; x holds many. Choose by np.where, join by (...) & (...)"
+        if x.ndim > 1:
+            more += ". Here x has two axes, and its items are rows"
+        raise ValueError(more).with_traceback(error.__traceback__) from None  # still with the student's line
+
+
+def _chosen(x: np.ndarray, a: float) -> np.ndarray:
+    near, far = keys(np.abs(x), a)
+    return np.where(np.abs(x) <= 1, near, np.where(np.abs(x) < 2, far, 0))
+
+
+EXERCISE = Exercise(
+    name="cubic_kernel",
+    lesson=1,
+    place=1,
+    title="the bicubic kernel",
+    difficulty="easy",
+    minutes=8,
+    reference=cubic_kernel,
+    judge=judge,
+    hints=(
+        "The kernel is even and both pieces are written in |x|. Take the absolute value once, first.",
+        "Compute both pieces at every place, as if each held everywhere; choose between them at the end.",
+        "np.where(x <= 1, near, other) takes near where x <= 1. other is itself np.where(x < 2, far, 0).",
+    ),
+    mistakes=(
+        Mistake(
+            "a = -0.75, from torch or OpenCV",
+            says="a = -0.75, the one that torch uses",
+            ask="Why is k(0) = 1 and k(1) = 0?",
+        ),
+        Mistake(
+            "`if abs(x) <= 1`, on an array",
+            says="want one yes or no; x holds many",
+            ask="How does numpy choose for many numbers at once?",
+        ),
+    ),
+)

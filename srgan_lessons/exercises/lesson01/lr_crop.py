@@ -1,0 +1,156 @@
+"""Exercise 1.3: an LR crop without false borders."""
+
+import itertools
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_array
+from srgan_lessons.exercises.shared.pictures import grainy_photo
+from srgan_lessons.resize import imresize
+
+
+def lr_crop(photo, top, left, size):
+    margin = 8
+    # SOLUTION
+    above, before = min(margin, top), min(margin, left)  # at the photo's own border there is less
+    wide = photo[top - above : top + size + margin, left - before : left + size + margin]
+    # STUB
+    # wide = ...  # 1. margin HR pixels more on each side, as far as the photo goes
+    # END
+    lr = imresize(wide, 1 / 4)
+    # SOLUTION
+    y, x, n = above // 4, before // 4, size // 4
+    return lr[y : y + n, x : x + n]
+    # STUB
+    # return ...  # 2. without what was added
+    # END
+
+
+TOLERANCE = 1.5  # grey levels: Pillow and torch, with antialiasing, are within 1 of MATLAB
+
+
+def judge(candidate) -> None:
+    photo = grainy_photo(100, 124)
+    top, left, size = 32, 48, 40
+    photo[top - 6 : top - 4], photo[top - 4 : top] = 30, 225  # so that a margin of 4, too, shows
+    result = _lr_result(call(candidate, photo, top, left, size), size)
+    error = np.abs(result - _lr_of_whole(photo, top, left, size))  # (10, 10, 3) in grey levels
+    if error.max() > TOLERANCE:
+        recognise(result, _lr_slips(photo, top, left, size), within=TOLERANCE)
+        if error[3:-3, 3:-3].max() <= TOLERANCE:
+            raise NotYet(
+                f"The middle is right, the border is up to {error.max():.0f} grey levels off: LR pixels there are made "
+                "from HR pixels up to 8 beyond the crop. Is the margin 8?"
+            )
+        _name_shift(result, photo, top, left, size)
+        raise NotYet(f"It differs by up to {error.max():.0f} grey levels from the whole photo's LR image, cut there.")
+    corners = {"top left": (0, 0), "bottom right": (60, 84), "top right, 4 pixels from the edge": (4, 84)}
+    for place, (top, left) in corners.items():
+        where = f"At the photo's own corner ({place})"
+        less = "There is less margin there to cut and to trim"
+        negative = "numpy counts a negative index from the other end"
+        try:
+            value = as_array(call(candidate, photo, top, left, size))
+        except Exception as error:
+            raise NotYet(f"{where} it stops with {type(error).__name__}. {less}; and {negative}.") from error
+        if value.shape != (size // 4, size // 4, 3):
+            raise NotYet(f"{where} the result has the shape {value.shape}. {less}; and {negative}.")
+        if _inner_error(value, _lr_of_whole(photo, top, left, size)) > TOLERANCE:
+            raise NotYet(f"{where} it is wrong, elsewhere right. {less}: trim only what was added.")
+
+
+def _inner_error(result: np.ndarray, right: np.ndarray) -> float:
+    """The largest difference in grey levels, 2 LR pixels from the border or more: at a photo's border, tools differ."""
+    return np.abs(result - right)[2:-2, 2:-2].max()
+
+
+def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np.ndarray]:
+    """What each usual mistake gives for this crop."""
+    rows, columns = slice(top, top + size), slice(left, left + size)
+    small_rows, small_columns = (slice(s.start // 4, s.stop // 4) for s in (rows, columns))
+    crop = photo[rows, columns]
+
+    def padded(mode: str) -> np.ndarray:
+        return imresize(np.pad(crop, ((8, 8), (8, 8), (0, 0)), mode), 1 / 4)[2:-2, 2:-2]
+
+    false_border = "its outermost LR pixels are made from pixels invented beyond the crop"
+    mirrored = f"The crop is padded with mirrored pixels: {false_border}. The photo holds the true ones: cut wider."
+    whole = torch.from_numpy(photo).permute(2, 0, 1)[None].double()  # (1, 3, H, W)
+    aliased = F.interpolate(whole, scale_factor=1 / 4, mode="bicubic")[0].permute(1, 2, 0).numpy()  # (H/4, W/4, 3)
+    every_pixel = "Every HR pixel must count: use imresize."
+    return {
+        f"The crop is cut first and reduced then: {false_border}. Cut wider, reduce, then trim.": imresize(crop, 1 / 4),
+        mirrored: padded("symmetric"),
+        mirrored + " (The pixel at the border is not repeated.)": padded("reflect"),
+        f"The crop is padded with zeros: {false_border}. The photo holds the true ones: cut wider.": padded("constant"),
+        "Rows and columns are swapped: top counts rows, the first axis.": _lr_of_whole(photo, left, top, size),
+        f"It is reduced without antialiasing. {every_pixel}": aliased[small_rows, small_columns].round().clip(0, 255),
+        f"It takes every fourth pixel, which is aliasing. {every_pixel}": crop[::4, ::4],
+    }
+
+
+def _name_shift(result: np.ndarray, photo: np.ndarray, top: int, left: int, size: int) -> None:
+    """Raises NotYet if the right picture is there, up to 4 LR pixels from its place."""
+    for down, right in itertools.product(range(-4, 5), repeat=2):
+        if _inner_error(result, _lr_of_whole(photo, top + 4 * down, left + 4 * right, size)) <= TOLERANCE:
+            raise NotYet(
+                f"The crop is shifted by {abs(down)} LR pixels in height and {abs(right)} in width. A margin of 8 HR "
+                "pixels is 2 LR pixels: trim 2 on each side."
+            )
+
+
+def _lr_result(value, size: int) -> np.ndarray:
+    """A student's LR crop as float64 (size/4, size/4, 3) in 0..255."""
+    n = size // 4
+    result = as_array(value)
+    sizes = {
+        (size, size, 3): "this is still the size of the HR crop. Reduce it by 4",
+        (n + 4, n + 4, 3): "the margin is still there. Trim 2 LR pixels on each side",
+        (0, 0, 3): "too much is trimmed. The margin of 8 HR pixels has become 2 LR pixels",
+    }
+    if result.shape != (n, n, 3):
+        reason = sizes.get(result.shape, "top, left and size count HR pixels")
+        raise NotYet(f"For size {size} the result has the shape {result.shape}, not {(n, n, 3)}: {reason}.")
+    if result.dtype != np.uint8:
+        raise NotYet(f"The result is {result.dtype}; uint8 in 0..255 is expected, like the photo.")
+    return result.astype(np.float64)
+
+
+def _lr_of_whole(photo: np.ndarray, top: int, left: int, size: int) -> np.ndarray:
+    lr = imresize(photo, 1 / 4).astype(np.float64)
+    return np.roll(lr, (-(top // 4), -(left // 4)), axis=(0, 1))[: size // 4, : size // 4]
+
+
+EXERCISE = Exercise(
+    name="lr_crop",
+    lesson=1,
+    place=3,
+    title="an LR crop without false borders",
+    difficulty="medium",
+    minutes=12,
+    reference=lr_crop,
+    judge=judge,
+    hints=(
+        "An LR pixel at the crop's border is made from HR pixels up to 8 beyond it. Let imresize see them.",
+        "Cut from top - 8 to top + size + 8, reduce, and trim: 8 HR pixels are 2 LR pixels. What if top is 0?",
+        "above = min(margin, top) is what was added at the top; trim above // 4 rows, then keep size // 4 of them. "
+        "The same for the columns. At the other end a slice stops by itself.",
+    ),
+    mistakes=(
+        Mistake(
+            "cut first, then reduced",
+            says="cut first and reduced then",
+            ask="What does imresize see beyond the border?",
+        ),
+        Mistake(
+            "the margin removed at one end",
+            says="shifted by 2 LR pixels in height and 2 in width",
+            ask="Where was the margin added?",
+        ),
+    ),
+)

@@ -1,0 +1,129 @@
+"""Exercise 2.1: the receptive field."""
+
+import math
+from collections.abc import Callable
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_number
+
+
+def receptive_field(layers):
+    field, step = 1, 1
+    for kernel, stride in layers:
+        # SOLUTION
+        field = field + (kernel - 1) * step
+        step = step * stride
+        # STUB
+        # field = ...  # 1. wider by this layer's kernel
+        # step = ...  # 2. how far apart the pixels are that the next layer sees
+        # END
+    return field
+
+
+STACKS = {
+    "one 3x3 convolution, [(3, 1)],": [(3, 1)],
+    "two 3x3 convolutions, [(3, 1), (3, 1)],": [(3, 1), (3, 1)],
+    "a 9x9 and a 1x1 convolution, [(9, 1), (1, 1)],": [(9, 1), (1, 1)],
+    "the list [(5, 1), (3, 1), (3, 1)]": [(5, 1), (3, 1), (3, 1)],
+    "stride 2 in the last layer, [(3, 1), (3, 2)],": [(3, 1), (3, 2)],
+    "stride 2 in the first layer, [(3, 2), (5, 1)],": [(3, 2), (5, 1)],
+    "two strides, [(3, 2), (3, 3), (3, 1)],": [(3, 2), (3, 3), (3, 1)],
+    "a pixel shuffle, [(3, 1), (1, 1 / 2), (9, 1)],": [(3, 1), (1, 1 / 2), (9, 1)],
+    "two pixel shuffles, [(3, 1), (1, 1 / 2), (3, 1), (1, 1 / 2), (9, 1)],": [
+        (3, 1), (1, 1 / 2), (3, 1), (1, 1 / 2), (9, 1),
+    ],
+    "no layer at all, [],": [],
+}  # fmt: skip
+
+
+def judge(candidate) -> None:
+    results = {name: as_number(call(candidate, stack), f"the field of {name}") for name, stack in STACKS.items()}
+    right = {name: receptive_field(stack) for name, stack in STACKS.items()}
+    wrong = [name for name in STACKS if abs(results[name] - right[name]) > 1e-6]
+    if not wrong:
+        return
+    slips = {message: [slip(stack) for stack in STACKS.values()] for message, slip in _field_slips().items()}
+    recognise(list(results.values()), slips, within=1e-6)
+    first = wrong[0]
+    raise NotYet(
+        f"For {first} it gives {results[first]:g}, and one output pixel sees {right[first]:g}. Begin with 1 pixel; "
+        "each layer adds (kernel - 1) steps, and the strides of the layers before it make the step."
+    )
+
+
+def _field_slips() -> dict[str, Callable[[list], float]]:
+    """Each usual mistake as a function of a stack."""
+
+    def walked(*, start=1, less=1, early=False, product=True):
+        def field(stack):
+            size, step = start, 1
+            for kernel, stride in stack:
+                ahead = step * stride if product else stride
+                size += (kernel - less) * (ahead if early else step)
+                step = ahead
+            return size
+
+        return field
+
+    kernel_only = "A 3x3 kernel has its centre on a pixel that is seen already: it adds kernel - 1."
+    return {
+        "The strides are ignored: after a stride of 2, a step is 2 input pixels wide.": (
+            lambda stack: 1 + sum(kernel - 1 for kernel, _ in stack)
+        ),
+        f"Each layer adds its whole kernel. {kernel_only}": walked(less=0),
+        f"Each layer adds its whole kernel, and the count begins with 0. {kernel_only} Begin with 1 pixel.": (
+            walked(less=0, start=0)
+        ),
+        "The count begins with 0. Without any layer, a pixel sees itself: begin with 1.": walked(start=0),
+        "The step grows too early: a layer's own stride counts for the layers after it.": walked(early=True),
+        "The step is the last stride alone. Strides multiply: after 2 and 3, a step is 6 input pixels wide.": (
+            walked(product=False)
+        ),
+        "The layers are taken from the output to the input. A layer's stride counts for the layers after it.": (
+            lambda stack: receptive_field(stack[::-1])
+        ),
+        "Only one side is counted. A kernel of 3 reaches 1 pixel to the left and 1 to the right.": (
+            lambda stack: (receptive_field(stack) + 1) / 2
+        ),
+        "This is the area in pixels. One side of the square is asked for.": lambda stack: receptive_field(stack) ** 2,
+        "The kernels are multiplied. They add up: two 3x3 convolutions see 5 pixels, not 9.": (
+            lambda stack: math.prod(kernel for kernel, _ in stack)
+        ),
+        "A stride below 1 is lost: after a pixel shuffle by 2, a step is half an input pixel. Do not round it.": (
+            lambda stack: receptive_field([(kernel, max(1, stride)) for kernel, stride in stack])
+        ),
+    }
+
+
+EXERCISE = Exercise(
+    name="receptive_field",
+    lesson=2,
+    place=1,
+    title="the receptive field",
+    difficulty="easy",
+    minutes=7,
+    reference=receptive_field,
+    judge=judge,
+    hints=(
+        "Draw two 3x3 convolutions in one dimension. The second sees three pixels of the first: how many of the "
+        "input? Then give the first one stride 2.",
+        "A kernel of k spans k - 1 steps from its first pixel to its last. One step is 1 input pixel at first, and "
+        "each stride multiplies it for all the layers that follow.",
+        "field = field + (kernel - 1) * step, and only then step = step * stride. A stride of 1/2 needs no special "
+        "care, as long as nothing is rounded.",
+    ),
+    mistakes=(
+        Mistake(
+            "each layer adds its whole kernel",
+            says="adds its whole kernel. A 3x3 kernel",
+            ask="A 1x1 kernel: what does it add?",
+        ),
+        Mistake(
+            "the stride is used before the kernel",
+            says="The step grows too early",
+            ask="Which layer's outputs lie farther apart?",
+        ),
+    ),
+)

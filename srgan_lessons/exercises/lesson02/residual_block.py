@@ -1,0 +1,161 @@
+"""Exercise 2.2: the residual block."""
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.shared.networks import (
+    activated,
+    check_evaluation,
+    check_gradients,
+    check_parameters,
+    close,
+    conv_weights,
+    convolved,
+    features,
+    fresh,
+    normalised,
+    output,
+    residual,
+)
+
+
+class ResidualBlock(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        # SOLUTION
+        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm1 = nn.BatchNorm2d(channels)
+        self.act = nn.PReLU()
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(channels)
+        # STUB
+        # self.conv1 = ...  # 1. two convolutions, two BatchNorms, one PReLU
+        # END
+
+    def forward(self, x):  # (N, channels, h, w)
+        # SOLUTION
+        added = self.act(self.norm1(self.conv1(x)))
+        added = self.norm2(self.conv2(added))
+        return x + added
+        # STUB
+        # added = ...  # 2. what the block adds
+        # return ...  # 3. the sum
+        # END
+
+
+def judge(candidate) -> None:
+    channels = 4
+    what = f"ResidualBlock({channels})"
+    block = fresh(call(candidate, channels), what)
+    x = features(8, channels, 6, 5)
+    y = output(block, x, "The block")
+    if torch.allclose(y, x, atol=1e-5):
+        raise NotYet("The block gives back its input: what the convolutions compute is not added to it.")
+    weights = conv_weights(block, channels, 2, what, {1: "Is one used twice? Each has weights of its own."})
+    orders = list(itertools.permutations(weights))
+    if not any(close(y, x + residual(x, a, b)) for a, b in orders):
+        for a, b in orders:
+            recognise(y.detach(), block_slips(x, a, b), within=1e-3)
+        _name_scaled((y - x).detach(), [residual(x, a, b) for a, b in orders])
+        raise NotYet(
+            "The output is not that of the block in Figure 4. In this order: convolution, BatchNorm, PReLU, "
+            "convolution, BatchNorm; then the sum with the input."
+        )
+    check_parameters(block, channels, convs=2, norms=2, prelus=1, what=what)
+    check_gradients(block, x)
+    check_evaluation(block, x)
+    what, x = "ResidualBlock(7)", features(2, 7, 3, 8)
+    wider = fresh(call(candidate, 7), what)
+    conv_weights(wider, 7, 2, what)
+    output(wider, x, what)
+
+
+def _name_scaled(added: Tensor, right: list[Tensor]) -> None:
+    """Raises NotYet if what is added is a multiple of what should be."""
+    for body in right:
+        scale = float((added * body).sum() / body.square().sum())
+        if close(added, scale * body):
+            raise NotYet(f"What the block adds is multiplied by {scale:.3g}. The paper adds it as it is.")
+
+
+def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+    """What each usual mistake gives, with the weights a and b."""
+    first, bare = normalised(convolved(x, a)), activated(convolved(x, a))
+    inner = activated(first)
+    second = convolved(inner, b)
+    added = normalised(second)
+    last = "The paper adds the input after it, as the last step."
+    resnet = "That is the block of ResNet; here the sum is the output."
+    keep = "Keep the block's input under a name of its own."
+    prelu = "Between the convolutions stands nn.PReLU(), whose slope is learned."
+    newer = activated(normalised(convolved(activated(normalised(x)), a)))
+    alone = activated(F.instance_norm(convolved(x, a)))
+    return {
+        "Your block has no skip: it returns what it should only add. Return the sum with the input.": added,
+        f"Your block adds the input before the second BatchNorm. {last}": normalised(x + second),
+        f"Your block has an activation after the sum. {resnet}": activated(x + added),
+        f"Your block has a ReLU after the sum. {resnet}": F.relu(x + added),
+        "Your block has a second PReLU, before the sum. There is one, between the convolutions.": x + activated(added),
+        f"The body's output is added to itself: x was overwritten on the way. {keep}": 2 * added,
+        f"The skip begins after the PReLU, not at the block's input. {keep}": inner + added,
+        f"The skip begins after the first BatchNorm, not at the block's input. {keep}": first + added,
+        f"The skip begins after the first convolution, not at the block's input. {keep}": convolved(x, a) + added,
+        "The input is added twice. One sum, at the end, is enough.": 2 * x + added,
+        "The input is subtracted from what it should be added to.": added - x,
+        "The body's output is subtracted. It is added.": x - added,
+        "The input is multiplied with the body's output. It is added.": x * added,
+        f"Your block has a ReLU in place of the PReLU. {prelu}": x + residual(x, a, b, 0),
+        f"Your block has a LeakyReLU of slope 0.01 in place of the PReLU. {prelu}": x + residual(x, a, b, 0.01),
+        f"Your block has a LeakyReLU of slope 0.2 in place of the PReLU. {prelu}": x + residual(x, a, b, 0.2),
+        f"There is no activation: two convolutions in a row are one. {prelu}": x + residual(x, a, b, 1),
+        "The second BatchNorm is missing: it comes after the second convolution, before the sum.": x + second,
+        "The first BatchNorm is missing: it comes after the first convolution.": x + normalised(convolved(bare, b)),
+        "Both BatchNorms are missing: one comes after each convolution.": x + convolved(bare, b),
+        "PReLU and first BatchNorm have changed places: BatchNorm comes first.": (
+            x + normalised(convolved(normalised(bare), b))
+        ),
+        "This is the later order BatchNorm, PReLU, convolution. In the paper each convolution comes first.": (
+            x + convolved(newer, b)
+        ),
+        "This is InstanceNorm, which looks at one image at a time. The paper has BatchNorm.": (
+            x + F.instance_norm(convolved(alone, b))
+        ),
+    }
+
+
+EXERCISE = Exercise(
+    name="ResidualBlock",
+    lesson=2,
+    place=2,
+    title="the residual block",
+    difficulty="medium",
+    minutes=10,
+    reference=ResidualBlock,
+    judge=judge,
+    hints=(
+        "The function residual_block above has the same steps. Each layer with numbers to learn is made once, in "
+        "__init__; forward only uses it.",
+        "nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels) and nn.PReLU() as attributes of "
+        "self. In forward keep x as it is, and give the way through the layers another name.",
+        "added = self.norm2(self.conv2(self.act(self.norm1(self.conv1(x))))), and return x + added.",
+    ),
+    mistakes=(
+        Mistake(
+            "the sum before the second BatchNorm",
+            says="adds the input before the second BatchNorm",
+            ask="What would the way around then pass through?",
+        ),
+        Mistake(
+            "an activation after the sum, from ResNet",
+            says="a ReLU after the sum",
+            ask="May what is added be negative?",
+        ),
+        Mistake("x is overwritten on the way", says="x was overwritten on the way", ask="Which x is in the last line?"),
+    ),
+)

@@ -1,0 +1,174 @@
+"""Exercise 2.4: the trunk with its long skip."""
+
+import itertools
+
+from torch import Tensor, nn
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.lesson02.residual_block import ResidualBlock
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.shared.networks import (
+    activated,
+    check_evaluation,
+    check_gradients,
+    check_parameters,
+    close,
+    conv_weights,
+    convolved,
+    features,
+    fresh,
+    normalised,
+    output,
+    residual,
+)
+
+
+class Trunk(nn.Module):
+    def __init__(self, channels, blocks):
+        super().__init__()
+        # SOLUTION
+        self.blocks = nn.Sequential(*[ResidualBlock(channels) for _ in range(blocks)])
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.norm = nn.BatchNorm2d(channels)
+        # STUB
+        # self.blocks = ...  # 1. as many residual blocks as asked for
+        # self.conv = ...  # 2. and what comes after them
+        # self.norm = ...
+        # END
+
+    def forward(self, first):  # (N, channels, h, w)
+        # SOLUTION
+        x = self.blocks(first)
+        x = self.norm(self.conv(x))
+        return first + x
+        # STUB
+        # x = ...  # 3. through all of it
+        # return ...  # 4. the long skip
+        # END
+
+
+def judge(candidate) -> None:
+    channels, blocks = 3, 2
+    what = f"Trunk({channels}, {blocks})"
+    trunk = fresh(call(candidate, channels, blocks), what)
+    x = features(8, channels, 5, 4)
+    y = output(trunk, x, "The trunk")
+    weights = conv_weights(trunk, channels, 2 * blocks + 1, what, WRONG_COUNTS | _shared_block(trunk, x))
+    orders = list(itertools.permutations(weights))
+    if not any(close(y, trunk_output(x, *order)) for order in orders):
+        for order in orders:
+            recognise(y.detach(), trunk_slips(x, *order) | {ONE_BLOCK: trunk_output(x, *order[2:])}, within=1e-3)
+        raise NotYet(
+            "The output is not that of Figure 4. In this order: the residual blocks, a convolution, a BatchNorm; then "
+            "the sum with the trunk's input."
+        )
+    check_parameters(trunk, channels, convs=2 * blocks + 1, norms=2 * blocks + 1, prelus=blocks, what=what)
+    check_gradients(trunk, x)
+    check_evaluation(trunk, x)
+    for wider, deeper in ((5, 1), (2, 4)):
+        what, x = f"Trunk({wider}, {deeper})", features(2, wider, 6, 4)
+        other = fresh(call(candidate, wider, deeper), what)
+        conv_weights(other, wider, 2 * deeper + 1, what)
+        output(other, x, what)
+
+
+ONE_BLOCK = "Only the last block counts: each is given the trunk's input. Give it what the block before it returned."
+
+WRONG_COUNTS = {  # of convolutions, where two blocks were asked for
+    1: "Are the blocks in a plain list? torch searches nn.Sequential and nn.ModuleList for weights, lists it does not.",
+    2: "There is one residual block and nothing after it.",
+    3: "It has one residual block. Make as many as `blocks` says.",
+    4: "The convolution after the blocks is missing: the trunk ends with a convolution and a BatchNorm.",
+    6: "There are two convolutions after the blocks; the paper has one.",
+    7: "It has one residual block too many.",
+    33: "It has 16 residual blocks, whatever `blocks` says.",
+}
+
+
+def _shared_block(trunk: nn.Module, x: Tensor) -> dict[int, str]:
+    """The reason where a trunk uses one block again and again, else none."""
+    used: list[nn.Module] = []
+    hooks = [
+        module.register_forward_hook(lambda module, *_: used.append(module))
+        for module in trunk.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    call(trunk, x)
+    for hook in hooks:
+        hook.remove()
+    if len(used) == len(set(used)):
+        return {}
+    return {3: "One block is used twice: [block] * n repeats one object. Make a new ResidualBlock for each place."}
+
+
+def after_blocks(x: Tensor, *weights: Tensor) -> Tensor:
+    for a, b in zip(weights[::2], weights[1::2], strict=True):
+        x = x + residual(x, a, b)
+    return x
+
+
+def trunk_output(first: Tensor, *weights: Tensor) -> Tensor:
+    """What the paper's trunk gives, with two weights for each block and one for the convolution after them."""
+    return first + normalised(convolved(after_blocks(first, *weights[:-1]), weights[-1]))
+
+
+def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:
+    x, last = after_blocks(first, *weights[:-1]), weights[-1]
+    end = normalised(convolved(x, last))
+    plain = twice = first
+    for a, b in zip(weights[:-1:2], weights[1:-1:2], strict=True):
+        plain, twice = residual(plain, a, b), 2 * twice + residual(twice, a, b)
+    return {
+        "The long skip is missing: the trunk's input is added to its output, after the last BatchNorm.": end,
+        "The long skip begins after the blocks, not at the trunk's input: x was overwritten on the way.": x + end,
+        "The body's output is added to itself: x was overwritten on the way. Keep the trunk's input under a name of "
+        "its own.": 2 * end,
+        "The long skip ends too early: it goes around the blocks alone. Add the input after the last BatchNorm.": (
+            normalised(convolved(first + x, last))
+        ),
+        "The long skip is added before the last BatchNorm. The paper adds it after.": normalised(
+            first + convolved(x, last)
+        ),
+        "The BatchNorm after the last convolution is missing.": first + convolved(x, last),
+        "There is an activation after the last BatchNorm. The trunk ends with the sum.": first + activated(end),
+        "There is an activation after the sum. The trunk ends with the sum.": activated(first + end),
+        "There is an activation between the last convolution and its BatchNorm.": first
+        + normalised(activated(convolved(x, last))),
+        "BatchNorm and convolution at the end have changed places: the convolution comes first.": first
+        + convolved(normalised(x), last),
+        "Each block's input is added a second time. A ResidualBlock has its skip inside.": first
+        + normalised(convolved(twice, last)),
+        "The blocks have no skips of their own. Use ResidualBlock.": first + normalised(convolved(plain, last)),
+        "The blocks are not used: the input goes straight into the last convolution.": first
+        + normalised(convolved(first, last)),
+    }
+
+
+EXERCISE = Exercise(
+    name="Trunk",
+    lesson=2,
+    place=4,
+    title="the trunk with its long skip",
+    difficulty="medium",
+    minutes=8,
+    reference=Trunk,
+    judge=judge,
+    hints=(
+        "The long skip is a block's skip once more, around all the blocks: in the end, the trunk's input is added.",
+        "nn.Sequential(*[... for _ in range(blocks)]) makes as many blocks as you like, each with its own weights. "
+        "After them come one more convolution and one more BatchNorm.",
+        "self.blocks = nn.Sequential(*[ResidualBlock(channels) for _ in range(blocks)]); in forward "
+        "x = self.norm(self.conv(self.blocks(first))), and return first + x.",
+    ),
+    mistakes=(
+        Mistake(
+            "`[ResidualBlock(channels)] * blocks`",
+            says="[block] * n repeats one object",
+            ask="How many parameters has it? Count.",
+        ),
+        Mistake(
+            "blocks kept in a Python list", says="not those in a plain list", ask="How does torch find what to train?"
+        ),
+    ),
+)

@@ -1,0 +1,121 @@
+"""Exercise 2.3: a block that begins as the identity."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons import models
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
+from srgan_lessons.exercises.shared.networks import features
+
+
+def zero_init_residual(block):
+    # SOLUTION
+    last = block.body[4]
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)
+    # STUB
+    # last = ...  # 1. which layer decides how much the block adds?
+    # nn.init.zeros_(...)  # 2. its gamma is called weight, its beta is called bias
+    # END
+
+
+def judge(candidate) -> None:
+    for trained in (False, True):
+        block = _used_block(trained=trained)
+        before = {name: value.detach().clone() for name, value in block.named_parameters()}
+        returned = call(candidate, block)
+        if returned is ...:
+            raise NotDone
+        if isinstance(returned, nn.Module) and returned is not block:
+            raise NotYet("It returns another module. Change the block that is given, in place, so that it can learn.")
+        if dict(block.named_parameters()).keys() != before.keys():
+            raise NotYet("A layer of the block is gone or replaced. Leave the layers, change numbers in one of them.")
+        _check_identity(block, before)
+        _check_awake(block)
+
+
+def _used_block(*, trained: bool) -> models.ResidualBlock:
+    """A block of the package, on request with numbers in its BatchNorms as training leaves them there."""
+    block = models.ResidualBlock(4)
+    if trained:
+        with torch.no_grad():
+            for norm in (block.body[1], block.body[4]):
+                norm.weight.uniform_(0.5, 1.5)
+                norm.bias.uniform_(0.5, 1.0)
+            for step in range(3):
+                block(features(4, 4, 6, 6, seed=10 + step))
+    return block
+
+
+def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> None:
+    now = dict(block.named_parameters())
+    x = features(4, 4, 6, 5)
+    with torch.no_grad():
+        if max((block.train(mode)(x) - x).abs().max() for mode in (False, True)) < 1e-6:
+            return
+    gamma, beta = now["body.4.weight"], now["body.4.bias"]
+    if all(torch.equal(now[name], value) for name, value in before.items()):
+        raise NotYet("The block is as it was. nn.init.zeros_(parameter) changes it; a new name for a number does not.")
+    if not gamma.any() and beta.any():
+        raise NotYet(
+            "The last gamma is 0, and still something is added: the last BatchNorm's beta, which training has moved "
+            "away from 0. Set it (its bias) to 0, too."
+        )
+    if not now["body.1.weight"].any():
+        raise NotYet(
+            "That is the gamma of the first BatchNorm. What follows it is normalised again and added: the last "
+            "BatchNorm decides how much."
+        )
+    if gamma.abs().max() < 0.2:
+        raise NotYet(f"Close: the last gamma is {gamma.abs().max():.2g}, and the block still adds a little. Make it 0.")
+    if not beta.any():
+        raise NotYet("The last beta is 0, its gamma is not. Gamma multiplies what is added: it must be 0, too.")
+    raise NotYet("The block still adds something to its input. Which numbers scale and shift all that it adds?")
+
+
+def _check_awake(block: models.ResidualBlock) -> None:
+    """Raises NotYet unless a few updates change what the block adds and both convolutions."""
+    if not all(parameter.requires_grad for parameter in block.parameters()):
+        raise NotYet("The block is the identity and must stay it: some parameters have no gradient. Let it learn.")
+    x, target = features(4, 4, 6, 5), features(4, 4, 6, 5, seed=1)
+    if not block(x).requires_grad:
+        raise NotYet("The block is the identity and must stay it: its layers are not used any more. Let it learn.")
+    before = [block.body[place].weight.detach().clone() for place in (0, 3)]
+    for _ in range(4):  # by hand: torch.optim takes seconds to import
+        block.zero_grad()
+        F.mse_loss(block(x), target).backward()
+        with torch.no_grad():
+            for parameter in block.parameters():
+                parameter -= 0.05 * parameter.grad
+    if any(torch.equal(block.body[place].weight, then) for place, then in zip((0, 3), before, strict=True)):
+        raise NotYet(
+            "The block is the identity, and after four updates a convolution is still as it was: too much was set to "
+            "0. A product of two zeros gives neither of them a gradient. Set the last BatchNorm alone to 0."
+        )
+
+
+EXERCISE = Exercise(
+    name="zero_init_residual",
+    lesson=2,
+    place=3,
+    title="a block that begins as the identity",
+    difficulty="medium",
+    minutes=6,
+    reference=zero_init_residual,
+    judge=judge,
+    hints=(
+        "print(block) shows the layers of block.body with their numbers. After which of them comes the sum?",
+        "The last BatchNorm gives gamma times a normalised number, plus beta. What must both be to give 0?",
+        "last = block.body[4]; then nn.init.zeros_(last.weight) and nn.init.zeros_(last.bias). Leave the rest.",
+    ),
+    mistakes=(
+        Mistake("gamma of the first BatchNorm", says="the gamma of the first BatchNorm", ask="What comes after it?"),
+        Mistake(
+            "gamma alone, in a trained block",
+            says="the last BatchNorm's beta",
+            ask="What does 0 times anything plus beta give?",
+        ),
+    ),
+)

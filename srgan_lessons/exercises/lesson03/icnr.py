@@ -1,0 +1,109 @@
+"""Exercise 3.4: ICNR."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_tensor
+
+
+def icnr(weight, r):
+    # SOLUTION
+    one = weight[:: r**2]  # (C, inputs, k, k): one filter for each tile
+    return one.repeat_interleave(r**2, dim=0)  # (C r r, inputs, k, k): the same filter for all pixels of a tile
+    # STUB
+    # one = ...  # 1. (C, inputs, k, k): one filter for each tile
+    # return ...  # 2. (C r r, inputs, k, k): the same filter for all pixels of a tile
+    # END
+
+
+def judge(candidate) -> None:
+    for channels, inputs, r in ((3, 8, 2), (2, 6, 3), (3, 8, 4)):
+        generator = torch.Generator().manual_seed(r)
+        weight = 0.1 * torch.randn(channels * r**2, inputs, 3, 3, generator=generator)  # (C r r, inputs, 3, 3)
+        value = call(candidate, weight, r)
+        result = as_tensor(value).detach().cpu().numpy()
+        if result.shape != tuple(weight.shape):
+            reason = _icnr_shape(result.shape, tuple(weight.shape), r)
+            raise NotYet(f"The shape is {result.shape} for r = {r}; {tuple(weight.shape)} is expected. {reason}")
+        recognise(result, _icnr_slips(weight, r), within=1e-5)
+        tiles = result.reshape(channels, r**2, -1)  # (C, r r, inputs * 9)
+        interleaved = result.reshape(r**2, channels, -1)
+        if np.abs(tiles - tiles[:, :1]).max() > 1e-6:
+            if np.abs(interleaved - interleaved[:1]).max() <= 1e-6:
+                raise NotYet(
+                    f"The filters repeat in the order 0, 1, 2, 0, 1, 2, as `repeat` puts them. The {r * r} filters of "
+                    f"one tile stand side by side: 0, 0, ... 0, 1, 1, ... 1. Compare repeat_interleave."
+                )
+            raise NotYet(
+                f"Channels 0 to {r * r - 1} make up one tile, so their filters must all be the same; these differ."
+            )
+        if channels > 1 and np.abs(tiles[0] - tiles[1]).max() <= 1e-6:
+            raise NotYet("All tiles have the same filter: R, G and B would always be equal. One filter for each tile.")
+        spread = result.std() / weight.std().item()
+        if not 1 / 4 < spread < 4:
+            raise NotYet(
+                f"The weights are {spread:.2g} times as large as those that came in. Keep their size: take filters of "
+                "the given weight."
+            )
+
+
+def _icnr_shape(shape: tuple[int, ...], right: tuple[int, ...], r: int) -> str:
+    if shape == (right[0] // r**2, *right[1:]):
+        return "This is one filter for each tile; now repeat each for all pixels of its tile."
+    if shape == (right[0] // r, *right[1:]):
+        return f"A tile has r r = {r * r} pixels: repeat {r * r} times, not {r}."
+    if shape == (right[0] * r**2, *right[1:]):
+        return "The weight has a filter for each pixel already. First take one for each tile, then repeat."
+    if len(shape) == 4 and shape[2:] != right[2:]:
+        return "The kernels have grown. It is whole filters that are repeated, along the first axis."
+    if len(shape) == 4 and shape[1] != right[1]:
+        return "The inputs were repeated. The channels of the output are the first axis, dim=0."
+    return "The shape must stay as it was."
+
+
+def _icnr_slips(weight: Tensor, r: int) -> dict[str, np.ndarray]:
+    """What each usual mistake gives for this weight."""
+    tiles = weight.reshape(-1, r**2, *weight.shape[1:])  # (C, r r, inputs, k, k)
+    mean = tiles.mean(dim=1).repeat_interleave(r**2, dim=0)
+    spatial = weight.mean(dim=(2, 3), keepdim=True).expand_as(weight)
+    slips = {
+        f"The weight is as it came in: {r * r} different filters, a pattern in each tile.": weight,
+        f"All weights are zero: then nothing comes through, and no gradient goes back. Take one filter of each "
+        f"{r * r}.": torch.zeros_like(weight),
+        f"The {r * r} filters of a tile are averaged, which makes them {r} times weaker. Take one of them.": mean,
+        "Each kernel was made flat. It is the filters of a tile that must be equal, not the places of a kernel.": (
+            spatial
+        ),
+    }
+    return {message: outcome.numpy() for message, outcome in slips.items()}
+
+
+EXERCISE = Exercise(
+    name="icnr",
+    lesson=3,
+    place=4,
+    title="ICNR",
+    difficulty="medium",
+    minutes=7,
+    reference=icnr,
+    judge=judge,
+    hints=(
+        "If all pixels of a tile have the same filter, they get the same value. Which filters make up one tile?",
+        "Channels 0 to r r - 1 are the first tile, the next r r the second. Take one of each, then repeat it r r "
+        "times in a row.",
+        "weight[:: r**2] takes every r r-th filter. repeat puts 0, 1, 2, 0, 1, 2; repeat_interleave(r**2, dim=0) "
+        "puts 0, 0, ..., 1, 1, ...",
+    ),
+    mistakes=(
+        Mistake(
+            "`repeat` in place of `repeat_interleave`",
+            says="as `repeat` puts them",
+            ask="Which channels land in the same tile?",
+        ),
+        Mistake("the mean of the filters", says="times weaker", ask="What does averaging do to random numbers?"),
+    ),
+)

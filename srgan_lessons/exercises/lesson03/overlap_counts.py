@@ -1,0 +1,126 @@
+"""Exercise 3.3: who writes how often."""
+
+import numpy as np
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_array
+
+
+def overlap_counts(size, kernel, stride):
+    # SOLUTION
+    counts = np.zeros((size - 1) * stride + kernel, dtype=int)
+    # STUB
+    # counts = np.zeros(..., dtype=int)  # 1. as many places as the output has
+    # END
+    for i in range(size):
+        # SOLUTION
+        counts[i * stride : i * stride + kernel] += 1
+        # STUB
+        # counts[...] += 1  # 2. the places that input pixel i writes
+        # END
+    return counts
+
+
+def judge(candidate) -> None:
+    for size, kernel, stride in ((6, 4, 2), (5, 3, 2), (4, 9, 4), (3, 2, 3), (4, 5, 1)):
+        where = f"For size {size}, kernel {kernel}, stride {stride}"
+        result = as_array(call(candidate, size, kernel, stride))
+        right = overlap_counts(size, kernel, stride)
+        if result.shape != right.shape:
+            raise NotYet(
+                f"{where} the result has the shape {result.shape}, not {right.shape}. "
+                + _overlap_shape(result, size, kernel, stride)
+            )
+        if np.array_equal(result, right):
+            continue
+        recognise(result, _overlap_slips(size, kernel, stride), within=0)
+        place = int(np.argmax(result != right))
+        raise NotYet(f"{where} place {place} has the count {result[place]:g}; {right[place]} is expected.")
+
+
+def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int) -> str:
+    lengths = {
+        size * stride: "Is the kernel's length in it? The last input pixel begins at (size - 1) * stride and writes "
+        "kernel places.",
+        size * stride + kernel: "The last input pixel begins at (size - 1) * stride, not at size * stride.",
+        (size - 1) * stride + 1: "The last input pixel writes kernel places, not one.",
+        (size - 1) * stride: "The last input pixel begins there, and then writes kernel places.",
+        (size - 1) * kernel + stride: "Kernel and stride have changed places: stride is the step, kernel the length.",
+        size + kernel - 1: "The stride is missing: neighbours in the input are stride places apart in the output.",
+        size * kernel: "The inputs overlap: they are stride places apart, not kernel.",
+        (size - kernel) // stride + 1: "This is an ordinary convolution, which shrinks. The transposed one enlarges.",
+        size: "This is the input's length. Count at the places of the output.",
+    }
+    if result.ndim != 1:
+        return "One axis is enough here: a row of counts."
+    return lengths.get(len(result), "The last input pixel begins at (size - 1) * stride and writes kernel places.")
+
+
+def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]:
+    """What each usual mistake gives, in the right length."""
+    length = (size - 1) * stride + kernel
+
+    def counted(begin, width: int, *, add: bool = True) -> np.ndarray:
+        counts = np.zeros(length, dtype=int)
+        for i in range(size):
+            window = slice(max(0, begin(i)), begin(i) + width)
+            counts[window] = counts[window] + 1 if add else 1
+        return counts
+
+    ones = counted(lambda i: i * stride, kernel, add=False)
+    short = np.zeros(length, dtype=int)
+    for i in range(size):
+        short[i * stride : kernel] += 1
+    return {
+        "The slice ends at kernel for every i. It is begin:end, not begin:length: the end moves with i, too.": short,
+        "Every input pixel counts everywhere: counts[...] is the whole row. Name the places that pixel i writes.": (
+            np.full(length, size)
+        ),
+        "No place counts more than once. Where windows overlap they add up: += 1.": ones,
+        "All counts are zero.": np.zeros(length),
+        "The stride is missing: pixel i begins at i * stride, not at i.": counted(lambda i: i, kernel),
+        "Pixel i begins at i * stride; here it begins at i * kernel.": counted(lambda i: i * kernel, kernel),
+        "Each pixel writes kernel places; here it writes one less. The end of a slice does not belong to it.": counted(
+            lambda i: i * stride, kernel - 1
+        ),
+        "Each pixel writes kernel places; here it writes one more. The end of a slice does not belong to it.": counted(
+            lambda i: i * stride, kernel + 1
+        ),
+        "Each pixel writes kernel places; here it writes stride places.": counted(lambda i: i * stride, stride),
+        "Each pixel writes kernel places; here it writes one.": counted(lambda i: i * stride, 1),
+        "The window is centred on i * stride; without padding it begins there.": counted(
+            lambda i: i * stride - kernel // 2, kernel
+        ),
+        "The first place is i * stride; here it is one further. Python counts from 0.": counted(
+            lambda i: i * stride + 1, kernel
+        ),
+    }
+
+
+EXERCISE = Exercise(
+    name="overlap_counts",
+    lesson=3,
+    place=3,
+    title="who writes how often",
+    difficulty="easy",
+    minutes=7,
+    reference=overlap_counts,
+    judge=judge,
+    hints=(
+        "Draw it: three input pixels, kernel 3, stride 2. Where does each begin to write, where does it end?",
+        "Pixel i begins at i * stride and writes `kernel` places. The output ends where the last pixel ends.",
+        "The length is (size - 1) * stride + kernel; the places are counts[i * stride : i * stride + kernel].",
+    ),
+    mistakes=(
+        Mistake(
+            "the length without the kernel", says="Is the kernel's length in it?", ask="Where does the last window end?"
+        ),
+        Mistake(
+            "set to 1 in place of added",
+            says="Where windows overlap they add up",
+            ask="Two brushes on one spot: how much paint?",
+        ),
+    ),
+)

@@ -1,0 +1,136 @@
+"""Exercise 3.1: your own pixel shuffle."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_tensor
+
+
+def pixel_shuffle(x, r):
+    n, channels, h, w = x.shape  # channels is C r r
+    # SOLUTION
+    x = x.reshape(n, channels // r**2, r, r, h, w)  # (N, C, r, r, H, W)
+    x = x.permute(0, 1, 4, 2, 5, 3)  # (N, C, H, r, W, r)
+    return x.reshape(n, channels // r**2, h * r, w * r)  # (N, C, H r, W r)
+    # STUB
+    # x = x.reshape(...)  # 1. split the channels into C, r, r
+    # x = x.permute(...)  # 2. bring each r right after the axis that it stretches
+    # return x.reshape(...)  # 3. merge each r with that axis
+    # END
+
+
+def judge(candidate) -> None:
+    for n, c, h, w, r in ((1, 1, 2, 3, 2), (2, 3, 3, 2, 2), (1, 2, 2, 4, 3), (1, 3, 2, 2, 4)):
+        x = torch.arange(n * c * r * r * h * w, dtype=torch.float32).reshape(n, c * r * r, h, w)  # all numbers differ
+        where = f"for r = {r} and an input of shape {tuple(x.shape)}"
+        try:
+            value = call(candidate, x, r)
+        except RuntimeError as error:
+            if "invalid for input of size" not in str(error):
+                raise
+            if (r, c) != (2, 1):
+                raise NotYet(
+                    f"It stops {where}: {error}. Take all sizes from x.shape and r as it is given, no fixed numbers."
+                ) from error
+            more = f"{error}. x is {tuple(x.shape)} and r is {r}: its {c * r * r} channels are C r r, so C is {c}"
+            raise RuntimeError(more).with_traceback(error.__traceback__) from None  # still with the student's line
+        result = as_tensor(value).detach().cpu().numpy()
+        right = pixel_shuffle(x, r).numpy()
+        if result.shape == right.shape and np.array_equal(result, right):
+            continue
+        if result.shape != right.shape:
+            raise NotYet(f"The shape is {result.shape} {where}; {right.shape} is expected. {_shape_slip(result, x, r)}")
+        recognise(result, _shuffle_slips(x, r), within=1e-6)
+        if not np.array_equal(np.sort(result, axis=None), np.sort(right, axis=None)):
+            raise NotYet("Some numbers of x are missing, others stand there twice. The shuffle only moves numbers.")
+        y, x = np.argwhere(result[0, 0] != right[0, 0])[0] if (result[0, 0] != right[0, 0]).any() else (0, 0)
+        raise NotYet(
+            f"The shape is right and all numbers are there, at other places. {where.capitalize()}, row {y}, column {x} "
+            f"of the first image has {result[0, 0, y, x]:g}, not {right[0, 0, y, x]:g}."
+        )
+
+
+def _shape_slip(result: np.ndarray, x: Tensor, r: int) -> str:
+    """Why the result of pixel_shuffle may have this shape."""
+    n, c, h, w = x.shape
+    if result.ndim == 6:
+        return "The last step is missing: merge H with its r, and W with its r."
+    if result.shape == (n, c, h, w):
+        return "It is the shape of x: nothing was rearranged."
+    if result.shape == (n, c, h * r, w * r):
+        return "Every channel is still there: r r of them become one. Move numbers, do not repeat them."
+    if result.shape == (n, c // r, h * r, w * r) or result.shape == (n, c // r, h * r, w):
+        return "A tile has r times r pixels, so the channels become r r times fewer."
+    if result.shape == (n, c // r**2, w * r, h * r):
+        return "Height and width have changed places."
+    if result.shape == (n, c // r**2, h * r * r, w) or result.shape == (n, c // r**2, h, w * r * r):
+        return "One axis got both r. Each of H and W is stretched by r."
+    return "It must be (N, C, H r, W r) for an x of (N, C r r, H, W)."
+
+
+def _shuffle_slips(x: Tensor, r: int) -> dict[str, np.ndarray]:
+    """What each usual mistake gives for this x, in the right shape."""
+    n, c, h, w = x.shape
+    shape = (n, c // r**2, h * r, w * r)
+    split = x.reshape(n, c // r**2, r, r, h, w)  # (N, C, r, r, H, W)
+    colours_last = x.reshape(n, r, r, c // r**2, h, w)  # (N, r, r, C, H, W)
+    order = "The order in the channels is C, r, r: channel c r r + i r + j"
+    tile = "The shape is right, but the tile is transposed: channel 1 landed below channel 0, not to its right."
+    slips = {
+        "There is no permute: the numbers stand in the same order in memory as before, cut into other rows.": x,
+        f"{tile} Look at the order of the two r axes in step 2.": split.permute(0, 1, 4, 3, 5, 2),
+        "Each channel has become a block of its own, like stamps on a sheet. In step 2 each r must stand right *after* "
+        "the axis that it stretches: H, r, W, r.": split.permute(0, 1, 2, 4, 3, 5),
+        "The blocks are stamps on a sheet, and transposed. Step 2 must give H, r, W, r.": split.permute(
+            0, 1, 3, 4, 2, 5
+        ),
+        "The rows are right, but in a row whole channels stand side by side: step 2 has r and W in the wrong order.": (
+            split.permute(0, 1, 4, 2, 3, 5)
+        ),
+        "The columns are right, but each channel has its own rows: step 2 has r and H in the wrong order.": (
+            split.permute(0, 1, 2, 4, 5, 3)
+        ),
+        "Height and width are swapped in step 2: it must give H, r, W, r.": split.permute(0, 1, 5, 2, 4, 3),
+        f"The channels are split as r, r, C. {order} belongs to image channel c (step 1).": colours_last.permute(
+            0, 3, 4, 1, 5, 2
+        ),
+        f"The channels are split as r, r, C, and the tile is transposed. {order} is row i, column j.": (
+            colours_last.permute(0, 3, 4, 2, 5, 1)
+        ),
+    }
+    return {message: outcome.reshape(shape).numpy() for message, outcome in slips.items()}
+
+
+EXERCISE = Exercise(
+    name="pixel_shuffle",
+    lesson=3,
+    place=1,
+    title="your own pixel shuffle",
+    difficulty="medium",
+    minutes=9,
+    reference=pixel_shuffle,
+    judge=judge,
+    hints=(
+        "No loop is needed. Write down the six axes after step 1 and the six after step 2, with their names.",
+        "Step 1 gives (N, C, r, r, H, W): the first r counts rows of a tile, the second its columns. Step 2 must "
+        "give (N, C, H, r, W, r), rows with rows and columns with columns.",
+        "With C = channels // r**2: x.reshape(n, C, r, r, h, w), then x.permute(0, 1, 4, 2, 5, 3), then one more "
+        "reshape to (n, C, h * r, w * r).",
+    ),
+    mistakes=(
+        Mistake(
+            "reshape without permute",
+            says="There is no permute",
+            ask="Draw the six axes. Which two must become neighbours?",
+        ),
+        Mistake(
+            "the two r swapped",
+            says="the tile is transposed: channel 1 landed below channel 0",
+            ask="Where must channel 1 go?",
+        ),
+    ),
+)

@@ -1,0 +1,112 @@
+"""Exercise 4.3: warm-up and cosine."""
+
+import numpy as np
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_number
+
+
+def rate_at(step, steps, peak):
+    rise = steps // 10
+    # SOLUTION
+    if step < rise:
+        return peak * (step + 1) / rise
+    return peak * 0.5 * (1 + np.cos(np.pi * (step - rise) / (steps - rise)))
+    # STUB
+    # if step < rise:
+    #     return ...  # 1. the warm-up
+    # return ...  # 2. the cosine
+    # END
+
+
+def judge(candidate) -> None:
+    for steps, peak in ((60, 3e-3), (200, 4e-4)):
+        at = np.arange(steps)
+        result = np.array([as_number(call(candidate, int(step), steps, peak), "the learning rate") for step in at])
+        right = np.array([rate_at(step, steps, peak) for step in at])
+        if np.abs(result - right).max() <= 1e-6 * peak:
+            continue
+        recognise(result / peak, {text: rates for text, rates in _schedules(at, steps).items()}, within=1e-4)
+        times = result / right
+        if np.ptp(times) <= 1e-3 * times.max():
+            raise NotYet(f"Everywhere it is {times[0]:.3g} times what is expected; the peak is {peak:g} in this call.")
+        rise = steps // 10
+        warm, off = np.abs(result - right)[:rise].max(), int(np.abs(result - right).argmax())
+        if warm <= 1e-6 * peak:
+            raise NotYet(f"The warm-up is right, the cosine is not. {_at(off, steps, result, right, peak)}")
+        if np.abs(result - right)[rise:].max() <= 1e-6 * peak:
+            raise NotYet(f"The cosine is right, the warm-up is not. {_at(off, steps, result, right, peak)}")
+        raise NotYet(_at(off, steps, result, right, peak))
+
+
+def _at(step: int, steps: int, result: np.ndarray, right: np.ndarray, peak: float) -> str:
+    share, wanted = result[step] / peak, right[step] / peak
+    return f"In update {step} of {steps} it is {share:.3f} of the peak; {wanted:.3f} is expected."
+
+
+def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
+    """What each usual mistake gives, as a share of the peak, at those steps."""
+    rise = steps // 10
+    share = (at - rise) / (steps - rise)
+    up, down = (at + 1) / rise, 0.5 * (1 + np.cos(np.pi * share))
+
+    def joined(first: np.ndarray, then: np.ndarray) -> np.ndarray:
+        return np.where(at < rise, first, then)
+
+    whole = 0.5 * (1 + np.cos(np.pi * at / steps))
+    return {
+        "It does not change with the step. It must rise over the first tenth, then fall to 0.": np.ones(steps),
+        "The first update has a rate of 0, and is wasted: steps count from 0, so take (step + 1) / rise.": joined(
+            at / rise, down
+        ),
+        "There is no warm-up: it must rise over the first tenth of the updates.": whole,
+        "The cosine must begin when the warm-up ends: with (step - rise) / (steps - rise), not step / steps.": joined(
+            up, whole
+        ),
+        "The cosine ends too early or too late: from update `rise` to the end there are steps - rise.": joined(
+            up, 0.5 * (1 + np.cos(np.pi * (at - rise) / steps))
+        ),
+        "It falls along a straight line. A cosine is asked for: slow, fast, slow.": joined(up, 1 - share),
+        "After the warm-up it stays at the peak. It must fall to 0 along the cosine.": joined(up, np.ones(steps)),
+        "It rises without an end: after a tenth of the updates the cosine takes over.": up,
+        "It falls to minus the peak, which climbs uphill: the cosine goes from 1 to -1. Add 1 and halve it.": joined(
+            up, np.cos(np.pi * share)
+        ),
+        "It begins its fall at twice the peak: 1 + cos goes from 2 to 0. Halve it.": joined(up, 2 * down),
+        "The cosine is upside down: it rises from 0 to the peak. It is 1 + cos, not 1 - cos.": joined(up, 1 - down),
+        "np.cos counts in radians: half a turn is np.pi, not 180.": joined(up, 0.5 * (1 + np.cos(180 * share))),
+        "This is a quarter of a cosine, pi / 2. Half a turn is pi, and 1 + cos of it goes from 2 to 0.": joined(
+            up, np.cos(np.pi / 2 * share)
+        ),
+        "This is the paper's drop to a tenth. A warm-up and a cosine are asked for.": np.where(at < steps // 2, 1, 0.1),
+        "This is the paper's constant rate with a warm-up before it. The cosine is missing.": np.minimum(up, 1),
+    }
+
+
+EXERCISE = Exercise(
+    name="rate_at",
+    lesson=4,
+    place=3,
+    title="warm-up and cosine",
+    difficulty="medium",
+    minutes=7,
+    reference=rate_at,
+    judge=judge,
+    hints=(
+        "Two formulas, and both give the peak where they meet. Try them by hand for steps = 20: what is the rate "
+        "of update 0, of update 1, of update 2, and of update 19?",
+        "Warm-up: steps count from 0, and update 0 shall move. Cosine: 1 + cos goes from 2 to 0 while its argument "
+        "goes from 0 to np.pi.",
+        "peak * (step + 1) / rise, then peak * 0.5 * (1 + np.cos(np.pi * (step - rise) / (steps - rise))).",
+    ),
+    mistakes=(
+        Mistake(
+            "the cosine over the whole run",
+            says="must begin when the warm-up ends",
+            ask="What is the rate right after the warm-up?",
+        ),
+        Mistake("a warm-up that begins at 0", says="rate of 0, and is wasted", ask="What does update 0 do?"),
+    ),
+)

@@ -1,0 +1,247 @@
+"""Exercise 4.1: one update."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_number
+from srgan_lessons.exercises.shared.updates import RATE, Watched, batch_of, small_network, update, weights_of
+from srgan_lessons.losses import mse_loss
+
+
+def train_step(network, optimizer, lr, hr):
+    # SOLUTION
+    optimizer.zero_grad()
+    sr = network(lr)
+    loss = mse_loss(sr, hr)
+    loss.backward()
+    optimizer.step()
+    # STUB
+    # ...  # 1. drop the gradients of the update before
+    # sr = ...  # 2. enlarge
+    # loss = ...  # 3. compare, with mse_loss
+    # ...  # 4. how does each weight change the loss?
+    # ...  # 5. move each weight a little
+    # END
+    return loss.detach()
+
+
+def judge(candidate) -> None:
+    start, batches = small_network(), [batch_of(seed) for seed in range(3)]
+    network = copy.deepcopy(start)
+    optimizer = Watched(network)
+    try:
+        loss = call(candidate, network, optimizer, *batches[0])
+    except (RuntimeError, UserWarning) as error:  # a warning where warnings are errors
+        _name_stop(str(error), optimizer, batches[0])
+        raise
+    if torch.equal(weights_of(network), weights_of(start)):
+        _name_standstill(optimizer)
+    _name_loss(loss, start, batches[0])
+    if optimizer.events.count("step") == 0:
+        raise NotYet("The weights move, but not by the optimiser that was given. Call optimizer.step(), once.")
+    for event in ("step", "backward", "forward"):
+        if optimizer.events.count(event) > 1:
+            raise NotYet(f"There are {optimizer.events.count(event)} calls of {event} in one update. One is enough.")
+    wanted = copy.deepcopy(start)
+    update(wanted, torch.optim.SGD(wanted.parameters(), lr=RATE), *batches[0])
+    if (weights_of(network) - weights_of(wanted)).abs().max() > 1e-5:
+        recognise(
+            weights_of(network), {text: _after(start, slip, batches[:1]) for text, slip in SLIPS.items()}, within=1e-5
+        )
+        if "zero_grad" in optimizer.events[1:] and optimizer.events.index("backward") > optimizer.events.index("step"):
+            raise NotYet(_STEP_FIRST)
+        raise NotYet(
+            "After one update the weights are not those of a step down the gradient of mse_loss(sr, hr). The order is: "
+            "zero_grad, network, loss, backward, step."
+        )
+    if not network.training:
+        raise NotYet("The network is left in evaluation mode. The next update would train without BatchNorm's batch.")
+    for batch in batches[1:]:
+        call(candidate, network, optimizer, *batch)
+        update(wanted, torch.optim.SGD(wanted.parameters(), lr=RATE), *batch)
+    if (weights_of(network) - weights_of(wanted)).abs().max() > 1e-5:
+        if "zero_grad" not in optimizer.events:
+            raise NotYet(
+                "The first update is right, the later ones are not: backward() adds to the gradients that are there. "
+                "Call optimizer.zero_grad() in each update, before backward()."
+            )
+        raise NotYet("The first update is right, the later ones are not. Is anything kept from one to the next?")
+
+
+_STEP_FIRST = (
+    "optimizer.step() comes before loss.backward(): it moves along the gradients of the update before, or of none. "
+    "First backward, then step."
+)
+
+
+def _name_stop(error: str, optimizer: Watched, batch: tuple[Tensor, Tensor]) -> None:
+    """Raises NotYet for an error of torch's whose cause can be told."""
+    lr, hr = batch
+    if "does not require grad" in error:
+        raise NotYet(
+            "The loss has no path back to the weights: it was detached, turned into a number, or computed under "
+            "torch.no_grad(). backward() needs the loss as it comes from mse_loss."
+        )
+    if optimizer.inputs and optimizer.inputs[-1] == tuple(hr.shape):
+        raise NotYet("The network is fed with HR. It enlarges by 4: give it lr, and compare what comes out with hr.")
+    if ("must match" in error or "target size" in error) and optimizer.inputs:
+        raise NotYet(
+            f"SR is {tuple(hr.shape)}, and it is compared with a tensor of another size. Is it LR, {tuple(lr.shape)}? "
+            "The loss compares SR with HR."
+        )
+
+
+def _name_standstill(optimizer: Watched) -> None:
+    """The weights have not moved. Why?"""
+    events = optimizer.events
+    if "forward" not in events:
+        raise NotYet("The network is never called. sr = network(lr) comes first.")
+    if "backward" not in events:
+        also = " Nor is there an optimizer.step()." if "step" not in events else ""
+        raise NotYet(f"No weight has moved: without loss.backward() no weight has a gradient.{also}")
+    if "step" not in events:
+        raise NotYet("No weight has moved: the gradients are there, and nobody uses them. Call optimizer.step().")
+    if events.index("step") < events.index("backward"):
+        raise NotYet(_STEP_FIRST)
+    if "zero_grad" in events[events.index("backward") : events.index("step")]:
+        raise NotYet(
+            "No weight has moved: zero_grad() stands between backward() and step(), and throws the new gradients away. "
+            "It comes before backward()."
+        )
+    raise NotYet("No weight has moved. The order is: zero_grad, network, loss, backward, step.")
+
+
+def _name_loss(loss: Any, start: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
+    """Judges what is returned: the loss of the batch, before the weights moved, without its graph."""
+    value = as_number(loss, "the loss")
+    lr, hr = batch
+    network = copy.deepcopy(start)
+    with torch.no_grad():
+        right = mse_loss(network(lr), hr).item()  # in training mode, as it was given
+        after = copy.deepcopy(start)
+    update(after, torch.optim.SGD(after.parameters(), lr=RATE), lr, hr)
+    with torch.no_grad():
+        later = mse_loss(after(lr), hr).item()
+    if abs(value - right) <= 1e-4 * right:
+        if isinstance(loss, Tensor) and loss.requires_grad:
+            raise NotYet(
+                "The loss that is returned still holds its graph, and with it all feature maps of the update: a list "
+                "of such losses fills the memory. Return loss.detach(), or loss.item()."
+            )
+        return
+    count = hr.numel()
+    slips = {
+        "The loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": right / 4,
+        f"The loss is a sum: {count:,} times the mean. Its gradient grows with batch and crop. Use mse_loss.": right
+        * count,
+        "The loss is a sum on [0, 1]. Its gradient grows with batch and crop. Use mse_loss.": right * count / 4,
+        "The loss is the root of the MSE. Use mse_loss as it is.": right**0.5,
+        "The sign of the loss is changed: step() goes down, and would make the MSE larger.": -right,
+        "The loss returned is the one after the update, from a second pass. Return the one that was used.": later,
+    }
+    for message, outcome in slips.items():
+        if abs(value - outcome) <= 1e-4 * abs(outcome):
+            raise NotYet(message)
+    variants = {text: _loss_of(start, slip, batch) for text, slip in SLIPS.items()}
+    for message, outcome in variants.items():
+        if abs(value - outcome) <= 1e-4 * abs(outcome):
+            raise NotYet(message)
+    raise NotYet(f"The loss returned is {value:.4g}; mse_loss(sr, hr) before the update is {right:.4g}.")
+
+
+def _clamped(network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    return mse_loss(network(lr).clamp(0, 1), hr)
+
+
+def _in_evaluation_mode(network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    return mse_loss(network.eval()(lr), hr)
+
+
+def _absolute(network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    return F.l1_loss(2 * network(lr), 2 * hr)
+
+
+def _plain(network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    return F.mse_loss(network(lr), hr)
+
+
+def _negative(network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    return -mse_loss(network(lr), hr)
+
+
+def _summed(network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    return mse_loss(network(lr), hr) * hr.numel()
+
+
+def _summed_on_01(network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    return F.mse_loss(network(lr), hr, reduction="sum")
+
+
+_SUM = "The loss is a sum over all pixels. Its gradient grows with batch and crop: use mse_loss, which is a mean."
+
+SLIPS: dict[str, Callable[[nn.Module, Tensor, Tensor], Tensor]] = {
+    "SR is clamped to [0, 1] before the loss: where it is clamped, the gradient is zero. Leave SR as it is.": _clamped,
+    "The network is in evaluation mode: BatchNorm uses its running statistics, not the batch's. Leave the mode "
+    "alone.": _in_evaluation_mode,
+    "The loss is the mean absolute error (L1). The paper's content loss here is the MSE: use mse_loss.": _absolute,
+    "The loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": _plain,
+    "The step goes up, not down: the sign of the loss is changed.": _negative,
+    _SUM: _summed,
+    _SUM + " And it is measured on [0, 1].": _summed_on_01,
+}
+
+
+def _loss_of(start: nn.Module, slip: Callable, batch: tuple[Tensor, Tensor]) -> float:
+    with torch.no_grad():
+        return slip(copy.deepcopy(start), *batch).item()
+
+
+def _after(start: nn.Module, slip: Callable, batches: list[tuple[Tensor, Tensor]]) -> np.ndarray:
+    """The weights after updates with that loss."""
+    network = copy.deepcopy(start)
+    optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
+    for lr, hr in batches:
+        optimizer.zero_grad()
+        slip(network, lr, hr).backward()
+        optimizer.step()
+    return weights_of(network).numpy()
+
+
+EXERCISE = Exercise(
+    name="train_step",
+    lesson=4,
+    place=1,
+    title="one update",
+    difficulty="easy",
+    minutes=8,
+    reference=train_step,
+    judge=judge,
+    hints=(
+        "It is the five lines of the small example above, with a network in place of one weight and an optimiser "
+        "that does the subtraction.",
+        "The optimiser drops the gradients and moves the weights; the loss computes the gradients. Which of them "
+        "comes after which?",
+        "optimizer.zero_grad(); sr = network(lr); loss = mse_loss(sr, hr); loss.backward(); optimizer.step().",
+    ),
+    mistakes=(
+        Mistake(
+            "no zero_grad",
+            says="backward() adds to the gradients that are there",
+            ask="With Adam the loss falls all the same. Why is it wrong?",
+        ),
+        Mistake(
+            "the loss with its graph is returned",
+            says="still holds its graph",
+            ask="What does a list of a million such losses hold?",
+        ),
+    ),
+)

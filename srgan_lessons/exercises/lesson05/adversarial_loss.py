@@ -1,0 +1,77 @@
+"""Exercise 5.3: the generator's loss, on logits."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from srgan_lessons.exercises.exercise import Exercise, Mistake
+from srgan_lessons.exercises.shared.logits import FAKE, LARGE, judge_extreme, judge_gradient, judge_value
+
+
+def adversarial_loss(fake_logits):
+    # SOLUTION
+    return F.softplus(-fake_logits).mean()  # -log D(SR)
+    # STUB
+    # return ...  # the mean of -log D(SR)
+    # END
+
+
+def judge(candidate) -> None:
+    judge_value(candidate, (FAKE,), float(adversarial_loss(FAKE)), _adversarial_slips(FAKE), "SR")
+    sure, wrong = torch.full((4, 1), LARGE), torch.full((4, 1), -LARGE)
+    judge_extreme(candidate, (wrong,), LARGE, "D is sure, at -200, that SR is generated")
+    judge_extreme(candidate, (sure,), 0.0, "D takes SR for real, at +200")
+    judge_gradient(candidate, (FAKE,), adversarial_loss)
+    judge_gradient(candidate, (wrong,), adversarial_loss)
+
+
+def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
+    right, d_fake = F.softplus(-fake).mean(), torch.sigmoid(fake)
+    return {
+        "This is the discriminator's loss on SR, -log(1 - D). The generator wants the opposite: to be taken for real, "
+        "-log D.": F.softplus(fake).mean(),
+        "This is log(1 - D), the first idea, which hardly pulls where D is sure. The paper's equation 6 has -log D.": (
+            -F.softplus(fake).mean()
+        ),
+        "The sign is wrong: log D is made large. A loss is made small: -log D.": -right,
+        "This is the sum over the batch. Take the mean, so that the loss does not depend on the batch's size.": (
+            F.softplus(-fake).sum()
+        ),
+        "The weight 1e-3 is in it. It belongs to the perceptual loss, which adds content and adversarial loss.": (
+            1e-3 * right
+        ),
+        "The log is missing: this is 1 - D(SR). The paper's equation 6 has -log D.": (1 - d_fake).mean(),
+        "The log is missing: this is -D(SR). The paper's equation 6 has -log D.": -d_fake.mean(),
+        "This is a Wasserstein GAN's loss, minus the logit. The paper's equation 6 has -log D.": -fake.mean(),
+        "This is the least-squares GAN's loss. The paper's equation 6 has -log D.": (fake - 1).square().mean(),
+        "sigmoid is applied twice: softplus, and F.binary_cross_entropy_with_logits, take logits, not probabilities.": (
+            F.softplus(-d_fake).mean()
+        ),
+        "The mean is taken before the log. Each crop has its own loss; the mean comes last.": F.softplus(-fake.mean()),
+        "The mean of D is taken before the log. Each crop has its own loss; the mean comes last.": (
+            -torch.log(d_fake.mean())
+        ),
+        "log2 was used. The paper's log is the natural one.": right / np.log(2),
+    }
+
+
+EXERCISE = Exercise(
+    name="adversarial_loss",
+    lesson=5,
+    place=3,
+    title="the generator's loss, on logits",
+    difficulty="easy",
+    minutes=4,
+    reference=adversarial_loss,
+    judge=judge,
+    hints=(
+        "The generator wants SR to be taken for real. Which part of the discriminator's loss says so?",
+        "-log D(SR), from logits, is what the discriminator's loss has for HR.",
+        "F.softplus(-fake_logits).mean(); the weight 1e-3 comes later, with the content loss.",
+    ),
+    mistakes=(
+        Mistake("log(1 - D(SR))", says="hardly pulls where D is sure", ask="D is sure. How steep is the loss there?"),
+        Mistake("the weight 1e-3 is in it", says="weight 1e-3", ask="Where does the paper put the weight?"),
+    ),
+)

@@ -1,0 +1,180 @@
+"""Exercise 5.4: a block of the discriminator."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_tensor
+from srgan_lessons.exercises.shared.networks import (
+    LEAKY_SLOPE,
+    activated,
+    check_evaluation,
+    check_gradients,
+    close,
+    features,
+    fresh,
+    normalised,
+)
+from srgan_lessons.models import count_parameters
+
+
+def conv_block(inputs, outputs, stride):
+    return nn.Sequential(
+        # SOLUTION
+        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.2),
+        # STUB
+        # nn.Conv2d(...),  # 1. 3x3; stride 1 keeps height and width, stride 2 halves them
+        # ...,  # 2. what stands between convolution and activation
+        # ...,  # 3. the activation
+        # END
+    )
+
+
+def judge(candidate) -> None:
+    for inputs, outputs, stride in ((3, 5, 2), (4, 6, 1)):
+        what = f"conv_block({inputs}, {outputs}, {stride})"
+        block = fresh(_as_module(call(candidate, inputs, outputs, stride)), what)
+        weight = _weight(block, inputs, outputs, what)
+        x = features(8, inputs, 7, 6)
+        y = as_tensor(call(block, x))
+        right = _block(x, weight, stride)
+        if y.shape != right.shape:
+            raise NotYet(f"{what} makes {tuple(x.shape)} into {tuple(y.shape)}. {_block_shape(y, right, x, stride)}")
+        if not close(y, right):
+            recognise(y.detach(), _block_slips(x, weight, stride), within=1e-3)
+            raise NotYet(
+                f"{what} has the right shape and other numbers than Figure 4. In this order: convolution, BatchNorm, "
+                "LeakyReLU of slope 0.2."
+            )
+        bias = outputs * any(parameter.shape == (outputs,) for parameter in _conv_biases(block))
+        _check_count(block, 9 * inputs * outputs + 2 * outputs + bias, what)
+        check_gradients(block, x)
+        check_evaluation(block, x)
+
+
+def _as_module(value: object) -> object:
+    """A list or tuple of layers is as good as the nn.Sequential made from it."""
+    if isinstance(value, list | tuple) and value and all(isinstance(layer, nn.Module) for layer in value):
+        return nn.Sequential(*value)
+    return value
+
+
+def _conv_biases(network: nn.Module) -> list[Tensor]:
+    return [module.bias for module in network.modules() if isinstance(module, nn.Conv2d) and module.bias is not None]
+
+
+def _weight(block: nn.Module, inputs: int, outputs: int, what: str) -> Tensor:
+    """The weight of the block's one convolution, (outputs, inputs, 3, 3)."""
+    found = [parameter.detach() for parameter in block.parameters() if parameter.ndim == 4]
+    if len(found) != 1:
+        raise NotYet(f"{what} has {len(found)} convolutions that torch finds; it has one.")
+    shape = tuple(found[0].shape)
+    if shape == (inputs, outputs, 3, 3):
+        raise NotYet(f"{what}: inputs and outputs have changed places. nn.Conv2d takes the inputs first.")
+    if shape[:2] == (outputs, inputs) and shape[2:] != (3, 3):
+        raise NotYet(f"{what} has a {shape[2]}x{shape[3]} kernel. The paper's are 3x3, in all eight convolutions.")
+    if shape != (outputs, inputs, 3, 3):
+        raise NotYet(
+            f"{what} has a convolution with the weight {shape}; ({outputs}, {inputs}, 3, 3) is expected: from "
+            f"{inputs} to {outputs} maps."
+        )
+    return found[0]
+
+
+def _block(x: Tensor, weight: Tensor, stride: int, slope: float = LEAKY_SLOPE) -> Tensor:
+    return activated(normalised(F.conv2d(x, weight, stride=stride, padding=1)), slope)
+
+
+def _block_shape(y: Tensor, right: Tensor, x: Tensor, stride: int) -> str:
+    """What is wrong with the shape of a block's output."""
+    if y.ndim != 4 or y.shape[:2] != right.shape[:2]:
+        return f"{tuple(right.shape)} is expected."
+    unpadded = tuple((n - 3) // stride + 1 for n in x.shape[2:])
+    if tuple(y.shape[2:]) == unpadded:
+        return "A 3x3 convolution without padding=1 loses a pixel on each side."
+    if y.shape[2:] == x.shape[2:]:
+        return "The stride is not used: with stride 2 the block halves height and width."
+    if stride == 1:
+        return "With stride 1 height and width stay. Does your block always halve them?"
+    floored = tuple(n // 2 for n in x.shape[2:])
+    if tuple(y.shape[2:]) == floored:
+        return "Is that max pooling? The paper avoids it: the convolution itself takes steps of 2."
+    return f"{tuple(right.shape)} is expected: a stride of {stride} and padding=1."
+
+
+def _block_slips(x: Tensor, weight: Tensor, stride: int) -> dict[str, Tensor]:
+    """What each usual mistake gives."""
+    conv = F.conv2d(x, weight, stride=stride, padding=1)
+    wide = F.conv2d(x, weight, padding=1)
+    norm = normalised(conv)
+    slope = "The paper's LeakyReLU has the slope 0.2."
+    slips = {
+        "The BatchNorm is missing. It stands between convolution and LeakyReLU in all blocks but the first layer.": (
+            activated(conv, LEAKY_SLOPE)
+        ),
+        "BatchNorm and LeakyReLU have changed places: BatchNorm comes right after the convolution.": normalised(
+            activated(conv, LEAKY_SLOPE)
+        ),
+        "The convolution comes first, then BatchNorm, then LeakyReLU. Yours begins with the BatchNorm.": activated(
+            F.conv2d(normalised(x), weight, stride=stride, padding=1), LEAKY_SLOPE
+        ),
+        f"This is a ReLU: it gives 0 for what is negative, and no gradient. {slope}": activated(norm, 0),
+        f"The slope is 0.01, the default of nn.LeakyReLU. {slope}": activated(norm, 0.01),
+        f"This is a PReLU, which is the generator's. {slope} It is not learned.": activated(norm, 0.25),
+        f"The slope is 0.8, or the activation was turned around. {slope}": activated(norm, 0.8),
+        "The activation is missing: LeakyReLU of slope 0.2 at the end.": norm,
+        "Convolution and LeakyReLU are missing their BatchNorm, and the slope is 0.01.": activated(conv, 0.01),
+        "This is InstanceNorm, which looks at one image at a time. The paper has BatchNorm.": activated(
+            F.instance_norm(conv), LEAKY_SLOPE
+        ),
+        "This is tanh. The paper has LeakyReLU of slope 0.2.": torch.tanh(norm),
+    }
+    if stride == 2:
+        pooled = {
+            "max pooling": lambda maps: F.max_pool2d(maps, 2, ceil_mode=True),
+            "average pooling": lambda maps: F.avg_pool2d(maps, 2, ceil_mode=True),
+        }
+        for name, pool in pooled.items():
+            instead = "The paper has none: the convolution itself takes steps of 2."
+            slips[f"This is {name} after the block. {instead}"] = pool(activated(normalised(wide), LEAKY_SLOPE))
+            slips[f"This is {name} after the convolution. {instead}"] = activated(normalised(pool(wide)), LEAKY_SLOPE)
+    return slips
+
+
+def _check_count(network: nn.Module, right: int, what: str) -> None:
+    count = count_parameters(network)
+    if count < right:
+        raise NotYet(f"{what} has {count} learned numbers, not {right}. A BatchNorm has a gamma and a beta to learn.")
+    if count > right:
+        raise NotYet(f"{what} has {count} learned numbers, not {right}. Are there layers that it does not need?")
+
+
+EXERCISE = Exercise(
+    name="conv_block",
+    lesson=5,
+    place=4,
+    title="a block of the discriminator",
+    difficulty="easy",
+    minutes=6,
+    reference=conv_block,
+    judge=judge,
+    hints=(
+        "Three layers. Which of them keeps the maps at the same scale, and which lets negative numbers through?",
+        "nn.Conv2d(inputs, outputs, 3, ...) needs its stride and a padding of 1; then BatchNorm; then LeakyReLU, "
+        "whose slope in the paper is not torch's default.",
+        "nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2).",
+    ),
+    mistakes=(
+        Mistake(
+            "BatchNorm after the activation",
+            says="BatchNorm and LeakyReLU have changed places",
+            ask="Read Figure 4 from left to right.",
+        ),
+        Mistake("LeakyReLU as torch has it", says="default of nn.LeakyReLU", ask="Which slope does the paper name?"),
+    ),
+)

@@ -1,0 +1,98 @@
+"""Exercise 5.2: the discriminator's loss, on logits."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from srgan_lessons.exercises.exercise import Exercise, Mistake
+from srgan_lessons.exercises.shared.logits import FAKE, LARGE, judge_extreme, judge_gradient, judge_value
+
+
+def discriminator_loss(real_logits, fake_logits):
+    # SOLUTION
+    on_real = F.softplus(-real_logits).mean()  # -log D(HR)
+    on_fake = F.softplus(fake_logits).mean()  # -log(1 - D(SR))
+    # STUB
+    # on_real = ...  # 1. the mean of -log D(HR)
+    # on_fake = ...  # 2. the mean of -log(1 - D(SR))
+    # END
+    return on_real + on_fake
+
+
+REAL = torch.tensor([[2.0], [-1.0], [0.5], [3.0]])  # (4, 1)
+
+
+def judge(candidate) -> None:
+    right = float(discriminator_loss(REAL, FAKE))
+    judge_value(candidate, (REAL, FAKE), right, _discriminator_slips(REAL, FAKE), "HR and SR")
+    sure, wrong = torch.full((4, 1), LARGE), torch.full((4, 1), -LARGE)
+    judge_extreme(candidate, (wrong, wrong), LARGE, "HR is judged -200: wrong, and sure of it")
+    judge_extreme(candidate, (sure, sure), LARGE, "SR is judged +200: wrong, and sure of it")
+    judge_extreme(candidate, (sure, wrong), 0.0, "all is judged right, at +-200")
+    judge_gradient(candidate, (REAL, FAKE), discriminator_loss)
+    judge_gradient(candidate, (wrong, sure), discriminator_loss)
+
+
+def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """What each usual mistake gives."""
+    plus, minus = F.softplus, lambda x: F.softplus(-x)
+    on_real, on_fake = minus(real).mean(), plus(fake).mean()
+    right = on_real + on_fake
+    d_real, d_fake = torch.sigmoid(real), torch.sigmoid(fake)
+    return {
+        "Real and generated have changed places: this loss is small if HR is judged below 0 and SR above. -log D is "
+        "for HR, -log(1 - D) for SR.": plus(real).mean() + minus(fake).mean(),
+        "Both are asked to be real. On SR the discriminator shall be low: -log(1 - D), which is softplus(+x).": (
+            on_real + minus(fake).mean()
+        ),
+        "Both are asked to be generated. On HR the discriminator shall be high: -log D, which is softplus(-x).": (
+            plus(real).mean() + on_fake
+        ),
+        "This is the part on HR alone. SR is missing.": on_real,
+        "This is the part on SR alone. HR is missing.": on_fake,
+        "This is half of it: the mean over HR *plus* the mean over SR is asked for, not the mean of both.": right / 2,
+        "This is the sum over the batch. Take the mean, so that the loss does not depend on the batch's size.": (
+            minus(real).sum() + plus(fake).sum()
+        ),
+        "The sign is wrong: this is log D + log(1 - D), which D should make large. A loss is made small.": -right,
+        "The part on SR is subtracted. Both are losses, both are added.": on_real - on_fake,
+        "sigmoid is applied twice: F.binary_cross_entropy_with_logits, and softplus, take logits, not probabilities.": (
+            minus(d_real).mean() + plus(d_fake).mean()
+        ),
+        "The log is missing: this is 1 - D(HR) + D(SR). Cross-entropy is asked for.": (
+            (1 - d_real).mean() + d_fake.mean()
+        ),
+        "This is the loss of a Wasserstein GAN, a difference of logits. Cross-entropy is asked for.": (
+            fake.mean() - real.mean()
+        ),
+        "This is the least-squares GAN's loss. Cross-entropy is asked for.": (
+            (real - 1).square().mean() + fake.square().mean()
+        ),
+        "The mean is taken before the softplus. Each crop has its own loss; the mean comes last.": (
+            minus(real.mean()) + plus(fake.mean())
+        ),
+        "log2 was used. The paper's log is the natural one.": right / np.log(2),
+    }
+
+
+EXERCISE = Exercise(
+    name="discriminator_loss",
+    lesson=5,
+    place=2,
+    title="the discriminator's loss, on logits",
+    difficulty="medium",
+    minutes=6,
+    reference=discriminator_loss,
+    judge=judge,
+    hints=(
+        "Do not compute D. Write -log(1 / (1 + exp(-x))) without the fraction: it is log(1 + something).",
+        "-log sigmoid(x) = log(1 + exp(-x)) = softplus(-x), and 1 - sigmoid(x) = sigmoid(-x). F.softplus computes "
+        "log(1 + exp(x)) for every x.",
+        "F.softplus(-real_logits).mean() for HR, F.softplus(fake_logits).mean() for SR.",
+    ),
+    mistakes=(
+        Mistake("sigmoid, then log", says="sigmoid gives exactly 0 or 1", ask="What is log(0)?"),
+        Mistake("the mean over both batches together", says="half of it", ask="How many means are in the formula?"),
+    ),
+)

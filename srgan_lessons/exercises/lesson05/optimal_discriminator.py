@@ -1,0 +1,92 @@
+"""Exercise 5.1: the best discriminator."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_array
+
+
+def optimal_discriminator(p, q):
+    seen = p + q > 0
+    # SOLUTION
+    share = p / (p + q)  # (n,)
+    return torch.where(seen, share, 0.5)
+    # STUB
+    # share = ...  # 1. of all samples that fall here, the share of the real ones
+    # return torch.where(seen, share, ...)  # 2. and where nothing ever falls?
+    # END
+
+
+def judge(candidate) -> None:
+    p = torch.tensor([0.8, 0.3, 0.1, 0.0, 1.5, 0.25, 0.4])  # (7,): densities may be larger than 1
+    q = torch.tensor([0.2, 0.3, 0.7, 0.6, 0.05, 1.75, 0.1])  # (7,)
+    result = as_array(call(candidate, p, q), tuple(p.shape))
+    right = (p / (p + q)).numpy()
+    if np.abs(result - right).max() > 1e-5:
+        recognise(result, _optimum_slips(p, q), within=1e-5)
+        place = int(np.argmax(np.abs(result - right)))
+        raise NotYet(
+            f"Where p is {p[place]:.2f} and q is {q[place]:.2f} you return {result[place]:.3g}; {right[place]:.3g} is "
+            "expected. Of all samples that fall there, which share is real?"
+        )
+    p, q = torch.tensor([0.5, 0.0, 0.0]), torch.tensor([0.5, 0.0, 1.0])  # (3,): nothing falls on the second place
+    value = call(candidate, p, q)
+    empty = np.asarray(value.detach() if isinstance(value, Tensor) else value, dtype=float).ravel()
+    if len(empty) == 3 and np.isnan(empty[1]):
+        raise NotYet("Right, but for one place: where p and q are both 0 you return NaN, 0 / 0. There 0.5 is expected.")
+    empty = as_array(value, (3,))
+    if abs(empty[1] - 0.5) > 1e-5:
+        raise NotYet(f"Right, but where p and q are both 0 you return {empty[1]:.3g}. Nothing is known there: 0.5.")
+
+
+def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
+    share = p / (p + q)
+    return {
+        "This is the share of the generated ones. D is the probability of *real*.": 1 - share,
+        "This is the ratio p / q, the odds. It may be any large number; a probability is p out of all, p + q.": p / q,
+        "This is the density p. It says how often a real sample falls there, not which share of all samples is real.": (
+            p
+        ),
+        "This says 1 wherever real is more likely, else 0: a verdict. D gives the probability.": (p > q).float(),
+        "This says 1 wherever real is at least as likely, else 0: a verdict. D gives the probability.": (
+            p >= q
+        ).float(),
+        "This is p - q. Both fall at the same place: which *share* is real?": p - q,
+        "This is the sigmoid of p - q, or the softmax of p and q. Both want logarithms: the logit is log p - log q.": (
+            torch.sigmoid(p - q)
+        ),
+        "This is the sigmoid of p / q, without the log: the sigmoid takes the logit, log p - log q.": torch.sigmoid(
+            p / q
+        ),
+        "This is the mean of p and q. Which share of p + q is real?": (p + q) / 2,
+        "This is half of it: p out of p + q, not out of twice as many.": share / 2,
+        "p * p is compared with q * q. The densities themselves say how many fall there.": p**2 / (p**2 + q**2),
+    }
+
+
+EXERCISE = Exercise(
+    name="optimal_discriminator",
+    lesson=5,
+    place=1,
+    title="the best discriminator",
+    difficulty="easy",
+    minutes=4,
+    reference=optimal_discriminator,
+    judge=judge,
+    hints=(
+        "Imagine a thousand real and a thousand generated samples. How many of each fall near x, if the densities "
+        "there are 0.3 and 0.1?",
+        "Near x, samples come in the ratio p to q. The share of the real ones is p out of all, and all is p + q.",
+        "share = p / (p + q). Where both are 0 this is 0 / 0, NaN; torch.where(seen, share, 0.5) puts 0.5 there.",
+    ),
+    mistakes=(
+        Mistake("q / (p + q)", says="share of the generated ones", ask="Where only HR occurs, what must D say?"),
+        Mistake(
+            "0 where nothing occurs", says="Nothing is known there", ask="No evidence for either: which number says so?"
+        ),
+    ),
+)

@@ -1,0 +1,179 @@
+"""Exercise 6.4: the VGG loss."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons.exercises.calling import call_as_it_is
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_number, as_tensor
+from srgan_lessons.exercises.shared.features import same, small_vgg
+from srgan_lessons.exercises.shared.pictures import pictures
+from srgan_lessons.vgg import normalise
+
+
+def content_loss(maps, sr, hr):
+    # SOLUTION
+    of_sr = maps(sr) / 12.75
+    of_hr = maps(hr).detach() / 12.75
+    return F.mse_loss(of_sr, of_hr)
+    # STUB
+    # of_sr = ...  # 1. the maps of SR, scaled
+    # of_hr = ...  # 2. the maps of HR, scaled: a fixed target
+    # return F.mse_loss(...)  # 3.
+    # END
+
+
+def judge(candidate) -> None:
+    maps, calls = small_vgg((2, 1), seed=1)[:5].eval(), []
+    maps.register_forward_hook(lambda *_: calls.append(1))
+    for n, height, width in ((2, 8, 12), (3, 6, 6)):
+        sr = (1.6 * pictures(n, height, width, seed=n) - 0.3).requires_grad_()  # beyond [0, 1], as a generator's may be
+        hr = pictures(n, height, width, seed=n + 10).requires_grad_()
+        before = sr.detach().clone(), hr.detach().clone()
+        calls.clear()
+        loss = call_as_it_is(candidate, maps, sr, hr)
+        looks = len(calls)
+        check_untouched(maps, sr, hr, before)
+        expected = content_loss(maps, sr, hr)
+        if isinstance(loss, float | int) and abs(loss - expected.item()) < 1e-6:
+            raise NotYet(
+                "The number is right, but it is a plain number: .item() cuts the gradient off, and a generator could "
+                "not learn from it. Return the tensor."
+            )
+        value = as_number(loss, "the loss")
+        with torch.no_grad():
+            slips = loss_slips(maps, sr, hr)
+        if abs(value - expected.item()) > 1e-6 + 1e-4 * expected.item():
+            recognise(value, slips, within=1e-6 + 1e-4 * abs(value))
+            raise NotYet(
+                f"The loss is {value:.4g}; {expected.item():.4g} is right. The mean, over all numbers of the maps, of "
+                "the squared difference of maps that were divided by 12.75."
+            )
+        loss = as_tensor(loss, what="the loss")
+        gradient = torch.autograd.grad(expected, sr)[0]
+        check_loss_gradient(loss, sr, hr, gradient)
+        if looks > 2:
+            raise NotYet(f"The number is right, but the network is called {looks} times. Once for each is enough.")
+
+
+def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+    """What each usual mistake gives as the content loss."""
+    a, b = maps(sr), maps(hr)  # (N, C, h, w)
+    difference = a - b
+    squared = difference.square()
+    right = squared.mean() / 12.75**2
+    once = (
+        "The distance is divided by 12.75 once. The maps are divided, and then squared: the loss becomes 12.75 squared "
+        "times smaller."
+    )
+    mean = "The loss is the mean over all numbers of the maps; yours is "
+    return {
+        once: squared.mean() / 12.75,
+        "The maps are not divided by 12.75. Divide both, before you compare.": (squared.mean()),
+        "Only the maps of SR are divided by 12.75. Both must be.": F.mse_loss(a / 12.75, b),
+        "Only the maps of HR are divided by 12.75. Both must be.": F.mse_loss(a, b / 12.75),
+        "The maps are multiplied by 12.75. They are divided by it.": squared.mean() * 12.75**2,
+        "0.006 is what the paper rounds to. 1 / 12.75 squared is 0.00615: divide the maps by 12.75.": (
+            squared.mean() * 0.006
+        ),
+        "The images are divided by 12.75. Divide the feature maps: the network expects images in [0, 1].": F.mse_loss(
+            maps(sr / 12.75), maps(hr / 12.75)
+        ),
+        "SR is clamped to [0, 1]. A generator leaves that range, and learns from the gradient there: do not clamp.": (
+            F.mse_loss(maps(sr.clamp(0, 1)), b) / 12.75**2
+        ),
+        "The images are normalised here, and `maps` does it once more. Give them as they are.": (
+            F.mse_loss(maps(normalise(sr)), maps(normalise(hr))) / 12.75**2
+        ),
+        "This looks at the difference of the images. Look at each: the difference is that of maps(sr) and maps(hr).": (
+            maps(sr - hr).square().mean() / 12.75**2
+        ),
+        "The images go into the network in [-1, 1]. It expects them in [0, 1], as they are given.": (
+            F.mse_loss(maps(2 * sr - 1), maps(2 * hr - 1)) / 12.75**2
+        ),
+        "These are the pixels compared, not their feature maps: call maps(sr) and maps(hr).": F.mse_loss(sr, hr),
+        "Divided by 12.75 are the pixels here. Compare feature maps: maps(sr) and maps(hr).": (
+            F.mse_loss(sr, hr) / 12.75**2
+        ),
+        "This is the mean absolute difference. Equation 5 squares it.": difference.abs().mean() / 12.75,
+        "This is the root of the loss. Equation 5 has no root.": right.sqrt(),
+        "This is the length of the difference, a root of a sum. Take the mean of the squares, without a root.": (
+            (squared.sum() / 12.75**2).sqrt()
+        ),
+        f"{mean}their sum. With it the learning rate would depend on the size of the crop.": squared.sum() / 12.75**2,
+        f"{mean}summed over the channels. Take the mean over them, too, as F.mse_loss does.": (
+            squared.sum(dim=1).mean() / 12.75**2
+        ),
+        f"{mean}the sum over each image, averaged over the batch. Take the mean over channels and places, too.": (
+            squared.sum(dim=(1, 2, 3)).mean() / 12.75**2
+        ),
+        f"{mean}summed over the images of the batch.": squared.mean() * len(sr) / 12.75**2,
+        "The differences are averaged first, and then squared: those of opposite sign cancel. Square first.": (
+            difference.mean().square() / 12.75**2
+        ),
+        "The squares are halved. F.mse_loss, and equation 5, do not.": right / 2,
+        "The loss has the wrong sign: training would drive SR away from HR.": -right,
+    }
+
+
+def check_untouched(maps: nn.Module, sr: Tensor, hr: Tensor, before: tuple[Tensor, Tensor]) -> None:
+    """Raises NotYet where an answer has changed what it was given. `before`: sr and hr as they were."""
+    for name, image, was in (("sr", sr, before[0]), ("hr", hr, before[1])):
+        if not (image.requires_grad and torch.equal(image, was)):
+            advice = "Detach its maps." if name == "hr" else "It must keep its values and its gradient."
+            raise NotYet(f"You change the caller's {name}. {advice}")
+    if maps.training or any(weight.requires_grad for weight in maps.parameters()):
+        raise NotYet(
+            "You change the caller's network: it comes frozen and in evaluation mode, and must stay so. Leave out "
+            "train() and requires_grad_()."
+        )
+
+
+def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) -> None:
+    """Raises NotYet unless `loss` gives SR the gradient `expected` and HR none."""
+    missing = (
+        "The number is right, but SR gets no gradient: a generator could not learn from it. Is there a no_grad or a "
+        "detach around the maps of SR, or was the loss made anew with torch.tensor or .item()?"
+    )
+    if not loss.requires_grad:
+        raise NotYet(missing)
+    of_sr, of_hr = torch.autograd.grad(loss, (sr, hr), allow_unused=True)
+    if of_sr is None:
+        raise NotYet(
+            "The number is right, but it is HR that gets the gradient, and SR gets none. Swap the two: HR is the "
+            "target and is detached."
+        )
+    if of_hr is not None and of_hr.any():
+        raise NotYet(
+            "The number is right, but HR gets a gradient, too. HR is a fixed target: take its maps under "
+            "torch.no_grad(), or detach them. That also saves half of the memory."
+        )
+    if not same(of_sr, expected):
+        raise NotYet("The number is right, but the gradient of SR is not that of the mean squared distance.")
+
+
+EXERCISE = Exercise(
+    name="content_loss",
+    lesson=6,
+    place=4,
+    title="the VGG loss",
+    difficulty="medium",
+    minutes=8,
+    reference=content_loss,
+    judge=judge,
+    hints=(
+        "Three steps: look at both images through the network, scale what it sees, compare. Which of the two "
+        "images is to be changed by the gradient?",
+        "maps(sr) and maps(hr) are the feature maps. Divide both by 12.75 before they are squared. detach() makes "
+        "a tensor a constant.",
+        "of_sr = maps(sr) / 12.75; of_hr = maps(hr).detach() / 12.75; return F.mse_loss(of_sr, of_hr).",
+    ),
+    mistakes=(
+        Mistake(
+            "no 12.75", says="The maps are not divided by 12.75", ask="How large are the maps compared with pixels?"
+        ),
+        Mistake("all under no_grad", says="SR gets no gradient", ask="Who shall learn from this loss?"),
+    ),
+)

@@ -1,0 +1,125 @@
+"""Exercise 6.1: the best answer under MSE."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_array
+from srgan_lessons.exercises.shared.pictures import pictures, wrong_axis
+
+
+def mse_answer(answers, chances):
+    # SOLUTION
+    weights = chances.view(-1, 1, 1, 1)  # (K, 1, 1, 1)
+    return (weights * answers).sum(dim=0)  # (3, H, W)
+    # STUB
+    # weights = chances.view(...)  # 1. (K,) -> a shape that fits (K, 3, H, W)
+    # return ...  # 2. (3, H, W)
+    # END
+
+
+def judge(candidate) -> None:
+    axes = ("the answers", "the channels", "the height", "the width")
+    for chances in ([0.1, 0.9], [0.3, 0.5, 0.2], [0.25, 0.15, 0.4, 0.2], [1.0]):  # two first: channels are three
+        answers, weights = pictures(len(chances), 4, 5, seed=len(chances)), torch.tensor(chances)
+        try:
+            result = as_array(call(candidate, answers, weights))
+        except RuntimeError as error:
+            raise NotYet(
+                f"The chances, of shape (K,), were put along {wrong_axis(error, axes)}. The answers are axis 0: "
+                "view(-1, 1, 1, 1) puts the chances there."
+            ) from error
+        count = len(chances)
+        if result.shape == (1, 3, 4, 5):
+            raise NotYet("The result has the shape (1, 3, H, W). One image (3, H, W) is asked for: keepdim=False.")
+        if result.shape == (count, 3, 4, 5):
+            raise NotYet("It returns as many images as there are answers. A network must decide: sum them up to one.")
+        if result.shape == (count, 4, 5) and count != 3:
+            raise NotYet("The sum goes over axis 1, the channels. Sum over the answers: axis 0.")
+        if result.size == 1:
+            raise NotYet("It returns one number. An image (3, H, W) is asked for: sum over the answers alone, dim=0.")
+        result = as_array(result, (3, 4, 5))
+        right = mse_answer(answers, weights).numpy()
+        if np.allclose(result, right, atol=1e-5):
+            continue
+        _name_answer(candidate, result, answers, weights)
+        raise NotYet(
+            f"With chances {chances} it is not the image of the smallest expected squared error. Each answer counts "
+            "as much as its chance: the sum of chance times answer."
+        )
+
+
+def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor, chances: torch.Tensor) -> None:
+    for number, answer in enumerate(answers.numpy()):
+        if np.allclose(result, answer, atol=1e-5):
+            _name_choice(candidate, number)
+    plain = mse_answer(answers, chances)
+    squared = chances.square() / chances.square().sum()
+    slips = {
+        "All answers count the same. Weight each of them with its chance.": answers.mean(dim=0),
+        "This is the sum of the answers; their chances are not used.": answers.sum(dim=0),
+        "This is the median. It has the smallest expected absolute error; asked for is the squared error.": (
+            answers.median(dim=0).values
+        ),
+        "The weighted answers are averaged: divided by their number once more. The chances sum to 1 already.": (
+            plain / len(answers)
+        ),
+        "Only the first two answers are used. There may be more than two answers: sum over all of them.": mse_answer(
+            answers[:2], chances[:2]
+        ),
+        "The chances are squared. The error is squared, its chance is not.": mse_answer(answers, squared),
+        "The chances went through a softmax. They sum to 1 already: take them as they are.": mse_answer(
+            answers, chances.softmax(dim=0)
+        ),
+        "The values are squared. The error is squared, the answer is the mean of the answers themselves.": (
+            mse_answer(answers.square(), chances)
+        ),
+        "The values are squared, then the root is taken. Sum the answers themselves.": (
+            mse_answer(answers.square(), chances).sqrt()
+        ),
+        "The chances are paired with the answers in the wrong order.": mse_answer(answers, chances.flip(0)),
+    }
+    recognise(result, slips, within=1e-5)
+
+
+def _name_choice(candidate: Callable, number: int) -> None:
+    """Raises NotYet that says how a candidate, which returns one of the answers, chooses it."""
+    levels, chances = torch.tensor([1.0, 0.0, 0.5, 0.9]), torch.tensor([0.2, 0.4, 0.2, 0.2])
+    answers = levels.view(4, 1, 1, 1).expand(4, 3, 4, 5)  # the likeliest is 0, and 0.5 the best of the four
+    seen = {round(float(as_array(call(candidate, answers, chances)).mean()), 3) for _ in range(16)}
+    if len(seen) > 1:
+        raise NotYet("It draws one of the answers at random. Something between all of them has a smaller error.")
+    if seen == {0.0}:
+        raise NotYet(
+            "This is the likeliest answer. It is right most often, but when it is wrong, it is wrong by a lot. The "
+            "smallest expected squared error is elsewhere."
+        )
+    if seen == {0.5}:
+        raise NotYet("This is the best of the given answers. An image between them has a smaller error.")
+    raise NotYet(f"This is answer number {number}. Something between all of them has a smaller error.")
+
+
+EXERCISE = Exercise(
+    name="mse_answer",
+    lesson=6,
+    place=1,
+    title="the best answer under MSE",
+    difficulty="easy",
+    minutes=5,
+    reference=mse_answer,
+    judge=judge,
+    hints=(
+        "With two answers of equal chance it is the picture in the middle. What is the middle if one of the two is "
+        "nine times as likely?",
+        "The mean of the answers, each weighted with its chance. The chances sum to 1, so nothing is divided.",
+        "weights = chances.view(-1, 1, 1, 1), then (weights * answers).sum(dim=0).",
+    ),
+    mistakes=(
+        Mistake("the likeliest answer", says="the likeliest answer", ask="How wrong is it when it is wrong?"),
+        Mistake("the median", says="This is the median", ask="Which error does the median make small?"),
+    ),
+)

@@ -1,0 +1,122 @@
+"""Exercise 6.2: images as VGG expects them."""
+
+import torch
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_tensor
+from srgan_lessons.exercises.shared.features import same
+from srgan_lessons.exercises.shared.pictures import pictures, wrong_axis
+from srgan_lessons.vgg import IMAGENET_MEAN, IMAGENET_STD
+
+
+def vgg_input(images):  # (N, 3, H, W), in [0, 1]
+    mean = torch.tensor([0.485, 0.456, 0.406], device=images.device)
+    std = torch.tensor([0.229, 0.224, 0.225], device=images.device)
+    # SOLUTION
+    return (images - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)  # (N, 3, H, W)
+    # STUB
+    # return ...  # (N, 3, H, W)
+    # END
+
+
+def judge(candidate) -> None:
+    images = pictures(2, 4, 5)
+    result = _normalised(candidate, images)
+    if not same(result, vgg_input(images)):
+        recognise(result.detach(), _input_slips(images), within=1e-4)
+        raise NotYet(
+            "These are not (image - mean) / std of each channel. Try one pixel: pure white, in red, must become "
+            "(1 - 0.485) / 0.229 = 2.249."
+        )
+    outside = 1.5 * images - 0.25  # what a generator may put out
+    if not same(_normalised(candidate, outside), vgg_input(outside)):
+        raise NotYet(
+            "Values below 0 or above 1 are cut off. A generator puts such values out, and needs their gradient: do not "
+            "clamp."
+        )
+    square = pictures(3, 3, 3)  # here a mean of shape (3,) can be subtracted along any axis
+    if not same(_normalised(candidate, square), vgg_input(square)):
+        raise NotYet("The means go along the wrong axis: channels are axis 1. view(1, 3, 1, 1) puts them there.")
+    result = call(candidate, pictures(1, 4, 4).requires_grad_())
+    if not result.requires_grad:
+        raise NotYet("The numbers are right, but no gradient comes through: is there a detach, a no_grad or numpy?")
+
+
+def _normalised(candidate, images: torch.Tensor) -> torch.Tensor:
+    try:
+        result = call(candidate, images)
+    except RuntimeError as error:
+        axis = wrong_axis(error, ("the batch", "the channels", "the height", "the width"))
+        raise NotYet(
+            f"The means, three numbers, were put along {axis}. Channels are axis 1: view(1, 3, 1, 1) puts them there."
+        ) from error
+    return as_tensor(result, tuple(images.shape))
+
+
+def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
+    mean, std = (torch.tensor(numbers).view(1, 3, 1, 1) for numbers in (IMAGENET_MEAN, IMAGENET_STD))
+    own = images.mean(dim=(2, 3), keepdim=True), images.std(dim=(2, 3), keepdim=True)
+    batch = images.mean(dim=(0, 2, 3), keepdim=True), images.std(dim=(0, 2, 3), keepdim=True)
+    one = images.mean(), images.std()
+    ours = "Use ImageNet's mean and std: the network was trained with these."
+    return {
+        "The images come out as they went in.": images,
+        "The mean is subtracted, but nothing is divided by std.": images - mean,
+        "It is divided by std, but the mean is not subtracted first.": images / std,
+        "It is multiplied by std. Divide by it.": (images - mean) * std,
+        "The mean is added. Subtract it.": (images + mean) / std,
+        "mean and std have changed places.": (images - std) / mean,
+        "Only the mean is divided: write brackets around images - mean.": images - mean / std,
+        "This divides by the square of std, as if it were a variance to begin with. Divide by std.": (
+            (images - mean) / std**2
+        ),
+        "This divides by the root of std. std is no variance: divide by it as it is.": (images - mean) / std.sqrt(),
+        "The images are multiplied by 255. These means belong to images in [0, 1].": (255 * images - mean) / std,
+        "The images are divided by 255. They are in [0, 1] already.": (images / 255 - mean) / std,
+        "The images are taken to [-1, 1] first. These means belong to images in [0, 1].": (2 * images - 1 - mean) / std,
+        "The images are taken from [-1, 1] to [0, 1] first. They are in [0, 1] already.": (
+            ((images + 1) / 2 - mean) / std
+        ),
+        "This only takes the images to [-1, 1]. Use the mean and the std of each channel.": 2 * images - 1,
+        "The channels are turned to B, G, R. This network takes R, G, B.": ((images - mean) / std).flip(1),
+        "The images are turned to B, G, R, and the means are not. This network takes R, G, B.": (
+            (images.flip(1) - mean) / std
+        ),
+        "The means and stds are in the order B, G, R. The images are R, G, B.": (images - mean.flip(1)) / std.flip(1),
+        "All channels have the same mean and std. Each has its own: red 0.485 and 0.229, and so on.": (
+            (images - mean.mean()) / std.mean()
+        ),
+        f"Each image is brought to its own mean 0 and std 1. {ours}": (images - own[0]) / own[1],
+        f"The batch is brought to its own mean 0 and std 1. {ours}": (images - batch[0]) / batch[1],
+        f"The images are brought to their own mean 0 and std 1, all together. {ours}": (images - one[0]) / one[1],
+    }
+
+
+EXERCISE = Exercise(
+    name="vgg_input",
+    lesson=6,
+    place=2,
+    title="images as VGG expects them",
+    difficulty="easy",
+    minutes=6,
+    reference=vgg_input,
+    judge=judge,
+    hints=(
+        "From each channel its mean is taken away, and what is left is divided by its std.",
+        "torch lines shapes up from the right: (3,) meets the width. The mean needs the shape (1, 3, 1, 1) to meet "
+        "the channels.",
+        "(images - mean.view(1, 3, 1, 1)) / std.view(1, 3, 1, 1)",
+    ),
+    mistakes=(
+        Mistake(
+            "no brackets around images - mean",
+            says="Only the mean is divided",
+            ask="Which comes first, minus or divided by?",
+        ),
+        Mistake(
+            "images taken to [-1, 1] first", says="taken to [-1, 1] first", ask="For which range were the means taken?"
+        ),
+    ),
+)

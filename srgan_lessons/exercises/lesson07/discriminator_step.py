@@ -1,0 +1,269 @@
+"""Exercise 7.3: the discriminator's step."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons.exercises.calling import why_none
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.reading import as_array, as_number
+from srgan_lessons.exercises.shared.adversarial import (
+    LEAK,
+    OWN_OPTIMISER,
+    WEIGHT,
+    after,
+    as_it_is,
+    name_slip,
+    name_standstill,
+    run,
+    same,
+    small_discriminator,
+)
+from srgan_lessons.exercises.shared.updates import Watched, batch_of, small_network, weights_of
+
+
+def discriminator_step(discriminator, optimizer, sr, hr):
+    # SOLUTION
+    real = discriminator(hr)  # (N, 1), logits
+    fake = discriminator(sr.detach())  # (N, 1), logits
+    loss = F.softplus(-real).mean() + F.softplus(fake).mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    # STUB
+    # real = ...  # 1. (N, 1), logits of HR
+    # fake = ...  # 2. (N, 1), logits of SR; the generator must not notice
+    # loss = ...  # 3. -log D(HR), mean, plus -log(1 - D(SR)), mean
+    # ...  # 4. one update of the discriminator: three calls
+    # END
+    return torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
+
+
+def judge(candidate) -> None:
+    generator, start = small_network(), small_discriminator()
+    before = weights_of(generator)
+    lr, hr = batch_of(0)
+    sr = generator(lr)  # (2, 3, 24, 24), with its graph, as the generator's step hands it on
+    handed = sr.detach().clone()
+    network = copy.deepcopy(start)
+    optimizer = Watched(network)
+    no_path = (
+        "The loss has no path back to D: it was turned into a number, or computed under torch.no_grad(). What is "
+        "detached is sr, D's input, not what D says."
+    )
+    result = run(candidate, network, optimizer, sr, hr, no_path=no_path)
+    if any(parameter.grad is not None for parameter in generator.parameters()):
+        raise NotYet(
+            f"{LEAK} Without it, the generator collects gradients that ask it to be found out, at first a thousand "
+            "times as strong as its own."
+        )
+    if not torch.equal(weights_of(generator), before):
+        raise NotYet("The generator has moved. This step is the discriminator's alone.")
+    if torch.equal(weights_of(network), weights_of(start)):
+        name_standstill(optimizer, "The discriminator")
+    if not sr.requires_grad or not torch.equal(sr, handed):
+        raise NotYet(
+            "sr is another one after the call: a method whose name ends in _, such as detach_(), changes the caller's "
+            "own tensor. sr.detach() gives a new one, and leaves sr as it is."
+        )
+    if optimizer.events.count("step") != 1:
+        count = optimizer.events.count("step")
+        raise NotYet(
+            f"D takes {count} steps in one call: the second answer comes from another D than the first. Add both "
+            "losses, then one optimizer.step()."
+            if count
+            else OWN_OPTIMISER.format("D")
+        )
+    _name_discriminators_weights(weights_of(network), start, sr.detach(), hr)
+    _name_probabilities(result, start, network, sr.detach(), hr)
+    if not network.training:
+        raise NotYet("The discriminator is left in evaluation mode. Leave the mode alone.")
+    _with_gradients_of_the_generators_step(candidate, start, sr.detach(), hr, no_path)
+    for logit in (200.0, -200.0):
+        _with_a_sure_discriminator(candidate, start, logit, sr.detach(), hr, no_path)
+
+
+def _with_a_sure_discriminator(candidate, start, logit: float, sr: Tensor, hr: Tensor, no_path: str) -> None:
+    """A D that says the same to all images, without a doubt: half of it is wrong, and wants a slope."""
+    sure = copy.deepcopy(start)
+    with torch.no_grad():
+        sure[-1].bias.fill_(logit)
+    network = copy.deepcopy(sure)
+    run(candidate, network, Watched(network), sr, hr, no_path=no_path)
+    if same(weights_of(network), after(sure, lambda d: _judgement(d, sr, hr)), weights_of(sure)):
+        return
+    formulas = "Stay with the logits: -log D(HR) is softplus(-logit), -log(1 - D(SR)) is softplus(+logit)."
+    if not torch.isfinite(weights_of(network)).all():
+        raise NotYet(
+            f"With a D that is sure, at logits near {logit:.0f}, its weights become nan: a sigmoid is exactly 0 or 1 "
+            f"there, and the log of 0 is not finite, or an exp has become infinite. {formulas}"
+        )
+    raise NotYet(
+        f"With a D that is sure, at logits near {logit:.0f}, the step is another. The loss is finite, but capped: by a "
+        "clamp, by a small number inside the log, or by binary_cross_entropy of a sigmoid. Where D is surely wrong, a "
+        f"capped loss has no slope. {formulas}"
+    )
+
+
+def _with_gradients_of_the_generators_step(candidate, start, sr: Tensor, hr: Tensor, no_path: str) -> None:
+    """Before D's step stands the generator's, which leaves gradients in D."""
+    network = copy.deepcopy(start)
+    optimizer = Watched(network)
+    stale = [torch.full_like(parameter, 0.5) for parameter in network.parameters()]
+    for parameter, gradient in zip(network.parameters(), stale, strict=True):
+        parameter.grad = gradient.clone()
+    run(candidate, network, optimizer, sr, hr, no_path=no_path)
+    first = weights_of(start)
+    if same(weights_of(network), after(start, lambda d: _judgement(d, sr, hr)), first):
+        return
+    if same(weights_of(network), after(start, lambda d: _judgement(d, sr, hr), stale), first):
+        raise NotYet(
+            "Gradients that were there before count, too. The generator's step has passed through D and left some: "
+            "call optimizer.zero_grad() before backward()."
+        )
+    raise NotYet("A second call, after a generator's step, moves D elsewhere. Is anything kept from the call before?")
+
+
+def _judgement(d: nn.Module, sr: Tensor, hr: Tensor) -> Tensor:
+    return F.softplus(-d(hr)).mean() + F.softplus(d(sr)).mean()
+
+
+def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr: Tensor) -> None:
+    first = weights_of(start)
+    if same(found, after(start, lambda d: _judgement(d, sr, hr)), first):
+        return
+
+    def by(loss: Callable[[nn.Module], Tensor]) -> Callable[[], Tensor]:
+        return lambda: after(start, loss)
+
+    def merged(d: nn.Module) -> Tensor:
+        real, fake = d(torch.cat([hr, sr])).chunk(2)
+        return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+    bce = F.binary_cross_entropy_with_logits
+
+    def smoothed(d: nn.Module) -> Tensor:
+        real, fake = d(hr), d(sr)
+        return bce(real, torch.full_like(real, 0.9)) + F.softplus(fake).mean()
+
+    name_slip(
+        found,
+        first,
+        {
+            "The labels are swapped: D learns to call SR real and HR made. D(HR) shall rise, D(SR) fall.": by(
+                lambda d: F.softplus(d(hr)).mean() + F.softplus(-d(sr)).mean()
+            ),
+            "Both are called real. SR is made: its loss is -log(1 - D(SR)), softplus(+logit).": by(
+                lambda d: F.softplus(-d(hr)).mean() + F.softplus(-d(sr)).mean()
+            ),
+            "Both are called made. HR is real: its loss is -log D(HR), softplus(-logit).": by(
+                lambda d: F.softplus(d(hr)).mean() + F.softplus(d(sr)).mean()
+            ),
+            "Only HR's loss moves D: it would learn to say `real` to everything. Is SR's loss missing? Add it. Is SR's "
+            "loss there? Then D gets no gradient from it: detach the images before D, discriminator(sr.detach()), not "
+            "D's answer after it.": by(lambda d: F.softplus(-d(hr)).mean()),
+            "Only SR's loss moves D: it would learn to say `made` to everything. Is HR's loss missing? Add it. Is it "
+            "there? Then D gets no gradient from it: D's answer to HR must keep its graph.": by(
+                lambda d: F.softplus(d(sr)).mean()
+            ),
+            "SR's loss is subtracted. Both are added: D(SR) shall fall, and -log(1 - D(SR)) = +softplus(+logit).": by(
+                lambda d: F.softplus(-d(hr)).mean() - F.softplus(d(sr)).mean()
+            ),
+            "SR is clamped to [0, 1]. D judges SR as the generator made it: its values beyond 0 and 1 are a fault to "
+            "be found.": by(lambda d: _judgement(d, sr.clamp(0, 1), hr)),
+            "The loss is half of what is expected: it is the sum of both parts, not their mean.": by(
+                lambda d: _judgement(d, sr, hr) / 2
+            ),
+            "HR and SR go through D as one batch, and BatchNorm mixes their statistics. Call D twice: once with HR, "
+            "once with SR.": by(merged),
+            "HR and SR go through D as one batch, and the loss is the mean of both. Call D twice, and add.": by(
+                lambda d: merged(d) / 2
+            ),
+            "The sigmoid is taken twice: the loss is made for logits, and gets probabilities. Give it what D "
+            "returns.": by(
+                lambda d: F.softplus(-torch.sigmoid(d(hr))).mean() + F.softplus(torch.sigmoid(d(sr))).mean()
+            ),
+            "D is in evaluation mode: BatchNorm uses running statistics, not the batch's. Leave the mode alone.": by(
+                lambda d: _judgement(d.eval(), sr, hr)
+            ),
+            "HR's label is 0.9 (label smoothing). That is a cure for a strong D; the paper's label is 1.": by(smoothed),
+            "The losses are summed over the batch. Take the mean of each.": by(
+                lambda d: F.softplus(-d(hr)).sum() + F.softplus(d(sr)).sum()
+            ),
+            "The loss is a squared error (LSGAN). The paper's is the cross-entropy: softplus of the logits.": by(
+                lambda d: ((d(hr) - 1) ** 2).mean() + (d(sr) ** 2).mean()
+            ),
+            "The factor 1e-3 belongs to the generator's loss alone. D's counts fully.": by(
+                lambda d: WEIGHT * _judgement(d, sr, hr)
+            ),
+            "The step goes up, not down: the sign of the loss is changed.": by(lambda d: -_judgement(d, sr, hr)),
+        },
+    )
+    raise NotYet(
+        "D's weights are not those of one step down softplus(-D(HR)) + softplus(D(SR)), each a mean over the batch. "
+        "The order is: real, fake, loss, zero_grad, backward, step."
+    )
+
+
+def _name_probabilities(result: Any, start: nn.Module, moved: nn.Module, sr: Tensor, hr: Tensor) -> None:
+    if result is None:
+        raise NotYet(f"The result is None. {why_none()}")
+    if not isinstance(result, tuple | list) or len(result) != 2:
+        found = as_array(result)
+        raise NotYet(f"{found.size} value(s) come back. Two are expected: the mean D(HR) and the mean D(SR).")
+    d_hr, d_sr = (as_number(value, what) for value, what in zip(result, ("D(HR)", "D(SR)"), strict=True))
+    with torch.no_grad():
+        real, fake = copy.deepcopy(start)(hr), copy.deepcopy(start)(sr)  # (2, 1), logits
+        real_later, fake_later = as_it_is(moved, start)(hr), as_it_is(moved, start)(sr)
+    p_real, p_fake = torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
+
+    def are(first: float | Tensor, second: float | Tensor) -> bool:
+        return abs(d_hr - float(first)) < 1e-4 and abs(d_sr - float(second)) < 1e-4
+
+    if are(p_real, p_fake):
+        if any(isinstance(value, Tensor) and value.requires_grad for value in result):
+            raise NotYet(
+                "The numbers returned still hold their graph, and a list of them fills the memory. Return .item()."
+            )
+        return
+    if are(p_fake, p_real):
+        raise NotYet("D(HR) and D(SR) are returned in the wrong order: first HR's, then SR's.")
+    if are(real.mean(), fake.mean()):
+        raise NotYet("These are logits. D(HR) and D(SR) are probabilities: take the sigmoid, then the mean.")
+    if are(torch.sigmoid(real.mean()), torch.sigmoid(fake.mean())):
+        raise NotYet("This is the sigmoid of the mean logit. Take the sigmoid of each image's logit, then the mean.")
+    if are(torch.sigmoid(real_later).mean(), torch.sigmoid(fake_later).mean()):
+        raise NotYet("These are the probabilities after the step, from a second pass. Return those of this step.")
+    if are(F.softplus(-real).mean(), F.softplus(fake).mean()):
+        raise NotYet("These are the two losses. Return the mean probabilities, sigmoid(real) and sigmoid(fake).")
+    raise NotYet(
+        f"It returns {d_hr:.3f} and {d_sr:.3f}; the mean of sigmoid(real) is {p_real:.3f}, that of sigmoid(fake) "
+        f"{p_fake:.3f}."
+    )
+
+
+EXERCISE = Exercise(
+    name="discriminator_step",
+    lesson=7,
+    place=3,
+    title="the discriminator's step",
+    difficulty="medium",
+    minutes=8,
+    reference=discriminator_step,
+    judge=judge,
+    hints=(
+        "Two calls of the discriminator, two softplus, one update. Which of the two softplus has a minus?",
+        "sr comes with the graph that made it. x.detach() is the same numbers without the graph. And 1 - "
+        "sigmoid(x) = sigmoid(-x), so -log(1 - D(SR)) = softplus(+logit).",
+        "fake = discriminator(sr.detach()); loss = F.softplus(-real).mean() + F.softplus(fake).mean(); then "
+        "zero_grad, backward, step.",
+    ),
+    mistakes=(
+        Mistake("no detach", says="sr still hangs on the graph", ask="Where does the gradient of D's loss flow?"),
+        Mistake("HR and SR as one batch", says="as one batch", ask="Which statistics does BatchNorm then see?"),
+    ),
+)

@@ -1,0 +1,222 @@
+"""Exercise 7.2: the generator's step."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.lesson07.perceptual_loss import perceptual_loss
+from srgan_lessons.exercises.reading import as_tensor
+from srgan_lessons.exercises.shared.adversarial import (
+    OWN_OPTIMISER,
+    WEIGHT,
+    after,
+    as_it_is,
+    name_slip,
+    name_standstill,
+    run,
+    same,
+    small_discriminator,
+)
+from srgan_lessons.exercises.shared.updates import Watched, batch_of, small_network, weights_of
+from srgan_lessons.losses import mse_loss
+
+
+def generator_step(generator, discriminator, optimizer, lr, hr):
+    # SOLUTION
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, discriminator(sr))
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    # STUB
+    # sr = ...  # 1. enlarge
+    # loss = ...  # 2. ask D what it thinks of SR, and take the perceptual loss
+    # ...  # 3. one update of the generator: three calls
+    # END
+    return sr
+
+
+class Seen:
+    """Writes down what a network is fed with."""
+
+    def __init__(self, network: nn.Module):
+        self.inputs: list[Tensor] = []
+        self.handle = network.register_forward_pre_hook(lambda module, args: self.inputs.append(args[0].detach().cpu()))
+
+    def saw(self, images: Tensor) -> bool:
+        return any(x.shape == images.shape and torch.allclose(x, images, atol=1e-5) for x in self.inputs)
+
+
+def judge(candidate) -> None:
+    start, discriminator = small_network(), small_discriminator()
+    opponent, opponents_weights = copy.deepcopy(discriminator), weights_of(discriminator)
+    lr, hr = batch_of(0)
+    network = copy.deepcopy(start)
+    optimizer, seen, through_d = Watched(network), Seen(discriminator), []
+    hook = next(discriminator.parameters()).register_hook(lambda gradient: through_d.append("backward"))
+    no_path = (
+        "The loss has no path back to the generator: it was detached, turned into a number, or computed under "
+        "torch.no_grad()."
+    )
+    result = run(candidate, network, discriminator, optimizer, lr, hr, no_path=no_path)
+    seen.handle.remove()
+    hook.remove()
+    if torch.equal(weights_of(network), weights_of(start)):
+        cut = (
+            "backward() runs, and its gradient ends in D. sr has no path back to the generator: it was made under "
+            "torch.no_grad(), or detached. Take it as generator(lr) returns it."
+        )
+        name_standstill(optimizer, "The generator", elsewhere=cut if through_d else "")
+    if "step" not in optimizer.events:
+        raise NotYet(OWN_OPTIMISER.format("The generator"))
+    if not torch.equal(weights_of(discriminator), opponents_weights):
+        raise NotYet("The discriminator has learned, too. This is the generator's step: D is used, and stays as it is.")
+    if not all(parameter.requires_grad for parameter in discriminator.parameters()):
+        raise NotYet(
+            "The discriminator is left frozen: requires_grad is still False, and its own step could not move it. "
+            "Thaw it again at the end, or do not freeze it."
+        )
+    with torch.no_grad():
+        sr = copy.deepcopy(start)(lr)  # (2, 3, 24, 24)
+    found = weights_of(network)
+    _name_generators_weights(found, start, opponent, lr, hr, seen)
+    _name_sr(result, sr, as_it_is(network, start)(lr).detach(), hr)
+    if optimizer.events.count("forward") > 1:
+        raise NotYet("The generator runs twice. One SR serves both losses, and is handed on to the discriminator.")
+    if not (network.training and discriminator.training):
+        raise NotYet("A network is left in evaluation mode. Leave the modes alone.")
+    stale = [parameter.grad.clone() for parameter in network.parameters() if parameter.grad is not None]
+    before = as_it_is(network, start)
+    lr, hr = batch_of(1)
+    run(candidate, network, discriminator, optimizer, lr, hr, no_path=no_path)
+    wanted = after(before, lambda g: _perceptual(g, opponent, lr, hr))
+    if not same(weights_of(network), wanted, weights_of(before)):
+        piled = after(before, lambda g: _perceptual(g, opponent, lr, hr), stale)
+        if stale and same(weights_of(network), piled, weights_of(before)):
+            raise NotYet(
+                "The first step is right, the second is not: backward() adds to the gradients of the step before. Call "
+                "optimizer.zero_grad() before backward()."
+            )
+        raise NotYet("The first step is right, the second is not. Is anything kept from one to the next?")
+
+
+def _perceptual(g: nn.Module, d: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
+    sr = g(lr)
+    return mse_loss(sr, hr) + WEIGHT * F.softplus(-d(sr)).mean()
+
+
+def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: Tensor, hr: Tensor, seen: Seen) -> None:
+    first = weights_of(start)
+
+    def by(loss: Callable[[Tensor, nn.Module], Tensor], mode: bool = True) -> Callable[[], Tensor]:
+        return lambda: after(start.train(mode), lambda g: loss(g(lr), copy.deepcopy(d)))
+
+    if same(found, by(lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(sr)).mean())(), first):
+        return
+    only_content = by(lambda sr, d: mse_loss(sr, hr))
+    if same(found, only_content(), first):
+        if not seen.inputs:
+            raise NotYet("The discriminator is never asked: only the content loss moves the generator.")
+        if seen.saw(hr) and len(seen.inputs) == 1:
+            raise NotYet("The discriminator is shown HR. The generator wants to know what D says of its own SR.")
+        raise NotYet(
+            "D is asked, and its opinion does not reach the generator: the weights move as by the content loss alone. "
+            "In this step nothing is detached, and nothing runs under no_grad: the gradient passes through D."
+        )
+    slips = {
+        "Only the adversarial loss moves the generator. perceptual_loss also has the content. The order is (sr, hr): "
+        "hr is the fixed target and gets no gradient.": by(lambda sr, d: WEIGHT * F.softplus(-d(sr)).mean()),
+        "Only the adversarial loss moves the generator, and it counts fully. Take perceptual_loss(sr, hr, D(sr)): the "
+        "content, and 1e-3 times this.": by(lambda sr, d: F.softplus(-d(sr)).mean()),
+        "SR and HR go through D as one batch, and BatchNorm mixes their statistics. In this step D is asked for SR "
+        "alone.": by(lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(torch.cat([sr, hr]))[: len(sr)]).mean()),
+        "The adversarial loss counts fully. Its weight is 1e-3: perceptual_loss has it.": by(
+            lambda sr, d: mse_loss(sr, hr) + F.softplus(-d(sr)).mean()
+        ),
+        "The generator is rewarded for being found out: the sign of the adversarial loss is that of D's own.": by(
+            lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(d(sr)).mean()
+        ),
+        "The adversarial loss is the opposite of D's, log(1 - D(SR)). The paper takes -log D(SR), whose gradient does "
+        "not fade where D is sure: perceptual_loss has it.": by(
+            lambda sr, d: mse_loss(sr, hr) - WEIGHT * F.softplus(d(sr)).mean()
+        ),
+        "perceptual_loss takes logits, D(SR) as the network returns it. Here a sigmoid comes before it.": by(
+            lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-torch.sigmoid(d(sr))).mean()
+        ),
+        "The discriminator is in evaluation mode in this step. Leave the modes alone.": by(
+            lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d.eval()(sr)).mean()
+        ),
+        "The generator is in evaluation mode in this step. Leave the modes alone.": by(
+            lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(sr)).mean(), mode=False
+        ),
+        "SR is clamped to [0, 1]: where it is clamped, the gradient is zero. Leave SR as it is.": by(
+            lambda sr, d: mse_loss(sr.clamp(0, 1), hr) + WEIGHT * F.softplus(-d(sr.clamp(0, 1))).mean()
+        ),
+        "The step goes up, not down: the sign of the loss is changed.": by(
+            lambda sr, d: -mse_loss(sr, hr) - WEIGHT * F.softplus(-d(sr)).mean()
+        ),
+        "The discriminator's loss is in it, too: HR is judged, and the generator pays for SR being found out. The "
+        "generator's loss is perceptual_loss(sr, hr, D(sr)), and nothing else.": by(
+            lambda sr, d: (
+                mse_loss(sr, hr)
+                + WEIGHT * F.softplus(-d(sr)).mean()
+                + F.softplus(-d(hr)).mean()
+                + F.softplus(d(sr)).mean()
+            )
+        ),
+    }
+    try:
+        name_slip(found, first, slips)
+    finally:
+        start.train()
+    raise NotYet(
+        "The generator's weights are not those of one step down perceptual_loss(sr, hr, discriminator(sr)). The order "
+        "is: sr, loss, zero_grad, backward, step."
+    )
+
+
+def _name_sr(result: Any, sr: Tensor, later: Tensor, hr: Tensor) -> None:
+    if isinstance(result, tuple | list):
+        raise NotYet(f"{len(result)} values come back. Return sr alone, the images that the discriminator judges next.")
+    result = as_tensor(result).detach()
+    if result.shape != sr.shape:
+        text = "the loss" if result.numel() == 1 else f"a tensor of shape {tuple(result.shape)}"
+        raise NotYet(f"It returns {text}. Return sr, {tuple(sr.shape)}: the discriminator judges the same images next.")
+    if torch.allclose(result, sr, atol=1e-5):
+        return
+    if torch.allclose(result, later, atol=1e-5):
+        raise NotYet("It returns the SR of a second pass, after the step. Return the sr that the loss was taken of.")
+    if torch.allclose(result, hr):
+        raise NotYet("It returns HR. Return sr.")
+    raise NotYet("The images returned are not the generator's sr of this step. Return sr as it is.")
+
+
+EXERCISE = Exercise(
+    name="generator_step",
+    lesson=7,
+    place=2,
+    title="the generator's step",
+    difficulty="medium",
+    minutes=7,
+    reference=generator_step,
+    judge=judge,
+    hints=(
+        "It is train_step of lesson 04 with another loss. The optimizer is the generator's, and moves nothing else.",
+        "discriminator(sr) gives the logits. Its gradient must reach the generator: no detach here.",
+        "loss = perceptual_loss(sr, hr, discriminator(sr)); then optimizer.zero_grad(), loss.backward(), "
+        "optimizer.step().",
+    ),
+    mistakes=(
+        Mistake(
+            "detach, to be safe",
+            says="its opinion does not reach the generator",
+            ask="How would G know that D was not fooled?",
+        ),
+        Mistake("D's optimiser steps too", says="The discriminator has learned, too", ask="Whose turn is it?"),
+    ),
+)

@@ -1,0 +1,164 @@
+"""Exercise 7.1: the perceptual loss."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.reading import as_number
+from srgan_lessons.exercises.shared.adversarial import WEIGHT, run
+from srgan_lessons.losses import mse_loss
+
+
+def perceptual_loss(sr, hr, logits):
+    # SOLUTION
+    content = mse_loss(sr, hr)
+    adversarial = F.softplus(-logits).mean()  # -log D(SR), without a log of 0
+    return content + 1e-3 * adversarial
+    # STUB
+    # content = ...  # 1. how far is SR from HR?
+    # adversarial = ...  # 2. -log D(SR), from the logits, mean over the batch
+    # return ...  # 3. the sum, with the paper's weight
+    # END
+
+
+def judge(candidate) -> None:
+    generator = torch.Generator().manual_seed(7)
+    hr = torch.rand(4, 3, 8, 8, generator=generator)
+    for name, logits in (
+        ("as an untrained D gives them", torch.tensor([[0.3], [-0.4], [0.1], [-0.2]])),
+        ("of a D that is sure", torch.tensor([[-2.0], [-5.0], [1.0], [-4.0]])),
+        ("of a D that is very sure, -300 among them", torch.tensor([[-300.0], [-120.0], [9.0], [-150.0]])),
+    ):
+        sr = (hr + 0.02 * torch.randn(hr.shape, generator=generator)).requires_grad_()
+        logits.requires_grad_()
+        target = hr.clone().requires_grad_()  # a gradient that arrives here tells that sr and hr were exchanged
+        result = run(candidate, sr, target, logits, no_path="no gradient")
+        sure = logits.min() < -100
+        if isinstance(result, Tensor) and result.numel() == 1 and not torch.isfinite(result):
+            reason = (
+                "a sigmoid has become exactly 0, and its log is not finite, or an exp has become infinite"
+                if sure
+                else "is the log taken of the logits? They may be negative, and the log of a negative number is nan"
+            )
+            raise NotYet(
+                f"For logits {name}, the loss is {float(result.detach()):g}: {reason}. Stay with the logits: "
+                "-log sigmoid(x) is softplus(-x), finite for every x."
+            )
+        _name_perceptual(result, sr, hr, logits, sure)
+        _name_perceptual_gradients(result, sr, target, logits)
+
+
+def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: bool) -> None:
+    if isinstance(result, tuple | list):
+        raise NotYet(f"{len(result)} values come back. One is expected: the sum of both parts.")
+    value = as_number(result, "the loss")
+    with torch.no_grad():
+        content, plain = mse_loss(sr, hr).item(), F.mse_loss(sr, hr).item()
+        good, bad = F.softplus(-logits).mean().item(), F.softplus(logits).mean().item()
+        p = torch.sigmoid(logits)
+        count = len(logits)
+        slips = {
+            "This is the content loss alone. Add 1e-3 times the adversarial loss.": content,
+            "This is the adversarial loss alone. Add the content loss, and give this one its weight of 1e-3.": good,
+            "This is 1e-3 times the adversarial loss. Add the content loss.": WEIGHT * good,
+            "Both parts count the same. The adversarial loss has a weight of 1e-3.": content + good,
+            "The weight is on the wrong part: 1e-3 belongs to the adversarial loss.": WEIGHT * content + good,
+            "The weight of 1e-3 is on the whole sum. It belongs to the adversarial loss alone; the content counts "
+            "fully.": WEIGHT * (content + good),
+            "The weight is 1e-2. The paper's is 1e-3.": content + 1e-2 * good,
+            "The adversarial part has the sign of D's own loss: it is small where D finds SR out. The generator wants "
+            "D(SR) to be 1: -log D(SR) = softplus(-logit).": content + WEIGHT * bad,
+            "The adversarial part is log(1 - D(SR)). The paper takes -log D(SR): softplus(-logit).": content
+            - WEIGHT * bad,
+            "The adversarial part falls where D finds SR out: the sign is missing in -log D(SR).": content
+            - WEIGHT * good,
+            "softplus takes logits, and is given probabilities here: the sigmoid is in the formula already.": content
+            + WEIGHT * F.softplus(-p).mean().item(),
+            "The adversarial part is 1 - D(SR), without a log.": content + WEIGHT * (1 - p).mean().item(),
+            "The adversarial part is -D(SR), without a log.": content - WEIGHT * p.mean().item(),
+            "The adversarial part is a squared error (LSGAN). The paper's is -log D(SR).": content
+            + WEIGHT * ((logits - 1) ** 2).mean().item(),
+            "The mean is taken of the logits, before softplus. Take softplus of each logit, then the mean.": content
+            + WEIGHT * F.softplus(-logits.mean()).item(),
+            "The adversarial part is the mean of -logit (as in a Wasserstein GAN). The paper's is -log D(SR): "
+            "softplus(-logit), then the mean.": content - WEIGHT * logits.mean().item(),
+            "The adversarial loss is summed over the batch. Take the mean: otherwise its weight depends on the batch "
+            "size.": content + WEIGHT * count * good,
+            "The content loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": plain
+            + WEIGHT * good,
+            "The content is the mean absolute error (L1). Take mse_loss(sr, hr).": F.l1_loss(sr, hr).item()
+            + WEIGHT * good,
+            "The logarithm is to the base 2 or 10. -log D(SR) is the natural one.": content
+            + WEIGHT * good / torch.log(torch.tensor(10.0)).item(),
+        }
+    right = content + WEIGHT * good
+    if abs(value - right) <= 1e-4 * WEIGHT * good + 1e-6 * content:
+        return
+    for message, outcome in slips.items():
+        if abs(value - outcome) <= 1e-4 * WEIGHT * good + 1e-6 * abs(outcome):
+            raise NotYet(message)
+    if sure and value < right:  # for other logits it was right
+        raise NotYet(
+            f"For logits down to {logits.min().item():.0f} the adversarial part is {(value - content) / WEIGHT:.1f}; "
+            f"{good:.1f} is right. It is finite, but capped: by a clamp, by a small number inside the log, or by "
+            "binary_cross_entropy, which cuts its logs at -100. For a sure D a capped loss has no slope, and G learns "
+            "nothing. Take softplus(-logits), which needs no cap."
+        )
+    raise NotYet(
+        f"The loss is {value:.5f}; content {content:.5f} plus 1e-3 times adversarial {good:.3f} gives {right:.5f}."
+    )
+
+
+def _name_perceptual_gradients(result: Any, sr: Tensor, hr: Tensor, logits: Tensor) -> None:
+    if not isinstance(result, Tensor) or not result.requires_grad:
+        raise NotYet(
+            "The number is right, but it has no gradient: was it made with .item(), float() or numpy? Training needs "
+            "the tensor."
+        )
+    *found, at_hr = torch.autograd.grad(result, (sr, logits, hr), allow_unused=True)
+    if found[0] is None and at_hr is not None:
+        raise NotYet(
+            "The number is right, but the gradient goes to hr, and none to sr: in mse_loss they are exchanged. The "
+            "order is (sr, hr): hr is the fixed target and gets no gradient."
+        )
+    wanted = torch.autograd.grad(perceptual_loss(sr, hr, logits), (sr, logits))
+    for what, mine, theirs in zip(("sr", "logits"), found, wanted, strict=True):
+        if mine is None or not torch.allclose(mine, theirs, rtol=1e-3, atol=1e-9):
+            raise NotYet(
+                f"The number is right, but no gradient, or a wrong one, reaches {what}: is there a detach, a clamp or "
+                "a no_grad on the way? The generator learns from both parts."
+            )
+
+
+EXERCISE = Exercise(
+    name="perceptual_loss",
+    lesson=7,
+    place=1,
+    title="the perceptual loss",
+    difficulty="easy",
+    minutes=5,
+    reference=perceptual_loss,
+    judge=judge,
+    hints=(
+        "Both parts are one line. For the second, do not compute D(SR): there is a formula that goes from the "
+        "logit to -log D(SR) at once.",
+        "-log sigmoid(x) = log(1 + exp(-x)) = softplus(-x). torch has F.softplus. The content is mse_loss.",
+        "content = mse_loss(sr, hr); adversarial = F.softplus(-logits).mean(); the sum is content + 1e-3 * "
+        "adversarial.",
+    ),
+    mistakes=(
+        Mistake(
+            "the sum without the weight",
+            says="Both parts count the same",
+            ask="Which of the two is larger, and by how much?",
+        ),
+        Mistake(
+            "the weight at the content loss",
+            says="The weight is on the wrong part",
+            ask="What is being nudged, and what does the nudging?",
+        ),
+    ),
+)

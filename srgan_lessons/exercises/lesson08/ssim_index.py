@@ -1,0 +1,168 @@
+"""Exercise 8.2: SSIM in one window."""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_number
+
+
+def ssim_index(a, b, weights):
+    # SOLUTION
+    c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+    # STUB
+    # c1, c2 = ...  # 1. the two constants
+    # END
+    mean_a, mean_b = (weights * a).sum(), (weights * b).sum()
+    # SOLUTION
+    var_a = (weights * (a - mean_a) ** 2).sum()
+    var_b = (weights * (b - mean_b) ** 2).sum()
+    cov = (weights * (a - mean_a) * (b - mean_b)).sum()
+    # STUB
+    # var_a = ...  # 2. the weighted variances
+    # var_b = ...
+    # cov = ...  # 3. and the weighted covariance
+    # END
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    # SOLUTION
+    contrast_structure = (2 * cov + c2) / (var_a + var_b + c2)
+    # STUB
+    # contrast_structure = ...  # 4. the second fraction
+    # END
+    return luminance * contrast_structure
+
+
+def judge(candidate) -> None:
+    windows = ssim_windows()
+    found = np.array([_one_index(call(candidate, *window)) for window in windows])
+    right = np.array([ssim_of(*window) for window in windows])
+    if np.allclose(found, right, rtol=0, atol=1e-6):
+        return
+    slips = {message: [ssim_of(*window, **slip) for window in windows] for message, slip in SSIM_SLIPS.items()}
+    slips["Negative values are cut off. SSIM is below 0 where contrasts are reversed: let it be."] = right.clip(0)
+    recognise(found, slips, within=1e-6)
+    wrong = int(np.argmax(np.abs(found - right) > 1e-6))
+    what = ("alike", "with contrasts reversed", "a ramp and its mirror image", "dark", "flat and dark")[wrong]
+    raise NotYet(
+        f"For two windows that are {what} the result is {found[wrong]:.4f}; it should be {right[wrong]:.4f}. Print the "
+        "means, the variances and the covariance, then each fraction."
+    )
+
+
+def _one_index(result) -> float:
+    array = np.asarray(result)
+    if array.dtype.kind == "f" and array.size == 1 and np.isnan(array).any():
+        raise NotYet("Of two flat windows it makes 0 / 0. The constants c1 and c2 are there to prevent that.")
+    if array.ndim == 2:
+        raise NotYet(
+            f"The result has the shape {array.shape}: a number for each pixel. One number a window is expected; is a "
+            ".sum() missing?"
+        )
+    return as_number(result)
+
+
+def ssim_windows() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Pairs of windows (k, k) and weights that sum to 1: alike, brighter, with contrasts reversed, dark and flat."""
+    rng = np.random.default_rng(8)
+    offset = np.arange(-5, 6)
+    gauss = np.exp(-(offset[:, None] ** 2 + offset**2) / (2 * 1.5**2))  # (11, 11)
+    gauss = gauss / gauss.sum()
+    texture = rng.integers(60, 200, (11, 11)).astype(float)
+    ramp = np.linspace(5, 40, 121).reshape(11, 11)
+    return [
+        (texture, np.rint(0.6 * texture + 30 + rng.normal(0, 12, (11, 11))), gauss),
+        (texture, 255 - texture, gauss),
+        (ramp, ramp[::-1] + 30, gauss),
+        (ramp[:4, :4], ramp[4:8, 2:6] + rng.normal(0, 2, (4, 4)), np.full((4, 4), 1 / 16)),
+        (np.full((4, 4), 3.0), np.full((4, 4), 9.0), np.full((4, 4), 1 / 16)),
+    ]
+
+
+def ssim_of(
+    a: np.ndarray,
+    b: np.ndarray,
+    weights: np.ndarray,
+    *,
+    k: tuple[float, float] = (0.01, 0.03),
+    constant: Callable[[float], float] = lambda k: (k * 255) ** 2,
+    weighted: bool = True,
+    sample: bool = False,
+    root: bool = False,
+    centred: bool = True,
+    twice: float = 2,
+    product: bool = False,
+    join: Callable[[float, float], float] = lambda luminance, structure: luminance * structure,
+) -> float:
+    """SSIM of one window with one slip."""
+    w = weights if weighted else np.full(a.shape, 1 / a.size)
+    mean_a, mean_b = (w * a).sum(), (w * b).sum()
+    x, y = (a - mean_a, b - mean_b) if centred else (a, b)
+    var_a, var_b, cov = (w * x * x).sum(), (w * y * y).sum(), (w * x * y).sum()
+    if sample:
+        var_a, var_b, cov = (value * a.size / (a.size - 1) for value in (var_a, var_b, cov))
+    if root:
+        var_a, var_b = math.sqrt(var_a), math.sqrt(var_b)
+    if product:  # of the standard deviations, in place of the covariance
+        cov = math.sqrt(var_a * var_b)
+    c1, c2 = map(constant, k)
+    luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return join(luminance, (twice * cov + c2) / (var_a + var_b + c2))
+
+
+SSIM_SLIPS = {
+    "The weights are not used, or only in part. Means, variances and covariance are all weighted sums: "
+    "(weights * a).sum().": {"weighted": False},
+    "The constants are 0.01 and 0.03. They grow with the peak: (0.01 * 255) ** 2 and (0.03 * 255) ** 2.": {
+        "constant": lambda k: k
+    },
+    "The constants are (0.01) ** 2 and (0.03) ** 2, for pixels in 0..1. These are in 0..255: (0.01 * 255) ** 2.": {
+        "constant": lambda k: k**2
+    },
+    "The constants are not squared: c1 = (0.01 * 255) ** 2.": {"constant": lambda k: k * 255},
+    "0.01 and 0.03 are swapped: 0.01 goes with the means, 0.03 with the variances.": {"k": (0.03, 0.01)},
+    "Variances and covariance are divided by n - 1. Divide by n: with weights that sum to 1, plain weighted sums.": {
+        "sample": True
+    },
+    "The standard deviations stand where the variances belong: no square root.": {"root": True},
+    "The means are not subtracted before variances and covariance are taken.": {"centred": False},
+    "The covariance lacks its factor: 2 * cov + c2.": {"twice": 1},
+    "The product of the standard deviations stands where the covariance belongs. It is never negative: a picture with "
+    "its contrasts reversed would count as equal.": {"product": True},
+    "This is the luminance alone. Multiply it by the second fraction.": {"join": lambda first, second: first},
+    "This is contrast and structure alone. Multiply it by the luminance.": {"join": lambda first, second: second},
+    "The two fractions are added. SSIM is their product.": {"join": lambda first, second: first + second},
+    "This is the mean of the two fractions. SSIM is their product.": {
+        "join": lambda first, second: (first + second) / 2
+    },
+    "This is 1 - SSIM: 1 must mean equal.": {"join": lambda first, second: 1 - first * second},
+    "Negative values are cut off or lose their sign. SSIM is below 0 where contrasts are reversed: let it be.": {
+        "join": lambda first, second: abs(first * second)
+    },
+}
+
+
+EXERCISE = Exercise(
+    name="ssim_index",
+    lesson=8,
+    place=2,
+    title="SSIM in one window",
+    difficulty="medium",
+    minutes=8,
+    reference=ssim_index,
+    judge=judge,
+    hints=(
+        "A weighted variance is a weighted mean, too: of what?",
+        "var_a = (weights * (a - mean_a) ** 2).sum(). The covariance has one factor of a and one of b. The "
+        "constants are (0.01 * 255) ** 2 and (0.03 * 255) ** 2.",
+        "cov = (weights * (a - mean_a) * (b - mean_b)).sum(), and the second fraction is "
+        "(2 * cov + c2) / (var_a + var_b + c2).",
+    ),
+    mistakes=(
+        Mistake("c1 and c2 left out", says="to prevent that", ask="Two black windows: what is 0 / 0?"),
+        Mistake("the covariance once", says="2 * cov", ask="What must the index of a window with itself be?"),
+    ),
+)

@@ -1,0 +1,144 @@
+"""Exercise 9.3: Wilcoxon's p-values, corrected by Holm."""
+
+import numpy as np
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_array
+
+
+def holm(p_values):
+    count = len(p_values)
+    corrected = np.empty(count)
+    largest = 0.0
+    for place, k in enumerate(np.argsort(p_values)):
+        # SOLUTION
+        largest = max(largest, min(1.0, (count - place) * p_values[k]))
+        # STUB
+        # largest = ...  # 1. the factor of this place; what else?
+        # END
+        corrected[k] = largest
+    return corrected
+
+
+HOLM_CASES = (
+    (0.04, 0.001, 0.03, 0.012, 0.6),
+    (0.2, 0.01, 0.011, 0.9, 0.0004, 0.0101),
+    (0.02, 0.02, 0.5),
+    (0.7, 0.9, 0.3),
+    (0.03,),
+)
+
+
+def judge(candidate) -> None:
+    cases = [np.array(case) for case in HOLM_CASES]
+    results = [as_array(call(candidate, p), p.shape, "the corrected p-values") for p in cases]
+    found = np.concatenate(results).astype(float)
+    if all(result.dtype == bool for result in results):
+        raise NotYet("True and False came back. Return the corrected p-values; whoever reads them compares with 0.05.")
+    slips = {message: np.concatenate([slip(p) for p in cases]) for message, slip in HOLM_SLIPS.items()}
+    right = np.concatenate([holm(p) for p in cases])
+    if np.allclose(found, right, rtol=0, atol=1e-9):
+        return
+    recognise(found, slips, within=1e-9)
+    if (found > 1).any():
+        raise NotYet(f"A corrected p-value is {found.max():.2f}. No probability is above 1: cut it there.")
+    for p, values in zip(cases, results, strict=True):
+        for value, corrected, wanted in zip(p, values, holm(p), strict=True):
+            if abs(corrected - wanted) > 1e-9:
+                raise NotYet(
+                    f"Of the p-values {p.tolist()}, {value:g} becomes {corrected:.4g}; it should be {wanted:.4g}. The "
+                    "smallest is multiplied by their count, the next by one less, and so on; none may be below the one "
+                    "before."
+                )
+
+
+def _stepped(p: np.ndarray, *, factor=lambda m, place: m - place, cap=True, rising=True, back=True, power=False):
+    """Holm's method with one slip. factor: of the count of p-values and the place in their order, from 0."""
+    order = np.argsort(p)
+    factors = np.array([factor(len(p), place) for place in range(len(p))], dtype=float)
+    values = 1 - (1 - p[order]) ** factors if power else factors * p[order]
+    values = np.maximum.accumulate(values) if rising else values
+    values = np.minimum(values, 1) if cap else values
+    if not back:
+        return values
+    result = np.empty(len(p))
+    result[order] = values
+    return result
+
+
+def _falling(p: np.ndarray, factor) -> np.ndarray:
+    """Step-up methods, such as Hochberg's and Benjamini-Hochberg's: minima from the largest p-value down."""
+    order = np.argsort(p)
+    values = np.array([factor(len(p), place) for place in range(len(p))]) * p[order]
+    result = np.empty(len(p))
+    result[order] = np.minimum.accumulate(np.minimum(values, 1)[::-1])[::-1]
+    return result
+
+
+HOLM_SLIPS = {
+    "They are as they were. The smallest of five must be multiplied by 5.": lambda p: p,
+    "This is Bonferroni: all are multiplied by their count. Holm multiplies the smallest by the count, the next by one "
+    "less, and so on.": lambda p: np.minimum(len(p) * p, 1),
+    "This is Bonferroni, and it goes above 1. Holm multiplies the smallest by the count, the next by one less, and so "
+    "on.": lambda p: len(p) * p,
+    "The corrected values stand in the order of size. Each must stand where its p-value stood.": lambda p: _stepped(
+        p, back=False
+    ),
+    "A larger p-value got a smaller corrected one than the p-value before it. Keep the largest so far: none may be "
+    "below the one before.": lambda p: _stepped(p, rising=False),
+    "A larger p-value got a smaller corrected one than the one before it, and some are above 1. Keep the largest so "
+    "far, and cut at 1.": lambda p: _stepped(p, rising=False, cap=False),
+    "Some corrected values are above 1. No probability is: cut there.": lambda p: _stepped(p, cap=False),
+    "The factors are one too small: the smallest of five is multiplied by 5, not by 4. Places are counted from 0.": (
+        lambda p: _stepped(p, factor=lambda m, place: m - place - 1)
+    ),
+    "The factors are one too large: the smallest of five is multiplied by 5, not by 6. Is enumerate begun at 0?": (
+        lambda p: _stepped(p, factor=lambda m, place: m - place + 1)
+    ),
+    "The factors go the wrong way: the smallest p-value gets the largest factor, their count.": lambda p: _stepped(
+        p, factor=lambda m, place: place + 1
+    ),
+    "The factors depend on where a p-value stands in the list, not on its size. Sort first.": lambda p: np.minimum(
+        np.maximum.accumulate((len(p) - np.arange(len(p))) * p), 1
+    ),
+    "The factors depend on where a p-value stands in the list, not on its size, and nothing keeps the largest so far. "
+    "Sort first.": lambda p: np.minimum((len(p) - np.arange(len(p))) * p, 1),
+    "This is Benjamini-Hochberg, which bounds the share of false alarms among those shown. Holm bounds the chance of "
+    "a single one: factors count, count - 1, ..., and the largest so far.": lambda p: _falling(
+        p, lambda m, place: m / (place + 1)
+    ),
+    "This is Hochberg's method, minima from the largest p-value down. Holm goes from the smallest up and keeps the "
+    "largest so far.": lambda p: _falling(p, lambda m, place: m - place),
+    "This is Holm with Šidák's power, 1 - (1 - p)^k. Plain Holm multiplies: k p.": lambda p: _stepped(p, power=True),
+}
+
+
+EXERCISE = Exercise(
+    name="holm",
+    lesson=9,
+    place=3,
+    title="Wilcoxon's p-values, corrected by Holm",
+    difficulty="medium",
+    minutes=7,
+    reference=holm,
+    judge=judge,
+    hints=(
+        "Place 0 has the smallest p-value and the factor count. Which factor has place 1, and which the last?",
+        "The factor is count - place. The product must not be above 1, nor below the largest so far.",
+        "largest = max(largest, min(1.0, (count - place) * p_values[k])).",
+    ),
+    mistakes=(
+        Mistake(
+            "each times the number of tests",
+            says="This is Bonferroni",
+            ask="How many hypotheses are left at the second step?",
+        ),
+        Mistake(
+            "results in sorted order",
+            says="must stand where its p-value stood",
+            ask="Whose p-value is the first one you return?",
+        ),
+    ),
+)

@@ -1,0 +1,136 @@
+"""Exercise 10.2: does it fit the LR picture?."""
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_array
+from srgan_lessons.metrics import luma
+from srgan_lessons.resize import imresize
+
+
+def consistency(sr, lr):
+    # SOLUTION
+    again = imresize(sr, 1 / 4)
+    difference = again.astype(float) - lr
+    # STUB
+    # again = ...  # 1. the LR picture of the enlargement
+    # difference = ...  # 2. between it and the true LR picture, with a sign
+    # END
+    mse = np.mean(difference**2)
+    # SOLUTION
+    return 10 * np.log10(255**2 / mse) if mse > 0 else np.inf
+    # STUB
+    # return ...  # 3. in dB, for a peak of 255; np.inf where nothing differs
+    # END
+
+
+def judge(candidate) -> None:
+    for seed, size in ((1, (48, 64)), (2, (40, 40))):
+        sr, lr = _pair(seed, *size)
+        result, right = _decibels(call(candidate, sr, lr)), consistency(sr, lr)
+        if abs(result - right) <= 1e-3:
+            continue
+        recognise(result, _consistency_slips(sr, lr), within=1e-3)
+        raise NotYet(
+            f"It is {result:.2f} dB and should be {right:.2f} dB: reduce the enlargement with imresize, subtract the "
+            "LR picture as floats, take the mean of the squares over all pixels and colours, peak 255."
+        )
+    sr, _ = _pair(3, 24, 24)
+    same = _decibels(call(candidate, sr, imresize(sr, 1 / 4)))
+    if not same > 100:
+        raise NotYet(
+            f"For a picture that reduces exactly to the LR picture it is {same:.2f} dB. There is no difference at all, "
+            "so it must be infinite: np.inf."
+        )
+
+
+def _decibels(value: Any) -> float:
+    """A student's number of decibels, which may be infinite."""
+    plain = value.item() if isinstance(value, torch.Tensor | np.ndarray) and np.prod(value.shape) == 1 else value
+    if isinstance(plain, float) and np.isinf(plain):
+        return plain
+    number = as_array(value)
+    if number.size != 1:
+        raise NotYet(f"The result is an array of shape {number.shape}; one number is expected, the mean over all.")
+    return float(number.reshape(()))
+
+
+def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
+    """What each usual mistake gives for this pair."""
+
+    def db(a: np.ndarray, b: np.ndarray, peak: float = 255.0) -> float:
+        return 10 * np.log10(peak**2 / np.mean((a.astype(float) - b.astype(float)) ** 2))
+
+    again = imresize(sr, 1 / 4)
+    right, mse = db(again, lr), np.mean((again.astype(float) - lr) ** 2)
+    wrapped = again - lr  # uint8: -1 becomes 255
+    tiles = sr.reshape(lr.shape[0], 4, lr.shape[1], 4, 3).mean(axis=(1, 3))
+    x = torch.from_numpy(sr).permute(2, 0, 1)[None].double()  # (1, 3, H, W)
+    aliased = F.interpolate(x, scale_factor=1 / 4, mode="bicubic")[0].permute(1, 2, 0).numpy()
+    y, y_lr = luma(again), luma(lr)
+    made = "The LR picture was made by imresize; reduce with the same."
+    overflow = "uint8 cannot hold a negative difference: 3 - 5 gives 254. Turn one of them into floats first."
+    every = "Here all pixels and all three colours count, for the LR picture is all that we know."
+    at_hr = "This compares at HR size: it asks how far the enlargement is from bicubic's. Reduce `sr` instead."
+    return {
+        overflow: 10 * np.log10(255**2 / np.mean(wrapped.astype(float) ** 2)),
+        overflow + " So does its square.": 10 * np.log10(255**2 / np.mean(wrapped**2)),
+        at_hr: db(sr, imresize(lr, 4)),
+        at_hr + " (And the LR pixels were only repeated.)": db(sr, lr.repeat(4, axis=0).repeat(4, axis=1)),
+        f"It takes every fourth pixel. {made}": db(sr[::4, ::4], lr),
+        f"It takes the mean of each tile of 4 x 4 pixels. {made}": db(tiles, lr),
+        f"It takes the mean of each tile of 4 x 4 pixels, rounded. {made}": db(np.round(tiles), lr),
+        f"It reduces without antialiasing. {made}": db(aliased, lr),
+        f"This is the PSNR of the luma with 4 pixels cut off, as `psnr` counts it. {every}": db(
+            y[4:-4, 4:-4], y_lr[4:-4, 4:-4]
+        ),
+        f"This is the PSNR of the luma. {every}": db(y, y_lr),
+        f"A border of 4 pixels is cut off. {every}": db(again[4:-4, 4:-4], lr[4:-4, 4:-4]),
+        "This is the mean squared error. The consistency is 10 log10(255² / mse), in dB.": mse,
+        "This is the mean absolute difference. The consistency is 10 log10(255² / mse), in dB.": (
+            np.abs(again.astype(float) - lr).mean()
+        ),
+        "The peak is 1 here; grey levels go up to 255.": db(again, lr, peak=1.0),
+        "The peak is not squared: it is 10 log10(255² / mse).": 10 * np.log10(255 / mse),
+        "Twice too much: it is 10 log10 of the mean square, or 20 log10 of its root.": 2 * right,
+        "The sign is wrong: 255² stands above, the mean squared error below.": -right,
+        "This is the natural logarithm; decibels take log10.": right * np.log(10),
+    }
+
+
+def _pair(seed: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """A coloured picture (height, width, 3), and an LR picture that it nearly reduces to, uint8 both."""
+    rng = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:height, :width]
+    waves = np.stack([np.sin(rows / 5), np.cos(columns / 7), np.sin((rows + columns) / 4)], axis=-1)
+    sr = np.clip(128 + 60 * waves + rng.normal(0, 12, (height, width, 3)), 0, 255).astype(np.uint8)
+    off = rng.normal(0, 1, (height // 4, width // 4, 3)) * [2.0, 1.0, 9.0]
+    return sr, np.clip(np.round(imresize(sr, 1 / 4) + off), 0, 255).astype(np.uint8)
+
+
+EXERCISE = Exercise(
+    name="consistency",
+    lesson=10,
+    place=2,
+    title="does it fit the LR picture?",
+    difficulty="easy",
+    minutes=5,
+    reference=consistency,
+    judge=judge,
+    hints=(
+        "You cannot compare with HR: nobody has it. You can make `sr` as small as `lr` and compare there.",
+        "imresize(sr, 1 / 4) makes it small. Both are uint8, so turn one of them into floats before you subtract.",
+        "difference = imresize(sr, 1 / 4).astype(float) - lr; the last line is 10 * np.log10(255**2 / mse) if "
+        "mse > 0 else np.inf.",
+    ),
+    mistakes=(
+        Mistake("every fourth pixel", says="takes every fourth pixel", ask="How was the LR picture made?"),
+        Mistake("the mean squared error", says="This is the mean squared error", ask="In which unit is it?"),
+    ),
+)

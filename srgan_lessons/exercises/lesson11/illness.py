@@ -1,0 +1,125 @@
+"""Exercise 11.2: a doctor in four lines."""
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
+from srgan_lessons.exercises.shared.logs import CLOSE, Rows
+
+
+def illness(log):
+    # SOLUTION
+    gains = [row["gain"] for row in log if row["gain"] is not None]
+    # STUB
+    # gains = ...  # 1. the gains that were measured
+    # END
+    late = log[len(log) // 2 :]
+    # SOLUTION
+    d_hr = sum(row["d_hr"] for row in late) / len(late)
+    d_sr = sum(row["d_sr"] for row in late) / len(late)
+    if gains[0] < -3:
+        return "no pretraining"
+    if d_hr > 0.9 and d_sr < 0.1:
+        return "discriminator too strong"
+    if min(gains) < -3:
+        return "adversarial weight too high"
+    # STUB
+    # d_hr = ...  # 2. the mean of d_hr in late
+    # d_sr = ...  # 3. the mean of d_sr in late
+    # ...  # 4. the rules, in their order
+    # END
+    return "healthy"
+
+
+ILLNESSES = ("no pretraining", "discriminator too strong", "adversarial weight too high", "healthy")
+
+
+def _run(gains: list[float | None], *says: tuple[float, float]) -> Rows:
+    says = says if len(says) > 1 else says * len(gains)
+    pairs = zip(gains, says, strict=True)
+    return [{"step": 25 * (i + 1), "gain": g, "d_hr": hr, "d_sr": sr} for i, (g, (hr, sr)) in enumerate(pairs)]
+
+
+SURE = (0.98, 0.02)
+
+RUNS = (
+    ("loses a little PSNR, with a D that is ahead", _run([None, 0.9, None, 0.5], (0.7, 0.3)), "healthy"),
+    ("begins 9 dB below bicubic and climbs", _run([None, -9.0, None, -1.0], (0.8, 0.2)), "no pretraining"),
+    ("begins 9 dB below bicubic, and whose D is sure", _run([None, -9.0, None, -4.0], SURE), "no pretraining"),
+    ("begins well, and whose D becomes sure", _run([0.5, 0.4, 0.1, -0.3], CLOSE, CLOSE, SURE, SURE), ILLNESSES[1]),
+    (
+        "begins well, falls by 7 dB, and whose D is sure",
+        _run([0.5, -1, -4, -7], CLOSE, SURE, SURE, SURE),
+        ILLNESSES[1],
+    ),
+    ("begins well and falls by 7 dB, while D is not sure", _run([0.5, -1.0, -4.0, -7.0], CLOSE), ILLNESSES[2]),
+    ("falls by 5 dB and comes back, while D is not sure", _run([0.5, -5.0, None, -1.0], CLOSE), ILLNESSES[2]),
+    ("has a D that was sure in its first rows alone", _run([0.5, 0.4, 0.3, 0.2], SURE, SURE, CLOSE, CLOSE), "healthy"),
+    ("has a D that is sure in the last row alone", _run([0.5, 0.4, 0.3, 0.2], CLOSE, CLOSE, CLOSE, SURE), "healthy"),
+    ("has a D that takes everything for a photo", _run([0.5, 0.4, 0.3, 0.2], (0.97, 0.9)), "healthy"),
+)
+
+WHY = {
+    "no pretraining": "its first gain is below -3 dB",
+    "discriminator too strong": "its first gain is not below -3 dB, and in the second half the mean of D(HR) is above "
+    "0.9 and that of D(SR) below 0.1",
+    "adversarial weight too high": "it begins well, its D is not sure, and its lowest gain is below -3 dB",
+    "healthy": "none of the three rules holds",
+}
+
+
+def judge(candidate) -> None:
+    names = ", ".join(map(repr, ILLNESSES))
+    for what, log, right in RUNS:
+        found = call(candidate, [dict(row) for row in log])
+        if found is ...:
+            raise NotDone("The result is `...`, the placeholder.")
+        if found is None:
+            raise NotYet(f"For a run that {what}, None comes back: a rule without a `return`, or none for this case.")
+        if not isinstance(found, str) or found.strip().lower() not in ILLNESSES:
+            raise NotYet(f"There is no illness {found!r}. The names are: {names}.")
+        if found.strip().lower() == right:
+            continue
+        said = f"A run that {what} is called {found!r}; it is {right!r}, since {WHY[right]}. "
+        if right == "no pretraining" and "D is sure" in what:
+            raise NotYet(said + "The order of the rules matters: the first gain is looked at first.")
+        if right == ILLNESSES[1] and "falls by" in what:
+            raise NotYet(said + "The order of the rules matters: D is looked at before the lowest gain.")
+        if "comes back" in what:
+            raise NotYet(said + "Is the last gain taken in place of the lowest?")
+        if "first rows alone" in what:
+            raise NotYet(said + "Is the whole log looked at, or its beginning? The second half counts.")
+        if "last row alone" in what:
+            raise NotYet(said + "One row is not the second half: take the mean.")
+        if "takes everything" in what:
+            raise NotYet(said + "Both are needed: D(HR) near 1, and D(SR) near 0.")
+        raise NotYet(said)
+
+
+EXERCISE = Exercise(
+    name="illness",
+    lesson=11,
+    place=2,
+    title="a doctor in four lines",
+    difficulty="medium",
+    minutes=9,
+    reference=illness,
+    judge=judge,
+    hints=(
+        "gains is a list without None. Each rule is one `if` with a `return`, and the order is that of the text.",
+        'gains = [row["gain"] for row in log if row["gain"] is not None]; the first is gains[0], the lowest '
+        "min(gains).",
+        'if gains[0] < -3: return "no pretraining"; if d_hr > 0.9 and d_sr < 0.1: return "discriminator too '
+        'strong"; if min(gains) < -3: return "adversarial weight too high".',
+    ),
+    mistakes=(
+        Mistake(
+            "D before the first gain",
+            says="the first gain is looked at first",
+            ask="Which rule does a run meet that both describe?",
+        ),
+        Mistake(
+            "the last gain in place of the lowest",
+            says="the last gain taken in place of the lowest",
+            ask="May a run recover?",
+        ),
+    ),
+)

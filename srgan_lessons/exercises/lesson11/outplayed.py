@@ -1,0 +1,110 @@
+"""Exercise 11.1: when D stops winning."""
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
+from srgan_lessons.exercises.reading import as_number
+from srgan_lessons.exercises.shared.logs import CLOSE, FOOLED, WIN, Rows
+
+
+def outplayed(log):
+    since = None
+    for row in log:
+        # SOLUTION
+        wins = row["d_hr"] - row["d_sr"] > 0.5
+        if wins:
+            since = None
+        elif since is None:
+            since = row["step"]
+        # STUB
+        # wins = ...  # 1. is D(HR) - D(SR) above 0.5?
+        # ...  # 2. if D wins, forget; else remember where that began
+        # END
+    return since
+
+
+def _says(*pairs: tuple[float, float], every: int = 40) -> Rows:
+    """A log of what D says, a row every so many updates."""
+    return [{"step": every * (i + 1), "d_hr": hr, "d_sr": sr} for i, (hr, sr) in enumerate(pairs)]
+
+
+VAGUE, SUSPICIOUS = (0.95, 0.6), (0.45, 0.05)  # D(HR) alone, or D(SR) alone, misleads here
+
+OUTPLAYED = (
+    ("D wins twice, and never again", _says(WIN, WIN, CLOSE, FOOLED), 120),
+    ("D loses its lead, wins it back, and loses it for good", _says(WIN, CLOSE, WIN, CLOSE, CLOSE), 160),
+    ("D never wins", _says(CLOSE, CLOSE, every=7), 7),
+    ("D(HR) is high all the time, and so is D(SR)", _says(WIN, VAGUE, VAGUE), 80),
+    ("D(SR) is low all the time, and D(HR) falls", _says(WIN, SUSPICIOUS, SUSPICIOUS), 80),
+    ("D is fooled: D(SR) is above D(HR) by far", _says(WIN, (0.1, 0.9), (0.1, 0.9)), 80),
+    ("D wins to the end", _says(CLOSE, WIN, WIN), None),
+    ("the last row decides: D wins there", _says(WIN, CLOSE, WIN), None),
+)
+
+
+def judge(candidate) -> None:
+    for what, log, right in OUTPLAYED:
+        found = call(candidate, [dict(row) for row in log])
+        if found is ...:
+            raise NotDone("The result is `...`, the placeholder.")
+        if right is None:
+            if found is not None:
+                raise NotYet(
+                    f"In a log where {what}, {found!r} comes back. The last row is one that D wins, so there is no "
+                    "such update: None is expected."
+                )
+            continue
+        if found is None:
+            raise NotYet(
+                f"In a log where {what}, None comes back; update {right} is expected. Is the `return` missing, or does "
+                "one row that D wins decide for the whole log?"
+            )
+        value = as_number(found, "the update")
+        if value != right:
+            raise NotYet(_name_outplayed(what, log, value, right))
+
+
+def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
+    lead = [row["d_hr"] - row["d_sr"] > 0.5 for row in log]
+    steps = [row["step"] for row in log]
+    at = steps.index(right)
+    first = next((step for step, wins in zip(steps, lead, strict=True) if not wins), None)
+    said = f"In a log where {what}, {value:g} comes back; update {right} is expected. "
+    if value in (at, at + 1) and value not in steps:
+        return said + 'This is the number of a row. Which update was that? row["step"] says it.'
+    if value == first:
+        return said + "It is the first row that D does not win, and D wins again after it. From where on does it not?"
+    if at and value == steps[at - 1]:
+        return said + "It is the last row that D wins. The one after it is asked for."
+    if "is high all the time" in what:
+        return said + "D wins where D(HR) - D(SR) is above 0.5. D(HR) alone is looked at."
+    if "is low all the time" in what:
+        return said + "D wins where D(HR) - D(SR) is above 0.5. D(SR) alone is looked at."
+    if "fooled" in what:
+        return said + "Where D(SR) is above D(HR), D has lost. Is an absolute value taken?"
+    return said + "D wins a row where D(HR) - D(SR) is above 0.5; the answer is the row after the last such row."
+
+
+EXERCISE = Exercise(
+    name="outplayed",
+    lesson=11,
+    place=1,
+    title="when D stops winning",
+    difficulty="medium",
+    minutes=7,
+    reference=outplayed,
+    judge=judge,
+    hints=(
+        "Read the log once, from the first row to the last, and keep one thing in mind: since when has D not won?",
+        "A row that D wins makes you forget: since = None. A row that D does not win sets since only if nothing is "
+        "remembered yet.",
+        'if wins: since = None; elif since is None: since = row["step"].',
+    ),
+    mistakes=(
+        Mistake(
+            "the first row that D does not win", says="D wins again after it", ask="What happens later in the log?"
+        ),
+        Mistake(
+            "the last row that D wins", says="the last row that D wins", ask="Who wins in the row that you return?"
+        ),
+    ),
+)

@@ -1,0 +1,1 @@
+"""What the judges of several exercises share, each module named by what it does."""

@@ -1,0 +1,100 @@
+"""The two steps of a GAN: whose weights move, and along whose gradient."""
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from srgan_lessons.exercises.calling import call_as_it_is, on_cpu
+from srgan_lessons.exercises.exercise import NotYet
+from srgan_lessons.exercises.shared.updates import RATE, Watched, weights_of
+
+WEIGHT = 1e-3  # of the adversarial loss (paper, eq. 3)
+
+
+def small_discriminator() -> nn.Sequential:
+    """Judges (N, 3, 24, 24), and is steep, so that 1e-3 times its gradient shows beside that of the content loss."""
+    torch.manual_seed(3)
+    network = nn.Sequential(
+        nn.Conv2d(3, 6, 3, stride=2, padding=1),
+        nn.LeakyReLU(0.2),
+        nn.Conv2d(6, 8, 3, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(8),
+        nn.LeakyReLU(0.2),
+        nn.Flatten(),
+        nn.Linear(8 * 6 * 6, 1),
+    )
+    with torch.no_grad():
+        network[0].weight *= 6
+        network[-1].weight *= 20
+    return network
+
+
+def as_it_is(network: nn.Module, start: nn.Module) -> nn.Module:
+    """A copy of a network whose hooks stay behind; `start` is one of the same kind."""
+    twin = copy.deepcopy(start)
+    twin.load_state_dict(network.state_dict())
+    return twin
+
+
+def after(start: nn.Module, loss_of: Callable[[nn.Module], Tensor], gradients: list[Tensor] | None = None) -> Tensor:
+    """The weights after one step of the judge's SGD down that loss, on top of gradients that were there."""
+    network = copy.deepcopy(start)
+    optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
+    if gradients:
+        for parameter, gradient in zip(network.parameters(), gradients, strict=True):
+            parameter.grad = gradient.clone()
+    loss_of(network).backward()
+    optimizer.step()
+    return weights_of(network)
+
+
+def same(a: Tensor, b: Tensor, start: Tensor) -> bool:
+    """Whether two steps from `start` are the same, to 3 in 1000: rounding is ten times smaller, slips are larger."""
+    return (a - b).norm() <= 0.003 * (b - start).norm()
+
+
+def name_slip(found: Tensor, start: Tensor, slips: Mapping[str, Callable[[], Tensor]]) -> None:
+    """Raises NotYet with the first message whose weights were found."""
+    for message, outcome in slips.items():
+        if same(found, outcome(), start):
+            raise NotYet(message)
+
+
+def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None:
+    """The weights have not moved. Why? `elsewhere`: what to say where backward() ran, and reached others."""
+    events = optimizer.events
+    if "backward" not in events and elsewhere:
+        raise NotYet(f"{whose} does not move: {elsewhere}")
+    if "backward" not in events:
+        also = "" if "step" in events else " Nor is there an optimizer.step()."
+        raise NotYet(f"{whose} does not move: no gradient reached its weights. Is the backward() missing?{also}")
+    if "step" not in events:
+        raise NotYet(f"{whose} does not move: its gradients are there, and nobody uses them. Call optimizer.step().")
+    if events.index("step") < events.index("backward"):
+        raise NotYet("optimizer.step() comes before backward(). First the gradient, then the step.")
+    raise NotYet(f"{whose} does not move: zero_grad() threw the new gradients away. It comes before backward().")
+
+
+def run(candidate: Callable, *args: Any, no_path: str) -> Any:
+    """candidate(*args), on the judge's own tensors: they carry the graph that is judged."""
+    try:
+        result = call_as_it_is(candidate, *args)
+        on_cpu(args)  # the networks, wherever they were moved
+        return result
+    except (RuntimeError, UserWarning) as error:
+        if "does not require grad" in str(error):
+            raise NotYet(no_path) from error
+        if "second time" in str(error) or "modified by an inplace operation" in str(error):
+            raise NotYet(LEAK) from error
+        raise
+
+
+OWN_OPTIMISER = "{} moves, but not by the optimizer that was given. Call optimizer.step(), once."
+
+LEAK = (
+    "The gradient runs on from D into the generator: sr still hangs on the graph that made it. Cut it off: "
+    "discriminator(sr.detach())."
+)

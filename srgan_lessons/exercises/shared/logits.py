@@ -1,0 +1,71 @@
+"""Losses on logits: their value, their extremes and their gradient."""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_lessons.exercises.calling import call, call_as_it_is
+from srgan_lessons.exercises.exercise import NotYet
+from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.reading import as_number
+
+FAKE = torch.tensor([[-2.5], [1.0], [-0.25], [0.75]])  # (4, 1)
+
+LARGE = 200.0  # no sigmoid of float32 survives it
+
+ON_LOGITS = "Work on the logits: softplus(x) = log(1 + exp(x)) knows how."
+
+
+def judge_value(
+    candidate: Callable, logits: tuple[Tensor, ...], right: float, slips: Mapping[str, Tensor], whose: str
+) -> None:
+    """Raises NotYet unless moderate logits give the right value."""
+    value = call(candidate, *logits)
+    if isinstance(value, Tensor) and value.numel() > 1:
+        raise NotYet(f"The result has the shape {tuple(value.shape)}. Return one number: the mean over the batch.")
+    result = as_number(value, "the loss")
+    if abs(result - right) <= 1e-4:
+        return
+    recognise(result, {message: float(outcome) for message, outcome in slips.items()}, within=1e-4)
+    if result < 0:
+        raise NotYet(f"The loss is {result:.4g}. The logarithm of a probability is negative: minus log D is expected.")
+    raise NotYet(f"For moderate logits of {whose} the loss is {result:.4g}; {right:.4g} is expected.")
+
+
+def judge_extreme(candidate: Callable, logits: tuple[Tensor, ...], right: float, where: str) -> None:
+    """Raises NotYet unless logits of +-200 give the right value."""
+    value = call(candidate, *logits)
+    number = float(value.detach()) if isinstance(value, Tensor) else float(value)
+    if not np.isfinite(number):
+        raise NotYet(
+            f"Right for moderate logits. But where {where}, the loss is {number}: sigmoid gives exactly 0 or 1 there, "
+            f"and exp may overflow. {ON_LOGITS}"
+        )
+    if abs(number - right) > 1e-3:
+        raise NotYet(
+            f"Right for moderate logits. But where {where}, the loss is {number:.4g}, not {right:g}: something limits "
+            f"it, a clamp, a small constant in the log, or torch's own limit of 100 in binary_cross_entropy. "
+            f"{ON_LOGITS}"
+        )
+
+
+def judge_gradient(candidate: Callable, logits: tuple[Tensor, ...], right: Callable) -> None:
+    """Raises NotYet unless the gradients are those of the right loss."""
+    mine, theirs = ([x.clone().requires_grad_(True) for x in logits] for _ in range(2))
+    value = call_as_it_is(candidate, *mine)
+    if not isinstance(value, Tensor) or not value.requires_grad:
+        raise NotYet("The value is right, but it has no gradient: nothing would learn. Return the tensor as it is.")
+    got = torch.autograd.grad(value.sum(), mine, allow_unused=True)
+    wanted = torch.autograd.grad(right(*theirs), theirs)
+    for one, other in zip(got, wanted, strict=True):
+        if one is None:
+            raise NotYet("One of the two batches gets no gradient: is there a detach, or a .data?")
+        if not torch.isfinite(one).all():
+            raise NotYet(f"The value is right, but at logits of +-200 the gradient is NaN. {ON_LOGITS}")
+        if (one - other).abs().max() > 1e-4:
+            raise NotYet(
+                f"The value is right, but the gradient is not: for the first crop it is {one.flatten()[0]:.3g}, not "
+                f"{other.flatten()[0]:.3g}. Is a part of it detached, or its gradient limited?"
+            )

@@ -1,0 +1,144 @@
+"""How judges read a network: by the shapes of its weights and by what it computes."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_lessons.exercises.calling import call, why_none
+from srgan_lessons.exercises.exercise import NotYet
+from srgan_lessons.exercises.reading import as_tensor
+from srgan_lessons.models import count_parameters
+
+LEAKY_SLOPE = 0.2  # of the paper's LeakyReLU
+
+SLOPE = 0.25  # with which a PReLU begins
+
+
+def features(n: int, channels: int, height: int, width: int, *, seed: int = 0) -> Tensor:
+    """Feature maps (n, channels, height, width) of random numbers, a little off zero, so that each BatchNorm shows."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(n, channels, height, width, generator=generator) * 1.5 + 0.4
+
+
+def fresh(value: object, what: str) -> nn.Module:
+    """A student's network in training mode, its BatchNorms, PReLUs and biases as a judge expects them at first.
+
+    What it computes then depends on the weights of its convolutions alone. Raises NotYet for what is no nn.Module.
+    """
+    if value is None:
+        raise NotYet(f"{what} is None. {why_none()}")
+    if not isinstance(value, nn.Module):
+        raise NotYet(f"{what} is of type {type(value).__name__}. Write a class that inherits from nn.Module.")
+    for module in value.modules():
+        if isinstance(module, nn.BatchNorm2d) and module.affine:
+            module.reset_parameters()
+        elif isinstance(module, nn.PReLU):
+            nn.init.constant_(module.weight, SLOPE)
+        elif isinstance(module, nn.Conv2d) and module.bias is not None:
+            nn.init.zeros_(module.bias)  # in front of a BatchNorm it changes nothing; elsewhere it hides a mistake
+    return value.train()
+
+
+def output(network: nn.Module, x: Tensor, what: str) -> Tensor:
+    """What a network makes of x, which must have the shape of x. Raises NotYet where it has not."""
+    try:
+        return as_tensor(call(network, x), tuple(x.shape), "the output")
+    except RuntimeError as error:
+        if "must match the size" not in str(error):
+            raise
+        raise NotYet(f"{what} adds tensors of different sizes: {error}. Has a 3x3 convolution no padding=1?") from error
+
+
+def close(a: Tensor, b: Tensor) -> bool:
+    """True if two outputs are the same but for rounding."""
+    return torch.allclose(a, b, rtol=0, atol=1e-3)
+
+
+def conv_weights(
+    network: nn.Module, channels: int, count: int, what: str, reasons: Mapping[int, str] | None = None
+) -> list[Tensor]:
+    """The weights of a network whose convolutions are all 3x3 with `channels` maps: (channels, channels, 3, 3) each.
+
+    Raises NotYet where they are not, or not `count`. reasons: a wrong number of them -> how it comes about.
+    """
+    found = [parameter.detach() for parameter in network.parameters() if parameter.ndim == 4]
+    if not found:
+        raise NotYet(
+            f"{what} has no weights: torch finds layers that are attributes of the module, or stand in nn.Sequential "
+            "or nn.ModuleList; not those in a plain list, nor those made in forward."
+        )
+    for weight in found:
+        if weight.shape != (channels, channels, 3, 3):
+            maps, inputs, height, width = weight.shape
+            raise NotYet(
+                f"{what} has a convolution with a {height}x{width} kernel from {inputs} to {maps} maps; here 3x3 from "
+                f"{channels} to {channels} is expected."
+            )
+    if len(found) != count:
+        has = f"{len(found)} convolution{'' if len(found) == 1 else 's'}"
+        raise NotYet(f"{what} has {has} instead of {count}. {(reasons or {}).get(len(found), '')}")
+    return found
+
+
+def check_parameters(network: nn.Module, channels: int, *, convs: int, norms: int, prelus: int, what: str) -> None:
+    """Raises NotYet if there are more or fewer parameters than these layers have, in any way of writing them.
+
+    A convolution may have a bias or not, a PReLU one slope or one for each channel.
+    """
+    biases = [module.bias for module in network.modules() if isinstance(module, nn.Conv2d) and module.bias is not None]
+    count = count_parameters(network) - sum(bias.numel() for bias in biases)
+    least = convs * 9 * channels**2 + 2 * norms * channels
+    slopes = (prelus, prelus * channels)
+    if count in {least + slope + biases * channels for slope in slopes for biases in range(convs + 1)}:
+        return
+    if least <= count < least + prelus:
+        raise NotYet(f"{what} has a PReLU whose slope is not learned, or shared. Use nn.PReLU(), one for each place.")
+    wrong = f"{what} has {count} learned parameters; {least + prelus} are expected."
+    if count < least:
+        raise NotYet(f"{wrong} Has each BatchNorm a gamma and a beta of its own, and each PReLU its slope?")
+    raise NotYet(f"{wrong} Are there layers that forward does not use?")
+
+
+def check_gradients(network: nn.Module, x: Tensor) -> None:
+    """Raises NotYet unless each convolution gets a gradient."""
+    network.zero_grad()
+    y = call(network, x)
+    if y.requires_grad:
+        (y * features(*y.shape, seed=2)).sum().backward()
+    weights = [parameter for parameter in network.parameters() if parameter.ndim == 4]
+    if not all(weight.grad is not None and weight.grad.any() for weight in weights):
+        raise NotYet("A convolution gets no gradient: is there a no_grad, a detach or a .data in forward?")
+
+
+def check_evaluation(network: nn.Module, x: Tensor) -> None:
+    """Raises NotYet if in evaluation mode an image's output depends on the other images of its batch."""
+    for _ in range(2):
+        call(network, x)  # (N, channels, h, w): the running statistics take note
+    network.eval()
+    alone, together = call(network, x[:1]), call(network, x)[:1]  # (1, channels, h, w)
+    network.train()
+    if not close(alone, together):
+        raise NotYet(
+            "In evaluation mode the output of an image depends on the others in its batch. BatchNorm must use its "
+            "running statistics then: nn.BatchNorm2d does, F.batch_norm needs training=self.training and the buffers."
+        )
+
+
+def normalised(x: Tensor) -> Tensor:
+    """What a fresh BatchNorm gives in training."""
+    return F.batch_norm(x, None, None, training=True)
+
+
+def activated(x: Tensor, slope: float = SLOPE) -> Tensor:
+    return F.leaky_relu(x, slope)
+
+
+def convolved(x: Tensor, weight: Tensor) -> Tensor:
+    return F.conv2d(x, weight, padding=1)
+
+
+def residual(x: Tensor, a: Tensor, b: Tensor, slope: float = SLOPE) -> Tensor:
+    """What the paper's block adds to x, with the weights a and b."""
+    return normalised(convolved(activated(normalised(convolved(x, a)), slope), b))

@@ -1,0 +1,86 @@
+"""Answers to exercise bicubic_weights as students write them, and its reference against numbers from outside."""
+
+import math
+
+import numpy as np
+from answers import Answers
+
+from srgan_lessons.exercises.lesson01.bicubic_weights import bicubic_weights
+from srgan_lessons.exercises.lesson01.cubic_kernel import cubic_kernel
+from srgan_lessons.resize import imresize
+
+answers = Answers("bicubic_weights")
+
+
+def _kernel(x, a):
+    x = np.abs(x)
+    near = (a + 2) * x**3 - (a + 3) * x**2 + 1
+    far = a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
+    return np.where(x <= 1, near, np.where(x < 2, far, 0))
+
+
+@answers.right
+def written_out(distance, factor):
+    weights = [float(_kernel(np.array(d / factor), -0.5)) for d in distance]
+    return np.array([w / sum(weights) for w in weights])
+
+
+@answers.right
+def divided_by_the_factor(distance, factor):
+    return _kernel(distance / factor, -0.5) / factor  # the kernel's samples at steps of 1/factor sum to the factor
+
+
+@answers.wrong(says="The kernel is not widened")
+def not_widened(distance, factor):
+    return _kernel(distance, -0.5) / _kernel(distance, -0.5).sum()
+
+
+@answers.wrong(says="sum to 4, not to 1")
+def not_normalised(distance, factor):
+    return _kernel(distance / factor, -0.5)
+
+
+@answers.wrong(says="narrower")
+def widened_the_wrong_way(distance, factor):
+    weight = _kernel(distance * factor, -0.5)
+    return weight / (weight.sum() or 1)
+
+
+@answers.wrong(says="The largest weight is 1")
+def divided_by_the_largest(distance, factor):
+    weight = _kernel(distance / factor, -0.5)
+    return weight / weight.max()
+
+
+@answers.wrong(says="negative weights are lost")
+def no_negative_weights(distance, factor):
+    weight = np.maximum(0, _kernel(distance / factor, -0.5))
+    return weight / weight.sum()
+
+
+@answers.wrong(says="sum to 1.3333, not to 1, at a factor of 3")
+def four_by_heart(distance, factor):
+    return _kernel(distance / factor, -0.5) / min(factor, 4) * (4 / 3 if factor == 3 else 1)
+
+
+@answers.wrong(says="have not the kernel's shape")
+def box(distance, factor):
+    return np.full(len(distance), 1 / len(distance))
+
+
+@answers.wrong(says="The weights are NaN: their sum was 0. Is the kernel too narrow?")
+def multiplied(distance, factor):
+    weight = cubic_kernel(distance * factor)
+    return weight / weight.sum()
+
+
+TestAnswers = answers.tests()
+
+
+def test_bicubic_weights_reduce_a_row_as_imresize_does():
+    row = np.random.default_rng(0).integers(0, 256, (1, 64)).astype(np.uint8)
+    reduced = imresize(np.repeat(row, 4, axis=0), 1 / 4)  # (1, 16)
+    centre = 4 * 7 + 1.5  # of LR pixel 7, in HR pixels
+    near = np.arange(4 * 7 - 6, 4 * 7 + 10)
+    weight = bicubic_weights(near - centre, 4)
+    assert math.floor(np.clip(row[0, near] @ weight, 0, 255) + 0.5) == reduced[0, 7]

@@ -1,0 +1,107 @@
+"""Answers to exercise checkpoint as students write them, and its reference against numbers from outside."""
+
+import copy
+import io
+
+import torch
+from answers import Answers
+
+from srgan_lessons.exercises.lesson04.checkpoint import checkpoint
+
+answers = Answers("checkpoint")
+
+
+@answers.right
+def through_a_file(network, optimizer, step):
+    file = io.BytesIO()
+    torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step}, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+@answers.right
+def cloned_by_hand(network, optimizer, step):
+    moments = optimizer.state_dict()
+    return {
+        "recipe": "srresnet-mse",
+        "step": torch.tensor(step),
+        "network": {name: value.detach().clone() for name, value in network.state_dict().items()},
+        "optimizer": {
+            "state": {i: {k: v.clone() for k, v in s.items()} for i, s in moments["state"].items()},
+            "param_groups": [dict(group) for group in moments["param_groups"]],
+        },
+    }
+
+
+@answers.wrong(says="not copies")
+def references_only(network, optimizer, step):
+    return {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+
+
+@answers.wrong(says='state["network"] changed with it')
+def shallow_copy(network, optimizer, step):
+    return {"network": dict(network.state_dict()), "optimizer": copy.deepcopy(optimizer.state_dict()), "step": step}
+
+
+@answers.wrong(says='state["optimizer"] changed with it')
+def network_copied_alone(network, optimizer, step):
+    return {"network": copy.deepcopy(network.state_dict()), "optimizer": optimizer.state_dict(), "step": step}
+
+
+@answers.wrong(says="the weights alone")
+def weights_alone(network, optimizer, step):
+    return copy.deepcopy(network.state_dict())
+
+
+@answers.wrong(says="Adam would begin with empty moments")
+def no_optimiser(network, optimizer, step):
+    return copy.deepcopy({"network": network.state_dict(), "step": step})
+
+
+@answers.wrong(says="the crops would begin again from the first")
+def no_position(network, optimizer, step):
+    return copy.deepcopy({"network": network.state_dict(), "optimizer": optimizer.state_dict()})
+
+
+@answers.wrong(says="running statistics are not")
+def parameters_only(network, optimizer, step):
+    return copy.deepcopy(
+        {"network": dict(network.named_parameters()), "optimizer": optimizer.state_dict(), "step": step}
+    )
+
+
+@answers.wrong(says="is the Generator itself")
+def the_network_itself(network, optimizer, step):
+    return copy.deepcopy({"network": network, "optimizer": optimizer.state_dict(), "step": step})
+
+
+@answers.wrong(says='the moments ("state") and the settings')
+def settings_without_moments(network, optimizer, step):
+    return copy.deepcopy({"network": network.state_dict(), "optimizer": optimizer.param_groups[0], "step": step})
+
+
+@answers.wrong(says="Keep the step as it is given")
+def one_too_many(network, optimizer, step):
+    return checkpoint(network, optimizer, step + 1)
+
+
+@answers.wrong(says="has changed the network")
+def left_in_evaluation(network, optimizer, step):
+    network.eval()
+    return checkpoint(network, optimizer, step)
+
+
+@answers.wrong(says="rounded")
+def in_half_precision(network, optimizer, step):
+    state = checkpoint(network, optimizer, step)
+    state["network"] = {name: value.half() for name, value in state["network"].items()}
+    return state
+
+
+@answers.wrong(says="no objects of classes")
+def as_arrays(network, optimizer, step):
+    state = checkpoint(network, optimizer, step)
+    return state | {"network": {name: value.numpy() for name, value in state["network"].items()}}
+
+
+TestAnswers = answers.tests()

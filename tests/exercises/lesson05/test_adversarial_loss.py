@@ -1,0 +1,91 @@
+"""Answers to exercise adversarial_loss as students write them, and its reference against numbers from outside."""
+
+import torch
+import torch.nn.functional as F
+from answers import Answers
+from torch import nn
+
+answers = Answers("adversarial_loss")
+
+
+@answers.right
+def to_be_real(fake):
+    return F.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))
+
+
+@answers.right
+def log_sigmoid_of_fake(fake_logits):
+    return F.logsigmoid(fake_logits).neg().mean()
+
+
+@answers.right
+def written_out(x):
+    return (x.clamp(max=0).neg() + torch.log1p(torch.exp(-x.abs()))).mean()
+
+
+@answers.wrong(says="discriminator's loss on SR")
+def to_be_generated(fake):
+    return F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+
+
+@answers.wrong(says="hardly pulls where D is sure")
+def saturating(fake):
+    return F.logsigmoid(-fake).mean()
+
+
+@answers.wrong(says="The sign is wrong")
+def log_d(fake):
+    return F.logsigmoid(fake).mean()
+
+
+@answers.wrong(says="sigmoid gives exactly 0 or 1")
+def minus_log_sigmoid(fake):
+    return -torch.log(torch.sigmoid(fake)).mean()
+
+
+@answers.wrong(says="something limits")
+def with_a_small_constant(fake):
+    return -torch.log(torch.sigmoid(fake) + 1e-8).mean()
+
+
+@answers.wrong(says="something limits")
+def of_probabilities(fake):
+    return nn.BCELoss()(torch.sigmoid(fake), torch.ones_like(fake))
+
+
+@answers.wrong(says="weight 1e-3")
+def weighted(fake):
+    return 1e-3 * F.softplus(-fake).mean()
+
+
+@answers.wrong(says="sum over the batch")
+def of_the_whole_batch(fake):
+    return F.softplus(-fake).sum()
+
+
+@answers.wrong(says="this is 1 - D(SR)")
+def one_minus_d(fake):
+    return 1 - torch.sigmoid(fake).mean()
+
+
+@answers.wrong(says="minus the logit")
+def minus_logit(fake):
+    return -fake.mean()
+
+
+@answers.wrong(says="sigmoid is applied twice")
+def sigmoid_twice(fake):
+    return F.softplus(-torch.sigmoid(fake)).mean()
+
+
+@answers.wrong(says="The mean of D is taken before the log")
+def mean_of_d(fake):
+    return -torch.log(torch.sigmoid(fake).mean())
+
+
+@answers.wrong(says="it has no gradient")
+def detached(fake):
+    return F.softplus(-fake.detach()).mean()
+
+
+TestAnswers = answers.tests()

@@ -1,0 +1,265 @@
+"""Answers to exercise discriminator_step as students write them, and its reference against numbers from outside."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from answers import Answers
+
+from srgan_lessons.exercises.lesson07.discriminator_step import discriminator_step
+from srgan_lessons.exercises.lesson07.generator_step import generator_step
+from srgan_lessons.exercises.shared.adversarial import small_discriminator
+from srgan_lessons.exercises.shared.updates import batch_of, small_network
+from srgan_lessons.losses import MSELoss, discriminator_loss
+from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.steps import gan_step
+
+answers = Answers("discriminator_step")
+
+
+def update(optimizer, loss):
+    """The three lines with which every step ends."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+@answers.right
+def with_labels(discriminator, optimizer, sr, hr):
+    optimizer.zero_grad()
+    fake, real = discriminator(sr.detach()), discriminator(hr)
+    bce = torch.nn.BCEWithLogitsLoss()
+    loss = bce(real, torch.ones_like(real)) + bce(fake, torch.zeros_like(fake))
+    loss.backward()
+    optimizer.step()
+    with torch.no_grad():
+        return real.sigmoid().mean(), fake.sigmoid().mean()
+
+
+@answers.right
+def one_backward_each(discriminator, optimizer, sr, hr):
+    discriminator.zero_grad()
+    real = discriminator(hr)
+    (-F.logsigmoid(real).mean()).backward()
+    fake = discriminator(sr.data)
+    (-F.logsigmoid(-fake).mean()).backward()
+    optimizer.step()
+    return [torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()]
+
+
+def a_step(discriminator, optimizer, loss, real, fake):
+    update(optimizer, loss)
+    return torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
+
+
+@answers.wrong(says="sr still hangs on the graph")
+def no_detach(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr)
+    return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
+
+
+@answers.wrong(says="What is detached is sr")
+def opinion_detached_instead(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr).detach(), discriminator(sr).detach()
+    return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
+
+
+@answers.wrong(says="The labels are swapped")
+def labels_swapped(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(real).mean() + F.softplus(-fake).mean(), real, fake)
+
+
+@answers.wrong(says="Both are called real")
+def both_real(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(-fake).mean(), real, fake)
+
+
+@answers.wrong(says="Only HR's loss moves D")
+def hr_alone(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(-real).mean(), real, fake)
+
+
+@answers.wrong(says="Only SR's loss moves D")
+def sr_alone(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(fake).mean(), real, fake)
+
+
+@answers.wrong(says="detach the images before D")
+def answer_detached(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr).detach()
+    return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+
+
+@answers.wrong(says="detach the images before D")
+def answer_without_gradient(discriminator, optimizer, sr, hr):
+    with torch.no_grad():
+        fake = discriminator(sr)
+    real = discriminator(hr)
+    return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+
+
+@answers.wrong(says="SR's loss is subtracted")
+def difference(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(-real).mean() - F.softplus(fake).mean(), real, fake)
+
+
+@answers.wrong(says="SR is clamped")
+def sr_clamped(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach().clamp(0, 1))
+    return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+
+
+@answers.wrong(says="changes the caller's own tensor")
+def detached_in_place(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach_())
+    return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+
+
+@answers.wrong(says="its weights become nan")
+def logs_of_sigmoids(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, -(real.sigmoid().log() + (1 - fake.sigmoid()).log()).mean(), real, fake)
+
+
+@answers.wrong(says="or an exp has become infinite")
+def logs_of_exp(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    loss = torch.log(1 + torch.exp(-real)).mean() + torch.log(1 + torch.exp(fake)).mean()
+    return a_step(discriminator, optimizer, loss, real, fake)
+
+
+@answers.wrong(says="finite, but capped")
+def bce_of_sigmoids(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    bce = torch.nn.BCELoss()
+    loss = bce(real.sigmoid(), torch.ones_like(real)) + bce(fake.sigmoid(), torch.zeros_like(fake))
+    return a_step(discriminator, optimizer, loss, real, fake)
+
+
+@answers.wrong(says="D takes 2 steps")
+def two_updates(discriminator, optimizer, sr, hr):
+    real = discriminator(hr)
+    optimizer.zero_grad()
+    F.softplus(-real).mean().backward()
+    optimizer.step()
+    fake = discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(fake).mean(), real, fake)
+
+
+@answers.wrong(says="not by the optimizer that was given")
+def ds_own_optimiser(discriminator, optimizer, sr, hr):
+    return discriminator_step(discriminator, torch.optim.SGD(discriminator.parameters(), lr=0.02), sr, hr)
+
+
+@answers.wrong(says="The loss is half")
+def half(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2, real, fake)
+
+
+@answers.wrong(says="as one batch")
+def one_batch(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(torch.cat([hr, sr.detach()])).chunk(2)
+    return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
+
+
+@answers.wrong(says="The sigmoid is taken twice")
+def sigmoid_twice_in_d(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    loss = F.softplus(-real.sigmoid()).mean() + F.softplus(fake.sigmoid()).mean()
+    return a_step(discriminator, optimizer, loss, real, fake)
+
+
+@answers.wrong(says="label smoothing")
+def smoothed(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    loss = F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9)) + F.softplus(fake).mean()
+    return a_step(discriminator, optimizer, loss, real, fake)
+
+
+@answers.wrong(says="The factor 1e-3 belongs")
+def weighted(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, 1e-3 * discriminator_loss(real, fake), real, fake)
+
+
+@answers.wrong(says="The step goes up")
+def minimised_what_it_should_maximise(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    loss = F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()
+    return a_step(discriminator, optimizer, loss, real, fake)
+
+
+@answers.wrong(says="evaluation mode")
+def d_evaluates(discriminator, optimizer, sr, hr):
+    discriminator.eval()
+    return discriminator_step(discriminator, optimizer, sr, hr)
+
+
+@answers.wrong(says="The generator's step has passed through D")
+def stale_gradients(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    (F.softplus(-real).mean() + F.softplus(fake).mean()).backward()
+    optimizer.step()
+    return torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
+
+
+@answers.wrong(says="Call optimizer.step()")
+def d_does_not_step(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    optimizer.zero_grad()
+    discriminator_loss(real, fake).backward()
+    return torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
+
+
+@answers.wrong(says="in the wrong order")
+def order_of_results(discriminator, optimizer, sr, hr):
+    d_hr, d_sr = discriminator_step(discriminator, optimizer, sr, hr)
+    return d_sr, d_hr
+
+
+@answers.wrong(says="These are logits")
+def returns_logits(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+    return real.mean().item(), fake.mean().item()
+
+
+@answers.wrong(says="1 value(s) come back")
+def returns_the_loss_of_d(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    loss = discriminator_loss(real, fake)
+    a_step(discriminator, optimizer, loss, real, fake)
+    return loss.item()
+
+
+@answers.wrong(says="still hold their graph")
+def results_with_their_graph(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
+    return torch.sigmoid(real).mean(), torch.sigmoid(fake).mean()
+
+
+TestAnswers = answers.tests()
+
+
+def test_the_two_steps_are_gan_step():
+    mine = [small_network(), small_discriminator()]
+    theirs = copy.deepcopy(mine)
+    adams = [[torch.optim.Adam(n.parameters(), lr=1e-3) for n in pair] for pair in (mine, theirs)]
+    for seed in range(3):
+        lr, hr = batch_of(seed)
+        sr = generator_step(*mine, adams[0][0], lr, hr)
+        d_hr, d_sr = discriminator_step(mine[1], adams[0][1], sr, hr)
+        row = gan_step(*theirs, *adams[1], MSELoss(), lr, hr, Machine("cpu", "fp32"))
+        assert d_hr == pytest.approx(row["d_hr"].item(), abs=1e-6)
+        assert d_sr == pytest.approx(row["d_sr"].item(), abs=1e-6)
+    for a, b in zip(mine, theirs, strict=True):
+        assert all(torch.equal(p, q) for p, q in zip(a.parameters(), b.parameters(), strict=True))
+        assert all(torch.equal(p, q) for p, q in zip(a.buffers(), b.buffers(), strict=True))

@@ -1,0 +1,276 @@
+"""Answers to exercise generator_step as students write them, and its reference against numbers from outside."""
+
+import torch
+import torch.nn.functional as F
+from answers import Answers
+
+from srgan_lessons.exercises.lesson07.generator_step import generator_step
+from srgan_lessons.exercises.lesson07.perceptual_loss import perceptual_loss
+from srgan_lessons.losses import adversarial_loss, discriminator_loss, mse_loss
+
+answers = Answers("generator_step")
+
+
+def update(optimizer, loss):
+    """The three lines with which every step ends."""
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+@answers.right
+def with_a_frozen_d(generator, discriminator, optimizer, lr, hr):
+    discriminator.requires_grad_(False)
+    sr = generator(lr)
+    optimizer.zero_grad(set_to_none=True)
+    loss = mse_loss(sr, hr) + 0.001 * F.softplus(-discriminator(sr)).mean()
+    loss.backward()
+    optimizer.step()
+    discriminator.requires_grad_(True)
+    return sr.detach()
+
+
+@answers.right
+def two_backwards(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    mse_loss(sr, hr).backward(retain_graph=True)
+    (1e-3 * adversarial_loss(discriminator(sr))).backward()
+    optimizer.step()
+    generator.zero_grad()
+    discriminator.zero_grad()
+    return sr
+
+
+@answers.right
+def sets_training_mode(generator, discriminator, optimizer, lr, hr):
+    generator.train()
+    discriminator.train()
+    return generator_step(generator, discriminator, optimizer, lr, hr)
+
+
+@answers.wrong(says="its opinion does not reach the generator")
+def detached_to_be_safe(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, discriminator(sr.detach()))
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="its opinion does not reach the generator")
+def d_without_gradient(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    with torch.no_grad():
+        logits = discriminator(sr)
+    loss = perceptual_loss(sr, hr, logits)
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="The discriminator is never asked")
+def content_only(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    optimizer.zero_grad()
+    mse_loss(sr, hr).backward()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong(says="The discriminator is shown HR")
+def d_of_hr(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, discriminator(hr))
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="rewarded for being found out")
+def wrong_side(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = mse_loss(sr, hr) + 1e-3 * F.softplus(discriminator(sr)).mean()
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="The adversarial loss counts fully")
+def weight_forgotten(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = mse_loss(sr, hr) + F.softplus(-discriminator(sr)).mean()
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="Here a sigmoid comes before it")
+def probabilities_for_logits(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, torch.sigmoid(discriminator(sr)))
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="adds to the gradients of the step before")
+def no_zero_grad(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    perceptual_loss(sr, hr, discriminator(sr)).backward()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong(says="Is the backward() missing?")
+def no_backward(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    perceptual_loss(sr, hr, discriminator(sr))
+    optimizer.zero_grad()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong(says="Call optimizer.step()")
+def no_step(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    optimizer.zero_grad()
+    perceptual_loss(sr, hr, discriminator(sr)).backward()
+    return sr
+
+
+@answers.wrong(says="First the gradient, then the step")
+def step_first(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, discriminator(sr))
+    optimizer.zero_grad()
+    optimizer.step()
+    loss.backward()
+    return sr
+
+
+@answers.wrong(says="The discriminator has learned, too")
+def d_learns_too(generator, discriminator, optimizer, lr, hr):
+    sr = generator_step(generator, discriminator, optimizer, lr, hr)
+    with torch.no_grad():
+        for parameter in discriminator.parameters():
+            parameter -= 0.01 * parameter.grad
+    return sr
+
+
+@answers.wrong(says="left frozen")
+def never_thawed(generator, discriminator, optimizer, lr, hr):
+    discriminator.requires_grad_(False)
+    return generator_step(generator, discriminator, optimizer, lr, hr)
+
+
+@answers.wrong(says="The discriminator is in evaluation mode")
+def d_in_evaluation_mode(generator, discriminator, optimizer, lr, hr):
+    discriminator.eval()
+    sr = generator_step(generator, discriminator, optimizer, lr, hr)
+    discriminator.train()
+    return sr
+
+
+@answers.wrong(says="The generator is in evaluation mode")
+def g_in_evaluation_mode(generator, discriminator, optimizer, lr, hr):
+    generator.eval()
+    return generator_step(generator, discriminator, optimizer, lr, hr)
+
+
+@answers.wrong(says="clamped to [0, 1]")
+def clamped(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr).clamp(0, 1)
+    optimizer.zero_grad()
+    perceptual_loss(sr, hr, discriminator(sr)).backward()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong(says="The discriminator's loss is in it")
+def both_losses(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    fake = discriminator(sr)
+    loss = perceptual_loss(sr, hr, fake) + discriminator_loss(discriminator(hr), fake)
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="The order is (sr, hr): hr is the fixed target and gets no gradient")
+def target_before_sr(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(hr, sr, discriminator(sr))
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="Only the adversarial loss moves the generator, and it counts fully")
+def adversarial_only(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = adversarial_loss(discriminator(sr))
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="SR and HR go through D as one batch")
+def one_batch_for_d(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, discriminator(torch.cat([sr, hr]))[: len(sr)])
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="backward() runs, and its gradient ends in D")
+def sr_detached(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr).detach()
+    loss = perceptual_loss(sr, hr, discriminator(sr))
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="backward() runs, and its gradient ends in D")
+def sr_without_gradient(generator, discriminator, optimizer, lr, hr):
+    with torch.no_grad():
+        sr = generator(lr)
+    optimizer.zero_grad()
+    perceptual_loss(sr, hr, discriminator(sr)).backward()
+    optimizer.step()
+    return sr
+
+
+@answers.wrong(says="not by the optimizer that was given")
+def own_optimiser(generator, discriminator, optimizer, lr, hr):
+    own = torch.optim.SGD(generator.parameters(), lr=0.02)
+    return generator_step(generator, discriminator, own, lr, hr)
+
+
+@answers.wrong(says="It returns the loss")
+def returns_the_loss(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, discriminator(sr))
+    update(optimizer, loss)
+    return loss.detach()
+
+
+@answers.wrong(says="a second pass, after the step")
+def enlarges_again(generator, discriminator, optimizer, lr, hr):
+    generator_step(generator, discriminator, optimizer, lr, hr)
+    return generator(lr)
+
+
+@answers.wrong(says="The generator runs twice")
+def two_passes(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = mse_loss(sr, hr) + 1e-3 * adversarial_loss(discriminator(generator(lr)))
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="no path back to the generator")
+def without_gradients(generator, discriminator, optimizer, lr, hr):
+    with torch.no_grad():
+        sr = generator(lr)
+        loss = perceptual_loss(sr, hr, discriminator(sr))
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="Is the `return` missing?")
+def sr_not_returned(generator, discriminator, optimizer, lr, hr):
+    generator_step(generator, discriminator, optimizer, lr, hr)
+
+
+TestAnswers = answers.tests()

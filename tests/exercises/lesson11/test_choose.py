@@ -1,0 +1,49 @@
+"""Answers to exercise choose as students write them, and its reference against numbers from outside."""
+
+from answers import Answers
+
+answers = Answers("choose")
+
+
+@answers.right
+def by_stlpips(log):
+    return min((row for row in log if row["val_stlpips"] is not None), key=lambda row: row["val_stlpips"])["step"]
+
+
+@answers.right
+def by_psnr(log):
+    return max((row["val_psnr"], row["step"]) for row in log if row["val_psnr"] is not None)[1]
+
+
+@answers.right
+def weighed(log):
+    measured = [row for row in log if row["val_psnr"]]
+    return max(measured, key=lambda row: row["val_psnr"] - 20 * row["val_stlpips"])["step"]
+
+
+@answers.wrong(says="better in both")
+def the_last_validated(log):
+    return [row["step"] for row in log if row["val_psnr"] is not None][-1]
+
+
+@answers.wrong(says="was not validated")
+def training_loss(log):
+    return min(log, key=lambda row: row["content"])["step"]
+
+
+@answers.wrong(says="A whole row comes back")
+def a_row(log):
+    return min((row for row in log if row["val_stlpips"] is not None), key=lambda row: row["val_stlpips"])
+
+
+@answers.wrong(says="High PSNR is good, and low ST-LPIPS")
+def highest_stlpips(log):
+    return max((row for row in log if row["val_stlpips"] is not None), key=lambda row: row["val_stlpips"])["step"]
+
+
+@answers.wrong(says="a value of ST-LPIPS")
+def the_value(log):
+    return min(row["val_stlpips"] for row in log if row["val_stlpips"] is not None)
+
+
+TestAnswers = answers.tests()
