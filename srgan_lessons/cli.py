@@ -291,6 +291,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _upscale(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.images.formats import endings
     from srgan_lessons.upscaling import upscale_many
     from srgan_lessons.weights import shipped_weights
 
@@ -312,6 +313,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
         print(path)
     if outcome.there:
         print(f"{len(outcome.there)} were there already and stay as they are; --overwrite makes them anew")
+    if outcome.passed_over:
+        print(f"files that are not pictures, by their ending, were not read: {endings(outcome.passed_over)}")
     for path, reason in outcome.failed.items():
         print(f"srgan-lessons: {path} was not enlarged: {reason}", file=sys.stderr)
     return int(bool(outcome.failed))

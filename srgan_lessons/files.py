@@ -1,5 +1,6 @@
 """Where files are, and how they are written so that a crash never leaves half of one."""
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ def lessons_folder() -> Path:
         return checkout
     copy = Path.cwd() / "srgan-lessons"
     if not copy.exists():
-        part = copy.with_name(f".{copy.name}.{os.getpid()}.part")  # half a copy would be taken for the lessons
+        part = part_of(copy)  # half a copy would be taken for the lessons
         try:
             shutil.copytree(PACKAGE / "notebooks", part, ignore=shutil.ignore_patterns("source"))
             part.rename(copy)
@@ -79,7 +80,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     or the new, never a part. Raises UserError where the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -91,6 +92,24 @@ def atomic(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # where there is no such folder there is nothing to clear away
             temporary.unlink()
+
+
+LONGEST_NAME = 255  # bytes on Linux, characters on Windows and macOS; the bytes are at least as many
+
+
+def part_of(path: Path) -> Path:
+    """The name beside `path` under which it is made. Of a long name only a hash is in it: it must not become longer."""
+    name = os.fsencode(path.name)
+    known = path.name if len(name) <= 200 else hashlib.sha256(name).hexdigest()[:32]
+    return path.with_name(f".{known}.{os.getpid()}.part")
+
+
+def check_name(path: Path) -> None:
+    """Raises UserError for a name of a file that is too long for the disks that people have."""
+    if (length := len(os.fsencode(path.name))) > LONGEST_NAME:
+        raise UserError(
+            f"the name {path.name} has {length} bytes, and {LONGEST_NAME} are the most. Choose a shorter one."
+        )
 
 
 def explain_write_error(path: Path, error: OSError) -> str:

@@ -138,11 +138,14 @@ def test_16_bit_colour_and_alpha(tmp_path, colour, channels):
         assert picture.alpha is None
 
 
-def test_16_bit_colour_with_a_transparent_colour_is_refused(tmp_path):
-    values = np.arange(12).reshape(2, 6) * 5000
+def test_16_bit_colour_with_a_transparent_colour(tmp_path):
+    """All 16 bits decide which pixel has that colour, though only 8 of them are kept."""
+    values = np.array([[0, 5000, 10000, 0, 5001, 10000]])
     path = png(tmp_path / "a.png", 16, 2, values, (b"tRNS", struct.pack(">HHH", 0, 5000, 10000)))
-    with pytest.warns(UserWarning, match="16 bits"), pytest.raises(UserError, match="transparent"):
-        read_picture(path)
+    with pytest.warns(UserWarning, match="16 bits"):
+        picture = read_picture(path)
+    assert picture.alpha.tolist() == [[0, 255]]
+    assert picture.rgb.tolist() == [[[0, 19, 39], [0, 19, 39]]]  # 5000 / 257 = 19.46, 10000 / 257 = 38.91
 
 
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from srgan_lessons.datasets.catalogue import catalogue, some
 from srgan_lessons.datasets.leakage import find_benchmark, perceptual_hash
 from srgan_lessons.download import file_hash
 from srgan_lessons.images import SUFFIXES, check_image, load_image
+from srgan_lessons.images.formats import memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +170,7 @@ def _decode(
     left_out: dict[str, str] = {}
     leaks: dict[str, str] = {}
     seen: dict[str, str] = {}
-    limit, taken = _memory() / 2, 0
+    limit, taken = memory() / 2, 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         results = zip(jobs, pool.map(run, jobs.values()), strict=True)
         bar = tqdm(results, total=len(jobs), desc="read pictures", leave=False, disable=not progress)
@@ -211,13 +211,3 @@ def _pixel_hash(image: np.ndarray) -> str:
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image))
     return digest.hexdigest()
-
-
-def _memory() -> float:
-    """Bytes of RAM that this process may use; infinity where the system does not tell."""
-    if sys.platform == "win32":
-        return float("inf")
-    total = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    limit = Path("/sys/fs/cgroup/memory.max")  # a container's share
-    text = limit.read_text().strip() if limit.is_file() else "max"
-    return total if text == "max" else min(total, float(text))
