@@ -122,7 +122,7 @@ def png_kinds() -> Iterator[Kind]:
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
     depths = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
     names = {0: "grey", 2: "rgb", 3: "palette", 4: "grey-alpha", 6: "rgba"}
-    text = (b"zTXt", b"Comment\0\0" + zlib.compress(b"word " * 100_000))
+    text = (b"zTXt", b"Comment\0\0" + zlib.compress(b"word " * 500_000))  # 2.5 MB
     profile = (b"iCCP", b"sRGB\0\0" + zlib.compress(SRGB))
     for colour, depth in [(each, depth) for each in depths for depth in depths[each]]:
         top = 2**depth - 1

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, UnidentifiedImageError
+from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from srgan_lessons import UserError
 from srgan_lessons.images.arrays import Picture
@@ -20,7 +20,13 @@ from srgan_lessons.images.metadata import orientation, read_dpi, read_exif
 _HEAD = 65536  # bytes of a file that tell its kind
 _SCREEN = 2.2  # the exponent by which PNG expects screens to decode (PNG 3rd edition, 13.13)
 
+# A file of more pixels than this a byte was damaged, or made to fill the memory: a white page as PNG has 1030.
+_PIXELS_PER_BYTE, _HARMLESS = 2000, 2**26
+
 _opening = threading.Lock()
+
+# Programs that make pictures note in them how, in more than the million letters that Pillow takes for an attack.
+PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**26)
 
 
 def read_picture(path: str | Path) -> Picture:
@@ -117,6 +123,11 @@ def _check_size(path: Path, image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < 1:
         raise UserError(f"{path} is {width} x {height} pixels: damaged. Copy or download it again.")
+    if width * height > max(_HARMLESS, _PIXELS_PER_BYTE * path.stat().st_size):
+        raise UserError(
+            f"{path} is too large to be opened: {width} x {height} pixels in a file of {path.stat().st_size:,} bytes. "
+            "It is damaged, or was made to fill the memory. Copy or download it again."
+        )
     needed, there = 8 * width * height, memory()  # bytes: what Pillow decodes, and the array made of it
     if width * height > MOST_PIXELS or needed > there:
         raise UserError(
