@@ -242,7 +242,7 @@ def test_a_small_file_that_says_to_be_huge_is_refused(tmp_path, width, height):
 
 
 def test_pillows_own_limit_does_not_hold(tmp_path, monkeypatch, rgb):
-    """It ends at 178 million pixels, and an enlarged photo of 12 million has 192. It stays for the rest of a program."""
+    """It ends at 178 million pixels, and an enlarged photo of 12 million has 192. For others it stays."""
     save_image(tmp_path / "a.png", rgb)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # of 54
     with warnings.catch_warnings():

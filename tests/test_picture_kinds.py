@@ -1,5 +1,8 @@
 """Each kind of picture file is read as its standard says, and enlarged so; or it is refused with the true reason."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from picture_kinds import BLOCK, kinds
@@ -53,3 +56,19 @@ def test_a_kind_of_file(tmp_path, kind):
     seen = np.repeat(np.repeat(seen, 4, axis=0), 4, axis=1)
     assert np.array_equal(enlarged.rgb[seen], sharp[seen])
     assert enlarged.grey == picture.grey
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_broken_files_are_read_or_refused_with_a_sentence(tmp_path, monkeypatch):
+    """A small part of benchmarks/broken_pictures.py, which does this 24,000 times: one input of each kind."""
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "benchmarks"))
+    import broken_pictures
+
+    inputs, outcomes = broken_pictures.Inputs(seed=2), {}
+    for number in range(len(KINDS)):
+        name, ending, data = inputs[number]
+        path = tmp_path / f"in{ending}"
+        path.write_bytes(data)
+        outcomes[f"{number} {name}"] = broken_pictures.look_at(path, tmp_path)
+    assert set(outcomes.values()) == {"read", "refused"}, outcomes
+    sys.modules.pop("broken_pictures")

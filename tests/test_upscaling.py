@@ -161,7 +161,7 @@ def test_a_progress_bar_counts_tiles(capsys):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak is read in kilobytes, as Linux gives it")
 def test_memory_of_a_photo_of_12_megapixels(tmp_path):
-    """4000x3000 to 16000x12000 in at most 3 GB, the PNG saved and read again. A flat picture: its PNG is written quickly."""
+    """4000x3000 to 16000x12000 in at most 3 GB, the PNG saved and read again. A flat picture, for speed."""
     save_image(tmp_path / "a.png", np.full((3000, 4000, 3), 90, np.uint8))
     program = """
         import sys

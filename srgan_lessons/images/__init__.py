@@ -7,7 +7,7 @@ with.
 """
 
 from srgan_lessons.images.arrays import Picture, check_image, to_image, to_tensor
-from srgan_lessons.images.formats import SUFFIXES, WRITABLE, list_folder, pictures_in
+from srgan_lessons.images.formats import SUFFIXES, WRITABLE, pictures_in
 from srgan_lessons.images.reading import load_image, read_picture, upright_size
 from srgan_lessons.images.samples import sample_photos
 from srgan_lessons.images.writing import check_target, save_image
@@ -18,7 +18,6 @@ __all__ = [
     "Picture",
     "check_image",
     "check_target",
-    "list_folder",
     "load_image",
     "pictures_in",
     "read_picture",

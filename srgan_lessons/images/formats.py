@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image, features
 
-from srgan_lessons import UserError
+from srgan_lessons.files import list_folder
 
 # Pillow's names of what is read, with the endings that files of this kind have.
 READABLE = {
@@ -62,14 +62,6 @@ def why_unknown(head: bytes) -> str:
 
 
 SAVE_AS = "Save it as PNG or JPEG."
-
-
-def list_folder(folder: str | Path) -> list[Path]:
-    """What is in a folder, sorted, without hidden names. Raises UserError where it cannot be read."""
-    try:
-        return sorted(path for path in Path(folder).iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise UserError(f"the folder {folder} cannot be read ({error.strerror}). Check its name and rights.") from None
 
 
 def is_picture(path: Path) -> bool:

@@ -1,6 +1,8 @@
 """Reads picture files of any common kind."""
 
 import io
+import os
+import stat
 import struct
 import threading
 import warnings
@@ -12,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from srgan_lessons import UserError
+from srgan_lessons.files import explain_read_error
 from srgan_lessons.images.arrays import Picture
 from srgan_lessons.images.depth import levels, to_8_bits
 from srgan_lessons.images.formats import MOST_PIXELS, READABLE, SAVE_AS, add_heif, memory, why_unknown
@@ -91,12 +94,14 @@ def upright_size(path: str | Path) -> tuple[int, int]:
 
 def _head(path: Path) -> bytes:
     try:
-        if not path.is_file():
+        if not path.is_file() and not path.is_symlink():
             raise UserError(f"{path} is not a file. Check the name; a folder cannot be read as a picture.")
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
+            raise UserError(f"{path} is not a file of pixels but a folder, a device or a pipe. Check the name.")
         with open(path, "rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}). Check its name and rights.") from None
+        raise UserError(explain_read_error(path, error)) from None
     except ValueError as error:  # a zero byte in the name
         raise UserError(f"{str(path)!r} is no name of a file ({error}).") from None
     if not head:

@@ -13,12 +13,11 @@ import torch
 from torch import nn
 
 from srgan_lessons import UserError
-from srgan_lessons.files import check_name
+from srgan_lessons.files import check_name, list_folder
 from srgan_lessons.images import (
     SUFFIXES,
     WRITABLE,
     check_target,
-    list_folder,
     pictures_in,
     read_picture,
     save_image,
