@@ -3,14 +3,15 @@
 import io
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from picture_kinds import tiff, tiff_tags
 from PIL import Image
 from rating_samples import small_study
 from safetensors.torch import load_file, save_file
@@ -24,6 +25,8 @@ from srgan_lessons.models import ESPCN
 from srgan_lessons.rating.votes import vote_files
 from srgan_lessons.weights import load_network, read_metadata, save_network
 
+ROOT = Path(__file__).resolve().parents[1]
+NEAREST = ("--weights", "nearest")
 NAMES = ("山", "naïve ☕", "a'b\"c", "\u202egnp", "e\u0301")
 
 
@@ -31,83 +34,87 @@ def picture(seed: int = 0, size: int = 8) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (size, size, 3), dtype=np.uint8)
 
 
-@pytest.fixture
-def narrow_console(monkeypatch) -> Iterator[Callable[[], str]]:
-    """Output that goes through a pipe on Windows: cp1252, and strict. Gives what was printed."""
-    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="cp1252", newline="") for name in ("stdout", "stderr")}
-    for name, stream in streams.items():
-        monkeypatch.setattr(sys, name, stream)
-
-    def printed() -> str:
-        for stream in streams.values():
+def in_a_narrow_console(*arguments: str) -> tuple[int, str]:
+    """Runs a command whose output goes through a pipe on Windows, in cp1252: its status, and what it printed."""
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding="cp1252", newline="") for _ in range(2)]
+    with pytest.MonkeyPatch.context() as patched:
+        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+            patched.setattr(sys, name, stream)
+        status = main(arguments)
+        for stream in streams:
             stream.flush()
-        return "".join(stream.buffer.getvalue().decode("cp1252") for stream in streams.values())
-
-    yield printed
-    monkeypatch.undo()
+    return status, "".join(stream.buffer.getvalue().decode("cp1252") for stream in streams)
 
 
 # --- consoles --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_upscale_prints_any_name(tmp_path, narrow_console, name):
+def test_upscale_prints_any_name(tmp_path, name):
     save_image(tmp_path / "in" / f"{name}.png", picture())
     (tmp_path / "in" / f"{name} broken.png").write_text("no picture")
-    arguments = ["upscale", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--weights", "nearest"]
-    assert main(arguments) == 1
-    said = narrow_console()
+    status, said = in_a_narrow_console("upscale", str(tmp_path / "in"), "-o", str(tmp_path / "out"), *NEAREST)
+    assert status == 1
     assert "_x4.png" in said
     assert "broken.png was not enlarged" in said
     assert load_image(tmp_path / "out" / f"{name}_x4.png").shape == (32, 32, 3)
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="the file system takes text alone for a name")
-def test_a_name_that_is_no_text(tmp_path, narrow_console):
+def test_a_name_that_is_no_text(tmp_path):
     (tmp_path / "in").mkdir()
     save_image(tmp_path / "in" / "a.png", picture())
     os.rename(tmp_path / "in" / "a.png", os.fsencode(tmp_path / "in") + b"/\xff\xfe.png")
-    arguments = ["upscale", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--weights", "nearest"]
-    assert main(arguments) == 0
+    status, said = in_a_narrow_console("upscale", str(tmp_path / "in"), "-o", str(tmp_path / "out"), *NEAREST)
+    assert status == 0
     assert os.listdir(os.fsencode(tmp_path / "out")) == [b"\xff\xfe_x4.png"]
-    assert "\\udcff\\udcfe_x4.png" in narrow_console()
+    assert "\\udcff\\udcfe_x4.png" in said
 
 
-def test_a_table_of_a_class_with_any_names(tmp_path, narrow_console):
+def test_a_table_of_a_class_with_any_names(tmp_path):
     for name in NAMES[:2]:
         (tmp_path / f"{name}.json").write_text("{}")  # no export of progress, and named so
-    assert main(["progress", str(tmp_path)]) == 1
-    said = narrow_console()
+    status, said = in_a_narrow_console("progress", str(tmp_path))
+    assert status == 1
     assert "\\u5c71.json" in said
     assert "naïve \\u2615.json" in said
 
 
-def test_merging_votes_in_folders_of_any_name(tmp_path, narrow_console):
+def test_merging_votes_in_folders_of_any_name(tmp_path):
     study = small_study(tmp_path / "山")
     votes = tmp_path / "☕"
     votes.mkdir()
     (votes / "a.JSONL").write_text("no vote\n")
-    main(["study", "merge", str(votes), "-o", str(tmp_path / "all☕.jsonl"), "--study", str(study.folder)])
-    assert "\\u2615" in narrow_console()
+    out = str(tmp_path / "all☕.jsonl")
+    _, said = in_a_narrow_console("study", "merge", str(votes), "-o", out, "--study", str(study.folder))
+    assert "all\\u2615.jsonl" in said
 
 
-def test_warnings_show_no_source_lines(tmp_path, capsys):
+def test_warnings_show_no_source_lines(tmp_path):
     """Ours say what was done; Pillow's remarks on odd metadata name no file and are left out."""
-    levels = np.zeros((8, 8), np.uint16)
-    Image.fromarray(levels).save(tmp_path / "a.png")  # 16 bits
-    Image.fromarray(picture()).save(tmp_path / "b.tif", tiffinfo={271: "x"})
-    data = bytearray((tmp_path / "b.tif").read_bytes())
-    at = data.index((271).to_bytes(2, "little") + (2).to_bytes(2, "little"))
-    data[at : at + 12] = (277).to_bytes(2, "little") + (3).to_bytes(2, "little") + (2).to_bytes(4, "little") + bytes(4)
-    (tmp_path / "b.tif").write_bytes(data)
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        arguments = ["--weights", "nearest", "-o", str(tmp_path / "out")]
-        main(["upscale", str(tmp_path / "a.png"), str(tmp_path / "b.tif"), *arguments])
-    said = capsys.readouterr().err
-    assert f"srgan-lessons: {tmp_path / 'a.png'}: 16 bits a channel were reduced to 8" in said
-    assert ".py" not in said
-    assert "Metadata" not in said
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "a.png")  # 16 bits
+    # A TIFF whose width stands there twice, on which Pillow remarks
+    tags = tiff_tags((4, 4), 8, 1) | {256: (3, [4, 4])}
+    (tmp_path / "b.tif").write_bytes(tiff([bytes(16)], tags))
+    with pytest.warns(UserWarning, match="Metadata Warning"):
+        load_image(tmp_path / "b.tif")
+    command = [
+        sys.executable,
+        "-W",
+        "default",
+        "-m",
+        "srgan_lessons",
+        "upscale",
+        tmp_path / "a.png",
+        tmp_path / "b.tif",
+    ]
+    done = subprocess.run(
+        [*command, "-o", tmp_path / "out", *NEAREST], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert f"srgan-lessons: {tmp_path / 'a.png'}: 16 bits a channel were reduced to 8" in done.stderr
+    assert ".py" not in done.stderr
+    assert "Metadata" not in done.stderr
 
 
 def test_errors_of_the_system_and_too_little_memory_are_sentences(monkeypatch, capsys):

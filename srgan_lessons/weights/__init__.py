@@ -162,7 +162,7 @@ def _build(metadata: dict[str, str], path: Path) -> nn.Module:
         known = {"espcn": set(), "generator": {"blocks", "channels"}}[kind]
         if set(sizes) != known or not all(type(n) is int and 1 <= n <= LARGEST for n in sizes.values()):
             raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(
             f"{path} describes a network that is not known here: {metadata['network'][:200]}. Known are "
             '{"kind": "espcn"} and {"kind": "generator", "blocks": 16, "channels": 64}.'
