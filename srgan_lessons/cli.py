@@ -9,9 +9,14 @@ from pathlib import Path
 
 from srgan_lessons import UserError, __version__
 from srgan_lessons.cli_study import add_study, start_lab
-from srgan_lessons.endings import ended_by_signals, flush
+from srgan_lessons.endings import ended_by_signals, flush, printable
 
 SAMPLES = "samples"  # the name, on the command line, of the photos that come with scikit-image
+
+NO_MEMORY = (
+    "this takes more memory than there is. Close other programs, or take less at once: smaller or fewer pictures, a "
+    "smaller --batch or --crop."
+)
 
 # The settings of a recipe that `train` can change.
 SETTINGS = {
@@ -31,7 +36,7 @@ SETTINGS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line. Returns the exit status: 0 done, 1 done in part, 2 a mistake that is explained."""
-    with ended_by_signals():
+    with ended_by_signals(), printable():
         try:
             arguments = _parser().parse_args(argv)
             return arguments.call(arguments) or 0
@@ -43,6 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 130
         except BrokenPipeError:  # `| head -1` has read enough
             return 128 + 13  # as a shell reports a program that SIGPIPE ended
+        except OSError as error:  # of a disk or a folder that changed meanwhile
+            print(f"srgan-lessons: {error}", file=sys.stderr)
+            return 2
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and "can't allocate memory" not in str(error):  # torch's words
+                raise
+            print(f"srgan-lessons: {NO_MEMORY}", file=sys.stderr)
+            return 2
         finally:
             flush()
 
@@ -291,6 +304,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _upscale(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.images.formats import endings
     from srgan_lessons.upscaling import upscale_many
     from srgan_lessons.weights import shipped_weights
 
@@ -312,6 +326,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
         print(path)
     if outcome.there:
         print(f"{len(outcome.there)} were there already and stay as they are; --overwrite makes them anew")
+    if outcome.passed_over:
+        print(f"files that are not pictures, by their ending, were not read: {endings(outcome.passed_over)}")
     for path, reason in outcome.failed.items():
         print(f"srgan-lessons: {path} was not enlarged: {reason}", file=sys.stderr)
     return int(bool(outcome.failed))

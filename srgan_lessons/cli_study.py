@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -168,4 +169,6 @@ def start_lab(target: Path, no_browser: bool) -> int:
     folders = [str(PACKAGE / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     sys.stdout.flush()
+    if os.name == "nt":  # where exec returns to the shell at once, and both would read the keyboard
+        return subprocess.call(command)
     os.execv(sys.executable, command)

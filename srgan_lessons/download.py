@@ -21,12 +21,7 @@ from typing import IO
 from tqdm.auto import tqdm
 
 from srgan_lessons import UserError, __version__
-from srgan_lessons.files import explain_write_error
-
-try:
-    import fcntl
-except ImportError:  # Windows has no flock; there the hash alone guards against two processes that write one file
-    fcntl = None
+from srgan_lessons.files import explain_write_error, lock
 
 CHUNK = 1 << 18  # bytes read at a time: small enough that Ctrl-C and an error elsewhere stop a download at once
 TRIES = 6  # in all, for one file
@@ -347,15 +342,12 @@ def _claim(path: Path) -> Iterator[IO[str]]:
     with _disk_errors(note):
         file = open(note, "a+", encoding="ascii")  # noqa: SIM115 - closed below, before it is deleted (Windows)
     try:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    f"{path} is being downloaded by another process. Wait for it, then run this again."
-                ) from None
-            except OSError:  # a network disk without locks
-                pass
+        try:
+            lock(file.fileno())  # on a disk without locks the hash alone guards against two that write one file
+        except BlockingIOError:
+            raise UserError(
+                f"{path} is being downloaded by another process. Wait for it, then run this again."
+            ) from None
         yield file
     finally:
         file.close()

@@ -1,5 +1,7 @@
 """Where files are, and how they are written so that a crash never leaves half of one."""
 
+import errno
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -7,6 +9,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from srgan_lessons import UserError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+try:
+    import msvcrt
+except ImportError:  # everywhere else
+    msvcrt = None
+
+_FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read: one that no file reaches
+_TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # what systems say of a file that another has
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -32,7 +46,7 @@ def lessons_folder() -> Path:
         return checkout
     copy = Path.cwd() / "srgan-lessons"
     if not copy.exists():
-        part = copy.with_name(f".{copy.name}.{os.getpid()}.part")  # half a copy would be taken for the lessons
+        part = part_of(copy)  # half a copy would be taken for the lessons
         try:
             shutil.copytree(PACKAGE / "notebooks", part, ignore=shutil.ignore_patterns("source"))
             part.rename(copy)
@@ -79,7 +93,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     or the new, never a part. Raises UserError where the disk is full or the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -93,10 +107,55 @@ def atomic(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def lock(file: int) -> bool:
+    """Locks an open file for this process, until it is closed or the process ends, however it ends.
+
+    file: its descriptor. Returns False where the file system, or the system, has no locks. Raises BlockingIOError where
+    another process has the file.
+    """
+    try:
+        if fcntl is not None:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        elif msvcrt is not None:
+            os.lseek(file, _FAR, os.SEEK_SET)
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        else:
+            return False
+    except OSError as error:
+        if error.errno in _TAKEN:
+            raise BlockingIOError(error.errno, error.strerror) from None
+        return False  # as some network file systems say, each in its own way
+    return True
+
+
+LONGEST_NAME = 255  # bytes on Linux, characters on Windows and macOS; the bytes are at least as many
+
+
+def part_of(path: Path) -> Path:
+    """The name beside `path` under which it is made. Of a long name only a hash is in it: it must not become longer."""
+    name = os.fsencode(path.name)
+    known = path.name if len(name) <= 200 else hashlib.sha256(name).hexdigest()[:32]
+    return path.with_name(f".{known}.{os.getpid()}.part")
+
+
+def check_name(path: Path) -> None:
+    """Raises UserError for a name of a file that is too long for the disks that people have."""
+    if (length := len(os.fsencode(path.name))) > LONGEST_NAME:
+        raise UserError(
+            f"the name {path.name} has {length} bytes, and {LONGEST_NAME} are the most. Choose a shorter one."
+        )
+
+
+def list_folder(folder: str | Path) -> list[Path]:
+    """What is in a folder, sorted, without hidden names. Raises UserError where it cannot be read."""
+    try:
+        return sorted(path for path in Path(folder).iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise UserError(explain_read_error(Path(folder), error)) from None
+
+
 def explain_write_error(path: Path, error: OSError) -> str:
     """One sentence on why `path` could not be written, with what to do next."""
-    import errno
-
     if error.errno == errno.ENOSPC:
         parent = next((p for p in [path.parent, *path.parent.parents] if p.exists()), Path("/"))
         free = shutil.disk_usage(parent).free / 1e9
@@ -111,3 +170,14 @@ def explain_write_error(path: Path, error: OSError) -> str:
                 )
         return f"{path} was not written: no permission ({error.strerror}). {how}"
     return f"{path} was not written: {error}."
+
+
+def explain_read_error(path: Path, error: OSError) -> str:
+    """One sentence on why `path` could not be read, with what to do next."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{path} cannot be read: no permission. Ask its owner, or copy it to a folder of your own."
+    if error.errno == errno.ELOOP:
+        return f"{path} cannot be read: it is a link that leads back to itself. Remove it."
+    if error.errno == errno.ENOENT:
+        return f"{path} is not there any more. Check the name."
+    return f"{path} cannot be read: {error.strerror or error}."

@@ -377,7 +377,6 @@ def test_a_folder_that_cannot_be_made(site, tmp_path):
         download(site.put("/f", Answer(body=BODY)), tmp_path / "file" / "sub" / "x.bin", progress=False)
 
 
-@pytest.mark.skipif(downloads.fcntl is None, reason="no file locks on Windows")
 def test_two_downloads_of_one_file_do_not_mix(site, target):
     target.parent.mkdir()
     with downloads._claim(target), pytest.raises(UserError, match="another process"):

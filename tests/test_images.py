@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -10,7 +11,7 @@ import tifffile
 import torch
 from PIL import Image, ImageCms
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, images
 from srgan_lessons.images import (
     Picture,
     check_image,
@@ -138,11 +139,14 @@ def test_16_bit_colour_and_alpha(tmp_path, colour, channels):
         assert picture.alpha is None
 
 
-def test_16_bit_colour_with_a_transparent_colour_is_refused(tmp_path):
-    values = np.arange(12).reshape(2, 6) * 5000
+def test_16_bit_colour_with_a_transparent_colour(tmp_path):
+    """All 16 bits decide which pixel has that colour, though only 8 of them are kept."""
+    values = np.array([[0, 5000, 10000, 0, 5001, 10000]])
     path = png(tmp_path / "a.png", 16, 2, values, (b"tRNS", struct.pack(">HHH", 0, 5000, 10000)))
-    with pytest.warns(UserWarning, match="16 bits"), pytest.raises(UserError, match="transparent"):
-        read_picture(path)
+    with pytest.warns(UserWarning, match="16 bits"):
+        picture = read_picture(path)
+    assert picture.alpha.tolist() == [[0, 255]]
+    assert picture.rgb.tolist() == [[[0, 19, 39], [0, 19, 39]]]  # 5000 / 257 = 19.46, 10000 / 257 = 38.91
 
 
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
@@ -227,14 +231,50 @@ def test_a_file_cut_off_anywhere_is_a_clear_error(tmp_path, ending):
             read_picture(tmp_path / f"part{ending}")
 
 
-def test_a_picture_that_would_fill_the_memory_is_refused(tmp_path):
-    bomb = png(tmp_path / "a.png", 8, 0, np.zeros((1, 1)))
-    data = bytearray(bomb.read_bytes())
-    data[16:24] = struct.pack(">II", 60000, 60000)
+@pytest.mark.parametrize(("width", "height"), [(60_000, 60_000), (40_000, 20_000), (2**31 - 1, 2**31 - 1)])
+def test_a_small_file_that_says_to_be_huge_is_refused(tmp_path, width, height):
+    data = bytearray(png(tmp_path / "a.png", 8, 0, np.zeros((1, 1))).read_bytes())
+    data[16:24] = struct.pack(">II", width, height)
     data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
-    bomb.write_bytes(data)
-    with pytest.raises(UserError, match="too large"):
-        read_picture(bomb)
+    (tmp_path / "a.png").write_bytes(data)
+    with pytest.raises(UserError, match=r"too large.*made to fill the memory|too large to be opened safely"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_pillows_own_limit_does_not_hold(tmp_path, monkeypatch, rgb):
+    """It ends at 178 million pixels, and an enlarged photo of 12 million has 192. For others it stays."""
+    save_image(tmp_path / "a.png", rgb)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # of 54
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.array_equal(read_picture(tmp_path / "a.png").rgb, rgb)
+    with pytest.raises(Image.DecompressionBombError):
+        Image.open(tmp_path / "a.png")
+
+
+def test_a_picture_larger_than_the_memory_is_refused(tmp_path, monkeypatch, rgb):
+    save_image(tmp_path / "a.png", rgb)
+    monkeypatch.setattr(images.reading, "memory", lambda: 400.0)  # bytes
+    with pytest.raises(UserError, match="of memory"):
+        read_picture(tmp_path / "a.png")
+
+
+def test_why_a_file_is_not_known(tmp_path):
+    for name, data, reason in (
+        ("a.heic", b"\0\0\0\x18ftypheic" + bytes(40), "pip install pillow-heif|damaged"),
+        ("a.tif", b"II*\0" + struct.pack("<I", 8) + bytes(60), "begins as a TIFF file"),
+        ("a.psd", b"8BPS" + bytes(60), "Known are PNG, JPEG"),
+    ):
+        (tmp_path / name).write_bytes(data)
+        with pytest.raises(UserError, match=reason):
+            read_picture(tmp_path / name)
+
+
+def test_a_heic_picture_is_read_where_its_package_is(tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif")
+    colours = np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+    pillow_heif.from_pillow(Image.fromarray(colours)).save(tmp_path / "a.heic", quality=-1, chroma=444)
+    assert np.abs(load_image(tmp_path / "a.heic").astype(int) - colours).max() <= 4
 
 
 def test_targets_that_cannot_hold_the_picture(tmp_path):

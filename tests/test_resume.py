@@ -1,4 +1,7 @@
-"""A run killed at any moment goes on to the weights of a run that was never stopped, bit for bit."""
+"""A run killed at any moment goes on to the weights of a run that was never stopped, bit for bit.
+
+`python tests/test_resume.py FOLDER 100` kills a hundred times.
+"""
 
 import csv
 import os
@@ -72,11 +75,11 @@ def test_killed_at_any_moment(tmp_path):
     assert f"{KILLS} kills" in done.stdout
 
 
-def _kill_and_compare(tmp_path, photos):
+def _kill_and_compare(tmp_path, photos, wanted=KILLS):
     train(RECIPE, photos, run=tmp_path / "whole", **OPTIONS)
     expected = read_checkpoint(_latest(tmp_path / "whole"))
     dice, kills, runs, cut_short = random.Random(0), 0, 0, 0
-    while kills < KILLS:
+    while kills < wanted:
         runs += 1
         folder = tmp_path / f"run{runs}"
         while True:
@@ -181,4 +184,4 @@ def test_resume_without_a_run(tmp_path):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    _kill_and_compare(Path(sys.argv[1]), _photos())
+    _kill_and_compare(Path(sys.argv[1]), _photos(), *map(int, sys.argv[2:]))

@@ -14,7 +14,7 @@ import pytest
 from rating_rows import HASH, row
 from rating_samples import small_study
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, files
 from srgan_lessons.rating import votefile
 from srgan_lessons.rating.merging import merge
 from srgan_lessons.rating.session import Session
@@ -329,9 +329,10 @@ def test_a_file_that_goes_away_during_the_session(tmp_path):
 
 APPEND = """
 import sys
+from srgan_lessons import files
 from srgan_lessons.rating import votefile
 if sys.argv[3] == "unlocked":  # as on a system without file locks
-    votefile.fcntl = votefile.msvcrt = None
+    files.fcntl = files.msvcrt = None
 sys.path.insert(0, sys.argv[4])
 from rating_rows import row
 file = votefile.VoteFile(sys.argv[1])
@@ -378,13 +379,13 @@ def test_without_locks_lines_of_two_processes_do_not_mix(tmp_path):
 
 
 def test_a_file_system_without_locks_is_told_of(tmp_path, monkeypatch):
-    if votefile.fcntl is None:
+    if files.fcntl is None:
         pytest.skip("this system has no flock")
 
     def no_locks(file, how):
         raise OSError(errno.ENOTSUP, "Operation not supported")
 
-    monkeypatch.setattr(votefile.fcntl, "flock", no_locks)
+    monkeypatch.setattr(files.fcntl, "flock", no_locks)
     with pytest.warns(UserWarning, match="a file system without locks"):
         file = VoteFile(tmp_path / "v.jsonl")
     file.append(row())

@@ -9,7 +9,7 @@ from pathlib import Path
 from srgan_lessons import UserError
 from srgan_lessons.classroom.progress import Record, read_export
 from srgan_lessons.exercises import all_exercises
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, list_folder
 
 LEGEND = (
     "+ solved alone   h solved with hints   s solved after the solution   - tried, not solved   "
@@ -103,7 +103,11 @@ def gradebook(files: Iterable[str | Path]) -> Gradebook:
     problems: list[str] = []
     for given in map(Path, files):
         if given.is_dir():
-            found = sorted(path for path in given.glob("*.json") if not path.name.startswith("."))
+            try:
+                found = [path for path in list_folder(given) if path.suffix.lower() == ".json"]
+            except UserError as error:
+                problems.append(str(error))
+                continue
             problems += [] if found else [f"{given}: there is no .json file in this folder."]
             paths += found
         else:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from srgan_lessons import UserError
 from srgan_lessons.files import data_root, shipped
-from srgan_lessons.images import SUFFIXES
+from srgan_lessons.images import SUFFIXES, pictures_in
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,7 +150,7 @@ def status(root: str | Path | None = None) -> list[Status]:
         megabytes = None if size is None else size / 1e6
         rows.append(Status(data_set.name, data_set.role, present, total, megabytes, data_set.licence, "; ".join(notes)))
     for folder in sorted(root.glob("*/HR")):
-        if folder.parent.name not in _catalogue() and (count := len(list(folder.glob("*.png")))):
+        if folder.parent.name not in _catalogue() and (count := len(pictures_in(folder))):
             rows.append(Status(folder.parent.name, "own", count, count, None, "", ""))
     return rows
 
@@ -168,36 +168,48 @@ class BenchmarkImage(NamedTuple):
 
 
 def benchmark(name: str, root: str | Path | None = None) -> list[BenchmarkImage]:
-    """The images of a benchmark set, or of any set of one's own at <data>/<Name>/HR/*.png, sorted by name.
+    """The images of a benchmark set, or of any set of one's own in <data>/<Name>/HR, sorted by name.
 
-    LR images are taken from <data>/<Name>/LR_bicubic_x4 where that folder exists; then each image must have one.
-    Raises UserError where the set is missing, or not whole: a mean over fewer images would look like a result.
+    All pictures of that folder count, whatever their format. LR images are taken from <data>/<Name>/LR_bicubic_x4 where
+    that folder exists; then each image must have one, of the same name but for the ending. Raises UserError where the
+    set is missing, or not whole: a mean over fewer images would look like a result.
     """
     root = Path(root or data_root())
     hr, lr = root / name / "HR", root / name / "LR_bicubic_x4"
-    images = {path.name: path for path in sorted(hr.glob("*.png")) if not path.name.startswith(".")}
+    images = _by_stem(hr)
     data_set = _catalogue().get(name)
     if not images:
         raise UserError(_missing(name, hr, data_set))
     if data_set is not None and data_set.role == "benchmark":
         published = {Path(file.path).name for file in data_set.files if file.path.startswith(f"{name}/HR/")}
-        if absent := sorted(published - set(images)):
+        here = {path.name for path in images.values()}
+        if absent := sorted(published - here):
             raise UserError(f"{hr} lacks {some(absent)}. Fetch what is missing: srgan-lessons data get {name}")
-        if strays := sorted(set(images) - published):
+        if strays := sorted(here - published):
             raise UserError(f"{hr} holds {some(strays)}, which {name} does not have. Move it to a set of its own.")
     if not lr.is_dir():
-        return [BenchmarkImage(path.stem, path, None) for path in images.values()]
-    reduced = {path.name: path for path in lr.glob("*.png") if not path.name.startswith(".")}
+        return [BenchmarkImage(stem, path, None) for stem, path in images.items()]
+    reduced = _by_stem(lr)
     if alone := sorted(set(images) ^ set(reduced)):
         raise UserError(
             f"{root / name}: HR and LR_bicubic_x4 do not hold the same file names ({some(alone)} stands alone). Add "
             "what is missing, or remove the folder LR_bicubic_x4: the LR images are then made from the HR."
         )
-    return [BenchmarkImage(path.stem, path, reduced[file]) for file, path in images.items()]
+    return [BenchmarkImage(stem, path, reduced[stem]) for stem, path in images.items()]
+
+
+def _by_stem(folder: Path) -> dict[str, Path]:
+    """The pictures of a folder by their names without the endings. Raises UserError for two of one name."""
+    found: dict[str, Path] = {}
+    for path in pictures_in(folder) if folder.is_dir() else ():
+        if path.stem in found:
+            raise UserError(f"{found[path.stem]} and {path.name} would be one image, {path.stem!r}. Remove one.")
+        found[path.stem] = path
+    return found
 
 
 def _missing(name: str, folder: Path, data_set: DataSet | None) -> str:
-    looked = f"there are no PNG files in {folder}. The data folder is set by SRGAN_LESSONS_DATA"
+    looked = f"there are no pictures in {folder}. The data folder is set by SRGAN_LESSONS_DATA"
     if data_set is None:
         offered = ", ".join(other.name for other in _catalogue().values() if other.role == "benchmark")
         return f"{name} is not here: {looked}. A set of your own goes there; srgan-lessons data get has {offered}."

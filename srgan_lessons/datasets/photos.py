@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +16,9 @@ from srgan_lessons import UserError
 from srgan_lessons.datasets.catalogue import catalogue, some
 from srgan_lessons.datasets.leakage import find_benchmark, perceptual_hash
 from srgan_lessons.download import file_hash
+from srgan_lessons.files import explain_read_error
 from srgan_lessons.images import SUFFIXES, check_image, load_image
+from srgan_lessons.images.formats import memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +83,7 @@ def load_photos(
 ) -> Photos:
     """Reads all pictures of a folder (and the folders in it), of several folders, or of a dict name -> uint8 array.
 
-    Formats: png, jpg, jpeg, webp, bmp, tif, tiff. A picture that cannot be read, is smaller than `minimum` pixels on a
+    Formats: those of images.SUFFIXES. A picture that cannot be read, is smaller than `minimum` pixels on a
     side, or has the same pixels as another is named in `left_out`. Pictures are named by their path from the folder
     that holds the folders given.
 
@@ -96,10 +97,10 @@ def load_photos(
         jobs: dict[str, Callable[[], np.ndarray]] = {
             name: (lambda image=image: check_image(image)) for name, image in source.items()
         }
-        files, not_pictures, place = {}, {}, "the pictures given"
+        files, not_pictures, closed, place = {}, {}, {}, "the pictures given"
     else:
         folders = [Path(source)] if isinstance(source, str | Path) else [Path(folder) for folder in source]
-        files, not_pictures = _find_files(folders)
+        files, not_pictures, closed = _find_files(folders)
         jobs = {name: (lambda path=path: load_image(path)) for name, path in files.items()}
         place = ", ".join(map(str, folders))
     images, hashes, left_out, leaks = _decode(jobs, minimum, progress)
@@ -113,24 +114,29 @@ def load_photos(
             f"{len(leaks)} of the pictures in {place} are benchmark images: {some(pairs)}. Training on them would leak "
             "the test into the training. Take them out (of BSDS500, use only train and test)."
         )
+    left_out |= closed
     photos = Photos(images=images, left_out=dict(sorted(left_out.items())), not_pictures=not_pictures, hashes=hashes)
     if not images:
         raise UserError(f"there is no usable picture in {place}: {photos.report()}")
     return photos
 
 
-def _find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int]]:
-    """Picture files by name, sorted, and how many others there are. Hidden files and folders are not looked at."""
+def _find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int], dict[str, str]]:
+    """Picture files by name, sorted, how many others there are by their ending, and folders that cannot be read.
+
+    Hidden files and folders are not looked at.
+    """
     if not folders:
         raise UserError("no folder was given. Name at least one folder with pictures.")
     for folder in folders:
         if not folder.is_dir():
             what = "is a file, not a folder" if folder.exists() else "does not exist"
             raise UserError(f"{folder} {what}. Give a folder with pictures.")
-    above = Path(os.path.commonpath([folder.resolve().parent for folder in folders]))
-    files, others, visited = {}, Counter(), set()
-    for folder in folders:
-        for parent, below, names in os.walk(folder.resolve(), followlinks=True):
+    roots = [Path(os.path.realpath(folder)) for folder in folders]
+    above = Path(os.path.commonpath([root.parent for root in roots]))
+    files, others, visited, unreadable = {}, Counter(), set(), []
+    for root in roots:
+        for parent, below, names in os.walk(root, followlinks=True, onerror=unreadable.append):
             if (real := os.path.realpath(parent)) in visited:  # a folder given twice, or a link back up
                 below.clear()
                 continue
@@ -141,7 +147,8 @@ def _find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int]]:
                     files[path.relative_to(above).as_posix()] = path
                 else:
                     others[path.suffix.lower() or "(no ending)"] += 1
-    return dict(sorted(files.items())), dict(sorted(others.items()))
+    closed = {str(error.filename): explain_read_error(Path(error.filename), error) for error in unreadable}
+    return dict(sorted(files.items())), dict(sorted(others.items())), closed
 
 
 def _decode(
@@ -170,7 +177,7 @@ def _decode(
     left_out: dict[str, str] = {}
     leaks: dict[str, str] = {}
     seen: dict[str, str] = {}
-    limit, taken = _memory() / 2, 0
+    limit, taken = memory() / 2, 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         results = zip(jobs, pool.map(run, jobs.values()), strict=True)
         bar = tqdm(results, total=len(jobs), desc="read pictures", leave=False, disable=not progress)
@@ -211,13 +218,3 @@ def _pixel_hash(image: np.ndarray) -> str:
     digest = hashlib.sha256(repr(image.shape).encode())
     digest.update(np.ascontiguousarray(image))
     return digest.hexdigest()
-
-
-def _memory() -> float:
-    """Bytes of RAM that this process may use; infinity where the system does not tell."""
-    if sys.platform == "win32":
-        return float("inf")
-    total = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    limit = Path("/sys/fs/cgroup/memory.max")  # a container's share
-    text = limit.read_text().strip() if limit.is_file() else "max"
-    return total if text == "max" else min(total, float(text))

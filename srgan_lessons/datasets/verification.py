@@ -176,7 +176,7 @@ def _read_sums(folder: Path) -> dict[str, str]:
         sums = json.loads(path.read_text(encoding="utf-8"))
         if not all(isinstance(text, str) for pair in sums.items() for text in pair):
             raise ValueError("not a table of file names and hashes")
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}). Delete it: hashes are then noted anew.") from None
     return sums
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from srgan_lessons import UserError
-from srgan_lessons.images import SUFFIXES, check_image, read_picture, sample_photos
+from srgan_lessons.files import list_folder
+from srgan_lessons.images import SUFFIXES, check_image, pictures_in, read_picture, sample_photos
 from srgan_lessons.models import SCALE
 from srgan_lessons.rating.votes import HIDDEN_REFERENCE
 from srgan_lessons.resize import imresize
@@ -64,7 +65,7 @@ def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
     if direct := _pictures(folder):
         return direct
     found: dict[str, dict[str, Path]] = {}
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    for inner in (path for path in list_folder(folder) if path.is_dir()):
         for image, path in _pictures(inner).items():
             found.setdefault(image, {})[
                 HIDDEN_REFERENCE if inner.name.casefold() == HIDDEN_REFERENCE else inner.name
@@ -80,11 +81,10 @@ def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
 def _pictures(folder: Path) -> dict[str, Path]:
     """Picture files by their name without the ending, sorted."""
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith("."):
-            if path.stem in found:
-                raise UserError(f"{found[path.stem]} and {path.name} would be one image, {path.stem!r}. Rename one.")
-            found[path.stem] = path
+    for path in pictures_in(folder):
+        if path.stem in found:
+            raise UserError(f"{found[path.stem]} and {path.name} would be one image, {path.stem!r}. Rename one.")
+        found[path.stem] = path
     return found
 
 

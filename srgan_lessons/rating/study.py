@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from tqdm.auto import tqdm
 
@@ -211,7 +211,16 @@ class Study:
         from their SHA-256.
         """
         folder = Path(folder)
-        study = cls(folder, read_manifest(folder / MANIFEST))
+        manifest = read_manifest(folder / MANIFEST)
+        try:
+            study = cls(folder, manifest)
+            strange = [name for name in study.stimuli if PurePath(name).name != name or "\\" in name]
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
+            raise UserError(f"{folder / MANIFEST} is damaged ({error}). Copy the study's folder again.") from None
+        if strange:
+            raise UserError(
+                f"{folder / MANIFEST} names a stimulus outside of its folder: {strange[0]!r}. Do not use it."
+            )
         with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:  # reading waits; hashing frees Python
             problems = [problem for problem in pool.map(study._problem, study.stimuli) if problem]
         if problems:

@@ -11,21 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from srgan_lessons import UserError
-from srgan_lessons.files import explain_write_error
+from srgan_lessons.files import explain_write_error, lock
 from srgan_lessons.rating.votes import Row, as_line, parse, parse_line
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-try:
-    import msvcrt
-except ImportError:  # everywhere else
-    msvcrt = None
-
 LONGEST_NAME = 200
-_NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOLCK}  # of some network file systems
-_FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read: one that no file reaches
 
 
 def rater_name(name: object) -> str:
@@ -91,26 +80,19 @@ class VoteFile:
     def _lock(self) -> bool:
         """True if the file is locked now, False where the system has no locks. Raises UserError if another has it."""
         try:
-            if fcntl is not None:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            elif msvcrt is not None:
-                os.lseek(self._file, _FAR, os.SEEK_SET)
-                msvcrt.locking(self._file, msvcrt.LK_NBLCK, 1)
-            else:
-                return False
-        except OSError as error:
-            if error.errno in _NO_LOCKS:
-                warnings.warn(
-                    f"{self.path.parent} is on a file system without locks: do not rate under one name in two windows "
-                    "at once",
-                    stacklevel=4,
-                )
-                return False
+            locked = lock(self._file)
+        except BlockingIOError:
             raise UserError(
                 f"{self.path} is in use: this rater's session is open in another notebook or program. Close that one "
                 "(shut down its kernel), or choose another name."
             ) from None
-        return True
+        if not locked:
+            warnings.warn(
+                f"{self.path.parent} is on a file system without locks: do not rate under one name in two windows at "
+                "once",
+                stacklevel=4,
+            )
+        return locked
 
     def _repaired(self) -> tuple[list[tuple[int, Row]], list[str]]:
         data = self.path.read_bytes()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 from srgan_lessons import UserError
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, list_folder
 
 PHASES = ("training", "dummy", "main")
 HIDDEN_REFERENCE = "hr"  # the method whose pictures are the originals
@@ -199,7 +199,7 @@ def vote_files(source: str | Path | Iterable[str | Path]) -> list[Path]:
     files: list[Path] = []
     for path in map(Path, given):
         if path.is_dir():
-            inside = sorted(file for file in path.glob("*.jsonl") if not file.name.startswith("."))
+            inside = [file for file in list_folder(path) if file.suffix.lower() == ".jsonl"]
             if not inside:
                 raise UserError(f"the folder {path} holds no files of votes (*.jsonl).")
             files += inside

@@ -272,7 +272,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} was refused: it contains more than weights and could run code ({error}). Delete it if you do "
             "not know it."
         ) from None
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+    except Exception as error:  # of broken bytes torch's reader raises nearly anything, IndexError and TypeError too
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         others = any(other != path for other in path.parent.glob("*.pt"))
         advice = (

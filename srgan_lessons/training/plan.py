@@ -288,7 +288,7 @@ def read_plan(folder: str | Path) -> Plan | None:
             for stage in content.pop("stages")
         )
         return Plan(**content | {"stages": stages, "notes": tuple(content["notes"])})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(
             f"the plan {path} cannot be read ({error}). Start a new run in another folder (--folder)."
         ) from None

@@ -1,18 +1,29 @@
 """Picture files, enlarged: what they are called, and what they keep of their formats."""
 
+import glob
+import os
 import re
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import nn
 
 from srgan_lessons import UserError
-from srgan_lessons.images import SUFFIXES, Picture, check_target, read_picture, save_image
+from srgan_lessons.files import check_name, list_folder
+from srgan_lessons.images import (
+    SUFFIXES,
+    WRITABLE,
+    check_target,
+    pictures_in,
+    read_picture,
+    save_image,
+    upright_size,
+)
+from srgan_lessons.images.formats import is_picture
 from srgan_lessons.models import SCALE
 from srgan_lessons.upscaling.tiles import TILE, Bicubic, check_tile, enlarge, prepare
 
@@ -27,9 +38,11 @@ def upscale_file(
     precision: str = "fp32",
     progress: bool = False,
 ) -> None:
-    """Enlarges a picture file into another: upright, grey where it was grey, with its colour profile.
+    """Enlarges a picture file into another: upright, grey where it was grey, with its colour profile, EXIF and dpi.
 
-    Transparency is enlarged by bicubic interpolation: the networks have learnt colours only. Raises UserError as
+    Transparency is enlarged by bicubic interpolation: the networks have learnt colours only. Colours that nobody sees,
+    because they are fully transparent, are replaced by the nearest visible ones first: they would show at the edges.
+    Raises UserError as
     `upscale`, `images.read_picture` and `images.save_image` do, and where the target is the source.
     """
     _enlarge_file(Path(source), Path(target), prepare(weights, device, precision), tile=tile, progress=progress)
@@ -37,19 +50,35 @@ def upscale_file(
 
 def _enlarge_file(source: Path, target: Path, network: nn.Module, *, tile: int, progress: bool) -> None:
     check_tile(tile)
-    if target.exists() and source.exists() and target.samefile(source):
+    if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
         raise UserError(f"{target} is the picture that is to be enlarged. Choose another name for the result.")
     picture = read_picture(source)
     height, width = picture.rgb.shape[:2]
     check_target(  # before the work, not after it
         target, SCALE * height, SCALE * width, alpha=picture.alpha is not None, profile=picture.icc_profile is not None
     )
-    enlarged = enlarge(picture.rgb, network, tile=tile, progress=progress, grey=picture.grey)
+    colours = picture.rgb if picture.alpha is None else spread(picture.rgb, picture.alpha)
+    enlarged = enlarge(colours, network, tile=tile, progress=progress, grey=picture.grey)
     rgb = _as_rgb(enlarged) if picture.grey else enlarged
     alpha = None
     if picture.alpha is not None:
         alpha = enlarge(_as_rgb(picture.alpha), Bicubic(), tile=tile, progress=False, grey=True)
-    save_image(target, Picture(rgb=rgb, alpha=alpha, grey=picture.grey, icc_profile=picture.icc_profile))
+    save_image(target, replace(picture, rgb=rgb, alpha=alpha))
+
+
+def spread(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """(H, W, 3) with the colour of the nearest visible pixel where alpha (H, W) is zero.
+
+    A program that saves a logo may leave any colour there, often black or white, and whatever enlarges the picture
+    looks at the neighbours of a pixel.
+    """
+    hidden = alpha == 0
+    if not hidden.any() or hidden.all():
+        return rgb
+    from scipy.ndimage import distance_transform_edt
+
+    rows, columns = distance_transform_edt(hidden, return_distances=False, return_indices=True)
+    return rgb[rows, columns]
 
 
 def _as_rgb(channel: np.ndarray) -> np.ndarray:
@@ -59,11 +88,15 @@ def _as_rgb(channel: np.ndarray) -> np.ndarray:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What `upscale_many` did: the files it wrote, those that were there, and why it could not enlarge a source."""
+    """What `upscale_many` did: the files it wrote, those that were there, and why it could not enlarge a source.
+
+    passed_over: files of the folders that are no pictures, by their names' endings.
+    """
 
     written: list[Path] = field(default_factory=list)
     there: list[Path] = field(default_factory=list)
     failed: dict[Path, str] = field(default_factory=dict)
+    passed_over: list[Path] = field(default_factory=list)
 
 
 def upscale_many(
@@ -79,7 +112,9 @@ def upscale_many(
 ) -> Outcome:
     """Enlarges picture files and all pictures of folders (not of folders in them). One bad picture stops no other.
 
-    out: a folder, which gets `<stem>_x4.png` of each; for a single file also the name of a picture file.
+    sources: files and folders; a name with * or ? that no file has is a pattern, as a shell would expand it. out: a
+    folder, which gets `<stem>_x4.png` of each; for a single file also the name of a picture file. What is no folder
+    yet, and has an ending, must have that of a format that can be written, or end with a slash.
     overwrite: replaces results that are there already. Without it, those in a folder stay as they are, whatever weights
     they were made with, and what is missing is made: so a call that was interrupted is given again. progress: a bar
     over each picture's tiles.
@@ -88,52 +123,68 @@ def upscale_many(
     results among the sources, a file in a result's place that is not four times the source, a file `out` that is there
     already, unknown weights or device.
     """
-    plan = _plan([Path(source) for source in sources], Path(out), overwrite)
+    outcome = Outcome()
+    plan = _plan(_found(sources), out, overwrite, outcome)
     check_tile(tile)
     network = prepare(weights, device, precision)
-    outcome = Outcome()
     for source, target in plan.items():
-        if target.exists() and not overwrite:
-            outcome.there.append(target)
-            continue
         try:
+            if os.path.exists(target) and not overwrite:
+                outcome.there.append(target)
+                continue
             _enlarge_file(source, target, network, tile=tile, progress=progress)
             outcome.written.append(target)
         except UserError as error:
             outcome.failed[source] = str(error)
+        except MemoryError:
+            outcome.failed[source] = "there is not enough memory for it. Close other programs, or cut it into parts."
     return outcome
 
 
-def _plan(sources: list[Path], out: Path, overwrite: bool) -> dict[Path, Path]:
-    """Which file becomes which."""
+def _found(sources: Iterable[str | Path]) -> list[Path]:
+    """The files and folders that are meant. The command line of Windows leaves *.jpg to the program."""
+    found: list[Path] = []
+    for source in map(Path, sources):
+        matches = [] if os.path.lexists(source) else sorted(glob.glob(str(source)))
+        found += map(Path, matches) if matches else [source]
+    return found
+
+
+def _plan(sources: list[Path], out: str | Path, overwrite: bool, outcome: Outcome) -> dict[Path, Path]:
+    """Which file becomes which. What is passed over, and what cannot be, is noted in the outcome."""
+    named_as_folder = str(out).endswith(("/", os.sep))
+    out = Path(out)
     files: list[Path] = []
     for source in sources:
-        if source.is_dir():
-            inside = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        if os.path.isdir(source):
+            inside = pictures_in(source)
+            others = [path for path in list_folder(source) if not is_picture(path) and not os.path.isdir(path)]
             if not inside:
                 raise UserError(f"the folder {source} holds no pictures ({' '.join(SUFFIXES)}).")
-            if out.is_dir() and out.samefile(source):
+            if os.path.isdir(out) and os.path.samefile(out, source):
                 raise UserError(f"{out} is the folder that the pictures come from. Choose another for the results.")
             files += inside
-        elif source.is_file():
+            outcome.passed_over += others
+        elif os.path.lexists(source):  # whatever it is, why it cannot be read is said of this one alone
             files.append(source)
         else:
             raise UserError(f"{source} is not there: no such file or folder.")
     if not files:
         raise UserError("there is no picture to enlarge: give files or a folder.")
-    if out.suffix.lower() in SUFFIXES and not out.is_dir():
+    if os.path.isdir(out) or named_as_folder or (not out.suffix and not os.path.exists(out)):
+        targets = [out / f"{file.stem}_x4.png" for file in files]
+    elif out.suffix.lower() in WRITABLE:
         if len(files) > 1:
             raise UserError(f"{out} is one file, and there are {len(files)} pictures. Name a folder for the results.")
         targets = [out]
-    elif out.exists() and not out.is_dir():
-        raise UserError(
-            f"{out} is no folder, and its name does not end as that of a picture file ({' '.join(SUFFIXES)}). Choose "
-            "another name."
-        )
     else:
-        targets = [out / f"{file.stem}_x4.png" for file in files]
+        raise UserError(
+            f"{out} is no folder, and its name does not end as that of a picture file that can be written "
+            f"({' '.join(WRITABLE)}). Choose another ending, or for a folder write {out}{os.sep}"
+        )
     by_name: dict[str, Path] = {}
-    originals = {file.resolve() for file in files}
+    originals = {os.path.realpath(file) for file in files}
+    plan: dict[Path, Path] = {}
     for file, target in zip(files, targets, strict=True):
         other = by_name.setdefault(target.name.casefold(), file)  # some file systems take A.png and a.png for one
         if other is not file:
@@ -141,9 +192,9 @@ def _plan(sources: list[Path], out: Path, overwrite: bool) -> dict[Path, Path]:
                 f"{other} and {file} would both become {target}. Enlarge them one after the other, into "
                 "different folders."
             )
-        if target.resolve() in originals:
+        if os.path.realpath(target) in originals:
             raise UserError(f"{target} is one of the pictures to enlarge; it would be lost. Choose another name.")
-        if target.exists() and not overwrite:
+        if os.path.exists(target) and not overwrite:
             if target == out:
                 raise UserError(f"{target} is there already. Remove it, choose another name, or add --overwrite.")
             if not _is_enlarged(file, target):
@@ -151,18 +202,21 @@ def _plan(sources: list[Path], out: Path, overwrite: bool) -> dict[Path, Path]:
                     f"{target} is there already, and it is not four times as wide and high as {file}. Remove it, "
                     "choose another folder, or add --overwrite."
                 )
-    return dict(zip(files, targets, strict=True))
+        try:
+            check_name(target)
+            plan[file] = target
+        except UserError as error:
+            outcome.failed[file] = f"its result cannot be named: {error}"
+    return plan
 
 
 def _is_enlarged(source: Path, target: Path) -> bool:
     """Whether a PNG has four times the sides of a picture file. Only the heads of the files are read."""
     try:
-        with Image.open(source) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5  # EXIF orientation: lies on its side
-            width, height = image.size[::-1] if turned else image.size
+        width, height = upright_size(source)
         with open(target, "rb") as file:
-            found = struct.unpack(">II", file.read(24)[16:])  # PNG standard, IHDR; Pillow opens no very large ones
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError, struct.error):
+            found = struct.unpack(">II", file.read(24)[16:])  # PNG standard, IHDR
+    except (UserError, OSError, struct.error):
         return False
     return found == (SCALE * width, SCALE * height)
 
@@ -175,12 +229,6 @@ _ENDINGS = re.compile(r"(?:[ ._-]*(?:x4|4x)|[ ._-]+(?:sr|out))+$", re.IGNORECASE
 def plain_name(stem: str) -> str:
     """The name of an enlarged picture without the usual endings x4, _SR and _out: "baby_x4_SR" -> "baby"."""
     return _ENDINGS.sub("", stem) or stem
-
-
-def pictures_in(folder: str | Path) -> list[Path]:
-    """The picture files of a folder, sorted, without hidden ones."""
-    files = (p for p in Path(folder).iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
-    return sorted(p for p in files if p.is_file())
 
 
 def find_results(folder: str | Path, names: Iterable[str]) -> dict[str, list[Path]]:

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from srgan_lessons import UserError
-from srgan_lessons.files import atomic, expand
+from srgan_lessons.files import atomic, expand, explain_read_error
 from srgan_lessons.models import ESPCN, Generator
 
 FOLDER = Path(__file__).resolve().parent
@@ -64,6 +64,7 @@ def load_network(weights: str | Path) -> nn.Module:
     path = find_weights(weights)
     metadata, state = _read(path)
     network = _build(metadata, path)
+    state = _unwrapped(state, path)
     expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if missing := sorted(expected.keys() - found.keys()):
@@ -106,8 +107,11 @@ _AGAIN = "It was written by another program or version, or is damaged: copy it a
 
 
 def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
-    with open(path, "rb") as file:
-        start = file.read(8)
+    try:
+        with open(path, "rb") as file:
+            start = file.read(8)
+    except OSError as error:
+        raise UserError(explain_read_error(path, error)) from None
     if not start:
         raise UserError(f"{path} is empty (0 bytes). Copy it again.")
     if path.suffix.lower() in PICKLES or start.startswith((b"PK\x03\x04", b"\x80")):
@@ -126,6 +130,25 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str
     return metadata, state
 
 
+# What torch puts before each name when a network is wrapped.
+_WRAPPERS = {"module.": "DataParallel and DistributedDataParallel", "_orig_mod.": "torch.compile"}
+
+
+def _unwrapped(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """The same weights under their own names, where they were saved from a wrapped network.
+
+    Raises UserError where only some of them were.
+    """
+    while prefix := next((prefix for prefix in _WRAPPERS if any(name.startswith(prefix) for name in state)), None):
+        if plain := [name for name in sorted(state) if not name.startswith(prefix)]:
+            raise UserError(
+                f"{path}: some of its weights begin with {prefix}, which {_WRAPPERS[prefix]} puts before names, and "
+                f"others do not ({_some(plain)}). Save the state of the network that was wrapped."
+            )
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
+    return state
+
+
 def _build(metadata: dict[str, str], path: Path) -> nn.Module:
     """The described network without memory for its weights (on torch's meta device)."""
     if "network" not in metadata:
@@ -139,7 +162,7 @@ def _build(metadata: dict[str, str], path: Path) -> nn.Module:
         known = {"espcn": set(), "generator": {"blocks", "channels"}}[kind]
         if set(sizes) != known or not all(type(n) is int and 1 <= n <= LARGEST for n in sizes.values()):
             raise ValueError
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(
             f"{path} describes a network that is not known here: {metadata['network'][:200]}. Known are "
             '{"kind": "espcn"} and {"kind": "generator", "blocks": 16, "channels": 64}.'

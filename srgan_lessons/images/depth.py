@@ -1,0 +1,203 @@
+"""Pixels of any bit depth as Pillow opens them, brought to 8 bits: scaled by the depth's own maximum, and rounded.
+
+Pillow cuts 16-bit colour to 8 bits, leaves 12 bits nearly black, and does not invert 16-bit pictures whose white is
+zero. Here such files are decoded with all their bits.
+"""
+
+import struct
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from srgan_lessons import UserError
+
+# TIFF 6.0: numbers of tags
+_BITS, _PHOTOMETRIC, _COLORMAP, _PLANAR, _SAMPLE_FORMAT, _SUBSAMPLING = 258, 262, 320, 284, 339, 530
+
+Opener = Callable[[Path], AbstractContextManager[Image.Image]]
+
+
+@dataclass(kw_only=True)
+class Levels:
+    """Numbers as a file has them. colours: (H, W) of grey, (H, W, 3) of RGB or (H, W, 4) of CMYK. alpha: (H, W).
+
+    top: the largest number, which stands for white or opaque. bits: what the file has a channel.
+    """
+
+    colours: np.ndarray
+    alpha: np.ndarray | None
+    top: int
+    bits: int
+
+
+def levels(path: Path, image: Image.Image, head: bytes, reopen: Opener) -> Levels:
+    """Decodes an opened picture. head: the file's first bytes. Raises UserError for numbers that have no white."""
+    bits = _bits(path, image, head)
+    _check(path, image, bits)
+    transparent = image.info.get("transparency")
+    if image.mode.startswith("I"):  # "I;16" and its kin: grey of more than 8 bits
+        grey, top = _deep_grey(path, image, bits), 2**bits - 1
+        if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == 0:  # white is zero
+            grey = top - grey
+        alpha = None if transparent is None else np.where(grey == transparent, 0, top)
+        return Levels(colours=grey, alpha=alpha, top=top, bits=bits)
+    if bits > 8:
+        colours, top = _deep_colour(path, image, reopen), 65535
+    else:
+        colours, top = _shallow(image, bits), 255
+    colours, alpha = _split(colours, image)
+    if alpha is not None and _associated(image):  # TIFF 6.0, ExtraSamples 1: colours are multiplied by alpha
+        wide, opacity = colours.astype(np.uint32), np.maximum(alpha, 1).astype(np.uint32)
+        opacity = opacity if colours.ndim == 2 else opacity[..., None]
+        colours = np.minimum(top, (wide * top + opacity // 2) // opacity).astype(colours.dtype)
+    if alpha is None and transparent is not None and image.mode != "P":
+        if image.format == "PNG" and bits < 8:  # Pillow scales the pixels, and not this number
+            transparent = transparent * 255 // (2**bits - 1)
+        same = colours == np.asarray(transparent)
+        alpha = np.where(same if colours.ndim == 2 else same.all(axis=-1), 0, top).astype(colours.dtype)
+    return Levels(colours=colours, alpha=alpha, top=top, bits=bits)
+
+
+def to_8_bits(numbers: np.ndarray, top: int, exponent: float = 1.0) -> np.ndarray:
+    """0..top -> uint8 0..255, rounded; with an exponent, by which light is encoded in another way."""
+    if exponent == 1 and top == 255:
+        return numbers.astype(np.uint8, copy=False)
+    if top > 65535:
+        return np.rint((numbers / top) ** exponent * 255).astype(np.uint8)
+    table = np.floor((np.arange(top + 1) / top) ** exponent * 255 + 0.5).astype(np.uint8)
+    return table[numbers]
+
+
+def _bits(path: Path, image: Image.Image, head: bytes) -> int:
+    """Bits a channel."""
+    if image.format == "PNG":
+        return head[24]  # PNG standard, IHDR
+    if image.format == "TIFF":
+        found = image.tag_v2.get(_BITS, (1,))
+        return max(found) if isinstance(found, tuple) else int(found)
+    if image.format == "JPEG2000":
+        start = head.find(b"\xff\x4f\xff\x51")  # ISO 15444-1, A.5.1: SIZ, whose Ssiz stand after 40 bytes
+        if start < 0 or len(head) < start + 43:
+            raise UserError(f"{path} does not tell how many bits its numbers have. Save it as PNG.")
+        channels = struct.unpack_from(">H", head, start + 40)[0]
+        depths = head[start + 42 : start + 42 + 3 * channels : 3]
+        if any(depth & 0x80 for depth in depths):
+            raise UserError(f"{path} holds numbers with a sign, whose black is not defined. Save it as PNG.")
+        if len(set(depths)) > 1:
+            raise UserError(f"{path} has channels of different bit depths. Save it as PNG, with 8 or 16 bits.")
+        return depths[0] + 1
+    return 16 if image.mode.startswith("I") else 8  # PPM of more than 8 bits: Pillow has scaled it
+
+
+def _check(path: Path, image: Image.Image, bits: int) -> None:
+    """Raises UserError for what Pillow opens and cannot be brought to 8 bits rightly."""
+    if image.mode == "F":
+        raise UserError(f"{path} holds floating-point numbers, whose white is not defined. Save it with 8 or 16 bits.")
+    if image.mode == "LAB":
+        raise UserError(f"{path} holds Lab colours, which few programs write alike. Save it as RGB.")
+    if image.format == "JPEG2000" and bits > 8 and image.mode != "I;16":
+        raise UserError(f"{path} has {bits} bits a channel, of which JPEG 2000 gives 8 here. Save it as 16-bit PNG.")
+    if image.format == "JPEG2000" and bits > 16:
+        raise UserError(f"{path} has {bits} bits a channel; JPEG 2000 is read here up to 16. Save it as 16-bit PNG.")
+    if image.format != "TIFF":
+        return
+    tags = image.tag_v2
+    signs = tags.get(_SAMPLE_FORMAT, (1,))
+    if set(signs if isinstance(signs, tuple) else (signs,)) - {1, 4}:  # 1: without a sign, 4: not told
+        raise UserError(f"{path} holds numbers with a sign, whose black is not defined. Save it with 8 or 16 bits.")
+    if tags.get(_PLANAR, 1) == 2 and bits > 8:
+        raise UserError(
+            f"{path} has each colour in a plane of its own, {bits} bits deep. Save it interleaved, or as PNG."
+        )
+    subsampled = tags.get(_PHOTOMETRIC) == 6 and tuple(tags.get(_SUBSAMPLING, (2, 2))) != (1, 1)
+    if subsampled and image.tile and image.tile[0][0] == "raw":
+        raise UserError(f"{path} holds colours at a lower resolution, and uncompressed. Save it as PNG.")
+
+
+def _deep_grey(path: Path, image: Image.Image, bits: int) -> np.ndarray:
+    """(H, W) of unsigned numbers of more than 8 bits."""
+    numbers = np.asarray(image)
+    if bits > 16:  # Pillow's 32-bit numbers have a sign, the file's do not
+        return numbers.view(np.uint32)
+    numbers = numbers.astype(np.uint32)
+    if image.format == "JPEG2000":
+        numbers >>= 16 - bits  # OpenJPEG's reader in Pillow moves them up
+    if numbers.max() > 2**bits - 1:
+        raise UserError(f"{path} holds values outside 0..{2**bits - 1}. Save it with 8 or 16 bits a channel.")
+    return numbers
+
+
+def _raw_mode(image: Image.Image) -> str:
+    args = image.tile[0][3] if image.tile else ""
+    return args if isinstance(args, str) else str(args[0])
+
+
+def _decode_as(image: Image.Image, change: Callable[[str], str]) -> np.ndarray:
+    """The pixels, unpacked in another way than Pillow would: the name of its raw mode is changed first."""
+    changed = []
+    for tile in image.tile:
+        codec, box, offset, args = tile
+        args = change(args) if isinstance(args, str) else (change(args[0]), *args[1:])
+        # In Pillow up to 10 a tile is a plain tuple
+        changed.append(tile._replace(args=args) if hasattr(tile, "_replace") else (codec, box, offset, args))
+    image.tile = changed
+    image.load()
+    return np.asarray(image)
+
+
+def _deep_colour(path: Path, image: Image.Image, reopen: Opener) -> np.ndarray:
+    """(H, W, C), uint16. Pillow unpacks only one of the two bytes of a number: here first the one, then the other."""
+    raw = _raw_mode(image).replace("a", "A")  # associated alpha is divided out afterwards, with all bits
+    if raw == "LA;16B":  # a grey and an alpha of two bytes: four channels of one
+        pairs = _decode_as(image, lambda _: "RGBA").astype(np.uint16)
+        return pairs[..., 0::2] * 256 + pairs[..., 1::2]
+    native = "L" if sys.byteorder == "little" else "B"
+    order = native if raw[-1] == "N" else raw[-1]
+    other = {"L": "B", "B": "L"}[order]
+    with reopen(path) as second:
+        low = _decode_as(second, lambda _: raw[:-1] + other).astype(np.uint16)
+    return _decode_as(image, lambda _: raw).astype(np.uint16) * 256 + low
+
+
+def _shallow(image: Image.Image, bits: int) -> np.ndarray:
+    """(H, W) or (H, W, C), uint8, of up to 8 bits a channel."""
+    raw = _raw_mode(image)
+    if image.format == "TIFF" and "a" in raw:
+        return _decode_as(image, lambda name: name.replace("a", "A"))
+    image.load()
+    if image.format == "TIFF" and image.mode == "P":
+        colours = np.array(image.tag_v2[_COLORMAP], np.uint32)  # 16 bits an entry; some writers use only 8 of them
+        colours = colours if colours.max() < 256 else (colours + 128) // 257
+        image.putpalette(colours.reshape(3, -1).T.astype(np.uint8).tobytes())
+    if image.mode == "P":
+        return np.asarray(image.convert("RGBA" if "transparency" in image.info else "RGB"))
+    if image.mode in ("1", "PA", "YCbCr", "RGBX", "HSV"):
+        image = image.convert({"1": "L", "PA": "RGBA"}.get(image.mode, "RGB"))
+    pixels = np.asarray(image)
+    if raw in ("BGR;15", "BGR;16"):  # 5 or 6 bits a channel, which Pillow scales without rounding
+        for channel in range(3):
+            top = 63 if raw == "BGR;16" and channel == 1 else 31
+            table = np.zeros(256, np.uint8)
+            table[np.arange(top + 1) * 255 // top] = to_8_bits(np.arange(top + 1), top)
+            pixels = pixels.copy() if channel == 0 else pixels
+            pixels[..., channel] = table[pixels[..., channel]]
+    return pixels
+
+
+def _split(numbers: np.ndarray, image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Colours and alpha."""
+    if numbers.ndim == 2 or numbers.shape[2] == 3 or image.mode == "CMYK":
+        return numbers, None
+    alpha = numbers[..., -1]
+    if image.mode == "P" and alpha.min() == 255:  # a palette with a transparent entry that no pixel has
+        alpha = None
+    return numbers[..., 0] if numbers.shape[2] == 2 else numbers[..., :3], alpha
+
+
+def _associated(image: Image.Image) -> bool:
+    return image.format == "TIFF" and 1 in tuple(image.tag_v2.get(338, ()))  # ExtraSamples

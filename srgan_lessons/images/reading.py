@@ -1,0 +1,215 @@
+"""Reads picture files of any common kind."""
+
+import io
+import os
+import stat
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
+
+from srgan_lessons import UserError
+from srgan_lessons.files import explain_read_error
+from srgan_lessons.images.arrays import Picture
+from srgan_lessons.images.depth import levels, to_8_bits
+from srgan_lessons.images.formats import MOST_PIXELS, READABLE, SAVE_AS, add_heif, memory, why_unknown
+from srgan_lessons.images.metadata import orientation, read_dpi, read_exif
+
+_HEAD = 65536  # bytes of a file that tell its kind
+_SCREEN = 2.2  # the exponent by which PNG expects screens to decode (PNG 3rd edition, 13.13)
+
+# A file of more pixels than this a byte was damaged, or made to fill the memory: a white page as PNG has 1030.
+_PIXELS_PER_BYTE, _HARMLESS = 2000, 2**26
+
+_opening = threading.Lock()
+
+# Programs that make pictures note in them how, in more than the million letters that Pillow takes for an attack.
+PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**26)
+
+
+def read_picture(path: str | Path) -> Picture:
+    """Reads a picture file of any common kind.
+
+    Palettes are looked up, CMYK is converted to sRGB (by its profile, if it has one), EXIF rotation is applied, a PNG's
+    gamma is converted to that of screens, and more than 8 bits a channel become 8 by rounding, with a warning. Of a
+    phone's multi-picture JPEG the photo is taken, with a warning that its extra picture (a gain or depth map) is not.
+    Raises UserError for a missing, empty, cut-off or undecodable file, for an animation or a file with several pages,
+    of which only one could be kept, for numbers that have no white (floating point, with a sign, Lab), and for a
+    picture that does not fit into the memory or has more than 2**30 pixels.
+    """
+    path = Path(path)
+    head = _head(path)
+    try:
+        with _opened(path) as image:
+            _check_size(path, image)
+            if image.format == "MPO":  # what many phones write and name .jpg
+                warnings.warn(f"{path}: a multi-picture JPEG; only its first picture, the photo, is read", stacklevel=2)
+            elif (frames := getattr(image, "n_frames", 1)) > 1:
+                raise UserError(f"{path} holds {frames} frames. Save the frame that you want as a PNG.")
+            picture, bits = _decode(path, image, head)
+    except UserError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise UserError(f"{path} is too large to be opened safely ({error}). Cut it into parts.") from None
+    except MemoryError:
+        raise UserError(
+            f"{path} needs more memory than there is. Close other programs, or cut it into parts."
+        ) from None
+    except UnidentifiedImageError:
+        raise UserError(f"{path} is not a picture that can be read here. {_reason(path, head)}") from None
+    except Exception as error:  # of broken data Pillow's readers raise nearly anything, TypeError and KeyError too
+        said = str(error) or type(error).__name__
+        raise UserError(f"{path} is damaged or cut off ({said}). Copy or download it again.") from None
+    if bits > 8:
+        warnings.warn(f"{path}: {bits} bits a channel were reduced to 8, which the networks work in", stacklevel=2)
+    return picture
+
+
+def load_image(path: str | Path) -> np.ndarray:
+    """The picture in a file as uint8 (H, W, 3). Transparency is left out; `read_picture` keeps it.
+
+    Raises UserError as `read_picture` does.
+    """
+    return read_picture(path).rgb
+
+
+def upright_size(path: str | Path) -> tuple[int, int]:
+    """(width, height) of a picture file as it is shown. Only the file's head is read; raises UserError."""
+    path = Path(path)
+    head = _head(path)
+    try:
+        with _opened(path) as image:
+            width, height = image.size
+            # Pillow gives a TIFF's size as it will be after loading, and turns it then
+            turned = image.format != "TIFF" and orientation(image) >= 5
+            return (height, width) if turned else (width, height)
+    except Exception:  # as in read_picture
+        raise UserError(f"{path} is not a picture that can be read here. {_reason(path, head)}") from None
+
+
+def _head(path: Path) -> bytes:
+    try:
+        if not path.is_file() and not path.is_symlink():
+            raise UserError(f"{path} is not a file. Check the name; a folder cannot be read as a picture.")
+        if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
+            raise UserError(f"{path} is not a file of pixels but a folder, a device or a pipe. Check the name.")
+        with open(path, "rb") as file:
+            head = file.read(_HEAD)
+    except OSError as error:
+        raise UserError(explain_read_error(path, error)) from None
+    except ValueError as error:  # a zero byte in the name
+        raise UserError(f"{str(path)!r} is no name of a file ({error}).") from None
+    if not head:
+        raise UserError(f"{path} is empty (0 bytes). Copy or download it again.")
+    return head
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The picture with its head read. Pillow's own limit does not hold, `_check_size` does."""
+    add_heif()
+    with _opening:  # the limit is one for all threads
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MOST_PIXELS
+        try:
+            known = [name for name in READABLE if name != "HEIF" or name in Image.OPEN]
+            image = Image.open(path, formats=known)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with image:
+        yield image
+
+
+def _check_size(path: Path, image: Image.Image) -> None:
+    width, height = image.size
+    if min(width, height) < 1:
+        raise UserError(f"{path} is {width} x {height} pixels: damaged. Copy or download it again.")
+    if width * height > max(_HARMLESS, _PIXELS_PER_BYTE * path.stat().st_size):
+        raise UserError(
+            f"{path} is too large to be opened: {width} x {height} pixels in a file of {path.stat().st_size:,} bytes. "
+            "It is damaged, or was made to fill the memory. Copy or download it again."
+        )
+    needed, there = 8 * width * height, memory()  # bytes: what Pillow decodes, and the array made of it
+    if width * height > MOST_PIXELS or needed > there:
+        raise UserError(
+            f"{path} is too large to be opened: {width} x {height} pixels. {MOST_PIXELS / 1e6:.0f} million pixels are "
+            f"the most, and these would need {needed / 1e9:.1f} of {there / 1e9:.1f} GB of memory. Cut it into parts."
+        )
+
+
+def _reason(path: Path, head: bytes) -> str:
+    """Why a file could not be opened: what the reader says whose kind it begins as."""
+    for name in READABLE:
+        factory, accept = Image.OPEN.get(name, (None, None))
+        begins = False
+        with suppress(struct.error, IndexError):  # of a file of a few bytes
+            begins = accept is not None and accept(head[:16]) is True
+        if not begins:
+            continue
+        try:
+            with factory(path):
+                continue
+        except Exception as error:
+            said = str(error) or type(error).__name__
+            return f"It begins as a {name} file, and is damaged or of a rare kind ({said}). {SAVE_AS}"
+    return f"It may be a text file with a wrong ending. {why_unknown(head)}"
+
+
+def _decode(path: Path, image: Image.Image, head: bytes) -> tuple[Picture, int]:
+    """The picture, and how many bits a channel had in the file."""
+    profile, exponent = image.info.get("icc_profile"), _exponent(image)
+    numbers = levels(path, image, head, _opened)
+    colours = to_8_bits(numbers.colours, numbers.top, exponent)
+    alpha = None if numbers.alpha is None else to_8_bits(numbers.alpha, numbers.top)
+    if image.mode == "CMYK":
+        colours, profile = _to_srgb(Image.fromarray(colours, "CMYK"), profile, path), None
+    exif, dpi = read_exif(image), read_dpi(image)
+    turn = orientation(image)
+    grey = colours.ndim == 2
+    upright = _turned(colours, turn)
+    picture = Picture(
+        rgb=np.repeat(upright[..., None], 3, axis=2) if grey else np.ascontiguousarray(upright),
+        alpha=None if alpha is None else np.ascontiguousarray(_turned(alpha, turn)),
+        grey=grey,
+        icc_profile=profile or None,
+        exif=exif,
+        dpi=dpi if dpi is None or turn < 5 else dpi[::-1],
+    )
+    return picture, numbers.bits
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Stored pixels (H, W, ...) as they are to be seen (EXIF 2.32, 4.6.4)."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels[:, ::-1] if orientation in (2, 3, 6, 7) else pixels
+
+
+def _exponent(image: Image.Image) -> float:
+    """What a PNG's levels are to be raised to, so that they are encoded as other pictures are; 1: they are already.
+
+    A profile, or the mark that the picture is sRGB, stands above gamma (PNG 3rd edition, 13.16), and a difference of
+    5 % is none, as for libpng.
+    """
+    gamma = image.info.get("gamma", 0) if image.format == "PNG" else 0
+    if "srgb" in image.info or "icc_profile" in image.info or not gamma or abs(gamma * _SCREEN - 1) <= 0.05:
+        return 1.0
+    return 1 / (gamma * _SCREEN)
+
+
+def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> np.ndarray:
+    """CMYK to sRGB: by the embedded profile where there is one, else by the plain formula."""
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            return np.asarray(converted)
+        except (ImageCms.PyCMSError, OSError) as error:  # OSError: the profile itself cannot be parsed
+            warnings.warn(f"{path}: its colour profile cannot be used ({error}); plain conversion", stacklevel=4)
+    return np.asarray(image.convert("RGB"))

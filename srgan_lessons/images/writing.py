@@ -1,0 +1,85 @@
+"""Writes picture files, and tells beforehand what cannot be written."""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from srgan_lessons import UserError
+from srgan_lessons.files import atomic, check_name
+from srgan_lessons.images.arrays import Picture, check_image
+from srgan_lessons.images.formats import FOUR_GIGABYTES, LARGEST, LONGEST_SIDE, WRITABLE
+from srgan_lessons.images.metadata import renewed
+
+
+def save_image(path: str | Path, image: np.ndarray | Picture) -> None:
+    """Writes uint8 (H, W, 3) or (H, W), or a Picture, in the format that the file name's ending asks for.
+
+    The file is complete or not there at all. JPEG and AVIF are written at quality 95 without chroma subsampling, WebP
+    without loss. Of a Picture's EXIF the orientation and the size are set anew; with a warning it is left out where the
+    format has no place for it. Raises UserError for an unknown ending, a full disk, or a format that cannot hold the
+    picture's size, its transparency or its colour profile.
+    """
+    path = Path(path)
+    picture = image if isinstance(image, Picture) else Picture(rgb=check_image(image), grey=np.ndim(image) == 2)
+    height, width = picture.rgb.shape[:2]
+    check_target(path, height, width, alpha=picture.alpha is not None, profile=picture.icc_profile is not None)
+    kind = WRITABLE[path.suffix.lower()]
+    pixels = picture.rgb[..., 0] if picture.grey else picture.rgb
+    if picture.alpha is not None:
+        pixels = np.dstack([pixels, picture.alpha])  # (H, W, 2) or (H, W, 4)
+    options = {"icc_profile": picture.icc_profile} if picture.icc_profile else {}
+    options |= {"dpi": picture.dpi} if picture.dpi else {}
+    options |= {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
+    options |= {"quality": 95, "subsampling": "4:4:4"} if kind == "AVIF" else {}
+    options |= {"lossless": True} if kind == "WEBP" else {}
+    exif = None if picture.exif is None else renewed(picture.exif, height, width)
+    if exif is not None and (kind == "BMP" or (kind == "JPEG" and len(exif) > 65533)):  # a JPEG segment's most
+        warnings.warn(f"{path}: this format has no place for the EXIF of the picture (date, camera)", stacklevel=2)
+        exif = None
+    with atomic(path) as temporary:
+        made = Image.fromarray(np.ascontiguousarray(pixels))
+        try:
+            made.save(temporary, format=kind, **options, **({"exif": exif} if exif else {}))
+        except (OSError, MemoryError):
+            raise
+        except Exception:  # odd entries, which a TIFF cannot take over
+            if exif is None:
+                raise
+            warnings.warn(f"{path}: its EXIF (date, camera) has odd entries and was left out", stacklevel=2)
+            made.save(temporary, format=kind, **options)
+
+
+def check_target(path: str | Path, height: int, width: int, *, alpha: bool = False, profile: bool = False) -> None:
+    """Raises UserError where `save_image` could not write such a picture to such a file name.
+
+    To be asked before hours of work. height, width: in pixels. alpha, profile: whether it has transparency or a colour
+    profile.
+    """
+    path = Path(path)
+    kind = WRITABLE.get(path.suffix.lower())
+    if kind is None:
+        raise UserError(f"{path}: the ending {path.suffix or '(none)'} is not one of {' '.join(WRITABLE)}.")
+    check_name(path)
+    if alpha and kind in ("JPEG", "BMP"):
+        raise UserError(f"{path}: this format has no transparency, and the picture has. Write a .png instead.")
+    if profile and kind == "BMP":
+        raise UserError(f"{path}: this format has no colour profile, and the picture has. Write a .png instead.")
+    if max(height, width) > LONGEST_SIDE.get(kind, 2**31 - 1):
+        raise UserError(
+            f"{path}: this format ends at {LONGEST_SIDE[kind]} pixels a side, the picture has {width} x {height}. "
+            "Write a .png instead."
+        )
+    if height * width > LARGEST.get(kind, 2**62):
+        raise UserError(
+            f"{path}: this format ends at {LARGEST[kind] / 1e6:.0f} million pixels, the picture has {width} x "
+            f"{height}. Write a .png instead."
+        )
+    if kind in FOUR_GIGABYTES and (4 if alpha else 3) * height * width > 2**32 - 2**16:
+        raise UserError(
+            f"{path}: this format ends at 4 GB, and {width} x {height} pixels need more. Write a .png instead."
+        )
+    if os.path.isdir(path):
+        raise UserError(f"{path} is a folder; a file name is needed.")
