@@ -40,6 +40,7 @@ NAMES = {
     "srresnet": "SRResNet-MSE",
     "srgan": "SRGAN-offline",
 }
+RUN_NAMES = NAMES | {"srgan_last": "SRGAN-offline, going on"}
 # A crop of each photo, (top, left, height, width): fur, lettering, spokes.
 CROPS = {"chelsea": (88, 136, 96, 96), "astronaut": (332, 124, 96, 96), "motorcycle": (284, 150, 96, 96)}
 
@@ -261,7 +262,7 @@ def draw_curves() -> None:
         for axis, figure_name in zip(axes, labels, strict=True):
             points = [(float(row["step"]), float(row[figure_name])) for row in rows if row.get(figure_name)]
             if points:
-                axis.plot(*zip(*points, strict=True), style, color=colour, marker="o", label=NAMES[path.stem])
+                axis.plot(*zip(*points, strict=True), style, color=colour, marker="o", label=RUN_NAMES[path.stem])
     for axis, label in zip(axes, labels.values(), strict=True):
         axis.set(xlabel="updates", ylabel=label)
         axis.grid(alpha=0.3)
