@@ -16,6 +16,7 @@ from torch import nn
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
+from srgan_lessons.folding import ShuffleLast
 from srgan_lessons.images import load_image
 from srgan_lessons.models import Generator
 from srgan_lessons.training import RECIPES, Options, Recipe, find_recipe, loop, train
@@ -402,17 +403,17 @@ def _folder(path):
 
 
 def test_out_of_memory_names_the_batch_that_fits(monkeypatch, tmp_path, photos):
-    forward = Generator.forward
+    forward = ShuffleLast.forward
 
     def small_memory(self, x):
         if x.shape[0] > 2:
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
         return forward(self, x)
 
-    monkeypatch.setattr(Generator, "forward", small_memory)
+    monkeypatch.setattr(ShuffleLast, "forward", small_memory)
     with pytest.raises(UserError, match=r"batch of 16 does not fit.*--batch 2"):
         train(TINY.change(batch=16), photos, run=tmp_path, **QUIET)
-    monkeypatch.setattr(Generator, "forward", lambda self, x: small_memory(self, x.repeat(9, 1, 1, 1)))
+    monkeypatch.setattr(ShuffleLast, "forward", lambda self, x: small_memory(self, x.repeat(9, 1, 1, 1)))
     with pytest.raises(UserError, match="not even a batch of 1"):
         train(TINY.change(batch=8), photos, run=tmp_path / "b", **QUIET)
 

@@ -26,7 +26,8 @@ class Learner:
 
     generator: untrained or with the weights to start from. content: the content loss. graphed: the updates will be
     recorded as a CUDA graph, in which the learning rate must be a tensor. Makes the discriminator, if the recipe has
-    one, from torch's global random numbers. totals: sums of the losses of the last `counted` updates, on the device.
+    one, from torch's global random numbers. shuffled_last: the generator as updates compute it. totals: sums of the
+    losses of the last `counted` updates, on the device.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Learner:
         self.recipe, self.machine, self.graphed = recipe, machine, graphed
         discriminator = recipe.make_discriminator()
         self.generator = machine.prepare(generator).train()
+        self.shuffled_last = ShuffleLast(self.generator) if foldable(self.generator) else self.generator
         self.discriminator = machine.prepare(discriminator) if discriminator else None
         self.content = machine.prepare(content)
         self.average = copy.deepcopy(self.generator).requires_grad_(False).eval()
@@ -54,8 +56,7 @@ class Learner:
 
         compile: run the networks and the cutting of crops through torch.compile.
         """
-        generator = ShuffleLast(self.generator) if foldable(self.generator) else self.generator
-        discriminator, content, cut = self.discriminator, self.content, sampler.cut
+        generator, discriminator, content, cut = self.shuffled_last, self.discriminator, self.content, sampler.cut
         if compile:
             generator, content, cut = torch.compile(generator), torch.compile(content), torch.compile(cut)
             discriminator = torch.compile(discriminator) if discriminator else None

@@ -84,8 +84,8 @@ class Machine:
     def tuned(self) -> Iterator[None]:
         """The context of updates on a GPU: cuDNN tries all its algorithms once for each shape and keeps the fastest.
 
-        All, not the ten that torch allows by default. In fp32 convolutions and matrix products may round their inputs to
-        TF32, as torch's convolutions do by default.
+        All, not the ten that torch allows by default. In fp32 convolutions and matrix products may round their inputs
+        to TF32, as torch's convolutions do by default.
         """
         matmul = torch.get_float32_matmul_precision()
         flags = dict(enabled=torch.backends.cudnn.enabled, benchmark=True, benchmark_limit=0, allow_tf32=True)

@@ -42,7 +42,7 @@ def _release(learner: Learner) -> None:
 def _forward_and_backward(learner: Learner, sampler: CropSampler, batch: int) -> None:
     lr, hr = sampler.cut(sampler.places(0)[:batch])
     with learner.machine.autocast():
-        sr = learner.generator(lr)
+        sr = learner.shuffled_last(lr)
         loss = learner.content(sr, hr)
         if learner.discriminator is not None:
             loss = loss + learner.discriminator(sr).mean() + learner.discriminator(hr).mean()
