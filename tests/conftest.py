@@ -50,6 +50,7 @@ SLOW = {
     "test_nothing_heavy_is_imported_without_need",
     "test_sureal_reads_the_export",
     "test_the_paper_generators_tiles_equal_the_whole_picture",
+    "test_warnings_show_no_source_lines",
     "test_the_training_sets_hold_one_benchmark_image_which_is_left_out",
 }
 
