@@ -1,4 +1,5 @@
 # make lab    sets everything up and opens the lessons      make test   sets everything up and runs all tests
+# make quick  runs the tests that take no time
 #
 # Both need Python 3.11 or newer and make, nothing else. Variables, for example `make test PYTHON=python3.12 WORKERS=4`:
 PYTHON ?= python3
@@ -17,12 +18,18 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e
 NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) --dist loadscope
 
-.PHONY: help install lab test notebooks exercise slides site lint clean
+# What the package does with files, downloads and votes, as on a system without fcntl, fork and the signals of Unix.
+ON_WINDOWS := $(BIN)/python -m pytest -p as_on_windows -n $(WORKERS) -q -m "not slow" $(addprefix tests/test_,$(addsuffix .py,\
+  datasets download files images machines picture_kinds study upscaled_files upscaling votes))
+
+.PHONY: help install lab test quick windows notebooks exercise slides site lint clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make lab        set everything up and open the lessons in JupyterLab"
 	@echo "make test       set everything up and run all tests and all notebooks"
+	@echo "make quick      the tests that take no time: within a minute or two, to run after each change"
+	@echo "make windows    the tests of files as on Windows, as far as this system can show it"
 	@echo "make notebooks  build both editions of the lessons from notebooks/source"
 	@echo "make exercise   begin an exercise: make exercise ARGS='7 best_weight'"
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
@@ -78,6 +85,13 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+quick: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --ignore=tests/browser --ignore=tests/lessons
+
+windows: export PYTHONPATH := tests
+windows: install
+	OMP_NUM_THREADS=1 $(ON_WINDOWS)
+
 # The package's tests begin in the order of their files: those in a browser, which last longest, first.
 # All parts run, also after one has failed; at the end stand the failed parts and the closing line of each pytest run.
 test: install
@@ -87,9 +101,10 @@ test: install
 	part format $(BIN)/ruff format --check .; \
 	part lessons env SRGAN_LESSONS_FAST=1 $(NBVAL) notebooks --ignore=notebooks/solutions; \
 	part solutions env SRGAN_LESSONS_FAST=1 SRGAN_LESSONS_STRICT=1 $(NBVAL) notebooks/solutions; \
+	part windows env PYTHONPATH=tests $(ON_WINDOWS); \
 	part package $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder; \
 	printf '\n--- summary\n'; [ -z "$$failed" ] || echo "failed:$$failed"; \
-	for name in lessons solutions package; do echo "$$name"; tail -n 1 "$$logs/$$name"; done; \
+	for name in lessons solutions windows package; do echo "$$name"; tail -n 1 "$$logs/$$name"; done; \
 	[ -z "$$failed" ]
 
 clean:

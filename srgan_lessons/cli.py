@@ -51,8 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         except OSError as error:  # of a disk or a folder that changed meanwhile
             print(f"srgan-lessons: {error}", file=sys.stderr)
             return 2
-        except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and "can't allocate memory" not in str(error):  # torch's words
+        except (MemoryError, RuntimeError, ImportError) as error:
+            # The words of torch, of the system's loader, and of Python where a thread has no room
+            short = (
+                "can't allocate memory",
+                "failed to map segment",
+                "Cannot allocate memory",
+                "can't start new thread",
+            )
+            if not isinstance(error, MemoryError) and not any(words in str(error) for words in short):
                 raise
             print(f"srgan-lessons: {NO_MEMORY}", file=sys.stderr)
             return 2

@@ -7,6 +7,7 @@ The package finds no fcntl, no fork, no user id, no signals but those of Windows
 (its paths, its locks, files that cannot be renamed while they are open) is shown by CI's run there.
 """
 
+import errno
 import importlib
 import multiprocessing
 import os
@@ -15,8 +16,6 @@ import signal
 import sys
 import warnings
 from types import ModuleType
-
-import pytest
 
 HIDDEN = {
     os: {
@@ -57,47 +56,61 @@ def hide(module: ModuleType) -> None:
             setattr(module, name, Hiding(value))
 
 
-class Finder:
-    """Each module of the package that is imported sees the hidden modules from its first line's end on."""
-
-    def __init__(self):
-        sys.meta_path.insert(0, self)
+class NoFcntl:
+    """Refuses one module to the package, and to nobody else."""
 
     def find_spec(self, name, path=None, target=None):
-        if name == "fcntl" and _asked_by_us():
+        if name == "fcntl" and _importer().startswith("srgan_lessons"):
             raise ImportError("no fcntl on Windows")
-        return None
 
 
-def _asked_by_us() -> bool:
+class Msvcrt:
+    """Windows' way to lock a byte of a file, by what this system has."""
+
+    LK_NBLCK = 2
+
+    @staticmethod
+    def locking(file: int, mode: int, count: int) -> None:
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise PermissionError(errno.EACCES, "Permission denied") from None
+
+
+def _importer() -> str:
+    """The name of the module that imports something just now."""
     frame = sys._getframe()
-    while frame is not None:
-        if frame.f_globals.get("__name__", "").startswith("srgan_lessons."):
-            return True
+    while frame is not None and frame.f_globals.get("__name__", "").startswith((__name__, "importlib", "_frozen")):
         frame = frame.f_back
-    return False
+    return "" if frame is None else frame.f_globals.get("__name__", "")
 
 
-def pytest_configure(config: pytest.Config) -> None:
+def _hide_all() -> None:
     import filelock  # noqa: F401  libraries take what their system has
     import torch  # noqa: F401
 
-    fcntl = sys.modules.pop("fcntl", None)
-    finder = Finder()
     import srgan_lessons
 
+    fcntl, refusing = sys.modules.pop("fcntl", None), NoFcntl()
+    sys.meta_path.insert(0, refusing)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for found in pkgutil.walk_packages(srgan_lessons.__path__, "srgan_lessons."):
             if not found.name.endswith("__main__"):
                 hide(importlib.import_module(found.name))
-    sys.meta_path.remove(finder)
+    sys.meta_path.remove(refusing)
     if fcntl is not None:
         sys.modules["fcntl"] = fcntl
-    from srgan_lessons import files
-
-    assert files.fcntl is None
+    files = importlib.import_module("srgan_lessons.files")
+    if files.fcntl is not None:
+        raise RuntimeError("the package was imported before this plugin")
+    files.msvcrt = Msvcrt
     multiprocessing.set_start_method("spawn", force=True)
+
+
+_hide_all()  # when the plugin is imported: before the first conftest.py, which imports the package
 
 
 def pytest_report_header() -> str:

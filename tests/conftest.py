@@ -12,7 +12,58 @@ import torch
 from loopback import serve
 
 pytest.register_assert_rewrite("answers")
+# What takes more than some seconds, a file or a test in it: `make quick` leaves it out, and CI on Windows and macOS.
+SLOW = {
+    "browser",
+    "classroom",
+    "exercises",
+    "test_analysis.py",
+    "test_colab_check.py",
+    "test_distributed.py",
+    "test_editions.py",
+    "test_evaluation.py",
+    "test_export.py",
+    "test_figures.py",
+    "test_gpu_session.py",
+    "test_interrupted.py",
+    "test_machine.py",
+    "test_plan.py",
+    "test_report.py",
+    "test_repository.py",
+    "test_resume.py",
+    "test_screening.py",
+    "test_session.py",
+    "test_slides.py",
+    "test_study_cli.py",
+    "test_synthetic.py",
+    "test_teaching.py",
+    "test_training.py",
+    "test_widget.py",
+    "test_a_reader_that_has_read_enough",
+    "test_a_terminated_command_leaves_no_part_behind",
+    "test_bf16_is_at_most_a_level_off",
+    "test_broken_files_are_read_or_refused_with_a_sentence",
+    "test_doctor_needs_nothing_that_it_looks_for",
+    "test_each_shipped_network_loads_and_has_a_card",
+    "test_lab_asks_nothing_about_news_and_keeps_other_settings",
+    "test_memory_of_a_photo_of_12_megapixels",
+    "test_memory_of_the_generators_tiles",
+    "test_module_and_command_are_the_same",
+    "test_nothing_heavy_is_imported_without_need",
+    "test_sureal_reads_the_export",
+    "test_the_paper_generators_tiles_equal_the_whole_picture",
+    "test_warnings_show_no_source_lines",
+    "test_the_training_sets_hold_one_benchmark_image_which_is_left_out",
+}
+
 downloads = importlib.import_module("srgan_lessons.download")  # the package has a function of that name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        places = {*item.path.parts, item.name.partition("[")[0]}
+        if places & SLOW:
+            item.add_marker("slow")
 
 
 @pytest.fixture(autouse=True)

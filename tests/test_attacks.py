@@ -113,9 +113,9 @@ def test_checkpoints(tmp_path, attack):
 
 
 def member(
-    name: str, *, link: bool = False, size: int | None = None, encrypted: bool = False
+    name: str, *, link: bool = False, size: int | None = None, encrypted: bool = False, data: bytes = b"x" * 100
 ) -> Callable[[Path], None]:
-    """A zip with that one member."""
+    """Makes a zip with that one member. size: how large it says to be."""
 
     def make(path: Path) -> None:
         info = zipfile.ZipInfo(name)

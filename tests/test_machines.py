@@ -121,6 +121,7 @@ def test_errors_of_the_system_and_too_little_memory_are_sentences(monkeypatch, c
     for error, words in (
         (OSError(5, "Input/output error", "photo.png"), "Input/output error: 'photo.png'"),
         (MemoryError(), "more memory than there is"),
+        (ImportError("libtorch_python.so: failed to map segment from shared object"), "more memory than there is"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "more memory than there is"),
     ):
         monkeypatch.setattr(cli, "_doctor", lambda arguments, error=error: (_ for _ in ()).throw(error))
@@ -256,3 +257,24 @@ def test_weights_of_a_wrapped_network_are_taken(tmp_path, prefix):
     save_file(state, wrapped, metadata=read_metadata(plain))
     with pytest.raises(UserError, match=r"begin with .*, which .* puts before names, and others do not \(body\)"):
         load_network(wrapped)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+@pytest.mark.parametrize("command", ["upscale a.png -o b.png --weights nearest", "train espcn --photos samples"])
+def test_a_memory_of_one_and_a_half_gigabytes(tmp_path, command):
+    """It may be enough or not, by the version of torch; what comes is a result or a sentence."""
+    save_image(tmp_path / "a.png", np.zeros((3000, 3000, 3), np.uint8))
+    program = f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({1_500_000_000},) * 2)\n"
+    program += "import sys; from srgan_lessons.cli import main; sys.exit(main(sys.argv[1:]))"
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    steps = ["--steps", "2"] if command.startswith("train") else []
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command.split(), *steps],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode == 0 or "more memory than there is" in done.stderr
