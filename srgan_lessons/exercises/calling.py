@@ -88,7 +88,7 @@ def _noted(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [(part, _noted(part)) for part in value]
     if isinstance(value, Mapping):
-        return [(key, _noted(part)) for key, part in value.items()]
+        return [(key, part, _noted(part)) for key, part in value.items()]
     return None
 
 
@@ -105,7 +105,9 @@ def _as_noted(then: Any, now: Any) -> bool:
             part is mine and _as_noted(noted, mine) for (part, noted), mine in zip(then, now, strict=True)
         )
     if isinstance(now, Mapping):
-        return [key for key, _ in then] == list(now) and all(_as_noted(noted, now[key]) for key, noted in then)
+        return [key for key, *_ in then] == list(now) and all(
+            part is now[key] and _as_noted(noted, part) for key, part, noted in then
+        )
     return True
 
 

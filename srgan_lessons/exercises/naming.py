@@ -19,3 +19,12 @@ def recognise(result: Any, slips: Mapping[str, Any], *, within: float) -> None:
         outcome = np.asarray(outcome, dtype=np.float64)
         if outcome.shape == result.shape and np.allclose(result, outcome, rtol=0, atol=within):
             raise NotYet(message)
+
+
+def apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers in so many digits, four at least, that they read differently: ("27.296", "27.301")."""
+    for digits in range(4, 18):
+        one, other = f"{a:.{digits}g}", f"{b:.{digits}g}"
+        if one != other:
+            return one, other
+    return repr(a), repr(b)

@@ -1,5 +1,6 @@
 """Careful readers of what an answer gave."""
 
+import numbers
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,8 @@ def as_array(value: Any, shape: tuple[int, ...] | None = None, what: str = "the 
         raise NotDone(f"{_capital(what)} is `...`, the placeholder.")
     if isinstance(value, Tensor):
         value = value.detach().cpu().numpy() if value.dtype != torch.bfloat16 else value.detach().float().cpu().numpy()
+    if isinstance(value, numbers.Real) and not isinstance(value, np.generic):
+        value = float(value)  # a Fraction, too
     try:
         array = np.asarray(value)
     except (TypeError, ValueError):

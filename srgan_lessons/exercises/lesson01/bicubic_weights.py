@@ -1,5 +1,7 @@
 """Exercise 1.2: the weights of one LR pixel."""
 
+import math
+
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
@@ -20,22 +22,32 @@ def bicubic_weights(distance, factor):
 
 
 def judge(candidate) -> None:
-    for factor in (4, 2, 3):
-        distance = np.arange(-2 * factor, 2 * factor) + 0.5 * (factor % 2 == 0)  # HR pixels to the LR pixel's centre
+    for factor in (4, 2, 3, 2.5):  # with the last one the kernel's samples do not sum to the factor
+        reach = math.ceil(2 * factor)
+        distance = np.arange(-reach, reach) + 0.5 * (factor % 2 == 0)  # HR pixels to the LR pixel's centre
         wide, narrow, squeezed = (cubic_kernel(distance * by) for by in (1 / factor, 1, factor))
         positive, total = np.maximum(wide, 0), wide.sum()
-        wider = f"At a factor of {factor} it reaches {2 * factor} HR pixels to each side: divide the distances by it."
+        wider = f"At a factor of {factor} it reaches {2 * factor:g} HR pixels to each side: divide the distances by it."
         no_sum = f"The weights are NaN: their sum was 0. Is the kernel too narrow? {wider}"
         result = finite(as_array, call(candidate, distance, factor), distance.shape, says=no_sum)
         few = "The kernel is not widened: it looks at 4 pixels and skips the rest, which is aliasing."
+        by_factor = (
+            "The weights are divided by the factor, which is their sum for whole factors alone: divide by the sum."
+        )
+        ratio = np.divide(factor, distance, out=np.full_like(distance, np.inf), where=distance != 0)
+        turned, cut = cubic_kernel(ratio), cubic_kernel(distance // factor)
         slips = {
             f"The weights sum to {total:g}, not to 1: the picture would become {total:g} times as bright.": wide,
             f"{few} {wider}": narrow / narrow.sum(),
             f"{few} {wider} And make the sum of the weights 1.": narrow,
             "The largest weight is 1. It is the sum of the weights that must be 1.": wide / wide.max(),
             f"The kernel has become narrower. {wider}": squeezed / (squeezed.sum() or 1),
+            "distance and factor have changed places: divide the distance by the factor.": turned / (turned.sum() or 1),
+            "// cuts the fractions off: the distances are divided by /, so that all 16 differ.": cut / (cut.sum() or 1),
             "The negative weights are lost. They keep edges sharp: keep them.": positive / positive.sum(),
         }
+        if factor % 1:
+            slips = {by_factor: wide / factor} | slips
         recognise(result, slips, within=1e-6)
         if abs(result.sum() - 1) > 1e-4:
             raise NotYet(f"The weights sum to {result.sum():.4f}, not to 1, at a factor of {factor}.")

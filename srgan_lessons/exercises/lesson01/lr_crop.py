@@ -49,6 +49,7 @@ def judge(candidate) -> None:
             )
         _name_shift(result, photo, top, left, size)
         raise NotYet(f"It differs by up to {error.max():.0f} grey levels from the whole photo's LR image, cut there.")
+    check_whole_photo(candidate)
     corners = {"top left": (0, 0), "bottom right": (60, 84), "top right, 4 pixels from the edge": (4, 84)}
     for place, (top, left) in corners.items():
         where = f"At the photo's own corner ({place})"
@@ -62,6 +63,18 @@ def judge(candidate) -> None:
             raise NotYet(f"{where} the result has the shape {value.shape}. {less}; and {negative}.")
         if _inner_error(value, _lr_of_whole(photo, top, left, size)) > TOLERANCE:
             raise NotYet(f"{where} it is wrong, elsewhere right. {less}: trim only what was added.")
+
+
+def check_whole_photo(candidate) -> None:
+    """Raises NotYet if more than the crop and its margin is read: this photo is larger than any memory."""
+    endless = np.broadcast_to(np.full((1, 1, 3), 90, np.uint8), (2**30, 2**30, 3))
+    try:
+        candidate(endless, 4096, 8192, 16)
+    except (MemoryError, RuntimeError, ValueError) as error:
+        raise NotYet(
+            "The result is right, and the whole photo is used for it: a photo of a billion pixels a side ends with "
+            f"{type(error).__name__}. Cut first, with the margin, then reduce what was cut."
+        ) from error
 
 
 def _inner_error(result: np.ndarray, right: np.ndarray) -> float:
@@ -83,7 +96,12 @@ def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np
     whole = torch.from_numpy(photo).permute(2, 0, 1)[None].double()  # (1, 3, H, W)
     aliased = F.interpolate(whole, scale_factor=1 / 4, mode="bicubic")[0].permute(1, 2, 0).numpy()  # (H/4, W/4, 3)
     every_pixel = "Every HR pixel must count: use imresize."
+    lr = imresize(wide := photo[top - 8 : top + size + 8, left - 8 : left + size + 8], 1 / 2)
+    n = size // 4
+    wrong_size = "imresize(wide, 1 / 4) is the LR image: here it is"
     return {
+        f"{wrong_size} reduced by 2.": lr[2 : 2 + n, 2 : 2 + n],
+        f"{wrong_size} enlarged by 4.": imresize(wide, 4)[2 : 2 + n, 2 : 2 + n],
         f"The crop is cut first and reduced then: {false_border}. Cut wider, reduce, then trim.": imresize(crop, 1 / 4),
         mirrored: padded("symmetric"),
         mirrored + " (The pixel at the border is not repeated.)": padded("reflect"),

@@ -85,7 +85,13 @@ def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
     rgb = start + "it is taken over R, G and B. The protocol looks at Y alone."
     full = start + "is Y in the range 16 to 235? This Y goes from 0 to 255 (full range)."
     cut = start + "4 pixels must be cut from each border before the mean."
+    signed = (a - b)[4:-4, 4:-4]
     return {
+        start + "it is the mean of the absolute differences. MSE squares them.": 10
+        * np.log10(255**2 / np.abs(signed).mean()),
+        start + "this takes the root of the MSE. 10 log10 wants the MSE itself; 20 log10 its root.": 10
+        * np.log10(255**2 / mse**0.5),
+        start + overflow + " Here the pictures are subtracted before their luma.": db(y(sr - hr), np.zeros(a.shape)),
         rgb: db(*floats),
         rgb + " And 4 pixels must be cut from each border.": db(*floats, border=0),
         rgb + " " + overflow: 10 * np.log10(255**2 / np.mean(rgb_wrapped.astype(float) ** 2)),

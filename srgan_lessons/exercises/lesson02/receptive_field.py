@@ -56,11 +56,12 @@ def judge(candidate) -> None:
 def _field_slips() -> dict[str, Callable[[list], float]]:
     """Each usual mistake as a function of a stack."""
 
-    def walked(*, start=1, less=1, early=False, product=True):
+    def walked(*, start=1, less=1, early=False, product=True, divided=False, whole=False):
         def field(stack):
             size, step = start, 1
             for kernel, stride in stack:
-                ahead = step * stride if product else stride
+                ahead = step / stride if divided else step * stride if product else stride
+                ahead = int(ahead) if whole else ahead
                 size += (kernel - less) * (ahead if early else step)
                 step = ahead
             return size
@@ -90,6 +91,12 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         "This is the area in pixels. One side of the square is asked for.": lambda stack: receptive_field(stack) ** 2,
         "The kernels are multiplied. They add up: two 3x3 convolutions see 5 pixels, not 9.": (
             lambda stack: math.prod(kernel for kernel, _ in stack)
+        ),
+        "The step is divided by the stride. It is multiplied: after a stride of 2 the next layer takes steps of 2.": (
+            walked(divided=True)
+        ),
+        "The step is made a whole number, so that after a pixel shuffle it is 0. Half an input pixel is a step, too.": (
+            walked(whole=True)
         ),
         "A stride below 1 is lost: after a pixel shuffle by 2, a step is half an input pixel. Do not round it.": (
             lambda stack: receptive_field([(kernel, max(1, stride)) for kernel, stride in stack])

@@ -11,9 +11,9 @@ from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.shared.networks import (
     activated,
-    check_evaluation,
     check_gradients,
     check_parameters,
+    check_repeatable,
     close,
     conv_weights,
     convolved,
@@ -55,6 +55,7 @@ def judge(candidate) -> None:
     block = fresh(call(candidate, channels), what)
     x = features(8, channels, 6, 5)
     y = output(block, x, "The block")
+    check_repeatable(block, x, y)
     if torch.allclose(y, x, atol=1e-5):
         raise NotYet("The block gives back its input: what the convolutions compute is not added to it.")
     weights = conv_weights(block, channels, 2, what, {1: "Is one used twice? Each has weights of its own."})
@@ -69,7 +70,6 @@ def judge(candidate) -> None:
         )
     check_parameters(block, channels, convs=2, norms=2, prelus=1, what=what)
     check_gradients(block, x)
-    check_evaluation(block, x)
     what, x = "ResidualBlock(7)", features(2, 7, 3, 8)
     wider = fresh(call(candidate, 7), what)
     conv_weights(wider, 7, 2, what)

@@ -2,6 +2,7 @@
 
 import itertools
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_lessons.exercises.calling import call
@@ -10,7 +11,6 @@ from srgan_lessons.exercises.lesson02.residual_block import ResidualBlock
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.shared.networks import (
     activated,
-    check_evaluation,
     check_gradients,
     check_parameters,
     close,
@@ -65,7 +65,6 @@ def judge(candidate) -> None:
         )
     check_parameters(trunk, channels, convs=2 * blocks + 1, norms=2 * blocks + 1, prelus=blocks, what=what)
     check_gradients(trunk, x)
-    check_evaluation(trunk, x)
     for wider, deeper in ((5, 1), (2, 4)):
         what, x = f"Trunk({wider}, {deeper})", features(2, wider, 6, 4)
         other = fresh(call(candidate, wider, deeper), what)
@@ -120,6 +119,8 @@ def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:
     for a, b in zip(weights[:-1:2], weights[1:-1:2], strict=True):
         plain, twice = residual(plain, a, b), 2 * twice + residual(twice, a, b)
     return {
+        "The body's output is subtracted. It is added: the long skip is a sum.": first - end,
+        "There is a ReLU after the sum: what is negative is lost. The trunk ends with the sum.": F.relu(first + end),
         "The long skip is missing: the trunk's input is added to its output, after the last BatchNorm.": end,
         "The long skip begins after the blocks, not at the trunk's input: x was overwritten on the way.": x + end,
         "The body's output is added to itself: x was overwritten on the way. Keep the trunk's input under a name of "

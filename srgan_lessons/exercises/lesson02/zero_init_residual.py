@@ -22,7 +22,7 @@ def zero_init_residual(block):
 
 
 def judge(candidate) -> None:
-    for trained in (False, True):
+    for trained in (True, False):
         block = _used_block(trained=trained)
         before = {name: value.detach().clone() for name, value in block.named_parameters()}
         returned = call(candidate, block)
@@ -56,6 +56,18 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
         if max((block.train(mode)(x) - x).abs().max() for mode in (False, True)) < 1e-6:
             return
     gamma, beta = now["body.4.weight"], now["body.4.bias"]
+    if not block.body[4].running_var.any():
+        raise NotYet(
+            "The running statistics of the last BatchNorm are set to 0. They are what it has seen; how much it adds "
+            "are its "
+            "gamma (weight) and beta (bias)."
+        )
+    if not now["body.3.weight"].any():
+        raise NotYet(
+            "The last convolution is 0, and the BatchNorm behind it adds its beta all the same. Of a block that has "
+            "been "
+            "trained, that is not 0. Set the last BatchNorm's gamma and beta to 0."
+        )
     if all(torch.equal(now[name], value) for name, value in before.items()):
         raise NotYet("The block is as it was. nn.init.zeros_(parameter) changes it; a new name for a number does not.")
     if not gamma.any() and beta.any():
@@ -70,7 +82,7 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
         )
     if gamma.abs().max() < 0.2:
         raise NotYet(f"Close: the last gamma is {gamma.abs().max():.2g}, and the block still adds a little. Make it 0.")
-    if not beta.any():
+    if not beta.any() and before["body.4.bias"].any():
         raise NotYet("The last beta is 0, its gamma is not. Gamma multiplies what is added: it must be 0, too.")
     raise NotYet("The block still adds something to its input. Which numbers scale and shift all that it adds?")
 

@@ -42,6 +42,12 @@ def judge(candidate) -> None:
     network = call(candidate)
     if not isinstance(network, nn.Module):
         raise NotYet(f"ESPCN() is of type {type(network).__name__}. Write a class that inherits from nn.Module.")
+    if any(isinstance(p, nn.UninitializedParameter) for p in network.parameters()):
+        raise NotYet(
+            "A Lazy layer has no weights before the first image: nothing can count or copy them. Write its sizes, "
+            "as in "
+            "nn.Conv2d(64, 32, 3, padding=1)."
+        )
     x = torch.rand(2, 3, 10, 11, generator=torch.Generator().manual_seed(0))  # (2, 3, 10, 11)
     try:
         first = as_tensor(call(network, x), what="the output")
@@ -97,6 +103,8 @@ def _weights_of(network: nn.Module) -> list[nn.Parameter]:
     found = [tuple(p.shape) for p in parameters]
     if len(found) == 3 and set(found) == KERNELS.keys():
         raise NotYet("The convolutions have no bias: 37,056 numbers instead of 37,200. Leave out bias=False.")
+    if len(found) == 5 and set(found) < expected:
+        raise NotYet(f"One convolution has no bias: {found} are the shapes of what it learns. Leave out bias=False.")
     if len(found) != 6 or set(found) != expected:
         count = sum(p.numel() for p in parameters)
         raise NotYet(
@@ -123,10 +131,13 @@ def _espcn_weights() -> dict[tuple[int, ...], Tensor]:
     return {tuple(p.shape): 3 * p.detach() for p in models.ESPCN().parameters()}
 
 
-def _espcn(x: Tensor, weights: dict[tuple[int, ...], Tensor], acts=(torch.tanh, torch.tanh), shuffle=None) -> Tensor:
+def _espcn(
+    x: Tensor, weights: dict[tuple[int, ...], Tensor], acts=(torch.tanh, torch.tanh), shuffle=None, border="constant"
+) -> Tensor:
     """ESPCN with these weights, and with other activations or another shuffle."""
     for kernel, act in zip(KERNELS, (*acts, lambda y: y), strict=True):
-        x = act(F.conv2d(x, weights[kernel], weights[kernel[:1]], padding=kernel[2] // 2))
+        x = F.pad(x, [kernel[2] // 2] * 4, mode=border)
+        x = act(F.conv2d(x, weights[kernel], weights[kernel[:1]]))
     return (shuffle or (lambda y: F.pixel_shuffle(y, 4)))(x)  # (N, 3, 4h, 4w)
 
 
@@ -153,7 +164,11 @@ def _espcn_slips(x: Tensor, weights: dict[tuple[int, ...], Tensor]) -> dict[str,
     right, both = _espcn(x, weights), "ESPCN has two: after the first and after the second convolution."
     last = "The last convolution has none: its output is the picture, and"
     nearest, bicubic = (F.interpolate(x, scale_factor=4, mode=mode) for mode in ("nearest", "bicubic"))
+    zeros = "The convolutions are padded with zeros, as nn.Conv2d does it by itself; here"
     return {
+        f"{zeros} the picture is mirrored beyond its border.": _espcn(x, weights, border="reflect"),
+        f"{zeros} the border pixels are repeated.": _espcn(x, weights, border="replicate"),
+        f"The second tanh is taken twice. {both}": with_acts(torch.tanh, lambda y: y.tanh().tanh()),
         f"There is no tanh. {both} Without them the three convolutions are one.": with_acts(plain, plain),
         f"The tanh after the first convolution is missing. {both}": with_acts(plain, torch.tanh),
         f"The tanh after the second convolution is missing. {both}": with_acts(torch.tanh, plain),

@@ -44,10 +44,11 @@ def judge(candidate) -> None:
         if channels > 1 and np.abs(tiles[0] - tiles[1]).max() <= 1e-6:
             raise NotYet("All tiles have the same filter: R, G and B would always be equal. One filter for each tile.")
         spread = result.std() / weight.std().item()
-        if not 1 / 4 < spread < 4:
+        if not 0.55 < spread < 4:
             raise NotYet(
-                f"The weights are {spread:.2g} times as large as those that came in. Keep their size: take filters of "
-                "the given weight."
+                f"The weights are {spread:.2g} times as large as those that came in, as averages are too small. "
+                f"Keep their "
+                "size: take filters of the given weight as they are."
             )
 
 

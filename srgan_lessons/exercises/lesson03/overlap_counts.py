@@ -1,5 +1,7 @@
 """Exercise 3.3: who writes how often."""
 
+import itertools
+
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
@@ -24,7 +26,7 @@ def overlap_counts(size, kernel, stride):
 
 
 def judge(candidate) -> None:
-    for size, kernel, stride in ((6, 4, 2), (5, 3, 2), (4, 9, 4), (3, 2, 3), (4, 5, 1)):
+    for size, kernel, stride in ((6, 4, 2), (5, 3, 2), (4, 9, 4), (3, 2, 3), (4, 5, 1), (150, 140, 1)):
         where = f"For size {size}, kernel {kernel}, stride {stride}"
         result = as_array(call(candidate, size, kernel, stride))
         right = overlap_counts(size, kernel, stride)
@@ -35,9 +37,24 @@ def judge(candidate) -> None:
             )
         if np.array_equal(result, right):
             continue
+        if result.min() < 0 or result.max() < right.max() > 127:
+            raise NotYet(f"{where} the counts go up to {right.max()}, and {result.dtype} overflows: take dtype=int.")
         recognise(result, _overlap_slips(size, kernel, stride), within=0)
+        _show_smallest(candidate)
         place = int(np.argmax(result != right))
         raise NotYet(f"{where} place {place} has the count {result[place]:g}; {right[place]} is expected.")
+
+
+def _show_smallest(candidate) -> None:
+    """Raises NotYet with the smallest case that differs, both rows side by side."""
+    for size, kernel, stride in itertools.product((1, 2, 3), (1, 2, 3), (1, 2, 3)):
+        found = as_array(call(candidate, size, kernel, stride)).tolist()
+        if found != (right := overlap_counts(size, kernel, stride).tolist()):
+            raise NotYet(
+                f"overlap_counts({size}, {kernel}, {stride}), the smallest case that differs, gives {found}; "
+                f"{right} is "
+                "expected. Each of the input pixels adds 1 at `kernel` places, from i * stride on."
+            )
 
 
 def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int) -> str:
@@ -73,7 +90,17 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
     short = np.zeros(length, dtype=int)
     for i in range(size):
         short[i * stride : kernel] += 1
+    last = counted(lambda i: i * stride, kernel)
+    last[(size - 1) * stride :] -= 1
+    first = np.zeros(length)
+    first[:kernel] = 1
     return {
+        "The last input pixel writes nothing: range(size) goes up to size - 1.": last,
+        "Only the first input pixel has written: the return stands in the loop, too far to the right.": first,
+        "The counts are divided by the largest. The counts themselves are asked for.": counted(
+            lambda i: i * stride, kernel
+        )
+        / max(1, counted(lambda i: i * stride, kernel).max()),
         "The slice ends at kernel for every i. It is begin:end, not begin:length: the end moves with i, too.": short,
         "Every input pixel counts everywhere: counts[...] is the whole row. Name the places that pixel i writes.": (
             np.full(length, size)

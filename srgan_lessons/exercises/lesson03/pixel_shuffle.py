@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
@@ -28,7 +29,9 @@ def judge(candidate) -> None:
         x = torch.arange(n * c * r * r * h * w, dtype=torch.float32).reshape(n, c * r * r, h, w)  # all numbers differ
         where = f"for r = {r} and an input of shape {tuple(x.shape)}"
         try:
-            value = call(candidate, x, r)
+            with Names() as names:
+                value = call(candidate, x.requires_grad_(), r)
+            x = x.detach()
         except RuntimeError as error:
             if "invalid for input of size" not in str(error):
                 raise
@@ -41,6 +44,13 @@ def judge(candidate) -> None:
         result = as_tensor(value).detach().cpu().numpy()
         right = pixel_shuffle(x, r).numpy()
         if result.shape == right.shape and np.array_equal(result, right):
+            names.check()
+            if not value.requires_grad:
+                raise NotYet(
+                    "The numbers are right, and the gradient is lost: a network is trained through this shuffle. "
+                    "Leave out "
+                    "detach, .data, no_grad and numpy."
+                )
             continue
         if result.shape != right.shape:
             raise NotYet(f"The shape is {result.shape} {where}; {right.shape} is expected. {_shape_slip(result, x, r)}")
@@ -52,6 +62,22 @@ def judge(candidate) -> None:
             f"The shape is right and all numbers are there, at other places. {where.capitalize()}, row {y}, column {x} "
             f"of the first image has {result[0, 0, y, x]:g}, not {right[0, 0, y, x]:g}."
         )
+
+
+class Names(TorchFunctionMode):
+    """Notes which of torch's functions are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: set[str] = set()
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        self.called.add(getattr(func, "__name__", ""))
+        return func(*args, **(kwargs or {}))
+
+    def check(self) -> None:
+        if ready := self.called & {"pixel_shuffle", "pixel_unshuffle"}:
+            raise NotYet(f"torch's own {ready.pop()} does the work here. Write it with reshape and permute alone.")
 
 
 def _shape_slip(result: np.ndarray, x: Tensor, r: int) -> str:

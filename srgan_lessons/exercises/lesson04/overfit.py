@@ -117,6 +117,9 @@ def _name_losses(losses: np.ndarray, start: nn.Module, steps: int, rate: float, 
         "This is plain SGD. The paper, and this exercise, use Adam.": lambda: run(
             lambda p: torch.optim.SGD(p, lr=rate)
         ),
+        "This is AdamW, which also shrinks the weights. Plain Adam is asked for.": lambda: run(
+            lambda p: torch.optim.AdamW(p, lr=rate)
+        ),
         "Gradients pile up: zero_grad is missing. train_step has it.": lambda: run(adam, zero=False),
         "The loss is measured on [0, 1]. train_step measures it on [-1, 1].": lambda: run(adam, loss=F.mse_loss),
         "The network trains in evaluation mode. Leave the mode alone.": lambda: run(adam, mode=False),

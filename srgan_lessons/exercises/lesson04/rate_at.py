@@ -22,12 +22,14 @@ def rate_at(step, steps, peak):
 
 
 def judge(candidate) -> None:
-    for steps, peak in ((60, 3e-3), (200, 4e-4)):
+    for steps, peak in ((60, 3e-3), (200, 4e-4), (47, 1e-3), (58, 2e-3)):
         at = np.arange(steps)
         result = np.array([as_number(call(candidate, int(step), steps, peak), "the learning rate") for step in at])
         right = np.array([rate_at(step, steps, peak) for step in at])
         if np.abs(result - right).max() <= 1e-6 * peak:
             continue
+        if steps % 10:
+            _name_rise(result / peak, at, steps, result, right, peak)
         recognise(result / peak, {text: rates for text, rates in _schedules(at, steps).items()}, within=1e-4)
         times = result / right
         if np.ptp(times) <= 1e-3 * times.max():
@@ -39,6 +41,15 @@ def judge(candidate) -> None:
         if np.abs(result - right)[rise:].max() <= 1e-6 * peak:
             raise NotYet(f"The cosine is right, the warm-up is not. {_at(off, steps, result, right, peak)}")
         raise NotYet(_at(off, steps, result, right, peak))
+
+
+def _name_rise(
+    shares: np.ndarray, at: np.ndarray, steps: int, result: np.ndarray, right: np.ndarray, peak: float
+) -> None:
+    """Raises NotYet where a number of updates that is no multiple of ten goes wrong."""
+    said = _at(int(np.abs(result - right).argmax()), steps, result, right, peak)
+    floor = "R is the whole number below S / 10: steps // 10"
+    raise NotYet(f"Right where the updates are a multiple of ten, and wrong elsewhere: {floor}, not rounded. {said}")
 
 
 def _at(step: int, steps: int, result: np.ndarray, right: np.ndarray, peak: float) -> str:

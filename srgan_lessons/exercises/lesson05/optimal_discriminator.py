@@ -22,15 +22,15 @@ def optimal_discriminator(p, q):
 
 
 def judge(candidate) -> None:
-    p = torch.tensor([0.8, 0.3, 0.1, 0.0, 1.5, 0.25, 0.4])  # (7,): densities may be larger than 1
-    q = torch.tensor([0.2, 0.3, 0.7, 0.6, 0.05, 1.75, 0.1])  # (7,)
+    p = torch.tensor([0.8, 0.3, 0.1, 0.0, 1.5, 0.25, 0.4, 3e-6])  # (8,): densities may be larger than 1
+    q = torch.tensor([0.2, 0.3, 0.7, 0.6, 0.05, 1.75, 0.1, 1e-6])  # (8,)
     result = as_array(call(candidate, p, q), tuple(p.shape))
     right = (p / (p + q)).numpy()
     if np.abs(result - right).max() > 1e-5:
         recognise(result, _optimum_slips(p, q), within=1e-5)
         place = int(np.argmax(np.abs(result - right)))
         raise NotYet(
-            f"Where p is {p[place]:.2f} and q is {q[place]:.2f} you return {result[place]:.3g}; {right[place]:.3g} is "
+            f"Where p is {p[place]:.2g} and q is {q[place]:.2g} you return {result[place]:.3g}; {right[place]:.3g} is "
             "expected. Of all samples that fall there, which share is real?"
         )
     p, q = torch.tensor([0.5, 0.0, 0.0]), torch.tensor([0.5, 0.0, 1.0])  # (3,): nothing falls on the second place
@@ -45,7 +45,14 @@ def judge(candidate) -> None:
 
 def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
     share = p / (p + q)
+    half = torch.tensor(0.5)
+    small = torch.where(p + q > 1e-3, share, half)
     return {
+        "Where both densities are small it says 0.5. Small is not nothing: 0.5 stands where both are exactly 0.": small,
+        "Where one of the two is 0 it says 0.5. That is for places where both are: else the share is 0 or 1.": torch.where(
+            (p > 0) & (q > 0), share, half
+        ),
+        "The share is taken of the sum over all places. Each place counts for itself: p / (p + q).": p / (p + q).sum(),
         "This is the share of the generated ones. D is the probability of *real*.": 1 - share,
         "This is the ratio p / q, the odds. It may be any large number; a probability is p out of all, p + q.": p / q,
         "This is the density p. It says how often a real sample falls there, not which share of all samples is real.": (

@@ -42,6 +42,8 @@ def judge(candidate) -> None:
         ("the offline VGG16, whose pooling is two layers", small_vgg(VGG16[:4], blur=True), ((3, 3), (2, 2))),
     ):
         cuts = [check_cut(candidate, layers, i, j, which) for i, j in places]
+    for i, j in ((2, 2), (5, 4)):
+        check_cut(candidate, vgg19[: relus(vgg19)[i, j] + 1], i, j, f"a VGG19 that ends with phi({i}, {j})")
     for i, j in ((1, 3), (6, 1)):
         check_absent(candidate, vgg19, i, j, "VGG19")
     if not isinstance(cuts[-1], nn.Module):
@@ -90,13 +92,18 @@ def call_phi(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: 
 
 
 def check_absent(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: str) -> None:
-    """Raises NotYet if an answer finds a phi(i, j) that `layers` do not have. None is right, and so is an error."""
+    """Raises NotYet if an answer finds a phi(i, j) that `layers` do not have. None is right."""
     try:
         cut = call(candidate, layers, i, j)
-    except Exception:
+    except Exception as error:
+        raise NotYet(
+            f"There is no phi({i}, {j}) in {which}, and it stops with {type(error).__name__}: {error}. None is "
+            f"asked for."
+        ) from error
+    if cut is None:
         return
     if not callable(cut):
-        return
+        raise NotYet(f"There is no phi({i}, {j}) in {which}: None is asked for, and {cut!r:.40} comes back.")
     index = _end(cut, layers, pictures(1, 32, 32))
     ends = f" that ends with {place(layers, index)}" if index is not None and index >= 0 else ""
     raise NotYet(

@@ -55,6 +55,11 @@ def _names(result, methods: dict) -> set[str]:
         raise NotYet(f"The result is None. {why_none()}")
     if isinstance(result, str) or not isinstance(result, set | frozenset | list | tuple | dict):
         raise NotYet(f"The result is of type {type(result).__name__}; a set of names is expected.")
+    if isinstance(result, list | tuple | dict) and not any(name is ... for name in result):
+        raise NotYet(
+            f"A {type(result).__name__} came back; a set is asked for, and the lesson goes on with set operations: "
+            f"& and <=."
+        )
     if any(name is ... for name in result):
         raise NotDone("The result holds `...`, the placeholder.")
     if strange := [name for name in result if name not in methods]:
@@ -67,6 +72,7 @@ PLANES: tuple[dict[str, tuple[float, float]], ...] = (  # (PSNR in dB, ST-LPIPS)
     {"a": (30.0, 0.20), "b": (30.0, 0.30), "c": (29.0, 0.20), "d": (31.0, 0.35)},
     {"a": (28.0, 0.20), "twin of a": (28.0, 0.20), "b": (27.0, 0.15), "c": (26.0, 0.15)},
     {"a": (26.0, 0.20), "b": (27.0, 0.19), "c": (27.5, 0.30), "d": (26.5, 0.29), "e": (28.0, 0.33)},
+    {"a": (27.04, 0.200), "b": (27.01, 0.204), "c": (27.02, 0.203)},
     {"alone": (20.0, 0.90)},
 )
 
@@ -111,6 +117,19 @@ FRONT_SLIPS: dict[str, Callable[[dict[str, tuple[float, float]]], set[str]]] = {
     "A method that is equal in one number and worse in the other is on your front. It is dominated, too: at least as "
     "good in both (>= and <=), and better in one.": lambda m: front(
         m, lambda p, d, psnr, distance: p > psnr and d < distance
+    ),
+    "Numbers are rounded before they are compared: 27.04 is more than 27.01.": lambda m: front(
+        {n: (round(p, 1), round(d, 2)) for n, (p, d) in m.items()}, dominates
+    ),
+    "A method that is equal in PSNR and worse in ST-LPIPS is on your front. It is dominated, too: PSNR at least as "
+    "good "
+    "(>=), and one of the two better.": lambda m: front(m, lambda p, d, psnr, distance: p > psnr and d <= distance),
+    "A method that is equal in ST-LPIPS and worse in PSNR is on your front. It is dominated, too: the distance at most "
+    "as large (<=), and one of the two better.": lambda m: front(
+        m, lambda p, d, psnr, distance: p >= psnr and d < distance
+    ),
+    "The return stands in the loop, too far to the right: after the first method it is over.": lambda m: (
+        {next(iter(m))} & front(m, dominates)
     ),
     "Two methods with the same two numbers throw each other out. Neither is better: both stay.": lambda m: front(
         m, lambda p, d, psnr, distance: p >= psnr and d <= distance

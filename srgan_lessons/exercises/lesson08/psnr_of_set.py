@@ -8,7 +8,7 @@ import numpy as np
 from srgan_lessons import UserError
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
-from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.naming import apart, recognise
 from srgan_lessons.exercises.reading import as_array, as_number
 from srgan_lessons.images import sample_photos
 from srgan_lessons.metrics import psnr
@@ -52,9 +52,22 @@ def judge(candidate) -> None:
     if abs(found - right) <= 1e-6:
         return
     recognise(found, {message: set_psnr(photos, **slip) for message, slip in SET_SLIPS.items()}, within=1e-4)
+    if abs(found - round(right)) < 1e-9 or abs(found - round(right, 1)) < 1e-9:
+        raise NotYet("The result is rounded. Return all its digits; who prints it can round.")
+    for photo in sorted(photos, key=np.size):
+        mine, theirs = as_number(call(candidate, blocks, [photo])), set_psnr([photo])
+        if abs(mine - theirs) > 1e-6:
+            one, other = apart(mine, theirs)
+            height, width = photo.shape[:2]
+            raise NotYet(
+                f"With one photo of {height} x {width} pixels alone it gives {one} dB; {other} is expected. That "
+                f"photo is cut "
+                f"to {height // 4 * 4} x {width // 4 * 4} first, on all sides where that is needed, then reduced."
+            )
+    one, other = apart(found, right)
     raise NotYet(
-        f"On four small photos the result is {found:.3f}, and should be {right:.3f} dB. Print psnr(enlarge(lr), hr) "
-        "of each photo: does each of them look right?"
+        f"Each photo alone is right; four together give {one} dB, and {other} is expected: the mean of the four, each "
+        "counted once."
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
-from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.naming import apart, recognise
 from srgan_lessons.exercises.reading import as_number
 
 
@@ -45,12 +45,78 @@ def judge(candidate) -> None:
     slips = {message: [ssim_of(*window, **slip) for window in windows] for message, slip in SSIM_SLIPS.items()}
     slips["Negative values are cut off. SSIM is below 0 where contrasts are reversed: let it be."] = right.clip(0)
     recognise(found, slips, within=1e-6)
+    recognise(found, {message: [slip(*window) for window in windows] for message, slip in PARTIAL.items()}, within=1e-6)
+    _show_smallest(candidate)
     wrong = int(np.argmax(np.abs(found - right) > 1e-6))
+    one, other = apart(found[wrong], right[wrong])
     what = ("alike", "with contrasts reversed", "a ramp and its mirror image", "dark", "flat and dark")[wrong]
-    raise NotYet(
-        f"For two windows that are {what} the result is {found[wrong]:.4f}; it should be {right[wrong]:.4f}. Print the "
-        "means, the variances and the covariance, then each fraction."
-    )
+    raise NotYet(f"For two windows that are {what} the result is {one}; {other} is expected.")
+
+
+def _show_smallest(candidate) -> None:
+    """Raises NotYet with a window of two pixels on which the result differs, and all that goes into it."""
+    weights = np.array([[0.75, 0.25]])
+    for a, b in (([[10.0, 30]], [[10.0, 30]]), ([[10.0, 30]], [[20.0, 20]]), ([[10.0, 30]], [[40.0, 20]])):
+        a, b = np.array(a), np.array(b)
+        found, right = _one_index(call(candidate, a, b, weights)), ssim_of(a, b, weights)
+        if abs(found - right) > 1e-6:
+            one, other = apart(found, right)
+            means = [(weights * x).sum() for x in (a, b)]
+            var_a, var_b, cov = (
+                (weights * (x - means[i]) * (y - means[j])).sum()
+                for x, i, y, j in ((a, 0, a, 0), (b, 1, b, 1), (a, 0, b, 1))
+            )
+            raise NotYet(
+                f"For a = {a.tolist()}, b = {b.tolist()} and weights {weights.tolist()} it gives {one}; {other} is "
+                f"expected. "
+                f"There mean_a is {means[0]:g}, mean_b {means[1]:g}, var_a {var_a:g}, var_b {var_b:g} and cov {cov:g}; "
+                "print yours."
+            )
+
+
+def _fractions(a, b, weights, *, means=None, variances=None, cov=None, c=None, below=None) -> float:
+    """SSIM with one part replaced: each is a function of (a, b, weights)."""
+    mean_a, mean_b = means(a, b, weights) if means else ((weights * a).sum(), (weights * b).sum())
+    true_a, true_b = (weights * (a - mean_a) ** 2).sum(), (weights * (b - mean_b) ** 2).sum()
+    var_a, var_b = variances(a - mean_a, b - mean_b, weights) if variances else (true_a, true_b)
+    both = cov(a - mean_a, b - mean_b, weights) if cov else (weights * (a - mean_a) * (b - mean_b)).sum()
+    c1, c2 = c or ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
+    under = below(var_a, var_b) if below else var_a + var_b
+    return (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1) * (2 * both + c2) / (under + c2)
+
+
+PARTIAL = {  # one part alone is wrong
+    "The means are not weighted: (weights * a).sum().": lambda a, b, w: _fractions(
+        a, b, w, means=lambda a, b, w: (a.mean(), b.mean())
+    ),
+    "The variances are not weighted, the covariance is: (weights * (a - mean_a) ** 2).sum().": lambda a, b, w: (
+        _fractions(a, b, w, variances=lambda a, b, w: ((a**2).mean(), (b**2).mean()))
+    ),
+    "The covariance is not weighted, the variances are: (weights * (a - mean_a) * (b - mean_b)).sum().": (
+        lambda a, b, w: _fractions(a, b, w, cov=lambda a, b, w: (a * b).mean())
+    ),
+    "The constants are squared too little: 0.01 * 255 ** 2 squares 255 alone. c1 = (0.01 * 255) ** 2.": (
+        lambda a, b, w: _fractions(a, b, w, c=(0.01 * 255**2, 0.03 * 255**2))
+    ),
+    "c1 = 0.01 * 255 ** 2 squares 255 alone: (0.01 * 255) ** 2.": lambda a, b, w: _fractions(
+        a, b, w, c=(0.01 * 255**2, 7.65**2)
+    ),
+    "c2 lacks the 255: c2 = (0.03 * 255) ** 2.": lambda a, b, w: _fractions(a, b, w, c=(2.55**2, 0.03**2)),
+    "c1 lacks the 255: c1 = (0.01 * 255) ** 2.": lambda a, b, w: _fractions(a, b, w, c=(0.01**2, 7.65**2)),
+    "The covariance takes absolute values: where a rises and b falls it must be below 0, with its sign.": (
+        lambda a, b, w: _fractions(a, b, w, cov=lambda a, b, w: (w * np.abs(a * b)).sum())
+    ),
+    "The weights are squared, too, in the variance: weights * (a - mean_a) ** 2, with ** after the bracket of the "
+    "difference.": lambda a, b, w: _fractions(
+        a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), (w * b**2).sum())
+    ),
+    "The weights are squared, too, in both variances: weights * (a - mean_a) ** 2.": lambda a, b, w: _fractions(
+        a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), ((w * b) ** 2).sum())
+    ),
+    "Below stands the sum of the variances, var_a + var_b, not twice the product of the deviations.": (
+        lambda a, b, w: _fractions(a, b, w, below=lambda x, y: 2 * np.sqrt(x * y))
+    ),
+}
 
 
 def _one_index(result) -> float:

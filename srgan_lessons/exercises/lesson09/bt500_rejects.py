@@ -44,6 +44,8 @@ def judge(candidate) -> None:
     if np.array_equal(found, right):
         return
     slips = {message: verdicts(**how) for message, how in BT500_SLIPS.items()}
+    for message, rule in COUNTED.items():
+        slips[message] = np.concatenate([rule(*far_counts(scores), len(scores)) for scores in cases])
     slips["The answer is upside down: True is for raters that are rejected."] = ~right
     recognise(found, slips, within=0)
     if not found.any():
@@ -123,6 +125,29 @@ BT500_SLIPS = {
     "both directions.": {"rule": "balanced"},
     "It rejects those who are far in one direction. It must be the others: |above - below| is less than 0.3 of all "
     "that is far.": {"rule": "bias"},
+}
+
+
+def far_counts(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(raters,) each: on how many stimuli a rater is far above, and far below."""
+    distance = scores - scores.mean(axis=1, keepdims=True)
+    s = scores.std(axis=1, keepdims=True)
+    kurtosis = (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4
+    reach = np.where((kurtosis >= 2) & (kurtosis <= 4), 2.0, np.sqrt(20)) * s
+    return ((distance >= reach) & (s > 0)).sum(axis=0), ((distance <= -reach) & (s > 0)).sum(axis=0)
+
+
+COUNTED = {  # (above, below, stimuli) -> rejected
+    "Only `above` is counted as far. Far is above + below.": lambda a, b, n: (a > 0.05 * n) & (abs(a - b) < 0.3 * a),
+    "abs() is missing: above - below may be negative. Both directions count alike: np.abs(above - below).": (
+        lambda a, b, n: (a + b > 0.05 * n) & (a - b < 0.3 * (a + b))
+    ),
+    "far is held against 5, not against 5 % of the stimuli: 0.05 * len(scores).": lambda a, b, n: (
+        (a + b > 5) & (abs(a - b) < 0.3 * (a + b))
+    ),
+    "far is held against 0.05, and it is a number of stimuli: 0.05 * len(scores).": lambda a, b, n: (
+        (a + b > 0.05) & (abs(a - b) < 0.3 * (a + b))
+    ),
 }
 
 BT500_RIGHT = ({}, {"ddof": 1}, {"strict": True}, {"ddof": 1, "strict": True})  # the recommendation leaves room

@@ -4,7 +4,7 @@ import numpy as np
 
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
-from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.naming import apart, recognise
 from srgan_lessons.exercises.reading import as_number
 
 
@@ -36,10 +36,12 @@ def judge(candidate) -> None:
     if np.allclose(found, [margin_to_hr(*case) for case in TABLES], rtol=0, atol=1e-9):
         return
     recognise(found, {message: [slip(*case) for case in TABLES] for message, slip in MARGIN_SLIPS.items()}, within=1e-9)
-    (mos, method), right = TABLES[0], margin_to_hr(*TABLES[0])
+    wrong = [k for k, case in enumerate(TABLES) if abs(found[k] - margin_to_hr(*case)) > 1e-9]
+    mos, method = TABLES[wrong[0]]
+    one, other = apart(found[wrong[0]], margin_to_hr(mos, method))
     raise NotYet(
-        f"With the MOS {mos} the margin of {method} is {found[0]:.2f}; it should be {right:.2f}: the distance to the "
-        "closest other method, less the distance to hr."
+        f"With the MOS {mos} the margin of {method} is {one}; {other} is expected: the distance to the closest other "
+        "method, less the distance to hr, both without a sign."
     )
 
 
@@ -68,6 +70,14 @@ MARGIN_SLIPS = {
     ),
     "A distance has no sign: a method can be above this one, and hr can be below. Take abs().": lambda mos, method: (
         _margin(mos, method, signed=True)
+    ),
+    "The distances to the others have a sign here: one that is lower counts as near. Take abs() of each.": (
+        lambda mos, method: (
+            min(mos[method] - v for n, v in mos.items() if n not in ("hr", method)) - abs(mos["hr"] - mos[method])
+        )
+    ),
+    "The distance to hr has a sign here. Take abs().": lambda mos, method: (
+        min(abs(mos[method] - v) for n, v in mos.items() if n not in ("hr", method)) - (mos[method] - mos["hr"])
     ),
     "This is the margin to the farthest method. It must be nearer to hr than to *any* other: take the closest.": (
         lambda mos, method: _margin(mos, method, pick=max)

@@ -1,6 +1,7 @@
 """Exercise 9.1: a MOS with its interval."""
 
 import numpy as np
+import torch
 
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
@@ -50,6 +51,7 @@ def judge(candidate) -> None:
         )
     wide = (found[:, 1] - found[:, 0]) / width[:, 0]  # (cases,)
     if (np.abs(found - right) / width).max() <= NEAR and abs(wide.mean() - 1) <= NEAR_ON_AVERAGE:
+        _check_rng(candidate, cases["chance"])
         return
     means = np.array([scores.mean() for scores in cases.values()])
     if (found[:, 1] < means).all():
@@ -68,6 +70,12 @@ def judge(candidate) -> None:
     )
     if distance <= 1.3 * NEAR:
         raise NotYet(message)
+    if (found[:, 1] - found[:, 0] > 1.3 * width[:, 0]).all():
+        raise NotYet(
+            f"Everywhere it is too wide, up to {wide.max():.2f} times. Is it from the smallest to the largest "
+            f"sample? The middle "
+            "95 % lies between the percentiles 2.5 and 97.5."
+        )
     share = wide.round(2)
     raise NotYet(
         f"Where only raters differ the interval is {share[0]} times as wide as it should be; where only images differ "
@@ -95,6 +103,21 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
     if isinstance(result, tuple | list) and len(result) == 2:
         raise NotYet("Two values came back. Three are expected: the MOS, and the lower and upper end of its interval.")
     return as_array(result, (3,), "MOS, low and high")
+
+
+def _check_rng(candidate, scores: np.ndarray) -> None:
+    """Raises NotYet unless all chance comes from the generator that is given."""
+    ends = []
+    for seed in (1, 2):
+        np.random.seed(seed)  # noqa: NPY002 - what students use
+        torch.manual_seed(seed)
+        ends.append(_interval(candidate, scores))
+    if not np.array_equal(*ends):
+        raise NotYet(
+            "The interval is right, and another one each time: not all chance comes from rng, the generator that is "
+            "given. "
+            "Draw with rng.integers or rng.choice, so that a study can be repeated."
+        )
 
 
 def _check_mos(mos: float, scores: np.ndarray) -> None:
@@ -145,6 +168,13 @@ def bounds(samples: np.ndarray, level: float = 95) -> tuple[float, float]:
     return tuple(np.percentile(samples, [50 - level / 2, 50 + level / 2]))
 
 
+def _pairs(scores: np.ndarray) -> np.ndarray:
+    """MOS (DRAWS,) of as many pairs (rater, image) as the smaller of the two counts."""
+    rng, count = np.random.default_rng(1), min(scores.shape)
+    rows, columns = (rng.integers(0, n, (DRAWS, count)) for n in scores.shape)
+    return scores[rows, columns].mean(axis=1)
+
+
 INTERVAL_SLIPS = {
     "Only images are drawn anew. Other people would have voted differently, too: draw raters as well.": lambda s: (
         (two_way(s, who=False), 95)
@@ -157,6 +187,10 @@ INTERVAL_SLIPS = {
     "The last rater and the last image are never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (
         (two_way(s[:-1, :-1]), 95)
     ),
+    "Pairs are drawn: rater who[k] on image what[k]. Take all votes of these raters on these images: "
+    "scores[who][:, what].": lambda s: (_pairs(s), 95),
+    "The last rater is never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (two_way(s[:-1]), 95),
+    "The last image is never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (two_way(s[:, :-1]), 95),
     "This interval holds 90 % of the samples. For 95 % cut 2.5 % from each end.": lambda s: (two_way(s), 90),
     "This interval holds 99 % of the samples. For 95 % cut 2.5 % from each end.": lambda s: (two_way(s), 99),
     "This interval holds only two thirds of the samples, as mean plus and minus one standard deviation does. Cut 2.5 "

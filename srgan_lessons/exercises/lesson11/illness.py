@@ -54,6 +54,19 @@ RUNS = (
     ("falls by 5 dB and comes back, while D is not sure", _run([0.5, -5.0, None, -1.0], CLOSE), ILLNESSES[2]),
     ("has a D that was sure in its first rows alone", _run([0.5, 0.4, 0.3, 0.2], SURE, SURE, CLOSE, CLOSE), "healthy"),
     ("has a D that is sure in the last row alone", _run([0.5, 0.4, 0.3, 0.2], CLOSE, CLOSE, CLOSE, SURE), "healthy"),
+    ("begins at exactly -3 dB, which is not below it", _run([-3.0, -1.0, -1.0, 0.0], CLOSE), "healthy"),
+    ("begins at 0 dB, a gain as any other, and falls to -4 dB", _run([0.0, -4.0, None, -4.0], CLOSE), ILLNESSES[2]),
+    (
+        "has a D(HR) of 0.5 and 0.99 in its second half, 0.75 on average",
+        _run([0.5, 0.4, 0.3, 0.2], CLOSE, CLOSE, (0.5, 0.02), (0.99, 0.02)),
+        "healthy",
+    ),
+    ("has a D(HR) of 0.88 and a D(SR) of 0.02", _run([0.5, 0.4, 0.3, 0.2], (0.88, 0.02)), "healthy"),
+    (
+        "has five rows, of which the last three are the second half",
+        _run([0.5, 0.4, 0.3, 0.2, 0.2], CLOSE, CLOSE, CLOSE, SURE, SURE),
+        "healthy",
+    ),
     ("has a D that takes everything for a photo", _run([0.5, 0.4, 0.3, 0.2], (0.97, 0.9)), "healthy"),
 )
 

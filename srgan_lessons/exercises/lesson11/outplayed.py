@@ -36,6 +36,12 @@ OUTPLAYED = (
     ("D(HR) is high all the time, and so is D(SR)", _says(WIN, VAGUE, VAGUE), 80),
     ("D(SR) is low all the time, and D(HR) falls", _says(WIN, SUSPICIOUS, SUSPICIOUS), 80),
     ("D is fooled: D(SR) is above D(HR) by far", _says(WIN, (0.1, 0.9), (0.1, 0.9)), 80),
+    ("one row has D(HR) - D(SR) of exactly 0.5, which is not above it", _says(WIN, (0.75, 0.25), CLOSE), 80),
+    (
+        "the first row has update 0, and D never wins",
+        [row | {"step": n} for n, row in zip((0, 40), _says(CLOSE, CLOSE), strict=True)],
+        0,
+    ),
     ("D wins to the end", _says(CLOSE, WIN, WIN), None),
     ("the last row decides: D wins there", _says(WIN, CLOSE, WIN), None),
 )

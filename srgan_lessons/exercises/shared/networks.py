@@ -101,8 +101,17 @@ def check_parameters(network: nn.Module, channels: int, *, convs: int, norms: in
     raise NotYet(f"{wrong} Are there layers that forward does not use?")
 
 
+def check_repeatable(network: nn.Module, x: Tensor, y: Tensor) -> None:
+    """Raises NotYet unless the same input gives the same output y again."""
+    if not close(as_tensor(call(network, x)), y):
+        raise NotYet(
+            "The same maps give another result each time. Is a layer made in forward, with new random weights, or is "
+            "there a Dropout? Make each layer once, in __init__."
+        )
+
+
 def check_gradients(network: nn.Module, x: Tensor) -> None:
-    """Raises NotYet unless each convolution gets a gradient."""
+    """Raises NotYet unless each convolution gets a gradient, and every other parameter is used."""
     network.zero_grad()
     y = call(network, x)
     if y.requires_grad:
@@ -110,6 +119,11 @@ def check_gradients(network: nn.Module, x: Tensor) -> None:
     weights = [parameter for parameter in network.parameters() if parameter.ndim == 4]
     if not all(weight.grad is not None and weight.grad.any() for weight in weights):
         raise NotYet("A convolution gets no gradient: is there a no_grad, a detach or a .data in forward?")
+    if unused := [name for name, parameter in network.named_parameters() if parameter.grad is None]:
+        raise NotYet(
+            f"{unused[0]} is never used: its layer stands in __init__ and not in forward. Is another layer, such as a "
+            "BatchNorm, used twice in its place? Each has numbers of its own."
+        )
 
 
 def check_evaluation(network: nn.Module, x: Tensor) -> None:

@@ -25,7 +25,7 @@ def written_out(distance, factor):
     return np.array([w / sum(weights) for w in weights])
 
 
-@answers.right
+@answers.wrong(says="their sum for whole factors alone")
 def divided_by_the_factor(distance, factor):
     return _kernel(distance / factor, -0.5) / factor  # the kernel's samples at steps of 1/factor sum to the factor
 

@@ -31,9 +31,9 @@ def place_by_place(x):
     return np.vectorize(one)(x)
 
 
-@answers.right
+@answers.wrong(says="changes what it was handed: `x`")
 def in_torch_and_in_place(x):
-    x[...] = np.abs(x)  # changes its input: a copy, so it does no harm
+    x[...] = np.abs(x)  # the caller needs x
     t = torch.from_numpy(x)
     near, far = 1.5 * t**3 - 2.5 * t**2 + 1, -0.5 * t**3 + 2.5 * t**2 - 4 * t + 2
     return near * (t <= 1) + far * ((t > 1) & (t < 2))

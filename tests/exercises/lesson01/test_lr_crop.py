@@ -17,7 +17,7 @@ from srgan_lessons.resize import imresize
 answers = Answers("lr_crop")
 
 
-@answers.right
+@answers.wrong(says="the whole photo is used")
 def whole_photo_first(photo, top, left, size):
     return imresize(photo, 0.25)[top // 4 : (top + size) // 4, left // 4 : (left + size) // 4]
 

@@ -270,7 +270,7 @@ class OneNormTwice(Layers):
         return x + self.body(x)
 
 
-@answers.wrong(says="depends on the others in its batch")
+@answers.right
 class AlwaysInTraining(Functional):
     def half(self, x, i):
         x = F.conv2d(x, self.weights[i], padding=1)
@@ -311,7 +311,7 @@ class Sigmoid(Layers):
         return x + self.bn2(self.conv2(torch.sigmoid(self.bn1(self.conv1(x)))))
 
 
-@answers.wrong(says="changes the tensor that it is given: += works in place")
+@answers.wrong(says="changes what it was handed: `x`")
 class InPlace(Layers):
     def forward(self, x):
         x += self.body(x)

@@ -37,7 +37,7 @@ def beta_alone(block):
     nn.init.zeros_(block.body[4].bias)
 
 
-@answers.wrong(says="The block is as it was")
+@answers.wrong(says="its gamma is not")
 def gamma_one(block):
     nn.init.ones_(block.body[4].weight)
     nn.init.zeros_(block.body[4].bias)
@@ -91,7 +91,7 @@ def in_place_with_a_gradient(block):
     block.body[4].weight *= 0
 
 
-@answers.wrong(says="gone or replaced")
+@answers.wrong(says="has other layers afterwards")
 def other_layers(block):
     block.body[4] = nn.Identity()
     block.body[3] = nn.Conv2d(1, 1, 1)

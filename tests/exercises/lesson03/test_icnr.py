@@ -19,7 +19,7 @@ def drawn_again(weight, r):
     return one[torch.arange(len(weight)) // r**2]
 
 
-@answers.right
+@answers.wrong(says="changes what it was handed")
 def first_channels_in_place(weight, r):
     tiles = weight.view(-1, r * r, *weight.shape[1:])
     tiles[:] = weight[: len(tiles), None].clone()

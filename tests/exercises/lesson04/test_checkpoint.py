@@ -85,7 +85,7 @@ def one_too_many(network, optimizer, step):
     return checkpoint(network, optimizer, step + 1)
 
 
-@answers.wrong(says="has changed the network")
+@answers.wrong(says="left in evaluation mode")
 def left_in_evaluation(network, optimizer, step):
     network.eval()
     return checkpoint(network, optimizer, step)

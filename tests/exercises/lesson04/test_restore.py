@@ -99,7 +99,7 @@ def other_weights(state, network, optimizer):
     return state["step"]
 
 
-@answers.wrong(says="count of steps")
+@answers.wrong(says="changes what it was handed: `state`")
 def bias_correction_restarted(state, network, optimizer):
     restore(state, network, optimizer)
     for moments in optimizer.state.values():

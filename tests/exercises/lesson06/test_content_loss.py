@@ -56,18 +56,18 @@ def both_clamped(maps, sr, hr):
     return F.mse_loss(maps(sr.clamp(0, 1)) / 12.75, maps(hr.clamp(0, 1)).detach() / 12.75)
 
 
-@answers.wrong(says="You change the caller's network")
+@answers.wrong(says="left in training mode")
 def in_training_mode(maps, sr, hr):
     return content_loss(maps.train(), sr, hr)
 
 
-@answers.wrong(says="You change the caller's hr. Detach its maps")
+@answers.wrong(says="changes what it was handed: `hr`")
 def no_gradient_to_hr(maps, sr, hr):
     hr.requires_grad_(False)
     return F.mse_loss(maps(sr) / 12.75, maps(hr) / 12.75)
 
 
-@answers.wrong(says="You change the caller's hr. Detach its maps")
+@answers.wrong(says="changes what it was handed: `hr`")
 def hr_detached_in_place(maps, sr, hr):
     return F.mse_loss(maps(sr) / 12.75, maps(hr.detach_()) / 12.75)
 

@@ -115,7 +115,7 @@ def sr_clamped(discriminator, optimizer, sr, hr):
     return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
 
 
-@answers.wrong(says="changes the caller's own tensor")
+@answers.wrong(says="changes what it was handed: `sr`")
 def detached_in_place(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr), discriminator(sr.detach_())
     return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)

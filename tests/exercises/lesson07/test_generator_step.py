@@ -165,7 +165,7 @@ def d_in_evaluation_mode(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="The generator is in evaluation mode")
+@answers.wrong(says="left in evaluation mode: `generator`")
 def g_in_evaluation_mode(generator, discriminator, optimizer, lr, hr):
     generator.eval()
     return generator_step(generator, discriminator, optimizer, lr, hr)

@@ -15,7 +15,7 @@ answers = Answers("pareto_front")
 NOTEBOOK["psnr"] = psnr  # lesson 08 imports it before its exercises
 
 
-@answers.right
+@answers.wrong(says="a set is asked for")
 def sorted_by_psnr(methods):
     kept, best = [], np.inf
     for psnr_ in sorted({p for p, _ in methods.values()}, reverse=True):
@@ -64,7 +64,7 @@ def best_of_each(methods):
     return {max(methods, key=lambda n: methods[n][0]), min(methods, key=lambda n: methods[n][1])}
 
 
-@answers.wrong(says="highest PSNR is here")
+@answers.wrong(says="a set is asked for")
 def one_winner(methods):
     return [max(methods, key=lambda n: methods[n][0])]
 
@@ -90,7 +90,7 @@ def everybody(methods):
     return set(methods)
 
 
-@answers.wrong(says="Return names")
+@answers.wrong(says="a set is asked for")
 def pairs(methods):
     return [methods[name] for name in pareto_front(methods)]
 

@@ -138,7 +138,7 @@ def forgets_to_return(enlarge, photos):
     np.mean(_values(enlarge, photos))
 
 
-@answers.wrong(says="should be")
+@answers.wrong(says="With one photo of")
 def something_else(enlarge, photos):
     return np.mean(_values(enlarge, photos)) - 1
 

@@ -76,7 +76,7 @@ def a_map(a, b, weights):
     return weights * (2 * a * b + 6.5025) / (a**2 + b**2 + 6.5025)
 
 
-@answers.wrong(says="Print the means")
+@answers.wrong(says="print yours")
 def correlation(a, b, weights):
     cov = (weights * (a - a.mean()) * (b - b.mean())).sum()
     return cov / (a.std() * b.std() + 1e-9)

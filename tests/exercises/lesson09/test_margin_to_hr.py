@@ -27,7 +27,7 @@ def with_a_loop(mos, method):
     return closest - abs(mos[method] - mos["hr"])
 
 
-@answers.right
+@answers.wrong(says="changes what it was handed")
 def with_arrays(mos, method):
     own = mos.pop(method)
     hr = mos.pop("hr")
@@ -88,7 +88,7 @@ def only_to_others(mos, method):
     return min(abs(mos[method] - v) for name, v in mos.items() if name not in ("hr", method))
 
 
-@answers.wrong(says="it should be -0.84")
+@answers.wrong(says="-0.84 is expected")
 def a_guess(mos, method):
     return 0.5
 

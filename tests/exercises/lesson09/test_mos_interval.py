@@ -40,7 +40,7 @@ def by_weights(scores, rng):
     return np.array([scores.mean(), *np.percentile(samples, PERCENT)])
 
 
-@answers.right
+@answers.wrong(says="not all chance comes from rng")
 def its_own_generator(scores, rng):
     rng = np.random.default_rng()
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), PERCENT)

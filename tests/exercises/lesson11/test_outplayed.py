@@ -69,7 +69,7 @@ def absolute(log):
     return since or log[-1]["step"] + 1
 
 
-@answers.wrong(says="there is no such update")
+@answers.wrong(says="the first row has update 0")
 def never_none(log):
     return outplayed_plainly(log) or log[-1]["step"]
 

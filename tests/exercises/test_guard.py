@@ -1,0 +1,112 @@
+"""No answer may change what its caller handed over: one guard for all exercises, proved for each of them."""
+
+import copy
+import inspect
+
+import numpy as np
+import pytest
+import torch
+
+from srgan_lessons.classroom import grade
+from srgan_lessons.exercises import all_exercises
+from srgan_lessons.exercises.calling import call, call_as_it_is
+from srgan_lessons.exercises.exercise import NotYet
+
+# These take numbers alone, which nobody can change; two exercises ask for a value, which takes nothing.
+NUMBERS_ALONE = {"overlap_counts", "rate_at"}
+# What they are handed besides numbers are networks, optimisers and samplers, which they are to change or to use.
+NETWORKS_ALONE = {"checkpoint", "overfit", "zero_init_residual"}
+TOLD = ("changes what it was handed", "has other layers afterwards")
+
+
+def spoilt(value) -> bool:
+    """Changes a value in place, if there is anything in it to change."""
+    with torch.no_grad():
+        if isinstance(value, torch.Tensor):
+            value.add_(0.5 if value.is_floating_point() else 1)
+        elif isinstance(value, np.ndarray):
+            if not value.flags.writeable:
+                return False
+            value += np.ones((), value.dtype)
+        elif isinstance(value, list) and value:
+            value.append(value[0])
+        elif isinstance(value, dict) and value:
+            value.pop(next(iter(value)))
+        else:
+            return False
+    return True
+
+
+def spoiling(reference):
+    """The reference, whose caller finds its first array, tensor, list or dict changed."""
+    if not inspect.isclass(reference):
+
+        def answer(*args):
+            given = [copy.deepcopy(a) if isinstance(a, list | dict | np.ndarray) else a for a in args]
+            result = reference(*given)
+            if isinstance(result, torch.nn.Module) and not any(isinstance(a, torch.nn.Module) for a in args):
+                result.register_forward_hook(lambda module, inputs, output: spoilt(inputs[0].data) and None)
+            elif not any(spoilt(a.data if isinstance(a, torch.Tensor) else a) for a in args):
+                next(a for a in args if isinstance(a, torch.nn.Sequential)).append(torch.nn.ReLU())  # of phi
+            return result
+
+        answer.__signature__ = inspect.signature(reference)
+        return answer
+
+    class Answer(reference):
+        def forward(self, x):
+            y = super().forward(x.clone())
+            spoilt(x.data)
+            return y
+
+    return Answer
+
+
+CALLED = [name for name, e in all_exercises().items() if e.takes_a_call and name not in NUMBERS_ALONE | NETWORKS_ALONE]
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_an_answer_that_changes_its_input_is_told_so(name):
+    verdict = grade(name, spoiling(all_exercises()[name].reference))
+    assert not verdict.passed
+    assert any(text in verdict.message for text in TOLD), verdict.message
+
+
+def test_all_exercises_but_five_are_here():
+    values = {name for name, exercise in all_exercises().items() if not exercise.takes_a_call}
+    assert set(CALLED) | NUMBERS_ALONE | NETWORKS_ALONE | values == set(all_exercises())
+    assert values == {"diagnoses", "table2_reading"}
+
+
+@pytest.mark.parametrize(
+    ("value", "change"),
+    [
+        (np.zeros(3), lambda x: x.__setitem__(0, 1)),
+        (np.array([1.0, np.nan]), lambda x: x.sort()),
+        (torch.zeros(3), lambda x: x.add_(1)),
+        (torch.zeros(3, requires_grad=True), lambda x: x.requires_grad_(False)),
+        ([3, 1, 2], lambda x: x.sort()),
+        ([{"a": 1.0}], lambda x: x[0].update(a=2.0)),
+        ({"a": 1, "b": 2}, lambda x: x.pop("a")),
+        ({"a": [1, 2]}, lambda x: x["a"].append(3)),
+    ],
+)
+def test_each_kind_of_change_is_seen(value, change):
+    with pytest.raises(NotYet, match="changes what it was handed: `x`"):
+        call(lambda x: change(x), value)
+    call(lambda x: None, value)
+
+
+def test_a_graph_that_is_cut_in_place_is_seen():
+    x = torch.ones(2, requires_grad=True) * 2
+    with pytest.raises(NotYet, match="`sr`"):
+        call_as_it_is(lambda sr: sr.detach_() is None, x)
+
+
+def test_a_network_keeps_its_mode_and_its_layers():
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
+    with pytest.raises(NotYet, match="left in evaluation mode: `network` came in training mode"):
+        call(lambda network: network.eval(), network)
+    with pytest.raises(NotYet, match="has other layers"):
+        call(lambda network: network.append(torch.nn.ReLU()), network)
+    call(lambda network: network[0].weight.data.zero_(), network)  # numbers may change: that is training
