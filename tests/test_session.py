@@ -529,7 +529,7 @@ def test_the_summary_counts_by_hand(tmp_path):
 
 def test_one_button_is_said_to_be_one(study, tmp_path):
     session = opened(study, tmp_path)
-    assert consistency(Votes([])).text == "You gave 0 ratings."
+    assert consistency(Votes([])).text == "You gave 0 ratings that count."
     session.begin()
     rate(session)
     assert session.summary().one_button
@@ -540,7 +540,7 @@ def test_one_picture_is_one_picture():
     numbers = {"votes": 1, "median_seconds": 2.0, "repeats": 1, "same": 0, "near": 1, "difference": 1.0, "gold": 1}
     numbers |= {"gold_passed": 1, "anchors": 4, "anchors_passed": 4, "variance": None, "one_button": False}
     assert Consistency(**numbers).text.splitlines()[:3] == [
-        "You gave 1 rating, each in about 2.0 s.",
+        "You gave 1 rating that counts, each in about 2.0 s.",
         "1 picture was shown twice: 0 times you gave the same score, once the same or the next. On average the two "
         "scores are 1.0 steps apart.",
         "1 picture was obvious, and you scored 1 of 1 as expected.",

@@ -61,7 +61,7 @@ def test_new_makes_the_versions(capsys):
     assert main(argv.split()) == 0
     out = capsys.readouterr().out
     assert "3 images by 4 methods (bicubic, espcn, hr, nearest)" in out
-    assert "18 ratings a rater" in out
+    assert "24 pictures a rater, about 2 minutes; 18 of the ratings count" in out
     study = Study.open("study")
     assert (study.seed, study.title, study.protocol) == (4, "Ours", "acr-hr")
     assert study.settings == Settings(
@@ -122,7 +122,7 @@ def test_merge_writes_each_form(capsys, here):
         assert f"{2 * study.trials} votes of 2 raters" in out
         assert out.endswith(f"{name}\n")
     assert Votes.read("all.jsonl").raters == ["anna", "bert"]
-    with open("all.csv", newline="", encoding="utf-8") as file:
+    with open("all.csv", newline="", encoding="utf-8-sig") as file:
         assert len(list(csv.DictReader(file))) == len(Votes.read("all.jsonl"))
     assert len(json.loads(Path("all.json").read_text())["dis_videos"]) == 30
 

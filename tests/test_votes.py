@@ -152,8 +152,8 @@ def test_a_whole_vote_without_its_line_end_is_kept_once(tmp_path):
 
 def test_half_a_number_is_no_vote(tmp_path):
     """A line cut within its last value could be read as another value; it has no closing bracket, so it is not."""
-    line = as_line(row(0, height=480)).encode()
-    assert line.endswith(b'"height": 480}\n')
+    line = as_line(row(0, screen_height=480)).encode()
+    assert line.endswith(b'"screen_height": 480}\n')
     for end in range(1, len(line) - 1):
         path = tmp_path / "v.jsonl"
         path.write_bytes(line[:end])
@@ -551,7 +551,7 @@ def test_csv_holds_the_votes_that_count(study, tmp_path):
     path = rate(study, 'Anna "x", Ä', lambda k: 1 + k % 5)
     votes = read(path)
     votes.write_csv(tmp_path / "votes.csv")
-    with open(tmp_path / "votes.csv", encoding="utf-8", newline="") as file:
+    with open(tmp_path / "votes.csv", encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
     assert [(r["rater"], r["phase"], int(r["trial"]), int(r["score"])) for r in rows] == [

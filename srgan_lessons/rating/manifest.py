@@ -1,20 +1,23 @@
 """What a study's folder holds: settings, stimuli, manifest, and how they are written."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic, explain_write_error
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PROTOCOLS = ("acr", "acr-hr")  # ITU-T P.910: absolute category rating; the same with a hidden reference
 MANIFEST = "manifest.json"
@@ -97,6 +100,8 @@ def read_manifest(path: Path) -> dict:
 
 def write_png(path: Path, pixels: np.ndarray) -> tuple[str, int, int]:
     """Writes RGB without metadata, flushed to the disk. Returns SHA-256, width and height."""
+    from PIL import Image
+
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=3)  # half the time of 6, and 1 % larger
     with open(path, "wb") as file:
@@ -164,3 +169,8 @@ def whole(name: str, value: object, low: int, high: int) -> None:
 
 def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many names, and how many more there are."""
+    return ", ".join(map(str, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -49,7 +49,7 @@ again: you go on where you were.</p>"""
 
 def _task(session: Session) -> str:
     if session.resumed:
-        text = f"You have rated {session.done} of {session.total} pictures, and now go on where you were. Say of each"
+        text = f"You have rated {session.place[0]} of {session.place[1]} pictures, and now go on where you were. Say of each"
     else:
         text = "You will see one picture after another. Say of each"
     return f"{text} how good it looks:"
@@ -60,8 +60,10 @@ def example(number: int, of: int, expected: int) -> str:
     return f"Example {number} of {of}: it stands for <b>{expected}, {SCALE[expected]}</b>. Please rate it so."
 
 
-def place(number: int, of: int, session: Session) -> str:
+def place(session: Session) -> str:
     """Above all other pictures: where the rater is, and how long it will take."""
+    done, of = session.place
+    number = done + 1
     text = f"Picture {number} of {of}, {about(session.seconds_left)} left"
     if session.seconds_to_break is not None:
         text += f", break in {about(session.seconds_to_break)}"
@@ -71,7 +73,7 @@ def place(number: int, of: int, session: Session) -> str:
 def pause_for_rest(session: Session) -> str:
     """Between two sessions."""
     return f"""<h3>Time for a break</h3>
-<p>You have rated {session.done} of {session.total} pictures; the rest takes {about(session.seconds_left)}.
+<p>You have rated {session.place[0]} of {session.place[1]} pictures; the rest takes {about(session.seconds_left)}.
 Stand up, look into the distance, and come back after five minutes, or another day: then run this cell again, under the
 name {html.escape(session.rater)}. All your ratings are saved.</p>"""
 
@@ -80,7 +82,7 @@ def closing(session: Session) -> str:
     """Thanks, the rater's consistency, and where the file is."""
     lines = "".join(f"<li>{html.escape(line)}</li>" for line in session.summary().text.splitlines())
     return f"""<h3>Thank you, {html.escape(session.rater)}</h3>
-<p>You have rated all {session.total} pictures. This is how consistent your ratings are:</p><ul>{lines}</ul>
+<p>You have rated all {session.place[1]} pictures; the first few only warmed you up. This is how consistent your ratings are:</p><ul>{lines}</ul>
 <p>They are in the file <code>{html.escape(str(session.path))}</code>. Nothing was sent anywhere: whoever asked you to
 rate may need this file from you.</p>"""
 

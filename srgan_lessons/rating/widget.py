@@ -129,7 +129,6 @@ class RatingWidget(widgets.VBox):
         self._shown: _Side | None = None  # the one that shows a picture now
         self._since = 0.0  # when it began to
         self._showings = self._answers = 0
-        self._warming: dict[int, int] = {}  # session -> its dummies: to the rater pictures like all others
         self._page: dict[str, object] = {}  # what the browser said last
 
         self._alert, self._note, self._text, self._progress = (widgets.HTML() for _ in range(4))
@@ -205,7 +204,6 @@ class RatingWidget(widgets.VBox):
             self._place.children = [self._card, *(side.box for side in self._sides)]
         if self._rater is not None:
             self.session = Session.open(self._study, self._rater, self._folder, **self._length)
-            self._warming.clear()
 
     def _vote(self, side: _Side, score: int) -> None:
         self._act(lambda: self.session.vote(score, side.token, self._how_shown(side)), side)
@@ -293,12 +291,8 @@ class RatingWidget(widgets.VBox):
             done, of = trial.number, trial.of
             text = pages.example(done + 1, of, trial.expected)
         else:
-            if trial.phase == "dummy":
-                self._warming[session.number] = trial.of
-            more = sum(self._warming.values())
-            done = session.done + more - (trial.of - trial.number if trial.phase == "dummy" else 0)
-            of = session.total + more
-            text = pages.place(done + 1, of, session)
+            done, of = session.place
+            text = pages.place(session)
         self._bar.max, self._bar.value = of, done
         if pages.screen(self._said("ratio", 100)):
             text += " (not at 1:1, see below)"
