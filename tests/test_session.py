@@ -103,7 +103,7 @@ def test_a_vote_says_all_that_it_is_about(study, tmp_path):
         "study": study.hash, "rater": "Änna <b>", "session": 1, "trial": 0, "phase": "main", "image": place.image,
         "method": place.method, "stimulus": place.stimulus, "repeat": 0, "gold_expected": place.gold_expected,
         "score": 4, "response_ms": 2500, "seed": 1, "revised": False, "device_pixel_ratio": 1.25, "width": 640,
-        "height": 480.5,
+        "height": 480.5, "screen_width": None, "screen_height": None,
     }  # fmt: skip
     assert written.endswith("+00:00")
     session.vote(4, session.token, Shown(response_ms=321))  # the page measured it
@@ -112,7 +112,8 @@ def test_a_vote_says_all_that_it_is_about(study, tmp_path):
 
 def test_the_picture_is_the_stimulus_and_the_next_one_is_there_before(study, tmp_path):
     session = opened(study, tmp_path)
-    assert session.next_picture() == study.read(study.calibration("anna")[0].stimulus)
+    first = session.pictures()[0]
+    assert session.picture_of(first.token) == study.read(study.calibration("anna")[0].stimulus)
     session.begin()
     following = None
     while session.trial:
@@ -121,11 +122,17 @@ def test_the_picture_is_the_stimulus_and_the_next_one_is_there_before(study, tmp
         assert picture == study.read(row_of.stimulus)
         stimulus = study.stimuli[row_of.stimulus]
         assert (session.trial.width, session.trial.height) == (stimulus.width, stimulus.height)
-        assert following in (None, picture)
-        following = session.next_picture()
+        offered = session.pictures()
+        assert session.picture_of(offered[0].token) == picture
+        assert (offered[0].width, offered[0].height) == (stimulus.width, stimulus.height)
+        assert following in (None, offered[0])  # what was loaded before is asked for by the same token
+        following = offered[1] if len(offered) > 1 else None
+        before = offered[0].token
         session.vote(2, session.token)
+        if session.phase != "done":
+            assert session.picture_of(before) is None, "only what is shown now and next can be had"
     assert following is None
-    assert session.next_picture() is None
+    assert session.pictures() == []
     with pytest.raises(UserError, match="nothing is shown now"):
         session.picture()
 
@@ -258,7 +265,7 @@ def test_a_break_after_so_many_minutes(study, tmp_path):
             session.vote(3, session.token)
         seen.append((session.phase, session.done))
         if session.phase == "break":
-            assert session.next_picture() is not None
+            assert session.pictures()
             clock.now += 1000
             session.begin()
             assert session.trial.phase == "dummy"

@@ -3,12 +3,12 @@
 import csv
 import hmac
 import json
+import logging
 import secrets
 import statistics
 import threading
 import time
 from collections import defaultdict
-from pathlib import Path
 
 from srgan_lessons import UserError
 from srgan_lessons.rating import transport
@@ -18,6 +18,7 @@ from srgan_lessons.rating.study import Study
 from srgan_lessons.rating.votes import Votes
 
 SCREENS = ("any", "large")
+FAILED = "That could not be saved. Tell whoever gave you the link, and try again: nothing else is lost."
 PRIVATE = ".serve"  # in the study's folder: what must not be handed on with it
 
 
@@ -58,7 +59,10 @@ class Host:
         rater = self.raters.known(cookie)
         if rater is None or said.get("do") == "name":
             if not self.invited(said.get("invitation")):
-                return {"phase": "away", "why": "Ask whoever gave you the link for the whole of it, or scan the code again."}
+                return {
+                    "phase": "away",
+                    "why": "Ask whoever gave you the link for the whole of it, or scan the code again.",
+                }
             if self.closed:
                 return {"phase": "over", "result": None, **self._page(None)}
             if said.get("do") != "name":
@@ -76,7 +80,11 @@ class Host:
         if said.get("do") == "reopen":
             said = {"do": "state"}
         with self._locks[rater.name]:
-            return {**transport.answer(self._session(rater), said), **self._page(rater)}
+            state = {**transport.answer(self._session(rater), said), **self._page(rater)}
+        if state["error"] and not self.local:
+            logging.getLogger(__name__).error("%s: %s", rater.name, state["error"])
+            state["error"] = FAILED  # what exactly, with its paths, is for the instructor
+        return state
 
     def picture(self, cookie: str, token: str) -> bytes | None:
         """The PNG that a browser may load now under this token, or None."""
@@ -160,8 +168,9 @@ class Host:
         """MOS of each method by the report, which is made after the study was closed."""
         if not self.closed:
             return None
-        if self._class is None and (self.report / "methods.csv").is_file():
-            if (self.report / "methods.csv").stat().st_mtime < self._file.stat().st_mtime:
+        page = self.report / "report.html"  # the last that is written
+        if self._class is None and page.is_file():
+            if page.stat().st_mtime < self._file.stat().st_mtime:
                 return None  # of an earlier closing
             with open(self.report / "methods.csv", encoding="utf-8", newline="") as file:
                 self._class = {row["method"]: float(row["mos"]) for row in csv.DictReader(file)}

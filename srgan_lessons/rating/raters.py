@@ -66,7 +66,8 @@ class Raters:
     def join(self, name: object, code: object, cookie: str) -> Rater:
         """A new rater, or one who is known by the code; from now on the browser with this secret is known.
 
-        Done a second time it changes nothing: the first answer may have been lost. Raises UserError for a name that cannot be used or is taken, a wrong code, too many tries, and a full study.
+        Done a second time it changes nothing: the first answer may have been lost. Raises UserError for a name that
+        cannot be used or is taken, a wrong code, too many tries, and a full study.
         """
         name = " ".join(rater_name(name).split())
         key = name_key(name)

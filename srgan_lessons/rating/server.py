@@ -6,6 +6,7 @@ Nothing that a rater can ask for by an address says anything of methods, images,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import json
 import logging
@@ -26,10 +27,16 @@ from srgan_lessons.rating.host import Host
 
 WEB = Path(__file__).parent / "web"
 LARGEST_BODY = 4096  # bytes; a vote has 300
-TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".csv": "text/csv", ".svg": "image/svg+xml"}
+TYPES = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html",
+    ".csv": "text/csv",
+    ".svg": "image/svg+xml",
+}
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 REPORT_FILE = re.compile(r"(report\.html|[a-z_]+\.csv)")
@@ -95,7 +102,7 @@ WHY = {
     405: "This page cannot be asked so.",
     413: "That is too much at once.",
     415: "The page sent something that cannot be read. Load it again.",
-    421: "This server does not answer under this name. Use one of the addresses that it prints, or start it with --name.",
+    421: "This server does not answer under this name. Use an address that it prints, or start it with --name.",
     500: "The server could not do this. Try again; what went wrong stands in its terminal.",
 }
 
@@ -140,8 +147,7 @@ class Rate(Browser):
             raise tornado.web.HTTPError(400) from None
         browser = self.browser()
         if not browser:
-            state = {"phase": "away", "why": "The browser did not keep the cookie of this page: allow cookies for it, and open "
-                     "the link again."}  # fmt: skip
+            state = {"phase": "away", "why": "Allow this page to keep a cookie, and open the link again."}
         else:
             state = await self.aside(self.study.answer, browser, message)
         self.set_header("Content-Type", "application/json; charset=utf-8")
@@ -279,7 +285,9 @@ def raters_app(host: Host, names: frozenset[str], pool: ThreadPoolExecutor) -> t
     return _application(handlers, common)
 
 
-def instructor_app(host: Host, names: frozenset[str], pool: ThreadPoolExecutor, links: list[str]) -> tornado.web.Application:
+def instructor_app(
+    host: Host, names: frozenset[str], pool: ThreadPoolExecutor, links: list[str]
+) -> tornado.web.Application:
     """What the instructor's port answers. links: for raters, the best first."""
     common = {"host": host, "pool": pool, "names": names}
     secret = r"/([\w-]{16,64})"
@@ -322,8 +330,6 @@ async def until_told() -> None:
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        try:
+        with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt
             loop.add_signal_handler(number, end.set)
-        except NotImplementedError:  # Windows: Ctrl-C raises KeyboardInterrupt
-            pass
     await end.wait()

@@ -1,6 +1,7 @@
 """`srgan-lessons study serve` and `study rate`: the links that are printed, and the servers behind them."""
 
 import asyncio
+import contextlib
 import io
 import socket
 import webbrowser
@@ -54,7 +55,10 @@ def serve(
             behind = "" if instructor_everywhere else LOOPBACK
             leader, beside = listen(instructor_app(host, known, pool, links), port + 1 if port else 0, behind)
             own = shown[0] if instructor_everywhere else LOOPBACK
-            print(said(links, f"http://{own}:{beside}/{host.instructor}/", f"http://{shown[0]}:{at}/test", host), flush=True)
+            print(
+                said(links, f"http://{own}:{beside}/{host.instructor}/", f"http://{shown[0]}:{at}/test", host),
+                flush=True,
+            )
             try:
                 await until_told()
             finally:
@@ -94,8 +98,9 @@ def said(links: list[str], instructor: str, test: str, host: Host) -> str:
     """What the command prints when it has begun."""
     others = "".join(f"\n  or    {link}" for link in links[1:])
     state = " It is closed: open it on the instructor's page." if host.closed else ""
+    minutes = max(1, round(host.study.minutes))
     return (
-        f"{host.study.title}: {host.study.pictures} pictures a rater, about {max(1, round(host.study.minutes))} min.{state}\n\n"
+        f"{host.study.title}: {host.study.pictures} pictures a rater, about {minutes} min.{state}\n\n"
         f"{code(links[0])}\n"
         f"For the class:  {links[0]}{others}\n"
         f"For you alone:  {instructor}\n\n"
@@ -120,7 +125,9 @@ def addresses() -> list[str]:
     found: list[str] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing: the system only chooses a way (RFC 5737: a documentation address)
+            probe.connect(
+                ("192.0.2.1", 9)
+            )  # sends nothing: the system only chooses a way (RFC 5737: a documentation address)
             found.append(probe.getsockname()[0])
         except OSError:
             pass
@@ -130,10 +137,8 @@ def addresses() -> list[str]:
         for entries in psutil.net_if_addrs().values():
             found += [entry.address for entry in entries if entry.family == socket.AF_INET]
     except ImportError:
-        try:
+        with contextlib.suppress(OSError):
             found += [entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-        except OSError:
-            pass
     return [name for name in dict.fromkeys(found) if not name.startswith(("127.", "169.254.", "0."))]
 
 

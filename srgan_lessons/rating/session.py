@@ -90,6 +90,7 @@ class Session:
     def __init__(self, study: Study, rater: str, path: Path, clock: Callable[[], float], secret: bytes | None = None):
         """Use `Session.open`."""
         self._secret = secret or secrets.token_bytes(16)
+        self._pauses = 0  # since the last line of the file: a click from before a pause is none after it
         self.study, self.rater, self.path = study, rater, path
         self.settings = study.settings
         self._clock = clock
@@ -309,6 +310,7 @@ class Session:
             self._check_open()
             if self.trial is not None and token in (None, self.token):
                 self._paused_at = self._clock()
+                self._pauses += 1
                 self._enter("paused")
 
     def wake(self) -> None:
@@ -447,7 +449,7 @@ class Session:
 
     def _enter(self, phase: str) -> None:
         self.phase = phase
-        self.token = self._sign("shown", phase, len(self._file.rows))
+        self.token = self._sign("shown", phase, len(self._file.rows), self._pauses)
         self._shown_at = self._clock()
         if phase not in ("done", "closed"):
             near = range(self._at, min(self._at + 1 + AHEAD, len(self._steps)))
@@ -493,6 +495,7 @@ class Session:
             "screen_height": shown.screen_height,
         }
         self._file.append(row)
+        self._pauses = 0
 
     def _elapsed(self) -> float:
         if self.phase == "instructions":

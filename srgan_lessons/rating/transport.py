@@ -4,6 +4,7 @@ The page sends {"do": "state" | "begin" | "vote" | "undo" | "pause" | "go_on", "
 and gets the state back: what is shown now, and all that the page says about it. Pictures are asked for by token.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
@@ -36,6 +37,9 @@ def answer(session: Session, message: object) -> dict:
         actions[message["do"]](session, message)
     except UserError as error:
         return state(session, error=str(error))
+    except Exception as error:  # nobody else would show it, and the page would wait for ever
+        logging.getLogger(__name__).exception("a message of the page failed")
+        return state(session, error=f"something went wrong that should not: {type(error).__name__}: {error}")
     return state(session)
 
 
@@ -45,7 +49,7 @@ def state(session: Session, *, error: str = "") -> dict:
     done, of = session.place
     pictures = [asdict(picture) for picture in session.pictures()]
     found = {
-        "phase": session.phase,
+        "phase": "rating" if session.phase in ("dummy", "main") else session.phase,  # to raters they are alike
         "token": session.token,
         "rater": session.rater,
         "error": error,

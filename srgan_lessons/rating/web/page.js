@@ -22,7 +22,7 @@ async function post(message) {
         method: "POST", credentials: "same-origin", cache: "no-store", signal: given.signal,
         headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...message, invitation }),
       });
-      if (answer.status < 500) {
+      if (answer.status <= 500) {
         const said = await answer.json();
         transport.waiting(false);
         if (!answer.ok) throw Object.assign(new Error(said.error || `The server refused this (${answer.status}).`), { final: true });
