@@ -35,6 +35,7 @@ export function start(root, transport, { home = "page" } = {}) {
   let busy = false; // a message is on its way
   let inside = home === "page"; // whether the rater's last click or key was in here
   let turn = 0; // of drawings: one that is overtaken by the next gives up
+  let drawnFor = false; // whether the last drawing was a refusal
   let trouble = ""; // said by the page itself, not by Python
   const loaded = new Map(); // token -> promise of an image, decoded
 
@@ -44,13 +45,13 @@ export function start(root, transport, { home = "page" } = {}) {
   root.setAttribute("aria-label", "Rating pictures");
   const bar = make("progress", { class: "rater-bar", "aria-label": "progress" });
   const where = make("span", { class: "rater-where" });
-  const head = make("div", { class: "rater-head" }, bar, where);
+  const head = make("div", { class: "rater-head", hidden: true }, bar, where);
   const alert = make("p", { class: "rater-alert", role: "alert", hidden: true });
   const silence = make("p", { class: "rater-alert rater-silence", role: "alert", hidden: true });
   const note = make("p", { class: "rater-note", role: "status", hidden: true });
   const stage = make("div", { class: "rater-stage" });
   const buttons = make("div", { class: "rater-buttons" });
-  const card = make("div", { class: "rater-card" });
+  const card = make("div", { class: "rater-card", hidden: true });
   root.replaceChildren(head, alert, silence, card, stage, buttons, note);
 
   silence.textContent = home === "page"
@@ -100,6 +101,7 @@ export function start(root, transport, { home = "page" } = {}) {
       if (![state.picture, state.next].some((picture) => picture && picture.token === token)) loaded.delete(token);
     }
     const refused = refusal();
+    drawnFor = !!refused;
     if (!state.picture || refused) {
       drawCard(refused && state.picture ? refused : cards[state.phase] ? cards[state.phase]() : retry());
       if (state.next && !refused) load(state.next).catch(() => {});
@@ -189,17 +191,29 @@ export function start(root, transport, { home = "page" } = {}) {
   }
 
   // The image keeps its own size in CSS pixels, so that the browser decodes and samples it unscaled, and is then drawn
-  // smaller by exactly the ratio, from a corner that lies on a whole pixel of the screen
+  // smaller by exactly the ratio, from a corner that lies on a whole pixel of the screen. A browser rounds where a box
+  // lies before it transforms it, some to whole CSS pixels and some to whole pixels of the screen: so the box lies where
+  // both are whole, and the way from there to the corner is part of the transformation, which is not rounded.
   function place() {
     if (!shown) return;
     const { image, picture } = shown;
     const dpr = devicePixelRatio;
     const box = stage.getBoundingClientRect();
-    const snap = (start, length, size) => Math.round((start + (length - size / dpr) / 2) * dpr) / dpr - start;
-    const x = snap(box.left, box.width, picture.width), y = snap(box.top, box.height, picture.height);
+    const [x, dx] = corner(box.left, box.width, picture.width, dpr);
+    const [y, dy] = corner(box.top, box.height, picture.height, dpr);
     image.style.width = `${picture.width}px`;
     image.style.height = `${picture.height}px`;
-    image.style.transform = `translate(${x}px, ${y}px) scale(${1 / dpr})`;
+    image.style.left = `${x}px`;
+    image.style.top = `${y}px`;
+    image.style.transform = `translate(${dx}px, ${dy}px) scale(${1 / dpr})`;
+  }
+
+  function corner(start, length, size, dpr) {
+    const target = Math.round((start + (length - size / dpr) / 2) * dpr) / dpr;
+    const off = (place) => Math.abs(place * dpr - Math.round(place * dpr));
+    let best = Math.floor(target);
+    for (let near = best; near > target - 40 && off(best) > 1e-4; near--) if (off(near) < off(best)) best = near;
+    return [best - start, target - best];
   }
 
   function frame() { // what the window has for the page, in CSS pixels
@@ -410,11 +424,9 @@ export function start(root, transport, { home = "page" } = {}) {
   on(window, "pointerdown", act, true);
   on(window, "keydown", act, true);
 
-  let drawnFor = null; // whether the last drawing was a refusal
   const again = () => {
     const refused = !!refusal();
     if (state && refused !== drawnFor) draw();
-    drawnFor = refused;
     room();
     place();
     drawNote();
