@@ -10,6 +10,7 @@ from PIL import Image
 
 pytest.importorskip("tornado")
 pytest.importorskip("segno")
+Error = pytest.importorskip("playwright.sync_api").Error
 
 from study_server import StudyServer
 
@@ -62,15 +63,19 @@ def join(browser, server, name: str, **context):
 
 def wait(page, after: str | None = None) -> dict | None:
     """What is shown, once it is another picture than before and can be rated; None for a page of text."""
-    page.wait_for_function(
-        """after => { const r = document.querySelector('.rater');
-            const text = !r.querySelector('.rater-card').hidden && !r.querySelector('.rater-card button')?.disabled;
-            const image = r.querySelector('.rater-stage img');
-            return (after !== null && text) || (image && r.dataset.shown && r.dataset.shown !== after &&
-                !r.querySelector('.rater-score').disabled); }""",
-        arg=after,
-        timeout=30_000,
-    )
+    try:
+        page.wait_for_function(
+            """after => { const r = document.querySelector('.rater');
+                const text = !r.querySelector('.rater-card').hidden && !r.querySelector('.rater-card button')?.disabled;
+                const image = r.querySelector('.rater-stage img');
+                return (after !== null && text) || (image && r.dataset.shown && r.dataset.shown !== after &&
+                    !r.querySelector('.rater-score').disabled); }""",
+            arg=after,
+            timeout=30_000,
+        )
+    except Error:
+        keep(page, "stuck")
+        pytest.fail(f"still showing {after}: {page.locator('.rater').evaluate('e => e.outerHTML')[:3000]}")
     page.wait_for_timeout(520)  # within half a second a click is the rest of a double click
     return page.evaluate(PLACE) if page.locator(".rater-stage").is_visible() else None
 

@@ -442,12 +442,15 @@ export function start(root, transport, { home = "page" } = {}) {
   const watch = new ResizeObserver(place);
   watch.observe(stage);
 
-  // A hidden page is not looked at: the clock stands still until the rater says so
+  // A hidden page is not looked at: the clock stands still until the rater says so. One that is left, as by loading it
+  // again, is hidden for a moment, too
+  let leaving = false;
+  on(window, "pagehide", () => { leaving = true; });
   on(document, "visibilitychange", () => {
-    if (document.hidden && shown && !busy) tell({ do: "pause", token: shown.token });
+    if (document.hidden && !leaving && shown && !busy) tell({ do: "pause", token: shown.token });
     else if (!document.hidden && state && !busy) tell({ do: "state" });
   });
-  on(window, "pageshow", (event) => { if (event.persisted) tell({ do: "state" }); }); // the back button
+  on(window, "pageshow", (event) => { leaving = false; if (event.persisted) tell({ do: "state" }); }); // the back button
 
   tell({ do: "state" });
   return () => { listening.abort(); watch.disconnect(); root.replaceChildren(); };
