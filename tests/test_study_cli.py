@@ -2,8 +2,7 @@
 
 import csv
 import json
-import os
-import sys
+import socket
 from pathlib import Path
 
 import pytest
@@ -150,23 +149,44 @@ def test_merge_mistakes(capsys, here):
     assert not Path("a.csv").exists()
 
 
-def test_rate_opens_the_study_s_notebook(monkeypatch, capsys, here):
-    nbformat = pytest.importorskip("nbformat")
-    small_study(here)
-    notebook = Path("study/rate.ipynb")
-    nbformat.validate(nbformat.read(notebook, as_version=4))
-    commands = []
-    monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command))
-    main(["study", "rate", "study", "--no-browser"])
-    assert commands[0][:5] == [sys.executable, "-m", "jupyter", "lab", str(notebook)]
-    assert "--no-browser" in commands[0]
-    notebook.write_text(notebook.read_text().replace("Rate the pictures", "Mine"))
-    main(["study", "rate", "study"])
-    assert "Mine" in notebook.read_text()  # what someone wrote there stays
-    notebook.unlink()
-    main(["study", "rate", "study"])
-    assert notebook.exists()
+def test_rate_and_serve_are_handed_what_was_asked_for(monkeypatch, capsys, here):
+    serving = pytest.importorskip("srgan_lessons.rating.serving")
+    calls = []
+    monkeypatch.setattr(serving, "rate", lambda *given, **options: calls.append((given, options)) or 0)
+    monkeypatch.setattr(serving, "serve", lambda *given, **options: calls.append((given, options)) or 0)
+    assert main(["study", "rate", "study", "--no-browser"]) == 0
+    assert main(["study", "serve", "study"]) == 0
+    argv = "study serve study --port 9000 --screens large --most 30 --name a.example --instructor-everywhere"
+    assert main(argv.split()) == 0
+    everywhere = {"port": 9000, "screens": "large", "most": 30, "names": ["a.example"], "instructor_everywhere": True}
+    assert calls == [
+        (("study",), {"browser": False}),
+        (("study",), {"names": (), "instructor_everywhere": False}),
+        (("study",), everywhere),
+    ]
+
+
+def test_rate_and_serve_need_a_study_and_a_free_port(capsys, here):
+    serving = pytest.importorskip("srgan_lessons.rating.serving")
     assert "is no study" in mistake(capsys, "study", "rate", ".")
+    assert "is no study" in mistake(capsys, "study", "serve", ".")
+    small_study(here)
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert "choose another with --port" in mistake(capsys, "study", "serve", "study", "--port", port)
+    assert all(not name.startswith("127.") for name in serving.addresses())
+
+
+def test_the_notebook_of_a_study_shows_the_page(here):
+    nbformat = pytest.importorskip("nbformat")
+    study = small_study(here)
+    notebook = nbformat.read(study.folder / "rate.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert "RatingWidget(" in code
+    assert "pip install" in code, "in Colab the package must come first"
 
 
 def test_report_of_a_class(capsys, here):

@@ -23,6 +23,7 @@ PROTOCOLS = ("acr", "acr-hr")  # ITU-T P.910: absolute category rating; the same
 MANIFEST = "manifest.json"
 NOTEBOOK = "rate.ipynb"
 FORMAT = 1  # of the manifest
+REPOSITORY = "https://github.com/srgan-lessons/srgan-lessons"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +118,14 @@ def write_notebook(folder: Path) -> Path:
         "# Rate the pictures\n\nRun the cell below (Shift+Enter), and follow what it says. You can stop at any time; "
     )
     text += "run it again under the same name to go on."
-    code = 'from srgan_lessons.rating import RatingWidget\n\nRatingWidget(".")'
+    code = f"""try:
+    import srgan_lessons
+except ModuleNotFoundError:  # as in Colab
+    %pip install -q "srgan-lessons @ git+{REPOSITORY}"
+
+from srgan_lessons.rating import RatingWidget
+
+RatingWidget(".")"""
     cells = [
         {"cell_type": "markdown", "id": "welcome", "metadata": {}, "source": text},
         {

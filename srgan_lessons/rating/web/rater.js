@@ -108,6 +108,7 @@ export function start(root, transport, { home = "page" } = {}) {
       drawNote();
       return;
     }
+    const fromText = !card.hidden;
     card.hidden = true;
     for (const part of [head, stage, buttons]) part.hidden = false;
     drawHead();
@@ -115,6 +116,15 @@ export function start(root, transport, { home = "page" } = {}) {
     drawNote();
     room();
     if (inside) keepFocus();
+    if (home === "notebook") {
+      // If a text made the page shorter, the second half of a double click would hit what comes up from below:
+      // JupyterLab's "click to add a cell" for one
+      root.style.minHeight = `${Math.max(parseFloat(root.style.minHeight) || 0, root.offsetHeight)}px`;
+      if (inside && fromText) {
+        root.scrollIntoView({ block: "nearest" });
+        buttons.scrollIntoView({ block: "nearest" }); // where not all fits, the picture and its buttons
+      }
+    }
     let image;
     try {
       image = await load(state.picture);
