@@ -79,6 +79,8 @@ def add_study(commands: argparse._SubParsersAction) -> None:
     action.add_argument("folder", metavar="FOLDER", help="the study")
     action.add_argument("--votes", metavar="FILE", help="a file or folder of votes (default: those in the study)")
     action.add_argument("-o", "--out", metavar="FOLDER", help="where the report goes (default: report, in the study)")
+    action.add_argument("--exclude", nargs="+", metavar="NAME", help="raters to leave out, which the report says")
+    action.add_argument("--no-screening", action="store_true", help="keep everybody in; the checks are reported")
     action.set_defaults(call=_study_report)
 
     action = actions.add_parser("power", help="how many raters it takes to show a difference, by simulation")
@@ -108,8 +110,26 @@ def _study_new(arguments: argparse.Namespace) -> int:
         f"{study.pictures} pictures a rater, about {minutes} minute{'' if minutes == 1 else 's'}; {study.trials} of "
         "the ratings count, the others are the training and for warming up"
     )
+    if warning := _too_few(study):
+        print(warning)
     print(f"next: srgan-lessons study serve {study.folder}, for a class; or study rate, for yourself")
     return 0
+
+
+def _too_few(study) -> str:
+    """What no vote on so few photos can ever show, or "".
+
+    The smallest two-sided p of Wilcoxon's test on n photos is 2 / 2^n; Holm multiplies it by the number of pairs.
+    """
+    photos, methods = len(study.images), len(study.methods)
+    pairs = methods * (methods - 1) // 2
+    if not pairs or pairs * 2 / 2**photos < 0.05:
+        return ""
+    needed = next(n for n in range(photos, 64) if pairs * 2 / 2**n < 0.05)
+    return (
+        f"too few photos: with {photos}, no number of raters can show a difference between {methods} methods. Take at "
+        f"least {needed}; 20 photos by 4 methods are 92 ratings a rater, about 7 minutes"
+    )
 
 
 def _study_methods(names: list[str] | None) -> list[str] | dict[str, str] | None:
@@ -168,7 +188,8 @@ def _study_merge(arguments: argparse.Namespace) -> int:
 def _study_report(arguments: argparse.Namespace) -> int:
     from srgan_lessons.rating.report import write_report
 
-    print(write_report(arguments.folder, arguments.votes, arguments.out, progress=True))
+    options = {"screening": not arguments.no_screening, "exclude": arguments.exclude or ()}
+    print(write_report(arguments.folder, arguments.votes, arguments.out, progress=True, **options))
     return 0
 
 

@@ -440,3 +440,19 @@ def test_a_verdict_and_its_numbers_agree():
     )
     assert found.pairs["shown"].all()
     assert all("p_Holm = 0.0469" in statement for statement in found.statements)
+
+
+def test_half_a_rater_is_named(votes):
+    table = rated(votes)
+    half = table[(table["rater"] != "rater_02") | (table["image"] < "image_05")]
+    found = [text for text in analyse(half, resamples=50, screening=False).warnings if "not all pictures" in text]
+    assert len(found) == 1
+    assert "rater_02 (" in found[0]
+    assert "of 180)" in found[0]
+
+
+def test_votes_that_are_all_equal_are_one_warning():
+    table = long_table(np.full((16, 8, 3), 3.0), ["a", "b", "hr"])
+    found = analyse(table, resamples=50)
+    assert sum("kept, since all would be excluded" in text for text in found.warnings) == 1
+    assert not found.pairs["shown"].any()

@@ -355,3 +355,11 @@ def test_a_rater_and_a_picture_called_na_are_a_rater_and_a_picture(study, tmp_pa
             keep_default_na=False,
         )["rater"].tolist()
     )
+
+
+def test_a_rater_can_be_left_out_by_name_and_that_is_said(study, tmp_path):
+    page = write_report(study.folder, None, tmp_path / "out", exclude=["ann"])
+    assert "ann was left out by --exclude" in Page(page.read_text(encoding="utf-8")).text
+    assert pd.read_csv(page.parent / "raters.csv")["rater"].tolist() == ["bob", "cyd", "dan"]
+    with pytest.raises(UserError, match="no rater is named 'eve'"):
+        write_report(study.folder, None, tmp_path / "out", exclude=["eve"])

@@ -60,6 +60,8 @@ def test_new_makes_the_versions(capsys):
     assert main(argv.split()) == 0
     out = capsys.readouterr().out
     assert "3 images by 4 methods (bicubic, espcn, hr, nearest)" in out
+    assert "too few photos: with 3, no number of raters can show a difference between 4 methods" in out
+    assert "Take at least 8" in out
     assert "24 pictures a rater, about 2 minutes; 18 of the ratings count" in out
     study = Study.open("study")
     assert (study.seed, study.title, study.protocol) == (4, "Ours", "acr-hr")
@@ -205,8 +207,11 @@ def test_report_of_other_votes(capsys, monkeypatch):
     calls = []
     monkeypatch.setattr(report, "write_report", lambda *given, **options: (calls.append((given, options)), "page")[1])
     assert main(["study", "report", "study", "--votes", "all.jsonl", "-o", "there"]) == 0
-    assert calls == [(("study", "all.jsonl", "there"), {"progress": True})]
-    assert capsys.readouterr().out == "page\n"
+    assert calls == [(("study", "all.jsonl", "there"), {"progress": True, "screening": True, "exclude": ()})]
+    more = ["--exclude", "anna", "bert b", "--no-screening"]
+    assert main(["study", "report", "study", *more]) == 0
+    assert calls[1][1] == {"progress": True, "screening": False, "exclude": ["anna", "bert b"]}
+    assert capsys.readouterr().out == "page\n" * 2
 
 
 def test_power_prints_a_table(capsys):

@@ -316,6 +316,7 @@ def _warnings(votes, kept, raters, model, pairs) -> list[str]:
             f"incomplete: {empty} of {grid * people} votes are missing ({empty / (grid * people):.1%}). "
             "Each image counts alike; that is fair only where votes are missing by chance."
         )
+    found += _half_raters(table, grid)
     lowest = min(1.0, len(pairs) * 2.0 / 2**images) if len(pairs) else 0.0
     if lowest >= ALPHA:
         found.append(
@@ -325,7 +326,11 @@ def _warnings(votes, kept, raters, model, pairs) -> list[str]:
     out = int(raters["excluded"].sum())
     if out > len(raters) / 4:
         found.append(f"{out} of {len(raters)} raters were excluded: look for a cause in the study, not in the people.")
-    found += [f"{row.rater}: {row.notes}." for row in raters.itertuples() if row.notes and not row.excluded]
+    noted = raters[(raters["notes"] != "") & ~raters["excluded"]]
+    if len(noted) == len(raters) and noted["notes"].nunique() == 1:
+        found.append(f"all {len(raters)} raters: {noted['notes'].iloc[0]}.")
+    else:
+        found += [f"{row.rater}: {row.notes}." for row in noted.itertuples()]
     lonely = model.raters[model.raters["inconsistency"] < 0.05]
     if len(lonely):
         found.append(
@@ -335,3 +340,14 @@ def _warnings(votes, kept, raters, model, pairs) -> list[str]:
     if not model.converged:
         found.append("the bias and inconsistency model did not settle: there are too few votes per stimulus.")
     return found
+
+
+def _half_raters(table: pd.DataFrame, grid: int) -> list[str]:
+    """Who rated less than 90 % of the pictures, at most ten by name."""
+    counts = table.groupby("rater").size()
+    half = counts[counts < 0.9 * grid]
+    if half.empty:
+        return []
+    named = ", ".join(f"{rater} ({count} of {grid})" for rater, count in half.head(10).items())
+    more = f" and {len(half) - 10} more" if len(half) > 10 else ""
+    return [f"not all pictures were rated by {named}{more}; --exclude leaves a rater out."]

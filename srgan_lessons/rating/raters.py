@@ -7,23 +7,17 @@ import os
 import secrets
 import threading
 import time
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from srgan_lessons import UserError
 from srgan_lessons.files import explain_write_error
-from srgan_lessons.rating.votefile import rater_name
+from srgan_lessons.rating.votefile import name_key, rater_name
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of codes: what is not mistaken for another when read aloud
 CODE = 8  # letters: 30 to the 8th, and few guesses a minute
 GUESSES, COOLING = 5, 60.0  # wrong codes for a name, and then so many seconds without another try
-
-
-def name_key(name: str) -> str:
-    """What two names have in common that are one: without spaces around, case and width of letters; spaces are one."""
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from srgan_lessons import UserError, __version__
 from srgan_lessons.files import atomic
 from srgan_lessons.rating import plots, viewing
 from srgan_lessons.rating.analysis import FEWEST, IN_LABORATORY, IN_THE_OPEN, Analysis, analyse
-from srgan_lessons.rating.manifest import MANIFEST
+from srgan_lessons.rating.manifest import MANIFEST, some
 from srgan_lessons.rating.measures import measure, metric_means
 from srgan_lessons.rating.merging import merge
 from srgan_lessons.rating.spreadsheet import read_csv
@@ -45,6 +46,7 @@ def write_report(
     *,
     seed: int = 0,
     screening: bool = True,
+    exclude: Sequence[str] = (),
     progress: bool = False,
 ) -> Path:
     """Analyses the votes of a study, writes report.html and its tables as CSV, and returns the page's path.
@@ -52,6 +54,7 @@ def write_report(
     folder: of the study. votes: what to analyse; by default all files in the study's folder `votes`. A table, Votes, a
     CSV file as Votes.write_csv makes it, or files and folders of votes (*.jsonl) also serve; with a table or a CSV file
     `folder` need not be a study. out: the folder for the report, by default `report` in the study's folder.
+    exclude: raters who are left out, by name, which the report says.
     Where the study has the method "hr", PSNR, SSIM and ST-LPIPS of its stimuli are measured once and kept in
     metrics.csv. Raises UserError as Study.open, merge and analyse do, and where nothing can be written.
     """
@@ -60,6 +63,8 @@ def write_report(
     table, problems = _read(votes, study)
     if study is not None:
         problems += _belongs(table, study, votes if isinstance(votes, str | Path) else "the table")
+    table, without = _without(table, exclude)
+    problems += without
     analysis = analyse(table, seed=seed, screening=screening)
     out = folder / "report" if out is None else Path(out)
     metrics = _metrics(study, out, progress)
@@ -90,6 +95,18 @@ def _read(votes, study: Study | None) -> tuple[pd.DataFrame, list[str]]:
         raise UserError(f"votes of raters ({votes}) can only be read together with their study; name its folder.")
     merged = merge(study.votes_folder if votes is None else votes, study)
     return merged.table(), list(merged.problems)
+
+
+def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The votes without those of some raters, and a sentence for each. Raises UserError for a name that nobody has."""
+    if not exclude or "rater" not in table:
+        return table, []
+    there = sorted(table["rater"].dropna().astype(str).unique())
+    for name in exclude:
+        if name not in there:
+            raise UserError(f"no rater is named {name!r}, so none can be left out. There are: {some(there)}.")
+    said = [f"{name} was left out by --exclude ({(table['rater'] == name).sum()} votes)" for name in exclude]
+    return table[~table["rater"].isin(list(exclude))], said
 
 
 def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:

@@ -95,7 +95,7 @@ class Votes:
 
     @classmethod
     def read(cls, source: str | Path | Iterable[str | Path]) -> "Votes":
-        """Reads a file of votes, several, or all `*.jsonl` of a folder.
+        """Reads a file of votes, several, or all `*.jsonl` of a folder, however deep.
 
         A damaged line is reported in `problems` with its number and by a warning, and the rest is read. To join the
         files of several raters, use `merge`, which looks whether they belong together. Raises UserError where there
@@ -191,15 +191,34 @@ class Votes:
             temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+VOTE_FILE = re.compile(r".+\.jsonl(\.txt)?", re.IGNORECASE)  # some mail programs and platforms add .txt
+
+
+def left_out(source: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Files in the folders that are meant which are no files of votes by their names. Hidden ones do not count."""
+    given = [source] if isinstance(source, str | Path) else list(source)
+    found = [path for folder in map(Path, given) if folder.is_dir() for path in _inside(folder)]
+    return [path for path in found if not VOTE_FILE.fullmatch(path.name)]
+
+
+def _inside(folder: Path) -> list[Path]:
+    """All files in a folder and the folders in it, sorted, without hidden ones."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in paths if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
 def vote_files(source: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The files of votes that are meant. Raises UserError for one that is not there, and for a folder without any."""
+    """The files of votes that are meant: files, and what is in folders, however deep, as platforms export it.
+
+    Raises UserError for one that is not there, and for a folder without any.
+    """
     given = [source] if isinstance(source, str | Path) else list(source)
     if not given:
         raise UserError("no file of votes was named.")
     files: list[Path] = []
     for path in map(Path, given):
         if path.is_dir():
-            inside = sorted(file for file in path.glob("*.jsonl") if not file.name.startswith("."))
+            inside = [file for file in _inside(path) if VOTE_FILE.fullmatch(file.name)]
             if not inside:
                 raise UserError(f"the folder {path} holds no files of votes (*.jsonl).")
             files += inside

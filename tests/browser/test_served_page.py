@@ -1,4 +1,4 @@
-"""The rating page on its own, in a real browser: pixels, keys, double clicks, reloads, two tabs, a server that is killed."""
+"""The rating page on its own, in a real browser: pixels, keys, reloads, two tabs, a server that is killed."""
 
 import io
 import os
@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from study_server import StudyServer
+
+from srgan_lessons.rating import Study, Votes
 
 pytest.importorskip("tornado")
 pytest.importorskip("segno")
 Error = pytest.importorskip("playwright.sync_api").Error
-
-from study_server import StudyServer
-
-from srgan_lessons.rating import Study, Votes
 
 pytestmark = pytest.mark.timeout(300)
 GREY = (128, 128, 128)
