@@ -15,63 +15,20 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from srgan_lessons import UserError
 from srgan_lessons.rating.consistency import Consistency, consistency
 from srgan_lessons.rating.orders import NEAR, Place
+from srgan_lessons.rating.showing import Picture, Shown, Trial
 from srgan_lessons.rating.study import USUAL_SECONDS, Study
 from srgan_lessons.rating.votefile import VoteFile, rater_name, vote_file_name
 from srgan_lessons.rating.votes import HIGHEST, LOWEST, Row, Votes
 
 LONG_PAUSE = 300  # seconds; after a longer one the rater is warmed up again, as after a break
 AHEAD = 2  # pictures that are read before they are needed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """How the page showed the picture, as far as it knows.
-
-    device_pixel_ratio: screen pixels for a CSS pixel. width, height: of the picture on the page, in CSS pixels; times
-    the ratio they are those of the stimulus where it is shown 1:1. screen_width, screen_height: of the screen, in CSS
-    pixels. response_ms: from picture to click, where the page measures it; else the session's own clock counts.
-    """
-
-    device_pixel_ratio: float | None = None
-    width: float | None = None
-    height: float | None = None
-    screen_width: float | None = None
-    screen_height: float | None = None
-    response_ms: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """What is to be rated now. It does not say of which method the picture is.
-
-    phase: "training", "dummy" or "main"; raters need not be told dummies from the rest. number: from 0, in its phase.
-    of: how many the phase has. width, height: of the picture, in pixels. expected: in the training, the score that the
-    picture stands for; else None. token: see `Session.token`.
-    """
-
-    phase: str
-    number: int
-    of: int
-    width: int
-    height: int
-    expected: int | None
-    token: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A picture that a page may load. token: what it is asked for by. width, height: in pixels."""
-
-    token: str
-    width: int
-    height: int
 
 
 _open_sessions: dict[Path, "Session"] = {}  # of this process, by the file of their votes
@@ -178,7 +135,7 @@ class Session:
             raise UserError(f"nothing is shown now: the session is at {self.phase!r}.")
         return self._fetch(self._at).result()
 
-    def pictures(self) -> list["Picture"]:
+    def pictures(self) -> list[Picture]:
         """What a page may load now: the picture that is shown, and the one after it, in advance. At most two."""
         first = self._at if self.phase not in ("done", "closed") else len(self._steps)
         steps = range(first, min(first + AHEAD, len(self._steps)))

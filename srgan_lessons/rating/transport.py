@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 
 from srgan_lessons import UserError
-from srgan_lessons.rating.session import Session, Shown
+from srgan_lessons.rating.session import Session
+from srgan_lessons.rating.showing import Shown
 from srgan_lessons.rating.votes import SCALE
 
 GUARD = 500  # ms after a picture appears in which a click is the second half of a double click, not a judgement
