@@ -9,6 +9,7 @@ second tab that has not heard of the last vote. At the end every vote that was c
 """
 
 import argparse
+import http.client
 import random
 import statistics
 import sys
@@ -17,7 +18,6 @@ import threading
 import time
 from pathlib import Path
 
-import common
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -25,6 +25,7 @@ from study_server import StudyServer
 
 from srgan_lessons.rating import Study, Votes
 
+LOST = (OSError, http.client.HTTPException)
 METHODS = ("nearest", "bicubic", "srresnet", "hr")
 
 
@@ -46,6 +47,7 @@ class Rater(threading.Thread):
     def __init__(self, server: StudyServer, number: int, pace: float):
         super().__init__()
         self.server, self.name_, self.pace = server, f"rater {number:02d}", pace
+        self.invitation = server.invitation
         self.dice = random.Random(number)
         self.seconds: list[float] = []
         self.confirmed: list[int] = []
@@ -57,11 +59,11 @@ class Rater(threading.Thread):
         while True:
             begin = time.perf_counter()
             try:
-                said = {**message, "invitation": self.server.invitation}
+                said = {**message, "invitation": self.invitation}
                 answer = self.server.ask("POST", "/rate", said, Cookie=self.cookie)
                 assert answer.status == 200, answer
                 return answer.json, time.perf_counter() - begin
-            except OSError:
+            except LOST:
                 self.trouble["again"] += 1
                 time.sleep(0.1 + 0.2 * self.dice.random())
 
@@ -74,9 +76,9 @@ class Rater(threading.Thread):
     def rate(self) -> None:
         while True:
             try:
-                page = self.server.ask("GET", f"/{self.server.invitation}")
+                page = self.server.ask("GET", f"/{self.invitation}")
                 break
-            except OSError:
+            except LOST:
                 time.sleep(0.2)
         self.cookie = page.headers["set-cookie"].split(";")[0]
         state, _ = self.ask({"do": "name", "name": self.name_, "code": ""})
@@ -91,7 +93,7 @@ class Rater(threading.Thread):
             try:
                 png = self.server.ask("GET", f"/picture/{state['picture']['token']}", Cookie=self.cookie)
                 assert png.status == 200, png
-            except OSError:
+            except LOST:
                 state, _ = self.ask({"do": "state"})
                 continue
             time.sleep(self.pace * (0.5 + self.dice.random()))
@@ -159,7 +161,6 @@ def report(study: Study, raters: list[Rater], killed: int, memory: float, second
         if trials != list(range(study.trials)):
             problems.append(f"{rater.name_}: not all pictures once")
     took = sorted(1000 * second for rater in raters for second in rater.seconds)
-    print(f"{common.machine()}" if hasattr(common, "machine") else "")
     print(f"{len(raters)} raters, {confirmed} votes, {killed} kills, {seconds:.0f} s")
     print("  ".join(f"{name} {sum(rater.trouble[name] for rater in raters)}" for name in raters[0].trouble))
     print(
