@@ -103,7 +103,7 @@ export function start(root, transport, { home = "page" } = {}) {
     const refused = refusal();
     drawnFor = !!refused;
     if (!state.picture || refused) {
-      drawCard(refused && state.picture ? refused : cards[state.phase] ? cards[state.phase]() : retry());
+      drawCard(refused || (cards[state.phase] ? cards[state.phase]() : retry()));
       if (state.next && !refused) load(state.next).catch(() => {});
       drawNote();
       return;
@@ -247,7 +247,7 @@ export function start(root, transport, { home = "page" } = {}) {
 
   // Where the study wants large screens only
   function refusal() {
-    if (!state || state.screens !== "large") return null;
+    if (!state || state.screens !== "large" || ["done", "over", "closed", "away"].includes(state.phase)) return null;
     if (tiny()) {
       return [make("h3", {}, "Please use a larger screen"),
         paragraph("This study is rated on laptops and desktop screens: on this one a picture would be only " +
