@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from srgan_lessons import UserError
 from srgan_lessons.rating import intervals
-from srgan_lessons.rating.screening import bias_and_inconsistency, screen
+from srgan_lessons.rating.screening import bias_and_inconsistency, screen_checked
 from srgan_lessons.rating.tables import (
     check_votes,
     gold_trials,
@@ -83,7 +83,7 @@ def analyse(
     """
     votes = check_votes(votes)
     _check_enough(votes)
-    raters = screen(votes)
+    raters = screen_checked(votes)
     if not screening:
         raters = raters.assign(excluded=False)
     kept = votes[~votes["rater"].isin(raters.loc[raters["excluded"], "rater"])]

@@ -8,7 +8,7 @@ import secrets
 import statistics
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from srgan_lessons import UserError
 from srgan_lessons.rating import transport
@@ -41,7 +41,8 @@ class Host:
         self.invitation: str = kept["invitation"]
         self.instructor: str = kept["instructor"]
         self.closed: bool = kept["closed"]
-        self.raters = Raters(self.folder / "raters.json", most=most, taken=_names(study), open_names=local)
+        self._before = _rated_before(study)
+        self.raters = Raters(self.folder / "raters.json", most=most, taken=self._before, open_names=local)
         self._sessions: dict[str, Session] = {}
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._seen: dict[str, float] = {}
@@ -117,7 +118,9 @@ class Host:
         rows = []
         for name in self.raters.names:
             session = self._sessions.get(name)
-            row = {"name": name, "phase": "not here", "done": 0, "of": self.study.pictures, "pace": None, "away": None}
+            of = self.study.trials + self.study.settings.dummies
+            row = {"name": name, "phase": "not here", "done": self._before.get(name, 0), "of": of, "pace": None}
+            row["away"] = None
             if session is not None:
                 done, of = session.place
                 paces = [line["response_ms"] / 1000 for line in session.lines[-20:] if line["score"] is not None]
@@ -197,12 +200,14 @@ class Host:
         write_private(self._file, json.dumps(content) + "\n")
 
 
-def _names(study: Study) -> list[str]:
-    """Of raters who have votes in the study's folder, whatever way they came."""
+def _rated_before(study: Study) -> dict[str, int]:
+    """Raters who have votes in the study's folder, whatever way they came, and how many after their training."""
     try:
-        return Votes.read(study.votes_folder).raters
+        votes = Votes.read(study.votes_folder)
     except UserError:  # no votes yet
-        return []
+        return {}
+    counts = Counter(str(row["rater"]) for row in votes if row["phase"] != "training")
+    return {rater: counts[rater] for rater in votes.raters}
 
 
 def _sentence(error: UserError) -> str:

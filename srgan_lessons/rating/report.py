@@ -183,6 +183,7 @@ def _page(
         *_dmos(analysis),
         "<h2>Raters</h2>",
         *_raters(analysis),
+        *_screens(analysis, study),
         "<h2>How this was done</h2>",
         *_protocol(analysis, study),
         "<h2>How to cite</h2>",
@@ -365,6 +366,25 @@ def _raters(analysis: Analysis) -> list[str]:
         "imbalance; over 5.0% and under 0.30 is rejected."
     )
     return [*found, _table(rows, head, caption, {1, 2, 3, 4, 5, 6, 7, 8})]
+
+
+def _screens(analysis: Analysis, study: Study | None) -> list[str]:
+    """What was recorded of the screens, where it was; the MOS by kind of screen where there are several."""
+    if study is None:
+        return []
+    table = viewing.screens_table(analysis.votes, study)
+    found = ["<h2>Screens</h2>", f"<p>{_e(viewing.sentence(analysis.votes, study))} {_e(viewing.MEANING)}</p>"]
+    if len(table) < 2:
+        return found
+    methods = [method for method in analysis.methods["method"] if method in table]
+    rows = [
+        [row["shown"], row["raters"], row["votes"], *(number(row[m]) for m in methods)] for _, row in table.iterrows()
+    ]
+    head = ["shown", "raters", "votes", *(f"MOS {method}" for method in methods)]
+    return [
+        *found,
+        _table(rows, head, "MOS by kind of screen, without intervals: groups may be small.", set(range(1, len(head)))),
+    ]
 
 
 def _protocol(analysis: Analysis, study: Study | None) -> list[str]:

@@ -313,7 +313,9 @@ export function start(root, transport, { home = "page" } = {}) {
     for (const part of [head, stage, buttons]) part.hidden = true;
     card.replaceChildren(...children.filter(Boolean));
     card.hidden = false;
-    if (inside) keepFocus();
+    const field = card.querySelector("input");
+    if (field && home === "page") field.focus();
+    else if (inside) keepFocus();
   }
   const action = (label, name, message) => make("button", { type: "button", class: `rater-${name}`,
     onclick: () => (typeof message === "function" ? message() : tell(message)) }, label);
