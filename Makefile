@@ -86,7 +86,7 @@ lint: install
 	$(BIN)/ruff format --check .
 
 quick: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --ignore=tests/browser --ignore=tests/lessons
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --ignore=tests/browser
 
 windows: export PYTHONPATH := tests
 windows: install

@@ -52,9 +52,20 @@ def add_study(commands: argparse._SubParsersAction) -> None:
         settings.add_argument(f"--{name.replace('_', '-')}", type=kind)
     action.set_defaults(call=_study_new)
 
-    action = actions.add_parser("rate", help="open a study for rating, in JupyterLab")
+    action = actions.add_parser("serve", help="let a class rate by a link; every vote is saved at once")
+    action.add_argument("folder", metavar="FOLDER", help="the study")
+    action.add_argument("--port", type=int, help="for raters (default: 8765); the instructor's page is on the next one")
+    action.add_argument("--screens", choices=("any", "large"), help="large: refuse phones, and windows too small")
+    action.add_argument("--most", type=int, metavar="COUNT", help="raters that are let in (default: 200)")
+    action.add_argument("--name", nargs="+", metavar="HOST", help="further names of this machine, such as a tunnel's")
+    action.add_argument(
+        "--instructor-everywhere", action="store_true", help="the instructor's page answers other machines, too"
+    )
+    action.set_defaults(call=_study_serve)
+
+    action = actions.add_parser("rate", help="rate a study alone, on this machine, in the browser")
     action.add_argument("folder", metavar="FOLDER")
-    action.add_argument("--no-browser", action="store_true", help="only start the server and print its address")
+    action.add_argument("--no-browser", action="store_true", help="only print the address of the page")
     action.set_defaults(call=_study_rate)
 
     action = actions.add_parser("merge", help="join the votes of a class")
@@ -69,6 +80,8 @@ def add_study(commands: argparse._SubParsersAction) -> None:
     action.add_argument("folder", metavar="FOLDER", help="the study")
     action.add_argument("--votes", metavar="FILE", help="a file or folder of votes (default: those in the study)")
     action.add_argument("-o", "--out", metavar="FOLDER", help="where the report goes (default: report, in the study)")
+    action.add_argument("--exclude", nargs="+", metavar="NAME", help="raters to leave out, which the report says")
+    action.add_argument("--no-screening", action="store_true", help="keep everybody in; the checks are reported")
     action.set_defaults(call=_study_report)
 
     action = actions.add_parser("power", help="how many raters it takes to show a difference, by simulation")
@@ -92,11 +105,32 @@ def _study_new(arguments: argparse.Namespace) -> int:
         study = Study.paper(arguments.images, arguments.out, **options)
     else:
         study = Study.create(arguments.images, _study_methods(arguments.methods), arguments.out, **options, **more)
-    minutes = max(1, round(study.trials * 4 / 60))  # at four seconds a rating
+    minutes = max(1, round(study.minutes))
     print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
-    print(f"{study.trials} ratings a rater, about {minutes} minute{'' if minutes == 1 else 's'}")
-    print(f"rate: srgan-lessons study rate {study.folder}, or open rate.ipynb in a copy of the folder")
+    print(
+        f"{study.pictures} pictures a rater, about {minutes} minute{'' if minutes == 1 else 's'}; {study.trials} of "
+        "the ratings count, the others are the training and for warming up"
+    )
+    if warning := _too_few(study):
+        print(warning)
+    print(f"next: srgan-lessons study serve {study.folder}, for a class; or study rate, for yourself")
     return 0
+
+
+def _too_few(study) -> str:
+    """What no vote on so few photos can ever show, or "".
+
+    The smallest two-sided p of Wilcoxon's test on n photos is 2 / 2^n; Holm multiplies it by the number of pairs.
+    """
+    photos, methods = len(study.images), len(study.methods)
+    pairs = methods * (methods - 1) // 2
+    if not pairs or pairs * 2 / 2**photos < 0.05:
+        return ""
+    needed = next(n for n in range(photos, 64) if pairs * 2 / 2**n < 0.05)
+    return (
+        f"too few photos: with {photos}, no number of raters can show a difference between {methods} methods. Take at "
+        f"least {needed}; 20 photos by 4 methods are 92 ratings a rater, about 7 minutes"
+    )
 
 
 def _study_methods(names: list[str] | None) -> list[str] | dict[str, str] | None:
@@ -113,13 +147,26 @@ def _study_methods(names: list[str] | None) -> list[str] | dict[str, str] | None
     return weights
 
 
-def _study_rate(arguments: argparse.Namespace) -> int:
-    from srgan_lessons.rating import Study
-    from srgan_lessons.rating.manifest import NOTEBOOK, write_notebook
+def _study_serve(arguments: argparse.Namespace) -> int:
+    serving = _serving()
+    given = {name: value for name in ("port", "screens", "most") if (value := getattr(arguments, name)) is not None}
+    everywhere = arguments.instructor_everywhere
+    return serving.serve(arguments.folder, names=arguments.name or (), instructor_everywhere=everywhere, **given)
 
-    study = Study.open(arguments.folder)
-    notebook = study.folder / NOTEBOOK
-    return start_lab(notebook if notebook.exists() else write_notebook(study.folder), arguments.no_browser)
+
+def _study_rate(arguments: argparse.Namespace) -> int:
+    return _serving().rate(arguments.folder, browser=not arguments.no_browser)
+
+
+def _serving():
+    """The module that serves. Raises UserError where tornado, which comes with JupyterLab, is not installed."""
+    try:
+        from srgan_lessons.rating import serving
+    except ModuleNotFoundError as error:
+        if error.name != "tornado":
+            raise
+        raise UserError('tornado is not installed: pip install "srgan-lessons[notebooks]"') from None
+    return serving
 
 
 def _study_merge(arguments: argparse.Namespace) -> int:
@@ -142,7 +189,8 @@ def _study_merge(arguments: argparse.Namespace) -> int:
 def _study_report(arguments: argparse.Namespace) -> int:
     from srgan_lessons.rating.report import write_report
 
-    print(write_report(arguments.folder, arguments.votes, arguments.out, progress=True))
+    options = {"screening": not arguments.no_screening, "exclude": arguments.exclude or ()}
+    print(write_report(arguments.folder, arguments.votes, arguments.out, progress=True, **options))
     return 0
 
 

@@ -24,5 +24,7 @@ def row(trial: int = 0, score: int | None = 3, **changes) -> dict:
         "device_pixel_ratio": None,
         "width": None,
         "height": None,
+        "screen_width": None,
+        "screen_height": None,
         **changes,
     }

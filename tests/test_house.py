@@ -37,9 +37,12 @@ ANALYSIS = (
     "screening",
     "synthetic",
     "tables",
+    "viewing",
     "widget",
 )
-NEEDS_NOTEBOOKS = ("srgan_lessons.classroom", *(f"srgan_lessons.rating.{name}" for name in ANALYSIS))
+# What serves it needs tornado, which comes with JupyterLab.
+SERVING = ("server", "serving")
+NEEDS_NOTEBOOKS = ("srgan_lessons.classroom", *(f"srgan_lessons.rating.{name}" for name in (*ANALYSIS, *SERVING)))
 
 
 def modules() -> dict[str, Path]:

@@ -300,3 +300,69 @@ def test_against_metrics_the_winners_are_named(analysis):
         plots.plot_mos_against(analysis, paper_metrics(), columns=("ssim",))
     with pytest.raises(UserError, match="fewer than two"):
         plots.plot_mos_against(analysis, paper_metrics().head(1))
+
+
+# --- what was recorded, and of which study ---------------------------------------------------------------------------
+
+
+def page_of(study, table, tmp_path) -> str:
+    return Page(write_report(study.folder, table, tmp_path / "out").read_text(encoding="utf-8")).text
+
+
+def test_votes_of_another_study_are_refused_in_every_form(study, tmp_path):
+    own = Votes.read(study.votes_folder)
+    other = [{**row, "study": "f" * 64} for row in own.lines]
+    Votes(other).write_csv(tmp_path / "other.csv")
+    for form in (tmp_path / "other.csv", Votes(other), Votes(other).table()):
+        with pytest.raises(UserError, match="votes of another study: ffffffffffff"):
+            write_report(study.folder, form, tmp_path / "out")
+    strange = own.table().replace({"image": {"cat": "dog"}})
+    strange.drop(columns="study").to_csv(tmp_path / "strange.csv", index=False)
+    with pytest.raises(UserError, match=r"pictures that the study .* does not have; the first is .* of dog"):
+        write_report(study.folder, tmp_path / "strange.csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    own.table().drop(columns="study").to_csv(tmp_path / "silent.csv", index=False)
+    assert "does not say of which study" in page_of(study, tmp_path / "silent.csv", tmp_path)
+
+
+def test_the_page_says_how_pictures_were_shown(study, tmp_path):
+    table = Votes.read(study.votes_folder).table()
+    assert "All 36 votes were given on pictures at 1:1." in page_of(study, table, tmp_path)
+    table.loc[table["rater"] == "ann", "device_pixel_ratio"] = 1.25  # 64 CSS pixels of 1.25 each: scaled
+    table.loc[table["rater"] == "bob", ["device_pixel_ratio", "width", "height"]] = [2.0, 32.0, 32.0]
+    table.loc[table["rater"] == "cyd", "device_pixel_ratio"] = None
+    text = page_of(study, table, tmp_path)
+    assert "Of 36 votes were given on pictures that were: 18 at 1:1, 9 scaled by the browser, 9 not recorded." in text
+    assert "at 1:1 pixels" not in text
+    assert "1:1, dense screen" not in text.split("Screens")[0]
+    for kind in ("1:1, ordinary screen", "1:1, dense screen", "scaled by the browser", "not recorded"):
+        assert kind in text.split("MOS by kind of screen")[1]
+
+
+@pytest.mark.parametrize(("raters", "says"), [(9, "with 9 this is an informal"), (23, "with 23 this is an informal"),
+                                              (36, "36 are enough")])  # fmt: skip
+def test_no_test_is_called_formal_that_its_own_numbers_do_not_call_so(raters, says, tmp_path):
+    votes = synthetic_votes({"a": 2.0, "hr": 4.6}, raters=raters, images=8, seed=3)
+    text = Page(write_report(tmp_path / "class", votes).read_text(encoding="utf-8")).text
+    assert says in text
+    assert "formal test." not in text.replace("informal test.", "")
+
+
+def test_a_rater_and_a_picture_called_na_are_a_rater_and_a_picture(study, tmp_path):
+    rows = [{**row, "rater": "NA" if row["rater"] == "ann" else row["rater"]} for row in Votes.read(study.votes_folder)]
+    Votes(rows).write_csv(tmp_path / "votes.csv")
+    assert (
+        "NA"
+        in pd.read_csv(
+            write_report(study.folder, tmp_path / "votes.csv", tmp_path / "out").parent / "raters.csv",
+            keep_default_na=False,
+        )["rater"].tolist()
+    )
+
+
+def test_a_rater_can_be_left_out_by_name_and_that_is_said(study, tmp_path):
+    page = write_report(study.folder, None, tmp_path / "out", exclude=["ann"])
+    assert "ann was left out by --exclude" in Page(page.read_text(encoding="utf-8")).text
+    assert pd.read_csv(page.parent / "raters.csv")["rater"].tolist() == ["bob", "cyd", "dan"]
+    with pytest.raises(UserError, match="no rater is named 'eve'"):
+        write_report(study.folder, None, tmp_path / "out", exclude=["eve"])

@@ -103,7 +103,7 @@ def test_a_vote_says_all_that_it_is_about(study, tmp_path):
         "study": study.hash, "rater": "Änna <b>", "session": 1, "trial": 0, "phase": "main", "image": place.image,
         "method": place.method, "stimulus": place.stimulus, "repeat": 0, "gold_expected": place.gold_expected,
         "score": 4, "response_ms": 2500, "seed": 1, "revised": False, "device_pixel_ratio": 1.25, "width": 640,
-        "height": 480.5,
+        "height": 480.5, "screen_width": None, "screen_height": None,
     }  # fmt: skip
     assert written.endswith("+00:00")
     session.vote(4, session.token, Shown(response_ms=321))  # the page measured it
@@ -112,7 +112,8 @@ def test_a_vote_says_all_that_it_is_about(study, tmp_path):
 
 def test_the_picture_is_the_stimulus_and_the_next_one_is_there_before(study, tmp_path):
     session = opened(study, tmp_path)
-    assert session.next_picture() == study.read(study.calibration("anna")[0].stimulus)
+    first = session.pictures()[0]
+    assert session.picture_of(first.token) == study.read(study.calibration("anna")[0].stimulus)
     session.begin()
     following = None
     while session.trial:
@@ -121,11 +122,17 @@ def test_the_picture_is_the_stimulus_and_the_next_one_is_there_before(study, tmp
         assert picture == study.read(row_of.stimulus)
         stimulus = study.stimuli[row_of.stimulus]
         assert (session.trial.width, session.trial.height) == (stimulus.width, stimulus.height)
-        assert following in (None, picture)
-        following = session.next_picture()
+        offered = session.pictures()
+        assert session.picture_of(offered[0].token) == picture
+        assert (offered[0].width, offered[0].height) == (stimulus.width, stimulus.height)
+        assert following in (None, offered[0])  # what was loaded before is asked for by the same token
+        following = offered[1] if len(offered) > 1 else None
+        before = offered[0].token
         session.vote(2, session.token)
+        if session.phase != "done":
+            assert session.picture_of(before) is None, "only what is shown now and next can be had"
     assert following is None
-    assert session.next_picture() is None
+    assert session.pictures() == []
     with pytest.raises(UserError, match="nothing is shown now"):
         session.picture()
 
@@ -258,7 +265,7 @@ def test_a_break_after_so_many_minutes(study, tmp_path):
             session.vote(3, session.token)
         seen.append((session.phase, session.done))
         if session.phase == "break":
-            assert session.next_picture() is not None
+            assert session.pictures()
             clock.now += 1000
             session.begin()
             assert session.trial.phase == "dummy"
@@ -529,7 +536,7 @@ def test_the_summary_counts_by_hand(tmp_path):
 
 def test_one_button_is_said_to_be_one(study, tmp_path):
     session = opened(study, tmp_path)
-    assert consistency(Votes([])).text == "You gave 0 ratings."
+    assert consistency(Votes([])).text == "You gave 0 ratings that count."
     session.begin()
     rate(session)
     assert session.summary().one_button
@@ -540,7 +547,7 @@ def test_one_picture_is_one_picture():
     numbers = {"votes": 1, "median_seconds": 2.0, "repeats": 1, "same": 0, "near": 1, "difference": 1.0, "gold": 1}
     numbers |= {"gold_passed": 1, "anchors": 4, "anchors_passed": 4, "variance": None, "one_button": False}
     assert Consistency(**numbers).text.splitlines()[:3] == [
-        "You gave 1 rating, each in about 2.0 s.",
+        "You gave 1 rating that counts, each in about 2.0 s.",
         "1 picture was shown twice: 0 times you gave the same score, once the same or the next. On average the two "
         "scores are 1.0 steps apart.",
         "1 picture was obvious, and you scored 1 of 1 as expected.",

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from colour_profiles import p3
 from PIL import Image
 from rating_samples import METHODS, anchors, given_versions, pixels, small_study
 
@@ -492,11 +493,11 @@ def test_settings_are_kept(tmp_path):
     assert json.loads((study.folder / "manifest.json").read_text())["hash"] == study.hash
 
 
-def test_the_room_imports_without_notebook_and_pandas():
-    code = "import sys, srgan_lessons.images\nbefore = set(sys.modules)\n"
-    code += "from srgan_lessons.rating import Session, Study, Votes, merge\n"
-    code += "found = {name.split('.')[0] for name in set(sys.modules) - before}\n"
-    code += "print(sorted(found & {'pandas', 'scipy', 'matplotlib', 'ipywidgets', 'IPython', 'statsmodels'}))"
+def test_opening_a_study_needs_neither_torch_nor_pandas_nor_a_notebook(tmp_path):
+    code = "import sys\nfrom srgan_lessons.rating import Session, Study, Votes, merge\n"
+    code += "heavy = {'torch', 'numpy', 'pandas', 'scipy', 'matplotlib', 'ipywidgets', 'IPython', 'statsmodels'}\n"
+    code += f"Study.open({str(small_study(tmp_path).folder)!r})\n"
+    code += "print(sorted({name.split('.')[0] for name in sys.modules} & heavy))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "[]", done.stderr
 
@@ -509,3 +510,27 @@ def test_the_room_s_names_are_there():
     with pytest.raises(AttributeError, match="nosuch"):
         _ = rating.nosuch
     assert Path(rating.__file__).parent.joinpath("study.py").exists()
+
+
+# Display P3: its matrix to linear sRGB by hand, (1.2249, -0.2247, 0), (-0.0420, 1.0419, 0), (-0.0197, -0.0786, 1.0979)
+@pytest.mark.parametrize(("profile", "shown"), [(p3(), (250, 31, 34)), (p3(2.2), (251, 25, 28)), (None, (230, 60, 50))])
+def test_colours_with_a_profile_are_shown_as_srgb(tmp_path, profile, shown):
+    """A red in P3 is a stronger red in sRGB; the numbers alone would show a dull one."""
+    (tmp_path / "photos").mkdir()
+    for level, name in enumerate("abc"):
+        picture = Image.new("RGB", (48, 48), (230, 60, 50))
+        picture.paste((80 * level, 0, 0), (0, 0, 16, 16))  # no two images are the same
+        picture.save(tmp_path / "photos" / f"{name}.png", **({"icc_profile": profile} if profile else {}))
+    study = Study.create(tmp_path / "photos", ["hr", "nearest"], tmp_path / "study")
+    for stimulus in study.stimuli.values():
+        if stimulus.anchor is None:
+            png = Image.open(study.path(stimulus.name))
+            assert "icc_profile" not in png.info
+            assert np.abs(np.array(png)[40, 40].astype(int) - shown).max() <= 1
+
+
+def test_a_colour_profile_that_cannot_be_used_is_refused(tmp_path):
+    for level, name in enumerate("abc"):
+        Image.new("RGB", (48, 48), (80 * level, 60, 50)).save(tmp_path / f"{name}.png", icc_profile=b"none" * 40)
+    with pytest.raises(UserError, match="save it as sRGB"):
+        Study.create(tmp_path, ["hr", "nearest"], tmp_path / "study")

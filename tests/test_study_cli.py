@@ -2,8 +2,7 @@
 
 import csv
 import json
-import os
-import sys
+import socket
 from pathlib import Path
 
 import pytest
@@ -61,7 +60,9 @@ def test_new_makes_the_versions(capsys):
     assert main(argv.split()) == 0
     out = capsys.readouterr().out
     assert "3 images by 4 methods (bicubic, espcn, hr, nearest)" in out
-    assert "18 ratings a rater" in out
+    assert "too few photos: with 3, no number of raters can show a difference between 4 methods" in out
+    assert "Take at least 8" in out
+    assert "24 pictures a rater, about 2 minutes; 18 of the ratings count" in out
     study = Study.open("study")
     assert (study.seed, study.title, study.protocol) == (4, "Ours", "acr-hr")
     assert study.settings == Settings(
@@ -122,7 +123,7 @@ def test_merge_writes_each_form(capsys, here):
         assert f"{2 * study.trials} votes of 2 raters" in out
         assert out.endswith(f"{name}\n")
     assert Votes.read("all.jsonl").raters == ["anna", "bert"]
-    with open("all.csv", newline="", encoding="utf-8") as file:
+    with open("all.csv", newline="", encoding="utf-8-sig") as file:
         assert len(list(csv.DictReader(file))) == len(Votes.read("all.jsonl"))
     assert len(json.loads(Path("all.json").read_text())["dis_videos"]) == 30
 
@@ -150,23 +151,44 @@ def test_merge_mistakes(capsys, here):
     assert not Path("a.csv").exists()
 
 
-def test_rate_opens_the_study_s_notebook(monkeypatch, capsys, here):
-    nbformat = pytest.importorskip("nbformat")
-    small_study(here)
-    notebook = Path("study/rate.ipynb")
-    nbformat.validate(nbformat.read(notebook, as_version=4))
-    commands = []
-    monkeypatch.setattr(os, "execv", lambda program, command: commands.append(command))
-    main(["study", "rate", "study", "--no-browser"])
-    assert commands[0][:5] == [sys.executable, "-m", "jupyter", "lab", str(notebook)]
-    assert "--no-browser" in commands[0]
-    notebook.write_text(notebook.read_text().replace("Rate the pictures", "Mine"))
-    main(["study", "rate", "study"])
-    assert "Mine" in notebook.read_text()  # what someone wrote there stays
-    notebook.unlink()
-    main(["study", "rate", "study"])
-    assert notebook.exists()
+def test_rate_and_serve_are_handed_what_was_asked_for(monkeypatch, capsys, here):
+    serving = pytest.importorskip("srgan_lessons.rating.serving")
+    calls = []
+    monkeypatch.setattr(serving, "rate", lambda *given, **options: calls.append((given, options)) or 0)
+    monkeypatch.setattr(serving, "serve", lambda *given, **options: calls.append((given, options)) or 0)
+    assert main(["study", "rate", "study", "--no-browser"]) == 0
+    assert main(["study", "serve", "study"]) == 0
+    argv = "study serve study --port 9000 --screens large --most 30 --name a.example --instructor-everywhere"
+    assert main(argv.split()) == 0
+    everywhere = {"port": 9000, "screens": "large", "most": 30, "names": ["a.example"], "instructor_everywhere": True}
+    assert calls == [
+        (("study",), {"browser": False}),
+        (("study",), {"names": (), "instructor_everywhere": False}),
+        (("study",), everywhere),
+    ]
+
+
+def test_rate_and_serve_need_a_study_and_a_free_port(capsys, here):
+    serving = pytest.importorskip("srgan_lessons.rating.serving")
     assert "is no study" in mistake(capsys, "study", "rate", ".")
+    assert "is no study" in mistake(capsys, "study", "serve", ".")
+    small_study(here)
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert "choose another with --port" in mistake(capsys, "study", "serve", "study", "--port", port)
+    assert all(not name.startswith("127.") for name in serving.addresses())
+
+
+def test_the_notebook_of_a_study_shows_the_page(here):
+    nbformat = pytest.importorskip("nbformat")
+    study = small_study(here)
+    notebook = nbformat.read(study.folder / "rate.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert "RatingWidget(" in code
+    assert "pip install" in code, "in Colab the package must come first"
 
 
 def test_report_of_a_class(capsys, here):
@@ -185,8 +207,11 @@ def test_report_of_other_votes(capsys, monkeypatch):
     calls = []
     monkeypatch.setattr(report, "write_report", lambda *given, **options: (calls.append((given, options)), "page")[1])
     assert main(["study", "report", "study", "--votes", "all.jsonl", "-o", "there"]) == 0
-    assert calls == [(("study", "all.jsonl", "there"), {"progress": True})]
-    assert capsys.readouterr().out == "page\n"
+    assert calls == [(("study", "all.jsonl", "there"), {"progress": True, "screening": True, "exclude": ()})]
+    more = ["--exclude", "anna", "bert b", "--no-screening"]
+    assert main(["study", "report", "study", *more]) == 0
+    assert calls[1][1] == {"progress": True, "screening": False, "exclude": ["anna", "bert b"]}
+    assert capsys.readouterr().out == "page\n" * 2
 
 
 def test_power_prints_a_table(capsys):

@@ -152,8 +152,8 @@ def test_a_whole_vote_without_its_line_end_is_kept_once(tmp_path):
 
 def test_half_a_number_is_no_vote(tmp_path):
     """A line cut within its last value could be read as another value; it has no closing bracket, so it is not."""
-    line = as_line(row(0, height=480)).encode()
-    assert line.endswith(b'"height": 480}\n')
+    line = as_line(row(0, screen_height=480)).encode()
+    assert line.endswith(b'"screen_height": 480}\n')
     for end in range(1, len(line) - 1):
         path = tmp_path / "v.jsonl"
         path.write_bytes(line[:end])
@@ -552,7 +552,7 @@ def test_csv_holds_the_votes_that_count(study, tmp_path):
     path = rate(study, 'Anna "x", Ä', lambda k: 1 + k % 5)
     votes = read(path)
     votes.write_csv(tmp_path / "votes.csv")
-    with open(tmp_path / "votes.csv", encoding="utf-8", newline="") as file:
+    with open(tmp_path / "votes.csv", encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
     assert [(r["rater"], r["phase"], int(r["trial"]), int(r["score"])) for r in rows] == [
@@ -597,3 +597,29 @@ def test_sureal_reads_the_export(study, tmp_path):
         votes.write_sureal(tmp_path / "votes.py")
     with pytest.raises(UserError, match="no votes of the main phase"):
         Votes([]).write_sureal(tmp_path / "votes.json")
+
+
+def test_folders_are_searched_in_depth_and_what_is_left_out_is_named(study, tmp_path):
+    """As a learning platform exports them: a folder for each student, endings changed, other files between."""
+    export = tmp_path / "export"
+    path = rate(study, "anna", lambda k: 3)
+    for name in ("Anna A_123/anna.jsonl.txt", "Anna A_123/anna (1).jsonl", "Bert B_7/deep/notes.docx"):
+        (export / name).parent.mkdir(parents=True, exist_ok=True)
+        (export / name).write_bytes(path.read_bytes())
+    (export / ".DS_Store").write_bytes(b"x")
+    with pytest.warns(UserWarning, match=r"notes\.docx: left out"):
+        votes = merge(export, study)
+    assert (votes.raters, votes.copies) == (["anna"], len(path.read_bytes().splitlines()))
+    assert [problem for problem in votes.problems if "DS_Store" in problem] == []
+
+
+def test_names_that_are_spelt_alike_are_a_question(study, tmp_path):
+    for name in ("Anna", "anna", "anna  b", "Anna B", "Carl"):
+        rate(study, name, lambda k: 3)
+    with pytest.warns(UserWarning, match="one person or several"):
+        problems = merge(study.votes_folder, study).problems
+    assert len(problems) == 2
+    assert "'Anna'" in problems[0]
+    assert "'anna'" in problems[0]
+    assert "'Anna B'" in problems[1]
+    assert "'anna  b'" in problems[1]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the wheel into an environment like Colab's and runs all lessons there, both editions, from the wheel alone.
 #
-#   tools/colab_check.sh                    Colab's IPython, ipykernel, ipywidgets and matplotlib; all lessons
+#   tools/colab_check.sh                    Colab's IPython, ipykernel, ipywidgets, anywidget and matplotlib; all lessons
 #   tools/colab_check.sh 00 09              two lessons
 #   tools/colab_check.sh --newest           the wheel alone in a new environment, with what pip takes today
 #
@@ -13,7 +13,7 @@
 set -euo pipefail
 
 # Colab's runtime of August 2026. Its Python is 3.13; these versions run from 3.11 on.
-COLAB=(ipython==7.34.0 ipykernel==6.17.1 ipywidgets==7.7.1 matplotlib==3.10.0)
+COLAB=(ipython==7.34.0 ipykernel==6.17.1 ipywidgets==7.7.1 anywidget==0.9.21 matplotlib==3.10.0)
 ALSO_THERE=(torch torchvision numpy pillow scikit-image tqdm safetensors pandas scipy statsmodels)
 OURS="srgan-lessons stlpips-pytorch torchsummary" # all that the first cell of a lesson may install
 

@@ -540,7 +540,7 @@ assert np.allclose(corrected, [of_package[pair] for pair in pairs], rtol=1e-6, a
 # ## The claim
 #
 # All steps together are one call, `analyse(votes)`: screening, MOS, two-way intervals, Wilcoxon, Holm. The package says
-# "shown" only if the corrected p is below 0.05 *and* the two-way interval of the difference does not hold 0.
+# "shown" only if the corrected p is below 0.05 *and* the interval of the difference does not hold 0.
 #
 # These raters were drawn from the paper's numbers. So this does not prove the paper right. It shows that the analysis
 # finds what is there, through biases, noise and three spoilers.
@@ -682,11 +682,14 @@ assert power_of[power_of["difference"] == 0]["power"].max() <= 0.1
 #
 # ## A study in your class
 #
-# Ten minutes for an instructor: make, hand out, rate, merge, report. Each line that begins with `$` is a command for
-# the terminal; here the cell runs it.
+# Three commands for an instructor: `study new`, `study serve`, `study report`. The second prints a link and a QR code;
+# a student opens the link, gives a name, presses Start, and rates, on a page like the one above. Each vote is saved on
+# the instructor's machine the moment it is given. `docs/study.md` tells what helps in a room full of people.
 #
-# The folder of a study is all that a student needs: copy it, open its `rate.ipynb`, rate, hand the file in `votes/`
-# back. Each student gets another order. Here 15 synthetic students do it; no real person's votes, as before.
+# A cell cannot wait for a class. So here is the way without a network: the folder of a study is all that a student
+# needs. Copy it, rate with `srgan-lessons study rate`, hand the file in `votes/` back. Each student gets another order.
+# Here 15 synthetic students do it; no real person's votes, as before. A line that begins with `$` is a command for the
+# terminal; here the cell runs it.
 
 
 # %%

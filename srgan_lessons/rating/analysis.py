@@ -12,7 +12,7 @@ from statsmodels.stats.multitest import multipletests
 
 from srgan_lessons import UserError
 from srgan_lessons.rating import intervals
-from srgan_lessons.rating.screening import bias_and_inconsistency, screen
+from srgan_lessons.rating.screening import bias_and_inconsistency, screen_checked
 from srgan_lessons.rating.tables import (
     check_votes,
     gold_trials,
@@ -23,9 +23,10 @@ from srgan_lessons.rating.tables import (
     score_matrix,
 )
 from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.wording import ALPHA, p_value, span
 
-FORMAL = 15  # raters that a formal test needs at least (ITU-R BT.500)
-ALPHA = 0.05
+FEWEST = 15  # raters that a test in a laboratory needs at least (ITU-R BT.500)
+IN_LABORATORY, IN_THE_OPEN = 24, 35  # raters that ITU-T P.910 asks for where viewing is controlled, and where it is not
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,13 @@ def analyse(
     dummies, gold and repeats do not enter the MOS (gold and repeats check the raters). screening=False keeps every
     rater in and still reports the checks. The same votes and seed give the same tables.
 
-    MOS intervals: two-way bootstrap over raters and images, percentiles. Tests: Wilcoxon signed-rank on image means,
-    two-sided, Holm-corrected over all pairs of methods. Raises UserError as check_votes does, and for fewer than two
-    raters or two images.
+    MOS intervals: two-way bootstrap over raters and images, percentiles; of differences:
+    `intervals.difference_interval`. Tests: Wilcoxon signed-rank on image means, two-sided, Holm-corrected over
+    all pairs of methods. Raises UserError as check_votes does, and for fewer than two raters or two images.
     """
     votes = check_votes(votes)
     _check_enough(votes)
-    raters = screen(votes)
+    raters = screen_checked(votes)
     if not screening:
         raters = raters.assign(excluded=False)
     kept = votes[~votes["rater"].isin(raters.loc[raters["excluded"], "rater"])]
@@ -99,13 +100,13 @@ def analyse(
     cube, _, _, names = score_cube(votes)
     methods["quality"] = methods["method"].map(images.groupby("method")["quality"].mean())
     methods["mos_all"] = methods["method"].map(dict(zip(names, intervals.mos_of(cube), strict=True)))
-    pairs = compare_methods(kept, seed=seed, resamples=resamples)
+    pairs = compare_methods(kept)
     agreement = icc_table(score_matrix(kept).to_numpy())
     settings = {"seed": seed, "resamples": resamples, "level": 0.95, "alpha": ALPHA, "screening": screening}
     return Analysis(
         methods=methods,
         images=images,
-        dmos=dmos_table(kept, seed=seed, resamples=resamples),
+        dmos=dmos_table(kept),
         raters=raters,
         pairs=pairs,
         icc=agreement,
@@ -174,14 +175,18 @@ def difference_scores(votes: pd.DataFrame) -> pd.DataFrame:
     return both.assign(dscore=both["score"] - both["score_reference"] + 5)
 
 
-def dmos_table(votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
-    """DMOS of each method, where the hidden reference ("hr") was rated: method, dmos, low, high, votes. Best first."""
+def dmos_table(votes: pd.DataFrame) -> pd.DataFrame:
+    """DMOS of each method, where the hidden reference ("hr") was rated: method, dmos, low, high, votes. Best first.
+
+    low, high: intervals.difference_interval, since a DMOS is a difference.
+    """
     scores = difference_scores(votes)
     if scores.empty:
         return pd.DataFrame(columns=["method", "dmos", "low", "high", "votes"])
     table = scores.drop(columns=["score"]).rename(columns={"dscore": "score"})
     cube, _, _, methods = score_cube(table)
-    low, high = intervals.percentile_interval(intervals.two_way_bootstrap(cube, resamples=resamples, seed=seed))
+    ends = [intervals.difference_interval(cube[:, :, m] - 5, np.zeros(cube.shape[:2])) for m in range(len(methods))]
+    low, high = np.array(ends).T + 5
     count = table.groupby("method").size()
     found = pd.DataFrame({"method": methods, "dmos": intervals.mos_of(cube), "low": low, "high": high})
     found["votes"] = found["method"].map(count)
@@ -216,11 +221,11 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return multipletests(p_values, alpha=ALPHA, method="holm")[1] if len(p_values) else p_values
 
 
-def compare_methods(votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
+def compare_methods(votes: pd.DataFrame) -> pd.DataFrame:
     """Every pair of methods once, the higher MOS first.
 
     Columns: better, worse, difference, low, high, p, p_holm, shown, statement. p is Wilcoxon's signed-rank test on the
-    paired image means; it asks about other images. low, high: two-way bootstrap of the difference of the two MOS; it
+    paired image means; it asks about other images. low, high: intervals.difference_interval of the two MOS; it
     asks about other images and other raters. A difference is shown where p_holm < 0.05 and the interval does not hold
     0: one of them alone is not enough.
     """
@@ -228,21 +233,18 @@ def compare_methods(votes: pd.DataFrame, *, seed: int = 0, resamples: int = inte
     mos = intervals.mos_of(cube)
     order = sorted(range(len(methods)), key=lambda m: (-mos[m], methods[m]))
     cube, methods = cube[:, :, order], [methods[m] for m in order]
-    return compare(cube, methods, seed=seed, resamples=resamples)
+    return compare(cube, methods)
 
 
-def compare(
-    cube: np.ndarray, methods: list[str], *, seed: int = 0, resamples: int = intervals.RESAMPLES
-) -> pd.DataFrame:
+def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
     """compare_methods on scores (raters, images, methods), whose methods stand in the order best first."""
     by_image = intervals.image_means(cube, np.ones((1, len(cube))))[0]  # (images, methods)
-    samples = intervals.two_way_bootstrap(cube, resamples=resamples, seed=seed)  # (resamples, methods)
     mos = intervals.mos_of(cube)
     rows = []
     for a, b in combinations(range(len(methods)), 2):
-        low, high = intervals.percentile_interval(samples[:, a] - samples[:, b])
+        low, high = intervals.difference_interval(cube[:, :, a], cube[:, :, b])
         p = wilcoxon_p(by_image[:, a] - by_image[:, b])
-        rows.append((methods[a], methods[b], mos[a] - mos[b], float(low), float(high), p))
+        rows.append((methods[a], methods[b], mos[a] - mos[b], low, high, p))
     table = pd.DataFrame(rows, columns=["better", "worse", "difference", "low", "high", "p"])
     table["p_holm"] = holm(table["p"].to_numpy())
     table["shown"] = (table["p_holm"] < ALPHA) & ((table["low"] > 0) | (table["high"] < 0))
@@ -251,16 +253,13 @@ def compare(
 
 
 def _statement(row) -> str:
-    measured = f"difference {row.difference:.2f} [{row.low:.2f}, {row.high:.2f}], p_Holm {_p(row.p_holm)}"
+    p = p_value(row.p_holm)
+    measured = f"difference {row.difference:.2f} {span(row.low, row.high)}, p_Holm {p if p[0] == '<' else f'= {p}'}"
     if row.shown:
         return f"{row.better} above {row.worse}, {measured}"
     if row.p_holm < ALPHA:
         return f"no difference shown between {row.better} and {row.worse} (the raters do not agree): {measured}"
     return f"no difference shown between {row.better} and {row.worse}: {measured}"
-
-
-def _p(p: float) -> str:
-    return "< 0.0001" if p < 0.0001 else f"= {p:.4f}" if p < 0.01 else f"= {p:.2f}"
 
 
 def icc_table(matrix: np.ndarray) -> pd.DataFrame:
@@ -304,9 +303,10 @@ def _warnings(votes, kept, raters, model, pairs) -> list[str]:
     found = []
     table = rated(kept)
     people, images, methods = (table[name].nunique() for name in ("rater", "image", "method"))
-    if people < FORMAL:
+    if people < FEWEST:
         found.append(
-            f"informal: {people} raters; a formal test needs at least {FORMAL} (24 in a laboratory, 35 in the open)."
+            f"informal: {people} raters; ITU-R BT.500 asks for at least {FEWEST}, ITU-T P.910 for {IN_LABORATORY} in a "
+            f"laboratory and {IN_THE_OPEN} where each rater has a screen of their own."
         )
     matrix = score_matrix(kept)
     grid = images * methods
@@ -316,6 +316,7 @@ def _warnings(votes, kept, raters, model, pairs) -> list[str]:
             f"incomplete: {empty} of {grid * people} votes are missing ({empty / (grid * people):.1%}). "
             "Each image counts alike; that is fair only where votes are missing by chance."
         )
+    found += _half_raters(table, grid)
     lowest = min(1.0, len(pairs) * 2.0 / 2**images) if len(pairs) else 0.0
     if lowest >= ALPHA:
         found.append(
@@ -325,7 +326,11 @@ def _warnings(votes, kept, raters, model, pairs) -> list[str]:
     out = int(raters["excluded"].sum())
     if out > len(raters) / 4:
         found.append(f"{out} of {len(raters)} raters were excluded: look for a cause in the study, not in the people.")
-    found += [f"{row.rater}: {row.notes}." for row in raters.itertuples() if row.notes and not row.excluded]
+    noted = raters[(raters["notes"] != "") & ~raters["excluded"]]
+    if len(noted) == len(raters) and noted["notes"].nunique() == 1:
+        found.append(f"all {len(raters)} raters: {noted['notes'].iloc[0]}.")
+    else:
+        found += [f"{row.rater}: {row.notes}." for row in noted.itertuples()]
     lonely = model.raters[model.raters["inconsistency"] < 0.05]
     if len(lonely):
         found.append(
@@ -335,3 +340,14 @@ def _warnings(votes, kept, raters, model, pairs) -> list[str]:
     if not model.converged:
         found.append("the bias and inconsistency model did not settle: there are too few votes per stimulus.")
     return found
+
+
+def _half_raters(table: pd.DataFrame, grid: int) -> list[str]:
+    """Who rated less than 90 % of the pictures, at most ten by name."""
+    counts = table.groupby("rater").size()
+    half = counts[counts < 0.9 * grid]
+    if half.empty:
+        return []
+    named = ", ".join(f"{rater} ({count} of {grid})" for rater, count in half.head(10).items())
+    more = f" and {len(half) - 10} more" if len(half) > 10 else ""
+    return [f"not all pictures were rated by {named}{more}; --exclude leaves a rater out."]

@@ -36,7 +36,7 @@ class Consistency:
     @property
     def text(self) -> str:
         """The same in sentences."""
-        lines = [f"You gave {self.votes} rating" + "s" * (self.votes != 1)]
+        lines = [f"You gave {self.votes} rating" + ("s that count" if self.votes != 1 else " that counts")]
         lines[0] += f", each in about {self.median_seconds:.1f} s." if self.median_seconds is not None else "."
         if self.repeats:
             lines.append(

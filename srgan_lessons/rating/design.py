@@ -5,7 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from srgan_lessons import UserError
-from srgan_lessons.rating.stimuli import Version, given_versions, named_otherwise, some
+from srgan_lessons.rating.manifest import some
+from srgan_lessons.rating.stimuli import Version, given_versions, named_otherwise
 from srgan_lessons.rating.votes import HIDDEN_REFERENCE
 
 SETS = {"Set5": 5, "Set14": 14, "BSD100": 100}

@@ -1,25 +1,29 @@
 """What a study's folder holds: settings, stimuli, manifest, and how they are written."""
 
+from __future__ import annotations
+
 import hashlib
 import io
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-
-import numpy as np
-from PIL import Image
+from typing import TYPE_CHECKING
 
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic, explain_write_error
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PROTOCOLS = ("acr", "acr-hr")  # ITU-T P.910: absolute category rating; the same with a hidden reference
 MANIFEST = "manifest.json"
 NOTEBOOK = "rate.ipynb"
 FORMAT = 1  # of the manifest
+REPOSITORY = "https://github.com/srgan-lessons/srgan-lessons"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +101,8 @@ def read_manifest(path: Path) -> dict:
 
 def write_png(path: Path, pixels: np.ndarray) -> tuple[str, int, int]:
     """Writes RGB without metadata, flushed to the disk. Returns SHA-256, width and height."""
+    from PIL import Image
+
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", compress_level=3)  # half the time of 6, and 1 % larger
     with open(path, "wb") as file:
@@ -112,7 +118,14 @@ def write_notebook(folder: Path) -> Path:
         "# Rate the pictures\n\nRun the cell below (Shift+Enter), and follow what it says. You can stop at any time; "
     )
     text += "run it again under the same name to go on."
-    code = 'from srgan_lessons.rating import RatingWidget\n\nRatingWidget(".")'
+    code = f"""try:
+    import srgan_lessons
+except ModuleNotFoundError:  # as in Colab
+    %pip install -q "srgan-lessons @ git+{REPOSITORY}"
+
+from srgan_lessons.rating import RatingWidget
+
+RatingWidget(".")"""
     cells = [
         {"cell_type": "markdown", "id": "welcome", "metadata": {}, "source": text},
         {
@@ -164,3 +177,8 @@ def whole(name: str, value: object, low: int, high: int) -> None:
 
 def _number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of many names, and how many more there are."""
+    return ", ".join(map(str, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

@@ -1,16 +1,18 @@
 """The files of a class as one: only votes of one study, each vote once, and no two raters taken for one."""
 
 import warnings
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 from srgan_lessons import UserError
 from srgan_lessons.rating.study import Study
-from srgan_lessons.rating.votes import Row, Votes, as_line, read_file, vote_files, vote_key
+from srgan_lessons.rating.votefile import name_key
+from srgan_lessons.rating.votes import Row, Votes, as_line, left_out, read_file, vote_files, vote_key
 
 
 def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -> Votes:
-    """The votes of all files (or of all `*.jsonl` in folders) that belong to the study.
+    """The votes of all files (or of all `*.jsonl` in folders, however deep) that belong to the study.
 
     Exact copies of a line are taken once, and counted in `copies`: a file may be there in an older and a newer state.
     Left out, and reported in `problems` and by a warning: damaged lines, scores out of range, stimuli that the study
@@ -51,9 +53,24 @@ def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -
                     continue
                 known[number][line] = row
                 merged.append(row if number == 0 else {**row, "rater": f"{rater} [{number + 1}]"})
+    problems += [f"{path}: left out, it is no file of votes (*.jsonl)" for path in left_out(files)]
+    problems += _alike([str(row["rater"]) for row in merged])
     for problem in problems:
         warnings.warn(problem, stacklevel=2)
     return Votes(merged, problems, copies)
+
+
+def _alike(raters: Iterable[str]) -> list[str]:
+    """A question for each set of names that differ in nothing but spaces, case or width of letters."""
+    spellings: dict[str, list[str]] = {}
+    for rater, count in sorted(Counter(raters).items()):
+        spellings.setdefault(name_key(rater), []).append(f"{rater!r} ({count} lines)")
+    return [
+        f"one person or several? {' and '.join(names)} are counted as {len(names)} raters. If it is one, keep one of "
+        "the files, or leave a name out: study report --exclude NAME"
+        for names in spellings.values()
+        if len(names) > 1
+    ]
 
 
 def _of_study(path: Path, rows: list[tuple[int, Row]], study: Study, problems: list[str]) -> list[Row]:

@@ -9,9 +9,10 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from srgan_lessons import UserError
-from srgan_lessons.rating.analysis import ALPHA, wilcoxon_p
-from srgan_lessons.rating.intervals import image_means, percentile_interval, two_way_bootstrap
+from srgan_lessons.rating.analysis import wilcoxon_p
+from srgan_lessons.rating.intervals import difference_interval, image_means
 from srgan_lessons.rating.synthetic import DEFAULT, Population, synthetic_scores
+from srgan_lessons.rating.wording import ALPHA
 
 RATERS = (5, 10, 15, 20, 26, 35, 50)
 DIFFERENCES = (0.1, 0.2, 0.3, 0.5)
@@ -47,23 +48,21 @@ def power_table(
         for count in raters:
             shown = 0
             for study in range(studies):
-                draw = np.random.SeedSequence([seed, d, count, study]).generate_state(2)
-                scores = synthetic_scores(truth, raters=count, images=images, seed=int(draw[0]), population=population)
-                shown += _shows(scores, pairs, seed=int(draw[1]))
+                draw = int(np.random.SeedSequence([seed, d, count, study]).generate_state(1)[0])
+                scores = synthetic_scores(truth, raters=count, images=images, seed=draw, population=population)
+                shown += _shows(scores, pairs)
             low, high = proportion_confint(shown, studies, method="wilson")
             rows.append((difference, count, images, shown / studies, low, high))
     return pd.DataFrame(rows, columns=["difference", "raters", "images", "power", "low", "high"])
 
 
-def _shows(scores: np.ndarray, pairs: int, seed: int) -> bool:
+def _shows(scores: np.ndarray, pairs: int) -> bool:
     """Whether a study of two methods (raters, images, 2) shows that the second is better."""
     by_image = image_means(scores, np.ones((1, len(scores))))[0]  # (images, 2)
     differences = by_image[:, 1] - by_image[:, 0]
     if differences.mean() <= 0 or min(1.0, pairs * wilcoxon_p(differences)) >= ALPHA:
         return False
-    samples = two_way_bootstrap(scores, resamples=500, seed=seed)
-    low, _ = percentile_interval(samples[:, 1] - samples[:, 0])
-    return bool(low > 0)
+    return difference_interval(scores[:, :, 1], scores[:, :, 0])[0] > 0
 
 
 def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, int | None]:

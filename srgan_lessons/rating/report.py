@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,13 +12,15 @@ import pandas as pd
 
 from srgan_lessons import UserError, __version__
 from srgan_lessons.files import atomic
-from srgan_lessons.rating import plots
-from srgan_lessons.rating.analysis import FORMAL, Analysis, analyse
-from srgan_lessons.rating.manifest import MANIFEST
+from srgan_lessons.rating import plots, viewing
+from srgan_lessons.rating.analysis import FEWEST, IN_LABORATORY, IN_THE_OPEN, Analysis, analyse
+from srgan_lessons.rating.manifest import MANIFEST, some
 from srgan_lessons.rating.measures import measure, metric_means
 from srgan_lessons.rating.merging import merge
+from srgan_lessons.rating.spreadsheet import read_csv
 from srgan_lessons.rating.study import Study
 from srgan_lessons.rating.votes import HIDDEN_REFERENCE, Votes
+from srgan_lessons.rating.wording import number, p_value, span
 
 PAGE = "report.html"
 STYLE = """
@@ -43,6 +46,7 @@ def write_report(
     *,
     seed: int = 0,
     screening: bool = True,
+    exclude: Sequence[str] = (),
     progress: bool = False,
 ) -> Path:
     """Analyses the votes of a study, writes report.html and its tables as CSV, and returns the page's path.
@@ -50,12 +54,17 @@ def write_report(
     folder: of the study. votes: what to analyse; by default all files in the study's folder `votes`. A table, Votes, a
     CSV file as Votes.write_csv makes it, or files and folders of votes (*.jsonl) also serve; with a table or a CSV file
     `folder` need not be a study. out: the folder for the report, by default `report` in the study's folder.
+    exclude: raters who are left out, by name, which the report says.
     Where the study has the method "hr", PSNR, SSIM and ST-LPIPS of its stimuli are measured once and kept in
     metrics.csv. Raises UserError as Study.open, merge and analyse do, and where nothing can be written.
     """
     folder = Path(folder)
     study = Study.open(folder) if (folder / MANIFEST).exists() or votes is None else None
     table, problems = _read(votes, study)
+    if study is not None:
+        problems += _belongs(table, study, votes if isinstance(votes, str | Path) else "the table")
+    table, without = _without(table, exclude)
+    problems += without
     analysis = analyse(table, seed=seed, screening=screening)
     out = folder / "report" if out is None else Path(out)
     metrics = _metrics(study, out, progress)
@@ -81,13 +90,45 @@ def _read(votes, study: Study | None) -> tuple[pd.DataFrame, list[str]]:
     if isinstance(votes, Votes):
         return votes.table(), list(votes.problems)
     if votes is not None and Path(votes).suffix == ".csv":
-        if not Path(votes).is_file():
-            raise UserError(f"{votes} is not there: no such file of votes.")
-        return pd.read_csv(votes, dtype={"rater": str, "image": str, "method": str}, keep_default_na=True), []
+        return read_csv(votes)
     if study is None:
         raise UserError(f"votes of raters ({votes}) can only be read together with their study; name its folder.")
     merged = merge(study.votes_folder if votes is None else votes, study)
     return merged.table(), list(merged.problems)
+
+
+def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The votes without those of some raters, and a sentence for each. Raises UserError for a name that nobody has."""
+    if not exclude or "rater" not in table:
+        return table, []
+    there = sorted(table["rater"].dropna().astype(str).unique())
+    for name in exclude:
+        if name not in there:
+            raise UserError(f"no rater is named {name!r}, so none can be left out. There are: {some(there)}.")
+    said = [f"{name} was left out by --exclude ({(table['rater'] == name).sum()} votes)" for name in exclude]
+    return table[~table["rater"].isin(list(exclude))], said
+
+
+def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
+    """Raises UserError where votes are of another study; a note where nothing says of which they are."""
+    others = [other for other in table["study"].dropna().unique() if other != study.hash] if "study" in table else []
+    if others:
+        raise UserError(
+            f"{name} holds votes of another study: {str(others[0])[:12]}..., not {study.hash[:12]}... in {study.folder}"
+            ". Name the study in which they were given."
+        )
+    known = {(stimulus.image, stimulus.method) for stimulus in study.stimuli.values()}
+    if {"image", "method"} <= set(table.columns):
+        strange = [pair for pair in zip(table["image"], table["method"], strict=True) if pair not in known]
+        if strange:
+            image, method = strange[0]
+            raise UserError(
+                f"{name}: {len(strange)} of {len(table)} votes are on pictures that the study {study.folder} does not "
+                f"have; the first is {method} of {image}. Spreadsheets change names that look like numbers or dates."
+            )
+    if "study" in table and table["study"].notna().all():
+        return []
+    return [f"{name} does not say of which study all its votes are; the pictures are this study's"]
 
 
 def _metrics(study: Study | None, out: Path, progress: bool) -> pd.DataFrame | None:
@@ -142,6 +183,7 @@ def _page(
         *_dmos(analysis),
         "<h2>Raters</h2>",
         *_raters(analysis),
+        *_screens(analysis, study),
         "<h2>How this was done</h2>",
         *_protocol(analysis, study),
         "<h2>How to cite</h2>",
@@ -181,28 +223,30 @@ def _table(rows: list[list], head: list[str], caption: str, numbers: set[int], c
     )
 
 
-def _number(value: float, digits: int = 2) -> str:
-    return f"{value:.{digits}f}" if np.isfinite(value) else "–"
-
-
-def _span(low: float, high: float) -> str:
-    return f"[{_number(low)}, {_number(high)}]"
-
-
 def _summary(analysis: Analysis) -> str:
     votes, raters = analysis.votes, analysis.raters
     out = int(raters["excluded"].sum())
-    kind = "a formal" if votes["rater"].nunique() >= FORMAL else "an informal"
     return (
         f"{len(votes)} votes of {votes['rater'].nunique()} raters on {votes['image'].nunique()} images by "
-        f"{votes['method'].nunique()} methods; {out} of {len(raters)} raters were excluded. By the number of raters "
-        f"this is {kind} test."
+        f"{votes['method'].nunique()} methods; {out} of {len(raters)} raters were excluded. "
+        f"{_size(votes['rater'].nunique())}"
     )
+
+
+def _size(raters: int) -> str:
+    """How many raters there are, beside how many the standards ask for."""
+    asked = (
+        f"ITU-R BT.500 asks for at least {FEWEST} raters, ITU-T P.910 for {IN_LABORATORY} in a laboratory and "
+        f"{IN_THE_OPEN} where light, distance and screens are not controlled, as here"
+    )
+    if raters >= IN_THE_OPEN:
+        return f"{asked}: {raters} are enough."
+    return f"{asked}: with {raters} this is an informal test."
 
 
 def _methods(analysis: Analysis) -> str:
     rows = [
-        [r.method, _number(r.mos), _span(r.low, r.high), _number(r.sd), r.votes, _number(r.quality), _number(r.mos_all)]
+        [r.method, number(r.mos), span(r.low, r.high), number(r.sd), r.votes, number(r.quality), number(r.mos_all)]
         for r in analysis.methods.itertuples()
     ]
     head = ["method", "MOS", "95 % interval", "sd of votes", "votes", "P.910 quality", "MOS before screening"]
@@ -234,10 +278,10 @@ def _statements(analysis: Analysis) -> list[str]:
         [
             r.better,
             r.worse,
-            _number(r.difference),
-            _span(r.low, r.high),
-            _p(r.p),
-            _p(r.p_holm),
+            number(r.difference),
+            span(r.low, r.high),
+            p_value(r.p),
+            p_value(r.p_holm),
             "yes" if r.shown else "no",
         ]
         for r in pairs.itertuples()
@@ -245,7 +289,7 @@ def _statements(analysis: Analysis) -> list[str]:
     head = ["higher", "lower", "difference", "95 % interval", "p", "p (Holm)", "shown"]
     caption = (
         "Wilcoxon signed-rank test on image means, two-sided; Holm's correction over all pairs. Shown: corrected "
-        "p < 0.05, and the two-way interval of the difference does not hold 0. Each interval is for one difference."
+        "p < 0.05, and the interval of the difference does not hold 0. Each interval is for one difference."
     )
     table = _table(rows, head, caption, {2, 3, 4, 5}, ["shown" if r.shown else "open" for r in pairs.itertuples()])
     found.append(
@@ -256,10 +300,6 @@ def _statements(analysis: Analysis) -> list[str]:
 
 def _rank(analysis: Analysis) -> dict[str, int]:
     return {method: k for k, method in enumerate(analysis.methods["method"])}
-
-
-def _p(p: float) -> str:
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.1 else f"{p:.2f}"
 
 
 def _against(analysis: Analysis, metrics: pd.DataFrame | None) -> list[str]:
@@ -277,7 +317,7 @@ def _against(analysis: Analysis, metrics: pd.DataFrame | None) -> list[str]:
 def _dmos(analysis: Analysis) -> list[str]:
     if analysis.dmos.empty:
         return []
-    rows = [[r.method, _number(r.dmos), _span(r.low, r.high), r.votes] for r in analysis.dmos.itertuples()]
+    rows = [[r.method, number(r.dmos), span(r.low, r.high), r.votes] for r in analysis.dmos.itertuples()]
     caption = (
         "Each score minus the same rater's score of the hidden reference of that image, plus 5. Above 5 where somebody "
         "liked a version better than the reference; such values are kept."
@@ -290,7 +330,7 @@ def _dmos(analysis: Analysis) -> list[str]:
 
 def _raters(analysis: Analysis) -> list[str]:
     raters = analysis.raters
-    agreement = ", ".join(f"{r.form} = {_number(r.value)} ({r.of})" for r in analysis.icc.itertuples())
+    agreement = ", ".join(f"{r.form} = {number(r.value)} ({r.of})" for r in analysis.icc.itertuples())
     excluded = raters[raters["excluded"]]
     words = [f"<li>{_e(r.rater)}: {_e(r.reasons)}</li>" for r in excluded.itertuples()]
     found = [f"<p>Excluded:</p><ul>{''.join(words)}</ul>" if words else "<p>No rater was excluded.</p>"]
@@ -308,11 +348,11 @@ def _raters(analysis: Analysis) -> list[str]:
             r.votes,
             f"{r.gold - r.missed} of {r.gold}" if r.gold else "–",
             f"{r.repeat_same:.0%} of {r.repeats}" if r.repeats else "–",
-            _number(r.variance),
-            _number(r.correlation),
-            f"{r.bt500_share:.1%} / {_number(r.bt500_balance)}" if np.isfinite(r.bt500_share) else "–",
+            number(r.variance),
+            number(r.correlation),
+            f"{r.bt500_share:.1%} / {number(r.bt500_balance)}" if np.isfinite(r.bt500_share) else "–",
             f"{r.bias:+.2f}",
-            _number(r.inconsistency),
+            number(r.inconsistency),
             "excluded" if r.excluded else "kept, with a note" if r.notes else "kept",
         ]
         for r in raters.itertuples()
@@ -328,13 +368,33 @@ def _raters(analysis: Analysis) -> list[str]:
     return [*found, _table(rows, head, caption, {1, 2, 3, 4, 5, 6, 7, 8})]
 
 
+def _screens(analysis: Analysis, study: Study | None) -> list[str]:
+    """What was recorded of the screens, where it was; the MOS by kind of screen where there are several."""
+    if study is None:
+        return []
+    table = viewing.screens_table(analysis.votes, study)
+    found = ["<h2>Screens</h2>", f"<p>{_e(viewing.sentence(analysis.votes, study))} {_e(viewing.MEANING)}</p>"]
+    if len(table) < 2:
+        return found
+    methods = [method for method in analysis.methods["method"] if method in table]
+    rows = [
+        [row["shown"], row["raters"], row["votes"], *(number(row[m]) for m in methods)] for _, row in table.iterrows()
+    ]
+    head = ["shown", "raters", "votes", *(f"MOS {method}" for method in methods)]
+    return [
+        *found,
+        _table(rows, head, "MOS by kind of screen, without intervals: groups may be small.", set(range(1, len(head)))),
+    ]
+
+
 def _protocol(analysis: Analysis, study: Study | None) -> list[str]:
     items = []
     if study is not None:
         hidden = " with hidden reference (ACR-HR)" if study.protocol == "acr-hr" else " (ACR)"
         items += [
-            f"Protocol: absolute category rating{hidden}, ITU-T P.910; one picture at a time, at 1:1 pixels "
-            "on grey, 1 bad, 2 poor, 3 fair, 4 good, 5 excellent; the method is not shown.",
+            viewing.sentence(analysis.votes, study),
+            f"Protocol: absolute category rating{hidden}, ITU-T P.910; one picture at a time, on grey; "
+            "1 bad, 2 poor, 3 fair, 4 good, 5 excellent; the method is not shown.",
             f"Order: random for each rater from seed {study.seed}; no image twice in a row.",
             f"Study: {len(study.images)} images by {len(study.methods)} methods, {study.trials} ratings a rater; "
             f"SHA-256 {study.hash}.",
@@ -348,8 +408,10 @@ def _protocol(analysis: Analysis, study: Study | None) -> list[str]:
         if s["screening"]
         else "Screening was switched off: nobody was excluded.",
         "MOS of a method: mean over images of the image's mean over raters.",
-        f"Intervals: two-way bootstrap, raters and images drawn anew {s['resamples']} times (seed {s['seed']}), 2.5 "
-        "and 97.5 percentiles. They stay within 1 and 5 by themselves; nothing is clipped.",
+        f"Intervals of MOS: two-way bootstrap, raters and images drawn anew {s['resamples']} times (seed {s['seed']}), "
+        "2.5 and 97.5 percentiles. They stay within 1 and 5 by themselves; nothing is clipped.",
+        "Intervals of differences and of DMOS: Student's t; variance of the image means of the differences, and "
+        "between raters as far as they differ in them (Henderson, Welch and Satterthwaite).",
         "Bias and inconsistency: ITU-T P.910, Annex E, alternating projection.",
     ]
     return ["<ul>" + "".join(f"<li>{_e(item[:1].upper() + item[1:])}</li>" for item in items) + "</ul>"]

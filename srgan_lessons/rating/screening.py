@@ -213,7 +213,11 @@ def screen(votes: pd.DataFrame) -> pd.DataFrame:
     inconsistency of more than twice the median, as from guessing; the P.910 model gives such votes little weight.
     If all would be excluded, nobody is, and the notes say so. Raises UserError as check_votes does.
     """
-    votes = check_votes(votes)
+    return screen_checked(check_votes(votes))
+
+
+def screen_checked(votes: pd.DataFrame) -> pd.DataFrame:
+    """`screen` of votes that check_votes has checked."""
     matrix = score_matrix(votes)
     line, golden, again, with_others = straight_liners(votes), gold(votes), repeats(votes), agreement(matrix)
     test_retest = again.rename(columns=lambda name: name if name in ("rater", "repeats") else f"repeat_{name}")

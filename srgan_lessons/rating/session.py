@@ -7,58 +7,28 @@ while session.trial:
     session.vote(score, session.token)           # on the disk when it returns
 """
 
+import hashlib
+import hmac
 import secrets
 import statistics
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from srgan_lessons import UserError
 from srgan_lessons.rating.consistency import Consistency, consistency
 from srgan_lessons.rating.orders import NEAR, Place
-from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.showing import Picture, Shown, Trial
+from srgan_lessons.rating.study import USUAL_SECONDS, Study
 from srgan_lessons.rating.votefile import VoteFile, rater_name, vote_file_name
 from srgan_lessons.rating.votes import HIGHEST, LOWEST, Row, Votes
 
 LONG_PAUSE = 300  # seconds; after a longer one the rater is warmed up again, as after a break
-USUAL_SECONDS = 4.0  # a rating, before the rater's own pace is known
 AHEAD = 2  # pictures that are read before they are needed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Shown:
-    """How the page showed the picture, as far as it knows.
-
-    device_pixel_ratio: screen pixels for a CSS pixel; at 1.0 pixels are 1:1. width, height: size on the page, in CSS
-    pixels. response_ms: from picture to click, where the page measures it; else the session's own clock counts.
-    """
-
-    device_pixel_ratio: float | None = None
-    width: float | None = None
-    height: float | None = None
-    response_ms: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """What is to be rated now. It does not say of which method the picture is.
-
-    phase: "training", "dummy" or "main"; raters need not be told dummies from the rest. number: from 0, in its phase.
-    of: how many the phase has. width, height: of the picture, in pixels. expected: in the training, the score that the
-    picture stands for; else None. token: see `Session.token`.
-    """
-
-    phase: str
-    number: int
-    of: int
-    width: int
-    height: int
-    expected: int | None
-    token: str
 
 
 _open_sessions: dict[Path, "Session"] = {}  # of this process, by the file of their votes
@@ -74,8 +44,10 @@ class Session:
     the file, one sentence each).
     """
 
-    def __init__(self, study: Study, rater: str, path: Path, clock: Callable[[], float]):
+    def __init__(self, study: Study, rater: str, path: Path, clock: Callable[[], float], secret: bytes | None = None):
         """Use `Session.open`."""
+        self._secret = secret or secrets.token_bytes(16)
+        self._pauses = 0  # since the last line of the file: a click from before a pause is none after it
         self.study, self.rater, self.path = study, rater, path
         self.settings = study.settings
         self._clock = clock
@@ -92,7 +64,7 @@ class Session:
         self.number = 1 + max((row["session"] for row in self._file.rows), default=0)
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srgan-lessons-rating")
         self._pictures: dict[str, Future[bytes]] = {}
-        self._plan()
+        self._plan(self._file.rows)
         self._enter("instructions" if self._steps else "done")
 
     @classmethod
@@ -105,12 +77,16 @@ class Session:
         minutes: float | None = None,
         session_trials: int | None = None,
         clock: Callable[[], float] = time.monotonic,
+        secret: bytes | None = None,
+        go_on_within: float = 0,
     ) -> "Session":
         """Opens or resumes a rater's session.
 
         rater: any name or pseudonym; it decides the order and the name of the file. folder: where the file goes, by
         default `votes` in the study's folder. minutes, session_trials: the length of a session instead of the study's.
-        clock: seconds, from any start.
+        clock: seconds, from any start. secret: what the tokens are made from; with the same secret a session that is
+        opened again knows those of before. go_on_within: where the last vote is not older than so many seconds, its
+        session goes on at the same picture, as if it had never been closed; else a new one begins, with dummies.
 
         A session of the same rater that is open in this process is closed: a cell may be run again. Raises UserError
         for a name that cannot be used, a folder that cannot be written, a file that another process has open, and one
@@ -124,8 +100,9 @@ class Session:
         settings = replace(study.settings, **{name: value for name, value in changes.items() if value is not None})
         if path in _open_sessions:
             _open_sessions[path].close()
-        session = cls(study, rater, path, clock)
+        session = cls(study, rater, path, clock, secret)
         session.settings = settings
+        session._go_on(go_on_within)
         _open_sessions[path] = session
         return session
 
@@ -158,15 +135,27 @@ class Session:
             raise UserError(f"nothing is shown now: the session is at {self.phase!r}.")
         return self._fetch(self._at).result()
 
-    def next_picture(self) -> bytes | None:
-        """The PNG file of the trial after this one, for a page to load in advance; None where there is none."""
-        ahead = self._at if self.phase in ("instructions", "break", "paused") else self._at + 1
-        if self.phase in ("done", "closed") or ahead >= len(self._steps):
-            return None
-        try:
-            return self._fetch(ahead).result()
-        except UserError:
-            return None  # `picture` will say what is wrong with it
+    def pictures(self) -> list[Picture]:
+        """What a page may load now: the picture that is shown, and the one after it, in advance. At most two."""
+        first = self._at if self.phase not in ("done", "closed") else len(self._steps)
+        steps = range(first, min(first + AHEAD, len(self._steps)))
+        stimuli = [self.study.stimuli[self._steps[k][2].stimulus] for k in steps]
+        return [
+            Picture(token=self._picture_token(k), width=stimulus.width, height=stimulus.height)
+            for k, stimulus in zip(steps, stimuli, strict=True)
+        ]
+
+    def picture_of(self, token: str) -> bytes | None:
+        """The PNG file of one of `pictures`; None for any other token. Raises UserError as `picture` does."""
+        with self._lock:
+            found = [k for k, picture in enumerate(self.pictures()) if hmac.compare_digest(picture.token, token)]
+            wanted = self._fetch(self._at + found[0]) if found else None
+        return wanted.result() if wanted is not None else None
+
+    def _picture_token(self, step: int) -> str:
+        """Of the stimulus at a step, whatever is shown now: what was loaded in advance is what is shown then."""
+        content = f"{self.rater}\x1f{self.number}\x1fpicture\x1f{step}"
+        return hmac.new(self._secret, content.encode(), hashlib.sha256).hexdigest()[:24]
 
     @property
     def done(self) -> int:
@@ -177,6 +166,21 @@ class Session:
     def total(self) -> int:
         """Trials of the main phase."""
         return len(self._order)
+
+    @property
+    def lines(self) -> list[Row]:
+        """All lines of the file of votes, in their order."""
+        return self._file.rows
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """How many pictures after the training are rated, and how many there are: to a rater all of them are alike.
+
+        Dummies of earlier sessions count, as far as they were rated.
+        """
+        warming = sum(phase == "dummy" for phase, _, _ in self._steps)
+        given = sum(self._steps[at][0] == "dummy" for at in self._given)
+        return self.done + self._warmed + given, self.total + self._warmed + warming
 
     @property
     def seconds_left(self) -> float:
@@ -257,13 +261,22 @@ class Session:
             self._enter_step()
             return True
 
-    def pause(self) -> None:
-        """Stops the clock and hides the picture."""
+    def pause(self, token: str | None = None) -> None:
+        """Stops the clock and hides the picture. With a token, only if that is what is shown now."""
         with self._lock:
             self._check_open()
-            if self.trial is not None:
+            if self.trial is not None and token in (None, self.token):
                 self._paused_at = self._clock()
+                self._pauses += 1
                 self._enter("paused")
+
+    def wake(self) -> None:
+        """To be called when a page comes back: a picture that was shown for over five minutes was not looked at."""
+        with self._lock:
+            if self.trial is not None and self._clock() - self._shown_at > LONG_PAUSE:
+                since = self._shown_at
+                self.pause()
+                self._paused_at = since
 
     def go_on(self) -> None:
         """From a pause back to the picture; after more than five minutes by way of dummies, as after a break."""
@@ -318,11 +331,50 @@ class Session:
                         "another name."
                     )
 
-    def _plan(self) -> None:
-        """What this session will show: the training unless it was finished, dummies, and the rest of the main phase."""
-        votes = Votes(self._file.rows).effective()
+    def _go_on(self, within: float) -> None:
+        """Takes the last session up where it was left, if its last vote is not older than `within` seconds."""
+        rows = self._file.rows
+        now = datetime.now(UTC)
+        if not rows or not 0 <= (now - _when(rows[-1])).total_seconds() <= within:
+            return
+        number = rows[-1]["session"]
+        own = [row for row in rows if row["session"] == number]
+        self.number = number
+        self._plan([row for row in rows if row["session"] != number])
+        for row in own:
+            undone = row["score"] is None
+            at = self._given[-1] if undone and self._given else self._at
+            if at >= len(self._steps) or self._steps[at][:2] != (row["phase"], row["trial"]) or at != self._at - undone:
+                self.number += 1  # not what this program would have shown: a session of its own
+                self._plan(rows)
+                return
+            self._replay(at, undone)
+        self._started = self._clock() - (now - _when(own[0])).total_seconds()
+        if self._at == len(self._steps):
+            self._enter("done")
+        elif self._break_due() and self._steps[self._at][0] == "main":
+            self._enter("break")
+        else:
+            self._enter_step()
+
+    def _replay(self, at: int, undone: bool) -> None:
+        phase, number, _ = self._steps[at]
+        if undone:
+            self._given.pop()
+            self._withdrawn.add((phase, number))
+            self._at = at
+        else:
+            self._given.append(at)
+            self._at += 1
+        if phase == "main":
+            (self._voted.discard if undone else self._voted.add)(number)
+            self._in_session += -1 if undone else 1
+
+    def _plan(self, lines: list[Row]) -> None:
+        """What this session will show after these votes: the training unless it was finished, dummies, the rest."""
+        votes = Votes(lines).effective()
         self._voted = {row["trial"] for row in votes if row["phase"] == "main"}
-        lines = self._file.rows
+        self._warmed = sum(row["phase"] == "dummy" and row["session"] != self.number for row in votes)
         self._withdrawn = {("main", row["trial"]) for row in lines if row["phase"] == "main" and row["revised"]}
         main = [("main", k, place) for k, place in enumerate(self._order) if k not in self._voted]
         training = [("training", k, place) for k, place in enumerate(self.study.calibration(self.rater))]
@@ -346,7 +398,7 @@ class Session:
 
     def _new_session(self) -> None:
         self.number += 1
-        self._plan()
+        self._plan(self._file.rows)
         self._enter_step()
 
     def _enter_step(self) -> None:
@@ -354,7 +406,7 @@ class Session:
 
     def _enter(self, phase: str) -> None:
         self.phase = phase
-        self.token = secrets.token_hex(8)
+        self.token = self._sign("shown", phase, len(self._file.rows), self._pauses)
         self._shown_at = self._clock()
         if phase not in ("done", "closed"):
             near = range(self._at, min(self._at + 1 + AHEAD, len(self._steps)))
@@ -362,6 +414,11 @@ class Session:
             self._pictures = {name: future for name, future in self._pictures.items() if name in wanted}
             for k in near:
                 self._fetch(k)
+
+    def _sign(self, *what: object) -> str:
+        """A text that nobody can guess, and that is the same for the same rater, session, step, and `what`."""
+        content = "\x1f".join(map(str, (self.rater, self.number, self._at, *what)))
+        return hmac.new(self._secret, content.encode(), hashlib.sha256).hexdigest()[:24]
 
     def _fetch(self, step: int) -> "Future[bytes]":
         name = self._steps[step][2].stimulus
@@ -391,8 +448,11 @@ class Session:
             "device_pixel_ratio": shown.device_pixel_ratio,
             "width": shown.width,
             "height": shown.height,
+            "screen_width": shown.screen_width,
+            "screen_height": shown.screen_height,
         }
         self._file.append(row)
+        self._pauses = 0
 
     def _elapsed(self) -> float:
         if self.phase == "instructions":
@@ -406,3 +466,12 @@ class Session:
     def _pace(self) -> float:
         recent = [row["response_ms"] / 1000 for row in self._file.rows[-50:] if row["score"] is not None]
         return statistics.median(recent) if len(recent) >= 5 else USUAL_SECONDS
+
+
+def _when(row: Row) -> datetime:
+    """The time of a vote. One that cannot be read is long ago."""
+    try:
+        found = datetime.fromisoformat(str(row["time_utc"]))
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

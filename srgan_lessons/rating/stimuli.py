@@ -1,5 +1,6 @@
 """The pictures of a study: versions that someone has made, or that the package makes of HR pictures."""
 
+import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageCms
 
 from srgan_lessons import UserError
 from srgan_lessons.files import list_folder
 from srgan_lessons.images import SUFFIXES, check_image, pictures_in, read_picture, sample_photos
 from srgan_lessons.models import SCALE
+from srgan_lessons.rating.manifest import some
 from srgan_lessons.rating.votes import HIDDEN_REFERENCE
 from srgan_lessons.resize import imresize
 
@@ -180,7 +183,7 @@ def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndar
         picture = read_picture(source)
         if picture.alpha is not None and picture.alpha.min() < 255:
             raise UserError(f"{source} has transparent parts, which look different on each page. Save it without.")
-        pixels = picture.rgb
+        pixels = _as_srgb(picture.rgb, picture.icc_profile, source)
     else:
         raise UserError(f"the picture of {label} is a {type(source).__name__}; a uint8 array or a file is needed.")
     height, width = pixels.shape[:2]
@@ -196,6 +199,29 @@ def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndar
     if min(height, width) < 4 * multiple:
         raise UserError(f"{label} is {width} x {height} pixels, too small to be rated.")
     return np.ascontiguousarray(pixels[: height - height % multiple, : width - width % multiple])
+
+
+def _as_srgb(pixels: np.ndarray, profile: bytes | None, source: str | Path) -> np.ndarray:
+    """The same colours in sRGB, as browsers take a PNG without a profile. uint8 (H, W, 3).
+
+    By the profile that the file carries, relative colorimetric, which leaves white white. Raises UserError where the
+    profile cannot be used: the numbers alone say no colours.
+    """
+    if profile is None:
+        return pixels
+    try:
+        there = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        picture = Image.fromarray(pixels)
+        if there.profile.xcolor_space.strip() == "GRAY":
+            picture = picture.convert("L")
+        intent = ImageCms.Intent.RELATIVE_COLORIMETRIC
+        srgb = ImageCms.createProfile("sRGB")
+        return np.asarray(ImageCms.profileToProfile(picture, there, srgb, renderingIntent=intent, outputMode="RGB"))
+    except (ImageCms.PyCMSError, OSError, ValueError) as error:
+        raise UserError(
+            f"{source}: its colour profile cannot be used ({error}), so its colours are not known. Open it in a photo "
+            "program and save it as sRGB."
+        ) from None
 
 
 def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int | None) -> list[Version]:
@@ -225,11 +251,6 @@ def check_names(names, what: str) -> None:
     folded = Counter(name.casefold() for name in names)
     if twice := [name for name in names if folded[name.casefold()] > 1]:
         raise UserError(f"the {what} {twice[0]!r} is there twice (upper and lower case count as one).")
-
-
-def some(names: Sequence[str]) -> str:
-    """The first of many names, and how many more there are."""
-    return ", ".join(map(str, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 
 def sizes_checked(made: Iterator[tuple[Version, np.ndarray]]) -> Iterator[tuple[Version, np.ndarray]]:

@@ -8,6 +8,8 @@
 The hash of a study is the SHA-256 of its manifest; each vote carries it.
 """
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -15,8 +17,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path, PurePath
-
-from tqdm.auto import tqdm
+from typing import TYPE_CHECKING
 
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic
@@ -30,21 +31,18 @@ from srgan_lessons.rating.manifest import (
     new_folder,
     read_manifest,
     settings_of,
+    some,
     whole,
     write_notebook,
     write_png,
 )
 from srgan_lessons.rating.orders import Place, calibration_order, check_possible, dummy_order, main_order, seeded_order
-from srgan_lessons.rating.stimuli import (
-    ANCHOR_SCORES,
-    Images,
-    Version,
-    anchor_versions,
-    sizes_checked,
-    some,
-    versions,
-)
 from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+
+if TYPE_CHECKING:  # making pictures needs torch, which opening a study does not
+    from srgan_lessons.rating.stimuli import Images, Version
+
+USUAL_SECONDS = 4.0  # a rating, before anything is known of a rater's pace
 
 
 class Study:
@@ -91,7 +89,7 @@ class Study:
         device: str | None = None,
         progress: bool = False,
         **settings,
-    ) -> "Study":
+    ) -> Study:
         """Makes the folder `out`, whole or not at all, and opens it.
 
         images: one of
@@ -109,11 +107,13 @@ class Study:
         settings: see `Settings`.
 
         Stimuli are RGB PNGs without metadata; their numbers and dates say nothing about image or method, but sizes of
-        files differ. A colour profile of a photo is not kept: all its versions are shown alike, as sRGB.
+        files differ. Photos with a colour profile are converted to sRGB first, by which browsers show what has none.
 
         Raises UserError for what `stimuli.versions` raises it for, versions of different sizes, an image that is there
         twice, a folder that exists and is not empty or cannot be written, and a full disk.
         """
+        from srgan_lessons.rating.stimuli import versions
+
         if protocol not in PROTOCOLS:
             raise UserError(f"the protocol {protocol!r} is not known. There are: {', '.join(PROTOCOLS)}.")
         if crop is not None:
@@ -131,7 +131,7 @@ class Study:
         anchors: Images | None = None,
         progress: bool = False,
         **settings,
-    ) -> "Study":
+    ) -> Study:
         """The study of the SRGAN paper (section 3.3): 12 versions of 19 images, 9 of 100; 1,128 ratings a rater.
 
         images: a mapping set -> image -> method -> array or file, or a folder `<set>/<method>/<image>.png`, for the
@@ -151,7 +151,11 @@ class Study:
         return cls._write(paper_versions(images), anchors, out, seed, title, "acr-hr", None, progress, settings)
 
     @classmethod
-    def _write(cls, made: list[Version], anchors, out, seed, title, protocol, crop, progress, settings) -> "Study":
+    def _write(cls, made: list[Version], anchors, out, seed, title, protocol, crop, progress, settings) -> Study:
+        from tqdm.auto import tqdm
+
+        from srgan_lessons.rating.stimuli import ANCHOR_SCORES, anchor_versions, sizes_checked
+
         folder = Path(out)
         settings = settings_of(settings)
         whole("seed", seed, 0, 2**63)
@@ -204,7 +208,7 @@ class Study:
         return cls.open(folder)
 
     @classmethod
-    def open(cls, folder: str | Path) -> "Study":
+    def open(cls, folder: str | Path) -> Study:
         """Opens a study, and verifies its manifest and every stimulus.
 
         Raises UserError where the manifest is missing, damaged or changed, and for stimuli that are missing or differ
@@ -246,6 +250,16 @@ class Study:
     def trials(self) -> int:
         """Ratings of each rater in the main phase: pictures, repeats and gold items."""
         return len(self._rated) + self._repeats + self._gold
+
+    @property
+    def pictures(self) -> int:
+        """All that a rater is shown who rates in one go: training, warming up, and the main phase."""
+        return len(self._anchors) + self.settings.dummies + self.trials
+
+    @property
+    def minutes(self) -> float:
+        """How long `pictures` take at the usual pace, without breaks."""
+        return self.pictures * USUAL_SECONDS / 60
 
     @property
     def _repeats(self) -> int:

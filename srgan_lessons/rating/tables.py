@@ -8,9 +8,7 @@ import numpy as np
 import pandas as pd
 
 from srgan_lessons import UserError
-from srgan_lessons.rating.votes import COLUMNS, PHASES, SCALE
-
-REQUIRED = ("rater", "image", "method", "score")
+from srgan_lessons.rating.votes import COLUMNS, PHASES, REQUIRED, SCALE
 
 
 def check_votes(votes: pd.DataFrame) -> pd.DataFrame:

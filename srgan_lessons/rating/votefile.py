@@ -35,6 +35,11 @@ def rater_name(name: object) -> str:
     return clean
 
 
+def name_key(name: str) -> str:
+    """What two names have in common that are one: without spaces around, case and width of letters; spaces are one."""
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def vote_file_name(rater: str, study: str) -> str:
     """A file name: safe on every system, and another one for each rater and study, however alike names look.
 

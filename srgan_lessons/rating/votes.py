@@ -4,7 +4,6 @@ Undo withdraws a vote by a line with `"score": null` and `"revised": true`; the 
 counts is the last line of each (rater, session, phase, trial), if it has a score.
 """
 
-import csv
 import json
 import re
 import warnings
@@ -56,8 +55,14 @@ CHECKS: dict[str, tuple[Callable[[object], bool], str]] = {
     "device_pixel_ratio": (_number_or_none, "a number above 0, or null"),
     "width": (_number_or_none, "a number above 0, or null"),
     "height": (_number_or_none, "a number above 0, or null"),
+    "screen_width": (_number_or_none, "a number above 0, or null"),
+    "screen_height": (_number_or_none, "a number above 0, or null"),
 }
 COLUMNS = tuple(CHECKS)
+REQUIRED = ("rater", "image", "method", "score")  # what an analysis cannot do without
+WHOLE = ("session", "trial", "repeat", "gold_expected", "score", "response_ms", "seed")
+MEASURES = ("device_pixel_ratio", "width", "height", "screen_width", "screen_height")
+LATER = ("screen_width", "screen_height")  # files of version 0.1 have none
 
 Row = dict[str, object]
 
@@ -90,7 +95,7 @@ class Votes:
 
     @classmethod
     def read(cls, source: str | Path | Iterable[str | Path]) -> "Votes":
-        """Reads a file of votes, several, or all `*.jsonl` of a folder.
+        """Reads a file of votes, several, or all `*.jsonl` of a folder, however deep.
 
         A damaged line is reported in `problems` with its number and by a warning, and the rest is read. To join the
         files of several raters, use `merge`, which looks whether they belong together. Raises UserError where there
@@ -120,9 +125,8 @@ class Votes:
         """The votes that count as a pandas DataFrame, one row each; the columns are `COLUMNS`, of types with a NA."""
         import pandas
 
-        whole = ("session", "trial", "repeat", "gold_expected", "score", "response_ms", "seed")
         table = pandas.DataFrame(self.effective(), columns=list(COLUMNS))
-        types = dict.fromkeys(whole, "Int64") | dict.fromkeys(("device_pixel_ratio", "width", "height"), "Float64")
+        types = dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(MEASURES, "Float64")
         return table.astype(types | {"revised": "bool"})
 
     def report(self) -> str:
@@ -143,14 +147,10 @@ class Votes:
             file.writelines(as_line(row) for row in self.lines)
 
     def write_csv(self, path: str | Path) -> None:
-        """Writes the votes that count as CSV: a header, one row a vote, empty where there is no value.
+        """Writes the votes that count as CSV, which spreadsheets open: see `spreadsheet.write_csv`."""
+        from srgan_lessons.rating.spreadsheet import write_csv
 
-        Raises UserError where it cannot be written.
-        """
-        with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
-            writer.writeheader()
-            writer.writerows(self.effective())
+        write_csv(path, self.effective())
 
     def write_sureal(self, path: str | Path) -> None:
         """Writes the votes of the main phase as a data set that the package `sureal` reads.
@@ -191,15 +191,39 @@ class Votes:
             temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
+VOTE_FILE = re.compile(r".+\.jsonl(\.txt)?", re.IGNORECASE)  # some mail programs and platforms add .txt
+
+
+def left_out(source: str | Path | Iterable[str | Path]) -> list[Path]:
+    """Files in the folders that are meant which are no files of votes by their names. Hidden ones do not count."""
+    given = [source] if isinstance(source, str | Path) else list(source)
+    found = [path for folder in map(Path, given) if folder.is_dir() for path in _inside(folder)]
+    return [path for path in found if not VOTE_FILE.fullmatch(path.name)]
+
+
+def _inside(folder: Path) -> list[Path]:
+    """All files in a folder and the folders in it, without hidden ones. Raises UserError where one cannot be read."""
+    found: list[Path] = []
+    for path in list_folder(folder):
+        if path.is_dir() and not path.is_symlink():  # a link may lead back to where it is
+            found += _inside(path)
+        elif path.is_file():
+            found.append(path)
+    return found
+
+
 def vote_files(source: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The files of votes that are meant. Raises UserError for one that is not there, and for a folder without any."""
+    """The files of votes that are meant: files, and what is in folders, however deep, as platforms export it.
+
+    Raises UserError for one that is not there, and for a folder without any.
+    """
     given = [source] if isinstance(source, str | Path) else list(source)
     if not given:
         raise UserError("no file of votes was named.")
     files: list[Path] = []
     for path in map(Path, given):
         if path.is_dir():
-            inside = [file for file in list_folder(path) if file.suffix.lower() == ".jsonl"]
+            inside = [file for file in _inside(path) if VOTE_FILE.fullmatch(file.name)]
             if not inside:
                 raise UserError(f"the folder {path} holds no files of votes (*.jsonl).")
             files += inside
@@ -243,6 +267,7 @@ def parse_line(line: bytes) -> Row:
         raise ValueError("it is damaged (no JSON)") from None
     if not isinstance(row, dict):
         raise ValueError("it is no vote (no JSON object)")
+    row = dict.fromkeys(LATER) | row
     if missing := [name for name in COLUMNS if name not in row]:
         raise ValueError(f"it is no vote ({missing[0]} is missing)")
     for name, (fits, what) in CHECKS.items():
@@ -255,6 +280,7 @@ def parse_line(line: bytes) -> Row:
 
 def as_line(row: Row) -> str:
     """A vote as a line of a file, with its end."""
+    row = dict.fromkeys(LATER) | row
     return json.dumps({name: row[name] for name in COLUMNS}, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -10,7 +10,6 @@ import random
 import re
 import signal
 import time
-import urllib.request
 from itertools import count
 from pathlib import Path
 
@@ -27,26 +26,25 @@ pytestmark = pytest.mark.timeout(600)
 SIZES = [(321, 481), (481, 321), (256, 256)]  # height, width: those of BSD100, and of the anchors
 GREY = (128, 128, 128)
 
-# What is shown now: its number, where it is, and whether the widget has seen it drawn
+# What is shown now: its token, where it is, and whether it can be rated
 SHOWN = """() => {
-    const seen = e => e.getClientRects().length && getComputedStyle(e).visibility === 'visible';
     const box = e => { const r = e.getBoundingClientRect(); return [r.x, r.y, r.width, r.height]; };
-    const root = document.querySelector('.opinion');
-    const image = [...root.querySelectorAll('.opinion-stage img')].find(seen);
-    if (!image) return null;
-    const report = JSON.parse(root.querySelector('.opinion-report input').value || '{}');
-    const side = image.closest('.opinion-side');
+    const root = document.querySelector('.rater');
+    const image = root.querySelector('.rater-stage img');
+    if (!image || !root.querySelector('.rater-stage').getClientRects().length) return null;
     return {
-        number: image.dataset.showing, drawn: report.showing === image.dataset.showing, natural: [image.naturalWidth,
-        image.naturalHeight], box: box(image), stage: box(image.closest('.opinion-stage')), root: box(root),
-        cut: report.cut,
-        buttons: [...side.querySelectorAll('button')].map(box), room: box(root.closest('.jp-WindowedPanel-outer')),
-        src: image.src, alt: image.alt, head: root.querySelector('.opinion-head').innerText,
+        number: root.dataset.shown, drawn: !root.querySelector('.rater-score').disabled,
+        natural: [image.naturalWidth, image.naturalHeight], box: box(image), stage: box(image.parentElement),
+        root: box(root), ratio: devicePixelRatio, src: image.src,
+        buttons: [...root.querySelectorAll('.rater-buttons button')].map(box),
+        room: box(root.closest('.jp-WindowedPanel-outer')),
     };
 }"""
 
+BYTES = """async address => Array.from(new Uint8Array(await (await fetch(address)).arrayBuffer()))"""
+
 SCROLL = """() => {
-    const widget = document.querySelector('.opinion');
+    const widget = document.querySelector('.rater');
     widget.scrollIntoView({block: 'start'});
     const r = widget.getBoundingClientRect();
     return [r.x, r.y];
@@ -104,7 +102,7 @@ class Rater:
 
     def run(self) -> None:
         run_all(self.page)
-        self.page.wait_for_selector(".opinion[data-connected]", timeout=60_000)
+        self.page.wait_for_selector(".rater button", timeout=60_000)
         self.page.wait_for_timeout(500)
         self.scroll()
 
@@ -115,14 +113,14 @@ class Rater:
         self.page.locator("text=/\\| (Restarting|Unknown|Connecting)/").first.wait_for(timeout=60_000)
 
     def text(self) -> str:
-        return self.page.locator(".opinion-text").first.inner_text()
+        return self.page.locator(".rater-card").first.inner_text()
 
     def wait(self, after: str | None = None) -> dict | None:
         """What is shown, once that is another picture than before and can be rated; None for a page after a picture."""
         until = time.monotonic() + 60
         while time.monotonic() < until:
             shown = self.page.evaluate(SHOWN)
-            if shown is None and after and self.page.locator(".opinion-text").first.is_visible():
+            if shown is None and after and self.page.locator(".rater-card").first.is_visible():
                 return None
             if shown and shown["number"] != after and shown["drawn"]:
                 self.page.wait_for_timeout(560)  # within half a second a click is the rest of a double click
@@ -132,20 +130,20 @@ class Rater:
         pytest.fail(f"still showing {after}: {shown and shown | {'src': None}}")
 
     def button(self, name: str):
-        return self.page.locator(f".opinion-{name}:visible").first
+        return self.page.locator(f".rater-{name}:visible").first
 
     def reload(self) -> dict:
         """Saves the notebook, loads the page again, and scrolls to the widget. What is shown then."""
         self.page.keyboard.press("Control+s")
         self.page.wait_for_timeout(1500)
         self.page.reload()
-        self.page.wait_for_selector(".opinion[data-connected]", timeout=90_000)
+        self.page.wait_for_selector(".rater button", timeout=90_000)
         self.wait()
         self.scroll()
         return self.wait()
 
     def height(self) -> float:
-        return self.page.locator(".opinion").bounding_box()["height"]
+        return self.page.locator(".rater").bounding_box()["height"]
 
     def scroll(self) -> None:
         """To the widget: JupyterLab shows the top of a notebook that it opens, and the end of one that it runs.
@@ -185,32 +183,30 @@ class Rater:
 def picture_is_as_it_must_be(page, shown: dict) -> None:
     """At 1:1, bit for bit, centred, on grey, nothing cut off."""
     x, y, width, height = shown["box"]
-    assert [width, height] == shown["natural"]
     left, top, room, high = shown["stage"]
+    ratio = shown["ratio"]
+    assert [width * ratio, height * ratio] == pytest.approx(shown["natural"], abs=0.01)
     assert abs((x - left) - (left + room - x - width)) <= 1
     assert abs((y - top) - (top + high - y - height)) <= 1
-    assert not shown["cut"]
     for part in (shown["box"], *shown["buttons"]):
         frame = shown["room"]
         assert all(part[k] >= frame[k] for k in (0, 1)), (part, frame)
         assert all(part[k] + part[k + 2] <= frame[k] + frame[k + 2] for k in (0, 1)), (part, frame)
-    png = urllib.request.urlopen(shown["src"]).read()  # a data: address
-    real = np.asarray(Image.open(io.BytesIO(png)))
+    real = np.asarray(Image.open(io.BytesIO(bytes(page.evaluate(BYTES, shown["src"])))))
     for _ in range(10):  # the page may still move: JupyterLab adds its bars one by one, later on a busy machine
-        x, y, width, height = page.evaluate(SHOWN)["box"]
-        seen = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
-        # A centred picture may begin at half a pixel; the browser draws it at a whole one
-        offsets = {(round(y + dy), round(x + dx)) for dy in (-0.25, 0.25) for dx in (-0.25, 0.25)}
-        cuts = [seen[v : v + real.shape[0], u : u + real.shape[1]] for v, u in offsets]
-        if any(np.array_equal(cut, real) for cut in cuts):
+        u, v = (round(edge * ratio) for edge in page.evaluate(SHOWN)["box"][:2])
+        seen = np.asarray(Image.open(io.BytesIO(page.screenshot(scale="device"))).convert("RGB"))
+        cut = seen[v : v + real.shape[0], u : u + real.shape[1]]
+        if np.array_equal(cut, real):
             break
         page.wait_for_timeout(300)
     else:
         keep(page, "other_pixels")
-        wrong = [int((cut != real).any(axis=2).sum()) for cut in cuts if cut.shape == real.shape]
-        pytest.fail(f"the picture at {x}, {y} is not shown bit for bit: {wrong} of {width * height} pixels differ")
-    for v, u in ((y - 6, x + width / 2), (y + height / 2, x - 6), (y + height / 2, x + width + 6)):
-        assert tuple(seen[round(v), round(u)]) == GREY
+        wrong = int((cut != real).any(axis=2).sum()) if cut.shape == real.shape else cut.shape
+        pytest.fail(f"the picture at {u}, {v} is not shown bit for bit: {wrong} pixels differ")
+    rows, columns = real.shape[:2]
+    for row, column in ((v - 6, u + columns // 2), (v + rows // 2, u - 6), (v + rows // 2, u + columns + 6)):
+        assert tuple(seen[row, column]) == GREY
 
 
 def keep(page, name: str) -> None:
@@ -229,7 +225,8 @@ def file_holds_what_was_pressed(rater: Rater) -> list[dict]:
     for row in rows:
         if row["score"] is not None:
             stimulus = rater.study.stimuli[row["stimulus"]]
-            assert (row["width"], row["height"]) == (stimulus.width, stimulus.height)
+            shown = [row[name] * row["device_pixel_ratio"] for name in ("width", "height")]
+            assert shown == pytest.approx([stimulus.width, stimulus.height], abs=0.01)
             assert 400 < row["response_ms"] < 60_000
     return rows
 
@@ -263,7 +260,6 @@ def test_a_whole_session_by_mouse(lab, page, study):
             rater.click("pause", 2)
             assert rater.wait(shown["number"]) is None
             assert "Paused" in rater.text()
-            assert rater.height() == shown["root"][3]  # what comes up from below would be clicked
             rater.click("next", 2)
             shown = rater.wait()
             assert shown["src"] == before
@@ -288,7 +284,7 @@ def test_a_whole_session_by_mouse(lab, page, study):
     assert len(sides) == 3
     assert len(stages) == 1, "the page jumps between pictures"
     assert "Thank you, anna" in rater.text()
-    assert "You gave 30 ratings" in rater.text()
+    assert "You gave 30 ratings that count" in rater.text()
     assert page.locator(".jp-Cell").count() == cells, "a double click went through to JupyterLab"
     assert str(next(study.votes_folder.glob("*.jsonl"))) in rater.text()
     keep(page, "closing")
@@ -300,7 +296,7 @@ def test_a_whole_session_by_mouse(lab, page, study):
 def test_a_whole_session_by_keys(lab, page, study):
     page.set_viewport_size({"width": 1920, "height": 1080})
     rater = Rater(page, lab, study, [None])
-    field = page.locator(".opinion-name input")
+    field = page.locator(".rater-name")
     field.click()
     page.keyboard.type("<b>Bert & 3</b>")  # with a digit, which is no vote here
     page.keyboard.press("Enter")
@@ -349,15 +345,15 @@ def test_a_whole_session_by_keys(lab, page, study):
         elif step == 18:  # a page at 125 %
             change = {"width": 1536, "height": 864, "deviceScaleFactor": 1.25, "mobile": False}
             screen.send("Emulation.setDeviceMetricsOverride", change)
-            page.get_by_text("pictures at 125 % of their size").wait_for()
+            page.get_by_text("The zoom or the screen has changed").wait_for()
             shown = rater.rate(shown, score, lambda score=score: page.keyboard.press(str(score)))
             change = {"width": 1920, "height": 1080, "deviceScaleFactor": 1, "mobile": False}
             screen.send("Emulation.setDeviceMetricsOverride", change)
-            page.get_by_text("pictures at 125 % of their size").wait_for(state="hidden")
+            page.get_by_text("The zoom or the screen has changed").wait_for(state="hidden")
         elif step == 24:
             rater.restart_kernel()
             rater.run()
-            page.locator(".opinion-name input").fill("<b>Bert & 3</b>")
+            page.locator(".rater-name").fill("<b>Bert & 3</b>")
             rater.click("next")
             page.get_by_text("Welcome back, <b>Bert & 3</b>").wait_for()
             rater.click("next")
@@ -385,20 +381,20 @@ def test_a_whole_session_by_keys(lab, page, study):
 def test_two_widgets_on_one_page(lab, page, study):
     page.set_viewport_size({"width": 1280, "height": 1500})
     Rater(page, lab, study, ["a", "b"])
-    page.wait_for_function("document.querySelectorAll('.opinion[data-connected]').length === 2")
-    first, second = page.locator(".opinion").all()
+    page.wait_for_function("document.querySelectorAll('.rater button').length === 2")
+    first, second = page.locator(".rater").all()
     for widget in (first, second):
-        widget.locator(".opinion-next").click()
-        widget.locator(".opinion-score-1:visible").wait_for()
+        widget.locator(".rater-next").click()
+        widget.locator(".rater-score-1:enabled").wait_for()
     page.wait_for_timeout(1500)
 
     def head(widget) -> str:
-        return widget.locator(".opinion-head").inner_text()
+        return widget.locator(".rater-head").inner_text()
 
     page.keyboard.press("2")  # the focus is in the second
     second.get_by_text("Example 2 of 4").wait_for()
     page.wait_for_timeout(1500)
-    first.locator(".opinion-score-4:visible").click()
+    first.locator(".rater-score-4").click()
     first.get_by_text("Example 2 of 4").wait_for()
     page.wait_for_timeout(1500)
     page.keyboard.press("5")  # now in the first
@@ -426,7 +422,7 @@ def test_a_kernel_that_does_not_answer_is_said_to_be_silent(lab, page, study):
         rater.click("score-5")  # of an impatient rater
         page.get_by_text("The notebook's kernel does not answer").wait_for(timeout=15_000)
         keep(page, "silent")
-        box, top, bottom = page.locator(".opinion-silence").bounding_box(), shown["room"][1], 720
+        box, top, bottom = page.locator(".rater-silence").bounding_box(), shown["room"][1], 720
         assert top <= box["y"] < box["y"] + box["height"] < bottom
         assert rater.rows() == []
     finally:
@@ -434,3 +430,27 @@ def test_a_kernel_that_does_not_answer_is_said_to_be_silent(lab, page, study):
     rater.wait(shown["number"])
     assert page.get_by_text("The notebook's kernel does not answer").is_hidden()
     assert [row["score"] for row in rater.rows()] == [3]
+
+
+@pytest.mark.parametrize("ratio", [1, 1.25, 1.5, 2, 3])
+def test_a_pixel_of_the_picture_is_a_pixel_of_the_screen(lab, browser, study, ratio):
+    size = {"width": round(1400 / min(ratio, 1.5)), "height": round(1300 / min(ratio, 1.5))}
+    page = browser.new_context(viewport=size, device_scale_factor=ratio).new_page()
+    rater = Rater(page, lab, study, [f"r{ratio}"])
+    rater.click("next")
+    shown = rater.wait()
+    for score in (1, 2, 3, 4, 5, 1):
+        assert shown["ratio"] == ratio
+        picture_is_as_it_must_be(page, shown)
+        shown = rater.rate(shown, score, lambda score=score: page.keyboard.press(str(score)))
+    page.context.close()
+    for session in lab.api("GET", "api/sessions"):
+        lab.api("DELETE", f"api/sessions/{session['id']}")
+
+
+def test_start_is_seen_without_scrolling_on_a_small_laptop(lab, page, study):
+    page.set_viewport_size({"width": 1366, "height": 768})
+    rater = Rater(page, lab, study, ["small"])
+    box = rater.button("next").bounding_box()
+    keep(page, "start_1366x768")
+    assert 0 < box["y"] < box["y"] + box["height"] < 768

@@ -1,0 +1,215 @@
+"""A study that is open to raters: their sessions, what is secret, and whether it is closed. Knows nothing of HTTP."""
+
+import csv
+import hmac
+import json
+import logging
+import secrets
+import statistics
+import threading
+import time
+from collections import Counter, defaultdict
+
+from srgan_lessons import UserError
+from srgan_lessons.rating import transport
+from srgan_lessons.rating.raters import Rater, Raters, write_private
+from srgan_lessons.rating.session import LONG_PAUSE, Session
+from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.votes import Votes
+
+SCREENS = ("any", "large")
+FAILED = "That could not be saved. Tell whoever gave you the link, and try again: nothing else is lost."
+PRIVATE = ".serve"  # in the study's folder: what must not be handed on with it
+
+
+class Host:
+    """A study with its raters. Made once by a server; its methods may be called from several threads.
+
+    study: opened. screens: "any", or "large" to refuse screens on which pictures are tiny or do not fit. most: raters
+    that are let in. local: True on a rater's own machine, where a name alone is enough. invitation, instructor: the
+    secret parts of the two links; they outlive the server.
+    """
+
+    def __init__(self, study: Study, *, screens: str = "any", most: int = 200, local: bool = False):
+        if screens not in SCREENS:
+            raise UserError(f"screens is {screens!r}; there are: {', '.join(SCREENS)}.")
+        self.study, self.screens, self.local = study, screens, local
+        self.folder = study.folder / PRIVATE
+        self.report = study.folder / "report"
+        self._file = self.folder / "host.json"
+        kept = self._read()
+        self.invitation: str = kept["invitation"]
+        self.instructor: str = kept["instructor"]
+        self.closed: bool = kept["closed"]
+        self._before = _rated_before(study)
+        self.raters = Raters(self.folder / "raters.json", most=most, taken=self._before, open_names=local)
+        self._sessions: dict[str, Session] = {}
+        self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._seen: dict[str, float] = {}
+        self._class: dict[str, float] | None = None
+
+    def invited(self, invitation: object) -> bool:
+        """Whether this is the secret part of the raters' link."""
+        return isinstance(invitation, str) and hmac.compare_digest(invitation.encode(), self.invitation.encode())
+
+    # What a rater asks for
+
+    def answer(self, cookie: str, message: object) -> dict:
+        """The state after a message of a browser. Raises UserError for a name or a link that does not let it in."""
+        said = message if isinstance(message, dict) else {}
+        rater = self.raters.known(cookie)
+        if rater is None or said.get("do") == "name":
+            if not self.invited(said.get("invitation")):
+                return {
+                    "phase": "away",
+                    "why": "Ask whoever gave you the link for the whole of it, or scan the code again.",
+                }
+            if self.closed:
+                return {"phase": "over", "result": None, **self._page(None)}
+            if said.get("do") != "name":
+                return {"phase": "name", "error": "", **self._page(None)}
+            try:
+                rater = self.raters.join(said.get("name"), said.get("code"), cookie)
+            except UserError as error:
+                name = said.get("name")
+                name = name if isinstance(name, str) else ""
+                return {"phase": "name", "rater": name, "error": _sentence(error), **self._page(None)}
+            said = {"do": "state"}
+        self._seen[rater.name] = time.monotonic()
+        if self.closed:
+            return {"phase": "over", "result": self._result(rater), **self._page(rater)}
+        if said.get("do") == "reopen":
+            said = {"do": "state"}
+        with self._locks[rater.name]:
+            state = {**transport.answer(self._session(rater), said), **self._page(rater)}
+        if state["error"] and not self.local:
+            logging.getLogger(__name__).error("%s: %s", rater.name, state["error"])
+            state["error"] = FAILED  # what exactly, with its paths, is for the instructor
+        return state
+
+    def picture(self, cookie: str, token: str) -> bytes | None:
+        """The PNG that a browser may load now under this token, or None."""
+        rater = self.raters.known(cookie)
+        if rater is None or self.closed:
+            return None
+        with self._locks[rater.name]:
+            return self._session(rater).picture_of(token)
+
+    def _session(self, rater: Rater) -> Session:
+        session = self._sessions.get(rater.name)
+        if session is None or session.phase == "closed":
+            session = Session.open(self.study, rater.name, secret=self.raters.secret, go_on_within=LONG_PAUSE)
+            self._sessions[rater.name] = session
+        return session
+
+    def _page(self, rater: Rater | None) -> dict:
+        found = {"title": self.study.title, "screens": self.screens, "codes": not self.local, "local": self.local}
+        found |= {"plain": not self.local, **transport.page(self.study)}
+        if rater and not self.local:
+            found["code"] = f"{rater.code[:4]}-{rater.code[4:]}"
+        if rater and self.local and rater.name in self._sessions:
+            found["file"] = str(self._sessions[rater.name].path)
+        return found
+
+    # What the instructor asks for
+
+    def live(self) -> dict:
+        """Who is where. No means, and nothing of methods: who leads a study must not know how it will end."""
+        rows = []
+        for name in self.raters.names:
+            session = self._sessions.get(name)
+            of = self.study.trials + self.study.settings.dummies
+            row = {"name": name, "phase": "not here", "done": self._before.get(name, 0), "of": of, "pace": None}
+            row["away"] = None
+            if session is not None:
+                done, of = session.place
+                paces = [line["response_ms"] / 1000 for line in session.lines[-20:] if line["score"] is not None]
+                row |= {"phase": session.phase, "done": done, "of": of}
+                row["pace"] = statistics.median(paces) if paces else None
+            if name in self._seen:
+                row["away"] = time.monotonic() - self._seen[name]
+            rows.append(row)
+        return {"title": self.study.title, "closed": self.closed, "raters": rows, "reported": self._means() is not None}
+
+    def close(self) -> None:
+        """No more votes are taken, and the sessions give their files free."""
+        self.closed = True
+        self._write()
+        for name, session in list(self._sessions.items()):
+            with self._locks[name]:
+                session.close()
+
+    def open(self) -> None:
+        """Votes are taken again, and the result is no longer shown to raters."""
+        self.closed, self._class = False, None
+        self._write()
+
+    def stop(self) -> None:
+        """The server ends: the files of votes are given free; all stays as it is."""
+        for session in list(self._sessions.values()):
+            session.close()
+
+    def _result(self, rater: Rater) -> list[dict] | None:
+        """A rater's mean scores beside the class's, best first; None until the report is there."""
+        means = self._means()
+        if means is None:
+            return None
+        with self._locks[rater.name]:
+            path = self._sessions[rater.name].path if rater.name in self._sessions else None
+            if path is None:
+                session = self._session(rater)
+                path = session.path
+                session.close()
+        own: dict[str, list[int]] = defaultdict(list)
+        for row in Votes.read(path) if path.exists() else []:
+            if row["phase"] == "main" and row["gold_expected"] is None and not row["repeat"]:
+                own[row["method"]].append(row["score"])
+        you = {method: statistics.mean(scores) for method, scores in own.items()}
+        return [{"method": method, "you": you.get(method), "all": mean} for method, mean in means.items()]
+
+    def _means(self) -> dict[str, float] | None:
+        """MOS of each method by the report, which is made after the study was closed."""
+        if not self.closed:
+            return None
+        page = self.report / "report.html"  # the last that is written
+        if self._class is None and page.is_file():
+            if page.stat().st_mtime < self._file.stat().st_mtime:
+                return None  # of an earlier closing
+            with open(self.report / "methods.csv", encoding="utf-8", newline="") as file:
+                self._class = {row["method"]: float(row["mos"]) for row in csv.DictReader(file)}
+        return self._class
+
+    # What outlives the server
+
+    def _read(self) -> dict:
+        try:
+            kept = json.loads(self._file.read_text(encoding="utf-8"))
+            return {"invitation": kept["invitation"], "instructor": kept["instructor"], "closed": bool(kept["closed"])}
+        except FileNotFoundError:
+            self.invitation, self.instructor, self.closed = secrets.token_urlsafe(6), secrets.token_urlsafe(24), False
+            self._write()
+            return {"invitation": self.invitation, "instructor": self.instructor, "closed": False}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{self._file} cannot be used ({type(error).__name__}). Move it away; the links change, the votes are "
+                "kept."
+            ) from None
+
+    def _write(self) -> None:
+        content = {"invitation": self.invitation, "instructor": self.instructor, "closed": self.closed}
+        write_private(self._file, json.dumps(content) + "\n")
+
+
+def _rated_before(study: Study) -> dict[str, int]:
+    """Raters who have votes in the study's folder, whatever way they came, and how many after their training."""
+    try:
+        votes = Votes.read(study.votes_folder)
+    except UserError:  # no votes yet
+        return {}
+    counts = Counter(str(row["rater"]) for row in votes if row["phase"] != "training")
+    return {rater: counts[rater] for rater in votes.raters}
+
+
+def _sentence(error: UserError) -> str:
+    text = str(error)
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,147 @@
+"""Who rates: names, the secrets by which browsers are known again, and codes to go on with in another browser."""
+
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from srgan_lessons import UserError
+from srgan_lessons.files import explain_write_error
+from srgan_lessons.rating.votefile import name_key, rater_name
+
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of codes: what is not mistaken for another when read aloud
+CODE = 8  # letters: 30 to the 8th, and few guesses a minute
+GUESSES, COOLING = 5, 60.0  # wrong codes for a name, and then so many seconds without another try
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rater:
+    """A rater who came by the link. code: to go on with in another browser. browsers: SHA-256 of their secrets."""
+
+    name: str
+    code: str
+    browsers: tuple[str, ...] = ()
+
+
+class Raters:
+    """All raters of a study, in a file that only its owner can read.
+
+    path: where; it is read if it is there. most: how many raters there may be. taken: names that stand in votes
+    already. open_names: whether a name alone lets its owner in, as on one's own machine.
+    """
+
+    def __init__(self, path: Path, *, most: int = 200, taken: Iterable[str] = (), open_names: bool = False):
+        self.path, self.most, self.open_names = path, most, open_names
+        self._lock = threading.Lock()
+        self._taken = {name_key(name): name for name in taken}
+        self._wrong: dict[str, list[float]] = {}
+        self.secret, self._raters = self._read()
+        self._by_browser = {browser: key for key, rater in self._raters.items() for browser in rater.browsers}
+
+    def __len__(self) -> int:
+        return len(self._raters)
+
+    @property
+    def names(self) -> list[str]:
+        """In the order in which they came."""
+        return [rater.name for rater in self._raters.values()]
+
+    def known(self, cookie: str | None) -> Rater | None:
+        """Whose browser has this secret."""
+        key = self._by_browser.get(_digest(cookie)) if cookie else None
+        return self._raters.get(key) if key else None
+
+    def join(self, name: object, code: object, cookie: str) -> Rater:
+        """A new rater, or one who is known by the code; from now on the browser with this secret is known.
+
+        Done a second time it changes nothing: the first answer may have been lost. Raises UserError for a name that
+        cannot be used or is taken, a wrong code, too many tries, and a full study.
+        """
+        name = " ".join(rater_name(name).split())
+        key = name_key(name)
+        code = "".join(code.upper().split()).replace("-", "") if isinstance(code, str) else ""
+        with self._lock:
+            rater = self._raters.get(key)
+            if rater is None and key in self._taken and not self.open_names:
+                raise UserError(
+                    f"the name {name!r} stands with ratings in this study already. Choose another, or ask whoever gave "
+                    "you the link."
+                )
+            if rater is None:
+                if len(self._raters) >= self.most:
+                    raise UserError(f"this study has its {self.most} raters. Tell whoever gave you the link.")
+                rater = Rater(name=self._taken.get(key, name), code=_new_code())
+            elif self._by_browser.get(_digest(cookie)) == key:
+                return rater
+            elif not self.open_names:
+                self._check_code(key, rater, code)
+            rater = Rater(name=rater.name, code=rater.code, browsers=(*rater.browsers[-9:], _digest(cookie)))
+            self._write({**self._raters, key: rater})
+            self._raters[key] = rater
+            self._by_browser[_digest(cookie)] = key
+            return rater
+
+    def _check_code(self, key: str, rater: Rater, code: str) -> None:
+        wrong = [when for when in self._wrong.get(key, []) if time.monotonic() - when < COOLING]
+        if code and len(wrong) >= GUESSES:
+            raise UserError("too many wrong codes for this name. Wait a minute, and look at the code again.")
+        if code and hmac.compare_digest(code.encode(), rater.code.encode()):
+            return
+        if code:
+            self._wrong[key] = [*wrong, time.monotonic()]
+            raise UserError("this code is not the one of this name. It stands on the page on which you began.")
+        raise UserError(
+            f"the name {rater.name!r} is taken. If it is yours, give the code that you got with it; else choose "
+            "another name."
+        )
+
+    def _read(self) -> tuple[bytes, dict[str, Rater]]:
+        try:
+            content = json.loads(self.path.read_text(encoding="utf-8"))
+            raters = [Rater(**{**entry, "browsers": tuple(entry["browsers"])}) for entry in content["raters"]]
+            return bytes.fromhex(content["secret"]), {name_key(rater.name): rater for rater in raters}
+        except FileNotFoundError:
+            self.secret = secrets.token_bytes(32)
+            self._write({})
+            return self.secret, {}
+        except OSError as error:
+            raise UserError(f"{self.path} cannot be read: {error.strerror}.") from None
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{self.path} is damaged ({type(error).__name__}). Move it away: raters then join anew under other "
+                "names; the votes are kept."
+            ) from None
+
+    def _write(self, raters: dict[str, Rater]) -> None:
+        content = {"secret": self.secret.hex(), "raters": [asdict(rater) for rater in raters.values()]}
+        write_private(self.path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that its owner alone can read, whole or not at all. Raises UserError where that fails."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary.unlink(missing_ok=True)
+        with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(explain_write_error(path, error)) from None
+
+
+def _digest(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode()).hexdigest()
+
+
+def _new_code() -> str:
+    return "".join(secrets.choice(ALPHABET) for _ in range(CODE))

@@ -1,0 +1,148 @@
+"""`srgan-lessons study serve` and `study rate`: the links that are printed, and the servers behind them."""
+
+import asyncio
+import contextlib
+import io
+import socket
+import webbrowser
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from srgan_lessons import UserError
+from srgan_lessons.rating.host import Host
+from srgan_lessons.rating.server import instructor_app, listen, raters_app, until_told
+from srgan_lessons.rating.study import Study
+
+PORT = 8765
+LOOPBACK = "127.0.0.1"
+THREADS = 8  # that wait for the disk
+
+HELP = """If a device does not reach the link
+  - try {test} there: it needs no link, and says whether the device reaches this machine;
+  - try the other addresses; both must be in the same network, and the firewall of this machine must let the port in;
+  - guest and campus networks often keep devices apart: open a hotspot on this machine or on a phone, join it with all
+    devices, and start this command again;
+  - without any network: hand out the study's folder as a zip without {private}/ (open rate.ipynb, or run
+    `srgan-lessons study rate`), collect the files in votes/, and run `srgan-lessons study merge`.
+The connection is plain http: names and ratings can be read along in this network, and the links with them."""
+
+
+def serve(
+    folder: str | Path,
+    *,
+    port: int = PORT,
+    screens: str = "any",
+    most: int = 200,
+    names: Sequence[str] = (),
+    instructor_everywhere: bool = False,
+) -> int:
+    """Serves a study to a class until it is told to end. Returns 0.
+
+    screens, most: see `Host`. names: of this machine besides its own, such as that of a tunnel. instructor_everywhere:
+    the instructor's page answers from other machines too; it is on the next port. Raises UserError for a folder that
+    is no study, a port that is taken, and packages that are missing.
+    """
+    host = Host(Study.open(folder), screens=screens, most=most)
+    found = addresses()
+    known = frozenset(map(str.lower, [*found, *names, *machine_names(), "localhost", LOOPBACK, "::1"]))
+    shown = [*names, *found] or [LOOPBACK]
+
+    async def run() -> None:
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="srgan-lessons-serve") as pool:
+            raters, at = listen(raters_app(host, known, pool), port, "")
+            links = [f"http://{name}:{at}/{host.invitation}" for name in shown]
+            behind = "" if instructor_everywhere else LOOPBACK
+            leader, beside = listen(instructor_app(host, known, pool, links), port + 1 if port else 0, behind)
+            own = shown[0] if instructor_everywhere else LOOPBACK
+            print(
+                said(links, f"http://{own}:{beside}/{host.instructor}/", f"http://{shown[0]}:{at}/test", host),
+                flush=True,
+            )
+            try:
+                await until_told()
+            finally:
+                raters.stop()
+                leader.stop()
+                await asyncio.gather(raters.close_all_connections(), leader.close_all_connections())
+        host.stop()
+
+    asyncio.run(run())
+    print(f"Ended. The ratings are in {host.study.votes_folder}; the links stay the same when you start again.")
+    return 0
+
+
+def rate(folder: str | Path, *, browser: bool = True) -> int:
+    """One rater on this machine: the page in the browser, on the loopback. Returns 0 when it is told to end."""
+    host = Host(Study.open(folder), local=True)
+
+    async def run() -> None:
+        with ThreadPoolExecutor(THREADS, thread_name_prefix="srgan-lessons-serve") as pool:
+            server, at = listen(raters_app(host, frozenset({"localhost", LOOPBACK}), pool), 0, LOOPBACK)
+            link = f"http://{LOOPBACK}:{at}/{host.invitation}"
+            print(f"Rate here: {link}\nEnd with Ctrl-C; every rating is saved in {host.study.votes_folder}", flush=True)
+            if browser:
+                webbrowser.open(link)
+            try:
+                await until_told()
+            finally:
+                server.stop()
+                await server.close_all_connections()
+        host.stop()
+
+    asyncio.run(run())
+    return 0
+
+
+def said(links: list[str], instructor: str, test: str, host: Host) -> str:
+    """What the command prints when it has begun."""
+    others = "".join(f"\n  or    {link}" for link in links[1:])
+    state = " It is closed: open it on the instructor's page." if host.closed else ""
+    minutes = max(1, round(host.study.minutes))
+    return (
+        f"{host.study.title}: {host.study.pictures} pictures a rater, about {minutes} min.{state}\n\n"
+        f"{code(links[0])}\n"
+        f"For the class:  {links[0]}{others}\n"
+        f"For you alone:  {instructor}\n\n"
+        f"{HELP.format(test=test, private=host.folder.name)}\n\n"
+        "Each rating is saved the moment it is given. End with Ctrl-C; started again, everybody goes on."
+    )
+
+
+def code(link: str) -> str:
+    """The link as a QR code for a terminal. Raises UserError where segno is not installed."""
+    try:
+        import segno
+    except ImportError:
+        raise UserError('segno is not installed: pip install "srgan-lessons[notebooks]"') from None
+    text = io.StringIO()
+    segno.make(link, error="l").terminal(out=text, compact=True, border=2)
+    return text.getvalue()
+
+
+def addresses() -> list[str]:
+    """This machine's IPv4 addresses but the loopback, the one towards the network first."""
+    found: list[str] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(
+                ("192.0.2.1", 9)
+            )  # sends nothing: the system only chooses a way (RFC 5737: a documentation address)
+            found.append(probe.getsockname()[0])
+        except OSError:
+            pass
+    try:
+        import psutil
+
+        for entries in psutil.net_if_addrs().values():
+            found += [entry.address for entry in entries if entry.family == socket.AF_INET]
+    except ImportError:
+        with contextlib.suppress(OSError):
+            found += [entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+    return [name for name in dict.fromkeys(found) if not name.startswith(("127.", "169.254.", "0."))]
+
+
+def machine_names() -> list[str]:
+    """Names under which others may know this machine."""
+    name = socket.gethostname().lower()
+    return [name, f"{name.split('.')[0]}.local"]

@@ -1,0 +1,35 @@
+"""Numbers as text. A figure must not contradict the verdict beside it, so none is rounded over its threshold."""
+
+import math
+
+ALPHA = 0.05  # below it a corrected p-value counts
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number with so many decimals; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text  # no -0.00
+
+
+def span(low: float, high: float) -> str:
+    """An interval. An end that is not 0 does not read as 0."""
+    return f"[{_not_zero(low)}, {_not_zero(high)}]"
+
+
+def p_value(p: float) -> str:
+    """A p-value, for example "0.0469", "0.31" or "< 0.0001". One below 0.05 does not read as 0.05, nor one above it."""
+    if p < 0.0001:
+        return "< 0.0001"
+    digits = 4 if p < 0.1 else 2
+    while round(p, digits) == ALPHA and p != ALPHA and digits < 12:
+        digits += 1
+    return f"{p:.{digits}f}"
+
+
+def _not_zero(value: float) -> str:
+    digits = 2
+    while math.isfinite(value) and value != 0 and float(number(value, digits)) == 0 and digits < 6:
+        digits += 1
+    return number(value, digits)
