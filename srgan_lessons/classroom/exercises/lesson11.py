@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from srgan_lessons.classroom.judging import Exercise, NotDone, NotYet, as_number, call
+from srgan_lessons.classroom.judging import Exercise, NotDone, NotYet, OwnRun, as_number, call
 
 Rows = list[dict[str, Any]]
 
@@ -200,27 +200,62 @@ def judge_choose(candidate) -> None:
             raise NotDone("The result is `...`, the placeholder.")
         if isinstance(found, dict):
             raise NotYet('A whole row comes back. The update is asked for: row["step"].')
-        value = as_number(found, "the update")
-        steps = {row["step"]: row for row in log}
-        if value not in steps:
-            best = min if value <= 1 else max
-            kind = "a value of ST-LPIPS" if best is min and 0 < value < 1 else "a PSNR or a row's number"
-            raise NotYet(f'{value:g} is no update of a log where {what}. Is it {kind}? Return the row\'s "step".')
-        row = steps[int(value)]
-        if row["val_psnr"] is None:
+        _check_choice(f"a log where {what}", log, as_number(found, "the update"))
+
+
+def _check_choice(where: str, log: Rows, value: float) -> None:
+    """Raises NotYet where the update is none of the log, was not validated, or another one beats it in both."""
+    steps = {row["step"]: row for row in log}
+    if value not in steps:
+        best = min if value <= 1 else max
+        kind = "a value of ST-LPIPS" if best is min and 0 < value < 1 else "a PSNR or a row's number"
+        raise NotYet(f'{value:g} is no update of {where}. Is it {kind}? Return the row\'s "step".')
+    row = steps[int(value)]
+    if row["val_psnr"] is None:
+        raise NotYet(
+            f"Update {value:g} was not validated: its row has no val_psnr and no val_stlpips. Losses of training "
+            "are not measured on held-out photos, and cannot choose."
+        )
+    for other in log:
+        if other["val_psnr"] is None or other is row:
+            continue
+        if other["val_psnr"] >= row["val_psnr"] and other["val_stlpips"] <= row["val_stlpips"]:
             raise NotYet(
-                f"Update {value:g} was not validated: its row has no val_psnr and no val_stlpips. Losses of training "
-                "are not measured on held-out photos, and cannot choose."
+                f"In {where}, update {value:g} is chosen ({row['val_psnr']:g} dB, ST-LPIPS "
+                f"{row['val_stlpips']:g}). Update {other['step']} is better in both ({other['val_psnr']:g} dB, "
+                f"{other['val_stlpips']:g}): no criterion can defend yours. High PSNR is good, and low ST-LPIPS."
             )
-        for other in log:
-            if other["val_psnr"] is None or other is row:
-                continue
-            if other["val_psnr"] >= row["val_psnr"] and other["val_stlpips"] <= row["val_stlpips"]:
-                raise NotYet(
-                    f"In a log where {what}, update {value:g} is chosen ({row['val_psnr']:g} dB, ST-LPIPS "
-                    f"{row['val_stlpips']:g}). Update {other['step']} is better in both ({other['val_psnr']:g} dB, "
-                    f"{other['val_stlpips']:g}): no criterion can defend yours. High PSNR is good, and low ST-LPIPS."
-                )
+
+
+# --- on one's own run ------------------------------------------------------------------------------------------------
+
+
+def own_outplayed(candidate, log: Rows) -> int | None:
+    found, right = call(candidate, [dict(row) for row in log]), outplayed(log)
+    if right is None:
+        if found is not None:
+            raise NotYet(f"On your own run {found!r} comes back. D wins its last row there: None is expected.")
+        return None
+    if found is None or as_number(found, "the update") != right:
+        raise NotYet(f"On your own run {found!r} comes back. D does not win any more from update {right} on.")
+    return right
+
+
+def own_illness(candidate, log: Rows) -> str | None:
+    if all(row["gain"] is None for row in log):  # a run without held-out photos tells too little
+        return None
+    found, right = call(candidate, [dict(row) for row in log]), illness(log)
+    if not isinstance(found, str) or found.strip().lower() != right:
+        raise NotYet(f"Your own run is called {found!r}; it is {right!r}, since {WHY[right]}.")
+    return right
+
+
+def own_choice(candidate, log: Rows) -> int | None:
+    if all(row["val_stlpips"] is None for row in log):  # a run without held-out photos leaves no choice
+        return None
+    value = as_number(call(candidate, [dict(row) for row in log]), "the update")
+    _check_choice("the log of your own run", log, value)
+    return int(value)
 
 
 # --- declared --------------------------------------------------------------------------------------------------------
@@ -242,6 +277,7 @@ EXERCISES = (
             """,
         reference=outplayed,
         judge=judge_outplayed,
+        own=OwnRun(columns=("step", "d_hr", "d_sr"), judge=own_outplayed),
         hints=(
             "Read the log once, from the first row to the last, and keep one thing in mind: since when has D not won?",
             "A row that D wins makes you forget: since = None. A row that D does not win sets since only if nothing is "
@@ -266,6 +302,7 @@ EXERCISES = (
             """,
         reference=illness,
         judge=judge_illness,
+        own=OwnRun(columns=("step", "gain", "d_hr", "d_sr"), judge=own_illness),
         hints=(
             "gains is a list without None. Each rule is one `if` with a `return`, and the order is that of the text.",
             'gains = [row["gain"] for row in log if row["gain"] is not None]; the first is gains[0], the lowest '
@@ -288,6 +325,7 @@ EXERCISES = (
             """,
         reference=choose,
         judge=judge_choose,
+        own=OwnRun(columns=("step", "val_psnr", "val_stlpips"), judge=own_choice),
         hints=(
             "Among the rows of measured, which network would you show to a friend? Say it with the two numbers.",
             "min(rows, key=...) finds a row. Only a row is wrong that another one beats in both numbers.",
