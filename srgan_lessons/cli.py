@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from srgan_lessons import UserError, __version__
+from srgan_lessons.cli_class import add_class
+from srgan_lessons.cli_photos import SAMPLES, named_photos
 from srgan_lessons.cli_study import add_study, start_lab
 from srgan_lessons.endings import ended_by_signals, flush, printable
-
-SAMPLES = "samples"  # the name, on the command line, of the photos that come with scikit-image
 
 NO_MEMORY = (
     "this takes more memory than there is. Close other programs, or take less at once: smaller or fewer pictures, a "
@@ -120,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(call=_upscale)
 
     add_study(commands)
+    add_class(commands)
 
     command = commands.add_parser("progress", help="a table of a class's progress, from the files of its learners")
     command.add_argument(
@@ -257,7 +258,7 @@ def _train(arguments: argparse.Namespace) -> int:
         raise UserError(
             f"{run} holds a run, which --no-resume would overwrite. Choose another --folder, or delete {run}."
         )
-    photos = _photos(arguments.photos, recipe.name)
+    photos = named_photos(arguments.photos, recipe.name)
     result = train(recipe, photos, run=run, init=arguments.init, **options)
     return 0 if result.finished or arguments.minutes else 130
 
@@ -265,32 +266,10 @@ def _train(arguments: argparse.Namespace) -> int:
 def _train_within(arguments: argparse.Namespace, settings: dict, options: dict) -> int:
     from srgan_lessons.training.planned import train_within
 
-    photos = _photos(arguments.photos, arguments.recipe)
+    photos = named_photos(arguments.photos, arguments.recipe)
     how = {name: getattr(arguments, name) for name in ("recipe", "compact", "init", "resume")} | options
     outcome = train_within(minutes=arguments.within, photos=photos, folder=arguments.run, settings=settings, **how)
     return 0 if outcome.finished or outcome.in_time else 130
-
-
-def _photos(names: list[str] | None, recipe: str):
-    """Folders and names of training sets as one list of folders; the sample photos as they are."""
-    from srgan_lessons.datasets import catalogue, training_folders
-    from srgan_lessons.images import sample_photos
-
-    if names is None and recipe == "espcn":
-        names = [SAMPLES]
-    if names is None:
-        raise UserError(
-            f"{recipe} needs photos: --photos FOLDER, or --photos BSDS500 after `srgan-lessons data get BSDS500`; "
-            f"--photos {SAMPLES} takes the few that come with scikit-image"
-        )
-    if SAMPLES in names:
-        if len(names) > 1:
-            raise UserError(f"--photos {SAMPLES} cannot be mixed with folders")
-        return sample_photos()
-    folders: list[Path] = []
-    for name in names:
-        folders += training_folders(name) if name in catalogue() and not Path(name).is_dir() else [Path(name)]
-    return folders
 
 
 def _evaluate(arguments: argparse.Namespace) -> int:

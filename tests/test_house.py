@@ -23,7 +23,7 @@ FLOORS = (
     {"losses", "datasets", "metrics"},
     {"rating", "evaluation", "upscaling", "export", "training"},
     {"exercises"},
-    {"classroom", "cli", "cli_study", "doctor", "__main__"},
+    {"classroom", "class_table", "cli", "cli_class", "cli_photos", "cli_study", "doctor", "__main__"},
 )
 HEAVY = ("matplotlib", "ipywidgets", "pandas", "IPython", "jupyter", "jupyterlab", "scipy.stats", "statsmodels")
 # What shows and analyses the opinion study; making it, leading raters through it and keeping votes needs none of them.

@@ -21,7 +21,7 @@ from srgan_lessons.training import RECIPES
 from srgan_lessons.training import plan as planning
 from srgan_lessons.training.expectation import RECORDED, expect
 from srgan_lessons.training.plan import Speed, fit_into, make_plan, plan_stage, read_plan
-from srgan_lessons.training.planned import _Clock, train_plan
+from srgan_lessons.training.planned import _Clock, read_outcome, train_plan
 from srgan_lessons.weights import load_network
 
 TINY = dict(blocks=1, channels=4, batch=2, crop=16)
@@ -139,11 +139,14 @@ def test_a_run_that_is_interrupted_ends_as_one_that_was_not(photos, tmp_path):
     assert not stopped.finished
     assert not stopped.in_time
     assert stopped.log()[-1]["step"] < stopped.plan.stages[-1].recipe.steps
+    looked_at = read_outcome(tmp_path / "a")
+    assert (looked_at.logs, looked_at.finished, looked_at.weights) == (stopped.logs, False, stopped.weights)
     resumed = train_plan(plan, photos, tmp_path / "a", progress=False)
     (tmp_path / "b").mkdir()
     shutil.copy(tmp_path / "a" / "plan.json", tmp_path / "b")
     whole = train_plan(plan, photos, tmp_path / "b", progress=False)
     assert resumed.finished
+    assert read_outcome(tmp_path / "a").finished
     assert [row["content"] for row in resumed.log()] == [row["content"] for row in whole.log()]
     mine, theirs = (load_network(outcome.weights).state_dict() for outcome in (resumed, whole))
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
@@ -159,6 +162,22 @@ def test_a_run_that_the_clock_stops_is_in_time_saved_and_validated(photos, tmp_p
     assert outcome.weights.exists()
     assert outcome.log()[-1]["val_psnr"] is not None
     assert outcome.preview(outcome.log()[-1]["step"]).exists()
+
+
+def test_a_run_that_is_not_there_cannot_be_looked_at(photos, tmp_path):
+    with pytest.raises(UserError, match="no planned run"):
+        read_outcome(tmp_path)
+    tiny_plan(photos, tmp_path)
+    with pytest.raises(UserError, match=r"has no weights in .* yet"):
+        read_outcome(tmp_path)
+
+
+def test_the_picture_follows_updates_that_were_counted_anew(photos, tmp_path):
+    plan = tiny_plan(photos)
+    with catch(), Watch(plan, tmp_path) as watch:
+        tiny_plan(photos, tmp_path, steps=(6, 20))  # as `fit_again` keeps it
+        watch("srgan-mse", {"step": 10, "content": 0.1, "d_hr": 0.6, "d_sr": 0.4, "updates_per_s": 5.0})
+    assert watch.status().startswith("srgan-mse: update 10 of 20, about 2 seconds left")
 
 
 def test_a_machine_that_became_slower_gets_fewer_updates(photos):

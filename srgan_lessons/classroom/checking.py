@@ -37,11 +37,13 @@ class Verdict:
 
     message: "passed.", "not done yet. ..." or "not yet. ...", in whole sentences.
     printed: the end of what the answer printed while it was judged, at most 4000 characters.
+    own: what is noted of a right answer to a question about one's own run; see exercise.OwnRun.
     """
 
     passed: bool
     message: str
     printed: str = ""
+    own: dict[str, Any] | None = None
 
 
 def find(name: str) -> Exercise:
@@ -53,8 +55,10 @@ def find(name: str) -> Exercise:
     return known[name]
 
 
-def grade(name: str, candidate: Any) -> Verdict:
+def grade(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) -> Verdict:
     """Judges an answer without printing and without touching the progress table.
+
+    own: the log of the learner's own run, for an exercise about it.
 
     The reference is no answer, whatever was made of it (module reference): it is "not done yet".
     The answer may be anything: whatever it raises, prints or sets, and however long it runs (10 s at most), the
@@ -63,26 +67,32 @@ def grade(name: str, candidate: Any) -> Verdict:
     """
     exercise = find(name)
     raised, printed = sandbox.run(lambda: _look_at(exercise, candidate), seconds=SECONDS)
+    noted: list[dict[str, Any] | None] = [None]
+
+    def judge() -> None:
+        noted[0] = _judge(exercise, candidate, own)
+
     if raised is None:
         _warm_up(exercise)
-        raised, printed = sandbox.run(lambda: _judge(exercise, candidate), seconds=SECONDS)
+        raised, printed = sandbox.run(judge, seconds=SECONDS)
     if raised is None:
-        return Verdict(True, "passed.", printed)
+        return Verdict(True, "passed.", printed, noted[0])
     return Verdict(False, _explain(exercise, raised), printed)
 
 
-def check(name: str, candidate: Any) -> Any:
+def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) -> Any:
     """Judges an answer, prints one line about it, and returns what the lesson goes on with.
 
     That is `candidate` if it passed, else the reference, marked as such (module reference). An exercise that was solved
-    once stays solved. Where the answer failed and had printed something, the last lines of that follow. With
+    once stays solved. own: the log of one's own run, for an exercise about it; what the answer gives there is noted for
+    the gradebook. Where the answer failed and had printed something, the last lines of that follow. With
     SRGAN_LESSONS_STRICT=1 a failed check raises CheckFailed. Raises UserError for an unknown name.
     """
     exercise = find(name)
-    verdict = grade(name, candidate)
+    verdict = grade(name, candidate, own)
     if verdict.passed:
         print(f"{name}: {verdict.message}")
-        record(name, solved=True)
+        record(name, solved=True, own=verdict.own)
         return candidate
     if os.environ.get("SRGAN_LESSONS_STRICT", "") not in ("", "0"):
         raise CheckFailed(f"{name}: {verdict.message}")
@@ -141,11 +151,14 @@ def _look_at(exercise: Exercise, candidate: Any) -> None:
         )
 
 
-def _judge(exercise: Exercise, candidate: Any) -> None:
+def _judge(exercise: Exercise, candidate: Any, own: list[dict[str, Any]] | None) -> dict[str, Any] | None:
+    """Judges it, on the learner's own run too; returns what is noted of it there. Runs in the sandbox."""
     before = reference.runs[exercise.name]
     exercise.judge(candidate)
+    noted = exercise.own.judged(candidate, own) if exercise.own and own is not None else None
     if reference.runs[exercise.name] > before:
         raise NotDone(f"This runs the course's reference, handed on so that the lesson can go on. {reference.OWN}")
+    return noted
 
 
 def _explain(exercise: Exercise, raised: BaseException) -> str:

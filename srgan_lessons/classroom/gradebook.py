@@ -1,6 +1,7 @@
 """What `srgan-lessons progress FILES` shows: a class's progress, from the files that its learners exported."""
 
 import csv
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,7 +16,10 @@ LEGEND = (
     "+ solved alone   h solved with hints   s solved after the solution   - tried, not solved   "
     "r went on with the reference   . nothing yet"
 )
-COLUMNS = ("learner", "lesson", "exercise", "solved", "hints", "solution", "solved_at", "solution_at", "handed_on")
+COLUMNS = (
+    *("learner", "lesson", "exercise", "solved", "hints", "solution", "solved_at", "solution_at", "handed_on"),
+    "own_run",
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,8 @@ class Gradebook:
         lessons: dict[int, list[str]] = {}
         for exercise in all_exercises().values():
             lessons.setdefault(exercise.lesson, []).append(exercise.name)
-        return "\n".join([LEGEND, "", *self._learner_rows(lessons), "", *self._exercise_rows(lessons)])
+        rows = [LEGEND, "", *self._learner_rows(lessons), "", *self._exercise_rows(lessons)]
+        return "\n".join([*rows, *self._own_rows()])
 
     def _learner_rows(self, lessons: dict[int, list[str]]) -> list[str]:
         width = max(map(len, ["learner", *self.learners]))
@@ -69,6 +74,20 @@ class Gradebook:
                 )
         return rows
 
+    def _own_rows(self) -> list[str]:
+        """What learners' answers said of their own runs, judged anew from the rows that were handed in with them."""
+        noted = [
+            (learner, name, own)
+            for learner, records in self.learners.items()
+            for name in all_exercises()
+            if (own := own_answer(name, records.get(name, Record())))
+        ]
+        if not noted:
+            return []
+        width = max(len(learner) for learner, _, _ in noted)
+        wide = max(len(name) for _, name, _ in noted)
+        return ["", "on their own runs", *(f"{who:{width}}  {name:{wide}}  {own}" for who, name, own in noted)]
+
     def write_csv(self, path: str | Path) -> None:
         """Writes a row for each learner and exercise, with the columns COLUMNS; times are in UTC.
 
@@ -83,7 +102,9 @@ class Gradebook:
                     row = [exercise.lesson, name, int(known.solved), known.hints, int(known.seen)]
                     # A spreadsheet takes a cell that begins so for a formula.
                     safe = f"'{learner}" if learner[0] in "=+-@" else learner
-                    table.writerow([safe, *row, known.solved_at, known.seen_at, int(known.handed_on)])
+                    table.writerow(
+                        [safe, *row, known.solved_at, known.seen_at, int(known.handed_on), own_answer(name, known)]
+                    )
 
 
 def mark(record: Record) -> str:
@@ -91,6 +112,25 @@ def mark(record: Record) -> str:
     if not record.solved:
         return "-" if record.hints or record.seen else "r" if record.handed_on else "."
     return "s" if record.helped else "h" if record.hints else "+"
+
+
+def own_answer(name: str, record: Record) -> str:
+    """What an answer said of the learner's own run, and whether it is right there; "" where nothing was noted."""
+    own = all_exercises()[name].own
+    if own is None or record.own is None:
+        return ""
+    return f"{record.own['answer']!r:.40} ({'right' if own.marks(record.own) else 'WRONG for the rows handed in'})"
+
+
+def _same_runs(learners: dict[str, dict[str, Record]]) -> list[str]:
+    """A sentence for each run that several learners have handed in as their own."""
+    whose: dict[str, set[str]] = {}
+    for learner, records in learners.items():
+        for name, record in records.items():
+            if record.own is not None:
+                whose.setdefault(f"{name} {json.dumps(record.own['rows'])}", set()).add(learner)
+    groups = {tuple(sorted(names)) for names in whose.values() if len(names) > 1}
+    return [f"{' and '.join(names)}: the very same run of lesson 11. Did they train together?" for names in groups]
 
 
 def gradebook(files: Iterable[str | Path]) -> Gradebook:
@@ -138,4 +178,5 @@ def gradebook(files: Iterable[str | Path]) -> Gradebook:
         f"{name}: no exercise of this version of the course, left out ({', '.join(sorted(set(learners)))})."
         for name, learners in unknown.items()
     ]
+    notes += _same_runs(known)
     return Gradebook({learner: known[learner] for learner in sorted(known, key=str.casefold)}, problems, notes)

@@ -36,6 +36,7 @@ class Record:
     """What is known of one exercise: hints used (0 to 3), solved once, solution looked at; when each came first.
 
     handed_on: a lesson has gone on with the reference once, which may have been before or after it was solved.
+    own: rows of the learner's own run and the answer there, for an exercise about it; the last that was right.
     Times are ISO 8601 in UTC, "2026-11-23T09:14:05+00:00"; "" where it has not happened or is not known.
     """
 
@@ -45,6 +46,7 @@ class Record:
     solved_at: str = ""
     seen_at: str = ""
     handed_on: bool = False
+    own: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if (
@@ -53,6 +55,7 @@ class Record:
             or type(self.solved) is not bool
             or type(self.seen) is not bool
             or type(self.handed_on) is not bool
+            or not (self.own is None or (type(self.own) is dict and self.own.keys() == {"rows", "answer"}))
             or not _is_time(self.solved_at)
             or not _is_time(self.seen_at)
         ):
@@ -67,6 +70,7 @@ class Record:
             solved_at=min(filter(None, (self.solved_at, new.solved_at)), default=""),
             seen_at=min(filter(None, (self.seen_at, new.seen_at)), default=""),
             handed_on=self.handed_on or new.handed_on,
+            own=new.own or self.own,
         )
 
     @property
@@ -100,7 +104,15 @@ def load() -> dict[str, Record]:
         return dict(_unwritten)
 
 
-def record(name: str, *, hints: int = 0, solved: bool = False, seen: bool = False, handed_on: bool = False) -> Record:
+def record(
+    name: str,
+    *,
+    hints: int = 0,
+    solved: bool = False,
+    seen: bool = False,
+    handed_on: bool = False,
+    own: dict[str, Any] | None = None,
+) -> Record:
     """Adds to what is known of an exercise, and returns all of it; nothing is taken back.
 
     The file is replaced in one step, by one notebook at a time: two that are open together lose nothing. Where it
@@ -114,6 +126,7 @@ def record(name: str, *, hints: int = 0, solved: bool = False, seen: bool = Fals
         solved_at=now if solved else "",
         seen_at=now if seen else "",
         handed_on=handed_on,
+        own=own,
     )
     path = Path.cwd() / NAME
     try:

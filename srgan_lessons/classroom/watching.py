@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from srgan_lessons.classroom import figures
 from srgan_lessons.classroom.figures import LINES, STYLE, as_html, as_picture, data_url, png
 from srgan_lessons.images import load_image
-from srgan_lessons.training.plan import Plan
+from srgan_lessons.training.plan import Plan, read_plan
 from srgan_lessons.training.planned import read_log
 
 HEALTHY = {"D(HR)": (0.5, 0.95), "D(SR)": (0.05, 0.5)}  # D is ahead, and never sure (lesson 07)
@@ -36,6 +36,8 @@ class Watch:
 
     def __call__(self, name: str, row: dict[str, Any]) -> None:
         rows = self.rows[name]
+        if not rows:  # a stage begins, whose updates may have been counted anew
+            self.plan = read_plan(self.folder) or self.plan
         self.rows[name] = [old for old in rows if old["step"] < row["step"]] + [row]
         if figures._live() and time.perf_counter() >= self._next:
             self.draw()
@@ -54,7 +56,7 @@ class Watch:
         stage = begun[-1]
         last = self.rows[stage.recipe.name][-1]
         left = (stage.recipe.steps - last["step"]) / last["updates_per_s"]
-        left += sum(later.seconds for later in self.plan.stages[len(begun) :])
+        left += sum(later.seconds for later in self.plan.stages[self.plan.stages.index(stage) + 1 :])
         return f"{stage.recipe.name}: update {last['step']:,} of {stage.recipe.steps:,}, " + (
             f"about {left / 60:.0f} minutes left" if left > 90 else f"about {max(0, left):.0f} seconds left"
         )

@@ -42,14 +42,22 @@ def similarity(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.mean(a * b))
 
 
+def hash_as_text(prints: np.ndarray) -> str:
+    """A perceptual hash as 128 hexadecimal digits, as it is kept in files: 64 signed bytes in steps of 1/16."""
+    return np.clip(np.rint(prints * _SCALE), -128, 127).astype(np.int8).tobytes().hex()
+
+
+def hash_from_text(text: str) -> np.ndarray:
+    """float32 (8, 8) of what `hash_as_text` wrote. Raises ValueError for another text."""
+    steps = np.frombuffer(bytes.fromhex(text), dtype=np.int8)
+    return steps.reshape(GRID, GRID).astype(np.float32) / _SCALE
+
+
 @cache
 def benchmark_hashes() -> dict[str, np.ndarray]:
     """The 119 benchmark images by name ("BSD100 img_003"), as the project ships them: float32 (8, 8) each."""
     table = json.loads(shipped("benchmark_hashes.json").read_text(encoding="utf-8"))
-    return {
-        name: np.frombuffer(bytes.fromhex(text), dtype=np.int8).reshape(GRID, GRID).astype(np.float32) / _SCALE
-        for name, text in table.items()
-    }
+    return {name: hash_from_text(text) for name, text in table.items()}
 
 
 def find_benchmark(prints: np.ndarray) -> str | None:
@@ -72,6 +80,5 @@ def make_hashes(root: str | Path | None = None) -> dict[str, str]:
     table = {}
     for name in BENCHMARKS:
         for path in sorted((root / name / "HR").glob("*.png")):
-            steps = np.clip(np.rint(perceptual_hash(load_image(path)) * _SCALE), -128, 127).astype(np.int8)
-            table[f"{name} {path.stem}"] = steps.tobytes().hex()
+            table[f"{name} {path.stem}"] = hash_as_text(perceptual_hash(load_image(path)))
     return table

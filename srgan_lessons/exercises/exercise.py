@@ -39,6 +39,37 @@ class Mistake:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnRun:
+    """How an answer is judged on the log of a learner's own run; what it says there differs from learner to learner.
+
+    columns: of the log that it takes; they are kept with the answer, so that a gradebook can judge it again.
+    judge: called with the answer and the rows. Returns what the answer gave (a number, a text or None), or raises
+        NotYet, with words that name the error.
+    """
+
+    columns: tuple[str, ...]
+    judge: Callable[[Any, list[dict[str, Any]]], int | str | None]
+
+    def judged(self, candidate: Any, log: list[dict[str, Any]]) -> dict[str, Any]:
+        """{"rows", "answer"}: what is noted of an answer that is right on this log. Raises NotYet where it is wrong.
+
+        rows: a list for each row of the log, in the order of `columns`.
+        """
+        if not log or any(name not in row for row in log for name in self.columns):
+            raise NotYet(f"The log of your own run has no {', '.join(self.columns)}. Run the cells above again.")
+        return {"rows": [[row[name] for name in self.columns] for row in log], "answer": self.judge(candidate, log)}
+
+    def marks(self, noted: dict[str, Any]) -> bool:
+        """Whether what was noted is right, computed anew from the rows that were noted with it."""
+        try:
+            log = [dict(zip(self.columns, row, strict=True)) for row in noted["rows"]]
+            self.judge(lambda rows: noted["answer"], log)
+        except (NotYet, NotDone, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
+            return False  # rows that somebody has changed may hold anything
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exercise:
     """One checked exercise: everything about it but the text of the lesson around it.
 
@@ -51,6 +82,7 @@ class Exercise:
         what the answer does, never how it is written, within a second or so, on small inputs of its own.
     hints: a nudge, a pointer, and nearly the answer.
     mistakes: what learners write, for the teacher; at least two.
+    own: judges the answer on the learner's own run as well, for exercises about it.
     stub: the cell that the student starts from, made from the source. A line with `...` is a placeholder.
     solution: the cell that solves it, made from the source.
 
@@ -68,6 +100,7 @@ class Exercise:
     judge: Callable[[Any], None]
     hints: tuple[str, str, str]
     mistakes: tuple[Mistake, ...]
+    own: OwnRun | None = None
     stub: str = field(init=False)
     solution: str = field(init=False)
 

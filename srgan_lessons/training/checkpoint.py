@@ -29,6 +29,7 @@ from filelock import FileLock, SoftFileLock, Timeout
 from srgan_lessons import UserError, __version__
 from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.files import atomic, explain_write_error
+from srgan_lessons.training.absence import disk_of, refuse_unmounted, shelter
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe
@@ -52,10 +53,13 @@ class RunFolder:
         self.put_aside: Path | None = None  # where a log went that belonged to no checkpoint
         self._columns: list[str] = []  # of the log, where it has any
         self._unwritten: list[dict[str, Any]] = []  # rows of the log that the disk has not taken yet
+        self._disk: int | None = None
+        self._strange: set[Path] = set()  # what is kept on this machine of another run in the same place
+        refuse_unmounted(self.path)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(self.path / "lock", timeout=0)
-            locked = self._acquire()
+            locked = acquire(self._lock)
         except Timeout:
             raise UserError(
                 f"another run is training in {self.path}. Wait for it, or choose another folder with --folder."
@@ -72,25 +76,18 @@ class RunFolder:
                 "do not start one",
                 stacklevel=2,
             )
+        self._disk = disk_of(self.path)
+        try:
+            self._bring_back()
+        except UserError:
+            self.close()
+            raise
         if self.weights.exists() and not self.latest():
             self.close()
             raise UserError(
                 f"{self.path} contains weights but no checkpoint to continue from, and a new run would overwrite the "
                 f"weights. Choose another folder (--folder). To start from these weights, add --init {self.weights}."
             )
-
-    def _acquire(self) -> bool:
-        """Whether the folder is locked now. filelock would make do with a file that outlives a process that is killed.
-
-        Raises Timeout if another run has it.
-        """
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # filelock's own: ours says what follows from it
-            self._lock.acquire()
-        if isinstance(self._lock, SoftFileLock):
-            self._lock.release()
-            return False
-        return True
 
     def _clear_parts(self) -> None:
         """Removes what processes left that were killed while they wrote: while we hold the lock, nobody writes."""
@@ -107,6 +104,8 @@ class RunFolder:
 
     def close(self) -> None:
         """Releases the folder."""
+        if self._disk is not None and not self.is_gone():
+            self._fetch_previews()
         self._lock.release()
 
     def _can_write(self) -> bool:
@@ -148,6 +147,50 @@ class RunFolder:
             with suppress(OSError):  # what cannot be removed now is removed with the next one
                 old.unlink()
         return path
+
+    def is_gone(self) -> bool:
+        """Whether the disk that the folder is on was unmounted since the folder was opened."""
+        return disk_of(self.path) != self._disk
+
+    def rescue(self, state: dict[str, Any], *, best: bool, why: str) -> UserError:
+        """Keeps a checkpoint on this machine where the folder does not take it; the folder's next opening fetches it.
+
+        why: a sentence. Returns the error to raise. Raises UserError where this machine's disk does not take it either.
+        """
+        content = state | {"rescued": {"best": best, "rows": self._unwritten}}
+        with atomic(shelter(self.path) / f"step_{state['step']:08d}.pt") as temporary, open(temporary, "wb") as file:
+            try:
+                torch.save(content, file)
+            except RuntimeError as error:
+                raise _disk_error(error) or error from None
+        return UserError(
+            f"{why} Nothing is lost: update {state['step']:,} is kept on this machine for now. When the disk is there "
+            "again, run the same cell or command: it goes on from that update."
+        )
+
+    def _bring_back(self) -> None:
+        """Fetches what `rescue` kept, where it is newer than what is here. Where no run is here it is left alone."""
+        if not (self.path / "settings.json").exists():
+            self._strange = set(shelter(self.path).rglob("*"))
+            return
+        for kept in sorted(shelter(self.path).glob("step_*.pt")):
+            latest = self.latest()
+            if not latest or latest.stem == "best" or kept.stem > latest.stem:
+                state = read_checkpoint(kept)
+                rescued = state.pop("rescued")
+                self.save(state, best=rescued["best"])
+                self.rewind_log(state["step"])
+                self.append_log(rescued["rows"])
+            kept.unlink()
+        self._fetch_previews()
+
+    def _fetch_previews(self) -> None:
+        """Brings the previews home that went to this machine; one that the disk still does not take stays there."""
+        for kept in set((shelter(self.path) / "preview").glob("update_*.png")) - self._strange:
+            with suppress(OSError, UserError):
+                with atomic(self.path / "preview" / kept.name) as temporary:
+                    shutil.copyfile(kept, temporary)
+                kept.unlink()
 
     def write_settings(self, identity: dict[str, Any], options: Options, machine: Machine) -> None:
         """settings.json: what a reader of the results wants to know of the run."""
@@ -236,6 +279,20 @@ class RunFolder:
                     os.ftruncate(file.fileno(), before)
                 raise
         self._columns = columns
+
+
+def acquire(lock: FileLock) -> bool:
+    """Whether a lock is held now. filelock would make do with a file that outlives a process that is killed.
+
+    Raises Timeout if another process has it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # filelock's own: RunFolder says what follows from it
+        lock.acquire()
+    if isinstance(lock, SoftFileLock):
+        lock.release()
+        return False
+    return True
 
 
 def _disk_error(error: BaseException | None) -> OSError | None:

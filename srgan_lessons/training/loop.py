@@ -20,6 +20,7 @@ from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.losses import content_loss
+from srgan_lessons.training.absence import shelter
 from srgan_lessons.training.checkpoint import FORMAT, RunFolder, check_same_run, read_checkpoint
 from srgan_lessons.training.learner import Learner, starting_generator
 from srgan_lessons.training.machine import Machine
@@ -216,7 +217,7 @@ class _Training:
                 except BaseException:  # of on_report, or a second Ctrl-C: what was trained is saved first
                     self._save(best=better)
                     raise
-            if due.save or better:
+            if due.save or better or self._is_gone():
                 self._save(best=better)
                 schedule.saved = time.monotonic()
             self.reporter.start_clock()
@@ -225,25 +226,44 @@ class _Training:
 
     def _validate(self) -> tuple[bool, dict[str, float]]:
         """Whether the averaged network is the best so far, and its figures."""
-        scores = self.validation(self.learner.average, self.path / "preview" / f"update_{self.step:08d}.png")
+        places = [shelter(self.path)] if self._is_gone() else [self.path, shelter(self.path)]
+        name = f"update_{self.step:08d}.png"
+        scores = self.validation(self.learner.average, *(place / "preview" / name for place in places))
         score = scores[self.validation.criterion]
         better, self.best = score < self.best, min(self.best, score)
         return better, scores
 
     def _save(self, *, best: bool) -> None:
         """A checkpoint, and the averaged weights beside it. Refused if any weight is not a number."""
-        if broken := self.learner.broken():
-            raise self._no_number(f"the weights of the {' and '.join(broken)} are no longer numbers")
+        state = self._state()
         if not self.folder:
             return
+        try:
+            if self._is_gone():
+                raise UserError(f"{self.path} is gone: its disk was unmounted while the run went on (in Colab: Drive).")
+            self.folder.save(state, best=best)
+        except UserError as error:
+            try:
+                rescued = self.folder.rescue(state, best=best, why=str(error))
+            except UserError:  # it is the same disk
+                raise error from None
+            raise rescued from None
+        save_network(self.folder.weights, self.learner.average, recipe=self.recipe.name, updates=str(self.step))
+
+    def _state(self) -> dict[str, Any]:
+        """What a checkpoint holds. Raises UserError if any weight is not a number."""
+        if broken := self.learner.broken():
+            raise self._no_number(f"the weights of the {' and '.join(broken)} are no longer numbers")
         state = self.identity | self.learner.state_dict()
         state |= {"format": FORMAT, "step": self.step, "best": self.best, "rng": torch.get_rng_state()}
         if self.validation:
             state["criterion"] = self.validation.criterion
         if self.machine.device.type == "cuda":
             state["rng_cuda"] = torch.cuda.get_rng_state(self.machine.device)
-        self.folder.save(state, best=best)
-        save_network(self.folder.weights, self.learner.average, recipe=self.recipe.name, updates=str(self.step))
+        return state
+
+    def _is_gone(self) -> bool:
+        return self.folder is not None and self.folder.is_gone()
 
     def _is_published(self) -> bool:
         """Whether the averaged weights of this update are on the disk: they are written after the checkpoint."""

@@ -7,17 +7,21 @@
 import csv
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.files import atomic
 from srgan_lessons.losses import content_loss
+from srgan_lessons.training.absence import refuse_unmounted
+from srgan_lessons.training.checkpoint import acquire
 from srgan_lessons.training.expectation import expect
 from srgan_lessons.training.loop import Run, train
 from srgan_lessons.training.machine import Machine
@@ -80,10 +84,21 @@ def train_plan(
     meanwhile ends the last stage early rather than late: at 4 % over the time it stops, saves, and says so. A call that
     goes on with an interrupted run makes all the updates that are missing, without a clock. options: see Options.
 
-    Raises UserError where the folder holds another plan, and as `train` does. In a notebook the stop button raises
-    KeyboardInterrupt after a checkpoint was written; the same cell goes on.
+    Raises UserError where the folder holds another plan, where another tab or program trains in it, and as `train`
+    does. In a notebook the stop button raises KeyboardInterrupt after a checkpoint was written; the same cell goes on.
     """
-    began, folder = time.monotonic(), Path(folder)
+    with _alone(Path(folder)):
+        return _train_plan(plan, photos, Path(folder), on_report, options)
+
+
+def _train_plan(
+    plan: Plan,
+    photos: str | Path | Mapping[str, np.ndarray] | Photos,
+    folder: Path,
+    on_report: OnReport | None,
+    options: dict[str, Any],
+) -> Outcome:
+    began = time.monotonic()
     kept = read_plan(folder)
     if kept:
         check_request(kept, plan.request, folder)
@@ -130,10 +145,57 @@ def train_plan(
             f"the time is up: training stopped after update {run.step:,} of {steps:,}. The weights are saved and "
             "can be used."
         )
-    logs = {stage.recipe.name: read_log(folder / stage.recipe.name / "log.csv") for stage in plan.stages}
+    logs = _logs(folder, plan)
     finished = run is None or run.finished
     seconds = time.monotonic() - began
     return Outcome(folder=folder, plan=plan, logs=logs, finished=finished, in_time=in_time, seconds=seconds)
+
+
+def read_outcome(folder: str | Path) -> Outcome:
+    """A run as it lies there, stopped or ended, without training: for a look at one that one does not go on with.
+
+    Raises UserError where there is no planned run, or where its last stage has no weights yet.
+    """
+    folder = Path(folder)
+    plan = read_plan(folder)
+    if plan is None:
+        raise UserError(f"there is no planned run in {folder}. Train one, or give the folder that holds plan.json.")
+    finished = _is_over(folder, plan, len(plan.stages) - 1)
+    outcome = Outcome(folder=folder, plan=plan, logs=_logs(folder, plan), finished=finished, in_time=False, seconds=0.0)
+    if not (outcome.weights.exists() and outcome.log()):
+        raise UserError(
+            f"{plan.stages[-1].recipe.name} has no weights in {folder} yet: the run was stopped before its first "
+            "checkpoint. Go on with it."
+        )
+    return outcome
+
+
+def _logs(folder: Path, plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    return {stage.recipe.name: read_log(folder / stage.recipe.name / "log.csv") for stage in plan.stages}
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keeps a second tab or program from carrying a plan out in the same folder: its plan would replace this one.
+
+    Raises UserError where another one does. On a file system without locks RunFolder warns.
+    """
+    refuse_unmounted(folder)
+    lock = FileLock(folder / "plan.lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        acquire(lock)
+    except Timeout:
+        raise UserError(
+            f"another tab or program is training in {folder}. Look at it there, or wait for its end; this one has "
+            "changed nothing. For a second run choose another folder."
+        ) from None
+    except (OSError, NotImplementedError):
+        pass  # writing the plan says what is wrong with a folder that cannot be written
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def train_within(

@@ -28,6 +28,7 @@ class Validation:
     Returns means over the pictures: val_psnr, in dB by the community protocol; val_content, the recipe's own content
     loss; val_weave and val_tint, in grey levels; for a recipe with an adversarial loss val_stlpips, ST-LPIPS (Alex).
 
+    previews: where to write it; the first place that takes it.
     names: those of FIGURES that are measured here. note: what is not, and why, or "". criterion: the figure whose
     lowest value makes the best checkpoint: val_stlpips where it is measured, else val_content. Neither is PSNR, which
     would choose the blurriest SRGAN, and a content loss nearly so.
@@ -60,7 +61,7 @@ class Validation:
         self.note = "\n".join(notes)
 
     @torch.no_grad()
-    def __call__(self, network: nn.Module, preview: Path) -> dict[str, float]:
+    def __call__(self, network: nn.Module, *previews: Path) -> dict[str, float]:
         found: dict[str, list[float]] = {name: [] for name in self.names}
         rows = []
         with full_float32():  # but for the network, which runs as it is trained
@@ -78,10 +79,16 @@ class Validation:
                     found["val_stlpips"].append(self.perceptual(to_tensor(image).to(hr), hr).item())
                 if len(rows) < SHOWN:
                     rows.append(np.hstack([to_image(upscale(lr.cpu())), image, picture]))
-        try:
-            save_image(preview, _stack(rows))
-        except UserError as error:  # a full disk, say; a preview is not worth a trained hour
-            warnings.warn(f"{error} Training goes on without this preview.", stacklevel=2)
+        problem = None
+        for preview in previews:
+            try:
+                save_image(preview, _stack(rows))
+                break
+            except UserError as error:  # a full disk, say
+                problem = problem or error
+        else:  # a preview is not worth a trained hour
+            if problem:
+                warnings.warn(f"{problem} Training goes on without this preview.", stacklevel=2)
         return {name: float(np.mean(values)) for name, values in found.items()}
 
 

@@ -1,7 +1,7 @@
 """Exercise 11.3: which checkpoint?."""
 
 from srgan_lessons.exercises.calling import call
-from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet, OwnRun
 from srgan_lessons.exercises.reading import as_number
 from srgan_lessons.exercises.shared.logs import Rows
 
@@ -47,27 +47,40 @@ def judge(candidate) -> None:
             raise NotDone("The result is `...`, the placeholder.")
         if isinstance(found, dict):
             raise NotYet('A whole row comes back. The update is asked for: row["step"].')
-        value = as_number(found, "the update")
-        steps = {row["step"]: row for row in log}
-        if value not in steps:
-            best = min if value <= 1 else max
-            kind = "a value of ST-LPIPS" if best is min and 0 < value < 1 else "a PSNR or a row's number"
-            raise NotYet(f'{value:g} is no update of a log where {what}. Is it {kind}? Return the row\'s "step".')
-        row = steps[int(value)]
-        if row["val_psnr"] is None:
+        _check_choice(f"a log where {what}", log, as_number(found, "the update"))
+
+
+def judge_own(candidate, log: Rows) -> int | None:
+    """The answer on the log of the learner's own run."""
+    if all(row["val_stlpips"] is None for row in log):  # a run without held-out photos leaves no choice
+        return None
+    value = as_number(call(candidate, [dict(row) for row in log]), "the update")
+    _check_choice("the log of your own run", log, value)
+    return int(value)
+
+
+def _check_choice(where: str, log: Rows, value: float) -> None:
+    """Raises NotYet where the update is none of the log, was not validated, or another one beats it in both."""
+    steps = {row["step"]: row for row in log}
+    if value not in steps:
+        best = min if value <= 1 else max
+        kind = "a value of ST-LPIPS" if best is min and 0 < value < 1 else "a PSNR or a row's number"
+        raise NotYet(f'{value:g} is no update of {where}. Is it {kind}? Return the row\'s "step".')
+    row = steps[int(value)]
+    if row["val_psnr"] is None:
+        raise NotYet(
+            f"Update {value:g} was not validated: its row has no val_psnr and no val_stlpips. Losses of training "
+            "are not measured on held-out photos, and cannot choose."
+        )
+    for other in log:
+        if other["val_psnr"] is None or other is row:
+            continue
+        if other["val_psnr"] >= row["val_psnr"] and other["val_stlpips"] <= row["val_stlpips"]:
             raise NotYet(
-                f"Update {value:g} was not validated: its row has no val_psnr and no val_stlpips. Losses of training "
-                "are not measured on held-out photos, and cannot choose."
+                f"In {where}, update {value:g} is chosen ({row['val_psnr']:g} dB, ST-LPIPS "
+                f"{row['val_stlpips']:g}). Update {other['step']} is better in both ({other['val_psnr']:g} dB, "
+                f"{other['val_stlpips']:g}): no criterion can defend yours. High PSNR is good, and low ST-LPIPS."
             )
-        for other in log:
-            if other["val_psnr"] is None or other is row:
-                continue
-            if other["val_psnr"] >= row["val_psnr"] and other["val_stlpips"] <= row["val_stlpips"]:
-                raise NotYet(
-                    f"In a log where {what}, update {value:g} is chosen ({row['val_psnr']:g} dB, ST-LPIPS "
-                    f"{row['val_stlpips']:g}). Update {other['step']} is better in both ({other['val_psnr']:g} dB, "
-                    f"{other['val_stlpips']:g}): no criterion can defend yours. High PSNR is good, and low ST-LPIPS."
-                )
 
 
 EXERCISE = Exercise(
@@ -79,6 +92,7 @@ EXERCISE = Exercise(
     minutes=8,
     reference=choose,
     judge=judge,
+    own=OwnRun(columns=("step", "val_psnr", "val_stlpips"), judge=judge_own),
     hints=(
         "Among the rows of measured, which network would you show to a friend? Say it with the two numbers.",
         "min(rows, key=...) finds a row. Only a row is wrong that another one beats in both numbers.",

@@ -1,7 +1,7 @@
 """Exercise 11.2: a doctor in four lines."""
 
 from srgan_lessons.exercises.calling import call
-from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet, OwnRun
 from srgan_lessons.exercises.shared.logs import CLOSE, Rows
 
 
@@ -107,6 +107,16 @@ def judge(candidate) -> None:
         raise NotYet(said)
 
 
+def judge_own(candidate, log: Rows) -> str | None:
+    """The answer on the log of the learner's own run."""
+    if all(row["gain"] is None for row in log):  # a run without held-out photos tells too little
+        return None
+    found, right = call(candidate, [dict(row) for row in log]), illness(log)
+    if not isinstance(found, str) or found.strip().lower() != right:
+        raise NotYet(f"Your own run is called {found!r}; it is {right!r}, since {WHY[right]}.")
+    return right
+
+
 EXERCISE = Exercise(
     name="illness",
     lesson=11,
@@ -116,6 +126,7 @@ EXERCISE = Exercise(
     minutes=9,
     reference=illness,
     judge=judge,
+    own=OwnRun(columns=("step", "gain", "d_hr", "d_sr"), judge=judge_own),
     hints=(
         "gains is a list without None. Each rule is one `if` with a `return`, and the order is that of the text.",
         'gains = [row["gain"] for row in log if row["gain"] is not None]; the first is gains[0], the lowest '

@@ -1,7 +1,7 @@
 """Exercise 11.1: when D stops winning."""
 
 from srgan_lessons.exercises.calling import call
-from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
+from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet, OwnRun
 from srgan_lessons.exercises.reading import as_number
 from srgan_lessons.exercises.shared.logs import CLOSE, FOOLED, WIN, Rows
 
@@ -90,6 +90,18 @@ def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
     return said + "D wins a row where D(HR) - D(SR) is above 0.5; the answer is the row after the last such row."
 
 
+def judge_own(candidate, log: Rows) -> int | None:
+    """The answer on the log of the learner's own run."""
+    found, right = call(candidate, [dict(row) for row in log]), outplayed(log)
+    if right is None:
+        if found is not None:
+            raise NotYet(f"On your own run {found!r} comes back. D wins its last row there: None is expected.")
+        return None
+    if found is None or as_number(found, "the update") != right:
+        raise NotYet(f"On your own run {found!r} comes back. D does not win any more from update {right} on.")
+    return right
+
+
 EXERCISE = Exercise(
     name="outplayed",
     lesson=11,
@@ -99,6 +111,7 @@ EXERCISE = Exercise(
     minutes=7,
     reference=outplayed,
     judge=judge,
+    own=OwnRun(columns=("step", "d_hr", "d_sr"), judge=judge_own),
     hints=(
         "Read the log once, from the first row to the last, and keep one thing in mind: since when has D not won?",
         "A row that D wins makes you forget: since = None. A row that D does not win sets since only if nothing is "

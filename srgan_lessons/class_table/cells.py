@@ -1,0 +1,146 @@
+"""The cells of a class's table: content loss, adversarial weight, pretraining, as the paper's Table 1 varies them."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from srgan_lessons import UserError
+from srgan_lessons.losses import ADVERSARIAL_WEIGHT
+from srgan_lessons.training.plan import PEAK_RATE, PEAK_RATE_GAN
+from srgan_lessons.training.recipes import RECIPES, Recipe
+
+CONTENTS = ("mse", "offline", "vgg22", "vgg54")
+# The shares of the offline content loss sum to 1.25; a weight of a cell counts against a content loss of 1.
+OFFLINE_SUM = RECIPES["srgan-offline"].adversarial / ADVERSARIAL_WEIGHT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One cell. Checked when made.
+
+    content: one of CONTENTS. weight: of the adversarial loss beside a content loss of 1; 0 trains no discriminator.
+    pretraining: whether SRResNet (MSE) is trained first. A cell without it makes all its updates with its own loss, so
+    that each cell has as many updates of the generator as any other.
+    """
+
+    content: str
+    weight: float
+    pretraining: bool = True
+
+    def __post_init__(self):
+        if self.content not in CONTENTS:
+            raise UserError(f"a cell has no content loss {self.content!r}; known: {', '.join(CONTENTS)}")
+        if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and 0 <= self.weight <= 1):
+            raise UserError(f"the adversarial weight of a cell is {self.weight!r}; it must be from 0 to 1")
+        if (self.content, self.weight, self.pretraining) == ("mse", 0, False):
+            raise UserError("the cell mse:0 is SRResNet itself, and has no other pretraining: leave out :scratch")
+
+    @classmethod
+    def parse(cls, text: str) -> "Cell":
+        """A cell of "content:weight" or "content:weight:scratch", for example offline:1e-3. Raises UserError."""
+        content, *rest = text.split(":")
+        try:
+            weight = float(rest[0])
+            if rest[1:] not in ([], ["scratch"]):
+                raise ValueError
+        except (IndexError, ValueError):
+            raise UserError(
+                f"{text!r} is no cell. Write content:weight, or content:weight:scratch for one without pretraining: "
+                "offline:1e-3, mse:0, vgg54:1e-3:scratch."
+            ) from None
+        return cls(content=content, weight=weight, pretraining=len(rest) == 1)
+
+    @property
+    def name(self) -> str:
+        """For example srgan-offline, srgan-offline-1e-2, srresnet-mse, srgan-mse-scratch. 1e-3 is not said."""
+        kind = "srgan" if self.weight else "srresnet"
+        weight = f"-{weight_text(self.weight)}" if self.weight not in (0, ADVERSARIAL_WEIGHT) else ""
+        return f"{kind}-{self.content}{weight}" + ("" if self.pretraining else "-scratch")
+
+    @property
+    def paper(self) -> str | None:
+        """The method of the paper's Table 1 that is trained with the same losses, or None."""
+        known = {
+            ("mse", 0): "SRResNet-MSE",
+            ("vgg22", 0): "SRResNet-VGG22",
+            ("mse", ADVERSARIAL_WEIGHT): "SRGAN-MSE",
+            ("vgg22", ADVERSARIAL_WEIGHT): "SRGAN-VGG22",
+            ("vgg54", ADVERSARIAL_WEIGHT): "SRGAN-VGG54",
+        }
+        return known.get((self.content, self.weight)) if self.pretraining else None
+
+    def recipes(self, updates: tuple[int, int], settings: Mapping[str, Any]) -> tuple[Recipe, ...]:
+        """What is trained, in this order: SRResNet-MSE, then the cell; or the cell alone.
+
+        updates: of the pretraining, and of the cell. settings: of all recipes, such as blocks and batch.
+        """
+        common = {"schedule": "one-cycle", **settings}
+        before = RECIPES["srresnet-mse"].change(rate=PEAK_RATE, steps=updates[0], **common)
+        if (self.content, self.weight) == ("mse", 0):
+            return (before.change(steps=sum(updates)),)
+        base = RECIPES[f"srgan-{self.content}"] if self.weight or self.content != "vgg22" else RECIPES["srresnet-vgg22"]
+        recipe = base.change(
+            name=self.name,
+            adversarial=self.weight * (OFFLINE_SUM if self.content == "offline" else 1),
+            starts_from=before.name if self.pretraining else None,
+            rate=PEAK_RATE_GAN if self.weight else PEAK_RATE,
+            steps=updates[1] if self.pretraining else sum(updates),
+            **common,
+        )
+        return (before, recipe) if self.pretraining else (recipe,)
+
+    def differs(self, other: "Cell") -> list[str]:
+        """In what two cells differ, in words: [] for equal ones. SRResNet-MSE is its own pretraining."""
+        found = []
+        if self.content != other.content:
+            found.append(f"content loss {self.content} against {other.content}")
+        if self.weight != other.weight:
+            found.append(f"adversarial weight {weight_text(self.weight)} against {weight_text(other.weight)}")
+        plain = ("mse", 0)
+        if self.pretraining != other.pretraining and plain not in (
+            (self.content, self.weight),
+            (other.content, other.weight),
+        ):
+            found.append("with pretraining against without" if self.pretraining else "without pretraining against with")
+        return found
+
+
+def weight_text(weight: float) -> str:
+    """0, 1e-3, 2.5e-4."""
+    if not weight:
+        return "0"
+    digits, exponent = f"{weight:e}".split("e")
+    return f"{float(digits):g}e{int(exponent)}"
+
+
+def cells_for(count: int, *, vgg: bool = False) -> list[tuple[Cell, int]]:
+    """(cell, seed) for so many groups, the most telling first: for eight groups seven cells, one of them twice.
+
+    vgg: the paper's five cells with VGG19's features, where its weights are here; else the offline content loss. The
+    repeated cell has another seed: without it nobody could tell a difference between cells from one between seeds.
+    More than eight groups repeat the cells in their order.
+    """
+    if count < 1:
+        raise UserError(f"a class has at least one group, not {count}")
+    if vgg:
+        main = Cell(content="vgg54", weight=ADVERSARIAL_WEIGHT)
+        others = [("vgg22", 1e-3, True), ("vgg22", 0, True), ("vgg54", 1e-2, True), ("vgg54", 1e-3, False)]
+    else:
+        main = Cell(content="offline", weight=ADVERSARIAL_WEIGHT)
+        others = [
+            ("offline", 0, True),
+            ("offline", 1e-2, True),
+            ("offline", 1e-3, False),
+            ("offline", 1e-4, True),
+        ]
+    made = [Cell(content=content, weight=weight, pretraining=before) for content, weight, before in others]
+    mse = [Cell(content="mse", weight=weight) for weight in (0, ADVERSARIAL_WEIGHT)]
+    first = [(main, 0), (mse[0], 0), (mse[1], 0), (made[0], 0), (main, 1), *((cell, 0) for cell in made[1:])]
+    different = [cell for cell, seed in first if seed == 0]
+    seeds = {cell: sum(each == cell for each, _ in first) for cell in different}
+    while len(first) < count:
+        for cell in different:
+            first.append((cell, seeds[cell]))
+            seeds[cell] += 1
+    return first[:count]

@@ -1,0 +1,235 @@
+"""What everybody in the class gets: one file with the cells, the updates, the networks and the photos' hashes."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from srgan_lessons import UserError
+from srgan_lessons.class_table.cells import Cell, cells_for
+from srgan_lessons.datasets.photos import Photos
+from srgan_lessons.files import atomic
+from srgan_lessons.losses import ADVERSARIAL_WEIGHT
+from srgan_lessons.training.options import Options
+from srgan_lessons.training.plan import COMPACT, PRETRAINING, make_plan
+from srgan_lessons.training.recipes import Recipe
+
+FORMAT = 1
+# What all cells have in common. A smaller handout may change them; what a cell is about it may not.
+SETTINGS = ("blocks", "channels", "icnr", "batch", "crop", "ema")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handout:
+    """The plan of a class. Made by `hand_out`, read by `read_handout`.
+
+    groups: name -> (cell, seed). updates: of the pretraining, and of the cell. settings: of all recipes. photos:
+    SHA-256 of the pixels -> name, held-out ones included. source: where the photos are from, in words.
+    """
+
+    groups: dict[str, tuple[Cell, int]]
+    updates: tuple[int, int]
+    settings: dict[str, Any]
+    photos: dict[str, str]
+    source: str
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What stands in the file."""
+        groups = [{"group": name, **asdict(cell), "seed": seed} for name, (cell, seed) in self.groups.items()]
+        return {
+            "format": FORMAT,
+            "updates": list(self.updates),
+            "settings": self.settings,
+            "source": self.source,
+            "groups": groups,
+            "photos": self.photos,
+        }
+
+    @property
+    def id(self) -> str:
+        """SHA-256 of what all cells have in common, which each file that is handed in names. More groups keep it."""
+        return _sha256({name: value for name, value in self.content.items() if name != "groups"})
+
+    def more(self, groups: Sequence[str], cells: Sequence[Cell | str]) -> "Handout":
+        """The same plan with more groups, one cell each; what the others have handed in stays right.
+
+        A cell that is there already gets the next seed. Raises UserError for names that are taken or are no names.
+        """
+        names = _names([*self.groups, *groups])
+        chosen = list(self.groups.values())
+        for cell in _parsed(cells, len(groups)):
+            chosen.append((cell, sum(cell == known for known, _ in chosen)))
+        return dataclasses.replace(self, groups=dict(zip(names, chosen, strict=True)))
+
+    def recipes(self, group: str) -> tuple[Recipe, ...]:
+        """What a group trains, in this order. Raises UserError for a group that is not in the class."""
+        return self.of(group)[0].recipes(self.updates, self.settings)
+
+    def of(self, group: str) -> tuple[Cell, int]:
+        """The cell and the seed of a group. Raises UserError for a group that is not in the class."""
+        if group not in self.groups:
+            raise UserError(f"there is no group {group!r} in this class; there are: {', '.join(self.groups)}")
+        return self.groups[group]
+
+    def label(self, group: str) -> str:
+        """The cell's name; where the class has it with several seeds, with this one's."""
+        cell, seed = self.of(group)
+        several = len({s for c, s in self.groups.values() if c == cell}) > 1
+        return f"{cell.name} (seed {seed})" if several else cell.name
+
+    def write(self, path: str | Path) -> None:
+        """Writes the file, complete or not at all. Raises UserError where it cannot be written."""
+        with atomic(path) as temporary:
+            text = json.dumps(self.content | {"hash": _sha256(self.content)}, indent=1, ensure_ascii=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+    def __str__(self) -> str:
+        network = f"{self.settings.get('blocks', 16)} blocks of {self.settings.get('channels', 64)} maps"
+        before, own = self.updates
+        lines = [
+            f"{network}; {before:,} updates of SRResNet-MSE, then {own:,} of the cell; without pretraining "
+            f"{before + own:,} of the cell. {len(self.photos)} photos ({self.source}).",
+            f"{'group':<10}{'cell':<26}{'content':<10}{'weight':>8}  {'pretraining':<13}{'seed':>4}",
+        ]
+        for name, (cell, seed) in self.groups.items():
+            before = "SRResNet-MSE" if cell.pretraining and (cell.content, cell.weight) != ("mse", 0) else "-"
+            lines.append(f"{name:<10}{cell.name:<26}{cell.content:<10}{cell.weight:>8g}  {before:<13}{seed:>4}")
+        return "\n".join(lines)
+
+
+def hand_out(
+    groups: int | Sequence[str],
+    photos: Photos,
+    *,
+    minutes: float | None = None,
+    updates: tuple[int, int] | None = None,
+    cells: Sequence[Cell | str] | None = None,
+    compact: bool = False,
+    vgg: bool = False,
+    source: str = "the class's photos",
+    options: Options | None = None,
+    measuring: float = 3.0,
+    **settings: Any,
+) -> Handout:
+    """Makes the plan of a class: everybody makes the same number of updates, whatever the machine.
+
+    groups: how many, or their names. minutes: the updates are those that the slowest cell makes here in so many
+    minutes, which is measured; or give updates, (of the pretraining, of the cell). cells: one for each group, else
+    `cells_for` chooses. Equal cells get seeds of 0, 1, 2, ... settings: such as crop=64.
+
+    Raises UserError for names that are there twice, other settings than SETTINGS, neither or both of minutes and
+    updates, and as `make_plan` does.
+    """
+    names = _names([str(number) for number in range(1, groups + 1)] if isinstance(groups, int) else groups)
+    if (minutes is None) == (updates is None):
+        raise UserError("give minutes, or updates of the pretraining and of the cell, and not both")
+    if unknown := sorted(settings.keys() - set(SETTINGS)):
+        raise UserError(f"a handout cannot set {', '.join(unknown)}; it can: {', '.join(SETTINGS)}")
+    if cells is None:
+        chosen = cells_for(len(names), vgg=vgg)
+    else:
+        made = _parsed(cells, len(names))
+        chosen = [(cell, made[:number].count(cell)) for number, cell in enumerate(made)]
+    settings = (COMPACT if compact else {}) | settings
+    if updates is None:
+        updates = _measured({cell for cell, _ in chosen}, minutes, photos, settings, options, measuring)
+    elif len(updates) != 2 or not all(isinstance(count, int) and count >= 1 for count in updates):
+        raise UserError(f"updates is {updates}; it must be two whole numbers of at least 1")
+    handout = Handout(
+        groups=dict(zip(names, chosen, strict=True)),
+        updates=tuple(updates),
+        settings=settings,
+        photos=dict(sorted((photos.hashes[name], name) for name in photos.images)),
+        source=source,
+    )
+    for name in names:
+        handout.recipes(name)  # settings that cannot be are refused now, not on eight machines
+    return handout
+
+
+def read_handout(path: str | Path) -> Handout:
+    """Reads what `Handout.write` wrote. Raises UserError for a file that is missing, damaged or was changed."""
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        expected = content.pop("hash")
+        if content["format"] != FORMAT:
+            raise UserError(f"{path} is of another version of the course ({content['format']}, here {FORMAT}).")
+        groups = {
+            each["group"]: (Cell(**{k: each[k] for k in ("content", "weight", "pretraining")}), each["seed"])
+            for each in content["groups"]
+        }
+        handout = Handout(
+            groups=groups,
+            updates=tuple(content["updates"]),
+            settings=content["settings"],
+            photos=content["photos"],
+            source=content["source"],
+        )
+    except UserError:  # which is a ValueError
+        raise
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+        raise UserError(f"{path} is no plan of a class that can be read ({reason}). Ask for the file again.") from None
+    if _sha256(handout.content) != expected:
+        raise UserError(f"{path} was changed after it was made (its SHA-256 differs). Ask for the file again.")
+    return handout
+
+
+def _sha256(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    """The groups' names; they become names of files. Raises UserError."""
+    good = all(name and all(letter.isalnum() or letter in "-_" for letter in name) for name in names)
+    if len({name.casefold() for name in names}) != len(names) or not good:
+        raise UserError(
+            f"the groups are {', '.join(names)}: each needs a name of its own, of letters, digits, - and _ alone "
+            "(it becomes the name of a file)"
+        )
+    return list(names)
+
+
+def _parsed(cells: Sequence[Cell | str], count: int) -> list[Cell]:
+    made = [Cell.parse(cell) if isinstance(cell, str) else cell for cell in cells]
+    if len(made) != count:
+        raise UserError(f"there are {len(made)} cells for {count} groups: name one for each")
+    return made
+
+
+def _measured(
+    cells: set[Cell],
+    minutes: float,
+    photos: Photos,
+    settings: Mapping[str, Any],
+    options: Options | None,
+    measuring: float,
+) -> tuple[int, int]:
+    """The updates with which the slowest cell ends here in so many minutes: of the pretraining, and of the cell."""
+    before, own, together = [], [], []
+    for content, adversarial, pretraining in sorted({(c.content, c.weight > 0, c.pretraining) for c in cells}):
+        weight = ADVERSARIAL_WEIGHT if adversarial else 0
+        recipe = Cell(content=content, weight=weight, pretraining=pretraining).recipes((1, 1), settings)[-1]
+        plan = make_plan(recipe, minutes, photos, options=options, measuring=measuring, **settings)
+        if plan.notes:
+            raise UserError(
+                f"{' '.join(plan.notes)} All cells of a class have the same batch: choose it with --batch, or take the "
+                "compact network (--compact)."
+            )
+        steps = [stage.recipe.steps for stage in plan.stages]
+        if len(steps) == 1:
+            together.append(steps[0])
+        else:
+            before.append(steps[0])
+            own.append(steps[1])
+    if not own:
+        first = round(PRETRAINING * min(together))
+        return first, min(together) - first
+    # Without pretraining all updates are the cell's own, which are slower where there is a discriminator.
+    factor = min(1.0, min(together, default=math.inf) / (min(before) + min(own)))
+    return max(1, int(factor * min(before))), max(1, int(factor * min(own)))

@@ -1,0 +1,314 @@
+"""The class's table beside the paper's Table 1, and what follows from it, computed from what was measured."""
+
+import csv
+import io
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from srgan_lessons import UserError
+from srgan_lessons.class_table.handout import Handout
+from srgan_lessons.class_table.measuring import BASELINE, Measured
+from srgan_lessons.evaluation import paper_table
+from srgan_lessons.files import atomic
+from srgan_lessons.training.recipes import RECIPES
+
+LEVEL = 0.95
+MEASURES = {"psnr": ("PSNR", "dB", 2), "stlpips": ("ST-LPIPS", "", 4)}  # what cells are compared by
+
+Interval = tuple[float, float, float]  # low, middle, high
+Opinions = Mapping[str, Interval]  # of a method: MOS
+
+
+def mean_interval(values: np.ndarray, level: float = LEVEL) -> Interval:
+    """Student's t interval of the mean of values (images,). NaN at its ends for a single image."""
+    from scipy import stats
+
+    middle = float(np.mean(values))
+    if len(values) < 2:
+        return math.nan, middle, math.nan
+    half = float(stats.t.ppf((1 + level) / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
+    return middle - half, middle, middle + half
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Two cells that differ in one thing. psnr, stlpips: the first less the second, over all images, paired.
+
+    chance: by how much two runs of one cell may differ through their seeds alone, by measure; None where no cell was
+    trained twice.
+    """
+
+    first: str
+    second: str
+    what: str
+    psnr: Interval
+    stlpips: Interval
+    chance: Mapping[str, float] | None
+
+    def sentence(self, measure: str) -> str:
+        name, unit, digits = MEASURES[measure]
+        low, middle, high = getattr(self, measure)
+        unit = f" {unit}" if unit else ""
+        said = f"{name} {middle:+.{digits}f}{unit} [{low:+.{digits}f}, {high:+.{digits}f}]: "
+        if not (low > 0 or high < 0):
+            return said + "no difference shown between these two networks"
+        if self.chance is None:
+            return said + "these two networks differ; whether their recipes do, one seed each cannot tell"
+        if abs(middle) > self.chance[measure]:
+            return said + "these two networks differ, by more than seeds may explain"
+        return said + "these two networks differ, by no more than seeds may explain"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassTable:
+    """What a class has measured. methods: bicubic first. opinions: MOS by method, where the study was rated."""
+
+    handout: Handout
+    methods: tuple[Measured, ...]
+    sets: tuple[str, ...]
+    opinions: Opinions | None = None
+
+    @property
+    def text(self) -> str:
+        """Table, comparisons, and what cannot be concluded."""
+        return "\n".join([*self._rows(), "", *self._papers_rows(), "", *self.conclusions()])
+
+    def __str__(self) -> str:
+        return self.text
+
+    def gain(self, method: Measured, name: str) -> Interval:
+        """PSNR over bicubic on a set, paired image by image: the interval asks about other images of this kind."""
+        return mean_interval(method.values("psnr", [name]) - self.methods[0].values("psnr", [name]))
+
+    def chance(self) -> dict[str, float] | None:
+        """By how much the means of two runs of one cell may differ through their seeds, in 95 % of cases.
+
+        From the cells that were trained more than once: the pooled standard deviation s between seeds with f degrees
+        of freedom gives t(f) x s x sqrt(2). With one repeated cell f is 1, t is 12.7, and the bound is wide: so little
+        is known from two runs.
+        """
+        from scipy import stats
+
+        by_cell: dict = {}
+        for each in self.methods[1:]:
+            by_cell.setdefault(each.returned.cell, []).append(each)
+        several = [runs for runs in by_cell.values() if len(runs) > 1]
+        if not several:
+            return None
+        freedom = sum(len(runs) - 1 for runs in several)
+        t = float(stats.t.ppf((1 + LEVEL) / 2, freedom))
+        bounds = {}
+        for measure in MEASURES:
+            means = [[float(np.mean(run.values(measure, self.sets))) for run in runs] for runs in several]
+            squares = sum(float(np.sum((np.array(of_cell) - np.mean(of_cell)) ** 2)) for of_cell in means)
+            bounds[measure] = t * math.sqrt(squares / freedom) * math.sqrt(2)
+        return bounds
+
+    def comparisons(self) -> list[Comparison]:
+        """All pairs of cells that differ in one thing, of each cell the first run.
+
+        Their intervals hold together with 95 %: each is one of 1 - 0.05 / (number of intervals), after Bonferroni.
+        """
+        runs: dict = {}
+        for each in self.methods[1:]:
+            runs.setdefault(each.returned.cell, each)
+        pairs = [(a, b) for a, b in itertools.combinations(runs, 2) if len(a.differs(b)) == 1]
+        level = 1 - (1 - LEVEL) / max(1, len(pairs) * len(MEASURES))
+        chance = self.chance()
+        return [
+            Comparison(
+                first=runs[a].name,
+                second=runs[b].name,
+                what=a.differs(b)[0],
+                **{
+                    m: mean_interval(runs[a].values(m, self.sets) - runs[b].values(m, self.sets), level)
+                    for m in MEASURES
+                },
+                chance=chance,
+            )
+            for a, b in pairs
+        ]
+
+    def conclusions(self) -> list[str]:
+        """What can be concluded and what cannot, in sentences."""
+        images, chance = len(self.methods[0].values("psnr", self.sets)), self.chance()
+        lines = [f"WHAT CAN BE CONCLUDED, from {images} images of {' and '.join(self.sets)}"]
+        compared = self.comparisons()
+        for pair in compared:
+            lines.append(f"{pair.first} less {pair.second} ({pair.what})")
+            lines += [f"  {pair.sentence(measure)}" for measure in MEASURES]
+        if not compared:
+            lines.append("Nothing: no two cells differ in one thing alone.")
+        lines += ["", "WHAT CANNOT"]
+        if worse := self._worse_than_bicubic():
+            lines.append(
+                f"- How good these recipes are: {', '.join(worse)}. After so few updates they are worse than bicubic "
+                "in PSNR and in ST-LPIPS; the table shows how far they have come, not where they end."
+            )
+        if chance is None:
+            lines.append(
+                "- That a recipe is better than another. Each was trained with one seed, and how far two runs of one "
+                "recipe differ was not measured. Let one more group train a cell with another seed."
+            )
+        else:
+            bounds = ", ".join(
+                f"{MEASURES[m][0]} {chance[m]:.{MEASURES[m][2]}f} {MEASURES[m][1]}".strip() for m in chance
+            )
+            lines.append(
+                f"- That a recipe is better than another where they differ by less than {bounds}. So far may the seeds "
+                "of two runs bring them apart (95 %), as far as the repeated cells can tell; few repeats make it wide."
+            )
+        lines.append(
+            "- What a difference comes from where two cells differ in more than one thing: they are not compared here."
+        )
+        before, own = self.handout.updates
+        paper = RECIPES["srresnet-mse"].steps + RECIPES["srgan-vgg54"].steps
+        lines.append(
+            f"- That the paper is right or wrong. It made {paper / (before + own):,.0f} times as many updates, on "
+            f"350,000 photos where you had {len(self.handout.photos):,}; its order may be another at the end than on "
+            "the way."
+        )
+        if any(each.returned.cell.content == "offline" for each in self.methods[1:]):
+            lines.append(
+                "- What VGG22 or VGG54 would have given: the offline content loss is of another network, and of pixels."
+            )
+        if self.opinions is None:
+            lines.append(
+                "- How people see it. PSNR does not, and ST-LPIPS is a network's guess; for that the study is rated."
+            )
+        return lines
+
+    def _worse_than_bicubic(self) -> list[str]:
+        """Cells that have less PSNR than bicubic and a higher ST-LPIPS, over all images."""
+        psnr, stlpips = ([float(np.mean(m.values(name, self.sets))) for m in self.methods] for name in MEASURES)
+        return [
+            each.name
+            for each, decibels, distance in zip(self.methods, psnr, stlpips, strict=True)
+            if decibels < psnr[0] and distance > stlpips[0]
+        ]
+
+    # -- rows ----------------------------------------------------------------------------------------------------------
+
+    def _rows(self) -> list[str]:
+        width = max(len(each.name) for each in self.methods) + 2
+        lines = []
+        whole = {(row.set, row.method): row for number in (2, 1) for row in paper_table(number)}
+        for name in self.sets:
+            images = len(self.methods[0].values("psnr", [name]))
+            known = any(key[0] == name for key in whole)
+            lines += [
+                *([""] if lines else []),
+                f"{name}, {images} images; PSNR and SSIM by the paper's protocol; [ ] 95 % intervals"
+                + (", and after | the paper" if known else ""),
+                f"{'cell':<{width}}{'PSNR':>6}{'over bicubic':>22}{'SSIM':>8}{'ST-LPIPS':>10}"
+                + (f"{'MOS':>20}" if self.opinions else "")
+                + (f"  | {'PSNR':>6}{'over bicubic':>14}{'SSIM':>8}{'MOS':>6}" if known else ""),
+            ]
+            for each in self.methods:
+                line = f"{each.name:<{width}}{each.mean('psnr', name):>6.2f}"
+                line += f"{'' if each.name == BASELINE else _signed(self.gain(each, name)):>22}"
+                line += f"{each.mean('ssim', name):>8.4f}{each.mean('stlpips', name):>10.4f}"
+                if self.opinions:
+                    line += f"{_opinion(self.opinions.get(each.name)):>20}"
+                method = BASELINE if each.returned is None else each.returned.cell.paper
+                if known:
+                    line += "  | " + _papers(whole.get((name, method)), whole[name, BASELINE])
+                lines.append(line.rstrip())
+        if self.opinions:
+            hr = f" HR has {_opinion(self.opinions['hr'])}." if "hr" in self.opinions else ""
+            lines.append(f"MOS: of the class's own study, over all its images.{hr}")
+        return lines
+
+    def _papers_rows(self) -> list[str]:
+        """The paper's methods that no cell of the class stands for."""
+        here = {each.returned.cell.paper for each in self.methods[1:]}
+        rows = [row for row in paper_table(1) if row.method not in here and row.set in self.sets]
+        if not rows:
+            return []
+        lines = ["The paper's other methods"]
+        bicubic = {row.set: row for row in paper_table(2) if row.method == BASELINE}
+        lines += [f"{row.set:<7}{row.method:<16}{_papers(row, bicubic[row.set])}" for row in rows]
+        return lines
+
+    def write_csv(self, path: str | Path) -> None:
+        """A row for each method, set and protocol: means, and the gain over bicubic with its interval.
+
+        Raises UserError where it cannot be written.
+        """
+        text = io.StringIO(newline="")
+        table = csv.writer(text)
+        columns = ("method", "group", "cell", "seed", "set", "protocol", "images", "psnr", "ssim", "stlpips")
+        table.writerow([*columns, "over_bicubic", "low", "high", "mos", "mos_low", "mos_high"])
+        for each, name, protocol in itertools.product(self.methods, self.sets, ("community", "paper")):
+            got = each.returned
+            who = [each.name, *((got.group, got.cell.name, got.seed) if got else ("", "", ""))]
+            mine = each.values("psnr", [name], protocol)
+            low, middle, high = mean_interval(mine - self.methods[0].values("psnr", [name], protocol))
+            means = [f"{each.mean(measure, name, protocol):.5f}" for measure in ("psnr", "ssim", "stlpips")]
+            least, mos, most = (self.opinions or {}).get(each.name, ("", "", ""))
+            table.writerow(
+                [
+                    *who,
+                    name,
+                    protocol,
+                    len(mine),
+                    *means,
+                    f"{middle:.5f}",
+                    f"{low:.5f}",
+                    f"{high:.5f}",
+                    mos,
+                    least,
+                    most,
+                ]
+            )
+        with atomic(path) as temporary:
+            temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+
+
+def read_opinions(votes: Sequence[str | Path], study: str | Path) -> dict[str, Interval]:
+    """MOS of each method with its interval, from the votes on the class's study, by `rating.analyse`.
+
+    Raises UserError as `rating.merge` and `rating.analyse` do.
+    """
+    from srgan_lessons.rating import analyse, merge
+
+    found = analyse(merge(votes, study).table()).methods
+    return {row.method: (float(row.low), float(row.mos), float(row.high)) for row in found.itertuples()}
+
+
+def class_table(
+    handout: Handout, methods: Sequence[Measured], sets: Sequence[str], opinions: Opinions | None = None
+) -> ClassTable:
+    """The table of what `measure_all` measured. Raises UserError for opinions on other methods than these."""
+    names = {each.name for each in methods}
+    if opinions is not None and (missing := sorted(names - opinions.keys())):
+        raise UserError(
+            f"the votes know nothing of {', '.join(missing)}: they are of another study, or of one that was made "
+            "before those cells came back."
+        )
+    return ClassTable(handout=handout, methods=tuple(methods), sets=tuple(sets), opinions=opinions)
+
+
+def _signed(interval: Interval) -> str:
+    low, middle, high = interval
+    return f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+def _opinion(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    low, middle, high = interval
+    return f"{middle:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def _papers(row, bicubic) -> str:
+    """PSNR, the gain over bicubic, SSIM and MOS of the paper; dashes where it has no such method."""
+    if row is None:
+        return f"{'-':>6}{'-':>14}{'-':>8}{'-':>6}"
+    gain = f"{row.psnr - bicubic.psnr:+.2f}" if row is not bicubic else ""
+    return f"{row.psnr:>6.2f}{gain:>14}{row.ssim:>8.4f}{row.mos:>6.2f}"

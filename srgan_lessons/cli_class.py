@@ -1,0 +1,175 @@
+"""The command srgan-lessons class: a class's own Table 1."""
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+
+from srgan_lessons.cli_photos import SAMPLES, named_photos
+
+
+def add_class(commands: argparse._SubParsersAction) -> None:
+    """Adds `class` with its actions to the parser."""
+    command = commands.add_parser("class", help="a class's own Table 1: hand out its cells, take them back, measure")
+    actions = command.add_subparsers(required=True, metavar="ACTION")
+    photos = f"folders of pictures, names of training sets (BSDS500, ...), or {SAMPLES}"
+
+    action = actions.add_parser("new", help="make the plan that everybody gets")
+    action.add_argument("--groups", nargs="+", required=True, metavar="GROUP", help="how many, or their names")
+    action.add_argument("--photos", nargs="+", required=True, metavar="PHOTOS", help=photos)
+    time = action.add_mutually_exclusive_group(required=True)
+    time.add_argument("--minutes", type=float, help="for the slowest cell on this machine, which is measured")
+    time.add_argument("--updates", type=int, nargs=2, metavar=("FIRST", "OWN"), help="of SRResNet, and of the cell")
+    action.add_argument(
+        "--cells",
+        nargs="+",
+        metavar="CELL",
+        help="one for each group: content:weight, or content:weight:scratch; for example offline:1e-3 mse:0",
+    )
+    action.add_argument("--vgg", action="store_true", help="VGG19's content losses, whose weights are a download")
+    action.add_argument("--compact", action="store_true", help="8 blocks, 32 maps, batches of 8: for laptops")
+    action.add_argument("--device", help="cpu, cuda, ...")
+    for name in ("blocks", "channels", "batch", "crop"):
+        action.add_argument(f"--{name}", type=int)
+    action.add_argument("--out", default="class.json", metavar="FILE", help="the plan (default: class.json)")
+    action.set_defaults(call=_new)
+
+    action = actions.add_parser("more", help="the same plan with more groups, for example further seeds")
+    action.add_argument("plan", metavar="PLAN")
+    action.add_argument("--groups", nargs="+", required=True, metavar="GROUP", help="names of the new groups")
+    action.add_argument("--cells", nargs="+", required=True, metavar="CELL", help="one for each of them")
+    action.add_argument("--out", required=True, metavar="FILE", help="the longer plan")
+    action.set_defaults(call=_more)
+
+    action = actions.add_parser("train", help="a group: train its cell and pack it; goes on where it was stopped")
+    action.add_argument("plan", metavar="PLAN", help="the file that everybody got")
+    action.add_argument("--group", required=True)
+    action.add_argument("--photos", nargs="+", required=True, metavar="PHOTOS", help=photos)
+    action.add_argument("--folder", metavar="FOLDER", help="of the run (default: runs/class-GROUP)")
+    action.add_argument("--device", help="cpu, cuda, ...")
+    action.add_argument("-o", "--out", metavar="FILE", help="what is handed in (default: group-GROUP.zip)")
+    action.set_defaults(call=_train)
+
+    def returned(name: str, text: str) -> argparse.ArgumentParser:
+        action = actions.add_parser(name, help=text)
+        action.add_argument("files", nargs="+", metavar="FILES", help="what groups handed in, or folders of it")
+        action.add_argument("--plan", default="class.json", metavar="PLAN", help="the plan (default: class.json)")
+        return action
+
+    returned("check", "look at what came back: which recipe, how many updates, which photos").set_defaults(call=_check)
+
+    action = returned("study", "make the opinion study of the class's networks")
+    action.add_argument("--images", required=True, metavar="DIR", help="a folder of HR pictures that nobody has seen")
+    action.add_argument("--out", required=True, metavar="FOLDER", help="the study; it must not be there yet")
+    action.add_argument("--crop", type=int, metavar="PIXELS", help="show only the middle of each HR picture")
+    action.add_argument("--seed", type=int, default=0)
+    action.set_defaults(call=_study)
+
+    action = returned("table", "measure all cells, and print the class's table beside the paper's")
+    action.add_argument("--sets", nargs="+", default=["Set5", "Set14"], metavar="SET")
+    action.add_argument("--kept", default="measured", metavar="FOLDER", help="what was measured (default: measured)")
+    action.add_argument("--votes", nargs="+", metavar="FILES", help="votes on the class's study, for a column of MOS")
+    action.add_argument("--study", metavar="FOLDER", help="the class's study, with --votes")
+    action.add_argument("--csv", metavar="FILE", help="also write a row for each cell, set and protocol")
+    action.add_argument("--device", help="cpu, cuda, ...")
+    action.set_defaults(call=_table)
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.class_table.handout import hand_out
+    from srgan_lessons.datasets import load_photos
+    from srgan_lessons.training import Options
+
+    names = arguments.groups
+    groups = int(names[0]) if len(names) == 1 and names[0].isdecimal() else names
+    settings = {
+        n: value for n in ("blocks", "channels", "batch", "crop") if (value := getattr(arguments, n)) is not None
+    }
+    handout = hand_out(
+        groups,
+        load_photos(named_photos(arguments.photos, "a class"), minimum=settings.get("crop", 96)),
+        minutes=arguments.minutes,
+        updates=arguments.updates and tuple(arguments.updates),
+        cells=arguments.cells,
+        compact=arguments.compact,
+        vgg=arguments.vgg,
+        source=", ".join(arguments.photos),
+        options=Options(device=arguments.device),
+        **settings,
+    )
+    handout.write(arguments.out)
+    print(handout)
+    print(f"{arguments.out} is for everybody. A group trains:")
+    print(f"  srgan-lessons class train {arguments.out} --group NAME --photos {' '.join(arguments.photos)}")
+    return 0
+
+
+def _more(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.class_table.handout import read_handout
+
+    handout = read_handout(arguments.plan).more(arguments.groups, arguments.cells)
+    handout.write(arguments.out)
+    print(handout)
+    print(f"{arguments.out} replaces {arguments.plan}; files that were handed in by that one stay right")
+    return 0
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.class_table.handout import read_handout
+    from srgan_lessons.class_table.homework import pack, train_cell
+    from srgan_lessons.datasets import load_photos
+
+    handout = read_handout(arguments.plan)
+    crop = handout.recipes(arguments.group)[-1].crop
+    photos = load_photos(named_photos(arguments.photos, "a class"), minimum=crop)
+    folder = Path(arguments.folder or Path("runs") / f"class-{arguments.group}")
+    outcome = train_cell(handout, arguments.group, photos, folder, device=arguments.device)
+    if not outcome.finished:
+        print("stopped: the same command goes on", file=sys.stderr)
+        return 130
+    print(pack(handout, arguments.group, outcome, photos, arguments.out or f"group-{arguments.group}.zip"))
+    return 0
+
+
+def _collected(arguments: argparse.Namespace):
+    from srgan_lessons.class_table.handout import read_handout
+    from srgan_lessons.class_table.returned import collect
+
+    collected = collect(read_handout(arguments.plan), arguments.files)
+    print(collected)
+    return collected
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    return int(bool(_collected(arguments).problems))
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.class_table.measuring import make_study
+
+    collected = _collected(arguments)
+    study = make_study(
+        collected, arguments.images, arguments.out, crop=arguments.crop, seed=arguments.seed, progress=True
+    )
+    print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
+    print(f"{study.trials} ratings a rater; rate: srgan-lessons study rate {study.folder}")
+    return int(bool(collected.problems))
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    from srgan_lessons import UserError
+    from srgan_lessons.class_table.measuring import measure_all
+    from srgan_lessons.class_table.report import class_table, read_opinions
+
+    if (arguments.votes is None) != (arguments.study is None):
+        raise UserError("--votes and --study belong together: the votes, and the study on which they were given")
+    collected = _collected(arguments)
+    opinions = read_opinions(arguments.votes, arguments.study) if arguments.votes else None
+    say = partial(print, "measuring", file=sys.stderr, flush=True)
+    methods = measure_all(collected, arguments.sets, kept=arguments.kept, device=arguments.device, say=say)
+    table = class_table(collected.handout, methods, arguments.sets, opinions)
+    print(f"\n{table}")
+    if arguments.csv:
+        table.write_csv(arguments.csv)
+        print(f"a row for each cell, set and protocol: {arguments.csv}")
+    return int(bool(collected.problems))
