@@ -49,7 +49,7 @@ class StudyServer:
         begin = self.log.stat().st_size if self.log.exists() else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
-        for _ in range(600):
+        for _ in range(2400):  # a busy machine takes its time
             self.said = self.log.read_bytes()[begin:].decode()
             if "everybody goes on." in self.said:
                 break

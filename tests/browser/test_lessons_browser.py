@@ -16,7 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
 pytestmark = pytest.mark.timeout(600)
 
 # Not those of the rating widget, which has tests of its own: it keeps pictures hidden until they are to be rated.
-FIGURES = """() => [...document.querySelectorAll('.jp-OutputArea img')].filter(image => !image.closest('.opinion')).map(
+FIGURES = """() => [...document.querySelectorAll('.jp-OutputArea img')].filter(image => !image.closest('.rater')).map(
     image => ({alt: image.alt, width: image.naturalWidth, shown: image.getBoundingClientRect().width}))"""
 CLIPPED = """() => [...document.querySelectorAll('.jp-Notebook table, .jp-OutputArea img')].filter(element => {
     const room = element.closest('.jp-RenderedHTMLCommon, .jp-OutputArea-output, .widget-html');
