@@ -41,6 +41,7 @@ SLOW = {
     "test_widget.py",
     "test_a_reader_that_has_read_enough",
     "test_a_terminated_command_leaves_no_part_behind",
+    "test_all_119_benchmark_images_are_caught",
     "test_bf16_is_at_most_a_level_off",
     "test_broken_files_are_read_or_refused_with_a_sentence",
     "test_doctor_needs_nothing_that_it_looks_for",
@@ -51,8 +52,10 @@ SLOW = {
     "test_module_and_command_are_the_same",
     "test_nothing_heavy_is_imported_without_need",
     "test_sureal_reads_the_export",
+    "test_the_import_costs_little_on_top_of_torch",
     "test_the_paper_generators_tiles_equal_the_whole_picture",
     "test_warnings_show_no_source_lines",
+    "test_the_shipped_hashes_are_those_of_the_benchmark_images",
     "test_the_training_sets_hold_one_benchmark_image_which_is_left_out",
 }
 
