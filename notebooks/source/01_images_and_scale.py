@@ -253,9 +253,10 @@ for name, photo in photos.items():
     assert (to_image(downscale(to_tensor(photo))) == smaller).all()  # the same for tensors: (1, 3, H/4, W/4)
 
 # %% [markdown]
-# None. You have written `imresize`, and it enlarges, too. The package's version differs in one point only: it also
-# works on batches, on a GPU. The tests of this course hold it to the 119 LR images that Set5, Set14 and BSD100 were
-# published with: not one pixel differs.
+# None. You have written `imresize`, and it enlarges, too. For batches of tensors, on a GPU, the package has `downscale`
+# and `upscale`, with the same numbers. The tests of this course hold it to the 119 LR images that Set5, Set14 and BSD100 were
+# published with: not one pixel differs. That is MATLAB's imresize as it was when the sets were made. Later versions
+# mirror the picture at its border in place of repeating the border pixel: 2 to 8 levels there.
 
 # %% [markdown] tags=["slide"]
 # ## The other bicubic
@@ -434,7 +435,8 @@ for name, photo in photos.items():
 # %% [markdown] tags=["slide"]
 # ## Two protocols
 #
-# The SRGAN paper measured with other tools. Its Y follows BT.709, and the window of its SSIM (a second measure,
+# The SRGAN paper measured with other tools. Its Y seems to follow BT.709 (inferred: with it the numbers fit, lesson
+# 08), and the window of its SSIM (a second measure,
 # between 0 and 1, lesson 08) grows with the image. The package has both: `protocol="community"` and
 # `protocol="paper"`.
 #

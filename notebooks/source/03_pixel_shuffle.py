@@ -205,7 +205,7 @@ print("256 channels:", tuple(layer.conv(x).shape), "- after the shuffle:", tuple
 #
 # Write the class `ESPCN`. A 5x5 convolution to 64 maps and a tanh; a 3x3 convolution to 32 maps and a tanh; a 3x3
 # convolution to as many maps as a tile of 4 x 4 RGB pixels needs; pixel shuffle by 4. All at LR size, so each
-# convolution is padded. Expected: (N, 3, h, w) becomes (N, 3, 4h, 4w), with 37,200 trained numbers.
+# convolution is padded, with zeros. Expected: (N, 3, h, w) becomes (N, 3, 4h, 4w), with 37,200 trained numbers.
 
 # %% tags=["stub"]
 # {{stub: ESPCN}}
@@ -294,6 +294,9 @@ assert (np.outer(nine, nine).max(), np.outer(nine, nine).min()) == (9, 4)
 # ### And the sub-pixel convolution?
 #
 # It is a transposed convolution, too. Shuffle its *weights* instead of its output, and look:
+#
+# (In the cell below, `flip` and `transpose`: a transposed convolution writes its kernel from the other end, and names the
+# axes of its weight the other way round, inputs before outputs.)
 
 # %%
 r, k = 4, 3
@@ -368,7 +371,8 @@ assert min(pattern["transposed, kernel 9"], pattern["sub-pixel"]) > 80
 # ### {{exercise: icnr}}
 #
 # `weight`, (C r r, inputs, k, k), is that of a fresh convolution before a shuffle by `r`. Return a weight of the same
-# shape in which the r r filters of each tile are equal, and still random. Remember which channels make up a tile.
+# shape in which the r r filters of each tile are equal, and still random, as large as those of the fresh one (a mean of
+# several is smaller). Remember which channels make up a tile.
 
 # %% tags=["stub"]
 # {{stub: icnr}}

@@ -149,8 +149,8 @@ for time_of_call in ("once", "twice"):
 # And line 1? `backward()` **adds** to what is there. Without line 1, each update walks along the sum of all gradients
 # since the beginning.
 #
-# A name before we start. `lr` means two things in this field. In this course `lr` is the LR image; the learning rate
-# we call `rate`, where torch calls it `lr=`.
+# A name before we start. `lr` means two things in this field. In this course the variable `lr` is the LR image, and the
+# learning rate is `rate`. Torch's optimisers call it `lr`: `Adam(weights, lr=rate)` is the one place where both meet.
 #
 # ### {{exercise: train_step}}
 #
@@ -613,8 +613,9 @@ assert jump > 1.1
 # %% [markdown] tags=["slide"]
 # More than nine of ten weights differ. Without the optimiser's memory the loss jumps up after the break, on the very
 # same crops. Why? Adam divides the mean of past gradients by their size. A new Adam knows a single gradient, and that
-# divided by its own size is 1 or -1: its first step moves nearly every weight by the full rate. If you have seen a
-# saw-tooth in a published curve, you have seen a forgotten optimiser.
+# divided by its own size is 1 or -1: its first step moves nearly every weight by the full rate. A saw-tooth at each
+# restart in a published curve may be a forgotten optimiser. (A saw-tooth at each epoch has other causes: the same
+# photos come again.)
 #
 # Without the position nothing looks wrong at all. The run sees old crops again, at a rate that is not meant for now,
 # and nobody will ever get the same result twice.
@@ -685,8 +686,8 @@ assert "rate 0.001 then, 0.002 now" in refused
 #
 # In Colab the disk goes when the machine does, so put the run on your Drive. That takes two cells:
 # `from google.colab import drive; drive.mount("/content/drive")`, and
-# `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`. After a disconnect run the same two: the second goes
-# on where it was stopped.
+# `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`. After a disconnect the machine is a new one: run the first cell
+# of this lesson and the imports and photos again, then these two. The second goes on where it was stopped.
 #
 # ## Reading curves
 #
@@ -897,7 +898,8 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 #
 # <details><summary>1. A loss curve has a saw-tooth at every full hour. What do you suspect?</summary>
 #
-# The job is stopped and resumed each hour, without the optimiser's state. Adam begins with empty moments, and its
+# Probably the job is stopped and resumed each hour, without the optimiser's state. Does an epoch last an hour? Then look
+# at the data first. Adam begins with empty moments, and its
 # first steps are too long.
 # </details>
 #

@@ -467,12 +467,13 @@ assert told == [16, 64]
 # %% [markdown]
 # The generator learns through D, from its gradient at the pixels. Max pooling tells one pixel in four; a ReLU tells
 # nothing where it is negative. D is built so that every pixel hears something. And the first layer sees the pixels
-# themselves: how bright or pale a picture is may give it away, and BatchNorm would divide it out.
+# themselves: how bright or pale a batch is may give it away, and BatchNorm, which normalises over the batch, would
+# divide it out.
 #
 # ### {{exercise: conv_block}}
 #
 # Write `conv_block(inputs, outputs, stride)`, which returns one block of D as a module: convolution, BatchNorm,
-# LeakyReLU. Expected: (N, inputs, h, w) becomes (N, outputs, h, w) with stride 1, and half of h and w, rounded up, with
+# LeakyReLU, the convolution padded with zeros. Expected: (N, inputs, h, w) becomes (N, outputs, h, w) with stride 1, and half of h and w, rounded up, with
 # stride 2.
 
 # %% tags=["stub"]

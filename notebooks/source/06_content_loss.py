@@ -226,8 +226,8 @@ for start, (tile, loss) in learned.items():
 # %% [markdown] tags=["slide"]
 # ## What VGG expects
 #
-# Its training images were normalised: for each channel, minus the mean, over the standard deviation, both taken over
-# ImageNet.
+# Its training images were normalised. Simonyan and Zisserman subtracted the mean of each channel; the weights that
+# torchvision trained, which we use, were also divided by the standard deviation. Both are taken over ImageNet.
 #
 # | | red | green | blue |
 # |---|---|---|---|

@@ -1,7 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Mean opinion score
 #
-# **Claim.** Your class's votes, analysed as a standards body would, order the methods as the paper does.
+# **Claim.** Votes analysed as a standards body would give back the order that is behind them; here that is the paper's,
+# from whose means the example votes are drawn. Your class's votes will have their own.
 #
 # **Time.** 30 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -178,7 +179,7 @@ show(plots.plot_votes(main))
 assert len(main) == 26 * 100 * 9
 
 # %% [markdown]
-# This is the paper's Figure 5: all votes of each method, darker is more, the mark is the mean.
+# This is drawn as the paper's Figure 5, from our example votes: all votes of each method, darker is more, the mark is the mean.
 #
 # **Look closely.** The column of nearest neighbour: almost everybody says "bad". Almost. Who are the others?
 #

@@ -212,6 +212,8 @@ seen = np.linalg.matrix_rank(R) ** 2  # along both axes: the ranks multiply
 print(f"{seen} of {256**2} directions show in LR; {100 - 100 * seen / 256**2:.2f} % do not")
 
 # %% [markdown]
+# (The rank of a matrix is in how many independent directions it lets something through; the others, it maps to 0.)
+#
 # 93.75 %: fifteen of sixteen. In *numbers*, nearly all of an HR picture is absent from its LR picture.
 #
 # **Question.** Then why does enlarging work at all? Is 93.75 % of what you *see* gone, too? Measure the energy: the

@@ -82,7 +82,7 @@ def test_all_exercises_but_five_are_here():
     ("value", "change"),
     [
         (np.zeros(3), lambda x: x.__setitem__(0, 1)),
-        (np.array([1.0, np.nan]), lambda x: x.sort()),
+        (np.array([np.nan, 1.0]), lambda x: x.sort()),
         (torch.zeros(3), lambda x: x.add_(1)),
         (torch.zeros(3, requires_grad=True), lambda x: x.requires_grad_(False)),
         ([3, 1, 2], lambda x: x.sort()),

@@ -34,7 +34,7 @@ def judge(candidate) -> None:
         by_factor = (
             "The weights are divided by the factor, which is their sum for whole factors alone: divide by the sum."
         )
-        ratio = np.divide(factor, distance, out=np.full_like(distance, np.inf), where=distance != 0)
+        ratio = np.divide(factor, distance, out=np.full_like(distance, 9.0), where=distance != 0)
         turned, cut = cubic_kernel(ratio), cubic_kernel(distance // factor)
         slips = {
             f"The weights sum to {total:g}, not to 1: the picture would become {total:g} times as bright.": wide,

@@ -113,7 +113,13 @@ def _block_slips(x: Tensor, weight: Tensor, stride: int) -> dict[str, Tensor]:
     wide = F.conv2d(x, weight, padding=1)
     norm = normalised(conv)
     slope = "The paper's LeakyReLU has the slope 0.2."
-    slips = {
+    borders = {
+        f"The convolution is padded with zeros, as nn.Conv2d does it by itself; here {what}.": activated(
+            normalised(F.conv2d(F.pad(x, [1] * 4, mode=mode), weight, stride=stride)), LEAKY_SLOPE
+        )
+        for what, mode in (("the border is mirrored", "reflect"), ("the border is repeated", "replicate"))
+    }
+    slips = borders | {
         "The BatchNorm is missing. It stands between convolution and LeakyReLU in all blocks but the first layer.": (
             activated(conv, LEAKY_SLOPE)
         ),

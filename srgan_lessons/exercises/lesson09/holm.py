@@ -78,6 +78,12 @@ def _falling(p: np.ndarray, factor) -> np.ndarray:
 
 
 HOLM_SLIPS = {
+    "This is Benjamini and Hochberg's factor, count / place, which holds another promise (FDR). Holm multiplies the "
+    "smallest by the count, the next by one less.": lambda p: _stepped(p, factor=lambda m, place: m / (place + 1)),
+    "The ranks are used for places: argsort of argsort says where a p-value stands in the order; corrected[k] is where "
+    "it came from.": lambda p: _stepped(p, back=False)[np.argsort(np.argsort(p))].take(
+        np.argsort(np.argsort(np.argsort(np.argsort(p))))
+    ),
     "They are as they were. The smallest of five must be multiplied by 5.": lambda p: p,
     "This is Bonferroni: all are multiplied by their count. Holm multiplies the smallest by the count, the next by one "
     "less, and so on.": lambda p: np.minimum(len(p) * p, 1),

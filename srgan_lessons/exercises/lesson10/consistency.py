@@ -87,6 +87,8 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
     every = "Here all pixels and all three colours count, for the LR picture is all that we know."
     at_hr = "This compares at HR size: it asks how far the enlargement is from bicubic's. Reduce `sr` instead."
     return {
+        "int8 holds -128 to 127 alone, and grey levels overflow in it. Take float.": 10
+        * np.log10(255**2 / max(np.mean((again.astype(np.int8) - lr.astype(np.int8)) ** 2), 1e-9)),
         overflow: 10 * np.log10(255**2 / np.mean(wrapped.astype(float) ** 2)),
         overflow + " So does its square.": 10 * np.log10(255**2 / np.mean(wrapped**2)),
         at_hr: db(sr, imresize(lr, 4)),

@@ -149,14 +149,22 @@ def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     Flat pictures that are brighter or darker by the noise or a little more; one spot; fine chequers; a slope.
     """
     rows, columns = np.mgrid[:24, :24]
-    base = np.repeat((100 + 2 * rows + columns)[..., None], 3, axis=2)  # (24, 24, 3)
+    start = 100 if noise < 20 else 5  # dark: there a difference may be 250
+    base = np.repeat((start + (2 * rows + columns) * (noise < 20))[..., None], 3, axis=2)  # (24, 24, 3)
     lr = imresize(base.astype(np.uint8), 1 / 4)
     chequers = np.where((rows + columns) % 2, 60, -60)[..., None]
     spot = np.zeros((24, 24, 1), int)
     spot[8:16, 8:16] = 1
     halves = np.where(columns < 12, 1, -1)[..., None]
     every_fourth = np.where((rows % 4 == 0) & (columns % 4 == 0), 1, 0)[..., None]
+    tile = ((rows // 4 == 2) & (columns // 4 == 2))[..., None] * [0, 0, 1]
+    least = next(
+        n
+        for n in range(1, 200)
+        if (imresize((base + n * tile).clip(0, 255).astype(np.uint8), 1 / 4).astype(int) - lr).max() == noise + 1
+    )
     changes = {
+        "one number, one level too far": least * tile,
         "as it was": 0,
         "a little brighter": noise,
         "a little darker": -noise,

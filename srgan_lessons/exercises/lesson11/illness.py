@@ -82,7 +82,7 @@ WHY = {
 def judge(candidate) -> None:
     names = ", ".join(map(repr, ILLNESSES))
     for what, log, right in RUNS:
-        found = call(candidate, [dict(row) for row in log])
+        found = call(candidate, log)
         if found is ...:
             raise NotDone("The result is `...`, the placeholder.")
         if found is None:
@@ -102,6 +102,14 @@ def judge(candidate) -> None:
             raise NotYet(said + "Is the whole log looked at, or its beginning? The second half counts.")
         if "last row alone" in what:
             raise NotYet(said + "One row is not the second half: take the mean.")
+        if "0.75 on average" in what:
+            raise NotYet(said + "The mean of all rows of the second half counts: not the largest, nor the last.")
+        if "0.88" in what:
+            raise NotYet(
+                said + "Each has its own bound: D(HR) above 0.9, and D(SR) below 0.1. Their difference is no rule."
+            )
+        if right == "healthy" and found.strip().lower() == ILLNESSES[2]:
+            raise NotYet(said + "No gain is below -3: is a sign lost, or < turned round?")
         if "takes everything" in what:
             raise NotYet(said + "Both are needed: D(HR) near 1, and D(SR) near 0.")
         raise NotYet(said)

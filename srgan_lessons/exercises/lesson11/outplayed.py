@@ -47,24 +47,75 @@ OUTPLAYED = (
 )
 
 
+def _from(log: Rows, wins) -> int | None:
+    """outplayed by another rule of who wins a row."""
+    since = None
+    for row in log:
+        since = None if wins(row["d_hr"], row["d_sr"]) else row["step"] if since is None else since
+    return since
+
+
+RULES = {  # what comes back in each log -> how that comes about
+    "D wins where D(HR) - D(SR) is above 0.5. D(HR) alone is looked at; the difference decides.": lambda log: _from(
+        log, lambda hr, sr: hr > 0.5
+    ),
+    "Exactly 0.5 is not above 0.5: > and not >=.": lambda log: _from(log, lambda hr, sr: hr - sr >= 0.5),
+    "The absolute value is taken: where D(SR) is above D(HR) by far, D has lost, and does not win.": lambda log: _from(
+        log, lambda hr, sr: abs(hr - sr) > 0.5
+    ),
+    "D(SR) - D(HR) is taken, in the other order: D wins where D(HR) - D(SR) is above 0.5.": lambda log: _from(
+        log, lambda hr, sr: sr - hr > 0.5
+    ),
+    "Update 0 counts as nothing: `not since` holds for 0, too. Write `since is None`.": lambda log: (
+        None if (found := outplayed(log)) is None else found or log[1]["step"]
+    ),
+    "It is the last row of the log. Asked for is the row from which on D does not win: where that began.": lambda log: (
+        None if outplayed(log) is None else log[-1]["step"]
+    ),
+}
+
+
+def _name_rule(candidate) -> None:
+    """Raises NotYet if all that comes back follows from one rule."""
+    try:
+        found = [call(candidate, log) for _, log, _ in OUTPLAYED]
+    except Exception:
+        return
+    for message, rule in RULES.items():
+        if found == [rule(log) for _, log, _ in OUTPLAYED]:
+            raise NotYet(message)
+
+
 def judge(candidate) -> None:
     for what, log, right in OUTPLAYED:
-        found = call(candidate, [dict(row) for row in log])
+        try:
+            found = call(candidate, log)
+        except Exception as error:
+            if right is None and type(error).__module__ == "builtins" and not isinstance(error, NameError | TypeError):
+                raise NotYet(
+                    f"In a log where {what} it stops with {type(error).__name__}: {error}. "
+                    "None is asked for there, no error."
+                ) from error
+            raise
         if found is ...:
             raise NotDone("The result is `...`, the placeholder.")
         if right is None:
             if found is not None:
+                _name_rule(candidate)
                 raise NotYet(
                     f"In a log where {what}, {found!r} comes back. The last row is one that D wins, so there is no "
                     "such update: None is expected."
                 )
             continue
         if found is None:
+            _name_rule(candidate)
             raise NotYet(
                 f"In a log where {what}, None comes back; update {right} is expected. Is the `return` missing, or does "
                 "one row that D wins decide for the whole log?"
             )
         value = as_number(found, "the update")
+        if value != right:
+            _name_rule(candidate)
         if value != right:
             raise NotYet(_name_outplayed(what, log, value, right))
 
