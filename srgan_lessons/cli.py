@@ -64,17 +64,22 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--no-browser", action="store_true", help="only start the server and print its address")
     command.set_defaults(call=_lab)
 
-    command = commands.add_parser("data", help="list, get and verify the data sets")
+    command = commands.add_parser("data", help="list, get, verify and pack the data sets")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("list", help="which sets there are and how much of each is here")
     action.set_defaults(call=_data_list)
     for name, text in (
         ("get", "download what is missing of a set, and verify it"),
-        ("verify", "compare the files on disk with the catalogue"),
+        ("verify", "compare the files on disk with the catalogue, or the pixels of a photo store with its index"),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("sets", nargs="+", metavar="SET")
         action.set_defaults(call=_data_check, action=name)
+    action = actions.add_parser("pack", help="decode photos once into a store, for sets that memory does not hold")
+    action.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of pictures, or names of training sets")
+    action.add_argument("-o", "--out", required=True, metavar="FILE.store")
+    action.add_argument("--threads", type=int, help="that decode (default: all cores)")
+    action.set_defaults(call=_data_pack)
 
     _add_train(commands)
 
@@ -122,8 +127,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         "--photos",
         nargs="+",
         metavar="PHOTOS",
-        help=f"folders of pictures, names of training sets (BSDS500, SunHays80, DIV2K), or {SAMPLES}, which come with "
-        f"scikit-image; espcn takes {SAMPLES} if nothing is named",
+        help=f"folders of pictures, names of training sets (BSDS500, SunHays80, DIV2K), a photo store that `data "
+        f"pack` has made, or {SAMPLES}, which come with scikit-image; espcn takes {SAMPLES} if nothing is named",
     )
     command.add_argument("--folder", dest="run", metavar="FOLDER", help="the folder of the run (default: runs/RECIPE)")
     command.add_argument("--init", metavar="WEIGHTS", help="weights to start from, or scratch")
@@ -204,10 +209,36 @@ def _data_list(arguments: argparse.Namespace) -> int:
 def _data_check(arguments: argparse.Namespace) -> int:
     from srgan_lessons import datasets
 
+    if arguments.action == "verify" and any(name.endswith(".store") for name in arguments.sets):
+        return max([_verify_store(name) for name in arguments.sets])
     check = datasets.get if arguments.action == "get" else datasets.verify
     results = [check(name) for name in arguments.sets]
     print("\n".join(result.report() for result in results))
     return int(not all(result.passed for result in results))
+
+
+def _verify_store(path: str) -> int:
+    from srgan_lessons.datasets import open_store
+
+    store = open_store(path)
+    damaged = store.damaged()
+    print(f"{path}: {len(store.images) - len(damaged)} of {len(store.images)} pictures are as they were packed")
+    if damaged:
+        again = f"srgan-lessons data pack FOLDERS -o {path}"
+        print(f"  damaged: {', '.join(damaged[:10])}\n  Remove the store, and pack it again: {again}")
+    return int(bool(damaged))
+
+
+def _data_pack(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.datasets import load_photos, pack
+
+    if arguments.photos == [SAMPLES]:
+        raise UserError(f"{SAMPLES} need no store: they are small, and come with scikit-image")
+    if arguments.threads is not None and arguments.threads < 1:
+        raise UserError(f"--threads is {arguments.threads}; it must be at least 1")
+    store = pack(_photos(arguments.photos, "data pack"), arguments.out, threads=arguments.threads)
+    print(f"{load_photos(store.path, minimum=1).report()}\ntrain from it: --photos {store.path}")
+    return 0
 
 
 def _train(arguments: argparse.Namespace) -> int:

@@ -37,6 +37,16 @@ def perceptual_hash(image: np.ndarray) -> np.ndarray:
     return (detail / np.sqrt(np.mean(detail**2) + 0.05)).astype(np.float32)
 
 
+def to_bytes(prints: np.ndarray) -> bytes:
+    """A perceptual hash as it is stored: 64 signed bytes, in steps of 1/16."""
+    return np.clip(np.rint(prints * _SCALE), -128, 127).astype(np.int8).tobytes()
+
+
+def from_bytes(stored: bytes) -> np.ndarray:
+    """The perceptual hash that `to_bytes` stored: float32 (8, 8). Raises ValueError for another number of bytes."""
+    return np.frombuffer(stored, dtype=np.int8).reshape(GRID, GRID).astype(np.float32) / _SCALE
+
+
 def similarity(a: np.ndarray, b: np.ndarray) -> float:
     """Correlation of two perceptual hashes: 1 for the same picture, about 0 for two that have nothing in common."""
     return float(np.mean(a * b))
@@ -46,10 +56,7 @@ def similarity(a: np.ndarray, b: np.ndarray) -> float:
 def benchmark_hashes() -> dict[str, np.ndarray]:
     """The 119 benchmark images by name ("BSD100 img_003"), as the project ships them: float32 (8, 8) each."""
     table = json.loads(shipped("benchmark_hashes.json").read_text(encoding="utf-8"))
-    return {
-        name: np.frombuffer(bytes.fromhex(text), dtype=np.int8).reshape(GRID, GRID).astype(np.float32) / _SCALE
-        for name, text in table.items()
-    }
+    return {name: from_bytes(bytes.fromhex(text)) for name, text in table.items()}
 
 
 def find_benchmark(prints: np.ndarray) -> str | None:
@@ -72,6 +79,5 @@ def make_hashes(root: str | Path | None = None) -> dict[str, str]:
     table = {}
     for name in BENCHMARKS:
         for path in sorted((root / name / "HR").glob("*.png")):
-            steps = np.clip(np.rint(perceptual_hash(load_image(path)) * _SCALE), -128, 127).astype(np.int8)
-            table[f"{name} {path.stem}"] = steps.tobytes().hex()
+            table[f"{name} {path.stem}"] = to_bytes(perceptual_hash(load_image(path))).hex()
     return table

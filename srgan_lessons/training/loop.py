@@ -110,7 +110,7 @@ class _Training:
         if checkpoint:
             check_same_run(checkpoint, self.identity, path)
             names = {hash: name for name, hash in photos.hashes.items()}
-            training = {names[hash]: photos.images[names[hash]] for hash in checkpoint["photos"]}
+            training = photos.images.select(names[hash] for hash in checkpoint["photos"])
             self.identity["photos"] = checkpoint["photos"]
         torch.manual_seed(options.seed)  # of the first weights; the sampler has its own
         graphed = options.records(machine)
@@ -134,7 +134,7 @@ class _Training:
             size = self.learner.checkpoint_bytes()
             folder.check_space(size)
             folder.write_settings(self.identity, options, machine)
-            self.reporter.announce(photos, len(training), len(held_out), self.validation, size, graphed)
+            self.reporter.announce(photos, self.sampler, len(held_out), self.validation, size, graphed)
 
     def _find_checkpoint(self) -> dict[str, Any] | None:
         """The checkpoint to go on from. All processes must read the same one, so the main one decides."""
