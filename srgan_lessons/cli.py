@@ -36,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = _parser().parse_args(argv)
             return arguments.call(arguments) or 0
         except UserError as error:
-            print(f"srgan-lessons: {error}", file=sys.stderr)
+            if not error.told:
+                print(f"srgan-lessons: {error}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("srgan-lessons: stopped", file=sys.stderr)
@@ -158,6 +159,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     )
     options.add_argument("--minutes", type=float, help="stop after so many minutes, with a checkpoint")
     options.add_argument("--checkpoint-minutes", type=float, help="minutes between checkpoints (default: 5)")
+    options.add_argument(
+        "--wait-minutes", type=float, help="minutes for which processes wait for one that hangs (default: 10)"
+    )
     options.add_argument("--keep", type=int, help="how many of the last checkpoints stay (default: 2)")
     options.add_argument("--log-every", type=int, help="updates between lines of the log (default: 50)")
     options.add_argument("--validate-every", type=int, help="updates between validations (default: 20 in a run)")
@@ -244,6 +248,7 @@ def _data_pack(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace) -> int:
     import torch
 
+    from srgan_lessons.processes import rank
     from srgan_lessons.training import Options, find_recipe, train
     from srgan_lessons.training.checkpoint import latest_checkpoint
 
@@ -261,8 +266,8 @@ def _train(arguments: argparse.Namespace) -> int:
         raise UserError("--compact works only with --within. Without it, use --blocks 8 --channels 32.")
     recipe = recipe.change(**settings)
     run = Path(arguments.run or Path("runs") / recipe.name)
-    there = latest_checkpoint(run)
-    if arguments.resume is True and not there:
+    there = latest_checkpoint(run) if rank() == 0 else None  # the other processes have no run folder
+    if arguments.resume is True and not there and rank() == 0:
         raise UserError(f"there is no run in {run} to resume. Remove --resume to start one.")
     if arguments.resume is False and there:
         raise UserError(
@@ -322,6 +327,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 
 def _upscale(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.processes import rank
     from srgan_lessons.upscaling import upscale_many
     from srgan_lessons.weights import shipped_weights
 
@@ -330,7 +336,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
         weights = next((name for name in ("srgan", "srresnet", "espcn") if name in shipped_weights()), None)
         if weights is None:
             raise UserError("this version comes without weights: give some with --weights")
-        print(f"weights: {weights}")
+        if rank() == 0:
+            print(f"weights: {weights}")
     outcome = upscale_many(
         arguments.pictures,
         arguments.out,
@@ -339,6 +346,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
         precision=arguments.precision,
         overwrite=arguments.overwrite,
     )
+    if rank() > 0:  # all know how all fared, and the main process says so
+        return int(bool(outcome.failed))
     for path in outcome.written:
         print(path)
     if outcome.there:

@@ -20,7 +20,7 @@ from srgan_lessons import UserError
 from srgan_lessons.cli import main
 from srgan_lessons.datasets import CropSampler, load_photos, open_store, pack
 from srgan_lessons.datasets import crops as crops_module
-from srgan_lessons.datasets import store as store_module
+from srgan_lessons.datasets import packing as packing_module
 from srgan_lessons.doctor import examine
 from srgan_lessons.training import Recipe, train
 
@@ -187,7 +187,7 @@ def test_a_cached_store_is_found_without_decoding(folder, tmp_path, monkeypatch)
         raise AssertionError("decoded again")
 
     with monkeypatch.context() as context:
-        context.setattr(store_module, "decode", decode)
+        context.setattr(packing_module, "decode", decode)
         again = load_photos(moved, progress=False)
     assert again.store == first.store
     assert contents(again) == contents(first)
@@ -234,7 +234,7 @@ def _pack_in_a_fork(folder, target) -> int:
     child = os.fork()
     if child == 0:
         try:
-            store_module.SYNC = 30e3
+            packing_module.SYNC = 30e3
             pack([folder], target, threads=1, progress=False)
             os._exit(0)
         except BaseException as error:
@@ -273,7 +273,7 @@ def _kill_and_compare(tmp_path):
 
 def test_packing_goes_on_where_it_was(folder, tmp_path, monkeypatch):
     """After a stop in the middle only what is missing is decoded, also where a photo has changed meanwhile."""
-    target, real = tmp_path / "a.store", store_module.decode
+    target, real = tmp_path / "a.store", packing_module.decode
 
     def stop_after_five(jobs, threads):
         for k, pair in enumerate(real(jobs, threads)):
@@ -281,15 +281,15 @@ def test_packing_goes_on_where_it_was(folder, tmp_path, monkeypatch):
                 raise KeyboardInterrupt
             yield pair
 
-    monkeypatch.setattr(store_module, "decode", stop_after_five)
+    monkeypatch.setattr(packing_module, "decode", stop_after_five)
     with pytest.raises(KeyboardInterrupt):
         pack([folder], target, progress=False)
     assert not target.exists()
     Image.fromarray(noise(77, 100, 100)).save(folder / "p003.png")
     asked = []
-    monkeypatch.setattr(store_module, "decode", lambda jobs, threads: asked.extend(jobs) or real(jobs, threads))
+    monkeypatch.setattr(packing_module, "decode", lambda jobs, threads: asked.extend(jobs) or real(jobs, threads))
     pack([folder], target, progress=False)
-    assert [name for name in asked if name < "photos/p005.png"] == ["photos/cut.png", "photos/p003.png"]
+    assert [name for name in asked if name < "photos/p004.png"] == ["photos/cut.png", "photos/p003.png"]
     assert contents(load_photos(target)) == contents(load_photos(folder, progress=False))
     assert [path.name for path in tmp_path.iterdir() if "store" in path.name and path.name != "a.store"] == [
         ".a.store.lock"
@@ -299,7 +299,7 @@ def test_packing_goes_on_where_it_was(folder, tmp_path, monkeypatch):
 def test_lost_ends_of_part_and_journal_are_packed_again(folder, tmp_path, monkeypatch):
     """As a power cut leaves them: half a line, and lines whose pixels the disk has not."""
     target = tmp_path / "a.store"
-    monkeypatch.setattr(store_module, "_judge", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(packing_module, "_judge", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         pack([folder], target, progress=False)
     monkeypatch.undo()
@@ -319,7 +319,7 @@ def test_two_processes_pack_one_store(folder, tmp_path):
 
 
 def test_benchmark_images_are_not_packed(benchmark_data, tmp_path):
-    with pytest.raises(UserError, match="5 of the pictures .* are benchmark images"):
+    with pytest.raises(UserError, match=r"5 of the pictures .* are benchmark images"):
         pack([benchmark_data / "Set5" / "HR"], tmp_path / "a.store", progress=False)
     assert not (tmp_path / "a.store").exists()
 
@@ -450,9 +450,9 @@ def test_a_disk_that_is_too_small_is_said_before(tmp_path, capsys):
 
 def test_a_disk_that_fills_up_meanwhile(tmp_path, capsys, monkeypatch):
     photos = make_photos(tmp_path / "photos", 20, 200, 200)
-    monkeypatch.setattr(store_module, "SYNC", 1e5)
+    monkeypatch.setattr(packing_module, "SYNC", 1e5)
     with disk(tmp_path / "disk", 4) as small:
-        real = store_module.decode
+        real = packing_module.decode
 
         def fill_it(jobs, threads):
             for k, pair in enumerate(real(jobs, threads)):
@@ -460,13 +460,13 @@ def test_a_disk_that_fills_up_meanwhile(tmp_path, capsys, monkeypatch):
                     fill(small)
                 yield pair
 
-        monkeypatch.setattr(store_module, "decode", fill_it)
+        monkeypatch.setattr(packing_module, "decode", fill_it)
         assert main(["data", "pack", str(photos), "-o", str(small / "a.store")]) == 2
         assert "the disk is full" in capsys.readouterr().err
         assert not (small / "a.store").exists()
         (small / "filler").unlink()
         asked = []
-        monkeypatch.setattr(store_module, "decode", lambda jobs, threads: asked.extend(jobs) or real(jobs, threads))
+        monkeypatch.setattr(packing_module, "decode", lambda jobs, threads: asked.extend(jobs) or real(jobs, threads))
         assert main(["data", "pack", str(photos), "-o", str(small / "a.store")]) == 0
         assert 0 < len(asked) <= 14  # the others were kept
         assert contents(load_photos(small / "a.store")) == contents(load_photos(photos, progress=False))

@@ -19,8 +19,9 @@ from srgan_lessons.datasets.catalogue import (
 )
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.leakage import benchmark_hashes, find_benchmark, perceptual_hash
+from srgan_lessons.datasets.packing import pack
 from srgan_lessons.datasets.photos import Photos, load_photos
-from srgan_lessons.datasets.store import Store, open_store, pack
+from srgan_lessons.datasets.store import Store, open_store
 from srgan_lessons.datasets.verification import Verification, get, verify
 
 __all__ = [

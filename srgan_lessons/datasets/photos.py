@@ -22,7 +22,8 @@ from srgan_lessons.datasets.decoding import (
     reader,
     too_small,
 )
-from srgan_lessons.datasets.store import Store, cached_path, is_store, open_store, pack
+from srgan_lessons.datasets.packing import pack
+from srgan_lessons.datasets.store import Store, cached_path, is_store, open_store
 from srgan_lessons.images import check_image
 
 
@@ -196,9 +197,7 @@ def _into_memory(jobs, sizes, files, place: str, not_pictures: dict[str, int], m
     looks: dict[str, bytes] = {}
     seen: dict[str, str] = {}
     end = 0
-    for name, decoded in tqdm(
-        decode(jobs), total=len(jobs), desc="read pictures", leave=False, disable=not progress
-    ):
+    for name, decoded in tqdm(decode(jobs), total=len(jobs), desc="read pictures", leave=False, disable=not progress):
         image = decoded.image
         if image is None:
             left_out[name] = decoded.reason

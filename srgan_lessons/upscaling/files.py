@@ -4,6 +4,7 @@ import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch import nn
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, processes
 from srgan_lessons.images import SUFFIXES, Picture, check_target, read_picture, save_image
 from srgan_lessons.models import SCALE
 from srgan_lessons.upscaling.tiles import TILE, Bicubic, check_tile, enlarge, prepare
+
+UNEVEN = timedelta(days=7)  # for which processes wait for one whose pictures are larger
 
 
 def upscale_file(
@@ -84,24 +87,47 @@ def upscale_many(
     they were made with, and what is missing is made: so a call that was interrupted is given again. progress: a bar
     over each picture's tiles.
 
+    Under torchrun each process takes every n-th picture, on the GPU of its number, and waits for the others at the end:
+    all return what was done by all.
+
     Raises UserError before any work for a source that is not there, a folder without pictures, two results of one name,
     results among the sources, a file in a result's place that is not four times the source, a file `out` that is there
     already, unknown weights or device.
     """
-    plan = _plan([Path(source) for source in sources], Path(out), overwrite)
-    check_tile(tile)
-    network = prepare(weights, device, precision)
-    outcome = Outcome()
-    for source, target in plan.items():
+    processes.check_environment()
+    rank, world = processes.rank(), processes.world_size()
+    processes.connect("gloo", UNEVEN)
+    if world > 1 and device is None and torch.cuda.is_available():
+        device = f"cuda:{processes.local_rank() % torch.cuda.device_count()}"
+
+    def set_up() -> tuple[dict[Path, Path], nn.Module]:
+        plan = _plan([Path(source) for source in sources], Path(out), overwrite)
+        check_tile(tile)
+        return plan, prepare(weights, device, precision)
+
+    plan, network = processes.together(set_up)
+    mine = Outcome()
+    for source, target in list(plan.items())[rank::world]:
         if target.exists() and not overwrite:
-            outcome.there.append(target)
+            mine.there.append(target)
             continue
         try:
-            _enlarge_file(source, target, network, tile=tile, progress=progress)
-            outcome.written.append(target)
+            _enlarge_file(source, target, network, tile=tile, progress=progress and rank == 0)
+            mine.written.append(target)
         except UserError as error:
-            outcome.failed[source] = str(error)
-    return outcome
+            mine.failed[source] = str(error)
+    return _merge(processes.gather(mine), plan)
+
+
+def _merge(outcomes: list[Outcome], plan: dict[Path, Path]) -> Outcome:
+    """What several processes did, in the order of the plan."""
+    written, there = ({path for part in outcomes for path in getattr(part, name)} for name in ("written", "there"))
+    failed = {source: reason for part in outcomes for source, reason in part.failed.items()}
+    return Outcome(
+        written=[target for target in plan.values() if target in written],
+        there=[target for target in plan.values() if target in there],
+        failed={source: failed[source] for source in plan if source in failed},
+    )
 
 
 def _plan(sources: list[Path], out: Path, overwrite: bool) -> dict[Path, Path]:
