@@ -16,13 +16,14 @@ from pathlib import Path
 
 import common
 
-SMALL = {"blocks": 1, "channels": 4, "crop": 32, "batch": 4, "log-every": 10, "checkpoint-minutes": 0.001}
+SMALL = {"blocks": 1, "channels": 4, "crop": 32, "batch": 4, "log-every": 5, "checkpoint-minutes": 0.01}
 
 
 def start(folder: Path, steps: int, restarts: int) -> subprocess.Popen:
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     command += [f"--max-restarts={restarts}", "-m", "srgan_lessons", "train", "srgan-mse", "--photos", "samples"]
     command += ["--init", "scratch", "--folder", str(folder), "--steps", str(steps), "--device", "cpu"]
+    command += ["--validate-every", str(steps)]
     command += [part for name, value in SMALL.items() for part in (f"--{name}", str(value))]
     with open(folder.with_suffix(".log"), "w") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"})
@@ -49,7 +50,7 @@ def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=int, default=200)
     options = parser.parse_args()
     say = common.Printed(options.out)
     options.folder.mkdir(parents=True, exist_ok=True)
