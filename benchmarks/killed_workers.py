@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import common
+from safetensors.numpy import load_file
 
 SMALL = {"blocks": 1, "channels": 4, "crop": 32, "batch": 4, "log-every": 5, "checkpoint-minutes": 0.01}
 
@@ -43,7 +44,11 @@ def workers(launcher: subprocess.Popen) -> list[int]:
 
 
 def digest(folder: Path) -> str:
-    return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()[:16]
+    """Of all weights; the file's own would depend on the order of its metadata, which changes from run to run."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(load_file(folder / "weights.safetensors").items()):
+        digest.update(name.encode() + weight.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.numpy import load_file
 
 from srgan_lessons import processes
 from srgan_lessons.cli import main
@@ -84,7 +85,11 @@ def _is_stopped(child: int) -> bool:
 
 
 def digest(folder: Path) -> str:
-    return hashlib.sha256((folder / "weights.safetensors").read_bytes()).hexdigest()
+    """Of all weights; the file's own would depend on the order of its metadata, which changes from run to run."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(load_file(folder / "weights.safetensors").items()):
+        digest.update(name.encode() + weight.tobytes())
+    return digest.hexdigest()
 
 
 def trains(photos, run: Path, recipe: Recipe = RECIPE, beat: Callable[[int], None] | None = None, **options):
@@ -148,6 +153,44 @@ def scenario_ends(folder: Path, photos: Path) -> dict:
         "main": start([trains(photos, run, beat=at_five(signal.SIGKILL), **quiet), trains(photos, none, **quiet)]),
         "after": start([trains(photos, run), trains(photos, none)]),
     }
+
+
+def scenario_kills(folder: Path, photos: Path) -> dict:
+    """One of two processes is killed at a random moment, 20 times; both are started again, as torchrun does."""
+    options = {"progress": False, "log_every": 5, "validate_every": 60, "checkpoint_minutes": 0.001}
+    recipe = RECIPE.change(steps=60, batch=2)
+    images = {f"p{k}": noise(k) for k in range(6)}
+    none = folder / "none"
+
+    def both(run: Path, victim: int = 2, seconds: float = 0.0):
+        def dying(work):
+            def run_and_die():
+                signal.setitimer(signal.ITIMER_REAL, seconds)  # SIGALRM kills, as nobody handles it
+                return work()
+
+            return run_and_die
+
+        works = [trains(images, path, recipe, **options) for path in (run, none)]
+        return [status for status, _ in start([dying(w) if k == victim else w for k, w in enumerate(works)])]
+
+    began = time.monotonic()
+    assert both(folder / "whole") == [0, 0]
+    usual, dice = time.monotonic() - began, np.random.default_rng(0)
+    kills = runs = under_way = 0
+    digests = [digest(folder / "whole")]
+    while kills < 20:
+        runs += 1
+        run = folder / f"run{runs}"
+        while True:
+            there = any(run.glob("checkpoints/step_*.pt"))
+            victim = int(dice.integers(2))
+            statuses = both(run, victim, float(dice.uniform(0.2, 0.9)) * usual) if kills < 20 else both(run)
+            if statuses == [0, 0]:
+                break
+            kills += statuses[victim] == -signal.SIGALRM
+            under_way += there
+        digests.append(digest(run))
+    return {"kills": kills, "under_way": under_way, "digests": digests}
 
 
 def scenario_upscale(folder: Path, photos: Path) -> dict:

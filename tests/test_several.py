@@ -69,6 +69,15 @@ def test_none_waits_for_ever(tmp_path):
     assert [status for status, _ in found["after"]] == [0, 0], found["after"]
 
 
+def test_killed_at_any_moment(tmp_path):
+    """Whichever process is killed, all go on from the last checkpoint to the weights of an undisturbed run."""
+    found = play("kills", tmp_path)
+    assert found["kills"] >= 20
+    assert found["under_way"] > 5  # the others met a run that had no checkpoint yet
+    assert len(set(found["digests"])) == 1
+    assert len(found["digests"]) > 1
+
+
 def test_shares_of_a_folder_are_enlarged(tmp_path):
     """Results, output and exit status as of one process; called again, only what is missing is made."""
     found = play("upscale", tmp_path)
