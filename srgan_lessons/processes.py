@@ -37,6 +37,11 @@ def local_rank() -> int:
     return _number("LOCAL_RANK", 0)
 
 
+def local_world_size() -> int:
+    """How many processes this machine has of them."""
+    return _number("LOCAL_WORLD_SIZE", 1)
+
+
 def _number(variable: str, otherwise: int) -> int:
     """An environment variable that torchrun sets."""
     text = os.environ.get(variable, "")

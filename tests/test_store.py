@@ -377,7 +377,7 @@ def _remove(path):
 
 BAD = {
     _empty: "no photo store either",
-    _cut: r"cut short: it has [\d,]+ of [\d,]+ bytes\. Copy it again",
+    _cut: r"cut short: it has [\d,]+ of [\d,]+ bytes\. Copy it again, if it is a copy",
     _cut_to_its_head: "cut short",
     _longer: "cut short",
     _without_its_end: "its index has changed",
@@ -397,6 +397,16 @@ def test_bad_stores_are_refused(packed, spoil, capsys):
     assert main(["train", "espcn", "--photos", str(packed), "--folder", str(packed.parent / "run")]) == 2
     assert "Traceback" not in capsys.readouterr().err
     assert not (packed.parent / "run" / "checkpoints").exists()
+
+
+def test_the_advice_for_a_bad_store_works(folder, packed, capsys):
+    """Remove, pack again: the second alone is refused, and says the first."""
+    _cut(packed)
+    command = ["data", "pack", str(folder), "-o", str(packed)]
+    assert main(command) == 2
+    assert "Remove it, and pack the pictures again" in capsys.readouterr().err
+    packed.unlink()
+    assert main(command) == 0
 
 
 def test_damaged_pixels_are_found(packed, capsys):

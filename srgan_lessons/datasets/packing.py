@@ -7,6 +7,7 @@ A line is written when the disk has the pixels for sure. Head and index come las
 called a store is whole.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -58,13 +59,19 @@ def pack(
             if path.exists():  # the process that was waited for has made it
                 return _open_same(path, source, say)
             reasons = _fill(part, files, path, threads, progress, say)
-            index = _judge(part, files, reasons, place)
+            try:
+                index = _judge(part, files, reasons, place)
+            except UserError as error:
+                raise UserError(
+                    f"{error} What was packed is in {part.pixels}; packing the others goes on there."
+                ) from None
             if not index["pictures"]:
                 part.remove()
                 raise UserError(f"there is no usable picture in {place}: {_list(index['left_out'])}")
             part.finish(index | {"not_pictures": not_pictures, "source": source})
     except OSError as error:
-        raise UserError(f"{explain_write_error(path, error)} What was packed so far is kept for it.") from error
+        kept = " What was packed so far is kept for it." if error.errno == errno.ENOSPC else ""
+        raise UserError(explain_write_error(path, error) + kept) from error
     return open_store(path)
 
 
@@ -182,9 +189,12 @@ class _Part:
         size = (self.pixels.stat().st_size - HEAD) // 3
         kept = b""
         for line in self._read_journal():
-            fact = json.loads(line)
-            first, height, width = fact["place"]
-            if first + height * width > size:  # the power went before the disk had it
+            try:
+                fact = json.loads(line)
+                first, height, width = fact["place"]
+            except ValueError:  # a line that the disk did not get as a whole
+                break
+            if first + height * width > size:  # the power went before the disk had its pixels
                 break
             kept += line
             self._end = max(self._end, first + height * width)

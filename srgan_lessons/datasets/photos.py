@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, processes
 from srgan_lessons.datasets.album import Album, Place, as_album
 from srgan_lessons.datasets.decoding import (
     benchmark_images,
@@ -146,7 +146,7 @@ def _from_folders(folders: list[Path], minimum: int, progress: bool) -> Photos:
         return _from_store(open_store(kept), minimum)
     sizes = decoded_sizes(files)
     total, limit = 3 * sum(width * height for width, height in sizes.values()), _memory() / 2
-    several = int(os.environ.get("LOCAL_WORLD_SIZE") or 1)  # processes, as torchrun says
+    several = processes.local_world_size()
     if files and (total > limit or several > 1):
         try:
             if kept is None:

@@ -26,7 +26,7 @@ from srgan_lessons.files import data_root
 MAGIC = "SRGAN Lessons photo store"
 VERSION = 1
 HEAD = 4096  # bytes: pixels begin with a page
-AGAIN = "Pack the pictures again: srgan-lessons data pack FOLDERS -o {}"
+AGAIN = "Remove it, and pack the pictures again: srgan-lessons data pack FOLDERS -o {}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,7 @@ def open_store(path: str | Path) -> Store:
             there = os.fstat(file.fileno()).st_size
             if there != head["bytes"]:
                 raise UserError(
-                    f"the photo store {path} is cut short: it has {there:,} of {head['bytes']:,} bytes. Copy it again. "
+                    f"the photo store {path} is cut short: it has {there:,} of {head['bytes']:,} bytes. Copy it again, if it is a copy. "
                     + AGAIN.format(path)
                 )
             file.seek(HEAD + 3 * head["pixels"])
