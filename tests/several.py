@@ -147,7 +147,11 @@ def scenario_ends(folder: Path, photos: Path) -> dict:
 
     quiet = {"progress": False, "wait_minutes": 0.1}
     run, none = folder / "run", folder / "none"
+    late = folder / "late" / "checkpoints"
+    late.mkdir(parents=True)
+    (late / "step_00000009.pt").write_bytes(b"")  # the run is on the other machine
     return {
+        "elsewhere": start([trains(photos, folder / "first", **quiet), trains(photos, folder / "late", **quiet)]),
         "hangs": start([trains(photos, run, **quiet), trains(photos, none, beat=at_five(signal.SIGSTOP), **quiet)]),
         "killed": start([trains(photos, run, **quiet), trains(photos, none, beat=at_five(signal.SIGKILL), **quiet)]),
         "main": start([trains(photos, run, beat=at_five(signal.SIGKILL), **quiet), trains(photos, none, **quiet)]),

@@ -67,8 +67,8 @@ def open_store(path: str | Path) -> Store:
             there = os.fstat(file.fileno()).st_size
             if there != head["bytes"]:
                 raise UserError(
-                    f"the photo store {path} is cut short: it has {there:,} of {head['bytes']:,} bytes. Copy it again, if it is a copy. "
-                    + AGAIN.format(path)
+                    f"the photo store {path} is cut short: it has {there:,} of {head['bytes']:,} bytes. "
+                    "Copy it again, if it is a copy. " + AGAIN.format(path)
                 )
             file.seek(HEAD + 3 * head["pixels"])
             text = file.read()

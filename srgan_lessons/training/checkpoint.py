@@ -18,6 +18,7 @@ import os
 import pickle
 import platform
 import shutil
+import socket
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -350,6 +351,26 @@ def check_processes(identity: dict[str, Any], options: Options, machine: Machine
             "the same photos, and the same versions of the course and of torch."
         )
         error.told = machine.rank != 0
+        raise error
+
+
+def check_run_is_here(path: Path) -> None:
+    """Raises UserError, in all processes, where another one than the main one has this run, or more of it.
+
+    torchrun's rendezvous decides which machine the main process is on: not always the one that was named first.
+    """
+    latest = latest_checkpoint(path)
+    step = -1 if latest is None else int(latest.stem.removeprefix("step_")) if latest.stem != "best" else 0
+    everybody = processes.gather((step, socket.gethostname()))
+    furthest, host = max(everybody, key=lambda found: found[0])
+    if furthest > everybody[0][0]:
+        error = UserError(
+            f"the run in {path} is on {host}, at update {furthest:,}, and process 0 is on {everybody[0][1]}, which has "
+            f"{'none' if everybody[0][0] < 0 else f'update {everybody[0][0]:,}'}. Copy the folder there, or choose a "
+            "--folder on a disk that both share. torchrun --node_rank 0 --master_addr HOST --master_port 29500, in "
+            "place of --rdzv_..., makes the machine of your choice the first."
+        )
+        error.told = processes.rank() != 0
         raise error
 
 

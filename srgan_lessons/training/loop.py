@@ -20,7 +20,14 @@ from srgan_lessons import UserError, processes
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.losses import content_loss
-from srgan_lessons.training.checkpoint import FORMAT, RunFolder, check_processes, check_same_run, read_checkpoint
+from srgan_lessons.training.checkpoint import (
+    FORMAT,
+    RunFolder,
+    check_processes,
+    check_run_is_here,
+    check_same_run,
+    read_checkpoint,
+)
 from srgan_lessons.training.learner import Learner, starting_generator
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.memory import fitting_batch, is_out_of_memory
@@ -109,6 +116,7 @@ class _Training:
             "held_out": {photos.hashes[name]: name for name in held_out},
         }
         check_processes(self.identity, options, machine)
+        check_run_is_here(path)
         checkpoint = processes.from_main(processes.together(self._find_checkpoint))
         if checkpoint:
             names = {hash: name for name, hash in photos.hashes.items()}
