@@ -75,19 +75,20 @@ def update_of(
     return lambda: pretrain_step(*networks, *optimizers, content, *sampler(next(steps)), machine), networks
 
 
-def measure(updates: dict[str, Callable[[], None]], count: int, rounds: int) -> dict[str, float]:
-    """Seconds of an update in the fastest round, in all processes: each round begins together."""
-    seconds: dict[str, list[float]] = {way: [] for way in updates}
+def measure(updates: dict[str, Callable[[], None]], count: int, rounds: int) -> dict[str, tuple[float, float]]:
+    """Way -> (seconds, CPU seconds of this process) of an update in the fastest round; each round begins together."""
+    seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in updates}
     for number in range(rounds + 1):
         for way, update in updates.items():
             dist.barrier()
-            began = time.perf_counter()
+            began, worked = time.perf_counter(), time.process_time()
             for _ in range(count):
                 update()
+            worked = time.process_time() - worked
             dist.barrier()
             if number:  # the first is a warm-up
-                seconds[way].append((time.perf_counter() - began) / count)
-    return {way: min(values) for way, values in seconds.items()}
+                seconds[way].append(((time.perf_counter() - began) / count, worked / count))
+    return {way: tuple(map(min, zip(*values, strict=True))) for way, values in seconds.items()}
 
 
 def main() -> None:
@@ -107,7 +108,7 @@ def main() -> None:
         f"Two processes ({dist.get_backend()}) on {options.machine or machine.name()}; Python "
         f"{platform.python_version()}, torch {torch.__version__}; fastest of {options.rounds} rounds.",
         "",
-        "| recipe | blocks x maps | gradients | silent, s/update | flat | DDP | talking, flat | talking, DDP |",
+        "| recipe | blocks x maps | gradients | silent, s/update (CPU) | flat | DDP | talking, flat | talking, DDP |",
         "|---|---|---|---|---|---|---|---|",
     )
     for name in options.recipes:
@@ -115,10 +116,11 @@ def main() -> None:
         parameters = [recipe.make_generator(), *([recipe.make_discriminator()] if recipe.adversarial else [])]
         size = 4 * sum(p.numel() for network in parameters for p in network.parameters()) / 1e6
         found = measure({way: update_of(recipe, machine, way)[0] for way in WAYS}, options.updates, options.rounds)
-        talking = {way: max(0.0, 1 - found["silent"] / found[way]) for way in WAYS}
+        talking = {way: max(0.0, 1 - found["silent"][0] / found[way][0]) for way in WAYS}
+        cells = [f"{wall:.3g} ({work:.3g})" for wall, work in found.values()]
         say(
-            f"| {name} | {recipe.blocks} x {recipe.channels} | {size:.1f} MB | {found['silent']:.3g} | "
-            f"{found['flat']:.3g} | {found['DDP']:.3g} | {talking['flat']:.0%} | {talking['DDP']:.0%} |"
+            f"| {name} | {recipe.blocks} x {recipe.channels} | {size:.1f} MB | {' | '.join(cells)} | "
+            f"{talking['flat']:.0%} | {talking['DDP']:.0%} |"
         )
         compare(recipe, machine, say)
 
