@@ -161,8 +161,8 @@ def scenario_ends(folder: Path, photos: Path) -> dict:
 
 def scenario_kills(folder: Path, photos: Path) -> dict:
     """One of two processes is killed at a random moment, 20 times; both are started again, as torchrun does."""
-    options = {"progress": False, "log_every": 5, "validate_every": 60, "checkpoint_minutes": 0.001}
-    recipe = RECIPE.change(steps=60, batch=2)
+    options = {"progress": False, "log_every": 5, "validate_every": 120, "checkpoint_minutes": 0.001}
+    recipe = RECIPE.change(steps=120, batch=2)
     images = {f"p{k}": noise(k) for k in range(6)}
     none = folder / "none"
 
@@ -188,7 +188,7 @@ def scenario_kills(folder: Path, photos: Path) -> dict:
         while True:
             there = any(run.glob("checkpoints/step_*.pt"))
             victim = int(dice.integers(2))
-            statuses = both(run, victim, float(dice.uniform(0.2, 0.9)) * usual) if kills < 20 else both(run)
+            statuses = both(run, victim, float(dice.uniform(0.1, 0.6)) * usual) if kills < 20 else both(run)
             if statuses == [0, 0]:
                 break
             kills += statuses[victim] == -signal.SIGALRM
