@@ -12,4 +12,7 @@ class UserError(ValueError):
     """Something that the person at the keyboard can mend.
 
     Its message says what was wrong, where, and what to do next. The command line prints it without a traceback.
+    told: whether another process of the same command prints it.
     """
+
+    told = False

@@ -41,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             arguments = _parser().parse_args(argv)
             return arguments.call(arguments) or 0
         except UserError as error:
-            print(f"srgan-lessons: {error}", file=sys.stderr)
+            if not error.told:
+                print(f"srgan-lessons: {error}", file=sys.stderr)
             return 2
         except KeyboardInterrupt:
             print("srgan-lessons: stopped", file=sys.stderr)
@@ -84,17 +85,22 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--no-browser", action="store_true", help="only start the server and print its address")
     command.set_defaults(call=_lab)
 
-    command = commands.add_parser("data", help="list, get and verify the data sets")
+    command = commands.add_parser("data", help="list, get, verify and pack the data sets")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     action = actions.add_parser("list", help="which sets there are and how much of each is here")
     action.set_defaults(call=_data_list)
     for name, text in (
         ("get", "download what is missing of a set, and verify it"),
-        ("verify", "compare the files on disk with the catalogue"),
+        ("verify", "compare the files on disk with the catalogue, or the pixels of a photo store with its index"),
     ):
         action = actions.add_parser(name, help=text)
         action.add_argument("sets", nargs="+", metavar="SET")
         action.set_defaults(call=_data_check, action=name)
+    action = actions.add_parser("pack", help="decode photos once into a store, for sets that memory does not hold")
+    action.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of pictures, or names of training sets")
+    action.add_argument("-o", "--out", required=True, metavar="FILE.store")
+    action.add_argument("--threads", type=int, help="that decode (default: all cores)")
+    action.set_defaults(call=_data_pack)
 
     _add_train(commands)
 
@@ -143,8 +149,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         "--photos",
         nargs="+",
         metavar="PHOTOS",
-        help=f"folders of pictures, names of training sets (BSDS500, SunHays80, DIV2K), or {SAMPLES}, which come with "
-        f"scikit-image; espcn takes {SAMPLES} if nothing is named",
+        help=f"folders of pictures, names of training sets (BSDS500, SunHays80, DIV2K), a photo store that `data "
+        f"pack` has made, or {SAMPLES}, which come with scikit-image; espcn takes {SAMPLES} if nothing is named",
     )
     command.add_argument("--folder", dest="run", metavar="FOLDER", help="the folder of the run (default: runs/RECIPE)")
     command.add_argument("--init", metavar="WEIGHTS", help="weights to start from, or scratch")
@@ -174,6 +180,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     )
     options.add_argument("--minutes", type=float, help="stop after so many minutes, with a checkpoint")
     options.add_argument("--checkpoint-minutes", type=float, help="minutes between checkpoints (default: 5)")
+    options.add_argument(
+        "--wait-minutes", type=float, help="minutes for which processes wait for one that hangs (default: 10)"
+    )
     options.add_argument("--keep", type=int, help="how many of the last checkpoints stay (default: 2)")
     options.add_argument("--log-every", type=int, help="updates between lines of the log (default: 50)")
     options.add_argument("--validate-every", type=int, help="updates between validations (default: 20 in a run)")
@@ -225,15 +234,42 @@ def _data_list(arguments: argparse.Namespace) -> int:
 def _data_check(arguments: argparse.Namespace) -> int:
     from srgan_lessons import datasets
 
+    if arguments.action == "verify" and any(name.endswith(".store") for name in arguments.sets):
+        return max([_verify_store(name) for name in arguments.sets])
     check = datasets.get if arguments.action == "get" else datasets.verify
     results = [check(name) for name in arguments.sets]
     print("\n".join(result.report() for result in results))
     return int(not all(result.passed for result in results))
 
 
+def _verify_store(path: str) -> int:
+    from srgan_lessons.datasets import open_store
+
+    store = open_store(path)
+    damaged = store.damaged()
+    print(f"{path}: {len(store.images) - len(damaged)} of {len(store.images)} pictures are as they were packed")
+    if damaged:
+        again = f"srgan-lessons data pack FOLDERS -o {path}"
+        print(f"  damaged: {', '.join(damaged[:10])}\n  Remove the store, and pack it again: {again}")
+    return int(bool(damaged))
+
+
+def _data_pack(arguments: argparse.Namespace) -> int:
+    from srgan_lessons.datasets import load_photos, pack
+
+    if arguments.photos == [SAMPLES]:
+        raise UserError(f"{SAMPLES} need no store: they are small, and come with scikit-image")
+    if arguments.threads is not None and arguments.threads < 1:
+        raise UserError(f"--threads is {arguments.threads}; it must be at least 1")
+    store = pack(named_photos(arguments.photos, "data pack"), arguments.out, threads=arguments.threads)
+    print(f"{load_photos(store.path, minimum=1).report()}\ntrain from it: --photos {store.path}")
+    return 0
+
+
 def _train(arguments: argparse.Namespace) -> int:
     import torch
 
+    from srgan_lessons.processes import rank
     from srgan_lessons.training import Options, find_recipe, train
     from srgan_lessons.training.checkpoint import latest_checkpoint
 
@@ -251,8 +287,8 @@ def _train(arguments: argparse.Namespace) -> int:
         raise UserError("--compact works only with --within. Without it, use --blocks 8 --channels 32.")
     recipe = recipe.change(**settings)
     run = Path(arguments.run or Path("runs") / recipe.name)
-    there = latest_checkpoint(run)
-    if arguments.resume is True and not there:
+    there = latest_checkpoint(run) if rank() == 0 else None  # the other processes have no run folder
+    if arguments.resume is True and not there and rank() == 0:
         raise UserError(f"there is no run in {run} to resume. Remove --resume to start one.")
     if arguments.resume is False and there:
         raise UserError(
@@ -291,6 +327,7 @@ def _evaluate(arguments: argparse.Namespace) -> int:
 
 def _upscale(arguments: argparse.Namespace) -> int:
     from srgan_lessons.images.formats import endings
+    from srgan_lessons.processes import rank
     from srgan_lessons.upscaling import upscale_many
     from srgan_lessons.weights import shipped_weights
 
@@ -299,7 +336,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
         weights = next((name for name in ("srgan", "srresnet", "espcn") if name in shipped_weights()), None)
         if weights is None:
             raise UserError("this version comes without weights: give some with --weights")
-        print(f"weights: {weights}")
+        if rank() == 0:
+            print(f"weights: {weights}")
     outcome = upscale_many(
         arguments.pictures,
         arguments.out,
@@ -308,6 +346,8 @@ def _upscale(arguments: argparse.Namespace) -> int:
         precision=arguments.precision,
         overwrite=arguments.overwrite,
     )
+    if rank() > 0:  # all know how all fared, and the main process says so
+        return int(bool(outcome.failed))
     for path in outcome.written:
         print(path)
     if outcome.there:

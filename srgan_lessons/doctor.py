@@ -81,6 +81,22 @@ def _data_sets() -> Iterator[tuple[str, str, str]]:
         whole = row.present == row.total
         how = "" if whole else f": srgan-lessons data get {row.name}"
         yield ("OK" if whole else "--"), row.name, f"{row.present} of {row.total} files{how}"
+    yield from _stores()
+
+
+def _stores() -> Iterator[tuple[str, str, str]]:
+    """Photo stores that were packed because photos did not fit into memory, and what is left of unfinished ones."""
+    from srgan_lessons.datasets.store import open_store, stores_folder
+
+    for path in sorted(stores_folder().glob("*.store")):
+        try:
+            images = open_store(path).images
+            yield "OK", "photo store", f"{path}: {len(images)} pictures, {images.pixels.nbytes / 1e9:.2f} GB"
+        except UserError as error:
+            yield "--", "photo store", str(error)
+    for path in sorted(stores_folder().glob(".*.part")):
+        size = path.stat().st_size / 1e9
+        yield "--", "photo store", f"{path}: unfinished, {size:.2f} GB; training on its photos goes on packing it"
 
 
 def _networks() -> Iterator[tuple[str, str, str]]:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import shutil
-import warnings
 import zipfile
 from contextlib import suppress
 from pathlib import Path
@@ -419,15 +418,19 @@ def test_arrays_by_name(folder):
     assert "uint8" in photos.left_out["float"]
 
 
-def test_memory_is_watched(folder, monkeypatch):
+def test_pictures_that_do_not_fit_go_to_a_store(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("SRGAN_LESSONS_DATA", str(tmp_path / "data"))
+    plain = datasets.load_photos(folder, progress=False)
+    assert plain.store is None
+    assert not (tmp_path / "data").exists()
     monkeypatch.setattr(photos_module, "memory", lambda: 2 * 2.5 * noise(0).nbytes)  # half of it holds two of three
-    with pytest.warns(UserWarning, match="more than half of this machine's memory") as seen:
-        datasets.load_photos(folder, progress=False)
-    assert len(seen) == 1
-    monkeypatch.setattr(photos_module, "memory", lambda: 2 * 3.5 * noise(0).nbytes)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        datasets.load_photos(folder, progress=False)
+    photos = datasets.load_photos(folder, progress=False)
+    assert photos.store.parent == tmp_path / "data" / "stores"
+    assert f"mapped from the store {photos.store}" in photos.report()
+    assert (photos.hashes, photos.left_out, photos.not_pictures) == (plain.hashes, plain.left_out, plain.not_pictures)
+    assert all((photos.images[name] == image).all() for name, image in plain.images.items())
+    with pytest.warns(UserWarning, match="more than half of this machine's memory"):  # arrays are in memory anyway
+        datasets.load_photos(dict(plain.images), progress=False)
 
 
 @pytest.mark.parametrize(("count", "held_out"), [(2, 1), (20, 1), (40, 2), (150, 8), (199, 10), (300, 10)])

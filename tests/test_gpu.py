@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from srgan_lessons import UserError
-from srgan_lessons.datasets import CropSampler
+from srgan_lessons.datasets import CropSampler, crops
 from srgan_lessons.images import sample_photos
 from srgan_lessons.losses import MSELoss
 from srgan_lessons.precision import computes_in_bf16
 from srgan_lessons.resize import imresize
 from srgan_lessons.training import Recipe, train
+from srgan_lessons.training.graph import GraphedUpdate
 from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.upscaling import upscale
@@ -111,3 +112,20 @@ def test_a_picture_is_the_same_on_gpu_and_cpu():
     there, here = (upscale(lr, "srresnet", device=device).astype(int) for device in ("cuda", "cpu"))
     assert np.abs(there - here).max() <= 1
     assert (there != here).mean() < 0.001
+
+
+@pytest.mark.parametrize("graphed", [False, True], ids=["eager", "graph"])
+def test_windows_in_pinned_memory_give_the_same_crops(photos, monkeypatch, graphed):
+    """As where photos do not fit into the GPU's memory: the same bits, also inside a recorded update."""
+    plain = CropSampler(photos, batch=8, crop=32, device="cuda")
+    monkeypatch.setattr(crops, "room_for_photos", lambda device: 0)
+    staged = CropSampler(photos, batch=8, crop=32, device="cuda")
+    assert staged.staged
+    assert staged._staging._host.is_pinned()
+    found = torch.zeros(8, 3, 32, 32, device="cuda")
+    show = lambda places: found.copy_(staged.cut(places)[1])  # noqa: E731
+    if graphed:
+        show = GraphedUpdate(show, Machine("cuda"))
+    for step in range(100):
+        show(staged.places(step))
+        assert torch.equal(found, plain(step)[1]), step

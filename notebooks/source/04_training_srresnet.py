@@ -24,16 +24,17 @@ import torch
 import torch.nn.functional as F
 
 from srgan_lessons import UserError
+from srgan_lessons.classroom.drawings import show_way
 from srgan_lessons.classroom.figures import LossBoard, curves, show_crops, show_images
 from srgan_lessons.classroom.viewers import play
-from srgan_lessons.datasets import CropSampler
+from srgan_lessons.datasets import CropSampler, pack
 from srgan_lessons.evaluation import paper_table
 from srgan_lessons.files import shipped
-from srgan_lessons.images import sample_photos, to_image, to_tensor
+from srgan_lessons.images import sample_photos, save_image, to_image, to_tensor
 from srgan_lessons.losses import MSELoss, mse_loss
 from srgan_lessons.metrics import psnr
 from srgan_lessons.models import ESPCN, Generator, count_parameters
-from srgan_lessons.resize import downscale, imresize, upscale
+from srgan_lessons.resize import MARGIN, downscale, imresize, upscale
 from srgan_lessons.training import RECIPES, train
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.steps import pretrain_step, update_average
@@ -66,13 +67,6 @@ show_images(
 assert 1.5e6 < count_parameters(untrained) < 1.6e6
 assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
 
-# %% [markdown]
-# The paper trained it with 1,000,000 updates. Somewhere on that way the machine is needed by somebody else, Colab
-# disconnects, the power fails.
-#
-# **Before you read on:** what must be on the disk, so that tomorrow's run goes on as if nothing had happened? Write
-# down your list. At the end of the lesson we count what you forgot, in bits.
-
 # %% [markdown] tags=["instructor"]
 # **Timing.** Crops 3 minutes, one update 4, mean and sum 2, overfitting and rates 4, schedule and average 4, resume 4,
 # curves 3, the real thing 1. Exercises 35. Write the room's lists on the board now and keep them: nearly all have the
@@ -80,6 +74,12 @@ assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
 # mode and two in full mode.
 
 # %% [markdown] tags=["slide"]
+# The paper trained it with 1,000,000 updates. Somewhere on that way the machine is needed by somebody else, Colab
+# disconnects, the power fails.
+#
+# **Before you read on:** what must be on the disk, so that tomorrow's run goes on as if nothing had happened? Write
+# down your list. At the end of the lesson we count what you forgot, in bits.
+#
 # ## Where crops come from
 #
 # An update does not see photos. It sees a **batch**: 16 crops in the paper, a few in this lesson, each with its LR
@@ -97,7 +97,36 @@ show_images(
     alt="Four HR crops of different photos, and below each of them its blocky LR version.",
 )
 
+# %%
+with tempfile.TemporaryDirectory() as folder:
+    for name, photo in photos.items():
+        save_image(Path(folder, "photos", f"{name}.png"), photo)
+    files = sum(path.stat().st_size for path in Path(folder, "photos").iterdir())  # bytes
+    stored = pack([Path(folder, "photos")], Path(folder, "photos.store"), progress=False).images
+    from_disk = CropSampler(stored, batch=4, crop=48)
+    assert all(torch.equal(*pair) for pair in zip(from_disk(0), sampler(0), strict=True))  # the same bits
+pixels, windows = stored.pixels.nbytes, 4 * 3 * (48 + 2 * MARGIN) ** 2  # bytes: 64 x 64 pixels for each crop
+show_way(
+    [
+        ("disk", "files, compressed", f"{files / 1e6:.1f} MB"),
+        ("disk", "photo store: all pixels, decoded once", f"{pixels / 1e6:.1f} MB"),
+        ("memory", "pages that were looked at", "what is free"),
+        ("memory", "windows: crops with a margin", f"{windows / 1e3:.0f} kB a batch"),
+        ("GPU", "crops turned, LR made of them", f"{windows / 1e3:.0f} kB a batch"),
+    ],
+    alt="Five boxes with arrows: picture files on the disk, the photo store on the disk, pages in memory, windows in "
+    "memory, crops on the GPU. From box to box less of the photos travels.",
+)
+assert windows == 49_152
+assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2040 x 1350 pixels or a little more
+
 # %% [markdown]
+# The drawing shows where a photo is on its way to the GPU, when it takes the longest one. Eleven photos go the short
+# one: decoded once, they stay in memory, or on the GPU. DIV2K's 800 photos are 6.6 GB of pixels, half of what a free
+# Colab machine has. So they are decoded once into a file, and the file is **mapped**: the system reads the pages that
+# are looked at, keeps them while memory is free, and drops them when it is not. Nothing else changes: a batch from the
+# store has the same bits.
+#
 # Each crop is flipped and turned at random. Its LR version is made from a wider cut, as you did in lesson 01.
 #
 # **Question.** `sampler(0)` was batch 0. Ask for batch 7: must batches 1 to 6 be drawn first?
@@ -918,7 +947,8 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 #
 # "The same bits" holds on the same machine with the same number of threads and the same versions. On a GPU some
 # routines add in an order that changes from run to run; there `torch.use_deterministic_algorithms(True)` is needed,
-# and costs time. Half precision, several GPUs and CUDA graphs are in the package and not in this lesson.
+# and costs time. Half precision, several GPUs and CUDA graphs are in the package and not in this lesson; several GPUs
+# have a page of their own, `docs/several_gpus.md`.
 #
 # And MSE itself: it leads to a high PSNR and a soft picture. Why, and what to do about it, is lesson 06.
 #

@@ -2,6 +2,7 @@
 
 - `get("BSDS500")` fetches a set of the catalogue, `verify` looks whether it is whole.
 - `photos = load_photos(training_folders("BSDS500"))` reads it, or any folder of pictures.
+- `pack(folders, "photos.store")` decodes them once, for sets that memory does not hold; `load_photos` takes the store.
 - `training, held_out = photos.split()`; CropSampler then cuts random crops of the training pictures.
 - `for name, hr, lr in benchmark("Set5"): ...` gives what to measure on.
 """
@@ -18,7 +19,9 @@ from srgan_lessons.datasets.catalogue import (
 )
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.leakage import benchmark_hashes, find_benchmark, perceptual_hash
+from srgan_lessons.datasets.packing import pack
 from srgan_lessons.datasets.photos import Photos, load_photos
+from srgan_lessons.datasets.store import Store, open_store
 from srgan_lessons.datasets.verification import Verification, get, verify
 
 __all__ = [
@@ -27,6 +30,7 @@ __all__ = [
     "DataSet",
     "Photos",
     "Status",
+    "Store",
     "Verification",
     "benchmark",
     "benchmark_hashes",
@@ -35,6 +39,8 @@ __all__ = [
     "find_benchmark",
     "get",
     "load_photos",
+    "open_store",
+    "pack",
     "perceptual_hash",
     "status",
     "training_folders",

@@ -1,6 +1,7 @@
 """Random crops, cut, turned and reduced on the training device.
 
-All photos stand decoded in the device's memory, so nothing is read, decoded or copied while the network trains.
+All photos stand decoded in the device's memory, so nothing is read, decoded or copied while the network trains. Where a
+GPU's memory is too small for them, a thread cuts what the next batches show of them; see staging.py.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor
 
 from srgan_lessons import UserError
+from srgan_lessons.datasets.album import as_album, as_tensor
+from srgan_lessons.datasets.staging import Staging
 from srgan_lessons.resize import MARGIN, training_pair
 
 BLOCK = 64  # updates whose random numbers are drawn together, so that they travel to the device together
@@ -47,13 +50,17 @@ class CropSampler:
             raise UserError(f"crop ({crop}) must be a multiple of 4, and batch ({batch}) of the {world} processes")
         self.batch, self.crop, self.seed = batch, crop, seed
         self.rank, self.world, self.device = rank, world, torch.device(device)
-        sizes = torch.tensor([image.shape[:2] for image in images.values()])  # (M, 2): height, width
-        self.sizes = sizes
-        areas = sizes.prod(dim=1)
-        self.first = (areas.cumsum(0) - areas).to(self.device)  # (M,): where each image begins in `pixels`
-        self.height, self.width = sizes.to(self.device).unbind(1)  # (M,)
-        rows = [image.reshape(-1, 3) for image in images.values()]
-        self.pixels = torch.from_numpy(np.concatenate(rows)).to(self.device)  # (all pixels, 3), uint8
+        album = as_album(images)
+        places = torch.tensor(list(album.places.values()))  # (M, 3): first pixel, height, width
+        self.sizes = places[:, 1:]  # (M, 2)
+        self.pixels = as_tensor(album.pixels)  # (all pixels, 3), uint8
+        spans = places.unbind(1)  # (M,) each
+        self.staged = self.pixels.nbytes > room_for_photos(self.device)
+        if self.staged:  # then the device sees windows of photos, each a small photo
+            self._staging = Staging(self._drawn, self.pixels, spans, crop, batch // world, self.device)
+            self.pixels, spans = self._staging.pixels, self._staging.spans
+        self.pixels = self.pixels.to(self.device)
+        self.first, self.height, self.width = (each.to(self.device) for each in spans)
         self._block: tuple[int, Tensor] | None = None
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
@@ -61,9 +68,21 @@ class CropSampler:
 
     def places(self, step: int) -> Tensor:
         """Where this process cuts at that step: (N, 4) integers on the device: image, top, left, one of eight turns."""
+        return self._staging.places(step) if self.staged else self._drawn(step)
+
+    @property
+    def whereabouts(self) -> str:
+        """Where the photos are from which it cuts, in words."""
+        if self.staged:
+            return "cut ahead on the CPU, since they take more than half of the GPU's free memory"
+        return f"{self.pixels.nbytes / 1e9:.2f} GB in the GPU's memory" if self.device.type == "cuda" else ""
+
+    def _drawn(self, step: int) -> Tensor:
+        """The same in the photos, also where `pixels` holds windows of them; then on the CPU."""
         number, row = divmod(step, BLOCK)
         if self._block is None or self._block[0] != number:
-            self._block = (number, self._draw(number).to(self.device, non_blocking=True))
+            block = self._draw(number)
+            self._block = (number, block if self.staged else block.to(self.device, non_blocking=True))
         share = self.batch // self.world
         return self._block[1][row, self.rank * share : (self.rank + 1) * share]
 
@@ -104,3 +123,8 @@ class CropSampler:
         wide = self.pixels[self.first[image] + row * width + column]  # (N, crop + 16, crop + 16, 3), uint8
         lr, hr = training_pair(wide.permute(0, 3, 1, 2).contiguous().float() / 255)
         return lr, hr.contiguous(memory_format=torch.channels_last)  # as SR is: the networks see one layout
+
+
+def room_for_photos(device: torch.device) -> float:
+    """Bytes that photos may take on a device: half of what a GPU has free. On a CPU they are where they are."""
+    return torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else float("inf")

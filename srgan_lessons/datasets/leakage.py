@@ -37,20 +37,29 @@ def perceptual_hash(image: np.ndarray) -> np.ndarray:
     return (detail / np.sqrt(np.mean(detail**2) + 0.05)).astype(np.float32)
 
 
+def to_bytes(prints: np.ndarray) -> bytes:
+    """A perceptual hash as it is stored: 64 signed bytes, in steps of 1/16."""
+    return np.clip(np.rint(prints * _SCALE), -128, 127).astype(np.int8).tobytes()
+
+
+def from_bytes(stored: bytes) -> np.ndarray:
+    """The perceptual hash that `to_bytes` stored: float32 (8, 8). Raises ValueError for another number of bytes."""
+    return np.frombuffer(stored, dtype=np.int8).reshape(GRID, GRID).astype(np.float32) / _SCALE
+
+
 def similarity(a: np.ndarray, b: np.ndarray) -> float:
     """Correlation of two perceptual hashes: 1 for the same picture, about 0 for two that have nothing in common."""
     return float(np.mean(a * b))
 
 
 def hash_as_text(prints: np.ndarray) -> str:
-    """A perceptual hash as 128 hexadecimal digits, as it is kept in files: 64 signed bytes in steps of 1/16."""
-    return np.clip(np.rint(prints * _SCALE), -128, 127).astype(np.int8).tobytes().hex()
+    """A perceptual hash as 128 hexadecimal digits, as it is kept in text files."""
+    return to_bytes(prints).hex()
 
 
 def hash_from_text(text: str) -> np.ndarray:
     """float32 (8, 8) of what `hash_as_text` wrote. Raises ValueError for another text."""
-    steps = np.frombuffer(bytes.fromhex(text), dtype=np.int8)
-    return steps.reshape(GRID, GRID).astype(np.float32) / _SCALE
+    return from_bytes(bytes.fromhex(text))
 
 
 @cache

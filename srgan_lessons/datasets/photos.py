@@ -1,42 +1,50 @@
-"""Pictures to train on: any folder, decoded once and kept in memory as uint8."""
+"""Pictures to train on: any folder, decoded once and kept as uint8, in memory or in a store on the disk."""
 
-import hashlib
-import os
 import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from srgan_lessons import UserError
-from srgan_lessons.datasets.catalogue import catalogue, some
-from srgan_lessons.datasets.leakage import find_benchmark, perceptual_hash
-from srgan_lessons.download import file_hash
-from srgan_lessons.files import explain_read_error
-from srgan_lessons.images import SUFFIXES, check_image, load_image
+from srgan_lessons import UserError, processes
+from srgan_lessons.datasets.album import Album, Place, as_album
+from srgan_lessons.datasets.decoding import (
+    benchmark_images,
+    decode,
+    decoded_sizes,
+    excuse_known,
+    find_files,
+    pixel_hash,
+    reader,
+    too_small,
+)
+from srgan_lessons.datasets.packing import pack
+from srgan_lessons.datasets.store import Store, cached_path, is_store, open_store
+from srgan_lessons.images import check_image
 from srgan_lessons.images.formats import memory
 
 
 @dataclass(frozen=True, kw_only=True)
 class Photos:
-    """Pictures in memory, what was left out of them and why.
+    """Pictures, what was left out of them and why.
 
-    images: name -> uint8 (H, W, 3), sorted by name. left_out: name -> reason. not_pictures: how many files of other
-    kinds the folders hold, by their ending. hashes: name -> SHA-256 of the pixels; computed where not given.
+    images: name -> uint8 (H, W, 3), sorted by name; kept as an Album, all in one array. left_out: name -> reason.
+    not_pictures: how many files of other kinds the folders hold, by their ending. hashes: name -> SHA-256 of the
+    pixels; computed where not given. store: the photo store that they are mapped from; None: they are in memory.
     """
 
-    images: dict[str, np.ndarray]
+    images: Mapping[str, np.ndarray]
     left_out: dict[str, str] = field(default_factory=dict)
     not_pictures: dict[str, int] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)
+    store: Path | None = None
 
     def __post_init__(self):
+        object.__setattr__(self, "images", as_album(self.images))
         for name in self.images.keys() - self.hashes.keys():
-            self.hashes[name] = _pixel_hash(self.images[name])
+            self.hashes[name] = pixel_hash(self.images[name])
 
     def __len__(self) -> int:
         return len(self.images)
@@ -55,9 +63,12 @@ class Photos:
         if self.not_pictures:
             kinds = ", ".join(f"{count} {ending}" for ending, count in self.not_pictures.items())
             lines.append(f"  files that are not pictures, by their ending, were not read: {kinds}")
+        if len(self):
+            where = f"mapped from the store {self.store}" if self.store else "in memory"
+            lines.append(f"  {where}, {self.images.pixels.nbytes / 1e9:.2f} GB")
         return "\n".join(lines)
 
-    def split(self, *, validation: int | None = None) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    def split(self, *, validation: int | None = None) -> tuple[Album, Album]:
         """(training, held out): which is which depends on the pixels alone, not on names or order.
 
         validation: how many to hold out; None: one in twenty, at least 1 and at most 10. With a single picture none
@@ -74,18 +85,21 @@ class Photos:
                 f"validation is {validation}; of {len(self)} pictures 0 to {len(self) - 1} can be held out."
             )
         held_out = set(sorted(self.images, key=self.hashes.__getitem__)[:validation])
-        training = {name: image for name, image in self.images.items() if name not in held_out}
-        return training, {name: self.images[name] for name in self.images if name in held_out}
+        training = [name for name in self.images if name not in held_out]
+        return self.images.select(training), self.images.select(name for name in self.images if name in held_out)
 
 
 def load_photos(
     source: str | Path | Iterable[str | Path] | Mapping[str, np.ndarray], *, minimum: int = 96, progress: bool = True
 ) -> Photos:
-    """Reads all pictures of a folder (and the folders in it), of several folders, or of a dict name -> uint8 array.
+    """Reads all pictures of a folder (and the folders in it), of several, of a photo store, or of a dict of arrays.
 
     Formats: those of images.SUFFIXES. A picture that cannot be read, is smaller than `minimum` pixels on a
     side, or has the same pixels as another is named in `left_out`. Pictures are named by their path from the folder
-    that holds the folders given.
+    that holds the folders given. A dict has name -> uint8 (H, W, 3).
+
+    Pictures that would fill more than half of the memory, or that several processes of a machine train on, are packed
+    into a store in the data folder, and mapped; the next call with the same files finds it there.
 
     Raises UserError if a folder is missing, if no picture is left, or if one shows what an image of Set5, Set14 or
     BSD100 shows (see leakage.py): training on it would make the benchmark worthless. The one such picture that is known
@@ -94,127 +108,130 @@ def load_photos(
     if minimum < 1:
         raise UserError(f"minimum is {minimum}; it must be at least 1 pixel.")
     if isinstance(source, Mapping):
-        jobs: dict[str, Callable[[], np.ndarray]] = {
-            name: (lambda image=image: check_image(image)) for name, image in source.items()
-        }
-        files, not_pictures, closed, place = {}, {}, {}, "the pictures given"
-    else:
-        folders = [Path(source)] if isinstance(source, str | Path) else [Path(folder) for folder in source]
-        files, not_pictures, closed = _find_files(folders)
-        jobs = {name: (lambda path=path: load_image(path)) for name, path in files.items()}
-        place = ", ".join(map(str, folders))
-    images, hashes, left_out, leaks = _decode(jobs, minimum, progress)
-    for name, leak in list(leaks.items()):
-        if name in files and file_hash(files[name]) in _known_leaks():
-            left_out[name] = f"shows what {leak} shows, at another size (a known overlap of the published sets)"
-            del leaks[name]
-    if leaks:
-        pairs = [f"{name} is {leak}" for name, leak in leaks.items()]
+        return _from_arrays(source, minimum, progress)
+    paths = [Path(source)] if isinstance(source, str | Path) else [Path(folder) for folder in source]
+    stores = [path for path in paths if path.is_file() and (len(paths) == 1 or is_store(path))]
+    if stores and len(paths) > 1:
         raise UserError(
-            f"{len(leaks)} of the pictures in {place} are benchmark images: {some(pairs)}. Training on them would leak "
-            "the test into the training. Take them out (of BSDS500, use only train and test)."
+            f"{stores[0]} is a photo store, which stands alone. Pack all pictures into one: srgan-lessons data pack "
+            "FOLDERS -o PATH"
         )
-    left_out |= closed
-    photos = Photos(images=images, left_out=dict(sorted(left_out.items())), not_pictures=not_pictures, hashes=hashes)
-    if not images:
-        raise UserError(f"there is no usable picture in {place}: {photos.report()}")
+    if stores or (len(paths) == 1 and paths[0].suffix == ".store" and not paths[0].exists()):
+        return _from_store(open_store(paths[0]), minimum)
+    return _from_folders(paths, minimum, progress)
+
+
+def _from_arrays(source: Mapping[str, np.ndarray], minimum: int, progress: bool) -> Photos:
+    jobs = {name: (lambda image=image: check_image(image)) for name, image in source.items()}
+    sizes = {name: np.shape(image)[1::-1] for name, image in source.items()}
+    total = 3 * sum(int(np.prod(size)) for size in sizes.values())
+    if total > (limit := memory() / 2):
+        warnings.warn(
+            f"the pictures fill more than half of this machine's memory ({2 * limit / 1e9:.1f} GB), and are copied; "
+            "save them as files, and give their folder",
+            stacklevel=3,
+        )
+    return _into_memory(jobs, sizes, {}, "the pictures given", {}, {}, minimum, progress)
+
+
+def _from_folders(folders: list[Path], minimum: int, progress: bool) -> Photos:
+    files, not_pictures, closed = find_files(folders)
+    place = ", ".join(map(str, folders))
+    try:
+        kept = cached_path(folders, files) if files else None
+    except UserError:  # this user has no home, and so no data folder
+        kept = None
+    if kept and kept.exists():
+        return _from_store(open_store(kept), minimum)
+    sizes = decoded_sizes(files)
+    total, limit = 3 * sum(width * height for width, height in sizes.values()), memory() / 2
+    several = processes.local_world_size()
+    if files and (total > limit or several > 1):
+        try:
+            if kept is None:
+                raise UserError(f"{place} does not fit into memory. Set SRGAN_LESSONS_DATA to a folder for a store.")
+            return _from_store(pack(folders, kept, progress=progress), minimum)
+        except UserError:
+            if several * total > limit or (kept and kept.exists()):
+                raise
+            warnings.warn("no store could be written: each process holds the pictures in its own memory", stacklevel=3)
+    jobs = {name: reader(path) for name, path in files.items()}
+    return _into_memory(jobs, sizes, files, place, not_pictures, closed, minimum, progress)
+
+
+def _from_store(store: Store, minimum: int) -> Photos:
+    excuse_known(benchmark_images(store.looks), {}, str(store.path))  # known ones were left out when it was packed
+    small = {}
+    for name, (_, height, width) in store.images.places.items():
+        if reason := too_small(height, width, minimum):
+            small[name] = reason
+    kept = [name for name in store.images if name not in small]
+    photos = Photos(
+        images=store.images.select(kept),
+        left_out=dict(sorted((store.left_out | small).items())),
+        not_pictures=store.not_pictures,
+        hashes={name: store.hashes[name] for name in kept},
+        store=store.path,
+    )
+    if not kept:
+        raise UserError(f"there is no usable picture in {store.path}: {photos.report()}")
     return photos
 
 
-def _find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int], dict[str, str]]:
-    """Picture files by name, sorted, how many others there are by their ending, and folders that cannot be read.
+def _into_memory(
+    jobs,
+    sizes,
+    files,
+    place: str,
+    not_pictures: dict[str, int],
+    closed: dict[str, str],
+    minimum: int,
+    progress: bool,
+) -> Photos:
+    """Runs all jobs, and writes each picture to its place in one array as soon as it is decoded.
 
-    Hidden files and folders are not looked at.
+    sizes: name -> (width, height), as far as they are known before.
     """
-    if not folders:
-        raise UserError("no folder was given. Name at least one folder with pictures.")
-    for folder in folders:
-        if not folder.is_dir():
-            what = "is a file, not a folder" if folder.exists() else "does not exist"
-            raise UserError(f"{folder} {what}. Give a folder with pictures.")
-    roots = [Path(os.path.realpath(folder)) for folder in folders]
-    above = Path(os.path.commonpath([root.parent for root in roots]))
-    files, others, visited, unreadable = {}, Counter(), set(), []
-    for root in roots:
-        for parent, below, names in os.walk(root, followlinks=True, onerror=unreadable.append):
-            if (real := os.path.realpath(parent)) in visited:  # a folder given twice, or a link back up
-                below.clear()
-                continue
-            visited.add(real)
-            below[:] = [name for name in below if not name.startswith(".")]
-            for path in (Path(parent, name) for name in names if not name.startswith(".")):
-                if path.suffix.lower() in SUFFIXES:
-                    files[path.relative_to(above).as_posix()] = path
-                else:
-                    others[path.suffix.lower() or "(no ending)"] += 1
-    closed = {str(error.filename): explain_read_error(Path(error.filename), error) for error in unreadable}
-    return dict(sorted(files.items())), dict(sorted(others.items())), closed
-
-
-def _decode(
-    jobs: dict[str, Callable[[], np.ndarray]], minimum: int, progress: bool
-) -> tuple[dict[str, np.ndarray], dict[str, str], dict[str, str], dict[str, str]]:
-    """Runs all jobs on all cores: (images, their hashes, left out with the reason, benchmark images with their names).
-
-    The hash is the SHA-256 of the pixels.
-    """
-
-    def run(job: Callable[[], np.ndarray]) -> tuple[np.ndarray | None, str, str | None]:
-        try:
-            image = job()
-        except UserError as error:
-            return None, str(error), None
-        if min(image.shape[:2]) < minimum:
-            height, width = image.shape[:2]
-            return (
-                None,
-                f"{width} x {height} pixels is smaller than {minimum} on a side",
-                find_benchmark(perceptual_hash(image)),
-            )
-        return image, _pixel_hash(image), find_benchmark(perceptual_hash(image))
-
-    images: dict[str, np.ndarray] = {}
-    left_out: dict[str, str] = {}
-    leaks: dict[str, str] = {}
+    room = sum(width * height for width, height in (size for size in sizes.values() if len(size) == 2))
+    try:
+        pixels = np.empty((room, 3), np.uint8)  # memory is taken when it is written to, and no more of it
+    except MemoryError:
+        raise UserError(
+            f"{place}: there is no memory for {3 * room / 1e9:.1f} GB of pictures. Pack them into a store, and train "
+            "from it: srgan-lessons data pack FOLDERS -o photos.store"
+        ) from None
+    places: dict[str, Place] = {}
+    left_out = dict(closed)
+    looks: dict[str, bytes] = {}
     seen: dict[str, str] = {}
-    limit, taken = memory() / 2, 0
-    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = zip(jobs, pool.map(run, jobs.values()), strict=True)
-        bar = tqdm(results, total=len(jobs), desc="read pictures", leave=False, disable=not progress)
-        try:
-            for name, (image, text, leak) in bar:
-                if leak is not None:
-                    leaks[name] = leak
-                elif image is None:
-                    left_out[name] = text
-                elif text in seen:
-                    left_out[name] = f"has the same pixels as {seen[text]}"
-                else:
-                    images[name], seen[text] = image, name
-                    if taken <= limit < taken + image.nbytes:
-                        warnings.warn(
-                            f"the pictures fill more than half of this machine's memory ({2 * limit / 1e9:.1f} GB); "
-                            "train on fewer or smaller ones if it runs out",
-                            stacklevel=3,
-                        )
-                    taken += image.nbytes
-        except BaseException:  # Ctrl-C must not wait for the pictures that are still to come
-            pool.shutdown(cancel_futures=True)
-            raise
-    return images, {name: hash for hash, name in seen.items()}, left_out, leaks
-
-
-def _known_leaks() -> set[str | None]:
-    """SHA-256 of the published training pictures that are known to be benchmark images."""
-    return {
-        file.sha256
-        for data_set in catalogue().values()
-        for file in data_set.files
-        if file.path in data_set.benchmark_images
-    }
-
-
-def _pixel_hash(image: np.ndarray) -> str:
-    digest = hashlib.sha256(repr(image.shape).encode())
-    digest.update(np.ascontiguousarray(image))
-    return digest.hexdigest()
+    end = 0
+    for name, decoded in tqdm(decode(jobs), total=len(jobs), desc="read pictures", leave=False, disable=not progress):
+        image = decoded.image
+        if image is None:
+            left_out[name] = decoded.reason
+            continue
+        looks[name] = decoded.look
+        height, width = image.shape[:2]
+        if reason := too_small(height, width, minimum):
+            left_out[name] = reason
+        elif decoded.sha256 in seen:
+            left_out[name] = f"has the same pixels as {seen[decoded.sha256]}"
+        else:
+            if end + height * width > len(pixels):  # the head of a file did not tell the size
+                pixels = np.concatenate([pixels[:end], np.empty((height * width, 3), np.uint8)])
+            places[name], seen[decoded.sha256] = Place(end, height, width), name
+            pixels[end : end + height * width] = image.reshape(-1, 3)
+            end += height * width
+    for name, reason in excuse_known(benchmark_images(looks), files, place).items():
+        left_out[name] = reason
+        places.pop(name, None)
+    hashes = {name: hash for hash, name in seen.items() if name in places}
+    photos = Photos(
+        images=Album(pixels[:end], places),
+        left_out=dict(sorted(left_out.items())),
+        not_pictures=not_pictures,
+        hashes=hashes,
+    )
+    if not places:
+        raise UserError(f"there is no usable picture in {place}: {photos.report()}")
+    return photos

@@ -84,7 +84,12 @@ def memory() -> float:
     """Bytes of RAM that this process may use; infinity where the system does not tell."""
     if sys.platform == "win32":
         return float("inf")
-    total = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    limit = Path("/sys/fs/cgroup/memory.max")  # a container's share
-    text = limit.read_text().strip() if limit.is_file() else "max"
-    return total if text == "max" else min(total, float(text))
+    import resource
+
+    limits = [float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):  # a container's share: cgroup 2 and 1
+        path = Path("/sys/fs/cgroup", name)
+        text = path.read_text().strip() if path.is_file() else "max"
+        limits += [float(text)] if text != "max" else []
+    soft, _ = resource.getrlimit(resource.RLIMIT_DATA)  # `ulimit -d`
+    return min(limits + ([float(soft)] if soft != resource.RLIM_INFINITY else []))

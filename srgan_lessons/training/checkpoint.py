@@ -10,6 +10,7 @@
 import csv
 import dataclasses
 import errno
+import hashlib
 import io
 import itertools
 import json
@@ -17,6 +18,7 @@ import os
 import pickle
 import platform
 import shutil
+import socket
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +28,7 @@ import torch
 import torchvision
 from filelock import FileLock, SoftFileLock, Timeout
 
-from srgan_lessons import UserError, __version__
+from srgan_lessons import UserError, __version__, processes
 from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.files import atomic, explain_write_error
 from srgan_lessons.training.absence import disk_of, refuse_unmounted, shelter
@@ -371,6 +373,67 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
             f"{path} belongs to a run with other settings: {'; '.join(differs)}. Use those settings to continue it, or "
             "start a new run in another folder (--folder). To start from its weights, add --init."
         )
+
+
+def check_processes(identity: dict[str, Any], options: Options, machine: Machine) -> None:
+    """Raises UserError, in all processes of a run, where one of them would train something else than the main one."""
+    mine = {
+        **identity["recipe"],
+        "seed": identity["seed"],
+        "precision": machine.precision,
+        "device": machine.device.type,
+        "log_every": options.log_every,  # the updates after which processes ask each other
+        "srgan_lessons": __version__,
+        "torch": torch.__version__,
+    }
+    everybody = processes.gather(mine)
+    photos = processes.gather(_photos_hash(identity))
+    sets = [{}] * machine.world_size
+    if len(set(photos)) > 1:  # only then are they told apart by name
+        sets = processes.gather(identity["photos"] | identity["held_out"])
+    wrong = []
+    for number in range(1, machine.world_size):
+        differs = [
+            f"{name} {value!r} (process 0: {everybody[0][name]!r})"
+            for name, value in everybody[number].items()
+            if value != everybody[0][name]
+        ]
+        if photos[number] != photos[0]:
+            differs += _other_photos(sets[0], sets[number]) or ["the same training pictures in another order"]
+        if differs:
+            wrong.append(f"process {number} has {'; '.join(differs)}")
+    if wrong:
+        error = UserError(
+            f"the processes of this run differ from process 0: {'. '.join(wrong)}. Give all of them the same command, "
+            "the same photos, and the same versions of the course and of torch."
+        )
+        error.told = machine.rank != 0
+        raise error
+
+
+def check_run_is_here(path: Path) -> None:
+    """Raises UserError, in all processes, where another one than the main one has this run, or more of it.
+
+    torchrun's rendezvous decides which machine the main process is on: not always the one that was named first.
+    """
+    latest = latest_checkpoint(path)
+    step = -1 if latest is None else int(latest.stem.removeprefix("step_")) if latest.stem != "best" else 0
+    everybody = processes.gather((step, socket.gethostname()))
+    furthest, host = max(everybody, key=lambda found: found[0])
+    if furthest > everybody[0][0]:
+        error = UserError(
+            f"the run in {path} is on {host}, at update {furthest:,}, and process 0 is on {everybody[0][1]}, which has "
+            f"{'none' if everybody[0][0] < 0 else f'update {everybody[0][0]:,}'}. Copy the folder there, or choose a "
+            "--folder on a disk that both share. torchrun --node_rank 0 --master_addr HOST --master_port 29500, in "
+            "place of --rdzv_..., makes the machine of your choice the first."
+        )
+        error.told = processes.rank() != 0
+        raise error
+
+
+def _photos_hash(identity: dict[str, Any]) -> str:
+    """One for all training and held-out pictures, and their order."""
+    return hashlib.sha256(json.dumps([list(identity["photos"]), list(identity["held_out"])]).encode()).hexdigest()
 
 
 def _other_photos(then: dict[str, str], now: dict[str, str]) -> list[str]:

@@ -16,12 +16,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, processes
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.absence import shelter
-from srgan_lessons.training.checkpoint import FORMAT, RunFolder, check_same_run, read_checkpoint
+from srgan_lessons.training.checkpoint import (
+    FORMAT,
+    RunFolder,
+    check_processes,
+    check_run_is_here,
+    check_same_run,
+    read_checkpoint,
+)
 from srgan_lessons.training.learner import Learner, starting_generator
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.memory import fitting_batch, is_out_of_memory
@@ -76,9 +83,11 @@ def train(
             f"Choose a --batch that is a multiple of {machine.world_size}."
         )
     if not isinstance(photos, Photos):
-        photos = load_photos(photos, minimum=recipe.crop, progress=options.progress and machine.is_main)
+        source, shown = photos, options.progress and machine.is_main
+        photos = processes.together(lambda: load_photos(source, minimum=recipe.crop, progress=shown))
     path = Path(run or Path("runs") / recipe.name)
-    with RunFolder(path, keep=options.keep) if machine.is_main else nullcontext() as folder:
+    folder = processes.together(lambda: RunFolder(path, keep=options.keep) if machine.is_main else None)
+    with folder or nullcontext():
         training = _Training(recipe, photos, init, options, machine, folder, path, on_report)
         return training.run()
 
@@ -100,7 +109,6 @@ class _Training:
         on_report: Callable[[dict[str, Any]], None] | None,
     ):
         self.recipe, self.options, self.machine, self.folder, self.path = recipe, options, machine, folder, path
-        checkpoint = self._find_checkpoint()
         training, held_out = photos.split() if len(photos) > 1 else (photos.images, {})
         self.identity = {
             "recipe": dataclasses.asdict(recipe),
@@ -108,14 +116,19 @@ class _Training:
             "photos": {photos.hashes[name]: name for name in training},  # the pixels decide, and their order
             "held_out": {photos.hashes[name]: name for name in held_out},
         }
+        check_processes(self.identity, options, machine)
+        check_run_is_here(path)
+        checkpoint = processes.from_main(processes.together(self._find_checkpoint))
         if checkpoint:
-            check_same_run(checkpoint, self.identity, path)
             names = {hash: name for name, hash in photos.hashes.items()}
-            training = {names[hash]: photos.images[names[hash]] for hash in checkpoint["photos"]}
+            training = photos.images.select(names[hash] for hash in checkpoint["photos"])
             self.identity["photos"] = checkpoint["photos"]
         torch.manual_seed(options.seed)  # of the first weights; the sampler has its own
         graphed = options.records(machine)
-        generator = recipe.make_generator() if checkpoint else starting_generator(recipe, init)
+        untrained = checkpoint or not folder  # then the weights come from the checkpoint, or the main process
+        generator = processes.together(
+            lambda: recipe.make_generator() if untrained else starting_generator(recipe, init)
+        )
         self.learner = Learner(recipe, generator, content_loss(recipe.content), machine, graphed=graphed)
         self.sampler = CropSampler(
             training,
@@ -130,21 +143,25 @@ class _Training:
         self.step, self.best = 0, math.inf
         if checkpoint:
             self._restore(checkpoint)
+        elif machine.world_size > 1:
+            self.learner.load_state_dict(processes.from_main(self.learner.state_dict() if folder else None))
         self.reporter = Reporter(recipe, options, machine, folder, on_report, first=self.step)
-        if folder:
-            size = self.learner.checkpoint_bytes()
-            folder.check_space(size)
-            folder.write_settings(self.identity, options, machine)
-            self.reporter.announce(photos, len(training), len(held_out), self.validation, size, graphed)
+        processes.together(lambda: self._announce(photos, len(held_out), graphed) if folder else None)
+
+    def _announce(self, photos: Photos, held_out: int, graphed: bool) -> None:
+        size = self.learner.checkpoint_bytes()
+        self.folder.check_space(size)
+        self.folder.write_settings(self.identity, self.options, self.machine)
+        self.reporter.announce(photos, self.sampler, held_out, self.validation, size, graphed)
 
     def _find_checkpoint(self) -> dict[str, Any] | None:
-        """The checkpoint to go on from. All processes must read the same one, so the main one decides."""
+        """The checkpoint to go on from. The main process alone has the run folder; the others get it from there."""
         latest = self.folder.latest() if self.folder else None
-        if self.machine.world_size > 1:
-            box = [latest]
-            torch.distributed.broadcast_object_list(box, src=0)
-            latest = box[0]
-        return read_checkpoint(latest) if latest else None
+        if not latest:
+            return None
+        checkpoint = read_checkpoint(latest)
+        check_same_run(checkpoint, self.identity, self.path)
+        return checkpoint
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
@@ -165,9 +182,10 @@ class _Training:
 
     def run(self) -> Run:
         short_of_memory = False
-        with stop_on_signal() as stop, self.machine.tuned():
+        watch = processes.Watch(60 * self.options.wait_minutes)
+        with stop_on_signal() as stop, self.machine.tuned(), watch:
             try:
-                self._fit(stop)
+                self._fit(stop, watch)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -180,7 +198,7 @@ class _Training:
         stop.interrupt()  # a stop button ends what stands behind this call too
         return Run(folder=self.path, network=network, log=self.reporter.log, step=self.step, finished=finished)
 
-    def _fit(self, stop) -> None:
+    def _fit(self, stop, watch: processes.Watch) -> None:
         options, machine, learner = self.options, self.machine, self.learner
         schedule = Schedule(
             steps=self.recipe.steps,
@@ -197,6 +215,7 @@ class _Training:
             update(self.step)
             self.step += 1
             self.reporter.count()
+            watch.beat()
 
             asked = stop.is_set() or schedule.out_of_time(time.monotonic())
             if machine.world_size > 1:  # processes stop at the same update: they ask each other when they report

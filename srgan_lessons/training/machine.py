@@ -1,14 +1,14 @@
 """Where and how a run computes: device, precision, and the other processes that train with it."""
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
 from torch import nn
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, processes
 from srgan_lessons.models import ESPCN
 from srgan_lessons.precision import computes_in_bf16
 
@@ -17,6 +17,8 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 # From so many feature maps on, bf16 is faster on two cores with AVX512-BF16: 1.66 times (SRResNet) and 1.63 times
 # (SRGAN-offline) with the paper's 64, 1.26 and 1.57 times with 32 maps and 8 blocks, .91 times with 16.
 BF16_CHANNELS = 32
+
+SETTING_UP = timedelta(hours=2)  # for which processes wait for one that still reads or packs photos
 
 
 class Machine:
@@ -29,20 +31,9 @@ class Machine:
     """
 
     def __init__(self, device: str | None = None, precision: str = "auto", *, channels: int = 0):
-        self.rank, self.world_size = _number("RANK", 0), _number("WORLD_SIZE", 1)
-        if self.world_size > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
-            raise UserError(
-                f"WORLD_SIZE is {self.world_size}, but the other processes cannot be found: MASTER_ADDR or MASTER_PORT "
-                "is not set. To train in one process, unset WORLD_SIZE and RANK; to train in several, start with "
-                "torchrun."
-            )
-        if self.rank >= self.world_size:  # such a process would train, and write nothing
-            raise UserError(
-                f"RANK is {self.rank}, and with WORLD_SIZE {self.world_size} it must be from 0 to "
-                f"{self.world_size - 1}. "
-                "To train in one process, unset WORLD_SIZE and RANK; to train in several, start with torchrun."
-            )
-        self.device = _device(device, _number("LOCAL_RANK", 0))
+        processes.check_environment()
+        self.rank, self.world_size = processes.rank(), processes.world_size()
+        self.device = _device(device, processes.local_rank())
         if precision not in PRECISIONS:
             raise UserError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
         if precision == "auto":
@@ -54,15 +45,7 @@ class Machine:
             raise UserError(f"{self.name()} does not compute in bf16, it only imitates it, slowly. Use fp16.")
         self.precision = precision
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
-        if self.world_size > 1 and not dist.is_initialized():
-            try:
-                dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
-            except (RuntimeError, ValueError) as error:  # torch's DistError is a RuntimeError
-                reason = str(error).splitlines()[0]
-                raise UserError(
-                    f"WORLD_SIZE is {self.world_size}, but the other processes were not found ({reason}). To "
-                    "train in one process, unset WORLD_SIZE and RANK; to train in several, start with torchrun."
-                ) from None
+        processes.connect("nccl" if self.device.type == "cuda" else "gloo", SETTING_UP)
 
     @property
     def is_main(self) -> bool:
@@ -113,7 +96,8 @@ class Machine:
             return
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
         flat = torch.cat([g.flatten() for g in gradients])
-        dist.all_reduce(flat)
+        with processes.talking():
+            dist.all_reduce(flat)
         flat /= self.world_size
         for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
             gradient.copy_(mean.view_as(gradient))
@@ -123,7 +107,8 @@ class Machine:
         if self.world_size == 1:
             return flag
         box = torch.tensor(int(flag), device=self.device)
-        dist.all_reduce(box, op=dist.ReduceOp.MAX)
+        with processes.talking():
+            dist.all_reduce(box, op=dist.ReduceOp.MAX)
         return bool(box.item())
 
     def name(self) -> str:
@@ -153,16 +138,3 @@ def _device(name: str | None, local_rank: int) -> torch.device:
         )
     torch.cuda.set_device(index)
     return torch.device("cuda", index)
-
-
-def _number(variable: str, otherwise: int) -> int:
-    """An environment variable that torchrun sets."""
-    text = os.environ.get(variable, "")
-    if not text:
-        return otherwise
-    if not text.isdecimal():
-        raise UserError(
-            f"the environment variable {variable} is {text!r}, and must be a whole number. Only torchrun should "
-            f"set it: unset {variable}."
-        )
-    return int(text)

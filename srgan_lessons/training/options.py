@@ -35,6 +35,8 @@ class Options:
     """How many of the last checkpoints stay."""
     minutes: float | None = None
     """Stop after so many minutes, with a checkpoint; None: train to the end."""
+    wait_minutes: float = 10.0
+    """With several processes: one that has made no update for so long ends itself, since another one hangs."""
     tensorboard: bool = False
     """Also write the log for TensorBoard."""
     progress: bool = True
@@ -62,7 +64,7 @@ class Options:
                 raise UserError(f"{name} is {getattr(self, name)}; it must be at least 1")
         if self.validate_every is not None and self.validate_every < 1:
             raise UserError(f"validate_every is {self.validate_every}; it must be at least 1")
-        for name in ("checkpoint_minutes", "minutes"):
+        for name in ("checkpoint_minutes", "minutes", "wait_minutes"):
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise UserError(f"{name} is {value}; it must be a positive number of minutes")

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, processes
 from srgan_lessons.datasets.photos import Photos, load_photos
 from srgan_lessons.files import atomic
 from srgan_lessons.losses import content_loss
@@ -217,6 +217,11 @@ def train_within(
     """
     if named := [f"--{name.replace('_', '-')}" for name in PLANNED if name in {*(settings or {}), *options}]:
         raise UserError(f"--within chooses {', '.join(named)} for you: remove it from the command")
+    if processes.world_size() > 1:
+        raise UserError(
+            "--within measures and plans for one process. Under torchrun choose --steps: the log tells how many "
+            "updates a second there are."
+        )
     folder = Path(folder or Path("runs") / f"{recipe}-{minutes:g}-minutes")
     there = (folder / "plan.json").exists()
     if there and resume is False:

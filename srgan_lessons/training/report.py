@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
+from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos
 from srgan_lessons.training.checkpoint import RunFolder
 from srgan_lessons.training.machine import Machine
@@ -60,7 +61,7 @@ class Reporter:
     def announce(
         self,
         photos: Photos,
-        training: int,
+        sampler: CropSampler,
         held_out: int,
         validation: Validation | None,
         checkpoint: int,
@@ -68,7 +69,9 @@ class Reporter:
     ) -> None:
         """The first lines: settings, pictures, machine, and what the disk will hold."""
         self.say(self.recipe.describe())
-        self.say(f"photos: {photos.report()}\n  {training} to train on, {held_out} held out for validation")
+        self.say(f"photos: {photos.report()}\n  {len(sampler.sizes)} to train on, {held_out} held out for validation")
+        if sampler.whereabouts:
+            self.say(f"  {sampler.whereabouts}")
         if validation and validation.note:
             self.say(validation.note)
         processes = f", {self.machine.world_size} processes" if self.machine.world_size > 1 else ""

@@ -6,13 +6,14 @@ import re
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, processes
 from srgan_lessons.files import check_name, list_folder
 from srgan_lessons.images import (
     SUFFIXES,
@@ -26,6 +27,8 @@ from srgan_lessons.images import (
 from srgan_lessons.images.formats import is_picture
 from srgan_lessons.models import SCALE
 from srgan_lessons.upscaling.tiles import TILE, Bicubic, check_tile, enlarge, prepare
+
+UNEVEN = timedelta(days=7)  # for which processes wait for one whose pictures are larger
 
 
 def upscale_file(
@@ -119,26 +122,51 @@ def upscale_many(
     they were made with, and what is missing is made: so a call that was interrupted is given again. progress: a bar
     over each picture's tiles.
 
+    Under torchrun each process takes every n-th picture, on the GPU of its number, and waits for the others at the end:
+    all return what was done by all.
+
     Raises UserError before any work for a source that is not there, a folder without pictures, two results of one name,
     results among the sources, a file in a result's place that is not four times the source, a file `out` that is there
     already, unknown weights or device.
     """
-    outcome = Outcome()
-    plan = _plan(_found(sources), out, overwrite, outcome)
-    check_tile(tile)
-    network = prepare(weights, device, precision)
-    for source, target in plan.items():
+    processes.check_environment()
+    rank, world = processes.rank(), processes.world_size()
+    processes.connect("gloo", UNEVEN)
+    if world > 1 and device is None and torch.cuda.is_available():
+        device = f"cuda:{processes.local_rank() % torch.cuda.device_count()}"
+
+    def set_up() -> tuple[dict[Path, Path], Outcome, nn.Module]:
+        noted = Outcome()
+        plan = _plan(_found(sources), out, overwrite, noted)
+        check_tile(tile)
+        return plan, noted, prepare(weights, device, precision)
+
+    plan, noted, network = processes.together(set_up)
+    mine = Outcome()
+    for source, target in list(plan.items())[rank::world]:
         try:
             if os.path.exists(target) and not overwrite:
-                outcome.there.append(target)
+                mine.there.append(target)
                 continue
-            _enlarge_file(source, target, network, tile=tile, progress=progress)
-            outcome.written.append(target)
+            _enlarge_file(source, target, network, tile=tile, progress=progress and rank == 0)
+            mine.written.append(target)
         except UserError as error:
-            outcome.failed[source] = str(error)
+            mine.failed[source] = str(error)
         except MemoryError:
-            outcome.failed[source] = "there is not enough memory for it. Close other programs, or cut it into parts."
-    return outcome
+            mine.failed[source] = "there is not enough memory for it. Close other programs, or cut it into parts."
+    done = _merge(processes.gather(mine), plan)
+    return replace(done, failed=noted.failed | done.failed, passed_over=noted.passed_over)
+
+
+def _merge(outcomes: list[Outcome], plan: dict[Path, Path]) -> Outcome:
+    """What several processes did, in the order of the plan."""
+    written, there = ({path for part in outcomes for path in getattr(part, name)} for name in ("written", "there"))
+    failed = {source: reason for part in outcomes for source, reason in part.failed.items()}
+    return Outcome(
+        written=[target for target in plan.values() if target in written],
+        there=[target for target in plan.values() if target in there],
+        failed={source: failed[source] for source in plan if source in failed},
+    )
 
 
 def _found(sources: Iterable[str | Path]) -> list[Path]:

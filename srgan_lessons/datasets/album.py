@@ -1,0 +1,63 @@
+"""Pictures that stand one behind the other in one array, in memory or in a file that is mapped into it."""
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Place(NamedTuple):
+    """Where a picture stands in an album's pixels: its first one, and its sides in pixels."""
+
+    first: int
+    height: int
+    width: int
+
+
+class Album(Mapping[str, np.ndarray]):
+    """Name -> uint8 (H, W, 3), a view of `pixels`, uint8 (all pixels, 3). Nothing is copied to look at a picture.
+
+    places: name -> Place. Two names may stand at the same place, and pixels may belong to no name.
+    """
+
+    def __init__(self, pixels: np.ndarray, places: Mapping[str, Place]):
+        self.pixels, self.places = pixels, dict(places)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        first, height, width = self.places[name]
+        return self.pixels[first : first + height * width].reshape(height, width, 3)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def select(self, names: Iterable[str]) -> "Album":
+        """Some of the pictures, in that order, in the same array."""
+        return Album(self.pixels, {name: self.places[name] for name in names})
+
+
+def as_album(images: Mapping[str, np.ndarray]) -> Album:
+    """An album as it is; other pictures are copied, one behind the other."""
+    if isinstance(images, Album):
+        return images
+    places, first = {}, 0
+    for name, image in images.items():
+        places[name] = Place(first, *image.shape[:2])
+        first += image.shape[0] * image.shape[1]
+    pixels = np.empty((first, 3), np.uint8)
+    album = Album(pixels, places)
+    for name, image in images.items():
+        album[name][:] = image
+    return album
+
+
+def as_tensor(pixels: np.ndarray) -> Tensor:
+    """The same memory as a tensor. That of a mapped file must only be read: writing to it ends the process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's: that array cannot be written to
+        return torch.from_numpy(pixels)

@@ -1,0 +1,158 @@
+"""Picture files, found in folders and decoded by all cores: what both `load_photos` and a photo store begin with."""
+
+import hashlib
+import os
+import warnings
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from srgan_lessons import UserError
+from srgan_lessons.datasets.catalogue import catalogue, some
+from srgan_lessons.datasets.leakage import find_benchmark, from_bytes, perceptual_hash, to_bytes
+from srgan_lessons.download import file_hash
+from srgan_lessons.files import explain_read_error
+from srgan_lessons.images import SUFFIXES, load_image
+
+
+def find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int], dict[str, str]]:
+    """Picture files by name, sorted, how many others there are by their ending, and folders that cannot be read.
+
+    Pictures are named by their path from the folder that holds the folders given. Hidden files and folders are not
+    looked at.
+    """
+    if not folders:
+        raise UserError("no folder was given. Name at least one folder with pictures.")
+    for folder in folders:
+        if not folder.is_dir():
+            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            raise UserError(f"{folder} {what}. Give a folder with pictures.")
+    roots = [Path(os.path.realpath(folder)) for folder in folders]
+    above = Path(os.path.commonpath([root.parent for root in roots]))
+    files, others, visited, unreadable = {}, Counter(), set(), []
+    for root in roots:
+        for parent, below, names in os.walk(root, followlinks=True, onerror=unreadable.append):
+            if (real := os.path.realpath(parent)) in visited:  # a folder given twice, or a link back up
+                below.clear()
+                continue
+            visited.add(real)
+            below[:] = [name for name in below if not name.startswith(".")]
+            for path in (Path(parent, name) for name in names if not name.startswith(".")):
+                if path.suffix.lower() in SUFFIXES:
+                    files[path.relative_to(above).as_posix()] = path
+                else:
+                    others[path.suffix.lower() or "(no ending)"] += 1
+    closed = {str(error.filename): explain_read_error(Path(error.filename), error) for error in unreadable}
+    return dict(sorted(files.items())), dict(sorted(others.items())), closed
+
+
+def decoded_sizes(files: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
+    """Width and height that the head of each file promises, upright or not; (0, 0) where it cannot be read."""
+    sizes = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # decoding says what there is to say
+        for name, path in files.items():
+            try:
+                with Image.open(path) as image:
+                    sizes[name] = image.size
+            except Exception:  # damaged files raise what they like; decoding names them
+                sizes[name] = (0, 0)
+    return sizes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decoded:
+    """A picture, or the reason why there is none.
+
+    image: uint8 (H, W, 3). sha256: of shape and pixels. look: its perceptual hash, as leakage.to_bytes stores it.
+    """
+
+    image: np.ndarray | None = None
+    sha256: str = ""
+    look: bytes = b""
+    reason: str = ""
+
+
+def decode(jobs: Mapping[str, Callable[[], np.ndarray]], threads: int | None = None) -> Iterator[tuple[str, Decoded]]:
+    """Runs all jobs on all cores and gives their results in the order of the jobs.
+
+    Never more than two pictures a core wait to be taken, so that a slow disk behind does not fill the memory.
+    """
+    threads = threads or os.cpu_count() or 1
+    waiting: deque = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for name, job in jobs.items():
+                waiting.append((name, pool.submit(_run, job)))
+                if len(waiting) > 2 * threads:
+                    first, result = waiting.popleft()
+                    yield first, result.result()
+            while waiting:
+                first, result = waiting.popleft()
+                yield first, result.result()
+        except BaseException:  # Ctrl-C must not wait for the pictures that are still to come
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def reader(path: Path) -> Callable[[], np.ndarray]:
+    """The job of decoding a file."""
+    return lambda: load_image(path)
+
+
+def _run(job: Callable[[], np.ndarray]) -> Decoded:
+    try:
+        image = job()
+    except UserError as error:
+        return Decoded(reason=str(error))
+    return Decoded(image=image, sha256=pixel_hash(image), look=to_bytes(perceptual_hash(image)))
+
+
+def pixel_hash(image: np.ndarray) -> str:
+    """SHA-256 of a picture's shape and pixels."""
+    digest = hashlib.sha256(repr(image.shape).encode())
+    digest.update(np.ascontiguousarray(image))
+    return digest.hexdigest()
+
+
+def too_small(height: int, width: int, minimum: int) -> str | None:
+    """Why a picture of that size is left out, or None."""
+    return f"{width} x {height} pixels is smaller than {minimum} on a side" if min(height, width) < minimum else None
+
+
+def benchmark_images(looks: Mapping[str, bytes]) -> dict[str, str]:
+    """Of pictures, name -> perceptual hash, those that show what a benchmark image shows: name -> which one."""
+    found = ((name, find_benchmark(from_bytes(look))) for name, look in looks.items())
+    return {name: leak for name, leak in found if leak is not None}
+
+
+def excuse_known(leaks: dict[str, str], files: Mapping[str, Path], place: str) -> dict[str, str]:
+    """Name -> why a benchmark image is left out: the published file of a training set that is known to be one.
+
+    Raises UserError if there is another: training on it would make the benchmark worthless.
+    """
+    known = {name for name in leaks if name in files and file_hash(files[name]) in _known_leaks()}
+    if unknown := [f"{name} is {leak}" for name, leak in leaks.items() if name not in known]:
+        raise UserError(
+            f"{len(unknown)} of the pictures in {place} are benchmark images: {some(unknown)}. Training on them would "
+            "leak the test into the training. Take them out (of BSDS500, use only train and test)."
+        )
+    return {
+        name: f"shows what {leaks[name]} shows, at another size (a known overlap of the published sets)"
+        for name in sorted(known)
+    }
+
+
+def _known_leaks() -> set[str | None]:
+    """SHA-256 of the published training pictures that are known to be benchmark images."""
+    return {
+        file.sha256
+        for data_set in catalogue().values()
+        for file in data_set.files
+        if file.path in data_set.benchmark_images
+    }

@@ -1,0 +1,285 @@
+"""Packing photos into a store: by all cores, and in such a way that a kill loses nothing.
+
+.<name>.store.part      the store while it is being packed: pixels without head and index
+.<name>.store.jsonl     what stands in it, a line a picture: with it packing goes on
+
+A line is written when the disk has the pixels for sure. Head and index come last, and then the name: so a file that is
+called a store is whole.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, SoftFileLock, Timeout
+from tqdm.auto import tqdm
+
+from srgan_lessons import UserError
+from srgan_lessons.datasets.decoding import benchmark_images, decode, decoded_sizes, excuse_known, find_files, reader
+from srgan_lessons.datasets.store import HEAD, MAGIC, VERSION, Store, open_store, source_key, stamp
+from srgan_lessons.files import explain_write_error
+
+SYNC = 256e6  # bytes of pixels after which the disk must have them, and their lines are written
+FIRST_LINE = f'{{"version": {VERSION}}}\n'.encode()  # of the journal
+
+
+def pack(
+    folders: Iterable[str | Path],
+    path: str | Path,
+    *,
+    threads: int | None = None,
+    progress: bool = True,
+) -> Store:
+    """Decodes all pictures of folders into a store; goes on where an earlier call was stopped, by whatever.
+
+    Pictures that cannot be read, or have the same pixels as another, are named in the store's `left_out`. Another
+    process that packs the same store is waited for. A store that holds these very files already is opened.
+
+    threads: that decode; None: one a core. Raises UserError if a folder is missing, if no picture is left, if one is a
+    benchmark image, if the disk has too little space, and if `path` is another file.
+    """
+    folders, path = [Path(folder) for folder in folders], Path(path)
+    files, not_pictures, closed = find_files(folders)
+    place = ", ".join(map(str, folders))
+    say = tqdm.write if progress else (lambda text: None)
+    source = source_key(files)
+    try:
+        if path.exists():
+            return _open_same(path, source, say)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _held(path, say) as part:
+            if path.exists():  # the process that was waited for has made it
+                return _open_same(path, source, say)
+            reasons = _fill(part, files, path, threads, progress, say)
+            try:
+                index = _judge(part, files, reasons | closed, place)
+            except UserError as error:
+                raise UserError(
+                    f"{error} What was packed is in {part.pixels}; packing the others goes on there."
+                ) from None
+            if not index["pictures"]:
+                part.remove()
+                raise UserError(f"there is no usable picture in {place}: {_list(index['left_out'])}")
+            part.finish(index | {"not_pictures": not_pictures, "source": source})
+    except OSError as error:
+        kept = " What was packed so far is kept for it." if error.errno == errno.ENOSPC else ""
+        raise UserError(explain_write_error(path, error) + kept) from error
+    return open_store(path)
+
+
+def _open_same(path: Path, source: str, say: Callable[[str], None]) -> Store:
+    store = open_store(path)
+    if store.source != source:
+        raise UserError(
+            f"{path} holds other pictures, or what these were before they changed. Remove it, or choose another name."
+        )
+    say(f"{path} holds these pictures already")
+    return store
+
+
+def _list(left_out: Mapping[str, str]) -> str:
+    return "".join(f"\n  {name}: {reason}" for name, reason in left_out.items()) or "no picture files"
+
+
+def _fill(
+    part: "_Part",
+    files: Mapping[str, Path],
+    path: Path,
+    threads: int | None,
+    progress: bool,
+    say: Callable[[str], None],
+) -> dict[str, str]:
+    """Decodes what is not in the part yet. Returns name -> reason of the files that cannot be read."""
+    there = part.open(files)
+    missing = {name: file for name, file in files.items() if name not in there}
+    sizes = {name: 3 * width * height for name, (width, height) in decoded_sizes(missing).items()}
+    todo, free = sum(sizes.values()), shutil.disk_usage(path.parent).free
+    say(
+        f"packing {len(missing):,} pictures, {todo / 1e9:.2f} GB decoded, into {path}; {free / 1e9:.1f} GB of the disk "
+        "are free" + (f". {len(there):,} pictures were packed before" if there else "")
+    )
+    if todo > free:
+        raise UserError(
+            f"{path} was not packed: its pictures take {todo / 1e9:.2f} GB decoded, and the disk has {free / 1e9:.2f} "
+            "GB free. Free some space, or choose another disk: srgan-lessons data pack FOLDERS -o PATH"
+        )
+    reasons = {}
+    jobs = {name: reader(file) for name, file in missing.items()}
+    with tqdm(total=todo, desc="pack", unit="B", unit_scale=True, leave=False, disable=not progress) as bar:
+        for name, decoded in decode(jobs, threads):
+            bar.update(sizes[name])
+            if decoded.image is None:
+                reasons[name] = decoded.reason
+            else:
+                part.add(name, files[name], decoded.image, decoded.sha256, decoded.look)
+    return reasons
+
+
+def _judge(part: "_Part", files: Mapping[str, Path], reasons: Mapping[str, str], place: str) -> dict[str, Any]:
+    """The index: which pictures stay, which do not and why. Raises UserError for benchmark images."""
+    left_out, pictures, seen = dict(reasons), {}, {}
+    facts = {name: part.facts[name] for name in files if name in part.facts}
+    looks = {name: bytes.fromhex(fact["look"]) for name, fact in facts.items()}
+    left_out |= excuse_known(benchmark_images(looks), files, place)
+    for name, fact in facts.items():
+        if name in left_out:
+            continue
+        if (first := seen.setdefault(fact["sha256"], name)) != name:
+            left_out[name] = f"has the same pixels as {first}"
+        else:
+            pictures[name] = [*fact["place"], fact["sha256"], fact["look"]]
+    return {"pictures": pictures, "left_out": dict(sorted(left_out.items()))}
+
+
+@contextmanager
+def _held(path: Path, say: Callable[[str], None]) -> Iterator["_Part"]:
+    """The unfinished store for this process alone. Where the file system has no locks it gets a name of its own."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    Path(lock.lock_file).touch()  # where nothing can be written, filelock would wait for ever
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # filelock's own: without locks nothing is lost but going on
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                say(f"another process packs {path}: waiting for it")
+                lock.acquire()
+        alone = not isinstance(lock, SoftFileLock)
+    except NotImplementedError:
+        alone = False
+    if not alone and lock.is_locked:
+        lock.release()
+    part = _Part(path, "" if alone else f".{os.getpid()}")
+    try:
+        yield part
+    finally:
+        part.close()
+        if alone:
+            lock.release()
+
+
+class _Part:
+    """A store that is being packed: its pixels, and a journal of the pictures that the disk has for sure.
+
+    facts: name -> {"name", "file": size and time of the picture file, "place", "sha256", "look"}.
+    """
+
+    def __init__(self, path: Path, mine: str):
+        self.path = path
+        self.pixels = path.with_name(f".{path.name}{mine}.part")
+        self.journal = path.with_name(f".{path.name}{mine}.jsonl")
+        self.facts: dict[str, dict[str, Any]] = {}
+        self._places: dict[str, list[int]] = {}  # SHA-256 -> place, so that pixels are written once
+        self._pending: list[dict[str, Any]] = []  # facts that are not in the journal yet
+        self._end = 0  # pixels
+        self._synced = 0
+        self._file = self._lines = None
+
+    def open(self, files: Mapping[str, Path]) -> set[str]:
+        """Takes over what an earlier process has packed: the names of the files that are still as they were."""
+        self.pixels.touch()
+        size = (self.pixels.stat().st_size - HEAD) // 3
+        kept = b""
+        for line in self._read_journal():
+            try:
+                fact = json.loads(line)
+                first, height, width = fact["place"]
+            except ValueError:  # a line that the disk did not get as a whole
+                break
+            if first + height * width > size:  # the power went before the disk had its pixels
+                break
+            kept += line
+            self._end = max(self._end, first + height * width)
+            self._places[fact["sha256"]] = fact["place"]
+            if fact["name"] in files and fact["file"] == stamp(files[fact["name"]]):
+                self.facts[fact["name"]] = fact
+        self._file = open(self.pixels, "rb+")  # noqa: SIM115 - closed by `close`
+        self._file.truncate(0 if not kept else HEAD + 3 * self._end)
+        self._file.write(bytes(HEAD))  # no head before the end
+        self._file.seek(HEAD + 3 * self._end)
+        self._synced = self._end
+        self.journal.touch()
+        self._lines = open(self.journal, "rb+")  # noqa: SIM115
+        self._lines.truncate(len(FIRST_LINE + kept) if kept else 0)  # never rewritten: a kill would lose it
+        self._lines.seek(0, os.SEEK_END)
+        if not kept:
+            self._lines.write(FIRST_LINE)
+        self._flush(self._lines)
+        return set(self.facts)
+
+    def _read_journal(self) -> list[bytes]:
+        """The whole lines after the first; none where the journal is missing or of another version."""
+        try:
+            lines = self.journal.read_bytes().splitlines(keepends=True)
+        except FileNotFoundError:
+            return []
+        return [line for line in lines[1:] if line.endswith(b"\n")] if lines[:1] == [FIRST_LINE] else []
+
+    def add(self, name: str, file: Path, image: np.ndarray, sha256: str, look: bytes) -> None:
+        place = self._places.get(sha256)
+        if place is None:
+            place = [self._end, *image.shape[:2]]
+            self._file.write(np.ascontiguousarray(image))
+            self._end += image.shape[0] * image.shape[1]
+            self._places[sha256] = place
+        fact = {"name": name, "file": stamp(file), "place": place, "sha256": sha256, "look": look.hex()}
+        self.facts[name] = fact
+        self._pending.append(fact)
+        if 3 * (self._end - self._synced) > SYNC:
+            self.sync()
+
+    def sync(self) -> None:
+        """The pixels first, then the lines that say that they are there."""
+        self._flush(self._file)
+        self._lines.write("".join(json.dumps(fact) + "\n" for fact in self._pending).encode())
+        self._flush(self._lines)
+        self._pending.clear()
+        self._synced = self._end
+
+    def finish(self, index: dict[str, Any]) -> None:
+        """Index, head, name: in this order, so that nothing looks whole before it is."""
+        self.sync()
+        text = json.dumps(index).encode()
+        self._file.write(text)
+        self._flush(self._file)
+        head = {
+            "version": VERSION,
+            "bytes": HEAD + 3 * self._end + len(text),
+            "pixels": self._end,
+            "index_sha256": hashlib.sha256(text).hexdigest(),
+        }
+        self._file.seek(0)
+        self._file.write(f"{MAGIC}\n{json.dumps(head)}\n".encode().ljust(HEAD))
+        self._flush(self._file)
+        self.close()
+        os.replace(self.pixels, self.path)
+        self.journal.unlink(missing_ok=True)
+
+    @staticmethod
+    def _flush(file) -> None:
+        file.flush()
+        os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Keeps what is there for the next call, as far as the disk takes it."""
+        if self._file is not None:
+            with suppress(OSError):
+                if self._pending:
+                    self.sync()
+            for file in (self._file, self._lines):
+                with suppress(OSError):
+                    file.close()
+        self._file = self._lines = None
+
+    def remove(self) -> None:
+        self.close()
+        for path in (self.pixels, self.journal):
+            path.unlink(missing_ok=True)

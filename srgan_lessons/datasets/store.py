@@ -1,0 +1,150 @@
+"""Photo stores: pictures decoded once into one file, which is then mapped into memory instead of being read into it.
+
+A store has a head of 4096 bytes (text), the pixels of all pictures one behind the other, and an index (JSON).
+packing.py makes it.
+
+A mapped file takes no memory of the process: the system keeps in its page cache what is looked at, once for all
+processes, and drops it when memory is short.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from srgan_lessons import UserError
+from srgan_lessons.datasets.album import Album, Place
+from srgan_lessons.datasets.decoding import pixel_hash
+from srgan_lessons.files import data_root
+
+MAGIC = "SRGAN Lessons photo store"
+VERSION = 1
+HEAD = 4096  # bytes: pixels begin with a page
+AGAIN = "Remove it, and pack the pictures again: srgan-lessons data pack FOLDERS -o {}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """A photo store that is open.
+
+    images: mapped, not read. hashes: name -> SHA-256 of shape and pixels. looks: name -> perceptual hash, as
+    leakage.to_bytes stores it. left_out: name -> reason. not_pictures: how many files of other kinds the folders held.
+    source: the key of the files that it was packed from, see `source_key`.
+    """
+
+    path: Path
+    images: Album
+    hashes: dict[str, str]
+    looks: dict[str, bytes]
+    left_out: dict[str, str]
+    not_pictures: dict[str, int]
+    source: str
+
+    def damaged(self, *, progress: bool = True) -> list[str]:
+        """The pictures whose pixels are no longer those that were packed. Reads the whole file."""
+        bar = tqdm(self.images.items(), desc="verify", leave=False, disable=not progress)
+        return [name for name, image in bar if pixel_hash(image) != self.hashes[name]]
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def open_store(path: str | Path) -> Store:
+    """Maps a store into memory. Reads its head and its index; whether pixels are damaged is told by `Store.damaged`.
+
+    Raises UserError for a file that is missing, is no store, was cut short, or was packed by another version.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as file:
+            head = _read_head(path, file.read(HEAD))
+            there = os.fstat(file.fileno()).st_size
+            if there != head["bytes"]:
+                raise UserError(
+                    f"the photo store {path} is cut short: it has {there:,} of {head['bytes']:,} bytes. "
+                    "Copy it again, if it is a copy. " + AGAIN.format(path)
+                )
+            file.seek(HEAD + 3 * head["pixels"])
+            text = file.read()
+            if hashlib.sha256(text).hexdigest() != head["index_sha256"]:
+                raise UserError(f"the photo store {path} is damaged: its index has changed. {AGAIN.format(path)}")
+            index = json.loads(text)
+        pixels = np.memmap(path, np.uint8, "r", HEAD, (head["pixels"], 3))
+    except FileNotFoundError:
+        raise UserError(f"there is no photo store {path}. Make it: srgan-lessons data pack FOLDERS -o {path}") from None
+    except OSError as error:
+        raise UserError(f"the photo store {path} cannot be read ({error}). Look at its rights and its disk.") from None
+    pictures = index["pictures"]
+    return Store(
+        path=path,
+        images=Album(pixels, {name: Place(*entry[:3]) for name, entry in pictures.items()}),
+        hashes={name: entry[3] for name, entry in pictures.items()},
+        looks={name: bytes.fromhex(entry[4]) for name, entry in pictures.items()},
+        left_out=index["left_out"],
+        not_pictures=index["not_pictures"],
+        source=index["source"],
+    )
+
+
+def is_store(path: Path) -> bool:
+    """Whether a file begins as a photo store does, of whatever version."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(MAGIC)) == MAGIC.encode()
+    except OSError:
+        return False
+
+
+def _read_head(path: Path, head: bytes) -> dict[str, Any]:
+    magic, _, text = head.partition(b"\n")
+    if magic != MAGIC.encode():
+        raise UserError(
+            f"{path} is a file, not a folder, and no photo store either. Give a folder with pictures, or a store that "
+            "`srgan-lessons data pack` has made."
+        )
+    try:
+        found = json.loads(text)
+        version = found["version"]
+        if version == VERSION:
+            return {name: found[name] for name in ("bytes", "pixels", "index_sha256")}
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"the photo store {path} is damaged: its head cannot be read. {AGAIN.format(path)}") from None
+    raise UserError(
+        f"the photo store {path} has format {version}, and this version of the course reads format {VERSION}. "
+        + AGAIN.format(path)
+    )
+
+
+# -- which store belongs to which files -------------------------------------------------------------------------------
+
+
+def source_key(files: Mapping[str, Path]) -> str:
+    """A hash of files as they are: names, sizes and times of change, not their places."""
+    stamps = {name: stamp(path) for name, path in files.items()}
+    return hashlib.sha256(json.dumps([VERSION, stamps]).encode()).hexdigest()
+
+
+def stamp(path: Path) -> list[int]:
+    """Size and time of change of a file."""
+    try:
+        found = path.stat()
+    except OSError:  # a dead link: decoding names it
+        return [0, 0]
+    return [found.st_size, found.st_mtime_ns]
+
+
+def cached_path(folders: Iterable[Path], files: Mapping[str, Path]) -> Path:
+    """Where in the data folder the store of those files is, or would be. Raises UserError where there is no home."""
+    name = Path(os.path.commonpath([folder.resolve() for folder in folders])).name
+    return stores_folder() / f"{name}-{source_key(files)[:16]}.store"
+
+
+def stores_folder() -> Path:
+    """The folder of stores that were packed because photos did not fit into memory."""
+    return data_root() / "stores"

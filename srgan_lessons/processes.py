@@ -1,0 +1,196 @@
+"""The processes of a command that torchrun started: which of them this is, and how they talk.
+
+torchrun starts them, on one machine or on several, watches them, and starts all again where one has ended. Here stands
+what they tell each other besides gradients. Without torchrun there is one process, and nothing is sent.
+"""
+
+import io
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from srgan_lessons import UserError
+
+T = TypeVar("T")
+
+
+def rank() -> int:
+    """The number of this process among all: 0 is the main one, which logs, saves and shows progress."""
+    return _number("RANK", 0)
+
+
+def world_size() -> int:
+    """How many processes there are together."""
+    return _number("WORLD_SIZE", 1)
+
+
+def local_rank() -> int:
+    """The number of this process among those of its machine: it takes the GPU of that number."""
+    return _number("LOCAL_RANK", 0)
+
+
+def local_world_size() -> int:
+    """How many processes this machine has of them."""
+    return _number("LOCAL_WORLD_SIZE", 1)
+
+
+def _number(variable: str, otherwise: int) -> int:
+    """An environment variable that torchrun sets."""
+    text = os.environ.get(variable, "")
+    if not text:
+        return otherwise
+    if not text.isdecimal():
+        raise UserError(
+            f"the environment variable {variable} is {text!r}, and must be a whole number. Only torchrun should "
+            f"set it: unset {variable}."
+        )
+    return int(text)
+
+
+def check_environment() -> None:
+    """Raises UserError where what torchrun sets was left behind by another command, in whole or in part."""
+    if world_size() > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
+        raise UserError(
+            f"WORLD_SIZE is {world_size()}, but the other processes cannot be found: MASTER_ADDR or MASTER_PORT "
+            "is not set. To train in one process, unset WORLD_SIZE and RANK; to train in several, start with "
+            "torchrun."
+        )
+    if rank() >= world_size():  # such a process would train, and write nothing
+        raise UserError(
+            f"RANK is {rank()}, and with WORLD_SIZE {world_size()} it must be from 0 to {world_size() - 1}. "
+            "To train in one process, unset WORLD_SIZE and RANK; to train in several, start with torchrun."
+        )
+
+
+def connect(backend: str, patience: timedelta) -> None:
+    """Finds the other processes, if there are any. patience: how long one may let the others wait for a word."""
+    if world_size() == 1 or dist.is_initialized():
+        return
+    try:
+        dist.init_process_group(backend, timeout=patience)
+    except (RuntimeError, ValueError) as error:  # torch's DistError is a RuntimeError
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"WORLD_SIZE is {world_size()}, but the other processes were not found ({reason}). To "
+            "train in one process, unset WORLD_SIZE and RANK; to train in several, start with torchrun."
+        ) from None
+
+
+@contextmanager
+def talking() -> Iterator[None]:
+    """What torch raises when another process is gone becomes a sentence."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0][:200]
+        raise UserError(
+            f"process {rank()} of {world_size()} has lost the others ({reason}). One of them has ended; look for its "
+            "own words. The same command goes on from the last checkpoint, and with torchrun --max-restarts all "
+            "processes do so by themselves."
+        ) from None
+
+
+def gather(value: Any) -> list[Any]:
+    """The values that all processes give, in all processes, in the order of their ranks."""
+    if world_size() == 1:
+        return [value]
+    found = [None] * world_size()
+    with talking():
+        dist.all_gather_object(found, value)
+    return found
+
+
+def from_main(state: Any) -> Any:
+    """What the main process gives, on the CPU, in all processes: tensors, and containers of them and of plain values.
+
+    It travels as a checkpoint file would, and nothing in it is run. The others give None.
+    """
+    if world_size() == 1:
+        return state
+    device = torch.device("cuda" if dist.get_backend() == "nccl" else "cpu")
+    buffer = io.BytesIO()
+    if rank() == 0:
+        torch.save(state, buffer)
+    with talking():
+        size = torch.tensor(buffer.tell(), device=device)
+        dist.broadcast(size, src=0)
+        data = torch.empty(int(size), dtype=torch.uint8)
+        if rank() == 0:
+            data = torch.frombuffer(buffer.getbuffer(), dtype=torch.uint8)
+        data = data.to(device)
+        dist.broadcast(data, src=0)
+    if rank() == 0:
+        return state
+    return torch.load(io.BytesIO(data.cpu().numpy()), map_location="cpu", weights_only=True)
+
+
+def together(work: Callable[[], T]) -> T:
+    """Does the same work in each process, and returns what it gave here. Where it fails in one, it ends in all.
+
+    Raises the UserError of the first process that failed; `told` is set in all but one, which prints it.
+    """
+    if world_size() == 1:
+        return work()
+    result = error = None
+    try:
+        result = work()
+    except UserError as found:
+        error = str(found)
+    failed = {number: text for number, text in enumerate(gather(error)) if text}
+    if failed:
+        number = min(failed)
+        alone = f"process {number} of {world_size()}: " if len(failed) < world_size() else ""
+        error = UserError(f"{alone}{failed[number]}")
+        error.told = rank() != number
+        raise error
+    return result
+
+
+class Watch:
+    """Ends this process, with a sentence, when it has made no update for so many seconds: another one hangs.
+
+    A process that waits for another cannot be called back, so a thread looks at the clock. beat: called after each
+    update. end: what ends the process.
+    """
+
+    def __init__(self, seconds: float, end: Callable[[int], None] = os._exit):
+        self.seconds, self.end = seconds, end
+        self._last = time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def beat(self) -> None:
+        self._last = time.monotonic()
+
+    def __enter__(self) -> "Watch":
+        if world_size() > 1:
+            self.beat()
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+
+    def _look(self) -> None:
+        while not self._stopped.wait(min(5.0, self.seconds / 10)):
+            if time.monotonic() - self._last > self.seconds:
+                print(
+                    f"srgan-lessons: process {rank()} of {world_size()} has made no update for {self.seconds / 60:.3g} "
+                    "minutes, and ends. Another one hangs, or was cut off: that which does not say this. Look at its "
+                    "machine. The same command goes on from the last checkpoint (--wait-minutes chooses how long to "
+                    "wait).",
+                    file=sys.stderr,
+                    flush=True,
+                )
+                self.end(1)
+                return
