@@ -17,7 +17,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e
 NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) --dist loadscope
 
-.PHONY: help install lab test notebooks slides site lint clean
+.PHONY: help install lab test notebooks slides screenshots site lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "make test       set everything up and run all tests and all notebooks"
 	@echo "make notebooks  build both editions of the lessons from notebooks/source"
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
+	@echo "make screenshots  pictures of the lessons in JupyterLab, in build/screenshots; needs chromium"
 	@echo "make site       the page that enlarges one's own photo in the browser, in build/site; needs npm once"
 	@echo "make lint       ruff: rules and format"
 	@echo "make install    only set up what the tests need"
@@ -58,6 +59,9 @@ lab: $(VENV)/.srgan-lessons-lab
 
 notebooks: install
 	$(BIN)/python tools/build_lessons.py $(ARGS)
+
+screenshots: install
+	$(BIN)/python tools/screenshots.py $(ARGS)
 
 slides: install
 	$(BIN)/python tools/build_slides.py $(if $(REVEAL),--reveal "$(REVEAL)") $(ARGS)

@@ -8,7 +8,8 @@ The same sources give the same bytes. Only cells with the tag check-output keep 
 run once, with SRGAN_LESSONS_FAST=1 and SRGAN_LESSONS_STRICT=1 as in CI, and both editions carry its text, which nbval
 then holds them to. Right below a question the student edition carries none: it would be the answer.
 
-Folded cells are closed in JupyterLab (source_hidden) and in Colab (the form view), and run like all others.
+Folded cells are closed in JupyterLab (source_hidden) and in Colab (the form view), and run like all others. The
+drawings of the lessons are written to docs/drawings/, for the README and other pages.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from lesson_source import ROOT, SLIDES, Cell, Lesson, LessonError, colab_badge, 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from srgan_lessons.classroom.drawings import DRAWINGS, as_file
 from srgan_lessons.files import atomic
 
 MARK = "nbval-check-output"  # nbval reads it among the tags of a cell
@@ -236,6 +238,9 @@ def main(
             files[readme_file] = readme(text, [read_lesson(source) for source in sources]).encode("utf-8")
         except LessonError as error:  # in a lesson that was not asked for
             found += error.problems
+    drawings_folder = readme_file.parent / "docs" / "drawings"
+    if drawings_folder.is_dir():
+        files |= {drawings_folder / f"{name}.svg": as_file(name).encode("utf-8") for name in DRAWINGS}
     for file, content in files.items():
         if file.exists() and file.read_bytes() == content:
             continue

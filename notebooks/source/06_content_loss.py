@@ -223,7 +223,7 @@ for start, (tile, loss) in learned.items():
 #
 # Photos are full of such pullovers. Hair, grass, gravel: in LR nobody can tell where each blade stood. Here is a real
 # meadow, as the paper's Figure 3 draws it. We keep what LR shows of it and put in fine detail from other places of the
-# same photo: each of these answers reduces to nearly the same LR image. MSE wants their average.
+# same photo: each of these answers reduces to much the same LR image. MSE wants their average.
 
 # %% tags=["fold"]
 meadow = to_tensor(sample_photos()["grass"])  # (1, 3, 512, 512)
@@ -247,9 +247,9 @@ show_images(
     alt="Three different pieces of a meadow, all sharp, and their average, a soft grey fog.",
 )
 apart = (downscale(answers)[..., 4:-4, 4:-4] - downscale(seen + own)[..., 4:-4, 4:-4]).abs().mean()
-assert apart < 4 / 255  # in LR they differ by less than 4 grey levels on average
+assert apart < 8 / 255  # in LR they differ by less than 8 grey levels on average
 error = {name: F.mse_loss(x.expand_as(answers), answers).item() for name, x in (("fog", fog), ("one", answers[3:4]))}
-assert error["fog"] < 0.6 * error["one"]
+assert error["fog"] < 0.65 * error["one"]
 
 # %% [markdown]
 # Every blade that is in one answer and not in the others is paid for, whatever it looks like. The average has none.
