@@ -136,6 +136,13 @@ def test_bars_have_a_plus_sign_only_beside_a_minus(values, labels):
     assert [text.get_text() for text in axis.texts] == labels
 
 
+def test_bars_of_several_kinds_differ_in_tint_and_in_hatching():
+    [axis] = figures._bars({"a": 1, "b": 2}, "x", 1, lambda name: int(name == "b")).axes
+    first, second = axis.patches[:2]
+    assert first.get_facecolor() != second.get_facecolor()
+    assert first.get_hatch() != second.get_hatch()
+
+
 def test_number_cells_have_the_tint_of_their_group_or_get_darker_with_the_number():
     def middles(**options) -> list[tuple[int, ...]]:
         """The colour of each of four cells in a row."""

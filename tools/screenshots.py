@@ -32,9 +32,9 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false"},
 }
 DONE = """() => {
-    const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
-    const prompt = cell => cell.querySelector('.jp-InputPrompt')?.textContent ?? '';
-    return cells.length > 0 && cells.every(cell => /\\[\\d+\\]/.test(prompt(cell)))
+    const cells = [...(window.jupyterapp.shell.currentWidget?.content?.model?.cells ?? [])];
+    const code = cells.filter(cell => cell.type === 'code');  // a folded cell has no prompt to be read
+    return code.length > 0 && code.every(cell => cell.executionCount)
         || document.querySelector('[data-mime-type="application/vnd.jupyter.error"]') !== null;
 }"""
 PANEL = ".jp-NotebookPanel-notebook .jp-WindowedPanel-outer"

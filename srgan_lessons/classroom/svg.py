@@ -56,5 +56,7 @@ def inline(figure: Figure, alt: str, *, trim: bool = True) -> str:
 
 def _smooth_where_smaller(image: re.Match[str]) -> str:
     """Pixels are squares where a picture is enlarged. Where it is reduced, every nth pixel would be aliasing."""
-    scale = abs(float(re.search(r"matrix\((\S+)", image[0])[1])) * POINT
-    return image[0] if scale >= 1 else re.sub(r'style="[^"]*"', 'style="image-rendering: auto"', image[0])
+    scale = re.search(r"matrix\((\S+)", image[0])  # not there for an image that matplotlib has sampled itself
+    if scale is None or abs(float(scale[1])) * POINT >= 1:
+        return image[0]
+    return re.sub(r'style="[^"]*"', 'style="image-rendering: auto"', image[0])
