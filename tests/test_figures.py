@@ -286,7 +286,7 @@ def test_the_slider_holds_both_pictures_pixel_by_pixel():
 
 
 def test_no_before_and_after_is_higher_than_a_small_screen():
-    for height, width, shown_width in ((1200, 900, 450), (300, 448, 448), (150, 224, 448), (640, 640, 600)):
+    for height, width, shown_width in ((1200, 900, 450), (300, 448, 896), (150, 224, 448), (640, 640, 600)):
         with catch() as shown:
             compare(np.zeros((height, width, 3), np.uint8), np.zeros((height, width, 3), np.uint8), alt="x")
         assert f"width: {shown_width}px; max-width: 100%" in shown[0]

@@ -113,9 +113,14 @@ def test_a_bar_moves_and_leaves_one_line(monkeypatch):
     assert list(waiting.waiting(range(5), "training")) == [0, 1, 2, 3, 4]
     assert 'value="4" max="5"' in page.states[-2]
     assert "training: done in" in page.states[-1]
-    with pytest.raises(ZeroDivisionError), waiting.Bar("training", 5) as bar:
-        bar(3)
-        raise ZeroDivisionError
+
+    def fail():
+        with waiting.Bar("training", 5) as bar:
+            bar(3)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert "training: stopped after 3 of 5" in page.states[-1]
 
 

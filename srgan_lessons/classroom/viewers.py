@@ -32,7 +32,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # --- before and after ------------------------------------------------------------------------------------------------
 
-TALLEST = 600  # pixels of the page: nothing of it may lie below the fold
+TALLEST, WIDEST = 600, 900  # pixels of the page: nothing of it may lie below the fold
 TO = (  # moves the edge of `box` to `percent` of its width
     "percent = Math.max(0, Math.min(100, percent));"
     "box.querySelector('.after').style.clipPath = 'inset(0 0 0 ' + percent + '%)';"
@@ -69,7 +69,8 @@ def compare(before: Picture, after: Picture, *, titles: tuple[str, str] = ("befo
         raise UserError(f"compare: {left.shape[:2]} and {right.shape[:2]} pixels are not the same picture at two sizes")
     alt = check_alt(alt)
     height, width = right.shape[:2]
-    scale = min(2, max(1, 700 // width), TALLEST / height) if height < TALLEST else TALLEST / height
+    scale = min(2, TALLEST / height, WIDEST / width)
+    scale = int(scale) if scale >= 1 else scale  # whole pixels where it is enlarged
     sharp = "pixelated" if scale >= 1 else "auto"
     picture = f"display: block; width: 100%; height: 100%; image-rendering: {sharp}; margin: 0; max-width: none;"
     put(
