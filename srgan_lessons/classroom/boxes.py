@@ -69,7 +69,7 @@ def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Call
         return
     from srgan_lessons.classroom.viewers import show_widget
 
-    button = widgets.Button(layout=widgets.Layout(width="auto"))
+    button = widgets.Button(layout=widgets.Layout(width="12em"))
     screen = widgets.HTML()
     seen = 0
 
