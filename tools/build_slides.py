@@ -7,9 +7,9 @@
 
 A deck shows the cells with the tags slide, subslide and fragment and what follows them; cells tagged skip are run and
 not shown. Of a folded cell only what it shows is there, and of code that is longer than a page (LONGEST) only what
-comes out: nobody reads that from a wall. Exercises stand there as stubs. Speaker notes are the instructor's notes and
-the solutions. Cells that only check are left out. Pages are laid out in the browser (slides/deck.js), so that nothing
-is cut off.
+comes out: nobody reads that from a wall. What is to be read at home is left out. Exercises stand there as stubs.
+Speaker notes are the instructor's notes and the solutions. Cells that only check are left out. Pages are laid out in
+the browser (slides/deck.js), so that nothing is cut off.
 
 The lessons are run once and kept in build/executed. The decks need no network: reveal.js and MathJax lie beside them.
 They are fetched once by npm, in the versions below, and compared with their hashes.
@@ -39,7 +39,8 @@ from srgan_lessons.files import atomic
 TEMPLATES = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
 WIDGET = "application/vnd.jupyter.widget-view+json"
-LONGEST = 18  # lines of code on a page
+LONGEST = 12  # lines of code on a page
+TO_READ = "\n### What this lesson leaves out"  # from here on a lesson is for readers
 
 # npm's packages: the SHA-512 that `npm view NAME@VERSION dist.integrity` gives, and what of them goes where in a deck.
 PACKAGES = {
@@ -155,6 +156,8 @@ def _slide(cell: Cell, outputs: list[dict[str, Any]]) -> dict[str, Any]:
     part = next(iter(cell.tags & {"slide", "subslide", "fragment", "skip", "notes"}), "-")
     if cell.number == 0:  # badge and requirements are for the one who reads it
         source = "\n\n".join(text for text in source.split("\n\n") if not text.startswith(("[![", "**Before.**")))
+    if kind == "markdown":
+        source = source.partition(TO_READ)[0]
     if "instructor" in cell.tags:
         part = "notes"
     elif "solution" in cell.tags:
