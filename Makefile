@@ -22,7 +22,7 @@ NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-ti
 ON_WINDOWS := $(BIN)/python -m pytest -p as_on_windows -n $(WORKERS) -q -m "not slow" $(addprefix tests/test_,$(addsuffix .py,\
   datasets download files images machines picture_kinds study upscaled_files upscaling votes))
 
-.PHONY: help install lab test quick windows notebooks exercise slides site lint clean
+.PHONY: help install lab test quick windows notebooks exercise slides screenshots site lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make notebooks  build both editions of the lessons from notebooks/source"
 	@echo "make exercise   begin an exercise: make exercise ARGS='7 best_weight'"
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
+	@echo "make screenshots  pictures of the lessons in JupyterLab, in build/screenshots; needs chromium"
 	@echo "make site       the page that enlarges one's own photo in the browser, in build/site; needs npm once"
 	@echo "make lint       ruff: rules and format"
 	@echo "make install    only set up what the tests need"
@@ -70,6 +71,9 @@ notebooks: install
 
 exercise: install
 	$(BIN)/python tools/new_exercise.py $(ARGS)
+
+screenshots: install
+	$(BIN)/python tools/screenshots.py $(ARGS)
 
 slides: install
 	$(BIN)/python tools/build_slides.py $(if $(REVEAL),--reveal "$(REVEAL)") $(ARGS)

@@ -214,7 +214,8 @@ def _lab(arguments: argparse.Namespace) -> int:
         print(
             f"srgan-lessons: {folder} cannot be written: copy it to a folder of your own to keep work", file=sys.stderr
         )
-    return start_lab(folder, arguments.no_browser)
+    first = next(folder.glob("00_*.ipynb"), folder)
+    return start_lab(first, arguments.no_browser)
 
 
 def _data_list(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 from srgan_lessons import UserError
 from srgan_lessons.files import PACKAGE
@@ -209,11 +210,14 @@ def start_lab(target: Path, no_browser: bool) -> int:
     if importlib.util.find_spec("jupyterlab") is None:
         raise UserError('JupyterLab is not installed: pip install "srgan-lessons[notebooks]"')
     command = [sys.executable, "-m", "jupyter", "lab", str(target)]
+    if target.is_file():  # also where the address is only printed
+        command.append(f"--LabApp.default_url=/lab/tree/{quote(target.name)}")
     if no_browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    # One more folder of settings, in which JupyterLab's question about news is switched off, for this start alone.
+    # One more folder of settings, for this start alone: no question about news, the sources of the lessons hidden, and
+    # no column of dates, so that the lessons' names are not cut off.
     folders = [str(PACKAGE / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     sys.stdout.flush()

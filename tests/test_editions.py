@@ -1,7 +1,6 @@
 # ruff: noqa: E402 - tools/ is not a package: its folder is put on the path first
 """The builder of the editions: one source, two notebooks, the same bytes each time, and a lesson's contract held."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -180,7 +179,8 @@ def test_exercises_are_numbered_in_headings(student):
 def test_only_marked_cells_keep_output_and_count(student, solved):
     for node in (student, solved):
         code = [cell for cell in node.cells if cell.cell_type == "code"]
-        marked = [cell for cell in code if cell.source.startswith("# NBVAL_CHECK_OUTPUT\n")]
+        marked = [cell for cell in code if "nbval-check-output" in cell.metadata.get("tags", [])]
+        assert "NBVAL_CHECK_OUTPUT" not in text_of(node), "the learner is to see no markers"
         assert [cell.execution_count for cell in marked] == [2, 3, 4]
         assert marked[0].outputs == [{"output_type": "stream", "name": "stdout", "text": "4\nshape (2, 2, 3)\n"}]
         assert marked[1].outputs[0].data == {"text/plain": "array([0, 1, 2])"}
@@ -198,9 +198,56 @@ def test_metadata(student, solved):
         assert node.metadata.accelerator == "GPU"
         assert node.metadata.kernelspec.name == "python3"
         assert "widgets" not in node.metadata
-        assert "tags" not in json.dumps(node)
     assert student.cells[0].metadata == {"slideshow": {"slide_type": "slide"}}
-    assert student.cells[2].metadata == {"slideshow": {"slide_type": "fragment"}}
+    assert student.cells[2].metadata == {"slideshow": {"slide_type": "fragment"}, "tags": ["nbval-check-output"]}
+
+
+ASKED = """
+# %% [markdown] answers=["9"]
+# **Question.** What is 3 times 3?
+
+# %% tags=["check-output"]
+print("product:", 3 * 3)
+
+# %% tags=["fold", "check-output"]
+print("folded:", 3 * 3)
+assert 3 * 3 == 9
+
+# %% [markdown]
+# Nine.
+
+# %% tags=["check-output"]
+print("product:", 3 * 3)
+"""
+
+
+def test_folded_cells_are_closed_in_jupyterlab_and_in_colab(source):
+    source.write_text(GOOD + ASKED + '\n# %% tags=["fold"]\nbars({"a": 1}, xlabel="x", alt="One bar.")\n')
+    node = build_lessons.notebook(read_lesson(source), solved=False, outputs={})
+    first = node.cells[1]
+    closed = [cell for cell in node.cells if cell.metadata.get("jupyter", {}).get("source_hidden")]
+    assert [cell.source.splitlines()[0] for cell in closed] == [
+        "# @title Run this first. In Colab it fetches the course; nothing that Colab has installed changes.",
+        "# @title Checked: what the text says",
+        "# @title Figure",
+    ]
+    assert closed[0] == first
+    assert all(cell.metadata.cellView == "form" for cell in closed)
+
+
+def test_below_a_question_the_student_edition_does_not_show_what_comes_out(source):
+    source.write_text(GOOD + ASKED)
+    lesson = read_lesson(source)
+    assert problems(lesson) == []
+    printed = {"output_type": "stream", "name": "stdout", "text": "product: 9\n"}
+    outputs = {cell.number: [printed] for cell in lesson.cells if "check-output" in cell.tags}
+    shown = {}
+    for solved in (False, True):
+        node = build_lessons.notebook(lesson, solved=solved, outputs=outputs)
+        shown[solved] = [
+            len(cell.outputs) for cell in node.cells if cell.cell_type == "code" and "3 * 3" in cell.source
+        ]
+    assert shown == {False: [0, 0, 1], True: [1, 1, 1]}
 
 
 def test_cell_ids_are_numbered_and_shared_by_both_editions(student, solved):
@@ -336,6 +383,9 @@ def test_nbval_passes_what_was_built_and_notices_another_output(built, tmp_path)
 
 def test_the_good_lesson_is_good(source):
     assert found_in(source, GOOD) == []
+    assert found_in(source, GOOD + ASKED) == []
+    folded = "3?\n#\n# <details><summary>Answer</summary>\n#\n# 9\n# </details>"
+    assert found_in(source, GOOD + ASKED.replace("3?", folded)) == []
 
 
 def changed(old: str, new: str) -> str:
@@ -366,7 +416,7 @@ BAD = {
     ),
     "not python": (changed("print(2 + 2)", "print(2 +* 2)"), "this is not Python"),
     "long cell": (changed("print(2 + 2)", "print(2 + 2)\n" * 41), "lines, more than 40"),
-    "many cells": (GOOD + "\n# %%\nx = 1\n" * 50, "cells, more than 60"),
+    "many cells": (GOOD + "\n# %%\nx = 1\n" * 50, "open cells, more than 60"),
     "few compared": (changed('# %% tags=["check-output"]', "# %%"), "2 cells have the tag check-output"),
     "compared text": (
         changed("# %% [markdown]\n# ## Ex", '# %% [markdown] tags=["check-output"]\n# ## Ex'),
@@ -396,6 +446,15 @@ BAD = {
         "begins with `*Figure: ...*`",
     ),
     "text before": ("x = 1\n" + GOOD, "the file must begin with `# %%`"),
+    "a number of the answer": (GOOD + ASKED.replace("3 * 3)", "9)", 1), "'9' gives away the answer to the question"),
+    "an assertion below a question": (
+        GOOD + ASKED.replace('print("product:"', "assert 3 * 3\nprint(", 1),
+        "below a question `assert` tells what comes out",
+    ),
+    "an answer in the same cell": (GOOD + ASKED.replace("3?", "3?\n#\n# It is 9."), "in the same cell: '9'"),
+    "a question without its answers": (GOOD + ASKED.replace(' answers=["9"]', ""), "a question names what would give"),
+    "folded text": (changed("# %% [markdown]\n# ## Ex", '# %% [markdown] tags=["fold"]\n# ## Ex'), "fold is for code"),
+    "folded check": (changed("# %%\npsnr_y = check", '# %% tags=["fold"]\npsnr_y = check'), "a folded cell checks no"),
     "empty cell": (GOOD + "\n# %%\n", "this cell is empty"),
 }
 

@@ -43,6 +43,28 @@ def pictures(page: str) -> list[tuple[str, np.ndarray]]:
     return found
 
 
+def drawings(page: str) -> list[tuple[str, str]]:
+    """(alt text, source) of each drawing that stands in a page."""
+    return [
+        (html.unescape(re.search(r'aria-label="([^"]*)"', one)[1]), one)
+        for one in re.findall(r"<svg\b.*?</svg>", page, re.S)
+    ]
+
+
+def embedded(drawing: str) -> list[np.ndarray]:
+    """The pixels of the pictures in a drawing."""
+    found = re.findall(r'href="data:image/png;base64,([^"]+)"', drawing)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB")) for data in found]
+
+
+def outside(drawing: str) -> list[tuple[float, float]]:
+    """Where text begins in a drawing, and is cut off: outside of what is shown."""
+    left, top, width, height = map(float, re.search(r'viewBox="([^"]+)"', drawing)[1].split())
+    places = [tuple(map(float, place)) for place in re.findall(r"translate\((\S+) (\S+)\) (?:scale|rotate)", drawing)]
+    assert places, "there is no text"
+    return [(x, y) for x, y in places if not (left <= x <= left + width and top <= y <= top + height)]
+
+
 DRAWN = {
     "show_images": lambda: show_images(HR, LR, torch.rand(1, 3, 20, 30), titles=["a", "b", "c"], alt='it is "so" < 3'),
     "show_crops": lambda: show_crops(HR, LR, titles=["HR", "LR"], box=(8, 12, 16, 20), alt='it is "so" < 3'),
@@ -57,12 +79,42 @@ DRAWN = {
 def test_each_figure_is_a_picture_with_its_alt_text(name):
     with catch() as shown:
         DRAWN[name]()
-    [(alt, pixels)] = pictures("".join(shown))
+    [(alt, drawing)] = drawings("".join(shown))
     assert alt == 'it is "so" < 3'
-    assert pixels.std() > 10, "an empty figure"
-    border = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
-    if name in ("curves", "bars"):  # nothing is cut off at the edge
-        assert (border == 255).all()
+    assert len(re.findall("<(?:path|image)", drawing)) > 3, "an empty figure"
+    if name in ("curves", "bars"):
+        assert outside(drawing) == []
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_has_the_colour_of_the_page_and_no_ground(name):
+    with catch() as shown:
+        DRAWN[name]()
+    [(_, drawing)] = drawings("".join(shown))
+    assert "fill: currentColor" in drawing
+    assert "#000000" not in drawing
+    assert "<style" not in drawing, "it would hold for the whole page"
+    grounds = re.findall(r'<g id="\S*patch_1">.*?</g>', drawing, re.S)  # of the figure and of its axes
+    assert all("fill: #ffffff" not in ground or "opacity: 0" in ground for ground in grounds)
+
+
+def test_two_figures_of_one_page_share_no_id():
+    with catch() as shown:
+        DRAWN["curves"]()
+        DRAWN["curves"]()
+    ids = [set(re.findall(r'\bid="([^"]+)"', one)) for _, one in drawings("".join(shown))]
+    assert ids[0]
+    assert not ids[0] & ids[1]
+
+
+def test_pictures_are_drawn_pixel_by_pixel_and_smooth_where_they_are_reduced():
+    with catch() as shown:
+        show_images(HR, alt="few pixels")
+        show_images(np.zeros((900, 1400, 3), np.uint8), alt="more pixels than the page has")
+    [(_, large), (_, small)] = drawings("".join(shown))
+    assert (embedded(large)[0] == HR).all()
+    assert "pixelated" in large
+    assert "pixelated" not in small
 
 
 @pytest.mark.parametrize("count", [4, 6])
@@ -84,14 +136,22 @@ def test_bars_have_a_plus_sign_only_beside_a_minus(values, labels):
     assert [text.get_text() for text in axis.texts] == labels
 
 
+def test_bars_of_several_kinds_differ_in_tint_and_in_hatching():
+    [axis] = figures._bars({"a": 1, "b": 2}, "x", 1, lambda name: int(name == "b")).axes
+    first, second = axis.patches[:2]
+    assert first.get_facecolor() != second.get_facecolor()
+    assert first.get_hatch() != second.get_hatch()
+
+
 def test_number_cells_have_the_tint_of_their_group_or_get_darker_with_the_number():
     def middles(**options) -> list[tuple[int, ...]]:
-        """The colour in the upper left of each of four cells in a row, beside the number."""
+        """The colour of each of four cells in a row."""
         with catch() as shown:
             number_cells(np.array([[0, 11, 2, 13]]), alt="four numbers", **options)
-        [(_, pixels)] = pictures("".join(shown))
-        height, width = pixels.shape[:2]
-        return [tuple(pixels[height // 4, int((i + 0.18) * width / 4)]) for i in range(4)]
+        [(_, drawing)] = drawings("".join(shown))
+        fills = re.findall(r'style="fill: #([0-9a-f]{6}); stroke: currentColor', drawing)
+        assert len(fills) == 4
+        return [tuple(bytes.fromhex(fill)) for fill in fills]
 
     tints = middles(group=lambda number: int(number) // 10)
     assert tints[0] == tints[2] != tints[1] == tints[3]
@@ -122,10 +182,10 @@ def test_lines_can_be_told_apart_without_colours():
 def test_a_long_title_is_wrapped_and_not_cut_off(show):
     with catch() as shown:
         show(HR, HR, HR, titles=["a", "b", "a title that is much wider than the small picture below it"], alt="x")
-    [(_, pixels)] = pictures("".join(shown))
-    assert (pixels[0] == 255).all(), "the title touches the upper edge"
-    assert (pixels[:, -1] == 255).all()
-    assert pixels[: pixels.shape[0] // 8].min() < 100, "there is no title"
+    [(_, drawing)] = drawings("".join(shown))
+    assert outside(drawing) == []
+    lines = {y for _, y in re.findall(r"translate\((\S+) (\S+)\) scale", drawing)}
+    assert len(lines) >= 3, "the title was not wrapped"
 
 
 def test_crops_show_the_same_place_of_smaller_and_larger_versions():
@@ -194,9 +254,9 @@ def test_the_loss_board_changes_one_place_of_the_page(monkeypatch):
             board.add(step, loss=1 / (step + 1), other=2.0)
     assert page.handles == 1
     assert 1 <= len(page.states) < 60, "it must not draw at every step"
-    (alt, pixels) = pictures(page.states[-1])[0]
+    (alt, drawing) = drawings(page.states[-1])[0]
     assert alt == "The loss falls. Last values: loss 0.005, other 2."
-    assert pixels.std() > 5
+    assert "<path" in drawing
     sizes = {re.search(r'width="\d+" height="\d+"', state)[0] for state in page.states}
     assert len(sizes) == 1, "the page would jump"
 
@@ -221,8 +281,15 @@ def test_the_slider_holds_both_pictures_pixel_by_pixel():
     assert (small == LR).all()
     assert (large == HR).all()
     assert (first, second) == ("Before, after. Left: a<.", "Right: b.")
-    assert 'type="range"' in shown[0]
+    assert 'role="slider"' in shown[0]
     assert "aria-label" in shown[0]
+
+
+def test_no_before_and_after_is_higher_than_a_small_screen():
+    for height, width, shown_width in ((1200, 900, 450), (300, 448, 896), (150, 224, 448), (640, 640, 600)):
+        with catch() as shown:
+            compare(np.zeros((height, width, 3), np.uint8), np.zeros((height, width, 3), np.uint8), alt="x")
+        assert f"width: {shown_width}px; max-width: 100%" in shown[0]
 
 
 def test_the_slider_refuses_two_different_pictures():
@@ -232,9 +299,9 @@ def test_the_slider_refuses_two_different_pictures():
 
 @pytest.fixture
 def shown_widgets(monkeypatch):
-    """What `_show` was called with: (widget, still page)."""
+    """What `show_widget` was called with: (widget, still page)."""
     seen = []
-    monkeypatch.setattr(viewers, "_show", lambda widget, still: seen.append((widget, still)))
+    monkeypatch.setattr(viewers, "show_widget", lambda widget, still: seen.append((widget, still)))
     return seen
 
 
@@ -245,12 +312,27 @@ def test_a_control_redraws_the_figure(shown_widgets):
     play(draw, size=[32, 16, 64], way=["one", "two"])
     [(box, still)] = shown_widgets
     size, way, screen = box.children
-    assert pictures(still)[0][0] == "one, 32"
+    assert drawings(still)[0][0] == "one, 32"
     assert list(size.options) == [16, 32, 64]
     size.value = 64
-    assert pictures(screen.value)[0][0] == "one, 64"
+    assert drawings(screen.value)[0][0] == "one, 64"
     way.value = "two"
-    assert pictures(screen.value)[0][0] == "two, 64"
+    assert drawings(screen.value)[0][0] == "two, 64"
+
+
+def test_the_old_figure_greys_out_while_a_control_computes(shown_widgets):
+    seen = []
+
+    def draw(size):
+        seen.append(shown_widgets[0][0].children[-1].value if shown_widgets else "")
+        show_images(HR[:size], alt=f"{size}")
+
+    play(draw, size=[32, 16])
+    size, screen = shown_widgets[0][0].children
+    size.value = 16
+    assert "opacity: 0.35" in seen[-1]
+    assert "computing" in seen[-1]
+    assert "opacity: 0.35" not in screen.value
 
 
 def test_an_error_behind_a_control_is_shown(shown_widgets):
@@ -274,8 +356,8 @@ def test_zoom_moves_and_sizes_its_box(shown_widgets):
     photo, down, right, size, screen = shown_widgets[0][0].children
     for control, value in ((down, 100), (right, 100), (size, 192), (photo, "second"), (size, 32), (down, 0)):
         control.value = value
-        assert pictures(screen.value), screen.value
-    assert pictures(screen.value)[0][0] == "A crop. Here: second, 32 pixels."
+        assert drawings(screen.value), screen.value
+    assert drawings(screen.value)[0][0] == "A crop. Here: second, 32 pixels."
 
 
 def test_one_value_alone_gets_no_control(shown_widgets):
@@ -283,7 +365,7 @@ def test_one_value_alone_gets_no_control(shown_widgets):
     down, right, size, screen = shown_widgets[0][0].children
     assert [down.description, right.description, size.description] == ["down", "right", "size"]
     size.value = 32
-    assert pictures(screen.value)[0][0] == "A crop. Here: only, 32 pixels."
+    assert drawings(screen.value)[0][0] == "A crop. Here: only, 32 pixels."
 
 
 def test_without_ipywidgets_the_first_picture_stands_still(monkeypatch):
@@ -291,7 +373,7 @@ def test_without_ipywidgets_the_first_picture_stands_still(monkeypatch):
     with catch() as shown:
         play(lambda size: show_images(HR, alt=f"{size}"), size=[1, 2])
         upload_photo(lambda photo: None)
-    assert pictures(shown[0])[0][0] == "1"
+    assert drawings(shown[0])[0][0] == "1"
     assert "photo of your own" in shown[1]
 
 
@@ -334,7 +416,7 @@ def test_an_uploaded_photo_is_used_as_it_is(shown_widgets):
     button, screen = shown_widgets[0][0].children
     choose(button, "cat.png", as_png(HR))
     assert (got[0] == HR).all()
-    assert pictures(screen.value)[0][0] == "yours"
+    assert drawings(screen.value)[0][0] == "yours"
 
 
 def test_an_uploaded_file_that_is_no_picture_is_named(shown_widgets):

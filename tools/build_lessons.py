@@ -6,7 +6,10 @@
 
 The same sources give the same bytes. Only cells with the tag check-output keep their output: the solutions edition is
 run once, with SRGAN_LESSONS_FAST=1 and SRGAN_LESSONS_STRICT=1 as in CI, and both editions carry its text, which nbval
-then holds them to.
+then holds them to. Right below a question the student edition carries none: it would be the answer.
+
+Folded cells are closed in JupyterLab (source_hidden) and in Colab (the form view), and run like all others. The
+drawings of the lessons are written to docs/drawings/, for the README and other pages.
 """
 
 import argparse
@@ -23,9 +26,19 @@ from lesson_source import ROOT, SLIDES, Cell, Lesson, LessonError, colab_badge, 
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from srgan_lessons.classroom.drawings import DRAWINGS, as_file
 from srgan_lessons.files import atomic
 
-MARK = "# NBVAL_CHECK_OUTPUT\n"
+MARK = "nbval-check-output"  # nbval reads it among the tags of a cell
+TITLES = {  # what a folded cell says of itself: the first pattern that its code has
+    r"(?m)^# @title ": "",
+    r"(?m)^(import|from) ": "Imports and settings",
+    r"(?m)^(play|zoom|upload_photo|film\w*|kernel_film|shuffle_film)\(": "Something to move",
+    r"(?m)^compare\(": "Two pictures and a slider",
+    r"(?m)^ *(show\w*|curves|bars|feature_grid|number_cells|draw\w*|put)\(": "Figure",
+    r"(?m)^ *assert ": "Checked: what the text says",
+    r"": "Preparation",
+}
 METADATA = {
     "accelerator": "GPU",
     "colab": {"gpuType": "T4", "provenance": []},
@@ -40,21 +53,31 @@ Outputs = dict[int, list[dict[str, Any]]]  # cell number -> what it printed
 def notebook(lesson: Lesson, *, solved: bool, outputs: Outputs) -> nbformat.NotebookNode:
     """One edition. Raises nbformat's ValidationError if the result is not a valid notebook."""
     cells, count = [], 0
+    secret = (
+        set() if solved else {below.number for cell in lesson.cells if cell.answers for below in lesson.below(cell)}
+    )
     for cell in lesson.edition(solved):
-        slide = {"slideshow": {"slide_type": next(iter(cell.tags & set(SLIDES)))}} if cell.tags & set(SLIDES) else {}
+        metadata: dict[str, Any] = {}
+        if slide := cell.tags & set(SLIDES):
+            metadata["slideshow"] = {"slide_type": next(iter(slide))}
+        if "fold" in cell.tags:
+            metadata |= {"jupyter": {"source_hidden": True}, "cellView": "form"}
+        compared = "check-output" in cell.tags and cell.number not in secret
+        if compared:
+            metadata["tags"] = [MARK]
         built = {
             "cell_type": cell.kind,
             "id": f"{lesson.stem.replace('_', '-')[:60]}-{cell.number:03d}",
-            "metadata": slide,
+            "metadata": metadata,
             "source": _shown(cell, solved),
         }
         if cell.kind == "code":
             count += 1  # what a run from top to bottom counts
-            kept = [dict(output) for output in outputs.get(cell.number, [])]
+            kept = [dict(output) for output in outputs.get(cell.number, [])] if compared else []
             for output in kept:
                 if output["output_type"] == "execute_result":
                     output["execution_count"] = count
-            built |= {"outputs": kept, "execution_count": count if "check-output" in cell.tags else None}
+            built |= {"outputs": kept, "execution_count": count if compared else None}
         cells.append(built)
     node = nbformat.from_dict({"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5})
     nbformat.validate(node)
@@ -62,8 +85,9 @@ def notebook(lesson: Lesson, *, solved: bool, outputs: Outputs) -> nbformat.Note
 
 
 def _shown(cell: Cell, solved: bool) -> str:
-    if "check-output" in cell.tags:
-        return MARK + cell.source
+    if "fold" in cell.tags:
+        title = next(title for pattern, title in TITLES.items() if re.search(pattern, cell.source))
+        return f"# @title {title}\n{cell.source}" if title else cell.source
     if "instructor" in cell.tags:
         return "\n".join(f"> {line}".rstrip() for line in f"**For the instructor.** {cell.source}".splitlines())
     if solved and cell.number == 0:
@@ -214,6 +238,9 @@ def main(
             files[readme_file] = readme(text, [read_lesson(source) for source in sources]).encode("utf-8")
         except LessonError as error:  # in a lesson that was not asked for
             found += error.problems
+    drawings_folder = readme_file.parent / "docs" / "drawings"
+    if drawings_folder.is_dir():
+        files |= {drawings_folder / f"{name}.svg": as_file(name).encode("utf-8") for name in DRAWINGS}
     for file, content in files.items():
         if file.exists() and file.read_bytes() == content:
             continue

@@ -2,12 +2,14 @@
 
     python tools/build_slides.py                    all lessons, to build/slides
     python tools/build_slides.py 02 07              two of them
-    python tools/build_slides.py --full 07          figures of full settings: minutes instead of seconds a lesson
+    python tools/build_slides.py --fast 07          figures of the tiny settings of CI: seconds instead of minutes
     python tools/build_slides.py --reveal FOLDER    take reveal.js and MathJax from a folder of npm packages
 
 A deck shows the cells with the tags slide, subslide and fragment and what follows them; cells tagged skip are run and
-not shown. Exercises stand there as stubs. Speaker notes are the instructor's notes and the solutions. Cells that only
-check an answer are left out. Pages are laid out in the browser (slides/deck.js), so that nothing is cut off.
+not shown. Of a folded cell only what it shows is there, and of code that is longer than a page (LONGEST) only what
+comes out: nobody reads that from a wall. What is to be read at home is left out. Exercises stand there as stubs.
+Speaker notes are the instructor's notes and the solutions. Cells that only check are left out. Pages are laid out in
+the browser (slides/deck.js), so that nothing is cut off.
 
 The lessons are run once and kept in build/executed. The decks need no network: reveal.js and MathJax lie beside them.
 They are fetched once by npm, in the versions below, and compared with their hashes.
@@ -37,6 +39,8 @@ from srgan_lessons.files import atomic
 TEMPLATES = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
 WIDGET = "application/vnd.jupyter.widget-view+json"
+LONGEST = 12  # lines of code on a page
+TO_READ = "\n### What this lesson leaves out"  # from here on a lesson is for readers
 
 # npm's packages: the SHA-512 that `npm view NAME@VERSION dist.integrity` gives, and what of them goes where in a deck.
 PACKAGES = {
@@ -152,26 +156,31 @@ def _slide(cell: Cell, outputs: list[dict[str, Any]]) -> dict[str, Any]:
     part = next(iter(cell.tags & {"slide", "subslide", "fragment", "skip", "notes"}), "-")
     if cell.number == 0:  # badge and requirements are for the one who reads it
         source = "\n\n".join(text for text in source.split("\n\n") if not text.startswith(("[![", "**Before.**")))
+    if kind == "markdown":
+        source = source.partition(TO_READ)[0]
     if "instructor" in cell.tags:
         part = "notes"
     elif "solution" in cell.tags:
         kind, part, source, outputs = "markdown", "notes", f"**Solution.**\n\n```python\n{source}\n```", []
     elif ("check(" in source or source.strip() == "progress()") and kind == "code":
-        part = part if _draws(outputs) else "skip"
+        part = "skip"
+    elif kind == "code" and "stub" not in cell.tags:
+        if "fold" in cell.tags or len(source.splitlines()) > LONGEST:
+            source = ""
+        if not source and not outputs:
+            part = "skip"
     if kind == "code":
         source = _without_alt(source)
     built = {"cell_type": kind, "metadata": {"slideshow": {"slide_type": part}}, "source": source}
     return built | {"outputs": outputs, "execution_count": None} if kind == "code" else built
 
 
-def _draws(outputs: list[dict[str, Any]]) -> bool:
-    return any("text/html" in output.get("data", {}) or "image/png" in output.get("data", {}) for output in outputs)
-
-
 def _outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without widgets, beside which a still picture stands; what was printed in several goes as one."""
     kept: list[dict[str, Any]] = []
     for output in outputs:
+        if output.get("name") == "stderr" or "<progress" in str(output.get("data", {}).get("text/html", "")):
+            continue
         if kept and output["output_type"] == kept[-1]["output_type"] == "stream" and output["name"] == kept[-1]["name"]:
             kept[-1]["text"] += output["text"]
         elif "data" in output:
@@ -219,7 +228,7 @@ def build(sources: list[Path], out: Path, packages: Path, *, full: bool) -> list
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", help="numbers or names, 01 or 01_images_and_scale; all if none is given")
-    parser.add_argument("--full", action="store_true", help="run the lessons with full settings")
+    parser.add_argument("--fast", action="store_true", help="run the lessons with the tiny settings of CI")
     parser.add_argument("--out", type=Path, default=BUILD / "slides", metavar="FOLDER")
     parser.add_argument("--reveal", type=Path, metavar="FOLDER", help=f"where {' and '.join(PACKAGES)} are")
     chosen = parser.parse_args(arguments)
@@ -228,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not wanted:
             raise SlidesError(f"no such lesson; there are: {', '.join(source.stem for source in sources)}")
-        build(wanted, chosen.out, chosen.reveal or BUILD / "npm", full=chosen.full)
+        build(wanted, chosen.out, chosen.reveal or BUILD / "npm", full=not chosen.fast)
     except (SlidesError, LessonError) as error:
         print(error, file=sys.stderr)
         return 1

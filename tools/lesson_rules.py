@@ -11,6 +11,8 @@ from lesson_source import Cell, Lesson
 from srgan_lessons.exercises import all_exercises
 
 CELLS, CODE_LINES, MINUTES, COMPARED = 60, 40, 60, 3
+QUESTION = re.compile(r"\*\*(Question|Before you [^.:*]+|Look closely|The bet)[.:]\*\*")
+FOLDED_ANSWER = re.compile(r"<details>.*?</details>", re.DOTALL)
 FIRST_CELL = {
     r"# \S": "a title, `# Images and scale`, as its first line",
     r"\*\*Claim\.\*\* \S": "the one claim, `**Claim.** ...`",
@@ -31,7 +33,7 @@ def problems(lesson: Lesson) -> list[str]:
                 trees[cell.number] = ast.parse(cell.source)
             except SyntaxError as error:
                 found.append((cell.line + (error.lineno or 0), f"this is not Python: {error.msg}"))
-    for rule in (_first_cell, _size, _headings, _pairs, _compared, _images):
+    for rule in (_first_cell, _size, _headings, _pairs, _compared, _folded, _questions, _images):
         found += rule(lesson)
     for rule in (_exercises, _figures):
         found += rule(lesson, trees)
@@ -62,9 +64,9 @@ def _first_cell(lesson: Lesson) -> Found:
 
 
 def _size(lesson: Lesson) -> Found:
-    student = lesson.edition(solved=False)
+    student = [cell for cell in lesson.edition(solved=False) if "fold" not in cell.tags]
     if len(student) > CELLS:
-        yield student[CELLS].line, f"the student edition has {len(student)} cells, more than {CELLS}"
+        yield student[CELLS].line, f"the student edition has {len(student)} open cells, more than {CELLS}"
     for cell in lesson.cells:
         lines = len(cell.source.splitlines())
         if cell.kind == "code" and lines > CODE_LINES:
@@ -126,6 +128,48 @@ def _compared(lesson: Lesson) -> Found:
     for cell in marked:
         if cell.kind != "code" or cell.tags & {"stub", "solution"}:
             yield cell.line, "check-output is for code cells that stand in both editions"
+
+
+def _folded(lesson: Lesson) -> Found:
+    for cell in lesson.cells:
+        if "fold" in cell.tags and (cell.kind != "code" or cell.tags & {"stub", "solution"}):
+            yield cell.line, "fold is for code cells that stand in both editions"
+        if "fold" in cell.tags and re.search(r"\bcheck\(", cell.source):
+            yield cell.line, "a folded cell checks no exercise: the learner is to see the call"
+
+
+def _questions(lesson: Lesson) -> Found:
+    """What a question asks is found out by running the cells below it, and not by reading them."""
+    for cell in lesson.cells:
+        if "instructor" in cell.tags:
+            continue
+        asked = list(QUESTION.finditer(cell.source)) if cell.kind == "markdown" else []
+        if bool(asked) != (cell.answers is not None):
+            yield (
+                cell.line,
+                'a question names what would give its answer away, answers=["16"], and only a question does',
+            )
+        if not asked:
+            continue
+        answers = [
+            re.compile(rf"(?<![\w.]){re.escape(answer)}(?![\w.]\w)(?!\w)", re.I) for answer in cell.answers or ()
+        ]
+        rest = FOLDED_ANSWER.sub("", cell.source[asked[-1].end() :]).partition("\n\n")[2]
+        for found in filter(None, (answer.search(rest) for answer in answers)):
+            yield cell.line, f"the answer stands below the question, in the same cell: {found[0]!r}. Fold it: <details>"
+        for below in lesson.below(cell):
+            if "fold" in below.tags:
+                continue
+            for found in filter(None, (answer.search(below.source) for answer in answers)):
+                yield (
+                    below.line,
+                    f"{found[0]!r} gives away the answer to the question above: fold it, or say it otherwise",
+                )
+            if spoiler := re.search(r"(?m)^ *assert |\balt=", below.source):
+                yield (
+                    below.line,
+                    f"below a question `{spoiler[0].strip()}` tells what comes out: put it into a folded cell",
+                )
 
 
 def _exercises(lesson: Lesson, trees: dict[int, ast.AST]) -> Found:

@@ -4,7 +4,10 @@ Tags of a cell (`# %% tags=["stub"]`, `# %% [markdown] tags=["instructor"]`):
     stub, solution      a pair, one after the other: the student edition has the first, the solutions edition the second
     instructor          a note for the teacher: shown in the solutions edition alone
     check-output        its text output is kept and compared by nbval
+    fold                code that is not taught (plotting, alt texts, assertions): built closed, under a title
     slide, subslide, fragment, skip, notes      its part in the slides
+A markdown cell that asks the learner to guess names what would give the answer away: `answers=["16", "sixteen"]`, and
+`answers=[]` where only the run knows it. lesson_rules.py keeps these out of all that stands open below the question.
 Placeholders in the text:
     {{repository}}          the project's address, from pyproject.toml
     {{colab_badge}}         a badge that opens this lesson's student edition in Colab
@@ -25,12 +28,12 @@ from srgan_lessons.exercises import all_exercises
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "main"
 SLIDES = ("slide", "subslide", "fragment", "skip", "notes")
-TAGS = {"stub", "solution", "instructor", "check-output", *SLIDES}
+TAGS = {"stub", "solution", "instructor", "check-output", "fold", *SLIDES}
 PERCENT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
 
 # Only where the package is missing is anything installed, and without an upgrade: nothing of Colab's own changes.
 SETUP = """\
-# Run this first. In Colab it fetches the course; nothing that Colab has installed changes.
+# @title Run this first. In Colab it fetches the course; nothing that Colab has installed changes.
 import sys
 
 if "google.colab" in sys.modules:
@@ -51,13 +54,18 @@ class LessonError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A cell of the source. line: where it begins in the file; number: its place among all cells, both editions'."""
+    """A cell of the source.
+
+    line: where it begins in the file. number: its place among all cells, both editions'. answers: for a question, what
+    gives its answer away; None where nothing is asked.
+    """
 
     kind: str  # "markdown" or "code"
     source: str
     tags: frozenset[str]
     line: int
     number: int
+    answers: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +92,13 @@ class Lesson:
     def edition(self, solved: bool) -> list[Cell]:
         left_out = {"stub"} if solved else {"solution", "instructor"}
         return [cell for cell in self.cells if not cell.tags & left_out]
+
+    def below(self, question: Cell) -> list[Cell]:
+        """The code cells between a question and the next text that the learner reads, where the answer may stand."""
+        cells = self.edition(solved=False)
+        after = cells[cells.index(question) + 1 :]
+        end = next((i for i, cell in enumerate(after) if cell.kind == "markdown"), len(after))
+        return after[:end]
 
 
 def repository() -> str:
@@ -119,8 +134,18 @@ def read_lesson(path: Path) -> Lesson:
             problems.append(lesson.at(line, f"a {cell.cell_type} cell; only markdown and code are used"))
         # In the set-up cell's place, number 1, nothing else may stand: all numbers after the first cell move up.
         number = len(written) + (len(written) > 0)
-        written.append(Cell(kind=cell.cell_type, source=cell.source, tags=tags, line=line, number=number))
-    setup = Cell(kind="code", source=SETUP, tags=frozenset(["skip"]), line=starts[0], number=1)
+        answers = cell.metadata.get("answers")
+        written.append(
+            Cell(
+                kind=cell.cell_type,
+                source=cell.source,
+                tags=tags,
+                line=line,
+                number=number,
+                answers=None if answers is None else tuple(map(str, answers)),
+            )
+        )
+    setup = Cell(kind="code", source=SETUP, tags=frozenset(["skip", "fold"]), line=starts[0], number=1)
     cells = []
     for cell in (written[0], setup, *written[1:]):
         filled, wrong = _fill(cell, path.stem)

@@ -23,11 +23,12 @@
 #
 # The cell below loads them. If something is missing on your machine, `srgan-lessons doctor` in a terminal says what.
 
-# %%
+# %% tags=["fold"]
 import time
 
 import numpy as np
 
+from srgan_lessons.classroom.drawings import drawing
 from srgan_lessons.classroom.figures import bars, show_crops, show_images
 from srgan_lessons.classroom.viewers import compare, upload_photo, zoom
 from srgan_lessons.images import sample_photos
@@ -37,10 +38,11 @@ from srgan_lessons.resize import imresize
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
+# %%
 started = time.perf_counter()
 srresnet, srgan = load_network("srresnet"), load_network("srgan")
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["16", "sixteen", "sixteenth"]
 # ## One photo, four times larger
 #
 # To know how good an enlargement is, one must know the truth. So we begin with a photo, make it four times smaller,
@@ -54,25 +56,27 @@ lr = imresize(hr, 1 / 4)  # (75, 112, 3): low resolution, all that the networks 
 print("HR", hr.shape, "- LR", lr.shape)
 print("HR pixels for each LR pixel:", hr.size // lr.size)
 
-# %%
+# %% tags=["fold"]
 show_images(hr, lr, titles=["HR: the truth", "LR: what is given"], alt="A cat in HR, and as coarse blocks in LR.")
 
 # %% [markdown]
 # One of sixteen. The other fifteen have to be made up.
 #
 # The classic way is **bicubic** interpolation, a weighted mean of the neighbours. Every photo editor has it. A
-# network does the same job, but nobody chose its weights: it learned them from photos. Move the slider.
+# network does the same job, but nobody chose its weights: it learned them from photos. Drag the line.
 
 # %%
 bicubic = imresize(lr, 4)  # (300, 448, 3)
 closest, liveliest = upscale(lr, srresnet), upscale(lr, srgan)  # (300, 448, 3) each: super-resolved
-compare(bicubic, liveliest, titles=("bicubic", "SRGAN"), alt="A cat, enlarged 4 times; SRGAN's side has fur.")
 print(f"Done in {time.perf_counter() - started:.0f} s.")
+
+# %% tags=["fold"]
+compare(bicubic, liveliest, titles=("bicubic", "SRGAN"), alt="A cat, enlarged 4 times; SRGAN's side has fur.")
 
 # %% [markdown]
 # And both networks beside the truth, pixel by pixel:
 
-# %%
+# %% tags=["fold"]
 FACE = (52, 92, 136, 136)  # top, left, height, width
 show_crops(
     hr,
@@ -111,10 +115,10 @@ def sharpness(image):
 print(f"bicubic: {psnr(bicubic, hr):.1f} dB, sharpness {sharpness(bicubic):.0f} %")
 print(f"truth: sharpness {sharpness(hr):.0f} %")
 
-# %% [markdown]
+# %% [markdown] answers=["further", "sharpest", "closer"]
 # **Question.** SRResNet and SRGAN: more dB than bicubic, or fewer? Sharper, or softer? Guess all four first.
 
-# %%
+# %% tags=["fold"]
 print(f"SRResNet: {psnr(closest, hr):.1f} dB, sharpness {sharpness(closest):.0f} %")
 print(f"SRGAN: {psnr(liveliest, hr):.1f} dB, sharpness {sharpness(liveliest):.0f} %")
 assert psnr(closest, hr) > psnr(bicubic, hr) + 0.5
@@ -136,7 +140,7 @@ noise = np.random.default_rng(0).normal(0, 7, bicubic.shape)  # grey levels
 noisy = np.clip(np.round(bicubic + noise), 0, 255).astype(np.uint8)  # (300, 448, 3)
 print(f"bicubic and noise: {psnr(noisy, hr):.1f} dB, sharpness {sharpness(noisy):.0f} %")
 
-# %%
+# %% tags=["fold"]
 show_crops(
     hr,
     closest,
@@ -171,6 +175,8 @@ for name in ("chelsea", "coffee", "astronaut"):
     pictures[name] = (photo, imresize(small, 4), upscale(small, srresnet), upscale(small, srgan))  # (H, W, 3) each
     for kind, sr in zip(("SRResNet", "SRGAN"), pictures[name][2:], strict=True):
         gains[f"{name}, {kind}"] = psnr(sr, photo) - psnr(pictures[name][1], photo)
+
+# %% tags=["fold"]
 bars(
     gains,
     xlabel="gain over bicubic in dB",
@@ -184,7 +190,7 @@ for name in pictures:
 # SRResNet wins by PSNR on all three, and SRGAN is at least 1.5 dB behind it each time. Now look at what the decibels
 # do not tell: the spoon and its reflections.
 
-# %%
+# %% tags=["fold"]
 show_crops(
     *pictures["coffee"],
     titles=["HR", "bicubic", "SRResNet", "SRGAN"],
@@ -199,7 +205,7 @@ show_crops(
 # your photo *is* all there is. It goes to the machine on which this notebook runs, and nowhere else.
 
 
-# %%
+# %% tags=["fold"]
 def enlarge(photo):
     """Shows the middle of a photo, uint8 (H, W, 3), enlarged by bicubic, SRResNet and SRGAN."""
     top, left = (max(0, (n - 160) // 2) for n in photo.shape[:2])
@@ -231,7 +237,7 @@ enlarge(sample_photos()["chelsea"][60:260, 60:260])
 #
 # Pick a photo, move the box, change its size. Where does SRGAN win, where SRResNet, and where does nothing help?
 
-# %%
+# %% tags=["fold"]
 zoom(
     pictures,
     titles=["HR", "bicubic", "SRResNet", "SRGAN"],
@@ -243,7 +249,7 @@ zoom(
 #
 # Fur may lie as it likes. A face may not.
 
-# %%
+# %% tags=["fold"]
 show_crops(
     *pictures["astronaut"],
     titles=["HR", "bicubic", "SRResNet", "SRGAN"],
@@ -251,7 +257,7 @@ show_crops(
     alt="A woman's smiling face: SRResNet's is soft and hers; SRGAN's has crumpled teeth and odd eyes.",
 )
 
-# %% [markdown]
+# %% [markdown] answers=["same", "nobody", "plausible"]
 # This is a failure, and not a rare one. In the LR image the mouth is a few pixels. SRGAN knows that something sharp
 # belongs there, and does not know what. It is worse here than SRResNet, which leaves the face soft and lets it be hers.
 # Small faces, lettering and fine regular stripes go wrong in this way.
@@ -264,6 +270,10 @@ rows, columns = np.indices(cat.shape[:2])
 chequers = np.where((rows + columns) % 2, 24, -24)[..., None]  # (300, 448, 1), grey levels
 other = np.clip(cat + chequers, 0, 255).astype(np.uint8)  # (300, 448, 3)
 cat_lr, other_lr = imresize(cat, 1 / 4), imresize(other, 1 / 4)  # (75, 112, 3) both
+apart, apart_lr = (np.abs(a.astype(int) - b).mean() for a, b in ((cat, other), (cat_lr, other_lr)))
+print(f"On average the photos differ by {apart:.1f} grey levels, their LR images by {apart_lr:.1f}.")
+
+# %% tags=["fold"]
 show_crops(
     cat,
     other,
@@ -273,8 +283,6 @@ show_crops(
     box=(96, 184, 64, 64),
     alt="A cat's eye, once with a fine chequerboard over it. The two LR images look the same.",
 )
-apart, apart_lr = (np.abs(a.astype(int) - b).mean() for a, b in ((cat, other), (cat_lr, other_lr)))
-print(f"On average the photos differ by {apart:.1f} grey levels, their LR images by {apart_lr:.1f}.")
 assert apart > 20
 assert apart_lr < 1
 
@@ -288,7 +296,11 @@ assert apart_lr < 1
 
 # %% [markdown] tags=["slide"]
 # ## The way ahead
-#
+
+# %% tags=["fold"]
+drawing("course")
+
+# %% [markdown]
 # | | lesson | what you will have built |
 # |---|---|---|
 # | 01 | Images and scale | the LR images and the measure, to the last bit |

@@ -10,7 +10,7 @@
 #
 # {{colab_badge}}
 
-# %% tags=["skip"]
+# %% tags=["skip", "fold"]
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,7 @@ from PIL import Image
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom.figures import bars, curves, show_crops, show_images
+from srgan_lessons.classroom.motion import kernel_film
 from srgan_lessons.classroom.viewers import play
 from srgan_lessons.datasets import benchmark
 from srgan_lessons.images import load_image, sample_photos, to_image, to_tensor
@@ -35,7 +36,7 @@ photos = {
     name: whole_tiles(sample_photos()[name]) for name in ("astronaut", "chelsea", "coffee", "motorcycle", "rocket")
 }
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["luma", "rgb", "brightness"]
 # ## Why
 #
 # Two groups enlarge the same photo with the same formula. One reports 26.8 dB, the other 25.3 dB. In this field a
@@ -48,6 +49,7 @@ hr = photos["astronaut"]  # (512, 512, 3)
 lr = imresize(hr, 1 / 4)  # (128, 128, 3)
 sr = imresize(lr, 4)  # (512, 512, 3)
 
+# %% tags=["fold"]
 on_luma = psnr(sr, hr)
 squared_error = (sr.astype(float) - hr)[4:-4, 4:-4] ** 2  # (504, 504, 3): the border is left out, as psnr does
 on_rgb = 10 * np.log10(255**2 / np.mean(squared_error))
@@ -80,7 +82,7 @@ assert round(on_rgb, 1) == 25.3
 print("shape:", hr.shape, "type:", hr.dtype, "from", hr.min(), "to", hr.max())
 print("pixel in row 0, column 0, as R, G, B:", hr[0, 0].tolist())
 
-# %% [markdown]
+# %% [markdown] answers=["254"]
 # **Question.** `uint8` knows 0 to 255 and nothing else. What is 3 - 5?
 
 # %% tags=["check-output"]
@@ -99,6 +101,8 @@ by_hand = by_hand.permute(2, 0, 1)  # (3, 512, 512): channels first
 by_hand = by_hand[None].float() / 255  # (1, 3, 512, 512), in [0, 1]
 
 x = to_tensor(hr)  # the package's version
+
+# %% tags=["fold"]
 assert torch.equal(by_hand, x)
 assert (to_image(x) == hr).all()  # and back, without a loss
 
@@ -106,7 +110,7 @@ assert (to_image(x) == hr).all()  # and back, without a loss
 # This is the contract of the whole course: **float images are (N, 3, H, W) in [0, 1], photos are uint8 (H, W, 3)**.
 # In between stand `to_tensor` and `to_image`.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["new", "aliasing"]
 # ## Smaller: every fourth pixel?
 #
 # Each benchmark begins with a photo and makes the small image from it. Four times smaller: why not take every fourth
@@ -119,6 +123,9 @@ rows, columns = np.mgrid[-256:256, -256:256]
 rings = np.round(127.5 + 127.5 * np.cos((rows**2 + columns**2) * np.pi / 1024)).astype(np.uint8)  # (512, 512)
 every_fourth = rings[::4, ::4]  # (128, 128)
 averaged = imresize(rings, 1 / 4)  # (128, 128)
+corner = (slice(0, 20), slice(0, 20))  # here the rings are far finer than an LR pixel
+
+# %% tags=["fold"]
 show_images(
     rings,
     every_fourth,
@@ -126,7 +133,6 @@ show_images(
     titles=["512 x 512", "every 4th pixel", "imresize"],
     alt="Rings that get finer outwards. With every 4th pixel, new rings appear everywhere; imresize leaves grey.",
 )
-corner = (slice(0, 20), slice(0, 20))  # here the rings are far finer than an LR pixel
 assert every_fourth[corner].std() > 80
 assert averaged[corner].std() < 10
 
@@ -166,7 +172,9 @@ cubic_kernel = check("cubic_kernel", cubic_kernel)
 # is -0.75, copied from torch or OpenCV. Ask: why is k(0) = 1 and k(1) = 0? (At the old pixels nothing may change.)
 
 # %%
-distance = np.linspace(-2.5, 2.5, 101)
+distance = np.linspace(-3, 3, 73)  # twelve places a pixel
+
+# %% tags=["fold"]
 curves(
     {"cubic, a = -0.5": (distance, cubic_kernel(distance)), "linear": (distance, np.clip(1 - abs(distance), 0, None))},
     xlabel="distance in pixels",
@@ -207,12 +215,23 @@ weights = bicubic_weights(distance, 4)
 print("pixels that count:", np.count_nonzero(weights), "- sum:", round(weights.sum(), 4))
 print("right half:", np.round(weights[8:], 3).tolist())
 
-# %% [markdown] tags=["slide"]
+# %% [markdown]
+# Press **Play**: your kernel glides over a row of 32 pixels from the cat's eye. At every fourth step it leaves an LR
+# pixel, the weighted mean of what lies below it.
+
+# %% tags=["fold"]
+kernel_film(
+    np.round(luma(photos["chelsea"])[110, 146:178]),
+    bicubic_weights,
+    alt="A bell with small negative dips glides over a row of pixels; below it a row of pixels, four times as wide.",
+)
+
+# %% [markdown] tags=["slide"] answers=["repeated", "again"]
 # ## imresize, by hand
 #
 # Now all pixels of a row at once. Each new pixel is a weighted mean of old ones, so a row is shrunk by a matrix.
 #
-# **Question.** At the border the kernel reaches beyond the photo. What stands there?
+# **Question.** At the border the kernel reaches beyond the photo. What stands there? One line below decides it.
 
 
 # %%
@@ -224,7 +243,7 @@ def resize_matrix(size, new_size):
         centre = (i + 0.5) * size / new_size - 0.5  # of the new pixel, counted in old pixels
         old = np.arange(int(centre - 2 * factor) - 1, int(centre + 2 * factor) + 3)
         weights = bicubic_weights(centre - old, factor)
-        np.add.at(matrix[i], old.clip(0, size - 1), weights)  # beyond the border: the border pixel again
+        np.add.at(matrix[i], old.clip(0, size - 1), weights)
     return matrix
 
 
@@ -240,8 +259,9 @@ def resize(image, height, width):
 
 
 # %% [markdown]
-# Each line is a decision: rows before columns, the border pixel repeated, rounding after *each* pass. MATLAB decided
-# so, and all published LR images carry its decisions. Do we get the same numbers as the package, to the last bit?
+# Each line is a decision: rows before columns, the border pixel repeated (`clip`), rounding after *each* pass. MATLAB
+# decided so, and all published LR images carry its decisions. Do we get the same numbers as the package, to the last
+# bit?
 
 # %% tags=["check-output"]
 for name, photo in photos.items():
@@ -258,7 +278,7 @@ for name, photo in photos.items():
 # published with: not one pixel differs. That is MATLAB's imresize as it was when the sets were made. Later versions
 # mirror the picture at its border in place of repeating the border pixel: 2 to 8 levels there.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["more than 1", "1 dB"]
 # ## The other bicubic
 #
 # torch has a bicubic, too: `F.interpolate(x, scale_factor=1/4, mode="bicubic")`. Many tutorials use it. Its $a$ is
@@ -276,17 +296,6 @@ def torch_resize(photo, antialias):
 photo = photos["rocket"]
 right, wrong = imresize(photo, 1 / 4), torch_resize(photo, antialias=False)
 results = [imresize(right, 4), imresize(wrong, 4)]
-show_crops(
-    photo,
-    *results,
-    titles=[
-        "HR",
-        f"from a right LR: {psnr(results[0], photo):.2f} dB",
-        f"no antialiasing: {psnr(results[1], photo):.2f} dB",
-    ],
-    box=(200, 136, 128, 96),
-    alt="A tower beside a rocket. Without antialiasing its thin beams break up into coloured dots.",
-)
 
 
 def mean_psnr(reduce, enlarge=lambda lr: imresize(lr, 4), measure=psnr):
@@ -302,6 +311,19 @@ baseline = mean_psnr(matlab)
 aliased = mean_psnr(lambda photo: torch_resize(photo, antialias=False))
 antialiased = mean_psnr(lambda photo: torch_resize(photo, antialias=True))
 print(f"MATLAB's LR {baseline:.2f} dB; torch {aliased:.2f} dB; torch with antialias=True {antialiased:.2f} dB")
+
+# %% tags=["fold"]
+show_crops(
+    photo,
+    *results,
+    titles=[
+        "HR",
+        f"from a right LR: {psnr(results[0], photo):.2f} dB",
+        f"no antialiasing: {psnr(results[1], photo):.2f} dB",
+    ],
+    box=(200, 136, 128, 96),
+    alt="A tower beside a rocket. Without antialiasing its thin beams break up into coloured dots.",
+)
 assert aliased < baseline - 1
 assert abs(antialiased - baseline) < 0.01
 
@@ -318,7 +340,7 @@ assert abs(antialiased - baseline) < 0.01
 # antialiasing to change the kernel. Common objection: "but the aliased LR looks sharper". It does, and that is the
 # trouble: the sharpness is false.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["14", "frame", "false"]
 # ## Crops without false borders
 #
 # Training takes small crops: 96 x 96 of HR, and the 24 x 24 of LR that belong to them.
@@ -331,6 +353,9 @@ photo = photos["motorcycle"]
 cut_first = imresize(photo[top : top + size, left : left + size], 1 / 4)  # (24, 24, 3)
 reduced_first = imresize(photo, 1 / 4)[top // 4 :, left // 4 :][:24, :24]  # (24, 24, 3)
 difference = np.abs(cut_first.astype(int) - reduced_first).max(axis=2)  # (24, 24) in grey levels
+print(f"largest difference: border {difference.max()} levels, middle {difference[2:-2, 2:-2].max()} levels")
+
+# %% tags=["fold"]
 show_images(
     photo[top : top + size, left : left + size],
     cut_first,
@@ -339,7 +364,6 @@ show_images(
     titles=["HR crop", "cut, then reduced", "reduced, then cut", "difference (white: 4 levels or more)"],
     alt="A crop and its two LR versions. They look alike; the difference is a frame of two pixels along the border.",
 )
-print(f"largest difference: border {difference.max()} levels, middle {difference[2:-2, 2:-2].max()} levels")
 assert difference.max() == 14
 assert difference[2:-2, 2:-2].max() == 0
 assert 0.3 < 1 - 20**2 / 24**2 < 1 / 3  # the share of false pixels
@@ -366,13 +390,14 @@ assert 0.3 < 1 - 20**2 / 24**2 < 1 / 3  # the share of false pixels
 # %%
 lr_crop = check("lr_crop", lr_crop)
 
-assert (lr_crop(photo, top, left, size) == reduced_first).all()
-
 wide = to_tensor(photo[top - 8 : top + size + 8, left - 8 : left + size + 8])  # (1, 3, 112, 112)
 lr_tensor, hr_tensor = training_pair(wide)  # the package's version: (1, 3, 24, 24) and (1, 3, 96, 96)
+
+# %% tags=["fold"]
+assert (lr_crop(photo, top, left, size) == reduced_first).all()
 assert (to_image(lr_tensor) == reduced_first).all()
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["48.13", "42.11", "6 dB"]
 # ## One number: PSNR
 #
 # How far is one picture from another? Take the mean squared error of the grey levels and compare it with the largest
@@ -390,7 +415,7 @@ print(f"1 dB less: every error times {10 ** (1 / 20):.2f}")
 # %% [markdown]
 # Twice the error costs 6 dB. And 1 dB is an error that is 12 % larger, everywhere.
 
-# %% [markdown] tags=["subslide"]
+# %% [markdown] tags=["subslide"] answers=["16", "235"]
 # ### Which grey levels?
 #
 # The eye sees fine detail in brightness, not in colour. So the field measures **Y**, the luma of television, by the
@@ -432,7 +457,7 @@ for name, photo in photos.items():
     assert abs(psnr_y(bicubic, photo) - psnr(bicubic, photo)) < 0.001  # the package's version
     print(f"{name}: {psnr(bicubic, photo):.2f} dB")
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["0.01", "0.1"]
 # ## Two protocols
 #
 # The SRGAN paper measured with other tools. Its Y seems to follow BT.709 (inferred: with it the numbers fit, lesson
@@ -449,6 +474,8 @@ for photo in photos.values():
     change["PSNR"].append(psnr(bicubic, photo, protocol="paper") - psnr(bicubic, photo))
     change["SSIM"].append(ssim(bicubic, photo, protocol="paper") - ssim(bicubic, photo))
 print(f"PSNR: {np.mean(change['PSNR']):+.2f} dB on average, SSIM: {np.mean(change['SSIM']):+.3f}")
+
+# %% tags=["fold"]
 assert abs(np.mean(change["PSNR"])) < 0.15
 assert np.mean(change["SSIM"]) > 0.01
 
@@ -457,7 +484,7 @@ assert np.mean(change["SSIM"]) > 0.01
 # Never hold an SSIM of yours against one of the paper's unless the protocol is the same. A number without its
 # protocol means nothing.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["1.3", "half a dB"]
 # ## What each slip costs
 #
 # Now all of it in one table: the same enlargement, bicubic, with one slip at a time. Where the benchmark Set5 is
@@ -496,7 +523,7 @@ slips = {
 }
 cost = dict(sorted(((name, value - right) for name, value in slips.items()), key=lambda item: item[1]))
 
-# %%
+# %% tags=["fold"]
 bars(
     cost,
     xlabel=f"change of PSNR in dB (bicubic on {on}: {right:.2f} dB)",
@@ -535,6 +562,8 @@ def pillow(image, scale):
 both_ways = mean_psnr(lambda photo: pillow(photo, 1 / 4), enlarge=lambda lr: pillow(lr, 4))
 nearest = mean_psnr(matlab, enlarge=lambda lr: lr.repeat(4, axis=0).repeat(4, axis=1))
 print(f"MATLAB's bicubic {baseline:.2f} dB, Pillow's {both_ways:.2f} dB, nearest neighbour {nearest:.2f} dB")
+
+# %% tags=["fold"]
 assert abs(both_ways - baseline) < 0.02
 assert nearest < baseline - 1
 
@@ -557,6 +586,7 @@ ways = {
 }
 
 
+# %% tags=["fold"]
 def one_way(photo, way):
     hr = photos[photo]
     lr = ways[way](hr)

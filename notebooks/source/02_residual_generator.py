@@ -9,15 +9,17 @@
 #
 # {{colab_badge}}
 
-# %% tags=["skip"]
+# %% tags=["skip", "fold"]
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from srgan_lessons import models
+from srgan_lessons.classroom.drawings import drawing
 from srgan_lessons.classroom.figures import bars, curves, feature_grid, show_images
 from srgan_lessons.classroom.viewers import play
+from srgan_lessons.classroom.waiting import waiting
 from srgan_lessons.datasets import CropSampler
 from srgan_lessons.images import sample_photos, to_tensor
 from srgan_lessons.models import Generator, count_parameters
@@ -27,7 +29,7 @@ settings = lesson_settings(full={"updates": 120, "seeds": 2}, fast={"updates": 4
 photos = sample_photos()
 lr_photos = {name: imresize(photos[name], 1 / 4) for name in ("astronaut", "chelsea", "coffee", "rocket")}
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["cat", "eye"]
 # ## Why
 #
 # A network shall invent the pixels around one place of an LR image. How far must it look?
@@ -38,6 +40,8 @@ lr_photos = {name: imresize(photos[name], 1 / 4) for name in ("astronaut", "chel
 lr = lr_photos["chelsea"]  # (75, 112, 3)
 y, x = 27, 44
 windows = [lr[y - n // 2 : y + n // 2 + 1, x - n // 2 : x + n // 2 + 1] for n in (5, 9, 51)]
+
+# %% tags=["fold"]
 show_images(
     *windows,
     titles=[f"{window.shape[0]} x {window.shape[1]} pixels" for window in windows],
@@ -55,7 +59,7 @@ show_images(
 # Ask the room first: who has stacked layers until a network stopped learning? What did you change? "The learning
 # rate" is the usual answer. Come back to it at the figure of four networks.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["5"]
 # ## How far a network sees
 #
 # One 3x3 convolution: an output pixel sees 3 x 3 input pixels. This is its **receptive field**.
@@ -75,13 +79,14 @@ def seen(network, size):
 
 for count in (1, 2, 3, 8):
     stack = nn.Sequential(*[nn.Conv2d(1, 1, 3, padding=1) for _ in range(count)])
-    print(count, "convolutions of 3x3:", seen(stack, 33), "pixels wide")
+    print(f"convolutions of 3x3: {count}, pixels that are seen: {seen(stack, 33)}")
 
 # %% [markdown]
 # 3, 5, 7: each further layer adds 2, one pixel on each side. A kernel of $k$ adds $k - 1$.
 #
 # And if a layer has a stride of 2? Then two neighbours behind it lie *two* input pixels apart. All later layers take
-# steps of 2. Pixel shuffle, which makes an image twice as large (lesson 03), does the opposite: it halves the step.
+# steps of 2. A layer that makes the image twice as large does the opposite: it halves the step. Lesson 03 builds such a
+# layer, the pixel shuffle; here nothing else about it matters.
 #
 # ### {{exercise: receptive_field}}
 #
@@ -97,6 +102,8 @@ for count in (1, 2, 3, 8):
 
 # %%
 receptive_field = check("receptive_field", receptive_field)
+
+# %% tags=["fold"]
 assert [receptive_field(stack) for stack in ([(3, 1), (3, 1)], [(3, 2), (5, 1)], [])] == [5, 11, 1]
 
 # %% tags=["check-output"]
@@ -105,14 +112,17 @@ sixteen = [(3, 1), (3, 1)] * 16  # sixteen blocks of two convolutions
 print("ESPCN:", receptive_field(espcn), "LR pixels")
 print("sixteen blocks:", receptive_field(sixteen), "LR pixels")
 numbers = {"one 65x65 layer": 64 * 64 * 65**2, "32 layers of 3x3": 32 * 64 * 64 * 3**2}
-print("numbers to learn, 64 maps:", numbers)
+for name, count in numbers.items():
+    print(f"numbers to learn, 64 maps, {name}: {count:,}")
+
+# %% tags=["fold"]
 assert 32 * 64 * 64 * 9 < 1.2e6 < 17e6 < 64 * 64 * 65**2
 
 # %% [markdown]
 # 65 pixels, from small kernels. One single 65x65 kernel would see as far and have 17 million numbers to learn. The
 # 32 small layers together have 1.2 million, and 32 places for a non-linearity. So: deep.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["nothing", "halves", "halved"]
 # ## A plain stack
 #
 # Then let us stack. 16 blocks, each with two convolutions and a PReLU, a ReLU whose slope below zero is learned. With
@@ -150,6 +160,8 @@ for number, block in enumerate(weights, start=1):
         print(f"blocks: {number}, mean difference of the photos: {difference:.0e}")
 before = (first[0] - first[1]).abs().mean()
 print(f"before the first: {before:.1f}")
+
+# %% tags=["fold"]
 assert 0.4 < (difference / before) ** (1 / 32) < 0.6  # what one layer leaves of it
 
 # %% [markdown]
@@ -201,13 +213,12 @@ KINDS = {
     "residual + BatchNorm": {"skip": 1, "norm": True},
 }
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["eight", "1e-8"]
 # ## Gradients that reach the first layer
 #
 # The same seed gives all four the same weights. One batch, one backward pass.
 #
 # **Before you look:** in the plain trunk, by which factor is the gradient smaller in the first block than in the last?
-
 
 # %%
 sampler = CropSampler(photos, batch=8, crop=32, seed=0, device=device)
@@ -224,6 +235,8 @@ def gradients(kind, batch, seed=0):
 
 
 sizes = {kind: [float(g.norm()) for g in gradients(kind, batches[0])] for kind in KINDS}
+
+# %% tags=["fold"]
 curves(
     {kind: (range(1, 17), size) for kind, size in sizes.items()},
     xlabel="block, from the input to the output",
@@ -262,9 +275,11 @@ def batch_norm(x, gamma, beta):
 
 gamma, beta = torch.rand(channels), torch.rand(channels)  # (C,) each
 theirs = F.batch_norm(first, None, None, gamma, beta, training=True)
+
+# %% tags=["fold"]
 assert torch.allclose(batch_norm(first, gamma, beta), theirs, atol=1e-5)
 
-# %% [markdown]
+# %% [markdown] answers=["1 + F'(x)"]
 # Nothing can shrink now: each layer is blown up to variance 1 again. And a bias before it is useless: the mean is
 # subtracted anyway. The package leaves it out.
 #
@@ -275,10 +290,17 @@ assert torch.allclose(batch_norm(first, gamma, beta), theirs, atol=1e-5)
 #
 # $$y = x + F(x)$$
 #
+# In the paper's block (Figure 4), $F$ is: convolution, BatchNorm, PReLU, convolution, BatchNorm.
+#
 # **Question.** The gradient comes back through this sum. What is the derivative of $y$ by $x$?
 #
-# $1 + F'(x)$. The 1 is the way around: however small $F'$ may be, the gradient passes. In the paper's block
-# (Figure 4), $F$ is: convolution, BatchNorm, PReLU, convolution, BatchNorm.
+# <details><summary>Answer</summary>
+#
+# $1 + F'(x)$. The 1 is the way around: however small $F'$ may be, the gradient passes.
+# </details>
+
+# %% tags=["fold"]
+drawing("residual_block")
 
 
 # %%
@@ -293,8 +315,10 @@ def residual_block(x, weight1, gamma1, beta1, slope, weight2, gamma2, beta2):
 
 package_block = models.ResidualBlock(channels)
 by_hand = residual_block(first, *package_block.parameters())
-assert torch.allclose(by_hand, package_block(first), atol=1e-5)  # the same tensor
 print(package_block)
+
+# %% tags=["fold"]
+assert torch.allclose(by_hand, package_block(first), atol=1e-5)  # the same tensor
 
 # %% [markdown] tags=["subslide"]
 # ### {{exercise: ResidualBlock}}
@@ -338,6 +362,8 @@ zero_init_residual = check("zero_init_residual", zero_init_residual)
 sleeping = nn.Sequential(*[models.ResidualBlock(channels) for _ in range(16)])
 for block in sleeping:
     zero_init_residual(block)
+
+# %% tags=["fold"]
 assert torch.equal(sleeping(first), first)  # 32 layers, and both photos are as they were
 
 # %% [markdown] tags=["slide"]
@@ -353,9 +379,9 @@ assert torch.equal(sleeping(first), first)  # 32 layers, and both photos are as 
 # %%
 def train(network, rate, updates):
     """The loss in each update, as a share of the loss of the best single grey. Lesson 04 opens this box."""
-    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate)  # takes the steps; lesson 04 says how
     shares = []
-    for lr, hr in batches[:updates]:
+    for lr, hr in waiting(batches[:updates], "training"):
         loss = F.mse_loss(network(lr), hr)
         optimizer.zero_grad()
         loss.backward()
@@ -370,29 +396,34 @@ def new_network(kind, seed, **options):
 
 
 numbers = {kind: count_parameters(new_network(kind, 0)) for kind in KINDS}
+pair = [new_network(kind, 0).parameters() for kind in ("plain", "residual")]
+
+# %% tags=["fold"]
 assert numbers["plain"] == numbers["residual"]
 assert numbers["plain + BatchNorm"] == numbers["residual + BatchNorm"] == numbers["plain"] + 2 * 33 * channels
-pair = [new_network(kind, 0).parameters() for kind in ("plain", "residual")]
 assert all(torch.equal(a, b) for a, b in zip(*pair, strict=True))
 
 # %%
 RATE = 1e-3
 runs = {kind: [train(new_network(kind, s), RATE, settings.updates) for s in range(settings.seeds)] for kind in KINDS}
 smooth = {kind: np.convolve(np.mean(losses, axis=0), np.ones(10) / 10, "valid") for kind, losses in runs.items()}
+final = {kind: float(np.mean([loss[-settings.updates // 3 :] for loss in losses])) for kind, losses in runs.items()}
+for kind, loss in final.items():
+    print(f"{kind}: loss {loss:.2f} in the last third of {settings.updates} updates")
+
+# %% tags=["fold"]
 curves(
     {kind: (range(10, settings.updates + 1), loss) for kind, loss in smooth.items()},
     xlabel="updates",
     ylabel="loss (1 = one grey), mean of 10",
     alt="Losses of four networks: plain stays at 1, plain with BatchNorm falls halfway, both residual ones fall lower.",
 )
-final = {kind: float(np.mean([loss[-settings.updates // 3 :] for loss in losses])) for kind, losses in runs.items()}
-print({kind: round(loss, 2) for kind, loss in final.items()}, "in the last third of", settings.updates, "updates")
 assert final["plain"] > 0.95, "the plain trunk learned something"
 assert final["residual + BatchNorm"] < 0.65
 assert final["residual + BatchNorm"] < final["plain + BatchNorm"] - 0.05
 assert final["residual"] < 0.85
 
-# %% [markdown] tags=["subslide"]
+# %% [markdown] tags=["subslide"] answers=["shattered", "noise"]
 # This is the claim. The plain trunk **stalls**: after all updates it is no better than one grey. The same layers, with
 # the same weights to begin with, train at once if each block has a way around. The negative control is part of it: the
 # plain network *is* the residual one, with its skips multiplied by 0.
@@ -416,6 +447,8 @@ def agreement(kind, seed):
 
 
 agree = {kind: np.mean([agreement(kind, s) for s in range(2)]) for kind in KINDS if "BatchNorm" in kind}
+
+# %% tags=["fold"]
 bars(
     agree,
     xlabel="cosine between the gradients of two batches, mean of 2 seeds",
@@ -439,6 +472,8 @@ big = {}
 for kind in ("residual", "residual + BatchNorm"):
     big[kind] = float(np.mean(train(new_network(kind, 0), 8 * RATE, 40)[-10:]))
     print(f"{kind} at eight times the rate: loss {big[kind]:.2g}")
+
+# %% tags=["fold"]
 assert big["residual + BatchNorm"] < 0.9
 assert not big["residual"] < 100  # it explodes; also true for NaN
 
@@ -457,6 +492,8 @@ shallow = [
 ]
 without = float(np.mean([loss[-settings.updates // 3 :] for loss in shallow]))
 print(f"no blocks: {without:.2f}, sixteen residual blocks: {final['residual + BatchNorm']:.2f}")
+
+# %% tags=["fold"]
 assert without < final["residual + BatchNorm"] + 0.05
 
 # %% [markdown]
@@ -473,7 +510,7 @@ assert without < final["residual + BatchNorm"] + 0.05
 # all: 0.27 and 0.29, two seeds, twice the rate. The gradient takes the way around the trunk; dead blocks do not matter.
 # A network that trains need not use its depth.)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["nearly as it is"]
 # ## Head, trunk, and one more skip
 #
 # The generator of the paper, up to the enlargement:
@@ -484,9 +521,16 @@ assert without < final["residual + BatchNorm"] + 0.05
 #
 # **Question.** If each block has its own skip, why one more around them all?
 #
+# <details><summary>Answer</summary>
+#
 # The head's maps hold the image nearly as it is. With the long skip, the trunk does not have to carry it: all it
 # computes is what is missing. It is the idea of the block once more, one size up.
-#
+# </details>
+
+# %% tags=["fold"]
+drawing("generator")
+
+# %% [markdown]
 # ### {{exercise: Trunk}}
 #
 # Write the class `Trunk(channels, blocks)`: as many of your residual blocks as `blocks` says, then a 3x3 convolution
@@ -530,7 +574,7 @@ with torch.no_grad():
     assert torch.allclose(sr, generator(x), atol=1e-3)  # by hand and by the package
     assert Trunk(64, 16)(first).shape == maps.shape  # and yours fits in
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["three quarters", "76"]
 # ## 1,547,350
 #
 # **Question.** The paper's generator has 1,547,350 parameters. Where do you think are most of them: in the head, in
@@ -549,6 +593,8 @@ parts = {
 for name, count in parts.items():
     print(f"{name}: {count:,}")
 print(f"together: {sum(parts.values()):,}; the package's generator: {count_parameters(generator):,}")
+
+# %% tags=["fold"]
 assert sum(parts.values()) == count_parameters(generator) == 1_547_350
 assert 0.76 < parts["16 residual blocks"] / 1_547_350 < 0.77
 assert parts["enlargement, twice"] / 1_547_350 > 0.19
@@ -589,6 +635,8 @@ share = {}
 for width in (1, 5, 9, 13, 17, 25, 33, 65, 81):
     near = slice(48 - width // 2, 48 + width // 2 + 1)
     share[width] = float(power[near, near].sum() / power.sum())
+
+# %% tags=["fold"]
 curves(
     {"share": (list(share), list(share.values()))},
     xlabel="width of the window around the place, in LR pixels",
@@ -613,6 +661,8 @@ with torch.no_grad():
     first = generator.head(x)  # (1, 64, 60, 80)
     eighth = generator.trunk[:8](first)  # (1, 64, 60, 80)
     last = first + generator.trunk[8:](eighth)  # (1, 64, 60, 80)
+
+# %% tags=["fold"]
 feature_grid(
     torch.cat([maps[0, :4] for maps in (first, eighth, last)]),
     columns=4,
@@ -635,6 +685,7 @@ for kind in ("plain", "plain + BatchNorm", "residual + BatchNorm"):
     stacks[kind] = Network(**KINDS[kind])
 
 
+# %% tags=["fold"]
 def through(trunk, blocks, photo):
     network = stacks[trunk]
     with torch.no_grad():
@@ -642,7 +693,7 @@ def through(trunk, blocks, photo):
     feature_grid(maps[0, :8], columns=4, alt=f"{photo}: eight feature maps after {blocks} blocks, {trunk}.")
 
 
-play(through, trunk=list(stacks), blocks=[16, 0, 1, 2, 4, 8], photo=list(lr_photos))
+play(through, trunk=list(stacks), blocks=[1, 0, 2, 4, 8, 16], photo=["chelsea", "astronaut", "coffee", "rocket"])
 
 # %% [markdown] tags=["slide"]
 # ## Recap
@@ -691,5 +742,7 @@ play(through, trunk=list(stacks), blocks=[16, 0, 1, 2, 4, 8], photo=list(lr_phot
 # Next: lesson 03 opens the black box at the end. Below is what you have solved so far.
 
 # %%
-assert 1_547_350 + 33 * 64 == 1_549_462  # question 2
 progress()
+
+# %% tags=["fold"]
+assert 1_547_350 + 33 * 64 == 1_549_462  # question 2

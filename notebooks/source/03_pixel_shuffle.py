@@ -11,7 +11,7 @@
 #
 # {{colab_badge}}
 
-# %% tags=["skip"]
+# %% tags=["skip", "fold"]
 import time
 
 import numpy as np
@@ -21,7 +21,9 @@ from torch import nn
 
 from srgan_lessons import models
 from srgan_lessons.classroom.figures import LossBoard, bars, feature_grid, number_cells, show_crops, show_images
+from srgan_lessons.classroom.motion import shuffle_film
 from srgan_lessons.classroom.viewers import play, zoom
+from srgan_lessons.classroom.waiting import waiting
 from srgan_lessons.datasets import CropSampler
 from srgan_lessons.images import sample_photos, to_image, to_tensor
 from srgan_lessons.metrics import psnr
@@ -39,7 +41,7 @@ for name in UNSEEN:
     hr = sample_photos()[name][:height, :width]  # whole 4 x 4 tiles
     unseen[name] = hr, imresize(hr, 1 / 4)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["beats", "beaten"]
 # ## Why
 #
 # Bicubic interpolation has been polished for forty years. Here is what it makes of a photo.
@@ -49,6 +51,8 @@ for name in UNSEEN:
 # %%
 hr, lr = unseen["motorcycle"]  # (500, 740, 3), (125, 185, 3)
 bicubic = imresize(lr, 4)  # (500, 740, 3)
+
+# %% tags=["fold"]
 box = (280, 128, 80, 80)
 show_crops(
     hr,
@@ -88,7 +92,7 @@ channels = nn.Conv2d(64, 48, 3, padding=1)(x)  # way 3: (1, 48, 24, 24)
 print("first:", tuple(first.shape), "transposed:", tuple(transposed.shape), "channels:", tuple(channels.shape))
 print("numbers:", first.numel(), transposed.numel(), channels.numel())
 
-# %% [markdown]
+# %% [markdown] answers=["16", "sixteen"]
 # The same number of numbers each time. The third has them as 48 maps of 24 x 24 instead of 3 maps of 96 x 96. Hold
 # that thought.
 #
@@ -104,9 +108,12 @@ def multiplications(kernel, inputs, outputs):
 
 at_lr = [multiplications(5, 3, 64), multiplications(3, 64, 32), multiplications(3, 32, 48)]
 at_hr = [multiplications(5, 3, 64), multiplications(3, 64, 32), multiplications(3, 32, 3)]
+places = 4 * 4  # at HR size there are so many for each LR pixel
 for name, small, large in zip(("first", "second", "last"), at_lr, at_hr, strict=True):
-    print(f"{name} layer, for each LR pixel: {small:,} at LR, {16 * large:,} at HR, {16 * large // small} times")
-print(f"together: {sum(at_lr):,} and {16 * sum(at_hr):,}, {16 * sum(at_hr) / sum(at_lr):.1f} times")
+    print(
+        f"{name} layer, for each LR pixel: {small:,} at LR, {places * large:,} at HR, {places * large // small} times"
+    )
+print(f"together: {sum(at_lr):,} and {places * sum(at_hr):,}, {places * sum(at_hr) / sum(at_lr):.1f} times")
 
 # %% [markdown]
 # Bicubic first means sixteen times the multiplications in every layer but the last. There it makes no difference: 48
@@ -124,7 +131,7 @@ features = torch.arange(4).reshape(1, 4, 1, 1)  # (1, 4, 1, 1): four channels, o
 image = F.pixel_shuffle(features, 2)  # (1, 1, 2, 2): one channel, four places
 print(image[0, 0])
 
-# %% [markdown]
+# %% [markdown] answers=["20", "channel 1"]
 # Four channels at one place have become one channel at four places. Nothing was computed. Numbers were *moved*: the
 # network decides what stands in the channels, and pixel shuffle says which corner of the tile each of them owns.
 #
@@ -134,6 +141,8 @@ print(image[0, 0])
 # %%
 features = 10 * torch.arange(4).reshape(1, 4, 1, 1) + torch.arange(4).reshape(1, 1, 2, 2)  # (1, 4, 2, 2)
 image = F.pixel_shuffle(features, 2)  # (1, 1, 4, 4)
+
+# %% tags=["fold"]
 number_cells(
     *features[0],
     image[0, 0],
@@ -146,7 +155,12 @@ assert image[0, 0, 1].tolist() == [20, 30, 21, 31]
 
 # %% [markdown]
 # 10 to the right: channel 1, same place. 20 below: channel 2, same place. Each tile holds one number of each channel.
-#
+# Press **Play** and watch them go.
+
+# %% tags=["fold"]
+shuffle_film(alt="The numbers of four channels fly into the image, one channel after the other: each owns a corner.")
+
+# %% [markdown]
 # In general: with r = 4 and three colours, channel 16 c + 4 i + j owns row i, column j of each tile of colour c.
 #
 # ### {{exercise: pixel_shuffle}}
@@ -176,7 +190,7 @@ for r in (2, 3, 4):
 # somebody draw the six axes on the board and join them with arrows. Ask: why does `view` fail as the last step, and
 # `reshape` not? (After permute the numbers are no longer in order in memory.)
 
-# %% [markdown] tags=["subslide"]
+# %% [markdown] tags=["subslide"] answers=["(1, 64, 48, 48)"]
 # ### The paper's layer
 #
 # SRGAN's generator does it twice, by 2 each time. Figure 4 of the paper writes `k3n256s1`, `PixelShuffler x2`,
@@ -189,11 +203,12 @@ layer = SubPixelUpsample(64)  # the package's version
 x = torch.randn(1, 64, 24, 24)  # (1, 64, 24, 24)
 
 y = F.conv2d(x, layer.conv.weight, layer.conv.bias, padding=1)  # (1, 256, 24, 24): k3n256s1
-y = pixel_shuffle(y, 2)  # (1, 64, 48, 48)
-y = torch.where(y > 0, y, layer.act.weight * y)  # (1, 64, 48, 48): PReLU, one learned slope
-
-assert torch.allclose(y, layer(x), atol=1e-6)
+y = pixel_shuffle(y, 2)  # (1, how many, 48, 48)?
+y = torch.where(y > 0, y, layer.act.weight * y)  # PReLU, one learned slope
 print("256 channels:", tuple(layer.conv(x).shape), "- after the shuffle:", tuple(y.shape))
+
+# %% tags=["fold"]
+assert torch.allclose(y, layer(x), atol=1e-6)
 
 # %% [markdown] tags=["slide"]
 # ## ESPCN
@@ -227,15 +242,17 @@ def to_package(network):
 
 mine = ESPCN()
 x = torch.rand(1, 3, 30, 20)  # (1, 3, 30, 20)
-assert torch.allclose(mine(x), to_package(mine)(x), atol=1e-6)  # the same tensor
 print("out:", tuple(mine(x).shape), "- trained numbers:", f"{count_parameters(mine):,}")
+
+# %% tags=["fold"]
+assert torch.allclose(mine(x), to_package(mine)(x), atol=1e-6)  # the same tensor
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** Three maps at the end, since "a picture has three channels"; a tanh after the last
 # convolution; a clamp to [0, 1]. Ask: why no activation at the end? (Where it flattens, no gradient comes back.) ESPCN
 # worked on luma alone; ours works on RGB, as SRGAN does.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["uneven", "1, 2, 1"]
 # ## Checkerboards
 #
 # We skipped way 2. It has a flaw that you can count: each LR pixel writes a patch of kernel x kernel, and the patches
@@ -261,15 +278,21 @@ overlap_counts = check("overlap_counts", overlap_counts)
 # %% tags=["check-output"]
 for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
     counts = overlap_counts(12, kernel, stride)
-    ones = F.conv_transpose1d(torch.ones(1, 1, 12), torch.ones(1, 1, kernel), stride=stride)  # (1, 1, L): the real one
-    assert ones[0, 0].tolist() == list(counts)
     print(f"kernel {kernel}, stride {stride}, in the middle: {np.array(counts)[8:16].tolist()}")
+
+# %% tags=["fold"]
+for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
+    ones = F.conv_transpose1d(torch.ones(1, 1, 12), torch.ones(1, 1, kernel), stride=stride)  # (1, 1, L): the real one
+    assert ones[0, 0].tolist() == list(overlap_counts(12, kernel, stride))
 
 # %% [markdown]
 # Uneven, unless the stride divides the kernel. In two dimensions the counts multiply. Choose a kernel and a stride:
 
-
 # %%
+nine = np.array(overlap_counts(12, 9, 4))[9:17]
+
+
+# %% tags=["fold"]
 def overlaps(kernel, stride):
     counts = np.array(overlap_counts(12, kernel, stride))  # one dimension
     middle = counts[kernel : kernel + 8]  # away from the ends: (8,)
@@ -281,7 +304,6 @@ def overlaps(kernel, stride):
 
 
 play(overlaps, kernel=[9, *range(4, 9), *range(10, 13)], stride=[4, 2, 3])
-nine = np.array(overlap_counts(12, 9, 4))[9:17]
 assert (np.outer(nine, nine).max(), np.outer(nine, nine).min()) == (9, 4)
 
 # %% [markdown]
@@ -306,19 +328,22 @@ sub_pixel = pixel_shuffle(F.conv2d(x, weight, padding=1), r)  # (1, 3, 24, 28)
 
 kernel = pixel_shuffle(weight.flip(2, 3).transpose(0, 1), r)  # (32, 3, 12, 12): one large kernel
 transposed = F.conv_transpose2d(x, kernel, stride=r, padding=r * (k // 2))  # (1, 3, 24, 28)
+
+# %% tags=["fold"]
 assert torch.allclose(sub_pixel, transposed, atol=1e-4)
 assert kernel.shape[-1] == 12
 assert kernel.shape[-1] % r == 0
 
-# %% [markdown]
+# %% [markdown] answers=["different filters", "as strong"]
 # The same tensor. A sub-pixel convolution *is* a transposed convolution whose kernel, 12, is a multiple of its
 # stride, 4. All counts are equal, by construction.
 #
-# **Question.** So it has no checkerboard?
+# So it has no checkerboard? To answer that we need a number. Take all tiles of a picture and average each of their
+# sixteen places. In a photo the sixteen averages are nearly equal, since a photo knows nothing of our tiles. How far
+# they are apart, in per cent of the picture's contrast, is our **tile pattern**.
 #
-# Before we look, we need a number. Take all tiles of a picture and average each of their sixteen places. In a photo
-# the sixteen averages are nearly equal, since a photo knows nothing of our tiles. How far they are apart, in per cent
-# of the picture's contrast, is our **tile pattern**.
+# **Question.** Two untrained networks, one with a transposed convolution of kernel 9, one with a sub-pixel convolution.
+# Which has the stronger tile pattern?
 
 
 # %%
@@ -346,7 +371,8 @@ untrained = {
 pattern = {name: tile_pattern(picture) for name, picture in untrained.items()}
 pattern["the photo"] = tile_pattern(to_tensor(hr))
 
-eye = (slice(None), slice(None), slice(80, 144), slice(104, 168))
+# %% tags=["fold"]
+eye = (slice(None), slice(None), slice(48, 192), slice(88, 232))
 show_images(
     to_tensor(hr)[eye],
     *[stretched(picture[eye]) for picture in untrained.values()],
@@ -359,8 +385,8 @@ assert min(pattern["transposed, kernel 9"], pattern["sub-pixel"]) > 80
 # %% [markdown]
 # *Figure: the eye of a cat, and two untrained enlargements of it under a regular pattern of tiles.*
 #
-# It has one, as strong as the other's. The counts are even, but the sixteen places of a tile have **sixteen different
-# filters**, and at the start these are random. The overlap is not the whole story.
+# The sub-pixel layer has one, too, as strong as the other's. The counts are even, but the sixteen places of a tile have
+# **sixteen different filters**, and at the start these are random. The overlap is not the whole story.
 #
 # ### The cure
 #
@@ -399,6 +425,8 @@ def fresh_espcn(with_icnr):
 
 
 plain, smooth = fresh_espcn(False)(x), fresh_espcn(True)(x)  # (1, 3, 300, 448) both
+
+# %% tags=["fold"]
 show_images(
     stretched(plain[eye]),
     stretched(smooth[eye]),
@@ -414,7 +442,7 @@ assert torch.allclose(smooth, F.interpolate(smooth[..., ::4, ::4], scale_factor=
 # pattern stays. The mean of the sixteen filters: the right symmetry, but four times too weak. Ask: where else would
 # a tile pattern come from, once the weights are equal? (From the bias: one number for each place of the tile.)
 
-# %% [markdown]
+# %% [markdown] answers=["whole tiles", "level them"]
 # From nearly 100 per cent to 0, and the eye can be seen before any training.
 #
 # The paper's generator has a safeguard of another kind. After its last shuffle there is one more convolution, **9x9**.
@@ -423,11 +451,13 @@ assert torch.allclose(smooth, F.interpolate(smooth[..., ::4, ::4], scale_factor=
 
 # %%
 tail = torch.zeros(3, 1, 9, 9)
-tail[..., 3:7, 3:7] = 1 / 16  # the mean of 4 x 4 pixels: each place of a tile once, wherever it is put
+tail[..., 3:7, 3:7] = 1 / 16  # inside the large kernel a square of 4 x 4, all weights equal
 after_9x9 = F.conv2d(plain, tail, padding=4, groups=3)  # (1, 3, 300, 448)
 after_3x3 = F.conv2d(plain, torch.full((3, 1, 3, 3), 1 / 9), padding=1, groups=3)  # (1, 3, 300, 448)
 print(f"tile pattern: {tile_pattern(plain):.0f} %, after a 3x3 mean {tile_pattern(after_3x3):.0f} %, ", end="")
 print(f"after a 9x9 kernel that holds a 4x4 mean {tile_pattern(after_9x9):.1f} %")
+
+# %% tags=["fold"]
 assert tile_pattern(after_3x3) > 20
 assert tile_pattern(after_9x9) < 2
 assert 16 * multiplications(9, 64, 3) / multiplications(3, 64, 64) == 6.75
@@ -444,13 +474,16 @@ assert 16 * multiplications(9, 64, 3) / multiplications(3, 64, 64) == 6.75
 
 
 # %%
+RATE = 3e-3  # the highest learning rate of a run
+
+
 def fit(network, updates, shuffled=False, watch=None):
     """Trains a network. shuffled: give each LR crop the HR crop of another photo. watch: called now and then."""
     torch.set_num_threads(1)  # so small a network is not worth sharing out
     crops = CropSampler(training_photos, batch=8, crop=48, seed=0)
-    optimizer = torch.optim.Adam(network.parameters(), lr=5e-3, betas=(0.9, 0.99))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 5e-3, total_steps=updates, pct_start=0.1)
-    for step in range(updates):
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.9, 0.99))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=updates, pct_start=0.1)
+    for step in waiting(range(updates), "training"):
         lr, hr = crops(step)  # (8, 3, 12, 12) and (8, 3, 48, 48), in [0, 1], from eight photos
         if shuffled:
             lr = lr.roll(1, dims=0)  # the pairs are broken, nothing else changes
@@ -481,6 +514,8 @@ def on_unseen(method):
 
 # %%
 early = [fit(fresh_espcn(with_icnr), 25)(x) for with_icnr in (False, True)]  # (1, 3, 300, 448) each
+
+# %% tags=["fold"]
 show_images(
     *[stretched(picture[eye]) for picture in early],
     titles=[f"{name}: {tile_pattern(y):.0f} %" for name, y in zip(("as torch begins", "ICNR"), early, strict=True)],
@@ -488,7 +523,7 @@ show_images(
 )
 assert tile_pattern(early[0]) > 3 * tile_pattern(early[1])
 
-# %% [markdown]
+# %% [markdown] answers=[]
 # Without ICNR the network must first unlearn its tiles. With ICNR it can begin with the picture.
 #
 # **Now the real run.** It trains on eleven of the photos that come with scikit-image, from a cup of coffee to the moon.
@@ -497,11 +532,16 @@ assert tile_pattern(early[0]) > 3 * tile_pattern(early[1])
 #
 # **Before you run it:** after how many updates does the curve cross the line?
 
+# %% tags=["fold"]
+board = LossBoard(
+    ylabel="PSNR on unseen photos, dB", log=False, bounds=(25, 29), alt="PSNR of your network, and of bicubic."
+)
+
 # %%
 bicubic_db = on_unseen(lambda lr: imresize(lr, 4))
 network = fresh_espcn(with_icnr=True)
 started = time.perf_counter()
-with LossBoard(ylabel="PSNR on unseen photos, dB", log=False, alt="PSNR of your network, and of bicubic.") as board:
+with board:
 
     def watch(step):
         board.add(step, **{"your network": on_unseen(lambda lr: enlarge(network, lr)), "bicubic": bicubic_db})
@@ -513,9 +553,14 @@ gain = on_unseen(lambda lr: enlarge(network, lr)) - bicubic_db
 print(
     f"{settings.updates} updates in {seconds:.0f} seconds: {gain:+.2f} dB over bicubic on photos that it has not seen"
 )
+
+# %% tags=["fold"]
 assert gain > 0.3, "less than 0.3 dB better than bicubic: restart the kernel and run all cells from the top"
 
 # %%
+gains = {name: psnr(enlarge(network, lr), hr) - psnr(imresize(lr, 4), hr) for name, (hr, lr) in unseen.items()}
+
+# %% tags=["fold"]
 for name, (top, left) in {"chelsea": (80, 104), "motorcycle": (280, 128)}.items():
     hr, lr = unseen[name]
     bicubic, sr = imresize(lr, 4), enlarge(network, lr)  # (H, W, 3) both
@@ -527,7 +572,6 @@ for name, (top, left) in {"chelsea": (80, 104), "motorcycle": (280, 128)}.items(
         titles=["HR: the truth", f"bicubic: {psnr(bicubic, hr):.2f} dB", f"yours: {psnr(sr, hr):.2f} dB"],
         alt=f"{name}: a crop as HR, by bicubic, and by your network, whose edges are crisper than bicubic's.",
     )
-gains = {name: psnr(enlarge(network, lr), hr) - psnr(imresize(lr, 4), hr) for name, (hr, lr) in unseen.items()}
 bars(gains, xlabel="your network's gain over bicubic in dB", alt="Bars: the gain on three photos, all above zero.")
 assert min(gains.values()) > 0
 assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
@@ -542,7 +586,7 @@ assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 # curve is rough while the learning rate is high and settles at the end, as the rate goes to 0 (lesson 04). The final
 # number varies by about 0.1 dB with the seed. **While it runs**, ask the question of the counter-test.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["grey", "average", "safest"]
 # ## The counter-test
 #
 # Is it the *pairs* that the network learned from? Or would any training on photos do? The same network, the same
@@ -554,6 +598,8 @@ assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 control = fit(fresh_espcn(with_icnr=True), settings.updates, shuffled=True)
 control_gain = on_unseen(lambda lr: enlarge(control, lr)) - bicubic_db
 sr_control = enlarge(control, lr)  # (500, 740, 3)
+
+# %% tags=["fold"]
 show_crops(
     hr,
     sr,
@@ -579,9 +625,11 @@ trained = to_package(network)  # the package's ESPCN, which names its parts
 crop = to_tensor(unseen["chelsea"][1][14:50, 20:74])  # (1, 3, 36, 54)
 first = trained.body[:2](crop)  # (1, 64, 36, 54): convolution and tanh
 inside = first[0, :16, 2:-2, 2:-2]  # (16, 32, 50): without the border, where zeros were padded
+
+# %% tags=["fold"]
 feature_grid(inside, columns=8, alt="Sixteen maps of a cat's eye: some show edges of one direction, others areas.")
 
-# %% [markdown]
+# %% [markdown] answers=["negatives", "negative", "reliefs"]
 # And the last layer? Sixteen of the 48 channels are the tiles of green. Side by side they would all look the same, so
 # below is what each *differs by* from the mean of the sixteen.
 #
@@ -591,16 +639,18 @@ feature_grid(inside, columns=8, alt="Sixteen maps of a cat's eye: some show edge
 # %%
 last = trained.upsample[0](trained.body(crop))  # (1, 48, 36, 54): before the shuffle
 green = last[0, 16:32]  # (16, 36, 54): channels 16 c + 4 i + j for c = 1
-assert torch.equal(F.pixel_shuffle(green[None], 4)[:, 0], trained(crop)[:, 1])  # shuffled, they are the green image
 differs = green - green.mean(dim=0)  # (16, 36, 54)
+corners = torch.corrcoef(differs[[0, 15]].flatten(1))[0, 1].item()
+print(f"correlation of opposite corners: {corners:.2f}")
+
+# %% tags=["fold"]
+assert torch.equal(F.pixel_shuffle(green[None], 4)[:, 0], trained(crop)[:, 1])  # shuffled, they are the green image
 feature_grid(
     differs,
     columns=4,
     titles=[f"row {i}, column {j}" for i in range(4) for j in range(4)],
     alt="Sixteen maps like reliefs, lit from sixteen sides: opposite corners of the tile are negatives of each other.",
 )
-corners = torch.corrcoef(differs[[0, 15]].flatten(1))[0, 1].item()
-print(f"correlation of opposite corners: {corners:.2f}")
 assert corners < -0.5
 
 # %% [markdown]
@@ -613,7 +663,9 @@ assert corners < -0.5
 # Pick a photo, move the box, change its size. Where is yours better, and where is it not?
 
 # %%
-pictures = {name: (hr, imresize(lr, 4), enlarge(network, lr)) for name, (hr, lr) in unseen.items()}
+pictures = {name: (hr, imresize(lr, 4), enlarge(network, lr)) for name, (hr, lr) in reversed(unseen.items())}
+
+# %% tags=["fold"]
 zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic and by your network.")
 
 # %% [markdown] tags=["slide"]

@@ -1,7 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Training SRResNet
 #
-# **Claim.** MSE training, stopped and resumed, gives bit for bit the weights of a run that was not stopped.
+# **Claim.** A training that is stopped and resumed ends with the weights of one that was never stopped, bit for bit: go
+# home whenever you like.
 #
 # **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -9,13 +10,14 @@
 #
 # {{colab_badge}}
 
-# %% tags=["skip"]
+# %% tags=["skip", "fold"]
 import copy
 import csv
 import inspect
 import json
 import signal
 import tempfile
+import textwrap
 import time
 from pathlib import Path
 
@@ -24,9 +26,10 @@ import torch
 import torch.nn.functional as F
 
 from srgan_lessons import UserError
-from srgan_lessons.classroom.drawings import show_way
-from srgan_lessons.classroom.figures import LossBoard, curves, show_crops, show_images
+from srgan_lessons.classroom.figures import LossBoard, bars, curves, show_crops, show_images
 from srgan_lessons.classroom.viewers import play
+from srgan_lessons.classroom.waiting import waiting
+from srgan_lessons.classroom.way import show_way
 from srgan_lessons.datasets import CropSampler, pack
 from srgan_lessons.evaluation import paper_table
 from srgan_lessons.files import shipped
@@ -57,6 +60,8 @@ lr = imresize(hr, 1 / 4)  # (64, 64, 3)
 untrained = Generator().eval()
 with torch.no_grad():
     sr = untrained(to_tensor(lr))  # (1, 3, 256, 256)
+
+# %% tags=["fold"]
 show_images(
     hr,
     imresize(lr, 4),
@@ -67,6 +72,13 @@ show_images(
 assert 1.5e6 < count_parameters(untrained) < 1.6e6
 assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
 
+# %% [markdown] answers=["optimiser", "buffers"]
+# The paper trained it with 1,000,000 updates. Somewhere on that way the machine is needed by somebody else, Colab
+# disconnects, the power fails.
+#
+# **Before you read on:** what must be on the disk, so that tomorrow's run goes on as if nothing had happened? Write
+# down your list. At the end of the lesson we count what you forgot, in bits.
+
 # %% [markdown] tags=["instructor"]
 # **Timing.** Crops 3 minutes, one update 4, mean and sum 2, overfitting and rates 4, schedule and average 4, resume 4,
 # curves 3, the real thing 1. Exercises 35. Write the room's lists on the board now and keep them: nearly all have the
@@ -74,12 +86,6 @@ assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
 # mode and two in full mode.
 
 # %% [markdown] tags=["slide"]
-# The paper trained it with 1,000,000 updates. Somewhere on that way the machine is needed by somebody else, Colab
-# disconnects, the power fails.
-#
-# **Before you read on:** what must be on the disk, so that tomorrow's run goes on as if nothing had happened? Write
-# down your list. At the end of the lesson we count what you forgot, in bits.
-#
 # ## Where crops come from
 #
 # An update does not see photos. It sees a **batch**: 16 crops in the paper, a few in this lesson, each with its LR
@@ -89,7 +95,9 @@ assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
 UNSEEN = ("astronaut", "chelsea", "motorcycle")
 photos = {name: photo for name, photo in sample_photos().items() if name not in UNSEEN}
 sampler = CropSampler(photos, batch=4, crop=48)
-lr, hr = sampler(0)  # (4, 3, 12, 12) and (4, 3, 48, 48), in [0, 1]
+lr, hr = sampler(5)  # (4, 3, 12, 12) and (4, 3, 48, 48), in [0, 1]
+
+# %% tags=["fold"]
 show_images(
     *hr,
     *lr,
@@ -97,7 +105,7 @@ show_images(
     alt="Four HR crops of different photos, and below each of them its blocky LR version.",
 )
 
-# %%
+# %% tags=["fold"]
 with tempfile.TemporaryDirectory() as folder:
     for name, photo in photos.items():
         save_image(Path(folder, "photos", f"{name}.png"), photo)
@@ -120,7 +128,7 @@ show_way(
 assert windows == 49_152
 assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2040 x 1350 pixels or a little more
 
-# %% [markdown]
+# %% [markdown] answers=["nothing else"]
 # The drawing shows where a photo is on its way to the GPU, when it takes the longest one. Eleven photos go the short
 # one: decoded once, they stay in memory, or on the GPU. DIV2K's 800 photos are 6.6 GB of pixels, half of what a free
 # Colab machine has. So they are decoded once into a file, and the file is **mapped**: the system reads the pages that
@@ -129,7 +137,7 @@ assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2
 #
 # Each crop is flipped and turned at random. Its LR version is made from a wider cut, as you did in lesson 01.
 #
-# **Question.** `sampler(0)` was batch 0. Ask for batch 7: must batches 1 to 6 be drawn first?
+# **Question.** `sampler(5)` was batch 5. Ask for batch 7: must the batches before it be drawn first?
 
 # %% tags=["check-output"]
 lr7, hr7 = sampler(7)
@@ -143,7 +151,7 @@ levels = ((lr7 - cut_first).abs() * 255).round()
 middle = levels[..., 2:-2, 2:-2]
 print(f"LR made from the crop alone: off by up to {levels.max():.0f} levels, in the middle {middle.max():.0f}")
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["-24", "adds"]
 # No. A batch depends on **the seed and the step number, on nothing else**. Most data loaders are a river: to know
 # where they are, you must have seen all that went by. This one is a book with page numbers. To go on, one number is
 # enough.
@@ -224,9 +232,11 @@ for step in range(3):
     pretrain_step(theirs, descent[1], MSELoss(), *sampler(step), Machine("cpu"))
 difference = max((a - b).abs().max().item() for a, b in zip(yours.parameters(), theirs.parameters(), strict=True))
 print("after three updates, yours and the package's weights agree to six digits:", difference < 1e-6)
+
+# %% tags=["fold"]
 assert difference < 1e-6
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["1000", "jumps", "does not care"]
 # ## Mean or sum?
 #
 # Some code bases take the *sum* of the squared errors, not the mean. It has its minimum in the same place.
@@ -253,9 +263,12 @@ adam_mean, adam_sum = (one_update(torch.optim.Adam, 1e-3, reduction) for reducti
 print(
     f"numbers in the batch: {hr.numel():,}; gradient of the sum: {by_sum[0] / by_mean[0]:,.0f} times that of the mean"
 )
-print(f"loss after one step of plain gradient descent: mean {by_mean[1]:.2f}; sum above 1000: {by_sum[1] > 1000}")
-assert RECIPES["srgan-mse"].adversarial == 0.001  # the weight of lesson 07's second loss
+print(f"loss after one step of plain gradient descent, by the mean: {by_mean[1]:.2f}")
 print(f"loss after one update by Adam: mean {adam_mean[1]:.2f}, sum {adam_sum[1]:.2f}")
+
+# %% tags=["fold", "check-output"]
+print(f"loss after one step of plain gradient descent, by the sum: {'above' if by_sum[1] > 1000 else 'below'} 1000")
+assert RECIPES["srgan-mse"].adversarial == 0.001  # the weight of lesson 07's second loss
 
 # %% [markdown] tags=["slide"]
 # The gradient of a sum grows with batch and crop. Plain gradient descent, at a rate that was right for the mean,
@@ -282,7 +295,7 @@ print(f"loss after one update by Adam: mean {adam_mean[1]:.2f}, sum {adam_sum[1]
 # %%
 overfit = check("overfit", overfit)
 
-# %% [markdown]
+# %% [markdown] answers=["half of bicubic"]
 # **Question.** How small must the loss become before you believe that all is well? "It falls" is not an answer: it
 # also falls for a network that only learns to be grey.
 #
@@ -298,6 +311,14 @@ for name, rate in {"too low: 0.00001": 1e-5, "right: 0.001": 1e-3, "too high: 0.
     torch.manual_seed(0)
     networks[name] = Generator(blocks=2, channels=32, icnr=True).to(memory_format=torch.channels_last)
     losses[name] = [float(loss) for loss in overfit(networks[name], small_crops, settings.overfit, rate)]
+low, right, high = (np.mean(values[-5:]) for values in losses.values())
+print(f"at the end: too low {low:.4f}, right {right:.4f}, too high {high:.4f}; bicubic {bicubic_loss:.4f}")
+
+passed = networks["right: 0.001"].eval()
+with torch.no_grad():
+    sr = passed(lr)  # (2, 3, 32, 32)
+
+# %% tags=["fold"]
 curves(
     losses | {"bicubic": [bicubic_loss] * settings.overfit},
     xlabel="updates, all on the same batch",
@@ -305,16 +326,10 @@ curves(
     log=True,
     alt="Loss on one batch: too low a rate creeps, the right one falls below bicubic, too high a rate explodes.",
 )
-low, right, high = (np.mean(values[-5:]) for values in losses.values())
-print(f"at the end: too low {low:.4f}, right {right:.4f}, too high {high:.4f}; bicubic {bicubic_loss:.4f}")
 assert count_parameters(networks["right: 0.001"]) > hr.numel()
 assert right < bicubic_loss / 2 < 2 * bicubic_loss < low < losses["too low: 0.00001"][0]
 assert max(losses["too high: 0.03"]) > 10 * losses["too high: 0.03"][0]
 assert high > 3 * right
-
-passed = networks["right: 0.001"].eval()
-with torch.no_grad():
-    sr = passed(lr)  # (2, 3, 32, 32)
 show_images(
     *hr,
     *sr,
@@ -322,7 +337,7 @@ show_images(
     alt="Two small HR crops, and the network's versions of them, which look almost the same.",
 )
 
-# %% [markdown]
+# %% [markdown] answers=["worse", "far"]
 # Three shapes to know by heart:
 #
 # - **Too low:** a smooth line that creeps. It looks healthy. It would arrive next week.
@@ -355,6 +370,8 @@ def unseen_loss(network):
 
 unseen_bicubic = mse_loss(upscale(unseen_lr), unseen_hr).item()
 print(f"unseen photos: this network {unseen_loss(passed):.4f}, bicubic {unseen_bicubic:.4f}")
+
+# %% tags=["fold"]
 assert unseen_loss(passed) > 3 * unseen_bicubic
 
 # %% [markdown] tags=["slide"]
@@ -389,6 +406,8 @@ rate_at = check("rate_at", rate_at)
 steps = 1000
 drop = RECIPES["srgan-mse"].change(steps=steps)
 one_cycle = RECIPES["espcn"].change(steps=steps, rate=4e-4)
+
+# %% tags=["fold"]
 curves(
     {
         "one cycle, peak 0.0004": [rate_at(step, steps, 4e-4) for step in range(steps)],
@@ -403,7 +422,7 @@ assert all(abs(rate_at(step, steps, 4e-4) - one_cycle.rate_at(step)) < 1e-9 for 
 assert [RECIPES["srresnet-mse"].rate_at(step) for step in (0, 999_999)] == [1e-4, 1e-4]
 assert [drop.rate_at(step) for step in (0, 499, 500, 999)] == [1e-4, 1e-4, 1e-5, 1e-5]
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["good place"]
 # It does what a cook does: high heat, then low. Note that the rate follows from **the step number alone**. Like the
 # crops.
 #
@@ -430,7 +449,7 @@ def fit(pairs, updates, rate=3e-3, report=lambda row: None):
     network, rows, recent = ESPCN(icnr=True), [], []
     average = copy.deepcopy(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    for step in range(updates):
+    for step in waiting(range(updates), "training"):
         recent.append(float(train_step(network, optimizer, *pairs(step))))
         follow(average, network, min(0.99, (1 + step) / (10 + step)))  # short at first: the start is to be forgotten
         if (step + 1) % 20 == 0:
@@ -444,14 +463,16 @@ a, b = ESPCN(), ESPCN()
 by_hand, packaged = copy.deepcopy(a), copy.deepcopy(a)
 follow(by_hand, b, 0.9)
 update_average(packaged, b, 0.9)  # the package's version
+
+# %% tags=["fold"]
 assert all(torch.allclose(p, q, atol=1e-7) for p, q in zip(by_hand.parameters(), packaged.parameters(), strict=True))
 
+# %% tags=["fold"]
+alt = "The weights' loss jumps up and down, their average's does not."
+board = LossBoard(ylabel="loss on unseen photos", log=False, alt=alt)
+
 # %%
-with LossBoard(
-    ylabel="loss on unseen photos",
-    log=False,
-    alt="The weights' loss jumps up and down, their average's does not.",
-) as board:
+with board:
     _, dance = fit(
         CropSampler(photos, batch=2, crop=48),
         settings.updates,
@@ -463,6 +484,8 @@ jumps = {line: np.abs(np.diff([row[line] for row in late])).mean() for line in (
 level = {line: np.mean([row[line] for row in late]) for line in ("unseen", "average")}
 print(f"second half, weights: loss {level['unseen']:.3f}, mean jump {jumps['unseen']:.4f}")
 print(f"second half, average: loss {level['average']:.3f}, mean jump {jumps['average']:.4f}")
+
+# %% tags=["fold"]
 assert jumps["average"] < jumps["unseen"] / 2
 assert level["average"] < level["unseen"]
 
@@ -489,6 +512,20 @@ print(
     len(list(network.buffers())),
     "tensors, for example",
     next(iter(dict(network.named_buffers()))),
+)
+
+# %% tags=["fold"]
+bars(
+    {
+        "weights": count_parameters(network),
+        "Adam: mean of each gradient": remembered // 2,
+        "Adam: mean of its square": remembered // 2,
+        "BatchNorm's statistics": sum(buffer.numel() for buffer in network.buffers()),
+        "the position": 1,
+    },
+    xlabel="numbers that the next update depends on",
+    digits=0,
+    alt="Five bars: the weights, and Adam's two memories of the same size; BatchNorm's statistics are few, the step 1.",
 )
 
 # %% [markdown]
@@ -542,7 +579,7 @@ def same_bits(a, b):
 # the network is fine in training and poor in use. Ask: why is the seed not in the dict? (It is a setting, not a state:
 # the same command has the same seed.)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["equal"]
 # ## Stopped and resumed
 #
 # Now the claim. One run is never stopped. The other is stopped half-way: its checkpoint goes to the disk, the network
@@ -550,7 +587,7 @@ def same_bits(a, b):
 #
 # **Before you run it:** how close will the two be at the end? To 1 %? To six digits?
 
-# %% tags=["check-output"]
+# %%
 folder = Path(tempfile.mkdtemp())
 half, total = settings.resume // 2, settings.resume
 
@@ -564,7 +601,7 @@ def new_run(seed):
 def go_on(network, optimizer, first, last):
     """Updates first to last - 1. Returns the losses, and the weights after each update."""
     losses, weights = [], []
-    for step in range(first, last):
+    for step in waiting(range(first, last), "training"):
         optimizer.param_groups[0]["lr"] = float(rate_at(step, total, 4e-3))  # a plain number, which any file can hold
         losses.append(float(train_step(network, optimizer, *small_crops(step))))
         weights.append(weights_of(network))
@@ -580,15 +617,21 @@ true_losses, true_weights = go_on(never_stopped, optimizer, half, total)
 resumed, optimizer = new_run(seed=1)
 first = restore(torch.load(folder / "half.pt", weights_only=True), resumed, optimizer)
 _, resumed_weights = go_on(resumed, optimizer, first, total)
+
+# %% tags=["check-output"]
 differing = (weights_of(resumed) != weights_of(never_stopped)).sum()
 print(
     f"stopped after update {first} of {total}, resumed: {differing} of {weights_of(resumed).numel():,} weights differ"
 )
 print("the same bits, BatchNorm's statistics included:", same_bits(resumed, never_stopped))
+
+# %% tags=["fold"]
 assert same_bits(resumed, never_stopped)
 
-# %% [markdown]
-# Not close. **Equal.** In every bit of every weight.
+# %% [markdown] answers=["saw-tooth", "0.9"]
+# Not close. **Equal.** In every bit of every weight: all that makes up the network, its faults included, is what it
+# would have been. So you may stop a training for the night, lend the machine to somebody, lose the connection. Nothing
+# is lost, and nobody who looks at the result can tell.
 #
 # ### The counter-test
 #
@@ -620,6 +663,16 @@ def apart(weights):
     return [(mine - true).abs().mean().item() for mine, true in zip(weights, true_weights, strict=True)]
 
 
+for name, weights in left_out.items():
+    differing = (weights[-1] != true_weights[-1]).float().mean().item()
+    print(f"left out: {name:20} {differing:4.0%} of the weights differ, on average by {apart(weights)[-1]:.4f}")
+kept, new = ((left_out[name][0] - at_break).abs().median().item() for name in ("nothing", "the optimiser"))
+rate = rate_at(half, total, 4e-3)
+jump = np.mean(first_losses["the optimiser"]) / np.mean(first_losses["nothing"])
+print(f"first step / learning rate: {kept / rate:.2f}; with a new optimiser {new / rate:.2f}")
+print(f"loss of the ten updates after the break: with a new optimiser {jump:.2f} times the right one")
+
+# %% tags=["fold"]
 since = range(1, total - half + 1)
 curves(
     {f"left out: {name}": (since, apart(weights)) for name, weights in left_out.items()},
@@ -629,13 +682,7 @@ curves(
 )
 for name, weights in left_out.items():
     differing = (weights[-1] != true_weights[-1]).float().mean().item()
-    print(f"left out: {name:20} {differing:4.0%} of the weights differ, on average by {apart(weights)[-1]:.4f}")
     assert differing == 0 if name == "nothing" else differing > 0.9
-kept, new = ((left_out[name][0] - at_break).abs().median().item() for name in ("nothing", "the optimiser"))
-rate = rate_at(half, total, 4e-3)
-jump = np.mean(first_losses["the optimiser"]) / np.mean(first_losses["nothing"])
-print(f"first step / learning rate: {kept / rate:.2f}; with a new optimiser {new / rate:.2f}")
-print(f"loss of the ten updates after the break: with a new optimiser {jump:.2f} times the right one")
 assert kept < 0.7 * rate < 0.9 * rate < new
 assert jump > 1.1
 
@@ -665,7 +712,7 @@ recipe = RECIPES["srresnet-mse"].change(
 options = {"device": "cpu", "progress": False, "log_every": 5, "validate_every": settings.run}
 whole = train(recipe, photos, run=folder / "whole", **options)
 
-with LossBoard(log=False, alt="The training loss of the run that was stopped half-way, and then resumed.") as board:
+with LossBoard(log=False, alt="The training loss of the run that is stopped half-way, and then resumed.") as board:
 
     def press_stop(row):
         board.add(row["step"], before=row["content"])
@@ -691,12 +738,14 @@ print(
     "losses in the log, the same bits:", [row["content"] for row in whole.log] == [row["content"] for row in parts.log]
 )
 print("the stopped one, the same bits:", same_bits(whole.network, stopped))
+
+# %% tags=["fold"]
 assert same_bits(whole.network, parts.network)
 assert not same_bits(whole.network, stopped)
 assert parts.finished
 
 # %% [markdown]
-# The third line is the control: the weights did change after the break. On the disk lies all that the next call needs,
+# The last line is the control: the weights did change after the break. On the disk lies all that the next call needs,
 # and each file is either whole or not there, also if the power fails while it is written.
 
 # %%
@@ -706,10 +755,13 @@ try:
     train(recipe.change(rate=2e-3), photos, run=folder / "parts", **options)
 except UserError as error:
     refused = str(error)
-    print("\nWith another learning rate in the same folder:", refused.replace(str(folder), "..."))
+    print("\nWith another learning rate in the same folder:")
+    print(textwrap.fill(refused.replace(str(folder), "..."), 100))
+
+# %% tags=["fold"]
 assert "rate 0.001 then, 0.002 now" in refused
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["overfitting", "gap between"]
 # It refuses: half of one run and half of another is no run. In a terminal the same is
 # `srgan-lessons train srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
 #
@@ -730,6 +782,10 @@ good, normal = fit(sampler, settings.updates)
 brick = sample_photos()["brick"][:96, :96]
 _, one_photo = fit(CropSampler({"brick": brick}, batch=4, crop=48), settings.updates)
 at = [row["step"] for row in normal]
+gap = {name: rows[-1]["unseen"] / rows[-1]["training"] for name, rows in (("one", one_photo), ("eleven", normal))}
+print(f"unseen loss / training loss: one photo {gap['one']:.1f}, eleven photos {gap['eleven']:.1f}")
+
+# %% tags=["fold"]
 curves(
     {
         "one photo: training": (at, [row["training"] for row in one_photo]),
@@ -742,13 +798,11 @@ curves(
     log=True,
     alt="One photo: training loss falls far, unseen loss stays high. Eleven photos: both fall together.",
 )
-gap = {name: rows[-1]["unseen"] / rows[-1]["training"] for name, rows in (("one", one_photo), ("eleven", normal))}
-print(f"unseen loss / training loss: one photo {gap['one']:.1f}, eleven photos {gap['eleven']:.1f}")
 assert len(photos) == 11
 assert one_photo[-1]["training"] < normal[-1]["training"]
 assert gap["one"] > 4 > 2 > gap["eleven"]
 
-# %% [markdown] tags=["subslide"]
+# %% [markdown] tags=["subslide"] answers=["falls", "shadow", "brightness"]
 # One photo wins by its training loss and loses everywhere else. **The gap between the two lines is the overfitting.**
 # This is why `train` holds out one photo in twenty and never shows it to the network. The benchmark sets are not used
 # for it either: who chooses by the test has no test.
@@ -771,6 +825,17 @@ def mirrored(pairs):
 
 bad, broken = fit(mirrored(sampler), settings.updates)
 mean_bicubic = np.mean([mse_loss(upscale(lr), hr).item() for lr, hr in map(sampler, range(20))])
+
+cat = sample_photos()["chelsea"][60:204, 96:288]  # (144, 192, 3), not seen in training
+cat_lr = to_tensor(imresize(cat, 1 / 4))  # (1, 3, 36, 48)
+with torch.no_grad():
+    results = [to_image(network(cat_lr)) for network in (good, bad)]  # (144, 192, 3) each
+
+torch.manual_seed(0)
+by_heart = overfit(Generator(blocks=2, channels=32, icnr=True), mirrored(small_crops), settings.overfit // 2, 1e-3)
+print(f"one mirrored batch, overfitted: loss {by_heart[-1]:.4f}, bicubic {bicubic_loss:.4f}")
+
+# %% tags=["fold"]
 curves(
     {
         "right pairs": (at, [row["training"] for row in normal]),
@@ -782,11 +847,6 @@ curves(
     alt="With right pairs the loss falls towards bicubic's; with mirrored HR it falls at first, then stays high.",
 )
 assert broken[-1]["training"] > 2 * normal[-1]["training"]
-
-cat = sample_photos()["chelsea"][60:204, 96:288]  # (144, 192, 3), not seen in training
-cat_lr = to_tensor(imresize(cat, 1 / 4))  # (1, 3, 36, 48)
-with torch.no_grad():
-    results = [to_image(network(cat_lr)) for network in (good, bad)]  # (144, 192, 3) each
 show_images(
     cat,
     *results,
@@ -794,10 +854,6 @@ show_images(
     alt="A cat's eye. From right pairs it is a soft version of HR; from mirrored pairs only a blurred shadow is left.",
 )
 assert psnr(results[1], cat) < psnr(results[0], cat) - 3
-
-torch.manual_seed(0)
-by_heart = overfit(Generator(blocks=2, channels=32, icnr=True), mirrored(small_crops), settings.overfit // 2, 1e-3)
-print(f"one mirrored batch, overfitted: loss {by_heart[-1]:.4f}, bicubic {bicubic_loss:.4f}")
 assert by_heart[-1] < bicubic_loss
 
 # %% [markdown] tags=["slide"]
@@ -826,6 +882,8 @@ for step in range(1 + settings.timed):
 seconds = (time.perf_counter() - started) / settings.timed * paper.batch / settings.timed_crops
 print(f"{machine.name()}: about {seconds:.2f} s an update of {paper.batch} crops")
 print(f"{paper.steps:,} updates: {seconds * paper.steps / 86400:.1f} days")
+
+# %% tags=["fold"]
 assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96, 1e-4)
 
 # %% [markdown]
@@ -854,14 +912,9 @@ seconds = sum(updates / [float(row["updates_per_s"]) for row in run])
 held_out = [row for row in run if row["val_psnr"]]
 print(f"{updates.sum():,} updates in {seconds:.0f} s on an H100")
 print("held-out photos:", ", ".join(f"{float(row['val_psnr']):.2f} dB after {row['step']}" for row in held_out))
-assert updates.sum() == int(read_metadata("srresnet")["updates"]) == 25_748
-assert 130 < seconds < 140
 with open(shipped("results/srresnet.json"), encoding="utf-8") as file:
     set5 = next(m for m in json.load(file)["means"] if (m["set"], m["protocol"]) == ("Set5", "community"))
-assert round(set5["psnr"], 2) == 31.56
 by_paper = next(row.psnr for row in paper_table(2) if (row.set, row.method) == ("Set5", "SRResNet"))
-assert by_paper == 32.05
-assert 0.45 < by_paper - set5["psnr"] < 0.55
 
 hr = sample_photos()["astronaut"][:256, 96:352]  # (256, 256, 3), the photo of the beginning
 lr = imresize(hr, 1 / 4)  # (64, 64, 3)
@@ -869,6 +922,14 @@ with torch.no_grad():
     sr = to_image(srresnet(to_tensor(lr)))  # (256, 256, 3)
 bicubic = imresize(lr, 4)
 gain = psnr(sr, hr) - psnr(bicubic, hr)
+print(f"gain over bicubic: {gain:+.2f} dB")
+
+# %% tags=["fold"]
+assert updates.sum() == int(read_metadata("srresnet")["updates"]) == 25_748
+assert 130 < seconds < 140
+assert round(set5["psnr"], 2) == 31.56
+assert by_paper == 32.05
+assert 0.45 < by_paper - set5["psnr"] < 0.55
 show_crops(
     hr,
     lr,
@@ -879,7 +940,6 @@ show_crops(
     alt="A face as HR, as blocky LR, soft by bicubic, and as the trained network enlarges it.",
 )
 assert gain > 1.5
-print(f"gain over bicubic: {gain:+.2f} dB")
 
 # %% [markdown] tags=["slide"]
 # ## Play
@@ -897,6 +957,7 @@ pair_faults = {
 }
 
 
+# %% tags=["fold"]
 def experiment(pairs, rate):
     torch.manual_seed(0)
     lr, hr = pair_faults[pairs](*sampler(0))

@@ -10,7 +10,7 @@
 #
 # {{colab_badge}}
 
-# %% tags=["skip"]
+# %% tags=["skip", "fold"]
 import math
 
 import numpy as np
@@ -21,8 +21,11 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from srgan_lessons import UserError, losses
+from srgan_lessons.classroom.drawings import drawing
 from srgan_lessons.classroom.figures import LINES, STYLE, as_html, bars, curves, put, show_images
+from srgan_lessons.classroom.motion import curves_film
 from srgan_lessons.classroom.viewers import play
+from srgan_lessons.classroom.waiting import waiting
 from srgan_lessons.images import sample_photos, to_tensor
 from srgan_lessons.models import Discriminator, count_parameters
 from srgan_lessons.resize import downscale, upscale
@@ -43,7 +46,7 @@ def versions(photo):
 UNSEEN = ("astronaut", "chelsea", "motorcycle")  # no discriminator is trained on them
 pictures = {name: versions(photo) for name, photo in sample_photos().items()}
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["B and C", "soft", "sharp"]
 # ## Why
 #
 # A network that is trained on MSE paints too softly: lesson 04. But who tells it? PSNR cannot, it likes the soft
@@ -51,7 +54,7 @@ pictures = {name: versions(photo) for name, photo in sample_photos().items()}
 #
 # **Before you read on:** which of these four are photos? And how do you know?
 
-# %%
+# %% tags=["fold"]
 eye, wheel = (slice(None), slice(None), slice(80, 144), slice(100, 164)), (..., slice(284, 348), slice(132, 196))
 show_images(
     pictures["chelsea"]["ESPCN"][eye],
@@ -63,11 +66,11 @@ show_images(
 )
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Why 2 minutes, the best judge 4, logits 6, the one-dimensional GAN 5, how strong 3, the network 5, what
+# **Timing.** Why 2 minutes, the best judge 4, the one-dimensional GAN 5, logits 6, how strong 3, the network 5, what
 # it tells apart 5, play and recap 3. Exercises 27. Ask the room at A to D: "What exactly did you look at?" Write the
 # words down (edges, whiskers, grain). Come back to them when two discriminators disagree about the same picture.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["0.75", "75", "3/4"]
 # B and C. You saw it in a moment: A and D are soft. A network that sees the same could say to the generator, pixel by
 # pixel, what gives it away. It is called the **discriminator**, D. This lesson builds it, and asks what it sees. The
 # answer will surprise you: it need not be what *you* see.
@@ -84,7 +87,8 @@ show_images(
 #
 # Write `optimal_discriminator(p, q)`. `p` and `q` are tensors of the same shape: the densities of real and generated
 # samples at some places. Return the probability that a sample found there is real. Where nothing ever falls, both are
-# 0, and nothing is known: return 0.5. Expected: 0.75 for p = 0.3 and q = 0.1.
+# 0, and nothing is known: return 0.5. Expected: 0.5 where p and q are equal, and your
+# answer from above for p = 0.3 and q = 0.1.
 
 # %% tags=["stub"]
 # {{stub: optimal_discriminator}}
@@ -128,12 +132,16 @@ judge = small_judge()
 optimizer = torch.optim.Adam(judge.parameters(), lr=0.01)
 for _ in range(300):
     on_real, on_fake = judge(sample(*REAL)), judge(sample(0.0, 1.5))  # (256, 1) both: logits
-    loss = losses.discriminator_loss(on_real, on_fake)  # cross-entropy; its inside comes next
+    loss = losses.discriminator_loss(on_real, on_fake)  # cross-entropy; its inside comes below
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
 
 learned = torch.sigmoid(judge(x[:, None]))[:, 0].detach()  # (221,)
+common = p + q > 0.02  # where samples fall at all
+print(f"largest difference where samples fall: {(learned - best)[common].abs().max():.2f}")
+
+# %% tags=["fold"]
 curves(
     {
         "p, real": (x, p),
@@ -145,21 +153,132 @@ curves(
     ylabel="density, or probability",
     alt="Two bell curves; the learned D is near 0 under the generated one, near 1 under the real one, as p/(p+q) is.",
 )
-common = p + q > 0.02  # where samples fall at all
-print(f"largest difference where samples fall: {(learned - best)[common].abs().max():.2f}")
 assert (learned - best)[common].abs().max() < 0.25
 assert (learned - best)[common].abs().mean() < 0.04
 assert torch.allclose(torch.sigmoid(p.log() - q.log())[common], best[common], atol=1e-4)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["slope", "climbs"]
 # It does. It was told "real" and "generated", and found the share of both: $D = p/(p+q)$ (Goodfellow et al. 2014).
 #
 # And the logit? Put $p/(p+q)$ into the inverse of the sigmoid, and out comes $\log p - \log q$. The logit is how much
 # more likely *real* is, as a logarithm. It has no end on either side.
 #
+# ## A GAN in one dimension
+#
+# So far the generated numbers stayed where they were. Now the generator may learn. It has two weights: it draws noise
+# $z$ from the standard bell curve, and returns $a + b z$. In turns, D gets one update with its loss, and the generator
+# one with its own: it wants $D$ of its samples to be large. Both losses are the package's here; you write them below.
+#
+# **Before you run it:** the real numbers have mean 4 and width 0.6, the generator begins at 0 and 1.5. It never sees a
+# real number. How can it find them?
+
+
+# %%
+def play_gan(updates=600, shuffled=False, seed=0):
+    """Both learn in turns. Returns for each update a, b, and D at all places x; and D's losses."""
+    torch.manual_seed(seed)
+    judge, shape = small_judge(), nn.Parameter(torch.tensor([0.0, 1.5]))  # D; a and b
+    optimizer_d = torch.optim.Adam(judge.parameters(), lr=0.01, betas=(0.5, 0.99))
+    optimizer_g = torch.optim.Adam([shape], lr=0.01, betas=(0.5, 0.99))
+    history, d_losses = [], []
+    for _ in waiting(range(updates), "playing"):
+        with torch.no_grad():
+            history.append((*shape.tolist(), torch.sigmoid(judge(x[:, None]))[:, 0]))
+
+        fake = shape[0] + shape[1] * torch.randn(256, 1)  # (256, 1)
+        both = torch.cat([sample(*REAL), fake.detach()])  # (512, 1); detached: here only D learns
+        if shuffled:
+            both = both[torch.randperm(512)]  # who is called real is drawn by lot
+        on_real, on_fake = judge(both).chunk(2)  # (256, 1) both
+        loss = losses.discriminator_loss(on_real, on_fake)
+        optimizer_d.zero_grad()
+        loss.backward()
+        optimizer_d.step()
+        d_losses.append(loss.item())
+
+        loss = losses.adversarial_loss(judge(fake))  # -log D, through D, back to a and b
+        optimizer_g.zero_grad()
+        loss.backward()
+        optimizer_g.step()
+    return history, d_losses
+
+
+history, d_losses = play_gan()
+a, b, _ = history[-1]
+print(f"real: mean {REAL[0]:.1f}, width {REAL[1]:.1f}; generated: mean {a:.1f}, width {abs(b):.1f}")
+
+
+# %%
+def lines_at(update):
+    """What there is to be seen after so many updates."""
+    a, b, d = history[update]
+    q = density(a, abs(b))  # (221,)
+    return {"p, real": p, "q, generated": q, "D": d, "p / (p + q)": torch.as_tensor(optimal_discriminator(p, q))}
+
+
+here = density(*REAL) > 0.05
+last_d = torch.stack([d for *_, d in history[-100:]]).mean(dim=0)  # (221,)
+print(f"D where real numbers are, last 100 updates: {last_d[here].mean():.2f}")
+print(f"loss of D, last 100 updates: {np.mean(d_losses[-100:]):.2f}; log 4 = {math.log(4):.2f}")
+
+# %% tags=["fold"]
+FRAMES = (0, 100, 200, 300, 400, 599)
+
+
+with rc_context(STYLE):
+    figure = Figure(figsize=(10, 5.6), layout="constrained")
+    for axis, update in zip(figure.subplots(2, 3, sharex=True, sharey=True).flat, FRAMES, strict=True):
+        for (name, y), (colour, style, _) in zip(lines_at(update).items(), LINES, strict=False):
+            axis.plot(x, y, color=colour, linestyle=style, label=name)
+        axis.set_title(f"after {update} updates")
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    alt = (
+        "Six frames: the generated bell curve widens, moves right, and lies on the real one; D goes to one half there."
+    )
+    put(as_html(figure, alt), alt=alt)
+
+shots = [*range(0, 100, 5), *range(100, 300, 10), *range(300, 600, 25), 599]
+curves_film(
+    x[::2].tolist(),
+    [{name: y[::2].tolist() for name, y in lines_at(update).items()} for update in shots],
+    [f"after {update} updates" for update in shots],
+    xlabel="x",
+    top=1.0,
+    alt="The game as a film: the generated bell curve widens, wanders to the real one and lies on it; D flattens.",
+)
+assert abs(a - REAL[0]) < 0.3
+assert abs(abs(b) - REAL[1]) < 0.25
+assert (last_d[here] - 0.5).abs().max() < 0.2
+assert abs(np.mean(d_losses[-100:]) - math.log(4)) < 0.05
+assert max(abs(width) for _, width, _ in history) > 2  # it widens before it narrows
+
+# %% [markdown]
+# *Figure: six frames of the game. The generated bell first widens, then moves to the right and narrows, until it lies
+# on the real one. D, steep at first, becomes flat at one half where samples fall. Below, the same as a film.*
+#
+# It climbs. At each of its own samples it asks D: in which direction do I look more real? That is the slope of D, and
+# the slope is all that it learns of the world. Press **Play** and watch both sides of the game.
+#
+# In the end nobody can tell them apart: D is 1/2, and its loss is $\log 4 = 1.39$. **Remember this number.** In lesson
+# 07 it says that D is at its wits' end. A loss of D near 0 is no success either: then the generator is lost.
+#
+# ### Was it D that showed the way?
+#
+# The counter-test: the same game, but who is called real is drawn by lot.
+
+# %%
+lost, _ = play_gan(updates=300, shuffled=True)
+print(f"labels by lot: mean {lost[-1][0]:.1f}; true labels, also after 300: mean {history[299][0]:.1f}")
+
+# %% tags=["fold"]
+assert abs(lost[-1][0] - REAL[0]) > 2
+assert abs(history[299][0] - REAL[0]) < 2
+
+# %% [markdown] tags=["slide"] answers=["17", "inf", "infinity"]
 # ## Sigmoid, then log
 #
-# The formula has a log of a sigmoid. So write it down like that?
+# So far the package computed the losses. Now you write them, and there is a trap. The formula has a log of a sigmoid.
+# So write it down like that?
 #
 # **Question.** A float32 has seven digits. Which is the first whole number whose sigmoid is exactly 1? And then, what
 # is $\log(1 - D)$?
@@ -171,6 +290,8 @@ for dtype in (torch.float32, torch.float16, torch.bfloat16):
     exactly_one = torch.sigmoid(whole.to(dtype)) == 1  # (30,)
     first_one[dtype] = int(whole[exactly_one][0])
     print(f"{dtype}: sigmoid is exactly 1 from {first_one[dtype]} on")
+
+# %% tags=["fold"]
 assert first_one == {torch.float32: 17, torch.float16: 9, torch.bfloat16: 7}
 
 # %% [markdown]
@@ -201,6 +322,8 @@ for logit in (-5, 5, 10, 17, 30, 200):
     print(f"{logit:>5}   ", *(f"{value:>9.2f}, slope {slope:<4.2f}" for value, slope in row))
 
 zero = float(torch.log(torch.sigmoid(torch.tensor(-104.5))))
+
+# %% tags=["fold"]
 assert math.isinf(zero)  # the other side: log 0
 assert float(torch.sigmoid(torch.tensor(-88.0))) > 0
 
@@ -223,6 +346,8 @@ slopes = {
     "sigmoid, BCE": [loss_and_gradient(WAYS["sigmoid, BCE"], logit)[1] for logit in logits],
     "sigmoid, log, float16": [loss_and_gradient(WAYS["sigmoid, log"], logit, torch.float16)[1] for logit in logits],
 }
+
+# %% tags=["fold"]
 curves(
     {name: (logits, values) for name, values in slopes.items()},
     xlabel="logit of a generated sample",
@@ -265,6 +390,8 @@ discriminator_loss = check("discriminator_loss", discriminator_loss)
 adversarial_loss = check("adversarial_loss", adversarial_loss)
 
 on_real, on_fake = 50 * torch.randn(8, 1), 50 * torch.randn(8, 1)  # (8, 1) both: very sure, and often wrong
+
+# %% tags=["fold"]
 assert torch.allclose(discriminator_loss(on_real, on_fake), losses.discriminator_loss(on_real, on_fake))
 assert torch.allclose(adversarial_loss(on_fake), losses.adversarial_loss(on_fake))  # the package's: the same numbers
 assert abs(float(discriminator_loss(torch.zeros(8, 1), torch.zeros(8, 1))) - math.log(4)) < 1e-5
@@ -272,117 +399,10 @@ assert abs(float(discriminator_loss(torch.zeros(8, 1), torch.zeros(8, 1))) - mat
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** Half of it (the mean over both batches together, as one call of BCE gives it); a small
 # constant in the log, which only moves the wall from infinity to 18; `BCEWithLogits` on what has been through a
-# sigmoid already; for the generator, log(1 - D), which comes two sections further down. **Ask:** a training ends with
+# sigmoid already; for the generator, log(1 - D), which comes in the next section. **Ask:** a training ends with
 # `nan` after 4,000 good updates. Where would you look first?
 
-# %% [markdown] tags=["slide"]
-# ## A GAN in one dimension
-#
-# So far the generated numbers stayed where they were. Now the generator may learn. It has two weights: it draws noise
-# $z$ from the standard bell curve, and returns $a + b z$. In turns, D gets one update with its loss, and the generator
-# one with its own.
-#
-# **Before you run it:** the real numbers have mean 4 and width 0.6, the generator begins at 0 and 1.5. It never sees a
-# real number. How can it find them?
-
-
-# %%
-def play_gan(updates=600, shuffled=False, seed=0):
-    """Both learn in turns. Returns for each update a, b, and D at all places x; and D's losses."""
-    torch.manual_seed(seed)
-    judge, shape = small_judge(), nn.Parameter(torch.tensor([0.0, 1.5]))  # D; a and b
-    optimizer_d = torch.optim.Adam(judge.parameters(), lr=0.01, betas=(0.5, 0.99))
-    optimizer_g = torch.optim.Adam([shape], lr=0.01, betas=(0.5, 0.99))
-    history, d_losses = [], []
-    for _ in range(updates):
-        with torch.no_grad():
-            history.append((*shape.tolist(), torch.sigmoid(judge(x[:, None]))[:, 0]))
-
-        fake = shape[0] + shape[1] * torch.randn(256, 1)  # (256, 1)
-        both = torch.cat([sample(*REAL), fake.detach()])  # (512, 1); detached: here only D learns
-        if shuffled:
-            both = both[torch.randperm(512)]  # who is called real is drawn by lot
-        on_real, on_fake = judge(both).chunk(2)  # (256, 1) both
-        loss = discriminator_loss(on_real, on_fake)
-        optimizer_d.zero_grad()
-        loss.backward()
-        optimizer_d.step()
-        d_losses.append(loss.item())
-
-        loss = adversarial_loss(judge(fake))  # through D, back to a and b
-        optimizer_g.zero_grad()
-        loss.backward()
-        optimizer_g.step()
-    return history, d_losses
-
-
-history, d_losses = play_gan()
-a, b, _ = history[-1]
-print(f"real: mean {REAL[0]:.1f}, width {REAL[1]:.1f}; generated: mean {a:.1f}, width {abs(b):.1f}")
-
-# %%
-FRAMES = (0, 100, 200, 300, 400, 599)
-
-
-def lines_at(update):
-    """What there is to be seen after so many updates."""
-    a, b, d = history[update]
-    q = density(a, abs(b))  # (221,)
-    return {"p, real": p, "q, generated": q, "D": d, "p / (p + q)": torch.as_tensor(optimal_discriminator(p, q))}
-
-
-with rc_context(STYLE):
-    figure = Figure(figsize=(10, 5.6), layout="constrained")
-    for axis, update in zip(figure.subplots(2, 3, sharex=True, sharey=True).flat, FRAMES, strict=True):
-        for (name, y), (colour, style, _) in zip(lines_at(update).items(), LINES, strict=False):
-            axis.plot(x, y, color=colour, linestyle=style, label=name)
-        axis.set_title(f"after {update} updates")
-    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    alt = (
-        "Six frames: the generated bell curve widens, moves right, and lies on the real one; D goes to one half there."
-    )
-    put(as_html(figure, alt), alt=alt)
-
-play(
-    lambda updates: curves(
-        {name: (x, y) for name, y in lines_at(updates).items()},
-        xlabel="x",
-        ylabel="density, or probability",
-        alt=f"Real and generated density, D and its optimum after {updates} updates.",
-    ),
-    updates=[150, *range(0, 150, 25), *range(175, 600, 25), 599],
-)
-here = density(*REAL) > 0.05
-last_d = torch.stack([d for *_, d in history[-100:]]).mean(dim=0)  # (221,)
-print(f"D where real numbers are, last 100 updates: {last_d[here].mean():.2f}")
-print(f"loss of D, last 100 updates: {np.mean(d_losses[-100:]):.2f}; log 4 = {math.log(4):.2f}")
-assert abs(a - REAL[0]) < 0.3
-assert abs(abs(b) - REAL[1]) < 0.25
-assert (last_d[here] - 0.5).abs().max() < 0.2
-assert abs(np.mean(d_losses[-100:]) - math.log(4)) < 0.05
-assert max(abs(width) for _, width, _ in history) > 2  # it widens before it narrows
-
-# %% [markdown]
-# *Figure: six frames of the game. The generated bell first widens, then moves to the right and narrows, until it lies
-# on the real one. D, steep at first, becomes flat at one half where samples fall. Below, one frame with a slider.*
-#
-# It climbs. At each of its own samples it asks D: in which direction do I look more real? That is the slope of D, and
-# the slope is all that it learns of the world. Move the slider through all frames.
-#
-# In the end nobody can tell them apart: D is 1/2, and its loss is $\log 4 = 1.39$. **Remember this number.** In lesson
-# 07 it says that D is at its wits' end. A loss of D near 0 is no success either: then the generator is lost.
-#
-# ### Was it D that showed the way?
-#
-# The counter-test: the same game, but who is called real is drawn by lot.
-
-# %%
-lost, _ = play_gan(updates=300, shuffled=True)
-print(f"labels by lot: mean {lost[-1][0]:.1f}; true labels, also after 300: mean {history[299][0]:.1f}")
-assert abs(lost[-1][0] - REAL[0]) > 2
-assert abs(history[299][0] - REAL[0]) < 2
-
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["20,000", "20_000"]
 # ## How strong may it be?
 #
 # The first paper on GANs gave the generator another loss at first: $\log(1 - D)$, to be made small. It is the same aim:
@@ -400,6 +420,8 @@ for logit in (-10, -5, 0, 5, 10):
     steep = [abs(loss_and_gradient(loss, logit)[1]) for loss in TWO.values()]
     print(f"{logit:>5}  {1 / (1 + math.exp(-logit)):.5f}   {steep[0]:.5f}           {steep[1]:.5f}")
 at_minus_ten = [abs(loss_and_gradient(loss, -10)[1]) for loss in TWO.values()]
+
+# %% tags=["fold"]
 assert at_minus_ten[0] / at_minus_ten[1] > 20_000
 
 # %% [markdown]
@@ -423,6 +445,9 @@ def pull(loss, distance):
 
 distances = np.arange(0.25, 8.01, 0.25)
 pulls = {name: [pull(loss, d) for d in distances] for name, loss in TWO.items()}
+print(f"at distance 8: -log D pulls {pulls['-log D'][-1] / pulls['log(1 - D)'][-1]:,.0f} times as hard")
+
+# %% tags=["fold"]
 curves(
     {name: (distances, values) for name, values in pulls.items()},
     xlabel="distance between real and generated numbers",
@@ -430,7 +455,6 @@ curves(
     log=True,
     alt="The pull of -log D rises with the distance; that of log(1-D) has its largest value near 1.5 and then dies.",
 )
-print(f"at distance 8: -log D pulls {pulls['-log D'][-1] / pulls['log(1 - D)'][-1]:,.0f} times as hard")
 assert pulls["-log D"] == sorted(pulls["-log D"])  # the further away, the harder
 assert pulls["log(1 - D)"][-1] < max(pulls["log(1 - D)"]) / 500
 assert 1 < distances[np.argmax(pulls["log(1 - D)"])] < 2.5
@@ -448,7 +472,11 @@ assert 1 < distances[np.argmax(pulls["log(1 - D)"])] < 2.5
 # - after each a LeakyReLU of slope 0.2, and before it BatchNorm, but for the first layer;
 # - **no max pooling**: what is halved is halved by a convolution that takes steps of 2;
 # - two dense layers, 1024 and 1, with a LeakyReLU between them.
-#
+
+# %% tags=["fold"]
+drawing("discriminator")
+
+# %% [markdown] answers=["in four", "every pixel"]
 # **Question.** Why no BatchNorm on the first layer? And why no max pooling, if the generator is to learn from D?
 
 # %%
@@ -462,6 +490,8 @@ patch = torch.rand(1, 1, 8, 8, requires_grad=True)  # (1, 1, 8, 8)
 (by_stride,) = torch.autograd.grad(F.conv2d(patch, torch.ones(1, 1, 3, 3), stride=2, padding=1).sum(), patch)
 told = [int((gradient != 0).sum()) for gradient in (by_pooling, by_stride)]
 print(f"of 64 pixels, this many are told something: max pooling {told[0]}, stride 2 {told[1]}")
+
+# %% tags=["fold"]
 assert told == [16, 64]
 
 # %% [markdown]
@@ -503,6 +533,8 @@ for module in network.head:
 print(f"together, with biases and BatchNorm: {count_parameters(network):,}")
 share = network.head[1].weight.numel() / count_parameters(network)
 print(f"in the first dense layer: {share:.0%}")
+
+# %% tags=["fold"]
 assert sum(inputs * outputs * 9 for inputs, outputs, _ in blocks) + 3 * 64 * 9 == sum(sizes.values())
 
 # %% [markdown]
@@ -533,11 +565,13 @@ def by_hand(x, network):
 
 with torch.no_grad():
     assert torch.allclose(by_hand(x96, network), network(x96), atol=1e-4)  # the same tensor
+
+# %% tags=["fold"]
 assert 512 * 6 * 6 == 18432
 assert 23.5e6 < count_parameters(network) < 23.6e6
 assert 15 < count_parameters(network) / 1_547_350 < 15.5
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["6 x 6"]
 # ## Why 96?
 #
 # **Question.** Where does the dense layer get its 18,432 inputs from? What if the crop has 128 pixels?
@@ -578,6 +612,8 @@ mine = nn.Sequential(*first, *[part if isinstance(part, nn.Module) else nn.Seque
 mine.append(Head(96, 64))
 with torch.no_grad():
     assert mine(2 * x96 - 1).shape == network(x96).shape == (2, 1)
+
+# %% tags=["fold"]
 assert count_parameters(Head(96, 64)) == count_parameters(network.head) == 18_876_417
 
 # %% [markdown] tags=["instructor"]
@@ -586,7 +622,7 @@ assert count_parameters(Head(96, 64)) == count_parameters(network.head) == 18_87
 # dense layers were replaced by a mean over all places? (Any crop would do. It is what later GANs did, with a verdict
 # for each patch: Isola et al. 2017.)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["frame", "zeros", "noise"]
 # ## What can it tell apart?
 #
 # Now let two of them learn. Small ones: crops of 32, 8 maps in the first layer.
@@ -601,7 +637,7 @@ assert count_parameters(Head(96, 64)) == count_parameters(network.head) == 18_87
 # %%
 def cut(kind, places):
     """Crops (N, 3, 32, 32) of that version of the photos."""
-    if kind == "ESPCN of crops":  # the generator sees 8 x 8 pixels, and zeros around them
+    if kind == "ESPCN of crops":  # the generator sees 8 x 8 pixels
         lr = torch.cat([pictures[name]["LR"][..., y // 4 : y // 4 + 8, x // 4 : x // 4 + 8] for name, y, x in places])
         return espcn(lr)
     return torch.cat([pictures[name][kind][..., y : y + 32, x : x + 32] for name, y, x in places])
@@ -619,7 +655,7 @@ def learn(kind, seed=0):
     rng = np.random.default_rng(seed)
     network = Discriminator(crop=32, channels=8)
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, betas=(0.5, 0.99))
-    for _ in range(settings.updates):
+    for _ in waiting(range(settings.updates), f"learning to tell HR from {kind}"):
         places = draw_places(rng)
         others = draw_places(rng) if kind == "HR" else places  # HR against HR: other places
         both = torch.cat([cut("HR", places), cut(kind, others)])  # (32, 3, 32, 32), one batch
@@ -657,6 +693,8 @@ scores = {
     "B: HR or ESPCN?": right("B", unseen["HR"], unseen["ESPCN of crops"]),
     "control: HR or HR?": right("control", unseen["HR"][::2], unseen["HR"][1::2]),
 }
+
+# %% tags=["fold"]
 bars(
     scores,
     xlabel="right answers on unseen photos, %",
@@ -679,6 +717,8 @@ torch.manual_seed(0)
 grain = 0.05 * torch.randn_like(unseen["HR"])  # (N, 3, 32, 32): 13 grey levels of noise
 asked = unseen | {"bicubic + grain": (unseen["bicubic"] + grain).clamp(0, 1)}
 taken = {judge: {kind: photos_among(judge, crops) for kind, crops in asked.items()} for judge in "AB"}
+
+# %% tags=["fold"]
 for judge, shares in taken.items():
     bars(
         shares,
@@ -692,7 +732,7 @@ assert taken["B"]["ESPCN of crops"] < 35
 assert taken["B"]["ESPCN"] > taken["B"]["ESPCN of crops"] + 25
 assert taken["B"]["bicubic"] > taken["B"]["ESPCN of crops"] + 25
 
-# %% [markdown]
+# %% [markdown] answers=["frame"]
 # *Figure: A refuses bicubic, and takes it for a photo once it has grain. B refuses ESPCN of crops alone.*
 #
 # - A wants something fine and strong in a picture. **Noise will do.** A picture that is as soft as before, under grain,
@@ -733,6 +773,9 @@ hr, soft = unseen["HR"][some], unseen["bicubic"][some]  # (N, 3, 32, 32) both
 rise = healing("A", soft, hr)  # (N, 8, 8)
 lost = F.avg_pool2d((hr - soft).abs().mean(dim=1), 4)  # (N, 8, 8): what bicubic lost in each patch
 follows = float(np.corrcoef(rise.flatten(), lost.flatten())[0, 1])
+print(f"correlation of both maps, over all crops: {follows:.2f}")
+
+# %% tags=["fold"]
 show_images(
     *[
         picture
@@ -742,7 +785,6 @@ show_images(
     titles=["HR", "bicubic", "what bicubic lost", "what heals it, for A"] * 2,
     alt="A cat's eye and a wheel, twice as maps: the patches that heal a crop for A are those where bicubic lost most.",
 )
-print(f"correlation of both maps, over all crops: {follows:.2f}")
 assert follows > 0.3
 
 # %% [markdown]
@@ -755,6 +797,18 @@ assert follows > 0.3
 whole, crop = unseen["ESPCN"], unseen["ESPCN of crops"]  # (N, 3, 32, 32) both
 difference = (whole - crop).abs().mean(dim=(0, 1))  # (32, 32): mean over all crops
 place = slice(some[0], some[0] + 1)
+middle = difference[8:-8, 8:-8].mean()
+frame = torch.cat([difference[0], difference[-1], difference[:, 0], difference[:, -1]]).mean()
+print(f"difference at the outermost pixel {255 * frame:.1f} grey levels, in the middle {255 * middle:.1f}")
+
+widths, shares = (0, 1, 2, 4, 6, 8, 12, 16), []
+for width in widths:
+    framed = crop.clone()  # (N, 3, 32, 32)
+    inner = (..., slice(width, 32 - width), slice(width, 32 - width))
+    framed[inner] = whole[inner]
+    shares.append(photos_among("B", framed))
+
+# %% tags=["fold"]
 show_images(
     whole[place],
     crop[place],
@@ -763,17 +817,7 @@ show_images(
     titles=["whole photo, then cut", "ESPCN of the crop", "their difference", "difference, mean of all"],
     alt="Two crops that look the same to the eye; their difference, drawn bright, is a frame along the border.",
 )
-middle = difference[8:-8, 8:-8].mean()
-frame = torch.cat([difference[0], difference[-1], difference[:, 0], difference[:, -1]]).mean()
-print(f"difference at the outermost pixel {255 * frame:.1f} grey levels, in the middle {255 * middle:.1f}")
 assert frame > 3 * middle
-
-widths, shares = (0, 1, 2, 4, 6, 8, 12, 16), []
-for width in widths:
-    framed = crop.clone()  # (N, 3, 32, 32)
-    inner = (..., slice(width, 32 - width), slice(width, 32 - width))
-    framed[inner] = whole[inner]
-    shares.append(photos_among("B", framed))
 curves(
     {"taken for photos by B": (widths, shares)},
     xlabel="width of the crop's frame, in pixels",
@@ -820,11 +864,13 @@ print(
 )
 print(f"B: half of the generated crops are below {on_fake.median():.1f}")
 print(f"there, -log D is {factor:.0f} times as steep as log(1 - D), or more")
+one = on_fake.median().clone().requires_grad_(True)
+steep = [abs(float(torch.autograd.grad(loss(one), one)[0])) for loss in TWO.values()]
+
+# %% tags=["fold"]
 assert on_hr.max() > 8.5
 assert 200 < count_parameters(network) / count_parameters(Discriminator(crop=32, channels=8)) < 250
 assert factor > 4
-one = on_fake.median().clone().requires_grad_(True)
-steep = [abs(float(torch.autograd.grad(loss(one), one)[0])) for loss in TWO.values()]
 assert abs(steep[0] / steep[1] / factor - 1) < 0.01  # the ratio of both slopes is exp(-logit), exactly
 
 # %% [markdown] tags=["slide"]
@@ -838,13 +884,14 @@ assert abs(steep[0] / steep[1] / factor - 1) < 0.01  # the ratio of both slopes 
 # at what it says of half the contrast.
 
 # %%
-cat = {kind: pictures["chelsea"][kind] for kind in ("bicubic", "HR")}  # (1, 3, 288, 448) each
+cat = {kind: pictures["chelsea"][kind] for kind in ("HR", "bicubic")}  # (1, 3, 288, 448) each
 cat |= {name: load_network(name).requires_grad_(False)(pictures["chelsea"]["LR"]) for name in shipped_weights()}
 cat["bicubic + grain"] = cat["bicubic"] + 0.05 * torch.randn_like(cat["bicubic"])
 cat["HR, half contrast"] = 0.25 + 0.5 * cat["HR"]
 cat["HR, mirrored"] = cat["HR"].flip(3)
 
 
+# %% tags=["fold"]
 def judged(judge, version):
     picture = cat[version].clamp(0, 1)  # (1, 3, 288, 448)
     crops = picture.unfold(2, 32, 32).unfold(3, 32, 32)[0].permute(1, 2, 0, 3, 4)  # (9, 14, 3, 32, 32)

@@ -9,7 +9,7 @@
 #
 # {{colab_badge}}
 
-# %% tags=["skip"]
+# %% tags=["skip", "fold"]
 import functools
 
 import torch
@@ -18,8 +18,10 @@ import torchvision
 from torch import nn
 
 from srgan_lessons import vgg
+from srgan_lessons.classroom.drawings import drawing
 from srgan_lessons.classroom.figures import bars, curves, feature_grid, show_images
 from srgan_lessons.classroom.viewers import play
+from srgan_lessons.classroom.waiting import waiting
 from srgan_lessons.evaluation import paper_table
 from srgan_lessons.images import sample_photos, to_tensor
 from srgan_lessons.losses import (
@@ -32,7 +34,7 @@ from srgan_lessons.losses import (
     mse_loss,
 )
 from srgan_lessons.models import ESPCN
-from srgan_lessons.resize import downscale, imresize
+from srgan_lessons.resize import downscale, imresize, upscale
 from srgan_lessons.vgg import offline_features, random_features
 from srgan_lessons.weights import load_network, shipped_weights
 
@@ -41,7 +43,7 @@ settings = lesson_settings(
     fast={"tiles": 2, "tile_steps": 40, "size": 32, "steps": 40},
 )
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["twice", "fur"]
 # ## Why
 #
 # Here is a photo, and two attempts at it. The first was enlarged by a network that was trained with MSE. The second is
@@ -71,6 +73,9 @@ def attempts(photo):
 
 hr, sr, _, moved = attempts("chelsea")
 ratio = (F.mse_loss(moved, hr) / F.mse_loss(sr, hr)).item()
+print(f"MSE of the moved photo / MSE of the network's: {ratio:.1f}")
+
+# %% tags=["fold"]
 show_images(
     hr,
     sr,
@@ -78,7 +83,6 @@ show_images(
     titles=["HR", "trained with MSE", "HR, moved by two pixels"],
     alt="A cat's eye in three versions: HR; a soft one without fur; and one that looks the same as HR.",
 )
-print(f"MSE of the moved photo / MSE of the network's: {ratio:.1f}")
 assert ratio > 2
 
 # %% [markdown]
@@ -93,7 +97,7 @@ assert ratio > 2
 # minute in fast mode, and a little more in full mode.
 # Let the room vote before the figure is explained, and keep the vote: at the end you ask the same of phi(2, 2).
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["grey", "flat"]
 # ## Two plausible answers
 #
 # A toy, so simple that we know everything about it: a pullover with stripes, two pixels dark, two pixels bright.
@@ -112,9 +116,11 @@ def stripes(shift, size=24):
 A, B = stripes(0), stripes(2)
 lr_a, lr_b = (downscale(stripes(shift, size=64))[..., 3:-3, 3:-3] for shift in (0, 2))  # the middle, (1, 3, 10, 10)
 print("levels in LR, A:", (lr_a * 255).unique().tolist(), " B:", (lr_b * 255).unique().tolist())
+
+# %% tags=["fold"]
 assert torch.equal(lr_a, lr_b)
 
-# %% [markdown]
+# %% [markdown] answers=["grey", "average"]
 # One flat grey, the same in every bit. **LR does not say which of the two it was.** Both answers are right.
 #
 # A network must decide all the same: it gives one image. Half of the time the truth is A, half of the time B.
@@ -122,7 +128,7 @@ assert torch.equal(lr_a, lr_b)
 # **Question.** Which image would *you* give, if you are punished by the mean squared error?
 
 # %% tags=["check-output"]
-for answer, image in {"A": A, "B": B, "the average, grey": (A + B) / 2}.items():
+for answer, image in {"A": A, "B": B, "half of each": (A + B) / 2}.items():
     expected = (F.mse_loss(image, A) + F.mse_loss(image, B)) / 2
     print(f"{answer}: expected squared error {expected:.2f}")
 
@@ -150,6 +156,8 @@ for answer, image in {"A": A, "B": B, "the average, grey": (A + B) / 2}.items():
 mse_answer = check("mse_answer", mse_answer)
 both, half = torch.cat([A, B]), torch.tensor([0.5, 0.5])
 grey = mse_answer(both, half)  # (3, 24, 24)
+
+# %% tags=["fold"]
 show_images(
     A,
     B,
@@ -167,11 +175,9 @@ assert torch.allclose(grey, torch.full_like(A[0], 0.5))
 # away from the borders each LR pixel becomes the same 4x4 **tile** of RGB: 48 numbers, repeated. Check it, then train
 # the tile in place of a network.
 
-
 # %%
 with torch.no_grad():
     y = ESPCN()(torch.full((1, 3, 16, 16), 0.5))[..., 16:-16, 16:-16]  # (1, 3, 32, 32), untrained
-assert torch.allclose(y[..., :-4, :-4], y[..., 4:, 4:], atol=1e-5)  # it repeats with period 4
 
 
 of_answers = functools.cache(lambda maps: (maps(A).detach(), maps(B).detach()))
@@ -188,7 +194,7 @@ def train_tile(maps, start, steps=settings.tile_steps):
     """The tile (1, 3, 4, 4) after `steps` updates, and its expected loss before the last."""
     tile = start.clone().requires_grad_()  # (1, 3, 4, 4)
     optimizer = torch.optim.Adam([tile], lr=0.03)
-    for _ in range(steps):
+    for _ in waiting(range(steps), "training the tile"):
         loss = expected_loss(tile.repeat(1, 1, 6, 6), maps)  # of (1, 3, 24, 24)
         optimizer.zero_grad()
         loss.backward()
@@ -204,6 +210,9 @@ torch.manual_seed(0)
 noise = [0.5 + 0.05 * torch.randn(1, 3, 4, 4) for _ in range(settings.tiles)]  # grey, a little disturbed
 nearly_a = [(0.7 * A + 0.3 * B)[..., :4, :4] + 0.02 * torch.randn(1, 3, 4, 4) for _ in range(settings.tiles)]
 learned = {start: train_tile(pixels, start_at[0]) for start, start_at in (("grey", noise), ("A", nearly_a))}
+
+# %% tags=["fold"]
+assert torch.allclose(y[..., :-4, :-4], y[..., 4:, 4:], atol=1e-5)  # it repeats with period 4
 for start, (tile, loss) in learned.items():
     print(f"started near {start}: contrast {tile.std():.2f} (A has {A.std():.2f}), expected loss {loss:.2f}")
     assert tile.std() < 0.03 < 0.29 < A.std()
@@ -212,8 +221,38 @@ for start, (tile, loss) in learned.items():
 # %% [markdown]
 # From wherever it starts, the tile becomes grey. Even a tile that was nearly A is pulled back to the middle.
 #
-# Photos are full of such pullovers. Hair, grass, gravel: in LR nobody can tell where each blade stood. The MSE answer
-# is the average over all possible meadows, and that is a green fog.
+# Photos are full of such pullovers. Hair, grass, gravel: in LR nobody can tell where each blade stood. Here is a real
+# meadow, as the paper's Figure 3 draws it. We keep what LR shows of it and put in fine detail from other places of the
+# same photo: each of these answers reduces to much the same LR image. MSE wants their average.
+
+# %% tags=["fold"]
+meadow = to_tensor(sample_photos()["grass"])  # (1, 3, 512, 512)
+
+
+def patch(top, left, side=96):
+    """What LR shows of a place, and the fine detail that it does not show: (1, 3, side, side) each, without borders."""
+    hr = meadow[..., top - 16 : top + side + 16, left - 16 : left + side + 16]
+    smooth = upscale(downscale(hr))
+    return [x[..., 16:-16, 16:-16] for x in (smooth, hr - smooth)]
+
+
+seen, own = patch(200, 200)
+places = [(y, x) for y in range(20, 400, 40) for x in range(20, 400, 40)]
+answers = torch.cat([seen + patch(y, x)[1] for y, x in places])  # (100, 3, 96, 96)
+fog = answers.mean(dim=0, keepdim=True)
+show_images(
+    *[answers[k : k + 1].clamp(0, 1) for k in (3, 47, 88)],
+    fog.clamp(0, 1),
+    titles=["one answer", "another", "a third", "the average of 100"],
+    alt="Three different pieces of a meadow, all sharp, and their average, a soft grey fog.",
+)
+apart = (downscale(answers)[..., 4:-4, 4:-4] - downscale(seen + own)[..., 4:-4, 4:-4]).abs().mean()
+assert apart < 8 / 255  # in LR they differ by less than 8 grey levels on average
+error = {name: F.mse_loss(x.expand_as(answers), answers).item() for name, x in (("fog", fog), ("one", answers[3:4]))}
+assert error["fog"] < 0.65 * error["one"]
+
+# %% [markdown]
+# Every blade that is in one answer and not in the others is paid for, whatever it looks like. The average has none.
 #
 # ## Compare what is seen, not where it is
 #
@@ -248,9 +287,11 @@ for start, (tile, loss) in learned.items():
 
 # %%
 vgg_input = check("vgg_input", vgg_input)
+
+# %% tags=["fold"]
 assert torch.allclose(vgg_input(hr), vgg.normalise(hr), atol=1e-5)  # the package's
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["8", "35"]
 # ## phi(i, j)
 #
 # Here are the layers of VGG19, from torchvision, without weights.
@@ -310,7 +351,6 @@ for i, j in ((2, 2), (5, 4)):
 
 # %%
 trunk = offline_features(5, 3).layers  # frozen
-assert torch.equal(phi(trunk, 2, 2)(vgg_input(hr)), offline_features(2, 2)(hr))  # the same maps as the package's
 
 
 def eye(i, j):
@@ -327,6 +367,10 @@ def strongest(maps, count=4):
     return maps[0, maps[0].std(dim=(1, 2)).argsort(descending=True)[:count]]
 
 
+# %% tags=["fold"]
+assert torch.equal(phi(trunk, 2, 2)(vgg_input(hr)), offline_features(2, 2)(hr))  # the same maps as the package's
+
+
 for layer, maps in {"phi(2, 2)": phi22(hr), "phi(5, 3)": phi53(hr)}.items():
     feature_grid(
         strongest(maps),
@@ -338,7 +382,7 @@ for layer, maps in {"phi(2, 2)": phi22(hr), "phi(5, 3)": phi53(hr)}.items():
     assert (maps == 0).float().mean() > 0.8
 assert phi53(hr).shape[2:] == (7, 7)
 
-# %% [markdown]
+# %% [markdown] answers=["more than half", "not there"]
 # phi(2, 2) still is a drawing of the photo: one map for each kind of edge or texture. phi(5, 3) has 7 x 7 places left.
 # (96 / 16 would be 6: each blurring pooling pads the borders, and gives one place more than half.) Each says
 # "something of this kind is here, somewhere". And nearly everything is zero: a map speaks up only where it finds its
@@ -346,7 +390,7 @@ assert phi53(hr).shape[2:] == (7, 7)
 #
 # **Question.** What if you cut one layer earlier, before the ReLU?
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "fold"]
 before = phi(trunk, 2, 2)[:-1](vgg_input(hr))  # (1, 128, 49, 49)
 print(f"numbers below zero, before the ReLU: more than half: {bool((before < 0).float().mean() > 0.5)}")
 energy = before.square().sum()
@@ -365,7 +409,11 @@ print(f"their share of the squares: more than half: {bool(before.clamp(max=0).sq
 # Why 12.75? The paper gives the purpose: the loss shall be about as large as the MSE loss. It does not say how the
 # number was found. On the loss it acts squared, $1 / 12.75^2 \approx 0.006$. It belongs to **one** network; for ours
 # we find another below.
-#
+
+# %% tags=["fold"]
+drawing("vgg_loss")
+
+# %% [markdown]
 # ### {{exercise: content_loss}}
 #
 # Write `content_loss(maps, sr, hr)`. `maps` is a frozen network that takes images in [0, 1] and normalises them itself.
@@ -416,11 +464,13 @@ for photo in PLACES:
     pixel_loss += F.mse_loss(2 * bicubic - 1, 2 * original - 1).item()
     feature_loss += F.mse_loss(phi22(bicubic), phi22(original)).item()
 print(f"a factor from these {len(PLACES)} photos: {pixel_loss / feature_loss:.1f}")
+
+# %% tags=["fold"]
 assert 3.37 / 2 < pixel_loss / feature_loss < 3.37 * 2
 assert VGG19_SCALE == 1 / 12.75
 assert OFFLINE_FACTOR["offline-vgg22"] == 3.37
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["hill", "lowest", "grey"]
 # With a handful of photos we come within a factor of 2. The package took many more. So much for the rules. Now the
 # claim.
 #
@@ -444,6 +494,15 @@ walk = {
     loss_name: [expected_loss((1 - t) * A + t * B, maps).item() for t in share]
     for loss_name, maps in {"MSE": pixels, "phi(2, 2)": phi22, "phi(2, 2), untrained": untrained}.items()
 }
+middle = {loss_name: losses[10] for loss_name, losses in walk.items()}
+print({loss_name: round(loss, 1) for loss_name, loss in middle.items()}, "in the middle")
+
+# %% tags=["fold"]
+size_of_a, wrong_guess = phi22(A).square().mean(), F.mse_loss(phi22(B), phi22(A))
+grey_costs = F.mse_loss(phi22((A + B) / 2), phi22(A)) / wrong_guess
+print(f"phi(2, 2), if the truth is A: grey costs {grey_costs:.0f} times as much as B, the wrong guess")
+apart = wrong_guess / size_of_a
+print(f"squared distance of A and B in phi(2, 2): {apart:.1%} of the maps' mean square")
 curves(
     {loss_name: (share, losses) for loss_name, losses in walk.items()},
     xlabel="share of pullover B in the image",
@@ -451,13 +510,6 @@ curves(
     log=True,
     alt="From A to B: MSE is lowest in the middle; phi(2, 2) has a high hill there; untrained it has a low one.",
 )
-middle = {loss_name: losses[10] for loss_name, losses in walk.items()}
-print({loss_name: round(loss, 1) for loss_name, loss in middle.items()}, "in the middle")
-size_of_a, wrong_guess = phi22(A).square().mean(), F.mse_loss(phi22(B), phi22(A))
-grey_costs = F.mse_loss(phi22((A + B) / 2), phi22(A)) / wrong_guess
-print(f"phi(2, 2), if the truth is A: grey costs {grey_costs:.0f} times as much as B, the wrong guess")
-apart = wrong_guess / size_of_a
-print(f"squared distance of A and B in phi(2, 2): {apart:.1%} of the maps' mean square")
 assert min(walk["MSE"]) > middle["MSE"] - 1e-3
 assert abs(middle["MSE"] - 0.5) < 0.01
 assert walk["phi(2, 2)"].index(min(walk["phi(2, 2)"])) in (0, 20)
@@ -491,6 +543,9 @@ def error(tile, *answers):
     return min(F.mse_loss(tile, answer[..., :4, :4]).item() for answer in answers)
 
 
+of_grey = error(learned["grey"][0], A)
+
+# %% tags=["fold"]
 show_images(
     *[tile.repeat(1, 1, 4, 4) for tile in (A[..., :4, :4], learned["A"][0], from_a[0][0], from_grey[0][0])],
     titles=["A", "MSE, from wherever", "phi(2, 2), from near A", "phi(2, 2), from grey"],
@@ -501,13 +556,12 @@ for start, results in (("near A", from_a), ("grey", from_grey)):
         print(f"phi(2, 2), from {start}: contrast {tile.std():.2f}, expected loss {loss:.1f}")
         assert tile.std() > 0.15
         assert loss < 6
-of_grey = error(learned["grey"][0], A)
 assert all(error(tile, A) < of_grey / 2 for tile, _ in from_a)
 assert all(error(tile, A, B) > of_grey / 2 for tile, _ in from_grey)
 assert sum(loss for _, loss in from_grey) > sum(loss for _, loss in from_a)
 assert all(expected_loss(start.repeat(1, 1, 6, 6), phi22) > 20 for start in noise)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["woven", "safest", "lowest"]
 # Two results, and both are honest.
 #
 # 1. **phi(2, 2) flees from grey.** From near A it goes back to stripes. MSE went to grey from there.
@@ -526,7 +580,6 @@ assert all(expected_loss(start.repeat(1, 1, 6, 6), phi22) > 20 for start in nois
 
 # %%
 across = A.transpose(2, 3).contiguous()  # (1, 3, 24, 24)
-assert torch.equal(downscale(stripes(0, size=64).transpose(2, 3))[..., 3:-3, 3:-3], lr_a)
 
 
 def walk_to(other, maps):
@@ -537,14 +590,17 @@ def walk_to(other, maps):
 
 
 turned = {"MSE": walk_to(across, pixels), "phi(2, 2)": walk_to(across, phi22)}
+far = F.mse_loss(phi22(A), phi22(across)) / size_of_a
+print(f"squared distance in phi(2, 2): A and B {apart:.1%}, vertical and horizontal {far:.0%} of the maps' mean square")
+
+# %% tags=["fold"]
+assert torch.equal(downscale(stripes(0, size=64).transpose(2, 3))[..., 3:-3, 3:-3], lr_a)
 curves(
     {loss_name: (share, losses) for loss_name, losses in turned.items()},
     xlabel="share of the horizontal stripes",
     ylabel="expected loss (1 = vertical)",
     alt="From vertical to horizontal stripes both curves are lowest near the middle.",
 )
-far = F.mse_loss(phi22(A), phi22(across)) / size_of_a
-print(f"squared distance in phi(2, 2): A and B {apart:.1%}, vertical and horizontal {far:.0%} of the maps' mean square")
 assert min(turned["phi(2, 2)"]) < 0.8
 assert far > 5 * apart
 assert 0.3 < share[turned["phi(2, 2)"].index(min(turned["phi(2, 2)"]))] < 0.8
@@ -576,6 +632,8 @@ prefers = {photo: [preference(photo, maps) for maps in (pixels, phi22, untrained
 print(f"{'moved / network':16}       MSE  phi(2, 2) untrained")
 for photo, ratios in prefers.items():
     print(f"{photo:16}" + "".join(f"{ratio:10.2f}" for ratio in ratios))
+
+# %% tags=["fold"]
 for photo, (by_pixels, by_maps, by_noise) in prefers.items():
     assert by_pixels > 1.5
     assert by_maps < by_pixels / 4
@@ -590,7 +648,7 @@ for photo, (by_pixels, by_maps, by_noise) in prefers.items():
 # Be fair: this VGG16 was trained to overlook small shifts. How far VGG19 goes along you can see where there is an
 # internet connection: take `vgg.paper_features(2, 2)` in place of `phi22`.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["17", "loose"]
 # ## What a layer forgets
 #
 # If phi forgives where things are, it must have forgotten it. How much is left of a photo in its maps? Keep the maps,
@@ -605,7 +663,7 @@ def from_noise(maps, target, size, steps=settings.steps):
     torch.manual_seed(0)
     x = (0.5 + 0.1 * torch.randn(1, 3, size, size)).requires_grad_()
     optimizer = torch.optim.Adam([x], lr=0.1)
-    for _ in range(steps):
+    for _ in waiting(range(steps), "from noise"):
         loss = F.mse_loss(maps(x), target) / target.square().mean()
         optimizer.zero_grad()
         loss.backward()
@@ -625,20 +683,22 @@ EYES = {"phi(1, 2)": phi12, "phi(2, 1)": eye(2, 1), "phi(2, 2)": phi22, "phi(3, 
 found = {layer: from_noise(maps, maps(face), size) for layer, maps in EYES.items()}
 reached = {layer: decibels(x, face) for layer, (x, _) in found.items()}
 first = list(EYES)[:3]
+for layer in first:
+    print(f"{layer}: {reached[layer]:.1f} dB, and the maps agree but for {found[layer][1]:.1%}")
+
+# %% tags=["fold"]
 show_images(
     face,
     *[found[layer][0] for layer in first],
     titles=["HR", *[f"{layer}: {reached[layer]:.1f} dB" for layer in first]],
     alt="A face, and what its maps give back: phi(1, 2) all, phi(2, 1) a dull face, phi(2, 2) some lines.",
 )
-for layer in first:
-    print(f"{layer}: {reached[layer]:.1f} dB, and the maps agree but for {found[layer][1]:.1%}")
 assert all(loss < 0.2 for _, loss in found.values())
 assert reached["phi(1, 2)"] > 25
 assert reached["phi(2, 2)"] < reached["phi(2, 1)"] < 21
 assert reached["phi(2, 2)"] < 17
 
-# %% [markdown] tags=["subslide"]
+# %% [markdown] tags=["subslide"] answers=["brown", "wild"]
 # phi(1, 2) knows every pixel. phi(2, 1) keeps the lines; brightness and colour fade. In phi(2, 2) even the lines are
 # loose: the maps agree, and the picture is far away, less than 17 dB. Or too few steps? With 300 of them, at 48 x 48
 # pixels, we got 14 dB: `from_noise(phi22, phi22(face), size, steps=300)`.
@@ -659,8 +719,11 @@ for layer in ("phi(1, 2)", "phi(2, 2)"):
     order = torch.randperm(target[0, 0].numel(), generator=generator)
     shuffled[layer] = from_noise(EYES[layer], target.flatten(2)[..., order].view_as(target), size)
     print(f"{layer}: loss {found[layer][1]:.2f}, with a shuffled target {shuffled[layer][1]:.2f}")
-    assert shuffled[layer][1] > max(0.15, 3 * found[layer][1])
-    assert decibels(shuffled[layer][0], face) < 18
+
+# %% tags=["fold"]
+for layer, (picture, loss) in shuffled.items():
+    assert loss > max(0.15, 3 * found[layer][1])
+    assert decibels(picture, face) < 18
 show_images(
     *[x for x, _ in (found["phi(3, 3)"], found["untrained"], *shuffled.values())],
     titles=[
@@ -714,7 +777,6 @@ SPOIL = {
     "less contrast": lambda x: 0.7 * x + 0.15,
     "red tint": lambda x: x + torch.tensor([0.1, 0.0, -0.1]).view(1, 3, 1, 1),
 }
-LOSSES = {"MSE": pixels, "phi(1, 2)": phi12, "phi(2, 2)": phi22, "phi(5, 3)": phi53}
 
 
 @functools.cache
@@ -729,6 +791,10 @@ def cost(how, photo, maps):
     return (F.mse_loss(maps(SPOIL[how](attempts(photo)[0])), seen) / unit).item()
 
 
+# %% tags=["fold"]
+LOSSES = {"MSE": pixels, "phi(1, 2)": phi12, "phi(2, 2)": phi22, "phi(5, 3)": phi53}
+
+
 def spoil(how, photo):
     hr, _, bicubic, _ = attempts(photo)
     x, costs = SPOIL[how](hr), {loss_name: cost(how, photo, maps) for loss_name, maps in LOSSES.items()}
@@ -741,7 +807,7 @@ assert all(cost("brighter", photo, phi22) < cost("brighter", photo, pixels) / 50
 assert all(cost("red tint", photo, phi22) < cost("red tint", photo, pixels) / 2 for photo in PLACES)
 assert all(cost("red tint", photo, pixels) > 0.9 for photo in PLACES)
 
-# %% [markdown]
+# %% [markdown] answers=["free", "cheap", "nine"]
 # **Question.** A chequerboard, a shade and white noise, each of 6 grey levels. For MSE all three are equally bad. For
 # phi(2, 2)? And with the phase means?
 
@@ -755,6 +821,8 @@ beside_noise = {
     for judge, loss in JUDGES.items()
     for fault, wrong in FAULTS.items()
 }
+
+# %% tags=["fold"]
 bars(
     {f"{fault}, {judge}": sum(values) / len(values) for (judge, fault), values in beside_noise.items()},
     xlabel="cost (1 = white noise of the same strength), mean of the photos",
@@ -830,5 +898,7 @@ for method in ("SRResNet-MSE", "SRResNet-VGG22"):
 # %%
 chances = torch.tensor([0.8, 0.1, 0.1])  # question 1
 corners = torch.eye(3).view(3, 3, 1, 1)  # three answers that do not overlap
-assert torch.allclose(mse_answer(corners, chances).flatten(), chances)
 progress()
+
+# %% tags=["fold"]
+assert torch.allclose(mse_answer(corners, chances).flatten(), chances)

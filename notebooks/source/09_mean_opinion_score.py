@@ -10,7 +10,7 @@
 #
 # {{colab_badge}}
 
-# %% tags=["skip"]
+# %% tags=["skip", "fold"]
 import shutil
 import tempfile
 from itertools import combinations, pairwise
@@ -21,8 +21,9 @@ import pandas as pd
 from scipy import stats
 
 from srgan_lessons import UserError, cli
-from srgan_lessons.classroom.figures import bars, curves, put, show_images
+from srgan_lessons.classroom.figures import as_html, bars, curves, put, show_images
 from srgan_lessons.classroom.viewers import play
+from srgan_lessons.classroom.waiting import waiting
 from srgan_lessons.files import shipped
 from srgan_lessons.images import load_image, sample_photos, save_image
 from srgan_lessons.rating import (
@@ -48,7 +49,7 @@ settings = lesson_settings(
 )
 table2 = pd.read_csv(shipped("tables/paper_table2.csv"))  # the paper's Table 2
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["SRGAN"]
 # ## Why
 #
 # The paper's Table 2, set BSD100: how much better than nearest neighbour is each method, by PSNR?
@@ -58,6 +59,8 @@ table2 = pd.read_csv(shipped("tables/paper_table2.csv"))  # the paper's Table 2
 # %%
 bsd100 = table2[table2["set"] == "BSD100"].set_index("method")
 above_nearest = bsd100["psnr"].drop(["nearest", "HR"]) - bsd100["psnr"]["nearest"]
+
+# %% tags=["fold"]
 bars(
     above_nearest.to_dict(),
     xlabel="PSNR on BSD100, dB above nearest neighbour",
@@ -67,7 +70,7 @@ assert round(above_nearest["SRGAN"], 2) == 0.14
 assert above_nearest.idxmin() == "SRGAN"
 assert 12 * 19 + 9 * 100 == 1128  # versions by images: what each of the paper's raters rated
 
-# %% [markdown]
+# %% [markdown] answers=["know the method", "get tired"]
 # By PSNR, SRGAN is as good as large square pixels. The authors printed this themselves. Then they did what PSNR cannot
 # do: they asked people. 26 of them, 1,128 pictures each. Their mean opinion is the heart of the paper's claim.
 #
@@ -82,11 +85,14 @@ assert 12 * 19 + 9 * 100 == 1128  # versions by images: what each of the paper's
 # **Question.** You show a friend four versions of a photo, one after the other, and tell what they are. Name three
 # reasons why the votes are worth nothing.
 #
+# <details><summary>Four reasons, and what a study does about them</summary>
+#
 # - *They know the method.* So: neutral file names, and nothing on the page.
 # - *They compare with the version before.* So: a random order, and never the same photo twice in a row.
 # - *They do not know what "bad" means here.* So: a training with **anchors**, nearest neighbour for 1 and HR for 5, on
 #   photos that are not rated.
 # - *They get tired, or never cared.* So: some pictures are shown twice, and some have an obvious answer (**gold**).
+# </details>
 #
 # And the HR photo itself is rated like all others, as a **hidden reference**: even perfect pictures do not get a 5
 # from everybody.
@@ -98,10 +104,10 @@ assert 12 * 19 + 9 * 100 == 1128  # versions by images: what each of the paper's
 # and who by looking at it?
 
 # %%
-PLACES = {"astronaut": (16, 140), "chelsea": (70, 90), "coffee": (90, 240), "motorcycle": (200, 420)}
+PLACES = {"astronaut": (16, 140), "chelsea": (40, 90), "coffee": (90, 240), "motorcycle": (200, 420)}
 methods = ["nearest", "bicubic", *[name for name in ("espcn", "srresnet", "srgan") if name in shipped_weights()], "hr"]
 few = list(PLACES)[: 4 if len(methods) < 5 else 3]  # about two minutes, however many networks are shipped
-photos = {name: sample_photos()[name][y : y + 192, x : x + 192] for name, (y, x) in PLACES.items()}
+photos = {name: sample_photos()[name][y : y + 256, x : x + 256] for name, (y, x) in PLACES.items()}
 
 folder = Path(tempfile.mkdtemp())  # another folder keeps your votes for tomorrow
 study = Study.create({name: photos[name] for name in few}, methods, folder / "study", seed=9, dummies=3, repeats=0.25)
@@ -118,6 +124,8 @@ rng = np.random.default_rng(0)
 shuffled = np.mean([twice_in_a_row(list(rng.permutation(order))) for _ in range(1000)])
 print("the study's order shows a photo twice in a row:", twice_in_a_row(order))
 print("of plain shuffles, more than nine in ten do:", shuffled > 0.9)
+
+# %% tags=["fold"]
 assert not twice_in_a_row(order)
 
 # %% [markdown] tags=["slide"]
@@ -128,8 +136,10 @@ assert not twice_in_a_row(order)
 
 # %%
 widget = RatingWidget(study, "me")  # a pseudonym; nothing leaves this machine
-assert widget.error == ""
 widget
+
+# %% tags=["fold"]
+assert widget.error == ""
 
 # %% [markdown]
 # Done? Then run the next cell. It tells what your votes say about *you*: it compares the two scores that you gave to
@@ -146,6 +156,8 @@ else:
 
 rated = [stimulus for stimulus in study.stimuli.values() if stimulus.image == "astronaut"]
 of_astronaut = {stimulus.method: load_image(study.path(stimulus.name)) for stimulus in rated}
+
+# %% tags=["fold"]
 show_images(
     *[of_astronaut[method] for method in methods],
     titles=methods,
@@ -164,21 +176,24 @@ show_images(
 # has its own effect, and the true mean of each method is the number in the paper's Table 2. Why not real people?
 # Because here **we know the truth**, and can see whether an analysis finds it.
 
-
 # %%
-def show(figure):
-    put(plots.as_html(figure), alt=plots.alt_text(figure))
-
-
 votes = synthetic.example_class()
 truth = synthetic.paper_mos("BSD100")
 main = tables.rated(votes)
 print(f"{len(votes):,} rows, of which {len(main):,} count; {votes['rater'].nunique()} raters")
 print(main.sample(4, random_state=1)[["rater", "image", "method", "score"]].to_string(index=False))
+
+
+# %% tags=["fold"]
+def show(figure):
+    alt = plots.alt_text(figure)
+    put(as_html(figure, alt=alt), alt=alt)
+
+
 show(plots.plot_votes(main))
 assert len(main) == 26 * 100 * 9
 
-# %% [markdown]
+# %% [markdown] answers=["at random", "upside"]
 # This is drawn as the paper's Figure 5, from our example votes: all votes of each method, darker is more, the mark is the mean.
 #
 # **Look closely.** The column of nearest neighbour: almost everybody says "bad". Almost. Who are the others?
@@ -190,9 +205,11 @@ assert len(main) == 26 * 100 * 9
 # %% tags=["check-output"]
 cube, raters, images, names = tables.score_cube(votes)  # (26, 100, 9)
 mos = dict(zip(names, cube.mean(axis=(0, 1)), strict=True))  # (9,)
-assert np.allclose(list(mos.values()), intervals.mos_of(cube))  # the package's
 for method in sorted(mos, key=mos.get, reverse=True):
     print(f"{method:9} MOS {mos[method]:.2f}, true {truth[method]:.2f}, off by {mos[method] - truth[method]:+.2f}")
+
+# %% tags=["fold"]
+assert np.allclose(list(mos.values()), intervals.mos_of(cube))  # the package's
 
 # %% [markdown]
 # The order is right. The values are not: bad methods come out too good, good ones too bad. Something pulls all of them
@@ -217,9 +234,11 @@ def student(values):
 srgan = cube[:, :, names.index("SRGAN")]  # (26, 100)
 print("all votes:   SRGAN {:.2f} [{:.2f}, {:.2f}]".format(srgan.mean(), *student(srgan)))
 print("image means: SRGAN {:.2f} [{:.2f}, {:.2f}]".format(srgan.mean(), *student(srgan.mean(axis=0))))
+
+# %% tags=["fold"]
 assert np.allclose(student(srgan), intervals.pooled_interval(srgan))
 
-# %% [markdown]
+# %% [markdown] answers=["neither", "trap"]
 # **Question.** A 95 % interval holds the truth in 95 of 100 studies. Which of the two does?
 #
 # We can try. We draw many small studies, 12 raters and 20 images, of a method whose true MOS is 3, and count.
@@ -229,7 +248,7 @@ assert np.allclose(student(srgan), intervals.pooled_interval(srgan))
 def coverage(interval, **population):
     """In which share of the studies the interval holds the true MOS."""
     people, hits = synthetic.Population(**population), 0
-    for seed in range(settings.studies):
+    for seed in waiting(range(settings.studies), "drawing studies"):
         scores = synthetic.synthetic_scores({"x": 3.0}, raters=12, images=20, seed=seed, population=people)
         low, high = interval(scores[:, :, 0])  # of (12, 20)
         hits += low <= 3.0 <= high
@@ -245,6 +264,8 @@ covered = {"all votes pooled": coverage(student), "image means": coverage(of_ima
 control = coverage(student, **alike)
 print({name: f"{share:.0%}" for name, share in covered.items()})
 print(f"control, raters and images all alike: pooled {control:.0%}")
+
+# %% tags=["fold"]
 assert covered["all votes pooled"] < 0.75 < covered["image means"] < 0.93
 assert control > 0.88
 
@@ -280,7 +301,6 @@ mos_interval = check("mos_interval", mos_interval)
 print("SRGAN {:.2f} [{:.2f}, {:.2f}]".format(*mos_interval(srgan, np.random.default_rng(0))))
 samples = intervals.two_way_bootstrap(srgan[:, :, None])  # (2000, 1), the package's, quicker
 package = [float(end[0]) for end in intervals.percentile_interval(samples)]
-assert np.allclose(mos_interval(srgan, np.random.default_rng(0))[1:], package, atol=0.04)
 
 
 def two_way(scores):
@@ -289,6 +309,11 @@ def two_way(scores):
 
 
 covered["two-way bootstrap"] = coverage(two_way)
+ratio = (package[1] - package[0]) / np.ptp(student(srgan))
+print(f"SRGAN's two-way interval is {ratio:.1f} times as wide as the pooled one")
+
+# %% tags=["fold"]
+assert np.allclose(mos_interval(srgan, np.random.default_rng(0))[1:], package, atol=0.04)
 bars(
     {name: 100 * share for name, share in covered.items()},
     xlabel="studies whose 95 % interval holds the truth, in %",
@@ -296,8 +321,6 @@ bars(
     alt="Bars: pooled votes hold the truth in about 60 % of the studies, image means in 85, the bootstrap in 95.",
 )
 assert covered["two-way bootstrap"] > 0.9
-ratio = (package[1] - package[0]) / np.ptp(student(srgan))
-print(f"SRGAN's two-way interval is {ratio:.1f} times as wide as the pooled one")
 assert ratio > 2
 
 # %% [markdown] tags=["instructor"]
@@ -321,14 +344,19 @@ for k, rater in enumerate(raters):
 look["gold missed"] = screening.gold(votes).set_index("rater")["missed"]
 print(look.iloc[[0, 1, 21, 22, 23, 24, 25]].round(1).to_string())
 suspects = look.index[(look["gold missed"] > 1)]
+
+# %% tags=["fold"]
 assert list(suspects) == ["rater_24", "rater_25", "rater_26"]
 
-# %% [markdown]
+# %% [markdown] answers=["at random", "upside", "one button"]
 # **Question.** Three raters are strange, each in another way. What did they do?
+#
+# <details><summary>Answer</summary>
 #
 # 24 clicked at random: nothing in common with anybody. 25 pressed one button 900 times. 26 is a *good* rater: careful,
 # consistent, and with the scale upside down, 1 for the best. All three missed the gold items. An obvious picture costs
 # four seconds, and saves a study.
+# </details>
 #
 # ### The standard's rule, and its trap
 #
@@ -357,13 +385,15 @@ assert list(suspects) == ["rater_24", "rater_25", "rater_26"]
 bt500_rejects = check("bt500_rejects", bt500_rejects)
 
 counts, agreed = {"by the rule as written": 0, "where s = 0 is left out": 0}, []
-for seed in range(settings.screened):
+for seed in waiting(range(settings.screened), "drawing studies"):
     small = synthetic.synthetic_votes(truth, raters=12, images=20, seed=seed, clickers=1, anchors=10)
     matrix = tables.score_matrix(small.assign(phase="main")).to_numpy()  # (200, 12): the anchors are among them
     trapped = screening.bt500(matrix, naive=True)["rejected"].to_numpy()
     agreed.append(np.mean(bt500_rejects(matrix) == screening.bt500(matrix)["rejected"]))  # yours and the package's
     counts["by the rule as written"] += trapped[:-1].sum()  # the last is the clicker
     counts["where s = 0 is left out"] += np.asarray(bt500_rejects(matrix))[:-1].sum()
+
+# %% tags=["fold"]
 honest = 11 * settings.screened
 bars(
     {name: 100 * count / honest for name, count in counts.items()},
@@ -390,9 +420,11 @@ kept = main[~main["rater"].isin(out["rater"])]
 kept_cube = tables.score_cube(kept)[0]  # (23, 100, 9)
 before, after = (np.abs(c.mean(axis=(0, 1)) - [truth[n] for n in names]).mean() for c in (cube, kept_cube))
 print(f"mean error of the MOS: {before:.2f} with all 26, {after:.2f} with {len(kept_cube)}")
+
+# %% tags=["fold"]
 assert after < before / 3
 
-# %% [markdown]
+# %% [markdown] answers=["steady", "guess"]
 # BT.500 finds **none** of them. It looks for people who are far off in *both* directions. Whoever always presses 3 is
 # never far; upside down, or clicking where most pictures are poor, one is mostly far above. A standard is no substitute
 # for looking. So the package's `screen` joins four checks: gold, one button, swapped scale, BT.500. It decides before
@@ -408,7 +440,6 @@ assert after < before / 3
 # Everything on the right is unknown. **Question.** If you knew the qualities, how would you get the biases? And if you
 # knew the inconsistencies, whose votes should count more?
 
-
 # %% [markdown] tags=["instructor"]
 # **What to say.** Exclusion is where a result can be made. Write the rule down before the study. A clicker among twelve
 # is caught by BT.500 in one of six simulated studies; of six gold items it misses two or more with a probability of
@@ -418,11 +449,11 @@ assert after < before / 3
 
 # %%
 def biases_and_inconsistencies(matrix, rounds=100):
-    quality = matrix.mean(axis=1, keepdims=True)  # (stimuli, 1), a first guess
+    quality = matrix.mean(axis=1, keepdims=True)  # (stimuli, 1)
     for _ in range(rounds):
         bias = (matrix - quality).mean(axis=0)  # (raters,)
         inconsistency = (matrix - quality - bias).std(axis=0)  # (raters,)
-        weight = 1 / inconsistency**2  # steady raters count more
+        weight = 1 / inconsistency**2  # (raters,)
         quality = ((matrix - bias) * weight).sum(axis=1, keepdims=True) / weight.sum()
     return bias - bias.mean(), inconsistency
 
@@ -431,6 +462,8 @@ result = analyse(votes)  # all of it; we come back to it
 matrix = tables.score_matrix(kept)  # (900, 23)
 model = screening.bias_and_inconsistency(matrix).raters
 by_hand = biases_and_inconsistencies(matrix.to_numpy())
+
+# %% tags=["fold"]
 assert np.allclose(by_hand, [model["bias"], model["inconsistency"]], atol=1e-4)
 show(plots.plot_raters(result))
 assert model.set_index("rater")["bias"]["rater_04"] < -0.5
@@ -449,9 +482,7 @@ assert model.set_index("rater")["bias"]["rater_04"] < -0.5
 by_image = dict(zip(names, kept_cube.mean(axis=0).T, strict=True))  # method -> (100,)
 differences = np.round(by_image["DRCN"] - by_image["ESPCN"], 9)  # (100,); rounded, so that ties are ties
 spread = np.hypot(by_image["DRCN"].std(), by_image["ESPCN"].std())
-assert [round(by_image[name].mean(), 2) for name in ("DRCN", "ESPCN")] == [2.16, 2.05]
 print(f"mean {differences.mean():.2f}; standard deviation paired {differences.std():.2f}, unpaired {spread:.2f}")
-assert differences.std() < spread
 
 signs = differences != 0
 ranks = stats.rankdata(np.abs(differences[signs]))  # the smallest difference has rank 1; equal ones share
@@ -461,6 +492,11 @@ coins = rng.random((20_000, len(ranks))) < 0.5
 chance = coins @ ranks  # (20000,): what comes out if each sign is the toss of a coin
 heights, edges = np.histogram(chance, bins=40)
 share = np.mean(np.abs(chance - ranks.sum() / 2) >= abs(measured - ranks.sum() / 2))
+print(f"as far from the middle as measured: {share:.4f} of the tosses")
+
+# %% tags=["fold"]
+assert [round(by_image[name].mean(), 2) for name in ("DRCN", "ESPCN")] == [2.16, 2.05]
+assert differences.std() < spread
 curves(
     {
         "signs tossed": ((edges[:-1] + edges[1:]) / 2, heights / len(chance)),
@@ -470,10 +506,9 @@ curves(
     ylabel="share of the tosses",
     alt="A bell of rank sums that tossed signs give, and far to its right the rank sum that was measured.",
 )
-print(f"as far from the middle as measured: {share:.4f} of the tosses")
 assert share < 0.001
 
-# %% [markdown]
+# %% [markdown] answers=["half"]
 # This is **Wilcoxon's signed-rank test**, the paper's. Rank the differences by size. If the methods were alike, a
 # difference would be positive or negative as a coin falls. How often do coins get as far as we did? Hardly ever.
 #
@@ -498,17 +533,19 @@ def signed_rank_p(differences):
 pairs = list(combinations(result.methods["method"], 2))  # 36 pairs, the better one first
 p_values = np.array([signed_rank_p(np.round(by_image[a] - by_image[b], 9)) for a, b in pairs])
 package_p = [analysis.wilcoxon_p(by_image[a] - by_image[b]) for a, b in pairs]
-assert np.allclose(p_values, package_p, rtol=1e-6)  # the package's, by scipy
 print(f"{len(pairs)} pairs, p < 0.05: {(p_values < 0.05).sum()}")
 
 rng = np.random.default_rng(0)
 nothing = []  # the p-values of studies in which all methods are the same
-for _ in range(settings.nulls):
+for _ in waiting(range(settings.nulls), "drawing studies"):
     same = rng.normal(size=(100, 9))  # image means of nine equal methods
     nothing.append([signed_rank_p(same[:, a] - same[:, b]) for a, b in combinations(range(9), 2)])
 nothing = np.array(nothing)  # (nulls, 36)
 fooled = (nothing < 0.05).any(axis=1).mean()
 print(f"at least one false alarm: {fooled:.0%} of the studies")
+
+# %% tags=["fold"]
+assert np.allclose(p_values, package_p, rtol=1e-6)  # the package's, by scipy
 assert fooled > 0.4
 
 # %% [markdown]
@@ -528,16 +565,31 @@ assert fooled > 0.4
 
 # %%
 holm = check("holm", holm)
-assert np.allclose(holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])
 
 fooled_now = np.mean([(np.asarray(holm(p)) < 0.05).any() for p in nothing])
 print(f"at least one false alarm: {fooled:.0%} without, {fooled_now:.0%} with Holm")
-assert fooled_now < 0.15 < fooled
 corrected = np.asarray(holm(p_values))
 of_package = result.pairs.set_index(["better", "worse"])["p_holm"]
+
+# %% tags=["fold"]
+assert np.allclose(holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])
+assert fooled_now < 0.15 < fooled
+order = np.arange(1, 37)
+curves(
+    {
+        "the class, p sorted": (order, np.maximum(np.sort(p_values), 1e-12)),
+        "nine equal methods, p sorted": (order, np.sort(nothing[0])),
+        "Holm: 0.05 / how many are left": (order, 0.05 / (37 - order)),
+        "0.05": (order, np.full(36, 0.05)),
+    },
+    xlabel="pairs of methods, the smallest p first",
+    ylabel="p",
+    log=True,
+    alt="Sorted p-values: the class's lie below Holm's steps but for the last; those of equal methods lie above.",
+)
 assert np.allclose(corrected, [of_package[pair] for pair in pairs], rtol=1e-6, atol=1e-12)  # the package's
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["SRCNN", "SelfExSR"]
 # ## The claim
 #
 # All steps together are one call, `analyse(votes)`: screening, MOS, two-way intervals, Wilcoxon, Holm. The package says
@@ -549,7 +601,6 @@ assert np.allclose(corrected, [of_package[pair] for pair in pairs], rtol=1e-6, a
 # **Before you look:** the paper found all differences on BSD100 significant but one. Which one?
 
 # %%
-show(plots.plot_mos(result, known=truth, known_label="paper (the true mean of these raters)"))
 paper_order = sorted(truth, key=truth.get, reverse=True)
 print("our order:  ", " > ".join(result.methods["method"]))
 print("the paper's:", " > ".join(paper_order))
@@ -561,6 +612,9 @@ if not mine.empty:
     print("yours:      ", " > ".join(mine.groupby("method")["score"].mean().sort_values(ascending=False).index))
 dmos = result.dmos.set_index("method")["dmos"]["SRGAN"]
 print(f"SRGAN against the hidden reference, DMOS: {dmos:.2f}")
+
+# %% tags=["fold"]
+show(plots.plot_mos(result, known=truth, known_label="paper (the true mean of these raters)"))
 assert list(result.methods["method"]) == paper_order
 assert set(result.pairs[~result.pairs["shown"]].iloc[0][["better", "worse"]]) == {"SRCNN", "SelfExSR"}
 assert (truth["SRCNN"], truth["SelfExSR"]) == (1.87, 1.89)
@@ -599,11 +653,13 @@ print(f"the class: {result.pairs['shown'].sum()} of 36 shown; agreement of two r
 
 # %%
 metrics = bsd100.reset_index()[["method", "psnr"]].dropna()
-show(plots.plot_mos_against(result, metrics, columns=("psnr",)))
 without = metrics[metrics["method"] != "SRGAN"].merge(result.methods, on="method")
 everyone = metrics.merge(result.methods, on="method")
 agree = [stats.spearmanr(table["psnr"], table["mos"]).statistic for table in (without, everyone)]
 print(f"rank correlation of PSNR and MOS: {agree[0]:.2f} without SRGAN, {agree[1]:.2f} with it")
+
+# %% tags=["fold"]
+show(plots.plot_mos_against(result, metrics, columns=("psnr",)))
 assert agree[0] > 0.95
 assert agree[1] < 0.6
 
@@ -635,6 +691,8 @@ SETS = {"Set5": 5, "Set14": 14, "BSD100": 100}  # images
 for name in SETS:
     margin = margin_to_hr(synthetic.paper_mos(name), "SRGAN")
     print(f"{name}: {margin:+.2f}, {'closer to HR' if margin > 0 else 'closer to another method'}")
+
+# %% tags=["fold"]
 assert margin_to_hr(synthetic.paper_mos("Set5"), "SRGAN") < 0
 
 # %% [markdown]
@@ -646,7 +704,7 @@ shown = {}
 for name, count in SETS.items():
     column = synthetic.paper_mos(name)
     ends = []
-    for seed in range(settings.tables):
+    for seed in waiting(range(settings.tables), name):
         scores = synthetic.synthetic_scores(column, raters=26, images=count, seed=seed)  # (26, count, 9)
         again = intervals.two_way_bootstrap(scores, resamples=300, seed=seed)  # (300, 9)
         margins = [margin_to_hr(dict(zip(column, map(float, row), strict=True)), "SRGAN") for row in again]
@@ -656,6 +714,8 @@ for name, count in SETS.items():
     print(
         f"{name}: margin {margin_to_hr(column, 'SRGAN'):+.2f}, interval of such a study about [{low:+.2f}, {high:+.2f}]"
     )
+
+# %% tags=["fold"]
 assert shown["BSD100"] > 0.9
 assert shown["Set14"] < 0.4
 
@@ -673,6 +733,8 @@ assert shown["Set14"] < 0.4
 power_of = power.power_table((0, 0.1, 0.2, 0.3, 0.5), raters=(5, 15, 26), images=20, studies=settings.power)
 print(power.power_text(power_of))
 needed = power.raters_needed(power_of)
+
+# %% tags=["fold"]
 assert needed[0.5] == 5
 assert needed[0.1] is None
 assert power_of[power_of["difference"] == 0]["power"].max() <= 0.1
@@ -723,14 +785,17 @@ for old in ("pictures", "class", "students", "handed in", "wrong"):  # if this c
 for name in list(sample_photos())[:8]:
     save_image(folder / "pictures" / f"{name}.png", sample_photos()[name])
 new = ["--images", folder / "pictures", "--methods", "nearest", "bicubic", "espcn", "hr", "--crop", "96"]
-assert command("study", "new", *new, "--out", folder / "class", "--seed", "1") == 0
+made = command("study", "new", *new, "--out", folder / "class", "--seed", "1")
 (folder / "handed in").mkdir()
 for k in range(15):
     copy = folder / "students" / f"student_{k + 1:02d}"
     shutil.copytree(folder / "class", copy)
-    shutil.copy(rate(copy, f"student {k + 1}", seed=k), folder / "handed in")
+    shutil.copy(rate(copy, f"student {k + 1:02d}", seed=k), folder / "handed in")
 files = sorted((folder / "handed in").glob("*.jsonl"))
 print(len(files), "files, for example", files[0].name)
+
+# %% tags=["fold"]
+assert made == 0
 
 # %% [markdown]
 # **Merge.** Student 1 sends the file twice. Student 16 rated the wrong study. What should happen?
@@ -739,7 +804,7 @@ print(len(files), "files, for example", files[0].name)
 
 # %%
 shutil.copy(files[0], folder / "handed in" / "the same again.jsonl")
-assert command("study", "merge", folder / "handed in", "--study", folder / "class", "-o", folder / "votes.csv") == 0
+merged = command("study", "merge", folder / "handed in", "--study", folder / "class", "-o", folder / "votes.csv")
 
 shutil.copytree(study.folder, folder / "wrong")
 try:
@@ -747,12 +812,15 @@ try:
 except UserError as error:
     refused = str(error)
     print("\nwith student 16:", refused.replace(str(folder), "..."))
-assert "study" in refused
-assert command("study", "report", folder / "class", "--votes", folder / "votes.csv") == 0
-page = folder / "class" / "report" / "report.html"
-assert page.stat().st_size > 50_000
+reported = command("study", "report", folder / "class", "--votes", folder / "votes.csv")
 small = analyse(Votes.read(files).table())
 print(small)
+
+# %% tags=["fold"]
+assert "study" in refused
+assert merged == reported == 0
+page = folder / "class" / "report" / "report.html"
+assert page.stat().st_size > 50_000
 assert list(small.methods["method"]) == ["hr", "espcn", "bicubic", "nearest"]
 assert small.pairs["shown"].all()
 assert 6 * 2 / 2**8 < 0.05 < 0.7 < 6 * 2 / 2**4  # the smallest corrected p: six pairs, eight images or four
@@ -771,7 +839,7 @@ assert 6 * 2 / 2**8 < 0.05 < 0.7 < 6 * 2 / 2**4  # the smallest corrected p: six
 # or five images?
 
 
-# %%
+# %% tags=["fold"]
 def spoil(raters, clickers, images, screen):
     table = synthetic.synthetic_votes(truth, raters=raters + clickers, images=images, clickers=clickers, gold=6, seed=1)
     spoiled = analyse(table, resamples=300, screening=screen == "screened")
@@ -830,5 +898,7 @@ play(spoil, **choices, screen=["screened", "everybody"])
 # Next: lesson 10 lets the networks loose on your own photos. Below is what you have solved so far.
 
 # %%
-assert np.isclose(analysis.wilcoxon_p(np.array([0.1, 0.2, 0.3, 0.4])), 2 / 16)  # question 3
 progress()
+
+# %% tags=["fold"]
+assert np.isclose(analysis.wilcoxon_p(np.array([0.1, 0.2, 0.3, 0.4])), 2 / 16)  # question 3

@@ -11,7 +11,7 @@
 #
 # {{colab_badge}}
 
-# %% tags=["skip"]
+# %% tags=["skip", "fold"]
 import csv
 import tempfile
 import zipfile
@@ -48,7 +48,7 @@ from srgan_lessons.training.planned import read_outcome, train_plan
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
-# %% tags=["skip"]
+# %% tags=["skip", "fold"]
 small, tiny = {"batch": 4, "crop": 48}, {"blocks": 1, "channels": 8, "batch": 4, "crop": 32}
 settings = lesson_settings(
     full={"home": "runs", "minutes": 2, "recipe": "srgan-offline", "largest": None, "smaller": small, "measuring": 3.0},
@@ -76,6 +76,8 @@ lr_unseen = {name: imresize(hr, 1 / 4) for name, hr in hr_unseen.items()}  # (32
 made = {"bicubic": {name: imresize(lr, 4) for name, lr in lr_unseen.items()}}  # (128, 128, 3)
 for weights in ("srresnet", "srgan"):
     made[weights] = {name: upscale(lr, weights=weights) for name, lr in lr_unseen.items()}
+
+# %% tags=["fold"]
 show_crops(
     hr_unseen["chelsea"],
     *[pictures["chelsea"] for pictures in made.values()],
@@ -118,10 +120,12 @@ photos = load_photos(chosen, minimum=96, progress=False)
 training, held_out = photos.split()
 print(photos.report())
 print(f"{len(training)} to train on, {len(held_out)} held out, to be measured on while it trains")
+
+# %% tags=["fold"]
 assert not set(UNSEEN) & set(photos.images)
 assert 0 < len(held_out) <= 10, "give at least two photos: one is held out"
 
-# %% [markdown]
+# %% [markdown] answers=["the third"]
 # What is left out is named, with the reason. Nothing is dropped in silence.
 #
 # **Question.** Somebody's folder holds a thumbnail, a photo that is there twice, and a photo of Set5, on which the
@@ -180,6 +184,8 @@ plan = make_plan(
     **smaller,
 )
 print(plan)
+
+# %% tags=["fold"]
 assert [stage.recipe.name for stage in plan.stages] == ["srresnet-mse", settings.recipe]
 assert plan.seconds < 60 * minutes  # measuring has taken its part
 assert all(stage.besides < stage.seconds for stage in plan.stages)
@@ -191,7 +197,7 @@ assert round(989 / 65) == 15
 # SRResNet gets 45 % of the time, SRGAN the rest. Why any at all? You have seen it in the clinic: **no pretraining**. If
 # memory does not suffice for a batch, the plan takes half of it, and says so.
 
-# %%
+# %% tags=["fold"]
 draw_plan(
     plan,
     alt="Above, the time of both stages as a bar: mostly updates, little for start, validations, saving and reserve. "
@@ -201,7 +207,7 @@ for stage in plan.stages:
     assert stage.recipe.rate_at(stage.recipe.steps - 1) < 0.1 * stage.recipe.rate
 assert (PEAK_RATE, PEAK_RATE_GAN) == (4e-4, 1.5e-4)
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=[]
 # The rate ends at 0 with the last update of each stage. A run that is stopped halfway was still taking large steps, and
 # has not settled. That is why the plan comes first.
 #
@@ -213,6 +219,8 @@ bet = 0.0  # dB over bicubic; yours
 
 expected = expect(plan)
 print(expected or "No recorded run resembles this plan: no estimate. Yours may become the first.")
+
+# %% tags=["fold"]
 if expected:
     assert expected.gain[0] < expected.gain[1] < expected.gain[2]
     assert expected.stlpips[0] < expected.stlpips[1] < expected.stlpips[2]
@@ -238,6 +246,8 @@ planned, true = plan.seconds, outcome.seconds
 print(f"planned: {planned:.0f} s; true end: {true:.0f} s, {true / planned - 1:+.0%}")
 for name, log in outcome.logs.items():
     print(f"{name}: {log[-1]['step']:,} updates")
+
+# %% tags=["fold"]
 assert CHECKPOINT_MINUTES == 2
 assert (
     goes_on or true < 1.05 * planned + 8
@@ -254,6 +264,8 @@ try:
     make_plan(settings.recipe, 2 * minutes, photos, compact=compact, folder=folder, **smaller)
 except UserError as error:
     print("refused:", "holds a plan for other settings" in str(error))
+
+# %% tags=["fold"]
 assert again.logs == outcome.logs
 
 # %% [markdown] tags=["slide"]
@@ -269,6 +281,8 @@ bicubic_held_out = fmean(psnr(imresize(imresize(hr, 1 / 4), 4), hr) for hr in ou
 for row in log:
     row["gain"] = None if row["val_psnr"] is None else row["val_psnr"] - bicubic_held_out
 print({name: value if value is None else round(value, 3) for name, value in log[-1].items()})
+
+# %% tags=["fold"]
 assert log[-1]["step"] <= outcome.plan.stages[-1].recipe.steps
 assert {"step", "content", "d_hr", "d_sr", "val_psnr", "val_stlpips", "gain"} <= set(log[-1])
 
@@ -290,6 +304,8 @@ outplayed = check("outplayed", outplayed, own=log)
 since = outplayed(log)
 print("your run: D wins to the end" if since is None else f"your run: from update {since:,} on D does not win")
 lead = {row["step"]: row["d_hr"] - row["d_sr"] for row in log}
+
+# %% tags=["fold"]
 assert since is None or all(lead[step] <= 0.5 for step in lead if step >= since)
 assert (since is None) == (lead[log[-1]["step"]] > 0.5)
 
@@ -302,6 +318,8 @@ with open(shipped("runs/srgan.csv"), newline="") as file:
 leads = [row["d_hr"] - row["d_sr"] for row in recorded[len(recorded) // 2 :]]
 between = fmean(0.4 < lead < 0.65 for lead in leads)
 print(f"second half: D leads by {fmean(leads):.2f} on average; in {between:.0%} of the rows by 0.4 to 0.65")
+
+# %% tags=["fold"]
 assert 0.4 < fmean(leads) < 0.65
 assert between > 0.5
 
@@ -336,6 +354,8 @@ with open(shipped("results/sick_runs.csv"), newline="") as file:
 for number in (3, 4, 5, 6):  # of the six logs of lesson 07
     print(f"run {number} of lesson 07: {illness([row for row in sick if row['run'] == number])}")
 print("your run:", illness(log))
+
+# %% tags=["fold"]
 assert illness([row for row in sick if row["run"] == 5]) == "healthy"
 
 # %% [markdown]
@@ -364,6 +384,8 @@ step = choose(log)
 best = min(rows, key=lambda step: rows[step]["val_stlpips"])
 for name, number in (("yours", step), ("the loop's", best), ("the last", max(rows))):
     print(f"{name}: update {number:,}, {rows[number]['gain']:+.2f} dB, ST-LPIPS {rows[number]['val_stlpips']:.3f}")
+
+# %% tags=["fold"]
 show_images(
     load_image(outcome.preview(step)),
     titles=[f"update {step:,}: bicubic, your network, HR"],
@@ -396,6 +418,8 @@ for name, pictures in made.items():
     print(f"{name:<14} {plane[name][0]:6.2f} dB   ST-LPIPS {plane[name][1]:.3f}")
 gain = plane["your SRGAN"][0] - plane["bicubic"][0]
 print(f"your bet: {bet:+.1f} dB over bicubic; held out {rows[max(rows)]['gain']:+.1f} dB, unseen {gain:+.1f} dB")
+
+# %% tags=["fold"]
 for name in ("your SRResNet", "your SRGAN"):
     if outcome.log(0)[-1]["step"] >= 150:  # a machine that is busy makes fewer, and those say nothing
         assert plane[name][1] < plane["untrained"][1]
@@ -403,7 +427,7 @@ for name in ("your SRResNet", "your SRGAN"):
         assert plane[name][0] > plane["untrained"][0]
 assert plane["srgan"][1] < plane["srresnet"][1] < plane["bicubic"][1]
 
-# %%
+# %% tags=["fold"]
 show_crops(
     hr_unseen["chelsea"],
     *[made[name]["chelsea"] for name in ("bicubic", "your SRResNet", "your SRGAN", "srgan")],
@@ -415,7 +439,7 @@ show_crops(
 # %% [markdown]
 # Large, with a slider: bicubic on the left, yours on the right. Look at edges first, then at surfaces.
 
-# %%
+# %% tags=["fold"]
 compare(
     made["bicubic"]["coffee"],
     made["your SRGAN"]["coffee"],
@@ -423,13 +447,21 @@ compare(
     alt="A cup of coffee, enlarged four times, by bicubic and by your network.",
 )
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["slide"] answers=["left", "lower"]
 # ### Where you stand
 #
 # **Question.** To the right is more PSNR, downwards is nearer to HR for a network that judges. In which direction did
 # your SRGAN move from your SRResNet? And the shipped one?
 
 # %%
+updates = {stage.recipe.name: outcome.logs[stage.recipe.name][-1]["step"] for stage in outcome.plan.stages}
+for name, paper in zip(updates, ("srresnet-mse", "srgan-vgg54"), strict=True):
+    print(f"{name}: you {updates[name]:,} updates, the paper {RECIPES[paper].steps:,}")
+for method in ("SRResNet", "SRGAN"):
+    row = next(row for row in paper_table(2) if (row.set, row.method.lower()) == ("Set5", method.lower()))
+    print(f"the paper's {method} on Set5: {row.psnr:.2f} dB, mean opinion {row.mos:.2f}")
+
+# %% tags=["fold"]
 draw_plane(
     {name: place for name, place in plane.items() if name != "untrained"},
     xlabel="PSNR on three unseen photos, dB",
@@ -437,12 +469,6 @@ draw_plane(
     alt="Methods in the plane of PSNR and ST-LPIPS: SRResNet farthest right, SRGAN left of it and lower; your two "
     "networks where their updates have brought them.",
 )
-updates = {stage.recipe.name: outcome.logs[stage.recipe.name][-1]["step"] for stage in outcome.plan.stages}
-for name, paper in zip(updates, ("srresnet-mse", "srgan-vgg54"), strict=True):
-    print(f"{name}: you {updates[name]:,} updates, the paper {RECIPES[paper].steps:,}")
-for method in ("SRResNet", "SRGAN"):
-    row = next(row for row in paper_table(2) if (row.set, row.method.lower()) == ("Set5", method.lower()))
-    print(f"the paper's {method} on Set5: {row.psnr:.2f} dB, mean opinion {row.mos:.2f}")
 
 # %% [markdown] tags=["slide"]
 # The paper gives no ST-LPIPS, so its networks have no place in this plane. They have a PSNR on Set5 and Set14, and
@@ -494,6 +520,8 @@ picture = card_picture(
 names = take_home(outcome, home / "my_srgan.zip", text, picture)
 print(text)
 print(home / "my_srgan.zip", names)
+
+# %% tags=["fold"]
 assert zipfile.is_zipfile(home / "my_srgan.zip")
 assert {"weights.safetensors", "card.md", "card.png"} <= set(names)
 
@@ -506,6 +534,8 @@ with zipfile.ZipFile(home / "my_srgan.zip") as file:
 taken = load_network(home / "elsewhere" / "weights.safetensors")
 same = np.array_equal(upscale(lr_unseen["coffee"], weights=taken), made["your SRGAN"]["coffee"])
 print("the same pixels:", same)
+
+# %% tags=["fold"]
 assert same
 
 # %% [markdown] tags=["slide"]

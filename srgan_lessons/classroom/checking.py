@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from srgan_lessons import UserError
-from srgan_lessons.classroom import reference, sandbox
+from srgan_lessons.classroom import boxes, reference, sandbox
 from srgan_lessons.classroom.explaining import meaning
 from srgan_lessons.classroom.progress import Record, load, record
 from srgan_lessons.exercises import all_exercises
@@ -81,26 +81,35 @@ def grade(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
 
 
 def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) -> Any:
-    """Judges an answer, prints one line about it, and returns what the lesson goes on with.
+    """Judges an answer, says what it found, and returns what the lesson goes on with.
 
     That is `candidate` if it passed, else the reference, marked as such (module reference). An exercise that was solved
     once stays solved. own: the log of one's own run, for an exercise about it; what the answer gives there is noted for
-    the gradebook. Where the answer failed and had printed something, the last lines of that follow. With
+    the gradebook. Where the answer failed and had printed something, the last lines of that follow. In a notebook
+    this stands in a coloured box with a button for hints, elsewhere in one line of text. With
     SRGAN_LESSONS_STRICT=1 a failed check raises CheckFailed. Raises UserError for an unknown name.
     """
     exercise = find(name)
     verdict = grade(name, candidate, own)
     if verdict.passed:
-        print(f"{name}: {verdict.message}")
+        boxes.say(boxes.verdict(name, verdict.message), f"{name}: {verdict.message}")
         record(name, solved=True, own=verdict.own)
         return candidate
     if os.environ.get("SRGAN_LESSONS_STRICT", "") not in ("", "0"):
         raise CheckFailed(f"{name}: {verdict.message}")
-    kept = " You have solved it before, and that counts." if record(name, handed_on=True).solved else ""
-    print(f'{name}: {verdict.message}{kept} hint("{name}") helps; the lesson goes on with the reference.')
-    last = verdict.printed.strip().splitlines()[-5:]
+    known = record(name, handed_on=True)
+    after = f'hint("{name}") helps; the lesson goes on with the reference.'
+    if known.solved:
+        after = f"You have solved it before, and that counts. {after}"
+    last = [line[:200] for line in verdict.printed.strip().splitlines()[-5:]]
+    text = "\n    ".join([f"{name}: {verdict.message} {after}", *last])
     if last:
-        print("Your code printed:", *(line[:200] for line in last), sep="\n    ")
+        text = text.replace("\n    ", "\nYour code printed:\n    ", 1)
+
+    def take(hints: int) -> None:
+        record(name, hints=hints)
+
+    boxes.with_hints(boxes.verdict(name, verdict.message, after, last), text, exercise.hints, known.hints, take)
     return reference.handed_on(exercise)
 
 

@@ -1,11 +1,11 @@
 """The figures of the lessons: photos, zoomed crops, feature maps, curves that grow while a network trains.
 
 Each figure carries alt text, which says what is to be seen to whoever does not see it. Lines differ in style and mark
-as well as in colour, and text is at least 16 pixels high: a figure also works in grey, and from the back row.
+as well as in colour, and text is at least 16 pixels high: a figure also works in grey, and from the back row. Its
+ground is transparent, and its text has the colour of the page: a dark theme shows no white boxes.
 """
 
 import base64
-import html
 import io
 import math
 import textwrap
@@ -16,7 +16,6 @@ from fractions import Fraction
 
 import matplotlib as mpl
 import numpy as np
-from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -24,22 +23,26 @@ from PIL import Image
 from torch import Tensor
 
 from srgan_lessons import UserError
+from srgan_lessons.classroom import svg
+from srgan_lessons.classroom.boxes import live as _live
 from srgan_lessons.images import check_image, to_image
 
 WIDTH = 10.0  # inches; on a page, an inch is 96 pixels
 FONT = 13  # points, 17 pixels on the page
-DOTS = 144  # dots an inch in the file, so that a sharp screen or a beamer has something to show
+DOTS = 144  # dots an inch where a figure becomes a file, so that a sharp screen or a beamer has something to show
 MARK = "#d62728"  # of the zoom box
 CHARACTER = 0.6 * FONT / 72  # about how wide one is, in inches
-# Dark enough on white, and apart from each other in grey and in style.
+# A contrast of 3 or more on white and on the ground of a dark theme, and apart from each other in style. Black becomes
+# the colour of the page's text (module svg).
 LINES = (
     ("#000000", "-", "o"),
     ("#d55e00", "--", "s"),
     ("#0072b2", "-.", "^"),
     ("#7a7a7a", ":", "D"),
     ("#009e73", (0, (8, 2)), "v"),
-    ("#882255", (0, (3, 1, 1, 1, 1, 1)), "x"),
+    ("#aa4499", (0, (3, 1, 1, 1, 1, 1)), "x"),
 )
+INK = "#111111"  # on a tint: it stays dark in any theme
 TINTS = ("#ffffff", "#fdd0a2", "#9ecae1", "#d9d9d9", "#c7e9c0", "#dadaeb")  # black text is legible on each
 HATCHES = ("", "//", "..", "xx", "\\\\", "++")
 STYLE = {
@@ -54,7 +57,8 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
-    "grid.color": "#dddddd",
+    "axes.axisbelow": True,
+    "grid.color": "#88888855",
     "lines.linewidth": 2.2,
     "lines.markersize": 6,
     "hatch.linewidth": 0.6,
@@ -110,15 +114,8 @@ def png(picture: np.ndarray) -> bytes:
 
 
 def as_html(figure: Figure, alt: str, *, trim: bool = True) -> str:
-    """A matplotlib figure as an HTML image with its alt text; trimmed to what is drawn, so that no title is cut off."""
-    file = io.BytesIO()
-    figure.savefig(
-        file, format="png", dpi=DOTS, facecolor="white", bbox_inches="tight" if trim else None, pad_inches=0.06
-    )
-    width, height = (round(dots * 96 / DOTS) for dots in Image.open(file).size)
-    # With its size given the page does not jump while a picture is replaced by the next.
-    size = f'width="{width}" height="{height}" style="max-width: 100%; height: auto; background: white"'
-    return f'<img src="{data_url(file.getvalue())}" alt="{html.escape(alt)}" {size}>'
+    """A matplotlib figure as an <svg> with its alt text, in the colours of the page; trimmed to what is drawn."""
+    return svg.inline(figure, alt, trim=trim)
 
 
 # --- pictures --------------------------------------------------------------------------------------------------------
@@ -206,7 +203,7 @@ def feature_grid(maps: Tensor, *, columns: int = 8, titles: Sequence[str] = (), 
         for axis in axes:
             axis.set_axis_off()
         for axis, picture, title in zip(axes, maps.numpy(), titles, strict=False):
-            axis.imshow(picture, cmap="gray", interpolation="nearest")
+            axis.imshow(picture, cmap="gray", interpolation="none")
             axis.set_title(_wrapped(title, inches))
         height = rows * inches * maps.shape[1] / maps.shape[2]
         figure.set_size_inches(columns * inches, height + rows * (0.08 + _title_height(titles, [inches] * len(titles))))
@@ -236,7 +233,7 @@ def number_cells(
                 dark = 0.6 * (number - low) / ((high - low) or 1)
                 tint = TINTS[group(number) % len(TINTS)] if group else mpl.colormaps["Blues"](dark)
                 axis.add_patch(Rectangle((x, y), 1, 1, facecolor=tint, edgecolor="black", linewidth=1))
-                axis.text(x + 0.5, y + 0.5, f"{number:g}", ha="center", va="center")
+                axis.text(x + 0.5, y + 0.5, f"{number:g}", ha="center", va="center", color=INK)
             axis.set(xlim=(-0.02, array.shape[1] + 0.02), ylim=(rows + 0.02, -0.02), aspect="equal", anchor="N")
             axis.set_title(_wrapped(title, width + 0.6 * cell))
             axis.set_axis_off()
@@ -247,7 +244,7 @@ def number_cells(
 
 
 def _draw(axis, picture: np.ndarray, title: str, inches: float) -> None:
-    axis.imshow(picture, interpolation="nearest")
+    axis.imshow(picture, interpolation="none")
     axis.set_title(_wrapped(title, inches))
     axis.set_axis_off()
 
@@ -330,22 +327,32 @@ def _curves(lines: Mapping[str, Line], xlabel: str, ylabel: str, title: str, log
         return figure
 
 
-def bars(values: Mapping[str, float], *, xlabel: str, digits: int = 2, alt: str) -> None:
+def bars(
+    values: Mapping[str, float],
+    *,
+    xlabel: str,
+    digits: int = 2,
+    group: Callable[[str], int] | None = None,
+    alt: str,
+) -> None:
     """Horizontal bars with their numbers, in the order given. The zero is always in the picture.
 
-    A plus sign stands only where a minus stands beside it: a share of "+93 %" is none.
+    group: name -> which tint and hatching its bar has, where bars of several kinds stand in one figure. A plus sign
+    stands only where a minus stands beside it: a share of "+93 %" is none.
     """
-    put(as_html(_bars(values, xlabel, digits), check_alt(alt)), alt)
+    put(as_html(_bars(values, xlabel, digits, group), check_alt(alt)), alt)
 
 
-def _bars(values: Mapping[str, float], xlabel: str, digits: int) -> Figure:
+def _bars(values: Mapping[str, float], xlabel: str, digits: int, group: Callable[[str], int] | None = None) -> Figure:
     sign = "+" if min(values.values()) < 0 else ""
     labels = [f"{value:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values.values()]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH * 0.85, 0.9 + 0.55 * len(values)), layout="constrained")
         axis = figure.add_subplot()
         names = [_wrapped(name, 3.2) for name in values]
-        drawn = axis.barh(names, list(values.values()), color="#9ecae1", edgecolor="black", height=0.62)
+        kinds = [group(name) if group else 0 for name in values]
+        tints, hatches = [("#9ecae1", "#fdd0a2", "#c7e9c0")[kind] for kind in kinds], [HATCHES[kind] for kind in kinds]
+        drawn = axis.barh(names, list(values.values()), color=tints, hatch=hatches, edgecolor="black", height=0.62)
         axis.bar_label(drawn, labels, padding=5)
         axis.axvline(0, color="black", linewidth=1.2)
         axis.invert_yaxis()
@@ -361,12 +368,22 @@ class LossBoard:
         with LossBoard(xlabel="updates", ylabel="loss", alt="...") as board:
             board.add(step, loss=0.01)
 
+    bounds: what of the vertical axis is shown; everything where not given.
     `add` takes as many named values as there are curves; it draws at most twice a second and spends at most a tenth of
     the time on it. The last state stays on the page, and with its numbers in the alt text.
     """
 
-    def __init__(self, *, xlabel: str = "updates", ylabel: str = "loss", log: bool = True, alt: str) -> None:
+    def __init__(
+        self,
+        *,
+        xlabel: str = "updates",
+        ylabel: str = "loss",
+        log: bool = True,
+        bounds: tuple[float, float] | None = None,
+        alt: str,
+    ) -> None:
         self.xlabel, self.ylabel, self.log, self.alt = xlabel, ylabel, log, check_alt(alt)
+        self.bounds = bounds
         self.lines: dict[str, tuple[list[float], list[float]]] = {}
         self._handle: DisplayHandle | None = None
         self._next = 0.0
@@ -384,7 +401,10 @@ class LossBoard:
         started = time.perf_counter()
         last = ", ".join(f"{name} {numbers[-1]:.4g}" for name, (_, numbers) in self.lines.items())
         alt = f"{self.alt} Last values: {last or 'none yet'}."
-        page = as_html(_curves(self.lines, self.xlabel, self.ylabel, "", self.log), alt, trim=False)
+        figure = _curves(self.lines, self.xlabel, self.ylabel, "", self.log)
+        if self.bounds:
+            figure.axes[0].set_ylim(*self.bounds)
+        page = as_html(figure, alt, trim=False)
         if _caught:
             _caught[-1].append(page)
         elif self._handle is None:
@@ -399,8 +419,3 @@ class LossBoard:
 
     def __exit__(self, *_) -> None:
         self.draw()
-
-
-def _live() -> bool:
-    """True in a notebook, whose page can be changed; in a terminal only the last state is shown."""
-    return getattr(get_ipython(), "kernel", None) is not None

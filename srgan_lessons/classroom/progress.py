@@ -5,6 +5,7 @@ the working folder, and outlives the kernel.
 """
 
 import hashlib
+import html
 import json
 import os
 import sys
@@ -19,6 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from srgan_lessons import UserError, __version__
+from srgan_lessons.classroom import boxes
 from srgan_lessons.exercises import all_exercises
 from srgan_lessons.files import atomic
 
@@ -28,6 +30,7 @@ EXPORT = "srgan-lessons progress 1"  # what an exported file calls itself
 LONGEST_NAME = 40  # letters of a learner's name
 WAIT = 10  # seconds for another notebook that is writing
 
+_here: list[int] = []  # the lesson that this kernel runs, once an exercise of it was checked
 _unwritten: dict[str, "Record"] = {}  # what could not be written, for as long as this kernel lives
 
 
@@ -118,6 +121,8 @@ def record(
     The file is replaced in one step, by one notebook at a time: two that are open together lose nothing. Where it
     cannot be written, says so once and goes on: a lesson does not stop for it.
     """
+    if exercise := all_exercises().get(name):
+        _here[:] = [exercise.lesson]
     now = _now()
     new = Record(
         hints=hints,
@@ -145,27 +150,52 @@ def record(
 
 
 def progress(*, export: str | Path | None = None) -> None:
-    """Prints a table: which exercises are solved, how many hints were used, whether the solution was looked at.
+    """Shows this lesson's exercises (solved, hints used, solution looked at), then a bar for each lesson.
 
+    This lesson is the one whose exercises were checked in this kernel; where none was, only the bars are shown.
     "handed on": not solved; the lesson has gone on with the reference.
 
-    export="anna.json" also writes it to that file, for an instructor to collect; `srgan-lessons progress FILES` makes a
-    table of many. The file's name, without .json, is the learner's name in it: a pseudonym will do. It is sent nowhere.
-    Raises UserError where that name is not usable, where another file of that name is there, or where it cannot be
-    written.
+    export="anna.json" also writes all of it to that file, for an instructor to collect; `srgan-lessons progress FILES`
+    makes a table of many. The file's name, without .json, is the learner's name in it: a pseudonym will do. It is sent
+    nowhere. Raises UserError where that name is not usable, where another file of that name is there, or where it
+    cannot be written.
     """
-    known, exercises = load(), all_exercises()
-    width = max(len(name) for name in exercises)
-    print(f"lesson  {'exercise':{width}}  solved  hints   solution")
-    for exercise in exercises.values():
-        now = known.get(exercise.name, Record())
-        solved = "yes" if now.solved else "no"
-        seen = "seen" if now.seen else "handed on" if now.handed_on and not now.solved else ""
-        hints = f"{now.hints} of {len(exercise.hints)}"
-        print(f"{exercise.lesson:02d}      {exercise.name:{width}}  {solved:6}  {hints}  {seen}".rstrip())
-    print(f"{sum(known[name].solved for name in exercises if name in known)} of {len(exercises)} solved.")
+    known = load()
+    boxes.say(*_overview(known))
     if export is not None:
         print(f"Written to {_export(Path(export), known)}. It was sent nowhere: hand it over yourself.")
+
+
+def _overview(known: dict[str, Record]) -> tuple[str, str]:
+    """What `progress` shows, in HTML and as text."""
+    exercises = all_exercises().values()
+    lessons = sorted({exercise.lesson for exercise in exercises})
+    head = ("exercise", "solved", "hints", "solution")
+    rows = []
+    for exercise in exercises:
+        if exercise.lesson in _here:
+            now = known.get(exercise.name, Record())
+            solved = "\N{CHECK MARK} yes" if now.solved else "\N{WHITE CIRCLE} no"
+            seen = "seen" if now.seen else "handed on" if now.handed_on and not now.solved else ""
+            rows.append((exercise.name, solved, f"{now.hints} of {len(exercise.hints)}", seen))
+    text, page = [], []
+    if rows:
+        width = max(len(row[0]) for row in [head, *rows])
+        text += [f"{row[0]:{width}}  {row[1]:6}  {row[2]:6}  {row[3]}".rstrip() for row in [head, *rows]] + [""]
+        cells = ["".join(f'<td style="text-align: left">{html.escape(cell)}</td>' for cell in row) for row in rows]
+        names = "".join(f'<th style="text-align: left">{name}</th>' for name in head)
+        page.append(f"<table><tr>{names}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>")
+    bars = []
+    for lesson in lessons:
+        names = [exercise.name for exercise in exercises if exercise.lesson == lesson]
+        done = sum(known.get(name, Record()).solved for name in names)
+        text.append(f"lesson {lesson:02d}  {boxes.bar_of_text(done, len(names))}  {done} of {len(names)}")
+        here = "font-weight: bold" if lesson in _here else ""
+        line = f"lesson {lesson:02d}&ensp;{boxes.bar(done, len(names))}&ensp;{done} of {len(names)}"
+        bars.append(f'<div style="{here}">{line}</div>')
+    total = f"{sum(known[e.name].solved for e in exercises if e.name in known)} of {len(exercises)} solved."
+    page.append(f'<div style="line-height: 1.6; margin-top: 8px">{"".join(bars)}</div><p>{total}</p>')
+    return "\n".join(page), "\n".join([*text, total])
 
 
 def read_export(path: Path) -> tuple[str, dict[str, Record]]:

@@ -1,7 +1,7 @@
-"""What can be moved: a before/after slider, controls for a figure, a zoom viewer, a button for a photo of one's own.
+"""What can be moved: a before/after picture, controls for a figure, a zoom viewer, a button for a photo of one's own.
 
-The slider needs no kernel: it works in an exported page, too. The others use ipywidgets, 7.7 or 8, core controls alone;
-where these cannot be shown, the first picture stands there, still.
+The before/after picture needs no kernel: it works in an exported page, too. The others use ipywidgets, 7.7 or 8, core
+controls alone; where these cannot be shown, the first picture stands there, still.
 """
 
 import html
@@ -32,44 +32,62 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # --- before and after ------------------------------------------------------------------------------------------------
 
-MOVE = (
-    "var box = this.parentNode.parentNode;"
-    "box.querySelector('.after').style.clipPath = 'inset(0 0 0 ' + this.value + '%)';"
-    "box.querySelector('.edge').style.left = this.value + '%';"
+TALLEST, WIDEST = 600, 900  # pixels of the page: nothing of it may lie below the fold
+TO = (  # moves the edge of `box` to `percent` of its width
+    "percent = Math.max(0, Math.min(100, percent));"
+    "box.querySelector('.after').style.clipPath = 'inset(0 0 0 ' + percent + '%)';"
+    "box.querySelector('.edge').style.left = percent + '%';"
+    "box.setAttribute('aria-valuenow', Math.round(percent));"
+)
+DRAG = (
+    "if (event.type != 'pointerdown' && !(event.buttons & 1)) return;"
+    "event.preventDefault();"
+    "if (event.type == 'pointerdown') { this.setPointerCapture(event.pointerId); this.focus(); }"
+    "var box = this, place = box.getBoundingClientRect(), percent = 100 * (event.clientX - place.left) / place.width;"
+    + TO
+)
+KEYS = (
+    "var step = {ArrowLeft: -2, ArrowDown: -2, ArrowRight: 2, ArrowUp: 2, PageDown: -10, PageUp: 10, Home: -100,"
+    " End: 100}[event.key]; if (!step) return; event.preventDefault(); event.stopPropagation();"
+    "var box = this, percent = +box.getAttribute('aria-valuenow') + step;" + TO
 )
 LABEL = (
     "position: absolute; top: 8px; padding: 2px 10px; font: 16px/1.5 sans-serif; color: white; "
-    "background: rgba(0, 0, 0, 0.75); border-radius: 4px;"
+    "background: rgba(0, 0, 0, 0.75); border-radius: 4px; pointer-events: none;"
 )
 
 
 def compare(before: Picture, after: Picture, *, titles: tuple[str, str] = ("before", "after"), alt: str) -> None:
-    """Two versions of a photo, one over the other, with a slider: left of the line the first, right of it the second.
+    """Two versions of a photo, one over the other: left of a line the first, right of it the second.
 
-    before, after: uint8 (H, W, 3) or float (1, 3, H, W) in [0, 1]. The first may be smaller, as the LR image is: it is
-    then drawn with square pixels at the size of the second. Raises UserError where the two have not the same shape.
+    The line is dragged anywhere on the picture, or moved by the arrow keys. before, after: uint8 (H, W, 3) or float
+    (1, 3, H, W) in [0, 1]. The first may be smaller, as the LR image is: it is then drawn with square pixels at the
+    size of the second. Raises UserError where the two have not the same shape.
     """
     left, right = as_picture(before), as_picture(after)
     if abs(left.shape[0] * right.shape[1] - left.shape[1] * right.shape[0]) > 4 * max(right.shape):
         raise UserError(f"compare: {left.shape[:2]} and {right.shape[:2]} pixels are not the same picture at two sizes")
     alt = check_alt(alt)
-    width = right.shape[1] * (2 if right.shape[1] <= 360 else 1)
-    picture = "display: block; width: 100%; image-rendering: pixelated; margin: 0; max-width: none;"
+    height, width = right.shape[:2]
+    scale = min(2, TALLEST / height, WIDEST / width)
+    scale = int(scale) if scale >= 1 else scale  # whole pixels where it is enlarged
+    sharp = "pixelated" if scale >= 1 else "auto"
+    picture = f"display: block; width: 100%; height: 100%; image-rendering: {sharp}; margin: 0; max-width: none;"
     put(
-        f"""<figure style="margin: 0; width: {width}px; max-width: 100%">
-<div style="position: relative; overflow: hidden; aspect-ratio: {right.shape[1]} / {right.shape[0]}">
-<img alt="{html.escape(alt)} Left: {html.escape(titles[0])}." src="{data_url(png(left))}"
- style="{picture} height: 100%">
-<img alt="Right: {html.escape(titles[1])}." src="{data_url(png(right))}" class="after"
- style="{picture} height: 100%; position: absolute; top: 0; left: 0; clip-path: inset(0 0 0 50%)">
+        f"""<figure class="compare" style="margin: 0; width: {width * scale:.0f}px; max-width: 100%">
+<div role="slider" tabindex="0" aria-label="how much of the left picture is shown: drag, or use the arrow keys"
+ aria-valuemin="0" aria-valuemax="100" aria-valuenow="50"
+ onpointerdown="{DRAG}" onpointermove="{DRAG}" onkeydown="{KEYS}"
+ style="position: relative; overflow: hidden; aspect-ratio: {width} / {height}; cursor: ew-resize; touch-action: pan-y">
+<img alt="{html.escape(alt)} Left: {html.escape(titles[0])}." src="{data_url(png(left))}" draggable="false"
+ style="{picture}">
+<img alt="Right: {html.escape(titles[1])}." src="{data_url(png(right))}" class="after" draggable="false"
+ style="{picture} position: absolute; top: 0; left: 0; clip-path: inset(0 0 0 50%)">
 <div class="edge" style="position: absolute; top: 0; bottom: 0; left: 50%; width: 3px; margin-left: -2px;
- background: white; box-shadow: 0 0 0 1px black"></div>
+ background: white; box-shadow: 0 0 0 1px black; pointer-events: none"></div>
 <span style="{LABEL} left: 8px">{html.escape(titles[0])}</span>
 <span style="{LABEL} right: 8px">{html.escape(titles[1])}</span>
-</div>
-<div><input type="range" min="0" max="100" value="50" style="width: 100%; margin: 8px 0"
- aria-label="how much of the left picture is shown" oninput="{MOVE}"></div>
-</figure>""",
+</div></figure>""",
         alt,
     )
 
@@ -102,11 +120,13 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
     screen = widgets.HTML(still)
 
     def redraw(_) -> None:
+        # what is seen belongs to the old setting until the new one is computed
+        screen.value = f'<div style="opacity: 0.35">{screen.value}</div><p role="status">computing ...</p>'
         screen.value = _drawn_or_said(draw, first | {name: control.value for name, control in chosen.items()})
 
     for control in chosen.values():
         control.observe(redraw, names="value")
-    _show(widgets.VBox([*chosen.values(), screen]), still)
+    show_widget(widgets.VBox([*chosen.values(), screen]), still)
 
 
 def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], alt: str) -> None:
@@ -149,7 +169,7 @@ def upload_photo(use: Callable[[np.ndarray], None]) -> None:
             screen.value = _drawn_or_said(_use_file, {"use": use, "name": name, "content": content})
 
     button.observe(take, names="value")
-    _show(widgets.VBox([button, screen]), still)
+    show_widget(widgets.VBox([button, screen]), still)
 
 
 def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
@@ -205,12 +225,12 @@ def _widgets():
     return ipywidgets
 
 
-def _show(widget, still: str) -> None:
-    """A widget, and in the same place the still picture for pages that show no widgets."""
+def show_widget(widget, still: str, text: str = "[controls]") -> None:
+    """A widget, and in the same place what stands still, for pages that show no widgets."""
     data = {
         WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id},
         "text/html": still,
-        "text/plain": "[controls]",
+        "text/plain": text,
     }
     if "google.colab" in sys.modules:  # it takes the first kind that it knows, and widgets work there
         del data["text/html"]

@@ -82,7 +82,7 @@ def plot_votes(votes: pd.DataFrame, *, order: list[str] | None = None) -> Figure
         for k in range(len(methods)):
             for score in range(1, 6):
                 part = share[score - 1, k]
-                colour = "white" if part > 0.6 else "black"
+                colour = "white" if part > 0.6 else "#111111"
                 axis.text(k - 0.12, score, f"{part:.0%}", ha="center", va="center", fontsize=10, color=colour)
         at = [means[method] for method in methods]
         mean = {"marker": "<", "markersize": 11, "markeredgewidth": 1.5, "linestyle": "none"}

@@ -1,6 +1,7 @@
 """What check and grade say: they survive whatever they are handed, and name what is wrong."""
 
 import dataclasses
+import re
 import signal
 import sys
 import textwrap
@@ -13,11 +14,13 @@ from answers import run_cell
 from srgan_lessons import UserError
 from srgan_lessons.classroom import (
     CheckFailed,
+    boxes,
     check,
     checking,
     grade,
     hint,
     solution,
+    viewers,
 )
 from srgan_lessons.classroom.progress import load
 from srgan_lessons.exercises import all_exercises
@@ -425,3 +428,39 @@ def test_readers_of_results():
         as_tensor(np.zeros(2))
     x = torch.ones(1, requires_grad=True) * 2
     assert as_tensor(x).requires_grad
+
+
+# --- what a notebook shows -------------------------------------------------------------------------------------------
+
+
+def test_in_a_notebook_a_failed_check_is_a_box_with_a_button_for_hints(monkeypatch):
+    shown = []
+    monkeypatch.setattr(boxes, "live", lambda: True)
+    monkeypatch.setattr(viewers, "show_widget", lambda widget, still, text: shown.append((widget, still, text)))
+
+    def mine(x):
+        print("<here>")
+        return np.maximum(0, 1 - abs(x))
+
+    check("cubic_kernel", mine)
+    [(widget, still, text)] = shown
+    page, button, screen = widget.children
+    assert page.value == still
+    assert "\N{BALLOT X} Not yet" in still
+    assert "This is the triangle" in still
+    assert "&lt;here&gt;" in still
+    assert text.startswith("cubic_kernel: not yet. This is the triangle")
+    hints = all_exercises()["cubic_kernel"].hints
+    for number in range(1, len(hints) + 1):
+        assert button.description == f"Hint {number} of 3"
+        button.click()
+        assert screen.value.count("<li>") == number
+        assert load()["cubic_kernel"].hints == number, "a hint that was seen is counted"
+    assert button.disabled
+
+
+def test_the_three_verdicts_differ_without_colour():
+    said = {boxes.verdict("x", message) for message in ("passed.", "not yet. `a < b`", "not done yet.")}
+    words = [re.search(r"<strong[^>]*>(\S+) ([^<]+)<", page).groups() for page in said]
+    assert len({sign for sign, _ in words}) == len({word for _, word in words}) == 3
+    assert any("<code>a &lt; b</code>" in page for page in said)

@@ -15,7 +15,7 @@ import torch
 from answers import run_cell
 
 from srgan_lessons import UserError
-from srgan_lessons.classroom import check, grade, hint, lesson_settings, progress, setup, solution
+from srgan_lessons.classroom import boxes, check, grade, hint, lesson_settings, progress, setup, solution
 from srgan_lessons.classroom.gradebook import COLUMNS, LEGEND, gradebook, mark
 from srgan_lessons.classroom.progress import NAME, Record, load, read_export, record
 from srgan_lessons.classroom.setup import usable_cpus
@@ -72,12 +72,30 @@ def test_progress_table(capsys):
     capsys.readouterr()
     progress()
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert lines[0] == ["lesson", "exercise", "solved", "hints", "solution"]
-    assert ["01", "cubic_kernel", "yes", "0", "of", "3"] in lines
-    assert ["01", "lr_crop", "no", "2", "of", "3"] in lines
-    assert ["01", "psnr_y", "no", "0", "of", "3", "seen"] in lines
-    assert len(lines) == len(all_exercises()) + 2
+    assert lines[0] == ["exercise", "solved", "hints", "solution"]
+    assert ["cubic_kernel", "\N{CHECK MARK}", "yes", "0", "of", "3"] in lines
+    assert ["lr_crop", "\N{WHITE CIRCLE}", "no", "2", "of", "3"] in lines
+    assert ["psnr_y", "\N{WHITE CIRCLE}", "no", "0", "of", "3", "seen"] in lines
+    here = [exercise for exercise in all_exercises().values() if exercise.lesson == 1]
+    assert len(lines[: lines.index([])]) == 1 + len(here), "the exercises of this lesson, and no others"
+    assert ["lesson", "01", "#" * 3 + "." * 9, "1", "of", str(len(here))] in lines
+    lessons = {exercise.lesson for exercise in all_exercises().values()}
+    assert len([line for line in lines if line[:1] == ["lesson"]]) == len(lessons)
     assert lines[-1] == ["1", "of", str(len(all_exercises())), "solved."]
+
+
+def test_in_a_notebook_progress_is_a_table_and_bars(monkeypatch):
+    shown = []
+    monkeypatch.setattr(boxes, "live", lambda: True)
+    monkeypatch.setattr(boxes, "display", lambda data, raw: shown.append(data))
+    check("cubic_kernel", mine)
+    progress()
+    box, table = shown
+    assert "\N{CHECK MARK} Passed" in box["text/html"]
+    assert box["text/plain"] == "cubic_kernel: passed."
+    assert table["text/html"].count("<tr>") == 1 + len([e for e in all_exercises().values() if e.lesson == 1])
+    assert "width: 25%" in table["text/html"], "one of four is solved"
+    assert table["text/plain"].endswith("solved.")
 
 
 def test_progress_is_a_small_json_file_in_the_working_folder(tmp_path):

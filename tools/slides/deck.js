@@ -8,7 +8,8 @@
 const WIDTH = 1280, HEIGHT = 720, SIDES = 100, PADDING = 64;
 const CODE = { largest: 22, smallest: 16, letter: 0.602 }; // pixels; width of a letter as a part of the size
 const CODE_WIDTH = WIDTH - SIDES - 36;
-const FIGURE = { least: 300, scale: 2 }; // pixels high beside text, if that shows at least 3/4 of its size; blown up by
+const FIGURE = { least: 240, part: 0.5, scale: 2 }; // pixels high beside text, if that is such a part of its size; blown up by
+const PICTURE = "img, svg[role=img]";
 
 const make = (name, className = "", ...children) => {
   const node = document.createElement(name);
@@ -52,13 +53,13 @@ function code(cell) {
   const source = cell.querySelector(".jp-InputArea .highlight");
   if (source && source.textContent.trim()) blocks.push(codeBlock(source));
   for (const output of cell.querySelectorAll(".jp-OutputArea-output")) {
-    if (output.querySelector("pre") && !output.querySelector("img, table, figure")) {
+    if (output.querySelector("pre") && !output.querySelector(`${PICTURE}, table, figure`)) {
       blocks.push({ ...codeBlock(output.querySelector("pre"), "out"), output: true });
       continue;
     }
     for (const node of output.children.length ? [...output.children] : [output]) {
       if (node.matches("script, style") && !node.textContent.trim()) continue;
-      const figure = node.matches("img") || node.querySelector("img");
+      const figure = node.matches(PICTURE) || node.querySelector(PICTURE);
       blocks.push({ node: make("div", figure ? "block figure" : "block", node), kind: figure ? "figure" : "text" });
     }
   }
@@ -184,7 +185,7 @@ class Pages {
   }
 
   addFigure(block, next) {
-    const images = [...block.node.querySelectorAll("img")];
+    const images = [...block.node.querySelectorAll(PICTURE)];
     const figure = block.node.querySelector("figure"); // a slider: its pictures lie one over the other
     this.page.append(block.node);
     height(this.page);
@@ -193,12 +194,12 @@ class Pages {
     const around = block.node.getBoundingClientRect().height - box.height + 10;
     block.node.remove();
     let free = this.free() - around;
-    if (!this.isEmpty && free < Math.max(Math.min(box.height, FIGURE.least), 0.75 * box.height)) {
+    if (!this.isEmpty && free < Math.max(Math.min(box.height, FIGURE.least), FIGURE.part * box.height)) {
       this.newPage();
       free = this.free() - around;
     }
     const needed = this.need(next);
-    if (free - needed >= 0.8 * box.height) free -= needed;
+    if (free - needed >= 0.7 * box.height) free -= needed;
     const largest = Math.min(FIGURE.scale, (WIDTH - SIDES) / box.width);
     const scale = Math.min(largest, free / box.height);
     if (figure) figure.style.zoom = scale;

@@ -5,8 +5,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from srgan_lessons import UserError
-from srgan_lessons.classroom.drawings import _way, show_way
 from srgan_lessons.classroom.figures import catch
+from srgan_lessons.classroom.way import _way, show_way
 
 STATIONS = [
     ("disk", "files, compressed", "3.1 MB"),
