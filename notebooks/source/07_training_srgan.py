@@ -532,8 +532,10 @@ assert rows[-1]["gain"] < well["gain"] - 0.15
 # %% [markdown]
 # Compare the first numbers with those of the leak: here the PSNR begins well, and falls later.
 #
-# What does a D that knows everything teach? Think of a marker who writes 0 under every essay. The game of the first GAN paper
-# has G *minimise* $\log(1 - D(SR))$, and the same paper recommends the other loss in practice. Its gradient by the logit is $-D(SR)$: where D is sure, nothing comes back. The paper
+# What does a D that knows everything teach? Think of a marker who writes 0 under every essay. The game of the first
+# GAN paper
+# has G *minimise* $\log(1 - D(SR))$, and the same paper recommends the other loss in practice. Its gradient by the
+# logit is $-D(SR)$: where D is sure, nothing comes back. The paper
 # takes $-\log D(SR)$, whose gradient is $D(SR) - 1$: it stays.
 
 # %% tags=["check-output"]
@@ -850,7 +852,8 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 # | PSNR plunges in the first updates, then D(SR) = 0 for good | no detach | `sr.detach()` |
 # | D(HR) to 1, D(SR) to 0, PSNR falls later and less | D too strong | one step each, lower rate for D |
 # | D is not sure, PSNR and content loss go to ruin | weight too high | 1e-3, and means |
-# | all curves well from the first row on, and the benchmark below bicubic in that row already | LR kernel | `imresize`, and foreign LR images to validate |
+# | all curves well, benchmark below bicubic from the first row | LR kernel | `imresize`, and foreign LR images to
+# validate |
 #
 # ### Three questions
 #
