@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 import pytest
-from srgan_lessons.exercises.lesson01.bicubic_weights import bicubic_weights
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom import boxes, drawings, motion, waiting
 from srgan_lessons.classroom.figures import catch
+from srgan_lessons.exercises.lesson01.bicubic_weights import bicubic_weights
 
 PHOTO = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
 

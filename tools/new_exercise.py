@@ -2,8 +2,8 @@
 
     python tools/new_exercise.py 7 best_weight
 
-makes srgan_lessons/exercises/lesson07/best_weight.py and tests/exercises/lesson07/test_best_weight.py. As they are, they
-hold an exercise that works, "twice as large". Nothing that is there is replaced.
+makes srgan_lessons/exercises/lesson07/best_weight.py and tests/exercises/lesson07/test_best_weight.py. As they are,
+they hold an exercise that works, "twice as large". Nothing that is there is replaced.
 """
 
 import argparse

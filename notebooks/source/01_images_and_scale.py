@@ -274,7 +274,8 @@ for name, photo in photos.items():
 
 # %% [markdown]
 # None. You have written `imresize`, and it enlarges, too. For batches of tensors, on a GPU, the package has `downscale`
-# and `upscale`, with the same numbers. The tests of this course hold it to the 119 LR images that Set5, Set14 and BSD100 were
+# and `upscale`, with the same numbers. The tests of this course hold it to the 119 LR images that Set5, Set14 and
+# BSD100 were
 # published with: not one pixel differs. That is MATLAB's imresize as it was when the sets were made. Later versions
 # mirror the picture at its border in place of repeating the border pixel: 2 to 8 levels there.
 

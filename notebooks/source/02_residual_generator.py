@@ -647,7 +647,8 @@ assert share[17] > 0.9
 assert share[33] > 0.999
 
 # %% [markdown]
-# More than nine tenths come from a window 17 pixels wide (Luo et al. 2016), 8 to each side. Beyond a width of 33 there is less than a thousandth.
+# More than nine tenths come from a window 17 pixels wide (Luo et al. 2016), 8 to each side. Beyond a width of 33
+# there is less than a thousandth.
 # 80 is what the network *may* use; what it learns to use is up to the photos.
 
 # %% [markdown] tags=["slide"]

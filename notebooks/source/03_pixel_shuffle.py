@@ -317,7 +317,8 @@ assert (np.outer(nine, nine).max(), np.outer(nine, nine).min()) == (9, 4)
 #
 # It is a transposed convolution, too. Shuffle its *weights* instead of its output, and look:
 #
-# (In the cell below, `flip` and `transpose`: a transposed convolution writes its kernel from the other end, and names the
+# (In the cell below, `flip` and `transpose`: a transposed convolution writes its kernel from the other end, and names
+# the
 # axes of its weight the other way round, inputs before outputs.)
 
 # %%

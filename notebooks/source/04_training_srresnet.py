@@ -767,7 +767,8 @@ assert "rate 0.001 then, 0.002 now" in refused
 #
 # In Colab the disk goes when the machine does, so put the run on your Drive. That takes two cells:
 # `from google.colab import drive; drive.mount("/content/drive")`, and
-# `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`. After a disconnect the machine is a new one: run the first cell
+# `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`. After a disconnect the machine is a new one: run the
+# first cell
 # of this lesson and the imports and photos again, then these two. The second goes on where it was stopped.
 #
 # ## Reading curves
@@ -988,7 +989,8 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 #
 # <details><summary>1. A loss curve has a saw-tooth at every full hour. What do you suspect?</summary>
 #
-# Probably the job is stopped and resumed each hour, without the optimiser's state. Does an epoch last an hour? Then look
+# Probably the job is stopped and resumed each hour, without the optimiser's state. Does an epoch last an hour? Then
+# look
 # at the data first. Adam begins with empty moments, and its
 # first steps are too long.
 # </details>

@@ -503,7 +503,8 @@ assert told == [16, 64]
 # ### {{exercise: conv_block}}
 #
 # Write `conv_block(inputs, outputs, stride)`, which returns one block of D as a module: convolution, BatchNorm,
-# LeakyReLU, the convolution padded with zeros. Expected: (N, inputs, h, w) becomes (N, outputs, h, w) with stride 1, and half of h and w, rounded up, with
+# LeakyReLU, the convolution padded with zeros. Expected: (N, inputs, h, w) becomes (N, outputs, h, w) with stride 1,
+# and half of h and w, rounded up, with
 # stride 2.
 
 # %% tags=["stub"]

@@ -757,8 +757,9 @@ assert reached["untrained"] > 20
 # phi(2, 2) alone. Its `OfflineLoss` is 0.55 phi(2, 2) + 0.35 phi(1, 2) + 0.35 MSE, and one term more.
 #
 # That term is **ours, not the paper's**. Two pixel shuffles make 16 kinds of pixels, by row and column modulo 4
-# (lesson 03), and none may be brighter than another. So for each kind we take the mean of SR - HR over the crop, a
-# **phase mean**, and add 20 times the mean of their squares. Grain has no fixed phase, and its means are nearly 0. A
+# (lesson 03), and none may be brighter than another. So for each kind we take the mean of SR - HR over a
+# window of 48 x 48 pixels, a **phase mean**, and add 60 times the mean of their squares. Grain has no fixed phase, and
+# its means are nearly 0. A
 # weave or a tint keeps its whole strength in them. The last cell of this section measures what that changes.
 
 
@@ -826,18 +827,18 @@ beside_noise = {
 bars(
     {f"{fault}, {judge}": sum(values) / len(values) for (judge, fault), values in beside_noise.items()},
     xlabel="cost (1 = white noise of the same strength), mean of the photos",
-    alt="Bars: both faults cost 1 by MSE, less than a third and nearly nothing by phi(2, 2), over 10 by OfflineLoss.",
+    alt="Bars: both faults cost 1 by MSE, less than a third and nearly nothing by phi(2, 2), over 20 by OfflineLoss.",
 )
 assert OFFLINE_SHARE == {"offline-vgg22": 0.55, "offline-vgg12": 0.35, "mse": 0.35}
-assert PHASE_WEIGHT == 20
+assert PHASE_WEIGHT == 60
 assert all(abs(value - 1) < 0.02 for fault in FAULTS for value in beside_noise["MSE", fault])
 assert all(value < 0.6 for value in beside_noise["phi(2, 2) alone", "chequerboard"])
 assert all(value < 0.02 for value in beside_noise["phi(2, 2) alone", "shade"])
-assert all(value > 9 for fault in FAULTS for value in beside_noise["OfflineLoss", fault])
+assert all(value > 20 for fault in FAULTS for value in beside_noise["OfflineLoss", fault])
 
 # %% [markdown]
 # To phi(2, 2) the shade is nearly free, and the chequerboard is cheap. A generator takes what is cheap: it weaves. With
-# the phase means both are dear, more than nine times as dear as noise on each photo, and grain stays allowed.
+# the phase means both are dear, more than twenty times as dear as noise on each photo, and grain stays allowed.
 
 # %% [markdown] tags=["slide"]
 # ## Recap

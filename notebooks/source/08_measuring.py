@@ -759,7 +759,8 @@ assert all(paper[name, "SRGAN"].mos > max(paper[name, m].mos for m in SEVEN) for
 
 # %% [markdown] tags=["slide"] answers=["VGG22"]
 # None changes places. On all three sets, PSNR orders seven methods exactly as people do. Those seven all do the same
-# thing, better and better: all but nearest and bicubic learn the mean of what could be right (lesson 06). Within such a family PSNR is a
+# thing, better and better: all but nearest and bicubic learn the mean of what could be right (lesson 06). Within such
+# a family PSNR is a
 # fine ruler.
 #
 # Then somebody stopped doing the same thing, and the ruler broke. By PSNR, SRGAN is second to last on BSD100; by people

@@ -194,7 +194,8 @@ show(plots.plot_votes(main))
 assert len(main) == 26 * 100 * 9
 
 # %% [markdown] answers=["at random", "upside"]
-# This is drawn as the paper's Figure 5, from our example votes: all votes of each method, darker is more, the mark is the mean.
+# This is drawn as the paper's Figure 5, from our example votes: all votes of each method, darker is more, the mark is
+# the mean.
 #
 # **Look closely.** The column of nearest neighbour: almost everybody says "bad". Almost. Who are the others?
 #
