@@ -925,7 +925,7 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 # | PSNR plunges in the first updates, then D(SR) = 0 for good | no detach | `sr.detach()` |
 # | D(HR) to 1, D(SR) to 0, PSNR falls later and less | D too strong | one step each, lower rate for D |
 # | D is not sure, PSNR and content loss go to ruin | weight too high | 1e-3, and means |
-# | all curves well, benchmark below bicubic from the first row | LR kernel | `imresize`; validate on foreign LR images |
+# | all curves well, benchmark below bicubic from the first row | LR kernel | `imresize`; judge on foreign LR images |
 #
 # ### Three questions
 #
