@@ -30,7 +30,7 @@ class TimeLimit(BaseException):
     computed: for how many seconds it has computed, of those that passed. Near 0 it has slept, or waited.
     """
 
-    def __init__(self, computed: float) -> None:
+    def __init__(self, computed: float = 0.0) -> None:
         super().__init__()
         self.computed = computed
 
@@ -154,6 +154,7 @@ def _limited(function: Callable[[], Any], seconds: float) -> BaseException | Non
     if struck:  # the first strike that was raised tells the line, also where the code caught it and went on
         told = next((strike for strike in struck if strike.__traceback__), None)
         raised = told or (raised if isinstance(raised, TimeLimit) else struck[0])
+        raised.computed = struck[0].computed  # one that the interpreter has made does not know it
     return raised
 
 
