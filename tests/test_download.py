@@ -191,7 +191,8 @@ def test_a_part_longer_than_the_file_is_thrown_away(site, target):
 def test_a_process_that_is_stopped_leaves_a_part_that_resumes(site, target, end):
     url = site.put("/file", Answer(body=BODY, stall_after=700_000), Answer(body=BODY))
     code = (
-        "import sys; from srgan_lessons.download import download;"
+        "import signal, sys; from srgan_lessons.download import download;"
+        "signal.signal(signal.SIGINT, signal.default_int_handler);"  # a shell's background jobs ignore it
         "download(sys.argv[1], sys.argv[2], sha256=sys.argv[3], timeout=2, progress=False)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, url, target, SHA], stderr=subprocess.PIPE, text=True)

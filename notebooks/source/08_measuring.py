@@ -669,17 +669,19 @@ pd.DataFrame(table2, index=SETS).T
 
 # %% tags=["fold"]
 assert all(0.1 < value < 0.5 for value in behind["SRResNet"])
-assert max(np.abs(behind["SRGAN"])) < 0.4
-assert sum(value < 0 for value in behind["SRGAN"]) == 1
-assert 1.9 < min(costs) < max(costs) < 2.5
+assert 0.1 < behind["SRGAN"][0] < 0.3
+assert -0.3 < behind["SRGAN"][1] < 0
+assert -0.8 < behind["SRGAN"][2] < -0.5
+assert 1.6 < min(costs) < max(costs) < 2.4
 assert all(0.45 < value < 0.55 for value in halved.values())
 assert table2["bicubic"][0][:5] == table2["bicubic, ours"][0][:5] == "28.43"
 
 # %% [markdown]
 # Our SRResNet is 0.1 to 0.5 dB behind the paper's: tens of thousands of updates on a few hundred photos, where the
-# paper has a million on 350,000. Our SRGAN is within 0.4 dB of the paper's on each set, once above it, and gives up 1.9
-# to 2.5 dB against SRResNet. A row of ours says what *this* file of weights does, and `srgan-lessons evaluate` repeats
-# it. ("Open" would mean: no result of these weights is shipped.)
+# paper has a million on 350,000. Our SRGAN is 0.2 dB behind the paper's on Set5, and above it on the two other sets, on
+# BSD100 by more than half a decibel. That does not make it the better one: it gives up 1.6 to 2.4 dB against SRResNet,
+# the paper's gives up more, and fewer dB may buy more texture. A row of ours says what *this* file of weights does, and
+# `srgan-lessons evaluate` repeats it. ("Open" would mean: no result of these weights is shipped.)
 #
 # And the perceptual metric, on all 119 images: SRGAN's ST-LPIPS is about half of SRResNet's.
 #

@@ -65,7 +65,7 @@ class Photos:
             lines.append(f"  files that are not pictures, by their ending, were not read: {kinds}")
         if len(self):
             where = f"mapped from the store {self.store}" if self.store else "in memory"
-            lines.append(f"  {where}, {self.images.pixels.nbytes / 1e9:.2f} GB")
+            lines.append(f"  {where}: {self.images.pixels.nbytes / 1e6:,.1f} MB")
         return "\n".join(lines)
 
     def split(self, *, validation: int | None = None) -> tuple[Album, Album]:
