@@ -80,24 +80,38 @@ export async function openPhoto(file) {
   }
 }
 
-/** Gives pixels without colour (alpha 0) that of the nearest pixel which has one: a network looks at them, and from
- * black ones it would make a dark fringe. Returns whether any pixel is transparent.
+const REACH = 64; // pixels that colours go into what is hidden
+
+/** Gives pixels without colour (alpha 0) that of a neighbour which has one, in REACH steps: a network looks at them, and
+ * from black ones it would make a dark fringe. As `upscale` does. Returns whether any pixel is transparent.
  * @param {Uint8ClampedArray} p RGBA @param {number} width */
 export function fillTransparent(p, width) {
+  const count = p.length / 4;
+  const since = new Uint8Array(count); // the step that gave it a colour, counted from 1; 0: it has none
+  /** @type {number[]} */
+  let edge = [];
   let transparent = false;
-  for (let i = 3; i < p.length && !transparent; i += 4) transparent = p[i] < 255;
-  if (!transparent) return false;
-  const filled = new Uint8Array(p.length / 4);
-  for (let i = 0; i < filled.length; i++) filled[i] = p[4 * i + 3] ? 1 : 0;
-  /** @param {number} i @param {number} j */
-  const take = (i, j) => filled[i] || !filled[j] || (p.copyWithin(4 * i, 4 * j, 4 * j + 3), filled[i] = 1);
-  for (let i = 1; i < filled.length; i++) { // down and right, then up and left
-    if (i % width) take(i, i - 1);
-    if (i >= width) take(i, i - width);
+  for (let i = 0; i < count; i++) {
+    transparent ||= p[4 * i + 3] < 255;
+    if (p[4 * i + 3]) since[i] = 1;
   }
-  for (let i = filled.length - 2; i >= 0; i--) {
-    if ((i + 1) % width) take(i, i + 1);
-    if (i + width < filled.length) take(i, i + width);
+  if (!transparent) return false;
+  /** @param {number} i: above, left, right, below */
+  const neighbours = (i) => [
+    i >= width ? i - width : -1, i % width ? i - 1 : -1, (i + 1) % width ? i + 1 : -1, i + width < count ? i + width : -1,
+  ].filter((j) => j >= 0);
+  for (let i = 0; i < count; i++) if (since[i] && neighbours(i).some((j) => !since[j])) edge.push(i);
+  for (let step = 2; step < REACH + 2 && edge.length; step++) {
+    /** @type {number[]} */
+    const reached = [];
+    for (const i of edge) {
+      for (const j of neighbours(i)) if (!since[j]) { since[j] = step; reached.push(j); }
+    }
+    for (const j of reached) {
+      const from = neighbours(j).find((k) => since[k] && since[k] < step);
+      if (from !== undefined) p.copyWithin(4 * j, 4 * from, 4 * from + 3);
+    }
+    edge = reached;
   }
   return true;
 }

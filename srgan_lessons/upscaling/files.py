@@ -28,6 +28,7 @@ from srgan_lessons.images.formats import is_picture
 from srgan_lessons.models import SCALE
 from srgan_lessons.upscaling.tiles import TILE, Bicubic, check_tile, enlarge, prepare
 
+REACH = 64  # pixels: more than a network sees beyond a pixel, and the whole of what bicubic does
 UNEVEN = timedelta(days=7)  # for which processes wait for one whose pictures are larger
 
 
@@ -70,18 +71,30 @@ def _enlarge_file(source: Path, target: Path, network: nn.Module, *, tile: int, 
 
 
 def spread(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """(H, W, 3) with the colour of the nearest visible pixel where alpha (H, W) is zero.
+    """(H, W, 3) in which colours go REACH pixels far into what is hidden, where alpha (H, W) is zero.
 
     A program that saves a logo may leave any colour there, often black or white, and whatever enlarges the picture
-    looks at the neighbours of a pixel.
+    looks at the neighbours of a pixel. In each step a hidden pixel takes the colour of a neighbour that has one: the
+    one above, else to the left, to the right, below. The page of one's own photo does the same.
     """
-    hidden = alpha == 0
-    if not hidden.any() or hidden.all():
+    known = alpha > 0  # (H, W)
+    if known.all() or not known.any():
         return rgb
-    from scipy.ndimage import distance_transform_edt
-
-    rows, columns = distance_transform_edt(hidden, return_distances=False, return_indices=True)
-    return rgb[rows, columns]
+    rgb, whole, first, last = rgb.copy(), slice(None), slice(None, -1), slice(1, None)
+    for _ in range(REACH):
+        before = known.copy()
+        for to, source in (  # from above, from the left, from the right, from below
+            ((last, whole), (first, whole)),
+            ((whole, last), (whole, first)),
+            ((whole, first), (whole, last)),
+            ((first, whole), (last, whole)),
+        ):
+            taken = ~known[to] & before[source]
+            rgb[to][taken] = rgb[source][taken]
+            known[to] |= taken
+        if known.all():
+            break
+    return rgb
 
 
 def _as_rgb(channel: np.ndarray) -> np.ndarray:

@@ -350,7 +350,8 @@ def test_an_answer_cannot_change_the_judges_inputs():
     assert "It changes what it was handed: `sr` is not the same" in grade("psnr_y", zeros_its_inputs).message
     assert grade("psnr_y", lambda sr, hr: 30.0).message.startswith("not yet. The PSNR is")
     given = [np.ones(2), [torch.ones(2)], (np.ones(1),)]
-    call(lambda a, b, c: (a.fill(0), b[0].zero_(), c[0].fill(0)), *given)
+    with pytest.raises(NotYet, match="`a` is not the same afterwards"):
+        call(lambda a, b, c: (a.fill(0), b[0].zero_(), c[0].fill(0)), *given)
     assert given[0].sum() == 2
     assert given[1][0].sum() == 2
     assert given[2][0].sum() == 1

@@ -254,7 +254,10 @@ def test_in_a_notebooks_kernel(tmp_path):
     ]
     node = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(node, timeout=120, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    printed = ["".join(o.text for o in cell.outputs if o.output_type == "stream") for cell in node.cells]
+    printed = [
+        "".join(o.text if o.output_type == "stream" else o.data["text/plain"] for o in cell.outputs)
+        for cell in node.cells
+    ]
     assert printed[1].startswith("cubic_kernel: not done yet.")
     assert "It was stopped in your line " in printed[2]
     assert "in your line 2: `return x @ x.reshape(7, 7)` with ValueError" in printed[3]
