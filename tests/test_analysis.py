@@ -444,7 +444,7 @@ def test_a_verdict_and_its_numbers_agree():
 
 def test_half_a_rater_is_named(votes):
     table = rated(votes)
-    half = table[(table["rater"] != "rater_02") | (table["image"] < "image_05")]
+    half = table[(table["rater"] != "rater_02") | (table["image"] < "img_005")]
     found = [text for text in analyse(half, resamples=50, screening=False).warnings if "not all pictures" in text]
     assert len(found) == 1
     assert "rater_02 (" in found[0]
