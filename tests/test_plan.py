@@ -211,7 +211,7 @@ def test_a_run_is_watched_and_taken_home(photos, tmp_path):
     assert "held-out photo" in shown[-1]
     with catch() as drawn:
         draw_plan(plan, alt="two bars")
-    assert 'alt="two bars"' in drawn[0]
+    assert 'aria-label="two bars"' in drawn[0]
     text = card(outcome, photos, {"mine": "20 dB"})
     assert "3 photos" in text
     picture = card_picture({"a": next(iter(photos.images.values()))}, ["one line"])

@@ -159,8 +159,8 @@ assert sharpness(noisy) > sharpness(liveliest) + 10
 assert abs(psnr(noisy, hr) - psnr(liveliest, hr)) < 0.2
 
 # %% [markdown]
-# Sharper than SRGAN's by the number, with as many dB, and worth nothing. So neither of the two numbers can tell fur from
-# noise. You can. Lesson 06 looks for a measure that can, too, and SRGAN is trained with it.
+# Sharper than SRGAN's by the number, with as many dB, and worth nothing. So neither of the two numbers can tell fur
+# from noise. You can. Lesson 06 looks for a measure that can, too, and SRGAN is trained with it.
 #
 # ### Luck with one photo?
 #

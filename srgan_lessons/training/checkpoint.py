@@ -35,6 +35,7 @@ from srgan_lessons.training.absence import disk_of, refuse_unmounted, shelter
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe
+from srgan_lessons.weights import read_metadata
 
 FORMAT = 2  # of the checkpoint file
 
@@ -149,6 +150,13 @@ class RunFolder:
             with suppress(OSError):  # what cannot be removed now is removed with the next one
                 old.unlink()
         return path
+
+    def publishes(self, step: int) -> bool:
+        """Whether the averaged weights of that update are on the disk: they are written after its checkpoint."""
+        try:
+            return read_metadata(self.weights).get("updates") == str(step)
+        except UserError:
+            return False
 
     def is_gone(self) -> bool:
         """Whether the disk that the folder is on was unmounted since the folder was opened."""

@@ -31,14 +31,14 @@ from srgan_lessons.training.checkpoint import (
 )
 from srgan_lessons.training.learner import Learner, starting_generator
 from srgan_lessons.training.machine import Machine
-from srgan_lessons.training.memory import fitting_batch, is_out_of_memory
+from srgan_lessons.training.memory import is_out_of_memory, no_memory
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe
 from srgan_lessons.training.report import Reporter
 from srgan_lessons.training.schedule import Schedule
 from srgan_lessons.training.stopping import stop_on_signal
 from srgan_lessons.training.validation import Validation
-from srgan_lessons.weights import read_metadata, save_network
+from srgan_lessons.weights import save_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +191,7 @@ class _Training:
                     raise
                 short_of_memory = True  # what the traceback holds, activations too, is free after this block
         if short_of_memory:
-            raise self._explain_memory()
+            raise no_memory(self.learner, self.sampler)
         self.reporter.finish(self.step)
         network = self.learner.average.to("cpu", memory_format=torch.contiguous_format)
         finished = self.step >= self.recipe.steps
@@ -209,14 +209,13 @@ class _Training:
             now=time.monotonic(),
         )
         update = learner.updates_on(self.sampler, compile=options.compile)
-        if self.step >= schedule.steps and self.folder and not self._is_published():
+        if self.step >= schedule.steps and self.folder and not self.folder.publishes(self.step):
             self._save(best=False)
         while self.step < schedule.steps:
             update(self.step)
             self.step += 1
             self.reporter.count()
             watch.beat()
-
             asked = stop.is_set() or schedule.out_of_time(time.monotonic())
             if machine.world_size > 1:  # processes stop at the same update: they ask each other when they report
                 asked = machine.any(asked) if schedule.reports_at(self.step) else False
@@ -236,7 +235,7 @@ class _Training:
                 except BaseException:  # of on_report, or a second Ctrl-C: what was trained is saved first
                     self._save(best=better)
                     raise
-            if due.save or better or self._is_gone():
+            if due.save or better or (self.folder and self.folder.is_gone()):
                 self._save(best=better)
                 schedule.saved = time.monotonic()
             self.reporter.start_clock()
@@ -245,7 +244,7 @@ class _Training:
 
     def _validate(self) -> tuple[bool, dict[str, float]]:
         """Whether the averaged network is the best so far, and its figures."""
-        places = [shelter(self.path)] if self._is_gone() else [self.path, shelter(self.path)]
+        places = [shelter(self.path)] if self.folder.is_gone() else [self.path, shelter(self.path)]
         name = f"update_{self.step:08d}.png"
         scores = self.validation(self.learner.average, *(place / "preview" / name for place in places))
         score = scores[self.validation.criterion]
@@ -258,7 +257,7 @@ class _Training:
         if not self.folder:
             return
         try:
-            if self._is_gone():
+            if self.folder.is_gone():
                 raise UserError(f"{self.path} is gone: its disk was unmounted while the run went on (in Colab: Drive).")
             self.folder.save(state, best=best)
         except UserError as error:
@@ -281,21 +280,10 @@ class _Training:
             state["rng_cuda"] = torch.cuda.get_rng_state(self.machine.device)
         return state
 
-    def _is_gone(self) -> bool:
-        return self.folder is not None and self.folder.is_gone()
-
-    def _is_published(self) -> bool:
-        """Whether the averaged weights of this update are on the disk: they are written after the checkpoint."""
-        try:
-            return read_metadata(self.folder.weights).get("updates") == str(self.step)
-        except UserError:
-            return False
-
     # -- report: what went wrong; the rest is in report.py -------------------------------------------------------------
 
     def _check_numbers(self, means: dict[str, float]) -> None:
-        broken = [name for name, value in means.items() if not math.isfinite(value)]
-        if broken:
+        if broken := [name for name, value in means.items() if not math.isfinite(value)]:
             raise self._no_number(f"the {' and '.join(broken)} loss is no longer a number")
 
     def _no_number(self, what: str) -> UserError:
@@ -309,13 +297,3 @@ class _Training:
             f"{self.machine.precision}). {kept} Train again in a new folder (--folder) with a lower learning rate "
             f"(--rate){start}.{other}"
         )
-
-    def _explain_memory(self) -> UserError:
-        name, batch = self.machine.name(), self.recipe.batch
-        if self.machine.world_size > 1:  # a probe would wait for the other processes
-            return UserError(f"a batch of {batch} does not fit into the memory of {name}; use a smaller --batch")
-        fits = fitting_batch(self.learner, self.sampler)
-        advice = (
-            f"a batch of {fits} fits: --batch {fits}" if fits else "not even a batch of 1 fits: use a smaller --crop"
-        )
-        return UserError(f"a batch of {batch} does not fit into the memory of {name}; {advice}")

@@ -2,6 +2,7 @@
 
 import torch
 
+from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.training.learner import Learner
 
@@ -29,6 +30,16 @@ def fitting_batch(learner: Learner, sampler: CropSampler) -> int | None:
             _release(learner)
             batch //= 2
     return None
+
+
+def no_memory(learner: Learner, sampler: CropSampler) -> UserError:
+    """The error of a run that ran out of memory: it names the batch that fits."""
+    name, batch = learner.machine.name(), learner.recipe.batch
+    if learner.machine.world_size > 1:  # a probe would wait for the other processes
+        return UserError(f"a batch of {batch} does not fit into the memory of {name}; use a smaller --batch")
+    fits = fitting_batch(learner, sampler)
+    advice = f"a batch of {fits} fits: --batch {fits}" if fits else "not even a batch of 1 fits: use a smaller --crop"
+    return UserError(f"a batch of {batch} does not fit into the memory of {name}; {advice}")
 
 
 def _release(learner: Learner) -> None:
