@@ -45,6 +45,6 @@ def test_places_have_colours():
 def test_a_drawing_has_alt_text():
     with catch() as shown:
         show_way(STATIONS, alt='Boxes with "arrows".')
-    assert 'alt="Boxes with &quot;arrows&quot;."' in shown[0]
+    assert 'aria-label="Boxes with &quot;arrows&quot;."' in shown[0]
     with pytest.raises(UserError, match="alt"):
         show_way(STATIONS, alt=" ")
