@@ -209,13 +209,26 @@ export function start(root, transport, { home = "page" } = {}) {
     const { image, picture } = shown;
     const dpr = devicePixelRatio;
     const box = stage.getBoundingClientRect();
-    const [x, dx] = corner(box.left, box.width, picture.width, dpr);
-    const [y, dy] = corner(box.top, box.height, picture.height, dpr);
+    const [left, top] = origin();
+    const [x, dx] = corner(box.left - left, box.width, picture.width, dpr);
+    const [y, dy] = corner(box.top - top, box.height, picture.height, dpr);
     image.style.width = `${picture.width}px`;
     image.style.height = `${picture.height}px`;
     image.style.left = `${x}px`;
     image.style.top = `${y}px`;
     image.style.transform = `translate(${dx}px, ${dy}px) scale(${1 / dpr})`;
+  }
+
+  // What scrolls is drawn as a whole, and laid on the screen at the next whole pixel: so it is in what scrolls, counted
+  // from where it begins, that a corner must lie on a whole pixel
+  function origin() {
+    for (let e = root.parentElement; e && e !== document.body; e = e.parentElement) {
+      const scrolls = e.scrollHeight > e.clientHeight || e.scrollWidth > e.clientWidth;
+      if (!scrolls || !/auto|scroll/.test(getComputedStyle(e).overflow)) continue;
+      const { left, top } = e.getBoundingClientRect();
+      return [left + e.clientLeft - e.scrollLeft, top + e.clientTop - e.scrollTop];
+    }
+    return [-scrollX, -scrollY];
   }
 
   function corner(start, length, size, dpr) {
