@@ -1,5 +1,6 @@
 """Small studies for the tests of the rating room."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,3 +31,17 @@ def small_study(folder: Path, images: int = 6, methods=METHODS, size=(16, 20), *
     """A study of noise, made in a moment."""
     given = {"anchors": anchors(), "seed": 1, **settings}
     return Study.create(given_versions(images, methods, size), None, folder / "study", **given)
+
+
+def noise_study(folder: Path, images: int, sizes: Sequence[tuple[int, int]], **settings) -> Study:
+    """A study of noise: a picture that is scaled, or shifted by a part of a pixel, is another picture.
+
+    images: of three methods each. sizes: height and width of even ones, of odd ones, and of the anchors.
+    """
+    methods = ("hr", "soft", "hard")
+    versions = {
+        f"i{k}": {method: pixels(1000 * k + n, *sizes[k % 2]) for n, method in enumerate(methods)}
+        for k in range(images)
+    }
+    marks = {f"a{k}": {"nearest": pixels(90_000 + k, *sizes[2]), "hr": pixels(95_000 + k, *sizes[2])} for k in range(2)}
+    return Study.create(versions, None, folder, seed=5, anchors=marks, **settings)

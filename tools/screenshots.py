@@ -9,28 +9,18 @@ in parts of 4000 pixels (1440x900 alone). Needs jupyterlab, playwright and chrom
 """
 
 import argparse
-import json
 import os
-import secrets
 import shutil
-import socket
-import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from pathlib import Path
 
+from jupyter_lab import ROOT, Lab, running_lab
 from playwright.sync_api import Page, sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
 SCREENS = ((1440, 900), (1366, 768), (1024, 768))
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 PART = 4000  # pixels
-SETTINGS = {
-    "notebook-extension/tracker": {"windowingMode": "none"},
-    "apputils-extension/notification": {"fetchNews": "false"},
-}
 DONE = """() => {
     const cells = [...(window.jupyterapp.shell.currentWidget?.content?.model?.cells ?? [])];
     const code = cells.filter(cell => cell.type === 'code');  // a folded cell has no prompt to be read
@@ -40,44 +30,10 @@ DONE = """() => {
 PANEL = ".jp-NotebookPanel-notebook .jp-WindowedPanel-outer"
 
 
-def start_lab(home: Path, work: Path, *, full: bool) -> tuple[subprocess.Popen, str]:
-    """A JupyterLab on the loopback that shows `work`; the process, and its address with the token to be filled in."""
-    for name, values in SETTINGS.items():
-        file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
-        file.parent.mkdir(parents=True)
-        file.write_text(json.dumps(values))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    token = secrets.token_hex(16)
-    environment = os.environ | {
-        "HOME": str(home),
-        "JUPYTER_CONFIG_DIR": str(home / "config"),
-        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
-        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
-        "SRGAN_LESSONS_FAST": "0" if full else "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
-    }
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
-    command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={work}"]
-    command += ["--expose-app-in-browser"]
-    with open(home / "lab.log", "w") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=work)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(200):
-        try:
-            urllib.request.urlopen(f"{address}/api/status?token={token}", timeout=5).close()
-            return process, f"{address}/lab/tree/{{}}?token={token}&reset"
-        except OSError:
-            time.sleep(0.3)
-    process.terminate()
-    raise SystemExit(f"JupyterLab did not start: {(home / 'lab.log').read_text()[-1000:]}")
-
-
-def lesson(page: Page, address: str, name: str, out: Path) -> None:
+def lesson(page: Page, lab: Lab, name: str, out: Path) -> None:
     """Runs a lesson in the page, and takes its pictures."""
     page.set_viewport_size({"width": SCREENS[0][0], "height": SCREENS[0][1]})
-    page.goto(address.format(f"{name}.ipynb"))
+    page.goto(lab.url(f"{name}.ipynb"))
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
     page.wait_for_function("() => window.jupyterapp && document.body.innerText.includes('| Idle')", timeout=90_000)
     page.evaluate("() => window.jupyterapp.commands.execute('runmenu:run-all')")
@@ -135,20 +91,14 @@ def main() -> int:
         if chosen.slides:
             decks(browser.new_page(), ROOT / "build" / "slides", chosen.out)
             return 0
-        work = Path(folder) / "work"
-        work.mkdir()
-        for name in names:
-            shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", work)
-        lab, address = start_lab(Path(folder), work, full=chosen.full)
-        try:
+        expose = ["--expose-app-in-browser"]  # themes are changed, and cells asked, by a script in the page
+        with running_lab(Path(folder), fast=not chosen.full, options=expose) as lab:
             for name in names:
+                shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", lab.folder)
                 page = browser.new_page()
-                lesson(page, address, name, chosen.out)
+                lesson(page, lab, name, chosen.out)
                 page.evaluate("() => window.jupyterapp.serviceManager.sessions.shutdownAll()")
                 page.close()
-        finally:
-            lab.terminate()
-            lab.wait(20)
     print(f"See {chosen.out}")
     return 0
 

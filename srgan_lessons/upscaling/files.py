@@ -45,9 +45,8 @@ def upscale_file(
     """Enlarges a picture file into another: upright, grey where it was grey, with its colour profile, EXIF and dpi.
 
     Transparency is enlarged by bicubic interpolation: the networks have learnt colours only. Colours that nobody sees,
-    because they are fully transparent, are replaced by the nearest visible ones first: they would show at the edges.
-    Raises UserError as
-    `upscale`, `images.read_picture` and `images.save_image` do, and where the target is the source.
+    because they are fully transparent, would show at the edges: see `spread`. Raises UserError as `upscale`,
+    `images.read_picture` and `images.save_image` do, and where the target is the source.
     """
     _enlarge_file(Path(source), Path(target), prepare(weights, device, precision), tile=tile, progress=progress)
 

@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from pages import run_all
 from PIL import Image
+from rating_samples import noise_study
 
 from srgan_lessons.rating import Study, Votes
 
@@ -71,15 +72,8 @@ STRIKES = """key => {
 
 @pytest.fixture
 def study(tmp_path) -> Study:
-    """30 pictures to rate. Noise: a picture that is scaled or shifted by a part of a pixel is another picture."""
-    dice = np.random.default_rng(0)
-
-    def noise(height: int, width: int) -> np.ndarray:
-        return dice.integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-    versions = {f"i{k}": {method: noise(*SIZES[k % 2]) for method in ("hr", "soft", "hard")} for k in range(9)}
-    anchors = {f"a{k}": {"nearest": noise(*SIZES[2]), "hr": noise(*SIZES[2])} for k in range(2)}
-    study = Study.create(versions, None, tmp_path / "study", seed=5, anchors=anchors, repeats=0.04, gold=2)
+    """30 pictures to rate."""
+    study = noise_study(tmp_path / "study", 9, SIZES, repeats=0.04, gold=2)
     assert study.trials == 30
     return study
 

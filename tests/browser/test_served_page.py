@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from rating_samples import noise_study
 from study_server import StudyServer
 
 from srgan_lessons.rating import Study, Votes
@@ -31,15 +32,8 @@ PLACE = """() => {
 
 @pytest.fixture
 def study(tmp_path) -> Study:
-    """18 pictures. Noise: a picture that is scaled or shifted by a part of a pixel is another picture."""
-    dice = np.random.default_rng(0)
-
-    def noise(height: int, width: int) -> np.ndarray:
-        return dice.integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-    versions = {f"i{k}": {method: noise(*SIZES[k % 2]) for method in ("hr", "soft", "hard")} for k in range(6)}
-    anchors = {f"a{k}": {"nearest": noise(*SIZES[2]), "hr": noise(*SIZES[2])} for k in range(2)}
-    return Study.create(versions, None, tmp_path / "study", seed=5, anchors=anchors, repeats=0, gold=0)
+    """18 pictures to rate."""
+    return noise_study(tmp_path / "study", 6, SIZES, repeats=0, gold=0)
 
 
 @pytest.fixture

@@ -5,29 +5,12 @@ import itertools
 import json
 
 import pytest
+from test_choose import by_stlpips
+from test_illness import compact
+from test_outplayed import by_index
 
 from srgan_lessons.classroom import check, grade, progress
 from srgan_lessons.classroom.gradebook import gradebook
-
-
-def by_index(log):
-    wins = [i for i, row in enumerate(log) if row["d_hr"] > row["d_sr"] + 0.5]
-    after = wins[-1] + 1 if wins else 0
-    return log[after]["step"] if after < len(log) else None
-
-
-def compact(log):
-    gains = [g for g in (row["gain"] for row in log) if g is not None]
-    late = log[len(log) // 2 :]
-    mean = {name: sum(row[name] for row in late) / len(late) for name in ("d_hr", "d_sr")}
-    sure = mean["d_hr"] > 0.9 and mean["d_sr"] < 0.1
-    rules = [(gains[0] < -3, "no pretraining"), (sure, "discriminator too strong")]
-    rules += [(min(gains) < -3, "adversarial weight too high"), (True, "healthy")]
-    return next(name for holds, name in rules if holds)
-
-
-def by_stlpips(log):
-    return min((row for row in log if row["val_stlpips"] is not None), key=lambda row: row["val_stlpips"])["step"]
 
 
 def own_run(*leads: float, gains: tuple[float | None, ...] = (-1.0, None, -0.5)) -> list[dict]:
