@@ -2,9 +2,9 @@
 
     python -m pytest -p as_on_windows tests/test_files.py ...
 
-The package finds no fcntl, no fork, no user id, no signals but those of Windows, `os.name` is "nt" and `sys.platform`
-"win32" wherever it asks, and processes are spawned. Libraries keep the system that they are on. What only Windows shows
-(its paths, its locks, files that cannot be renamed while they are open) is shown by CI's run there.
+The package finds no fcntl, no resource, no fork, no user id, no signals but those of Windows, `os.name` is "nt" and
+`sys.platform` "win32" wherever it asks, and processes are spawned. Libraries keep the system that they are on. What
+only Windows shows (its paths, its locks, files that cannot be renamed while they are open) is shown by CI's run there.
 """
 
 import errno
@@ -56,12 +56,15 @@ def hide(module: ModuleType) -> None:
             setattr(module, name, Hiding(value))
 
 
-class NoFcntl:
-    """Refuses one module to the package, and to nobody else."""
+UNIX_ONLY = ("fcntl", "resource")
+
+
+class NotOnWindows:
+    """Refuses modules to the package, and to nobody else."""
 
     def find_spec(self, name, path=None, target=None):
-        if name == "fcntl" and _importer().startswith("srgan_lessons"):
-            raise ImportError("no fcntl on Windows")
+        if name in UNIX_ONLY and _importer().startswith("srgan_lessons"):
+            raise ImportError(f"no {name} on Windows")
 
 
 class Msvcrt:
@@ -93,7 +96,8 @@ def _hide_all() -> None:
 
     import srgan_lessons
 
-    fcntl, refusing = sys.modules.pop("fcntl", None), NoFcntl()
+    there = {name: sys.modules.pop(name) for name in UNIX_ONLY if name in sys.modules}
+    refusing = NotOnWindows()
     sys.meta_path.insert(0, refusing)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -101,8 +105,7 @@ def _hide_all() -> None:
             if not found.name.endswith("__main__"):
                 hide(importlib.import_module(found.name))
     sys.meta_path.remove(refusing)
-    if fcntl is not None:
-        sys.modules["fcntl"] = fcntl
+    sys.modules.update(there)
     files = importlib.import_module("srgan_lessons.files")
     if files.fcntl is not None:
         raise RuntimeError("the package was imported before this plugin")

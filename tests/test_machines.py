@@ -214,7 +214,7 @@ def test_folders_and_files_without_permission(public):
         return load_photos(public / "open", progress=False).report()
 
     said = as_nobody(train)
-    assert said.startswith("1 pictures")
+    assert said.startswith("1 picture,")
     assert "b.png cannot be read: no permission" in said
     assert "shut cannot be read: no permission" in said
 

@@ -1,5 +1,6 @@
 """Pictures to train on: any folder, decoded once and kept as uint8, in memory or in a store on the disk."""
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -56,7 +57,7 @@ class Photos:
 
     def report(self) -> str:
         """How many pictures there are, and each one that was left out, with the reason."""
-        lines = [f"{len(self)} pictures, {self.megapixels:.1f} megapixels"]
+        lines = [f"{len(self)} {'picture' if len(self) == 1 else 'pictures'}, {self.megapixels:.1f} megapixels"]
         if self.left_out:
             lines[0] += f"; {len(self.left_out)} left out:"
             lines += [f"  {name}: {reason}" for name, reason in self.left_out.items()]
@@ -141,7 +142,7 @@ def _from_folders(folders: list[Path], minimum: int, progress: bool) -> Photos:
         kept = cached_path(folders, files) if files else None
     except UserError:  # this user has no home, and so no data folder
         kept = None
-    if kept and kept.exists():
+    if kept and os.path.exists(kept):  # not Path.exists, which raises where this user may not look
         return _from_store(open_store(kept), minimum)
     sizes = decoded_sizes(files)
     total, limit = 3 * sum(width * height for width, height in sizes.values()), memory() / 2
@@ -152,7 +153,7 @@ def _from_folders(folders: list[Path], minimum: int, progress: bool) -> Photos:
                 raise UserError(f"{place} does not fit into memory. Set SRGAN_LESSONS_DATA to a folder for a store.")
             return _from_store(pack(folders, kept, progress=progress), minimum)
         except UserError:
-            if several * total > limit or (kept and kept.exists()):
+            if several * total > limit or (kept and os.path.exists(kept)):
                 raise
             warnings.warn("no store could be written: each process holds the pictures in its own memory", stacklevel=3)
     jobs = {name: reader(path) for name, path in files.items()}

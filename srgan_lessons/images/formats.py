@@ -1,7 +1,6 @@
 """The kinds of picture files: by what names they are known, and what each can hold."""
 
 import os
-import sys
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -9,6 +8,11 @@ from pathlib import Path
 from PIL import Image, features
 
 from srgan_lessons.files import list_folder
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None
 
 # Pillow's names of what is read, with the endings that files of this kind have.
 READABLE = {
@@ -82,10 +86,8 @@ def endings(paths: list[Path]) -> str:
 
 def memory() -> float:
     """Bytes of RAM that this process may use; infinity where the system does not tell."""
-    if sys.platform == "win32":
+    if resource is None:
         return float("inf")
-    import resource
-
     limits = [float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):  # a container's share: cgroup 2 and 1
         path = Path("/sys/fs/cgroup", name)

@@ -445,6 +445,8 @@ export function start(root, transport, { home = "page" } = {}) {
     const save = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s";
     if (root.contains(event.target)) root.toggleAttribute("data-lm-suppress-shortcuts", !save);
   }, true);
+  // The second half of a double click meant what was there before it, however long the page took to change
+  on(root, "click", (event) => { if (event.detail > 1) event.stopPropagation(); }, true);
   const act = (event) => { if (home === "notebook" && event.target !== document.body) inside = root.contains(event.target); };
   on(window, "pointerdown", act, true);
   on(window, "keydown", act, true);
