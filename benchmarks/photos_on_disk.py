@@ -137,7 +137,7 @@ def main() -> None:
         os.environ["SRGAN_LESSONS_DATA"] = str(options.folder / "data")
         return limited(photos, options.limit)
     store = options.folder / f"{photos.name}.store"
-    files, _ = find_files([photos])
+    files, _, _ = find_files([photos])
     size = 0
     began = time.perf_counter()
     with ThreadPoolExecutor(os.cpu_count()) as pool:

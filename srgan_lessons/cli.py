@@ -38,6 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs a command line. Returns the exit status: 0 done, 1 done in part, 2 a mistake that is explained."""
     with ended_by_signals(), printable():
         try:
+            if "" in (sys.argv[1:] if argv is None else argv):  # as a path it would stand for the working folder
+                raise UserError("one of the arguments is empty. Perhaps a variable in the command line has no value.")
             arguments = _parser().parse_args(argv)
             return arguments.call(arguments) or 0
         except UserError as error:

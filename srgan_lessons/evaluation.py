@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 from srgan_lessons import UserError, __version__
 from srgan_lessons.datasets import BenchmarkImage, benchmark
 from srgan_lessons.datasets.catalogue import some
+from srgan_lessons.device import choose_device
 from srgan_lessons.files import atomic, shipped
 from srgan_lessons.images import check_image, load_image, pictures_in, read_picture, to_tensor
 from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
@@ -23,7 +24,7 @@ from srgan_lessons.models import SCALE
 from srgan_lessons.precision import full_float32
 from srgan_lessons.resize import imresize
 from srgan_lessons.stlpips import STLPIPS
-from srgan_lessons.upscaling import METHODS, choose_device, upscaler
+from srgan_lessons.upscaling import METHODS, upscaler
 from srgan_lessons.upscaling.files import find_results
 from srgan_lessons.weights import shipped_weights
 

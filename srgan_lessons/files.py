@@ -169,6 +169,11 @@ def explain_write_error(path: Path, error: OSError) -> str:
                     "SRGAN_LESSONS_DATA to a folder of your own, and copy or link into it what you want to go on using."
                 )
         return f"{path} was not written: no permission ({error.strerror}). {how}"
+    if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
+        if path.is_dir():
+            return f"{path} was not written: there is a folder of that name. Choose another name."
+        if file := next((p for p in [path, *path.parents] if p.is_file()), None):
+            return f"{path} was not written: {file} is a file, and a folder is needed there. Choose another folder."
     return f"{path} was not written: {error}."
 
 

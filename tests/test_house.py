@@ -19,7 +19,7 @@ ROOT = PACKAGE.parent
 FLOORS = (
     {"files", "download", "endings"},
     {"images"},
-    {"weights", "vgg", "stlpips", "models", "folding", "resize", "precision", "processes"},
+    {"weights", "vgg", "stlpips", "models", "folding", "resize", "precision", "device", "processes"},
     {"losses", "datasets", "metrics"},
     {"rating", "evaluation", "upscaling", "export", "training"},
     {"exercises"},

@@ -437,8 +437,8 @@ def test_where_a_store_cannot_be_packed(folder, packed, tmp_path, capsys):
     empty.mkdir()
     for arguments, words in {
         (str(other), "-o", str(packed)): "holds other pictures",
-        (str(folder), "-o", str(folder / "p000.png")): "no photo store either",
-        (str(folder), "-o", str(tmp_path)): "cannot be read",
+        (str(folder), "-o", str(folder / "p000.png")): "ends in .store",
+        (str(folder), "-o", str(tmp_path)): "ends in .store",
         (str(empty), "-o", str(tmp_path / "e.store")): "no usable picture",
         (str(tmp_path / "none"), "-o", str(tmp_path / "e.store")): "does not exist",
         ("samples", "-o", str(tmp_path / "e.store")): "need no store",

@@ -44,9 +44,11 @@ def pack(
     process that packs the same store is waited for. A store that holds these very files already is opened.
 
     threads: that decode; None: one a core. Raises UserError if a folder is missing, if no picture is left, if one is a
-    benchmark image, if the disk has too little space, and if `path` is another file.
+    benchmark image, if the disk has too little space, if `path` is another file or a folder, or does not end in .store.
     """
     folders, path = [Path(folder) for folder in folders], Path(path)
+    if path.suffix != ".store" or path.is_dir():
+        raise UserError(f"{path} cannot be a photo store: choose the name of a new file that ends in .store.")
     files, not_pictures, closed = find_files(folders)
     place = ", ".join(map(str, folders))
     say = tqdm.write if progress else (lambda text: None)

@@ -37,7 +37,13 @@ def power_table(
     p < 0.05, interval without 0, and the right way round. low and high: 95 % interval of the share (Wilson), since
     `studies` is finite. The same seed gives the same table. Raises UserError for numbers that make no study.
     """
-    if min(differences, default=-1) < 0 or min(raters, default=0) < 2 or images < 2 or methods < 2 or studies < 1:
+    if (
+        not (differences and all(difference >= 0 for difference in differences))
+        or min(raters, default=0) < 2
+        or images < 2
+        or methods < 2
+        or studies < 1
+    ):
         raise UserError("power: needs differences of 0 or more, at least 2 raters, images and methods, and 1 study")
     if not 1 < mos - max(differences) / 2 < mos + max(differences) / 2 < 5:
         raise UserError(f"power: MOS {mos} with a difference of {max(differences)} leaves the scale of 1 to 5")

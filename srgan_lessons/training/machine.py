@@ -9,6 +9,7 @@ import torch.distributed as dist
 from torch import nn
 
 from srgan_lessons import UserError, processes
+from srgan_lessons.device import choose_device
 from srgan_lessons.models import ESPCN
 from srgan_lessons.precision import computes_in_bf16
 
@@ -119,22 +120,11 @@ class Machine:
 
 
 def _device(name: str | None, local_rank: int) -> torch.device:
-    """The device of that name; the GPU of this process where none is named and there is one."""
-    if name is None:
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise UserError(f"unknown device {name!r} ({error}). Use cpu, cuda, or cuda:0, cuda:1 and so on.") from None
+    """The device of that name; of several GPUs that of this process, where the name leaves it open."""
+    device = choose_device(name)
     if device.type != "cuda":
         return device
-    if not torch.cuda.is_available():
-        raise UserError(f"device {name}: torch sees no GPU. To use the CPU, remove the device.")
-    index = local_rank if device.index is None else device.index
-    count = torch.cuda.device_count()
-    if index >= count:
-        raise UserError(
-            f"device cuda:{index}: there is no such GPU. This machine has {count}: cuda:0 to cuda:{count - 1}."
-        )
-    torch.cuda.set_device(index)
-    return torch.device("cuda", index)
+    if device.index is None:
+        device = choose_device(f"cuda:{local_rank}")
+    torch.cuda.set_device(device)
+    return device

@@ -62,7 +62,9 @@ class Recipe:
             if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
                 wrong.append(f"{name} is {getattr(self, name)!r}; it must be a whole number of at least 1")
         if self.crop < 16 or self.crop % 16:
-            wrong.append(f"crop is {self.crop}; it must be a multiple of 16 (the discriminator halves it four times)")
+            wrong.append(
+                f"crop is {self.crop}; it must be a positive multiple of 16 (the discriminator halves it four times)"
+            )
         if not (math.isfinite(self.rate) and self.rate > 0):
             wrong.append(f"rate is {self.rate}; it must be a positive number")
         for name in ("adversarial", "tv"):
@@ -80,6 +82,8 @@ class Recipe:
         known = {field.name for field in dataclasses.fields(self)}
         if unknown := settings.keys() - known:
             raise UserError(f"a recipe has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
+        if self.network == "espcn" and (fixed := {"blocks", "channels"} & settings.keys()):
+            raise UserError(f"recipe {self.name}: ESPCN has one size; leave out {' and '.join(sorted(fixed))}")
         return dataclasses.replace(self, **settings)
 
     def make_generator(self) -> nn.Module:

@@ -10,7 +10,6 @@ from srgan_lessons.upscaling.tiles import (
     TILE,
     Bicubic,
     Nearest,
-    choose_device,
     upscale,
     upscaler,
 )
@@ -22,7 +21,6 @@ __all__ = [
     "Bicubic",
     "Nearest",
     "Outcome",
-    "choose_device",
     "upscale",
     "upscale_file",
     "upscale_many",

@@ -222,6 +222,8 @@ def _plan(sources: list[Path], out: str | Path, overwrite: bool, outcome: Outcom
             f"{out} is no folder, and its name does not end as that of a picture file that can be written "
             f"({' '.join(WRITABLE)}). Choose another ending, or for a folder write {out}{os.sep}"
         )
+    if file := next((parent for parent in targets[0].parents if parent.is_file()), None):
+        raise UserError(f"{targets[0]} cannot be written: {file} is a file, and a folder is needed there.")
     by_name: dict[str, Path] = {}
     originals = {os.path.realpath(file) for file in files}
     plan: dict[Path, Path] = {}

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
+from srgan_lessons.device import choose_device
 from srgan_lessons.folding import Folded, crop, foldable
 from srgan_lessons.images import check_image, to_image
 from srgan_lessons.images import to_tensor as image_to_tensor
@@ -57,19 +58,6 @@ class Nearest(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, h, w), in [0, 1]
         return x.repeat_interleave(SCALE, dim=2).repeat_interleave(SCALE, dim=3)  # (N, 3, 4h, 4w)
-
-
-def choose_device(device: str | torch.device | None = None) -> torch.device:
-    """The named device, or the GPU where there is one, else the CPU. Raises UserError for one that is not there."""
-    if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # what torch raises depends on the device
-        reason = str(error).splitlines()[0]
-        raise UserError(f"the device {device} cannot be used here ({reason}). Try cpu, or leave it out.") from None
-    return chosen
 
 
 def upscaler(

@@ -1,0 +1,29 @@
+"""The device that a name stands for, or a sentence on why it cannot be used."""
+
+import torch
+
+from srgan_lessons import UserError
+
+
+def choose_device(device: str | torch.device | None = None) -> torch.device:
+    """The named device, or the GPU where there is one, else the CPU. Raises UserError for one that is not there."""
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError:
+        raise UserError(f"unknown device {device!r}. Use cpu, or for an NVIDIA GPU cuda, cuda:1 and so on.") from None
+    if chosen.type == "cuda":
+        if not torch.cuda.is_available():
+            raise UserError(f"device {device}: torch sees no GPU. To use the CPU, remove the device.")
+        count = torch.cuda.device_count()
+        if chosen.index is not None and chosen.index >= count:
+            raise UserError(
+                f"device {device}: there is no such GPU. This machine has {count}: cuda:0 to cuda:{count - 1}."
+            )
+        return chosen
+    try:
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError, NotImplementedError):  # what torch raises depends on the device
+        raise UserError(f"device {device}: this torch cannot use it here. To use the CPU, remove the device.") from None
+    return chosen
