@@ -1,6 +1,7 @@
 """The report of a study: one page that stands alone, and figures that can be read in grey and by ear."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import matplotlib.colors
@@ -10,6 +11,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
+from rating_rows import row as vote
 from skimage import data
 
 from srgan_lessons import UserError
@@ -146,23 +148,20 @@ def study(tmp_path_factory) -> Study:
                 5, max(1, wanted[place.method] + (trial + number) % 2 * (1 if place.method == "bicubic" else 0))
             )
             rows.append(
-                {
-                    **{"study": made.hash, "rater": rater, "session": 1, "trial": trial, "phase": "main"},
-                    **{
-                        "image": place.image,
-                        "method": place.method,
-                        "stimulus": place.stimulus,
-                        "repeat": place.repeat,
-                    },
-                    **{"gold_expected": place.gold_expected, "score": score, "response_ms": 900, "revised": False},
-                    **{
-                        "time_utc": "2025-01-01T00:00:00Z",
-                        "seed": 1,
-                        "device_pixel_ratio": 1.0,
-                        "width": 64,
-                        "height": 64,
-                    },
-                }
+                vote(
+                    trial,
+                    score,
+                    study=made.hash,
+                    rater=rater,
+                    image=place.image,
+                    method=place.method,
+                    stimulus=place.stimulus,
+                    repeat=place.repeat,
+                    gold_expected=place.gold_expected,
+                    device_pixel_ratio=1.0,
+                    width=64,
+                    height=64,
+                )
             )
         Votes(rows).write(made.votes_folder / f"{rater}.jsonl")
     return made
@@ -311,7 +310,7 @@ def page_of(study, table, tmp_path) -> str:
 
 def test_votes_of_another_study_are_refused_in_every_form(study, tmp_path):
     own = Votes.read(study.votes_folder)
-    other = [{**row, "study": "f" * 64} for row in own.lines]
+    other = [replace(vote, study="f" * 64) for vote in own.lines]
     Votes(other).write_csv(tmp_path / "other.csv")
     for form in (tmp_path / "other.csv", Votes(other), Votes(other).table()):
         with pytest.raises(UserError, match="votes of another study: ffffffffffff"):
@@ -349,7 +348,7 @@ def test_no_test_is_called_formal_that_its_own_numbers_do_not_call_so(raters, sa
 
 
 def test_a_rater_and_a_picture_called_na_are_a_rater_and_a_picture(study, tmp_path):
-    rows = [{**row, "rater": "NA" if row["rater"] == "ann" else row["rater"]} for row in Votes.read(study.votes_folder)]
+    rows = [replace(v, rater="NA") if v.rater == "ann" else v for v in Votes.read(study.votes_folder)]
     Votes(rows).write_csv(tmp_path / "votes.csv")
     assert (
         "NA"

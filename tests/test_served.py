@@ -9,6 +9,7 @@ import time
 import pytest
 from rating_samples import small_study
 
+from srgan_lessons.rating.vote import Vote
 from srgan_lessons.rating.votes import Votes
 
 pytest.importorskip("tornado")
@@ -36,7 +37,7 @@ def anna(server):
     return client
 
 
-def lines(server) -> list[dict]:
+def lines(server) -> list[Vote]:
     return Votes.read(server.study.votes_folder).lines
 
 
@@ -279,7 +280,7 @@ def test_a_killed_server_loses_nobody_and_no_vote(tmp_path):
         }, "the same picture, and no new warming up"
         client.tell(unsent)  # it was on its way when the server was killed
         client.tell(unsent)
-        assert [row["score"] for row in Votes.read(study.votes_folder).lines] == [1, 2, 3, 4, 5, 1, 5]
+        assert [row.score for row in Votes.read(study.votes_folder).lines] == [1, 2, 3, 4, 5, 1, 5]
         client.tell({"do": "undo", "token": client.state["token"]})
         undone = dict(client.state)
         server.kill()
@@ -289,8 +290,8 @@ def test_a_killed_server_loses_nobody_and_no_vote(tmp_path):
             client.vote(2)
         assert client.state["phase"] == "done"
         votes = Votes.read(study.votes_folder).effective()
-        assert sorted(row["trial"] for row in votes if row["phase"] == "main") == list(range(study.trials))
-        assert sum(row["phase"] == "dummy" for row in votes) == study.settings.dummies
+        assert sorted(row.trial for row in votes if row.phase == "main") == list(range(study.trials))
+        assert sum(row.phase == "dummy" for row in votes) == study.settings.dummies
     finally:
         server.stop()
 
@@ -323,10 +324,10 @@ def test_closing_ends_the_votes_and_shows_each_rater_the_class(tmp_path):
         assert live["reported"], live
         result = clients[1].tell({"do": "state"})["result"]
         assert {row["method"] for row in result} == set(study.methods)
-        own = [r for r in Votes.read(study.votes_folder) if r["rater"] == "rater 1" and r["phase"] == "main"
-               and not r["repeat"] and r["gold_expected"] is None and r["method"] == "hr"]  # fmt: skip
+        own = [r for r in Votes.read(study.votes_folder) if r.rater == "rater 1" and r.phase == "main"
+               and not r.repeat and r.gold_expected is None and r.method == "hr"]  # fmt: skip
         you = next(row["you"] for row in result if row["method"] == "hr")
-        assert you == pytest.approx(sum(r["score"] for r in own) / len(own))
+        assert you == pytest.approx(sum(r.score for r in own) / len(own))
         report = server.ask("GET", f"/{secret}/report/report.html", port=port)
         assert report.status == 200
         assert b"rater 2" in report.body

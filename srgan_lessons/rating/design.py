@@ -7,7 +7,7 @@ from pathlib import Path
 from srgan_lessons import UserError
 from srgan_lessons.rating.manifest import some
 from srgan_lessons.rating.stimuli import Version, given_versions, named_otherwise
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
 SETS = {"Set5": 5, "Set14": 14, "BSD100": 100}
 METHODS = ("nearest", "bicubic", "SRCNN", "SelfExSR", "DRCN", "ESPCN", "SRResNet", "SRGAN", HIDDEN_REFERENCE)

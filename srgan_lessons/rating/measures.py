@@ -14,7 +14,7 @@ from srgan_lessons import UserError
 from srgan_lessons.evaluation import STLPIPSDistance
 from srgan_lessons.metrics import psnr, ssim
 from srgan_lessons.rating.study import Study
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
 METRICS = ("psnr", "ssim", "st_lpips")
 

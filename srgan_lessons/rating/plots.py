@@ -19,7 +19,7 @@ from matplotlib.transforms import Bbox
 from srgan_lessons import UserError
 from srgan_lessons.rating.analysis import Analysis
 from srgan_lessons.rating.tables import rated
-from srgan_lessons.rating.votes import SCALE
+from srgan_lessons.rating.vote import SCALE
 
 WIDTH = 9.0  # inches
 DOTS = 144  # an inch

@@ -19,7 +19,8 @@ from srgan_lessons.rating.measures import measure, metric_means
 from srgan_lessons.rating.merging import merge
 from srgan_lessons.rating.spreadsheet import read_csv
 from srgan_lessons.rating.study import Study
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE, Votes
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
+from srgan_lessons.rating.votes import Votes
 from srgan_lessons.rating.wording import number, p_value, span
 
 PAGE = "report.html"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic
-from srgan_lessons.rating.votes import CHECKS, COLUMNS, MEASURES, REQUIRED, WHOLE
+from srgan_lessons.rating.vote import CHECKS, COLUMNS, MEASURES, REQUIRED, TYPES, WHOLE, Vote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ _TRUTH = {
 }
 
 
-def write_csv(path: str | Path, rows: Iterable[Mapping]) -> None:
+def write_csv(path: str | Path, votes: Iterable[Vote]) -> None:
     """Votes as CSV: a header, one row a vote, empty where there is no value.
 
     UTF-8 with a byte order mark, by which Excel knows it. A text that a spreadsheet would take for a formula has an
@@ -38,7 +38,7 @@ def write_csv(path: str | Path, rows: Iterable[Mapping]) -> None:
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows([_shielded(row[name]) for name in COLUMNS] for row in rows)
+        writer.writerows(map(_shielded, vote.values) for vote in votes)
 
 
 def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
@@ -149,8 +149,7 @@ def _value(name: str, cell: str, where: Callable[[], str]) -> object:
 def _typed(content: dict[str, list]) -> pd.DataFrame:
     import pandas as pd
 
-    types = dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(MEASURES, "Float64")
-    return pd.DataFrame({name: pd.Series(values, dtype=types.get(name, object)) for name, values in content.items()})
+    return pd.DataFrame({name: pd.Series(values, dtype=TYPES.get(name, object)) for name, values in content.items()})
 
 
 def _shielded(value: object) -> object:

@@ -15,7 +15,7 @@ from srgan_lessons.files import list_folder
 from srgan_lessons.images import SUFFIXES, check_image, pictures_in, read_picture, sample_photos
 from srgan_lessons.models import SCALE
 from srgan_lessons.rating.manifest import some
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 from srgan_lessons.resize import imresize
 
 ANCHOR_SCORES = {"nearest": 1, HIDDEN_REFERENCE: 5}  # what raters are calibrated on (paper, section 3.3)

@@ -37,7 +37,7 @@ from srgan_lessons.rating.manifest import (
     write_png,
 )
 from srgan_lessons.rating.orders import Place, calibration_order, check_possible, dummy_order, main_order, seeded_order
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
 if TYPE_CHECKING:  # making pictures needs torch, which opening a study does not
     from srgan_lessons.rating.stimuli import Images, Version

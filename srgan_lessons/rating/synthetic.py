@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from srgan_lessons import UserError
 from srgan_lessons.files import shipped
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from srgan_lessons import UserError
 from srgan_lessons.rating.session import Session
 from srgan_lessons.rating.showing import Shown
-from srgan_lessons.rating.votes import SCALE
+from srgan_lessons.rating.vote import SCALE
 
 GUARD = 500  # ms after a picture appears in which a click is the second half of a double click, not a judgement
 # What a page may say of how it showed a picture: the name, and the largest value that can be true
