@@ -1,5 +1,7 @@
 """The report of a study: one page that stands alone, and figures that can be read in grey and by ear."""
 
+import base64
+import io
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -17,7 +19,7 @@ from skimage import data
 from srgan_lessons import UserError
 from srgan_lessons.files import shipped
 from srgan_lessons.metrics import psnr
-from srgan_lessons.rating import Study, analyse, plots
+from srgan_lessons.rating import Study, analyse, measures, plots
 from srgan_lessons.rating.measures import measure
 from srgan_lessons.rating.report import write_report
 from srgan_lessons.rating.synthetic import paper_mos, synthetic_votes
@@ -174,8 +176,20 @@ def test_a_study_s_own_votes_and_metrics(study):
     assert study.hash in page.text
     assert "hidden reference" in page.text
     assert "4 raters" in page.text
-    assert len(page.all("img")) == 4
+    assert [picture["src"][:16] for picture in page.all("img")].count("data:image/png;b") == 4
     assert "PSNR" in page.text
+    found = pd.read_csv(path.parent / "images.csv")
+    pictures = [picture for picture in page.all("img") if picture["src"].startswith("data:image/jpeg;base64,")]
+    assert len(pictures) == len(found) == 9
+    assert {picture["alt"] for picture in pictures} == {f"{r.method} of {r.image}" for r in found.itertuples()}
+    assert all(f"{r.mos:.2f}" in page.text.split("Photo by photo")[1] for r in found.itertuples())
+    shown = next(picture for picture in pictures if picture["alt"] == "hr of coffee")
+    seen = Image.open(io.BytesIO(base64.b64decode(shown["src"].split(",")[1])))
+    real = next(
+        study.path(n) for n, s in study.stimuli.items() if (s.image, s.method, s.anchor) == ("coffee", "hr", None)
+    )
+    assert seen.size == (64, 64)
+    assert psnr(np.array(seen), np.array(Image.open(real))) > 35
 
     metrics = pd.read_csv(path.parent / "metrics.csv")
     names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
@@ -198,8 +212,8 @@ def test_pictures_too_small_for_a_metric_are_measured_without_it(tmp_path):
 
 def test_metrics_are_measured_once(study, monkeypatch):
     write_report(study.folder)
-    monkeypatch.setattr("srgan_lessons.rating.report.measure", lambda *a, **k: pytest.fail("measured again"))
-    write_report(study.folder)
+    monkeypatch.setattr(measures, "measure", lambda *a, **k: pytest.fail("measured again"))
+    write_report(study.folder, out=study.folder.parent / "another report")
 
 
 def test_votes_of_another_study_are_refused(study, tmp_path):

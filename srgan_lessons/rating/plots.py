@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import warnings
 from collections.abc import Mapping
@@ -50,15 +49,15 @@ def alt_text(figure: Figure) -> str:
     return str(figure.get_label())
 
 
-def as_html(figure: Figure) -> str:
-    """A figure as an HTML image that needs no file: the PNG as a data URL, with its alt text."""
+def as_image(figure: Figure) -> dict:
+    """A figure as an image that needs no file: src (the PNG as a data URL), alt, width and height in CSS pixels."""
     file = io.BytesIO()
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a name in letters that the font lacks; the tables have it
         figure.savefig(file, format="png", dpi=DOTS, facecolor="white")
-    width, height = figure.get_size_inches() * 96
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
     url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-    return f'<img src="{url}" alt="{html.escape(alt_text(figure))}" width="{width:.0f}" height="{height:.0f}">'
+    return {"src": url, "alt": alt_text(figure), "width": width, "height": height}
 
 
 def plot_votes(votes: pd.DataFrame, *, order: list[str] | None = None) -> Figure:
