@@ -24,6 +24,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from playwright.async_api import Error, async_playwright
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
@@ -54,6 +55,7 @@ class Rater:
 
     def __init__(self, server: StudyServer, name: str, pace: float):
         self.server, self.name, self.pace = server, name, pace
+        self.invitation, self.link = server.invitation, server.link  # while it starts again the server knows neither
         self.dice = random.Random(name)
         self.seconds: list[float] = []
         self.given: list[int] = []
@@ -63,7 +65,7 @@ class Rater:
     async def fetch(self, path: str, body: dict | None = None):
         """One request, sent until it is answered, as the page does; and the seconds of the try that was answered."""
         client, headers = AsyncHTTPClient(), {"Cookie": self.cookie, "Content-Type": "application/json"}
-        said = None if body is None else json.dumps({**body, "invitation": self.server.invitation})
+        said = None if body is None else json.dumps({**body, "invitation": self.invitation})
         while True:
             begin = time.perf_counter()
             try:
@@ -88,7 +90,7 @@ class Rater:
             self.failed = f"{type(error).__name__}: {error}"
 
     async def rate(self) -> None:
-        page, _ = await self.fetch(f"/{self.server.invitation}")
+        page, _ = await self.fetch(f"/{self.invitation}")
         self.cookie = page.headers["Set-Cookie"].split(";")[0]
         state = await self.tell({"do": "name", "name": self.name, "code": ""})
         while state["phase"] != "done":
@@ -133,36 +135,46 @@ class Browser(Rater):
 
     async def rate(self) -> None:
         page = await (await self.browser.new_context(viewport={"width": 1366, "height": 768})).new_page()
-        await page.goto(self.server.link)
+        await self.patiently(page, lambda: page.goto(self.link))
         await page.locator(".rater-name").fill(self.name)
         await page.locator(".rater-next").click()
         await page.get_by_text(f"Welcome, {self.name}").wait_for()
-        await page.locator(".rater-next").click()
         shown = None
         while True:
             ready = """before => { const root = document.querySelector('.rater');
                 if (!root) return false;
-                if (root.querySelector('.rater-card')?.textContent.startsWith('Thank you')) return 'done';
+                const card = root.querySelector('.rater-card');
+                if (!card.hidden && card.textContent.startsWith('Thank you')) return 'done';
+                if (!card.hidden && card.querySelector('.rater-next:enabled')) return 'next';
                 const score = root.querySelector('.rater-score');
                 return score && !score.disabled && root.dataset.shown !== before && root.dataset.shown; }"""
             found = await (await page.wait_for_function(ready, arg=shown, timeout=120_000)).json_value()
             if found == "done":
                 break
+            if found == "next":  # to begin, or to try again where a picture did not come
+                await page.locator(".rater-next").click()
+                shown = None
+                continue
             shown, score = found, self.dice.randint(1, 5)
             await asyncio.sleep(0.55)  # before that a key is taken for the rest of a double click
             await page.keyboard.press(str(score))
             self.given.append(score)
             if self.dice.random() < 0.05 and len(self.given) > 4:  # at once, with the vote still on its way
                 self.trouble["reloads"] += 1
-                while True:
-                    try:
-                        await page.reload()
-                        break
-                    except Exception:  # the server is down just now: a person tries again
-                        self.trouble["again"] += 1
-                        await asyncio.sleep(0.3)
+                await self.patiently(page, page.reload)
                 shown = None
         await page.context.close()
+
+    async def patiently(self, page, load) -> None:
+        """Loads the page until it is there: where the server is down just now, a person tries again."""
+        while True:
+            try:
+                await load()
+                await page.locator(".rater button").first.wait_for(state="attached", timeout=5000)
+                return
+            except Error:
+                self.trouble["again"] += 1
+                await asyncio.sleep(0.3)
 
 
 async def main() -> int:
@@ -180,8 +192,6 @@ async def main() -> int:
         server.options = ()
         pages = arguments.browsers if shutil.which("chromium") else 0
         if pages:
-            from playwright.async_api import async_playwright
-
             playwright = await async_playwright().start()
             browser = await playwright.chromium.launch(
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]

@@ -296,6 +296,24 @@ def test_a_killed_server_loses_nobody_and_no_vote(tmp_path):
         server.stop()
 
 
+def test_a_first_vote_that_was_on_its_way_when_the_server_was_killed_counts(tmp_path):
+    """Nothing on the disk says yet that the rater had begun; the vote's token does."""
+    study = small_study(tmp_path)
+    server = StudyServer(study.folder, options=("--port", "0")).start()
+    try:
+        client = server.join("Hanna")
+        unsent = {"do": "vote", "token": client.tell({"do": "begin"})["token"], "score": 4}
+        server.kill()
+        server.options = ()
+        server.start()
+        assert client.tell({**unsent, "token": "0" * 24})["phase"] == "instructions"
+        assert client.tell(unsent)["training"]["number"] == 2
+        client.tell(unsent)
+        assert [vote.score for vote in Votes.read(study.votes_folder).lines] == [4]
+    finally:
+        server.stop()
+
+
 def test_closing_ends_the_votes_and_shows_each_rater_the_class(tmp_path):
     study = small_study(tmp_path, images=4, size=(32, 40))
     server = StudyServer(study.folder, options=("--port", "0")).start()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -247,7 +248,7 @@ def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
     return table
 
 
-def _statement(row) -> str:
+def _statement(row: Any) -> str:
     p = p_value(row.p_holm)
     measured = f"difference {row.difference:.2f} {span(row.low, row.high)}, p_Holm {p if p[0] == '<' else f'= {p}'}"
     if row.shown:

@@ -67,14 +67,14 @@ def consistency(votes: Votes) -> Consistency:
     """Looks at the votes of one rater; dummies do not count, gold items only as such."""
     counted = votes.effective()
     main = [vote for vote in counted if vote.phase == "main"]
-    rated = [vote for vote in main if vote.gold_expected is None]
+    rated = [(vote, vote.score) for vote in main if vote.gold_expected is None and vote.score is not None]
     by_stimulus: dict[str, dict[int, int]] = defaultdict(dict)
-    for vote in rated:
-        by_stimulus[vote.stimulus][vote.repeat] = vote.score
+    for vote, score in rated:
+        by_stimulus[vote.stimulus][vote.repeat] = score
     apart = [abs(scores[0] - scores[1]) for scores in by_stimulus.values() if len(scores) == 2]
     gold = [vote for vote in main if vote.gold_expected is not None]
     anchors = [vote for vote in counted if vote.phase == "training"]
-    variance = statistics.variance(vote.score for vote in rated) if len(rated) > 1 else None
+    variance = statistics.variance(score for _, score in rated) if len(rated) > 1 else None
     return Consistency(
         votes=len(main),
         median_seconds=statistics.median(vote.response_ms for vote in main) / 1000 if main else None,
@@ -87,9 +87,11 @@ def consistency(votes: Votes) -> Consistency:
         anchors=len(anchors),
         anchors_passed=sum(_near(vote) for vote in anchors),
         variance=variance,
-        one_button=len(rated) >= FEW and variance < ONE_BUTTON,
+        one_button=variance is not None and len(rated) >= FEW and variance < ONE_BUTTON,
     )
 
 
 def _near(vote: Vote) -> bool:
+    if vote.score is None or vote.gold_expected is None:
+        return False
     return abs(vote.score - vote.gold_expected) <= GOLD_TOLERANCE

@@ -10,6 +10,7 @@ import io
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import jinja2
 import numpy as np
@@ -79,7 +80,7 @@ def write_report(
     return out / PAGE
 
 
-def _read(votes, study: Study | None) -> tuple[pd.DataFrame, list[str]]:
+def _read(votes: pd.DataFrame | Votes | str | Path | None, study: Study | None) -> tuple[pd.DataFrame, list[str]]:
     """The table to analyse, and what was wrong with its files."""
     if isinstance(votes, pd.DataFrame):
         return votes, []
@@ -277,7 +278,7 @@ def _middle(png: bytes) -> dict:
     return {"src": url, "width": wide, "height": high}
 
 
-def _rater(r) -> list:
+def _rater(r: Any) -> list:
     return [
         r.rater,
         r.votes,

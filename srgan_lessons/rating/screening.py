@@ -223,7 +223,7 @@ def screen_scores(scores: Scores) -> pd.DataFrame:
     test_retest = again.rename(columns=lambda name: name if name in ("rater", "repeats") else f"repeat_{name}")
     table = line.drop(columns="failed").merge(golden.drop(columns="failed"), on="rater")
     table = table.merge(test_retest, on="rater").merge(with_others[["rater", "correlation"]], on="rater")
-    reasons = {rater: [] for rater in table["rater"]}
+    reasons: dict[str, list[str]] = {rater: [] for rater in table["rater"]}
     for found, flag, words in (
         (golden, "failed", "missed gold items"),
         (line, "failed", "clicked one button"),
@@ -242,7 +242,7 @@ def screen_scores(scores: Scores) -> pd.DataFrame:
     table = table.merge(model, on="rater", how="left")
     excluded = table["rater"].map(lambda rater: bool(reasons[rater]))
     everybody = bool(excluded.all())
-    notes = {rater: [] for rater in reasons}
+    notes: dict[str, list[str]] = {rater: [] for rater in reasons}
     for row in table.itertuples():
         if row.repeats >= 3 and row.repeat_within_one < 0.5:
             notes[row.rater].append("repeats differ by more than one step")

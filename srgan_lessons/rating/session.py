@@ -222,6 +222,8 @@ class Session:
         """
         with self._lock:
             self._check_open()
+            if self.phase == "instructions" and token == self._sign("shown", self._steps[0][0], len(self.lines), 0):
+                self.begin()  # it had begun, and was ended before its first vote arrived
             if token != self.token or self.trial is None:
                 return False
             if type(score) is not int or not LOWEST <= score <= HIGHEST:

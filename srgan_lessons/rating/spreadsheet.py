@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -82,9 +82,7 @@ def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
         for at, name in enumerate(names):
             if name in content:
                 cell = row[at] if at < len(row) else ""
-                content[name].append(
-                    _value(name, cell, lambda at=at, line=line: f"{path}: line {line}, column {_letter(at)}")
-                )
+                content[name].append(_value(name, cell, f"{path}: line {line}, column {_letter(at)}"))
     return _typed(content), notes
 
 
@@ -123,7 +121,7 @@ def _rows(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
     return [(line, row) for line, row in numbered if any(cell.strip() for cell in row)], notes
 
 
-def _value(name: str, cell: str, where: Callable[[], str]) -> object:
+def _value(name: str, cell: str, where: str) -> object:
     cell = cell.strip()
     fits, what = CHECKS[name]
     if cell == "" and name not in REQUIRED:
@@ -142,7 +140,7 @@ def _value(name: str, cell: str, where: Callable[[], str]) -> object:
     except (ValueError, OverflowError):
         value = cell
     if name != "study" and not fits(value):
-        raise UserError(f"{where()} ({name}) is {cell!r}; it must be {what.replace(', or null', ', or empty')}.")
+        raise UserError(f"{where} ({name}) is {cell!r}; it must be {what.replace(', or null', ', or empty')}.")
     return value
 
 

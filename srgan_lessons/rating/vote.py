@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any
+from typing import Any, NoReturn
 
 PHASES = ("training", "dummy", "main")
 HIDDEN_REFERENCE = "hr"  # the method whose pictures are the originals
@@ -76,7 +76,7 @@ class Vote:
     screen_width: float | None = _measure(None)  # files of version 0.1 have no screens
     screen_height: float | None = _measure(None)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, (fits, what) in CHECKS.items():
             if not fits(value := getattr(self, name)):
                 raise ValueError(f"{name} is {value!r}; it must be {what}")
@@ -126,5 +126,5 @@ def as_line(vote: Vote) -> str:
     return json.dumps(dict(zip(COLUMNS, vote.values, strict=True)), ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _refuse(constant: str):
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)

@@ -66,7 +66,7 @@ class VoteFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-            self._file = os.open(self.path, flags, 0o644)
+            self._file: int | None = os.open(self.path, flags, 0o644)
         except OSError as error:
             raise UserError(explain_write_error(self.path, error)) from None
         try:
