@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from contextlib import suppress
 
 import numpy as np
@@ -73,7 +74,7 @@ def _pixels(study: Study, name: str) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(study.read(name))).convert("RGB"))
 
 
-def _st_lpips():
+def _st_lpips() -> Callable[[np.ndarray, np.ndarray], float]:
     """ST-LPIPS of two uint8 pictures; NaN where its weights are not installed."""
     import torch
 
@@ -85,7 +86,7 @@ def _st_lpips():
         return lambda sr, hr: float("nan")
 
 
-def _number(metric, sr: np.ndarray, hr: np.ndarray) -> float:
+def _number(metric: Callable[..., float], sr: np.ndarray, hr: np.ndarray) -> float:
     """NaN where a picture is too small for the metric: people may have rated it all the same."""
     try:
         return metric(sr, hr)

@@ -27,9 +27,9 @@ def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -
     problems: list[str] = []
     contents: list[tuple[Path, list[Vote]]] = []
     for path in vote_files(files):
-        given, wrong = read_file(path)
+        lines, wrong = read_file(path)
         problems += wrong
-        contents.append((path, _of_study(path, given, study, problems)))
+        contents.append((path, _of_study(path, lines, study, problems)))
     if not any(given for _, given in contents):
         problems.append("there are no votes in these files")
     merged: list[Vote] = []

@@ -250,7 +250,7 @@ def _photos(analysis: Analysis, study: Study) -> list[dict]:
     """Each photo with the middle of its versions, best method first; pictures only of those that the page shows."""
     names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
     rows = {(r.image, r.method): r for r in analysis.images.itertuples()}
-    photos = []
+    photos: list[dict] = []
     for image in sorted(analysis.images["image"].unique()):
         there = [rows[image, m] for m in analysis.methods["method"] if (image, m) in rows]
         versions = [

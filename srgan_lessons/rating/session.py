@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from srgan_lessons import UserError
 from srgan_lessons.rating.consistency import Consistency, consistency
@@ -97,7 +98,7 @@ class Session:
         rater = rater_name(rater)
         path = (Path(folder) if folder is not None else study.votes_folder) / vote_file_name(rater, study.hash)
         path = path.absolute()
-        changes = {"minutes": minutes, "session_trials": session_trials}
+        changes: dict[str, Any] = {"minutes": minutes, "session_trials": session_trials}
         settings = replace(study.settings, **{name: value for name, value in changes.items() if value is not None})
         if path in _open_sessions:
             _open_sessions[path].close()
@@ -214,7 +215,7 @@ class Session:
                 self._started = self._clock()
                 self._enter_step()
 
-    def vote(self, score: int, token: str, shown: Shown | None = None) -> bool:
+    def vote(self, score: object, token: str, shown: Shown | None = None) -> bool:
         """Writes the vote for what is shown, then goes on. False, and nothing is done, for a token of before.
 
         When it returns, the vote is on the disk. Raises UserError for a score that is not 1 to 5, a closed session, and

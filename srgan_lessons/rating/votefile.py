@@ -16,6 +16,7 @@ from srgan_lessons.rating.vote import Vote, as_line, parse_line
 from srgan_lessons.rating.votes import parse
 
 LONGEST_NAME = 200
+CLOSED = -1  # no file has this number
 
 
 def rater_name(name: object) -> str:
@@ -66,7 +67,7 @@ class VoteFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-            self._file: int | None = os.open(self.path, flags, 0o644)
+            self._file = os.open(self.path, flags, 0o644)
         except OSError as error:
             raise UserError(explain_write_error(self.path, error)) from None
         try:
@@ -130,7 +131,7 @@ class VoteFile:
         Raises UserError where that failed; then the file is as it was before, and the vote can be cast again.
         """
         try:
-            if self._file is None:
+            if self._file == CLOSED:
                 raise UserError(f"{self.path} was closed; open the session again.")
             if not os.path.samestat(os.stat(self.path), os.fstat(self._file)):
                 raise FileNotFoundError
@@ -160,9 +161,9 @@ class VoteFile:
 
     def close(self) -> None:
         """Gives the file free. What was written stays."""
-        if self._file is not None:
+        if self._file != CLOSED:
             os.close(self._file)
-            self._file = None
+            self._file = CLOSED
 
 
 def _flush_folder(folder: Path) -> None:
