@@ -248,7 +248,7 @@ def file_holds_what_was_pressed(rater: Rater) -> list[dict]:
 
 
 def test_a_whole_session_by_mouse(lab, page, study):
-    rater = Rater(page, lab, study, ["anna"])
+    rater = Rater(page, lab, study, ["anna"], guard=200)
     assert "Welcome, anna" in rater.text()
     keep(page, "instructions")
     cells = page.locator(".jp-Cell").count()
