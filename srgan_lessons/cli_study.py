@@ -95,6 +95,7 @@ def add_study(commands: argparse._SubParsersAction) -> None:
 
 def _study_new(arguments: argparse.Namespace) -> int:
     from srgan_lessons.rating import Study
+    from srgan_lessons.rating.measures import kept
 
     given = {name: value for name, value in vars(arguments).items() if value is not None}
     options = {name: given[name] for name in (*STUDY_SETTINGS, "anchors", "seed") if name in given} | {"progress": True}
@@ -106,6 +107,7 @@ def _study_new(arguments: argparse.Namespace) -> int:
         study = Study.paper(arguments.images, arguments.out, **options)
     else:
         study = Study.create(arguments.images, _study_methods(arguments.methods), arguments.out, **options, **more)
+    kept(study, progress=True)  # now, when nobody waits for the report
     minutes = max(1, round(study.minutes))
     print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
     print(

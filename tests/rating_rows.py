@@ -1,10 +1,12 @@
-"""A vote as it stands in a file. Imports nothing, so that processes that write votes start at once."""
+"""A vote of tests, as it stands in a file. Imports little, so that processes that write votes start at once."""
+
+from srgan_lessons.rating.vote import Vote
 
 HASH = "0123456789abcdef" * 4
 
 
-def row(trial: int = 0, score: int | None = 3, **changes) -> dict:
-    """A vote of the main phase, with changes."""
+def values(trial: int = 0, score: int | None = 3, **changes) -> dict:
+    """What a line of a vote of the main phase holds, with changes, which need not make a vote."""
     return {
         "study": HASH,
         "rater": "anna",
@@ -28,3 +30,8 @@ def row(trial: int = 0, score: int | None = 3, **changes) -> dict:
         "screen_height": None,
         **changes,
     }
+
+
+def row(trial: int = 0, score: int | None = 3, **changes) -> Vote:
+    """A vote of the main phase, with changes."""
+    return Vote(**values(trial, score, **changes))

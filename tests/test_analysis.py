@@ -10,6 +10,7 @@ from scipy import stats
 from srgan_lessons import UserError
 from srgan_lessons.rating import analyse, intervals
 from srgan_lessons.rating.analysis import (
+    bootstrap,
     compare,
     compare_methods,
     difference_scores,
@@ -20,7 +21,7 @@ from srgan_lessons.rating.analysis import (
     wilcoxon_p,
 )
 from srgan_lessons.rating.synthetic import paper_mos, synthetic_scores, synthetic_votes
-from srgan_lessons.rating.tables import check_votes, rated, score_cube, score_matrix
+from srgan_lessons.rating.tables import Scores, check_votes, rated, score_cube, score_matrix
 
 # Shrout and Fleiss 1979, Intraclass correlations, Table 2: six targets, four judges
 SHROUT_FLEISS = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7.0]])
@@ -202,7 +203,7 @@ def test_what_two_of_four_raters_see_is_not_shown():
     base = rng.integers(2, 4, size=(4, 24, 1))
     cube = np.concatenate([base, base], axis=2).astype(float)
     cube[:2, :, 1] += 1
-    row = compare_methods(long_table(cube, ["a", "b"])).iloc[0]
+    row = compare_methods(Scores.of(long_table(cube, ["a", "b"]))).iloc[0]
     assert row["p_holm"] < 0.001
     assert row["low"] <= 0
     assert not row["shown"]
@@ -241,9 +242,10 @@ def test_dmos_by_hand():
     rows = [("ann", "i1", "hr", 4), ("ann", "i1", "a", 5), ("ann", "i2", "hr", 5), ("ann", "i2", "a", 2)]
     rows += [("bob", "i1", "hr", 5), ("bob", "i1", "a", 1), ("bob", "i2", "a", 3)]
     table = pd.DataFrame(rows, columns=["rater", "image", "method", "score"])
-    scores = difference_scores(table).set_index(["rater", "image"])["dscore"].to_dict()
-    assert scores == {("ann", "i1"): 6, ("ann", "i2"): 2, ("bob", "i1"): 1}
-    row = dmos_table(table).iloc[0]
+    scores = Scores.of(table)
+    assert (scores.raters, scores.images, scores.methods) == (["ann", "bob"], ["i1", "i2"], ["a", "hr"])
+    assert np.array_equal(difference_scores(scores)[:, :, 0], [[6, 2], [1, np.nan]], equal_nan=True)
+    row = dmos_table(scores).iloc[0]
     assert row["dmos"] == pytest.approx(((6 + 1) / 2 + 2) / 2)
     assert row["votes"] == 3
 
@@ -257,7 +259,8 @@ def test_an_image_with_fewer_votes_counts_as_much():
     cube = np.full((4, 2, 1), 4.0)
     cube[:, 0] = np.nan
     cube[0, 0] = 2
-    row = mos_table(long_table(cube, ["a"]), resamples=50).iloc[0]
+    scores = Scores.of(long_table(cube, ["a"]))
+    row = mos_table(scores, bootstrap(scores, resamples=50)).iloc[0]
     assert row["mos"] == pytest.approx(3.0)
     assert row["votes"] == 5
 
@@ -266,7 +269,8 @@ def test_a_stimulus_has_its_own_interval():
     """Image by image only raters are drawn: with all raters alike the interval is a point."""
     cube = np.stack([np.array([[3.0], [4.0]])] * 5)  # (5, 2, 1)
     cube[:, 1, 0] = [1, 2, 3, 4, 5]
-    found = image_table(long_table(cube, ["a"]), resamples=500).set_index("image")
+    scores = Scores.of(long_table(cube, ["a"]))
+    found = image_table(scores, bootstrap(scores, resamples=500)).set_index("image")
     assert found.loc["i00", ["low", "high"]].tolist() == [3, 3]
     assert found.loc["i01", "low"] < 2.4 < 3.6 < found.loc["i01", "high"]
 
@@ -384,6 +388,21 @@ def test_cube_and_matrix_hold_the_same_votes():
     same = matrix.reindex(pd.MultiIndex.from_product([images, methods])).to_numpy()
     assert np.array_equal(cube.reshape(3, 8).T, same, equal_nan=True)
     assert np.isnan(cube).sum() == 3
+    scores = Scores.of(table)
+    pd.testing.assert_frame_equal(scores.matrix, matrix)
+    pd.testing.assert_frame_equal(scores.without(["r00"]).matrix, score_matrix(table[table["rater"] != "r00"]))
+
+
+def test_scores_without_a_rater_are_those_of_the_others_votes(votes):
+    """An image that only the rater who is left out has rated goes with the rater."""
+    alone = votes.iloc[[0]].assign(image="alone", phase="main", repeat=0, gold_expected=np.nan, rater="rater_03")
+    table = pd.concat([votes, alone], ignore_index=True)
+    found = Scores.of(table).without(["rater_03"])
+    expected = Scores.of(votes[votes["rater"] != "rater_03"])
+    assert (found.raters, found.images, found.methods) == (expected.raters, expected.images, expected.methods)
+    assert np.array_equal(found.cube, expected.cube, equal_nan=True)
+    for name in ("votes", "rated", "gold", "repeats"):
+        assert getattr(found, name)["score"].tolist() == getattr(expected, name)["score"].tolist()
 
 
 # --- intervals of differences ----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from loopback import Answer
-from rating_rows import row
+from rating_rows import values
 from rating_samples import small_study
 from safetensors.torch import save_file
 
@@ -201,7 +201,7 @@ def test_texts(tmp_path, attack):
 def test_votes_that_are_none_are_left_out(tmp_path):
     """Of a file of votes each line stands for itself: the forged ones are named, the true ones are read."""
     forgeries = [DEEP, '{"a":' * 100_000, '{"score": ' + "9" * 5000 + "}", '{"score": NaN}', "\x00" * 100]
-    (tmp_path / "v.jsonl").write_bytes("\n".join(forgeries).encode() + b"\n" + json.dumps(row(0)).encode() + b"\n")
+    (tmp_path / "v.jsonl").write_bytes("\n".join(forgeries).encode() + b"\n" + json.dumps(values(0)).encode() + b"\n")
     rows, problems = read_file(tmp_path / "v.jsonl")
     assert (len(rows), len(problems)) == (1, len(forgeries))
 

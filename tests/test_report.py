@@ -1,6 +1,9 @@
 """The report of a study: one page that stands alone, and figures that can be read in grey and by ear."""
 
+import base64
+import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import matplotlib.colors
@@ -10,12 +13,13 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 from PIL import Image
+from rating_rows import row as vote
 from skimage import data
 
 from srgan_lessons import UserError
 from srgan_lessons.files import shipped
 from srgan_lessons.metrics import psnr
-from srgan_lessons.rating import Study, analyse, plots
+from srgan_lessons.rating import Study, analyse, measures, plots
 from srgan_lessons.rating.measures import measure
 from srgan_lessons.rating.report import write_report
 from srgan_lessons.rating.synthetic import paper_mos, synthetic_votes
@@ -146,23 +150,20 @@ def study(tmp_path_factory) -> Study:
                 5, max(1, wanted[place.method] + (trial + number) % 2 * (1 if place.method == "bicubic" else 0))
             )
             rows.append(
-                {
-                    **{"study": made.hash, "rater": rater, "session": 1, "trial": trial, "phase": "main"},
-                    **{
-                        "image": place.image,
-                        "method": place.method,
-                        "stimulus": place.stimulus,
-                        "repeat": place.repeat,
-                    },
-                    **{"gold_expected": place.gold_expected, "score": score, "response_ms": 900, "revised": False},
-                    **{
-                        "time_utc": "2025-01-01T00:00:00Z",
-                        "seed": 1,
-                        "device_pixel_ratio": 1.0,
-                        "width": 64,
-                        "height": 64,
-                    },
-                }
+                vote(
+                    trial,
+                    score,
+                    study=made.hash,
+                    rater=rater,
+                    image=place.image,
+                    method=place.method,
+                    stimulus=place.stimulus,
+                    repeat=place.repeat,
+                    gold_expected=place.gold_expected,
+                    device_pixel_ratio=1.0,
+                    width=64,
+                    height=64,
+                )
             )
         Votes(rows).write(made.votes_folder / f"{rater}.jsonl")
     return made
@@ -175,8 +176,20 @@ def test_a_study_s_own_votes_and_metrics(study):
     assert study.hash in page.text
     assert "hidden reference" in page.text
     assert "4 raters" in page.text
-    assert len(page.all("img")) == 4
+    assert [picture["src"][:16] for picture in page.all("img")].count("data:image/png;b") == 4
     assert "PSNR" in page.text
+    found = pd.read_csv(path.parent / "images.csv")
+    pictures = [picture for picture in page.all("img") if picture["src"].startswith("data:image/jpeg;base64,")]
+    assert len(pictures) == len(found) == 9
+    assert {picture["alt"] for picture in pictures} == {f"{r.method} of {r.image}" for r in found.itertuples()}
+    assert all(f"{r.mos:.2f}" in page.text.split("Photo by photo")[1] for r in found.itertuples())
+    shown = next(picture for picture in pictures if picture["alt"] == "hr of coffee")
+    seen = Image.open(io.BytesIO(base64.b64decode(shown["src"].split(",")[1])))
+    real = next(
+        study.path(n) for n, s in study.stimuli.items() if (s.image, s.method, s.anchor) == ("coffee", "hr", None)
+    )
+    assert seen.size == (64, 64)
+    assert psnr(np.array(seen), np.array(Image.open(real))) > 35
 
     metrics = pd.read_csv(path.parent / "metrics.csv")
     names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
@@ -199,8 +212,8 @@ def test_pictures_too_small_for_a_metric_are_measured_without_it(tmp_path):
 
 def test_metrics_are_measured_once(study, monkeypatch):
     write_report(study.folder)
-    monkeypatch.setattr("srgan_lessons.rating.report.measure", lambda *a, **k: pytest.fail("measured again"))
-    write_report(study.folder)
+    monkeypatch.setattr(measures, "measure", lambda *a, **k: pytest.fail("measured again"))
+    write_report(study.folder, out=study.folder.parent / "another report")
 
 
 def test_votes_of_another_study_are_refused(study, tmp_path):
@@ -311,7 +324,7 @@ def page_of(study, table, tmp_path) -> str:
 
 def test_votes_of_another_study_are_refused_in_every_form(study, tmp_path):
     own = Votes.read(study.votes_folder)
-    other = [{**row, "study": "f" * 64} for row in own.lines]
+    other = [replace(vote, study="f" * 64) for vote in own.lines]
     Votes(other).write_csv(tmp_path / "other.csv")
     for form in (tmp_path / "other.csv", Votes(other), Votes(other).table()):
         with pytest.raises(UserError, match="votes of another study: ffffffffffff"):
@@ -349,7 +362,7 @@ def test_no_test_is_called_formal_that_its_own_numbers_do_not_call_so(raters, sa
 
 
 def test_a_rater_and_a_picture_called_na_are_a_rater_and_a_picture(study, tmp_path):
-    rows = [{**row, "rater": "NA" if row["rater"] == "ann" else row["rater"]} for row in Votes.read(study.votes_folder)]
+    rows = [replace(v, rater="NA") if v.rater == "ann" else v for v in Votes.read(study.votes_folder)]
     Votes(rows).write_csv(tmp_path / "votes.csv")
     assert (
         "NA"

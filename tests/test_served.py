@@ -9,6 +9,7 @@ import time
 import pytest
 from rating_samples import small_study
 
+from srgan_lessons.rating.vote import Vote
 from srgan_lessons.rating.votes import Votes
 
 pytest.importorskip("tornado")
@@ -36,7 +37,7 @@ def anna(server):
     return client
 
 
-def lines(server) -> list[dict]:
+def lines(server) -> list[Vote]:
     return Votes.read(server.study.votes_folder).lines
 
 
@@ -279,7 +280,7 @@ def test_a_killed_server_loses_nobody_and_no_vote(tmp_path):
         }, "the same picture, and no new warming up"
         client.tell(unsent)  # it was on its way when the server was killed
         client.tell(unsent)
-        assert [row["score"] for row in Votes.read(study.votes_folder).lines] == [1, 2, 3, 4, 5, 1, 5]
+        assert [row.score for row in Votes.read(study.votes_folder).lines] == [1, 2, 3, 4, 5, 1, 5]
         client.tell({"do": "undo", "token": client.state["token"]})
         undone = dict(client.state)
         server.kill()
@@ -289,8 +290,26 @@ def test_a_killed_server_loses_nobody_and_no_vote(tmp_path):
             client.vote(2)
         assert client.state["phase"] == "done"
         votes = Votes.read(study.votes_folder).effective()
-        assert sorted(row["trial"] for row in votes if row["phase"] == "main") == list(range(study.trials))
-        assert sum(row["phase"] == "dummy" for row in votes) == study.settings.dummies
+        assert sorted(row.trial for row in votes if row.phase == "main") == list(range(study.trials))
+        assert sum(row.phase == "dummy" for row in votes) == study.settings.dummies
+    finally:
+        server.stop()
+
+
+def test_a_first_vote_that_was_on_its_way_when_the_server_was_killed_counts(tmp_path):
+    """Nothing on the disk says yet that the rater had begun; the vote's token does."""
+    study = small_study(tmp_path)
+    server = StudyServer(study.folder, options=("--port", "0")).start()
+    try:
+        client = server.join("Hanna")
+        unsent = {"do": "vote", "token": client.tell({"do": "begin"})["token"], "score": 4}
+        server.kill()
+        server.options = ()
+        server.start()
+        assert client.tell({**unsent, "token": "0" * 24})["phase"] == "instructions"
+        assert client.tell(unsent)["training"]["number"] == 2
+        client.tell(unsent)
+        assert [vote.score for vote in Votes.read(study.votes_folder).lines] == [4]
     finally:
         server.stop()
 
@@ -323,10 +342,10 @@ def test_closing_ends_the_votes_and_shows_each_rater_the_class(tmp_path):
         assert live["reported"], live
         result = clients[1].tell({"do": "state"})["result"]
         assert {row["method"] for row in result} == set(study.methods)
-        own = [r for r in Votes.read(study.votes_folder) if r["rater"] == "rater 1" and r["phase"] == "main"
-               and not r["repeat"] and r["gold_expected"] is None and r["method"] == "hr"]  # fmt: skip
+        own = [r for r in Votes.read(study.votes_folder) if r.rater == "rater 1" and r.phase == "main"
+               and not r.repeat and r.gold_expected is None and r.method == "hr"]  # fmt: skip
         you = next(row["you"] for row in result if row["method"] == "hr")
-        assert you == pytest.approx(sum(r["score"] for r in own) / len(own))
+        assert you == pytest.approx(sum(r.score for r in own) / len(own))
         report = server.ask("GET", f"/{secret}/report/report.html", port=port)
         assert report.status == 200
         assert b"rater 2" in report.body

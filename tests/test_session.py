@@ -21,6 +21,7 @@ from srgan_lessons.rating import votefile
 from srgan_lessons.rating.consistency import Consistency, consistency
 from srgan_lessons.rating.session import LONG_PAUSE, Session, Shown
 from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.vote import Vote, parse_line
 from srgan_lessons.rating.votes import Votes
 
 KILLS = 100
@@ -51,17 +52,17 @@ def opened(study: Study, tmp_path: Path, rater: str = "anna", **settings) -> Ses
     return Session.open(study, rater, tmp_path / "votes", **settings)
 
 
-def lines(session: Session) -> list[dict]:
-    return [json.loads(line) for line in session.path.read_text(encoding="utf-8").splitlines()]
+def lines(session: Session) -> list[Vote]:
+    return [parse_line(line) for line in session.path.read_bytes().splitlines()]
 
 
-def rate(session: Session, count: int | None = None, score: int = 3) -> list[dict]:
+def rate(session: Session, count: int | None = None, score: int = 3) -> list[Vote]:
     """Votes so often, or to the next break or the end. Gives what was voted on, as it stands in the file."""
-    begun = len(session._file.rows)
+    begun = len(session._file.votes)
     while session.trial and (count is None or count > 0):
         assert session.vote(score, session.token)
         count = None if count is None else count - 1
-    return session._file.rows[begun:]
+    return session._file.votes[begun:]
 
 
 # From instructions to the end
@@ -76,14 +77,14 @@ def test_the_phases_in_their_order(study, tmp_path):
     rows = rate(session)
     assert session.phase == "done"
     assert session.trial is None
-    phases = [row["phase"] for row in rows]
+    phases = [row.phase for row in rows]
     assert phases == ["training"] * 4 + ["dummy"] * 5 + ["main"] * (30 + 3 + 2)
-    assert [row["trial"] for row in rows] == [*range(4), *range(5), *range(35)]
+    assert [row.trial for row in rows] == [*range(4), *range(5), *range(35)]
     order = study.order("anna")
-    assert [row["stimulus"] for row in rows[9:]] == [place.stimulus for place in order]
-    assert [row["repeat"] for row in rows[9:]] == [place.repeat for place in order]
-    assert [row["gold_expected"] for row in rows[9:]] == [place.gold_expected for place in order]
-    assert not [a for a, b in pairwise(rows) if a["image"] == b["image"]]
+    assert [row.stimulus for row in rows[9:]] == [place.stimulus for place in order]
+    assert [row.repeat for row in rows[9:]] == [place.repeat for place in order]
+    assert [row.gold_expected for row in rows[9:]] == [place.gold_expected for place in order]
+    assert not [a for a, b in pairwise(rows) if a.image == b.image]
     assert lines(session) == rows
     assert (session.done, session.total) == (35, 35)
     assert session.seconds_left == 0
@@ -97,7 +98,7 @@ def test_a_vote_says_all_that_it_is_about(study, tmp_path):
     place = study.order("Änna <b>")[0]
     clock.now += 2.5
     session.vote(4, session.token, Shown(device_pixel_ratio=1.25, width=640, height=480.5))
-    row = lines(session)[-1]
+    row = json.loads(session.path.read_text(encoding="utf-8").splitlines()[-1])
     written = row.pop("time_utc")
     assert row == {
         "study": study.hash, "rater": "Änna <b>", "session": 1, "trial": 0, "phase": "main", "image": place.image,
@@ -107,7 +108,7 @@ def test_a_vote_says_all_that_it_is_about(study, tmp_path):
     }  # fmt: skip
     assert written.endswith("+00:00")
     session.vote(4, session.token, Shown(response_ms=321))  # the page measured it
-    assert lines(session)[-1]["response_ms"] == 321
+    assert lines(session)[-1].response_ms == 321
 
 
 def test_the_picture_is_the_stimulus_and_the_next_one_is_there_before(study, tmp_path):
@@ -165,7 +166,7 @@ def test_a_second_click_on_a_picture_does_nothing(study, tmp_path):
         tokens.add(token)
     rows = lines(session)
     assert len(rows) == len(tokens) == 44
-    assert {row["score"] for row in rows} == {3}
+    assert {row.score for row in rows} == {3}
     assert not session.vote(3, session.token)  # nothing is shown any more
 
 
@@ -199,13 +200,13 @@ def test_undo_adds_a_line_and_shows_the_picture_again(study, tmp_path):
     after = session.path.read_bytes()
     assert after.startswith(before)  # nothing is rewritten
     rows = lines(session)[12:16]
-    assert [(r["trial"], r["score"], r["revised"]) for r in rows] == [
+    assert [(r.trial, r.score, r.revised) for r in rows] == [
         (2, None, True), (1, None, True), (1, 5, True), (2, 4, True),
     ]  # fmt: skip
     votes = Votes.read(session.path)
-    main = [r for r in votes if r["phase"] == "main"]
-    assert sorted(r["trial"] for r in main) == list(range(35))
-    assert {r["trial"]: r["score"] for r in main if r["score"] != 3} == {1: 5, 2: 4}
+    main = [r for r in votes if r.phase == "main"]
+    assert sorted(r.trial for r in main) == list(range(35))
+    assert {r.trial: r.score for r in main if r.score != 3} == {1: 5, 2: 4}
 
 
 def test_undo_goes_back_over_phases_and_from_the_end_and_no_further_than_the_session(study, tmp_path):
@@ -239,14 +240,14 @@ def test_an_undone_vote_is_asked_for_again_after_a_restart(study, tmp_path):
     again = opened(study, tmp_path)
     again.begin()
     rows = rate(again, 5)
-    assert [(r["phase"], r["trial"]) for r in rows] == [
+    assert [(r.phase, r.trial) for r in rows] == [
         ("dummy", 0),
         ("dummy", 1),
         ("dummy", 2),
         ("main", 4),
         ("main", 5),
     ]
-    assert [r["revised"] for r in rows] == [False, False, False, True, False]
+    assert [r.revised for r in rows] == [False, False, False, True, False]
 
 
 # Breaks and pauses
@@ -272,13 +273,13 @@ def test_a_break_after_so_many_minutes(study, tmp_path):
     # 20 votes of 3 s: 9 before the main phase, then 3 dummies each time
     assert seen == [("break", 11), ("break", 28), ("done", 35)]
     rows = lines(session)
-    assert Counter((r["session"], r["phase"]) for r in rows) == {
+    assert Counter((r.session, r.phase) for r in rows) == {
         (1, "training"): 4, (1, "dummy"): 5, (1, "main"): 11, (2, "dummy"): 3, (2, "main"): 17, (3, "dummy"): 3,
         (3, "main"): 7,
     }  # fmt: skip
-    assert [r["trial"] for r in rows if r["phase"] == "main"] == list(range(35))
-    assert not [a for a, b in pairwise(rows) if a["image"] == b["image"]]
-    dummies = [tuple(r["stimulus"] for r in rows if (r["session"], r["phase"]) == (n, "dummy")) for n in (1, 2, 3)]
+    assert [r.trial for r in rows if r.phase == "main"] == list(range(35))
+    assert not [a for a, b in pairwise(rows) if a.image == b.image]
+    dummies = [tuple(r.stimulus for r in rows if (r.session, r.phase) == (n, "dummy")) for n in (1, 2, 3)]
     assert len(set(dummies)) == 3  # new ones
 
 
@@ -320,14 +321,14 @@ def test_a_pause_stops_the_clock(study, tmp_path):
     assert not session.vote(3, token)  # a click from before the pause
     clock.now += 2
     session.vote(3, session.token)
-    assert lines(session)[-1]["response_ms"] == 2000
+    assert lines(session)[-1].response_ms == 2000
     session.pause()
     clock.now += LONG_PAUSE + 1
     session.go_on()
     assert session.trial.phase == "dummy"
     assert session.number == 2
     rate(session)
-    assert not [a for a, b in pairwise(lines(session)) if a["image"] == b["image"]]
+    assert not [a for a, b in pairwise(lines(session)) if a.image == b.image]
 
 
 # Resuming
@@ -345,11 +346,11 @@ def test_resuming_goes_on_at_the_next_trial_with_new_dummies(study, tmp_path):
     again.begin()
     rate(again)
     rows = lines(again)
-    assert Counter((r["session"], r["phase"]) for r in rows) == {
+    assert Counter((r.session, r.phase) for r in rows) == {
         (1, "training"): 4, (1, "dummy"): 5, (1, "main"): 11, (2, "dummy"): 3, (2, "main"): 24,
     }  # fmt: skip
-    assert [r["trial"] for r in rows if r["phase"] == "main"] == list(range(35))
-    assert not [a for a, b in pairwise(rows) if a["image"] == b["image"]]
+    assert [r.trial for r in rows if r.phase == "main"] == list(range(35))
+    assert not [a for a, b in pairwise(rows) if a.image == b.image]
     again.close()
     finished = opened(study, tmp_path)
     assert finished.phase == "done"
@@ -367,11 +368,11 @@ def test_no_image_twice_in_a_row_wherever_a_session_was_broken_off(tmp_path):
             session = Session.open(study, f"rater {rater}", tmp_path / "votes")
             session.begin()
             rate(session, (4 if rows else 10) + rater % 4)
-            rows = list(session._file.rows)
+            rows = list(session._file.votes)
             session.close()
         assert session.phase == "closed"
-        assert sum(r["phase"] == "main" for r in rows) == study.trials
-        assert not [(a, b) for a, b in pairwise(rows) if a["image"] == b["image"]]
+        assert sum(r.phase == "main" for r in rows) == study.trials
+        assert not [(a, b) for a, b in pairwise(rows) if a.image == b.image]
 
 
 def test_a_training_that_was_broken_off_begins_anew_and_the_first_session_has_all_dummies(study, tmp_path):
@@ -382,7 +383,7 @@ def test_a_training_that_was_broken_off_begins_anew_and_the_first_session_has_al
     again = opened(study, tmp_path)
     again.begin()
     rows = rate(again, 10)
-    assert [r["phase"] for r in rows] == ["training"] * 4 + ["dummy"] * 5 + ["main"]
+    assert [r.phase for r in rows] == ["training"] * 4 + ["dummy"] * 5 + ["main"]
 
 
 def test_a_cell_that_is_run_again_takes_over(study, tmp_path):
@@ -410,10 +411,10 @@ def test_two_raters_in_one_notebook_do_not_disturb_each_other(study, tmp_path):
             anna.vote(2, anna.token)
         if bert.trial:
             bert.vote(4, bert.token)
-    assert {r["score"] for r in lines(anna)} == {2}
-    assert {r["score"] for r in lines(bert)} == {4}
+    assert {r.score for r in lines(anna)} == {2}
+    assert {r.score for r in lines(bert)} == {4}
     assert len(lines(anna)) == len(lines(bert)) == 44
-    assert [r["stimulus"] for r in lines(anna)] != [r["stimulus"] for r in lines(bert)]
+    assert [r.stimulus for r in lines(anna)] != [r.stimulus for r in lines(bert)]
 
 
 def test_a_cut_off_line_is_reported_and_its_trial_shown_again(study, tmp_path):
@@ -428,7 +429,7 @@ def test_a_cut_off_line_is_reported_and_its_trial_shown_again(study, tmp_path):
     assert again.done == 5
     again.begin()
     rate(again)
-    assert [r["trial"] for r in Votes.read(again.path) if r["phase"] == "main"] == list(range(35))
+    assert [r.trial for r in Votes.read(again.path) if r.phase == "main"] == list(range(35))
 
 
 # Bad input
@@ -467,7 +468,7 @@ def test_a_full_disk_keeps_the_picture_and_the_vote_can_be_cast_again(study, tmp
             session.undo(token)
     assert (session.token, session.picture()) == (token, picture)
     assert session.vote(2, token)
-    assert [r["trial"] for r in lines(session) if r["phase"] == "main"] == [0, 1, 2]
+    assert [r.trial for r in lines(session) if r.phase == "main"] == [0, 1, 2]
 
 
 def test_a_stimulus_that_goes_away_during_the_session(tmp_path):
@@ -647,7 +648,7 @@ def _kill_and_compare(folder: Path) -> None:
             assert len(rows) <= len(expected) + 1, "more than the vote being cast is new"
             between += len(rows) > len(expected)
             expected = rows
-            trials = [row["trial"] for row in votes if row["phase"] == "main"]
+            trials = [row.trial for row in votes if row.phase == "main"]
             assert len(trials) == len(set(trials)), "a vote is doubled"
         assert sorted(trials) == list(range(study.trials)), "a rater who came to the end has rated all"
     print(f"{kills} kills in {lives} lives of {raters} raters; {confirmed} votes confirmed, ", end="")
@@ -655,7 +656,7 @@ def _kill_and_compare(folder: Path) -> None:
 
 
 def _row(row) -> tuple:
-    return row["session"], row["phase"], row["trial"], row["score"]
+    return row.session, row.phase, row.trial, row.score
 
 
 def _read(path: Path) -> Votes:

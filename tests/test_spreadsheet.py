@@ -42,7 +42,7 @@ def test_what_spreadsheets_save_is_the_same_table(ours, tmp_path, encoding, deli
     expected, _ = read_csv(ours)
     found, notes = read_csv(saved)
     pd.testing.assert_frame_equal(found, expected)
-    assert found["rater"].tolist() == [entry["rater"] for entry in ROWS]
+    assert found["rater"].tolist() == [entry.rater for entry in ROWS]
     assert found["device_pixel_ratio"].tolist() == [1.25] * 15
     assert any("code page 1252" in note for note in notes) == (encoding == "cp1252")
 

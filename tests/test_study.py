@@ -127,6 +127,14 @@ def test_a_folder_with_a_folder_for_each_method(tmp_path):
     assert some.methods == ["hr", "srgan"]
 
 
+def test_where_all_photos_for_the_calibration_are_rated_others_are_asked_for(tmp_path):
+    photos = {
+        name: pixels(k, 64, 64) for k, name in enumerate(("chelsea", "coffee", "rocket", "astronaut", "motorcycle"))
+    }
+    with pytest.raises(UserError, match="calibrated on are among those that are rated"):
+        Study.create(photos, ["nearest", "hr"], tmp_path / "x")
+
+
 def test_default_anchors_are_photos_that_are_not_rated(tmp_path):
     given = given_versions(2, ("hr", "srgan"))
     given["coffee"] = given.pop("image1")

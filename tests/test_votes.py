@@ -7,22 +7,24 @@ import os
 import subprocess
 import sys
 import warnings
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from rating_rows import HASH, row
+from rating_rows import HASH, row, values
 from rating_samples import small_study
 
 from srgan_lessons import UserError, files
 from srgan_lessons.rating import votefile
 from srgan_lessons.rating.merging import merge
 from srgan_lessons.rating.session import Session
+from srgan_lessons.rating.vote import COLUMNS, Vote, as_line
 from srgan_lessons.rating.votefile import VoteFile, rater_name, vote_file_name
-from srgan_lessons.rating.votes import COLUMNS, Votes, as_line
+from srgan_lessons.rating.votes import Votes
 
 
-def write(path: Path, *rows: dict) -> Path:
+def write(path: Path, *rows: Vote) -> Path:
     path.write_text("".join(as_line(r) for r in rows), encoding="utf-8")
     return path
 
@@ -65,7 +67,7 @@ def test_a_vote_is_one_line_and_comes_back(tmp_path):
     for vote in given:
         file.append(vote)
     lines = (tmp_path / "votes" / "anna.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [json.loads(line) for line in lines] == given
+    assert [json.loads(line) for line in lines] == [asdict(vote) for vote in given]
     assert tuple(json.loads(lines[0])) == COLUMNS
     assert read(file.path).effective() == given
     file.close()
@@ -90,7 +92,7 @@ def test_the_last_line_of_a_trial_counts(tmp_path):
         row(0, 3, session=2, phase="dummy"),
     )  # fmt: skip
     votes = read(path)
-    assert [(r["phase"], r["trial"], r["score"]) for r in votes.effective()] == [
+    assert [(r.phase, r.trial, r.score) for r in votes.effective()] == [
         ("main", 0, 2), ("main", 1, 5), ("dummy", 0, 3),
     ]  # fmt: skip
     assert len(votes) == 3
@@ -118,7 +120,7 @@ def test_a_cut_off_last_line_is_left_out_and_moved_aside_when_written_to(tmp_pat
     tail = as_line(row(2)).encode()[:cut]
     path.write_bytes(whole + tail)
     votes = read(path)
-    assert [r["trial"] for r in votes] == [0, 1]
+    assert [r.trial for r in votes] == [0, 1]
     assert votes.problems == [f"{path}: line 3 is cut off at the end of the file"]
     file = VoteFile(path)  # repairs
     assert path.read_bytes() == whole
@@ -127,7 +129,7 @@ def test_a_cut_off_last_line_is_left_out_and_moved_aside_when_written_to(tmp_pat
     assert "the last line was cut off" in file.problems[0]
     file.append(row(2))
     file.close()
-    assert [r["trial"] for r in read(path)] == [0, 1, 2]
+    assert [r.trial for r in read(path)] == [0, 1, 2]
     assert read(path).problems == []
 
 
@@ -146,7 +148,7 @@ def test_a_whole_vote_without_its_line_end_is_kept_once(tmp_path):
     file = VoteFile(path)
     file.append(row(2))
     file.close()
-    assert [r["trial"] for r in read(path)] == [0, 1, 2]
+    assert [r.trial for r in read(path)] == [0, 1, 2]
     assert read(path).problems == []
 
 
@@ -169,18 +171,18 @@ def test_half_a_number_is_no_vote(tmp_path):
         (b"[1, 2]", "it is no vote (no JSON object)"),
         (b"{}", "it is no vote (study is missing)"),
         (b"[" * 100_000, "it is damaged (no JSON)"),
-        (json.dumps(row(7, score=6)).encode(), "score is 6; it must be a whole number from 1 to 5"),
-        (json.dumps(row(7, score=0)).encode(), "score is 0"),
-        (json.dumps(row(7, score=3.5)).encode(), "score is 3.5"),
-        (json.dumps(row(7, score=True)).encode(), "score is True"),
-        (json.dumps(row(7, score="4")).encode(), "score is '4'"),
-        (json.dumps(row(7, None, revised=False)).encode(), "score is null"),
-        (json.dumps(row(7, phase="end")).encode(), "phase is 'end'"),
-        (json.dumps(row(7, study="../x")).encode(), "study is '../x'"),
-        (json.dumps(row(-1)).encode(), "trial is -1"),
-        (json.dumps(row(7, gold_expected=3)).encode(), "gold_expected is 3"),
-        (json.dumps(row(7, width=float("nan"))).encode(), "it is damaged (no JSON)"),
-        (json.dumps(row(7, device_pixel_ratio=0)).encode(), "device_pixel_ratio is 0"),
+        (json.dumps(values(7, score=6)).encode(), "score is 6; it must be a whole number from 1 to 5"),
+        (json.dumps(values(7, score=0)).encode(), "score is 0"),
+        (json.dumps(values(7, score=3.5)).encode(), "score is 3.5"),
+        (json.dumps(values(7, score=True)).encode(), "score is True"),
+        (json.dumps(values(7, score="4")).encode(), "score is '4'"),
+        (json.dumps(values(7, None, revised=False)).encode(), "score is null"),
+        (json.dumps(values(7, phase="end")).encode(), "phase is 'end'"),
+        (json.dumps(values(7, study="../x")).encode(), "study is '../x'"),
+        (json.dumps(values(-1)).encode(), "trial is -1"),
+        (json.dumps(values(7, gold_expected=3)).encode(), "gold_expected is 3"),
+        (json.dumps(values(7, width=float("nan"))).encode(), "it is damaged (no JSON)"),
+        (json.dumps(values(7, device_pixel_ratio=0)).encode(), "device_pixel_ratio is 0"),
     ],
 )
 def test_a_damaged_middle_line_is_reported_with_its_number_and_the_rest_is_read(tmp_path, damage, words):
@@ -188,7 +190,7 @@ def test_a_damaged_middle_line_is_reported_with_its_number_and_the_rest_is_read(
     before = as_line(row(0)).encode() + damage + b"\n" + as_line(row(1)).encode()
     path.write_bytes(before)
     votes = read(path)
-    assert [r["trial"] for r in votes] == [0, 1]
+    assert [r.trial for r in votes] == [0, 1]
     assert len(votes.problems) == 1
     assert votes.problems[0].startswith(f"{path}: line 2 was left out: ")
     assert words in votes.problems[0]
@@ -254,7 +256,7 @@ def test_a_full_disk_loses_nothing_and_keeps_no_half_vote(tmp_path, monkeypatch)
         assert file.path.read_bytes() == before
     file.append(row(1))
     file.close()
-    assert [r["trial"] for r in read(file.path)] == [0, 1]
+    assert [r.trial for r in read(file.path)] == [0, 1]
 
 
 FILL = """
@@ -288,7 +290,7 @@ def test_a_limit_that_the_system_itself_sets(tmp_path):
     assert said.startswith("the vote was not kept: ")
     votes = read(tmp_path / "v.jsonl")
     assert votes.problems == []
-    assert [r["trial"] for r in votes] == list(range(int(kept) + 1))
+    assert [r.trial for r in votes] == list(range(int(kept) + 1))
     assert int(kept) > 10
 
 
@@ -373,8 +375,8 @@ def test_without_locks_lines_of_two_processes_do_not_mix(tmp_path):
     votes = read(path)
     assert votes.problems == []
     for name in ("first", "second"):
-        assert [r["trial"] for r in votes if r["rater"] == name] == list(range(400))
-    turns = [r["rater"] for r in votes.lines]
+        assert [r.trial for r in votes if r.rater == name] == list(range(400))
+    turns = [r.rater for r in votes.lines]
     assert sum(a != b for a, b in pairwise(turns)) > 1  # they did write at the same time
 
 
@@ -452,7 +454,7 @@ def test_the_files_of_a_class_become_one(study, tmp_path):
     votes = merge(study.votes_folder, study)
     assert votes.problems == []
     assert votes.raters == sorted(["anna", "bert", "<b>/..", "山"])
-    main = [r for r in votes if r["phase"] == "main"]
+    main = [r for r in votes if r.phase == "main"]
     assert len(main) == 4 * study.trials
     votes.write(tmp_path / "all.jsonl")
     assert read(tmp_path / "all.jsonl").lines == votes.lines
@@ -487,8 +489,8 @@ def test_two_raters_with_one_name_are_reported_and_kept_apart(study, tmp_path):
     second = rate(study, "anna", 5, tmp_path / "elsewhere")
     votes = merged([first, second], study)
     assert votes.raters == ["anna", "anna [2]"]
-    assert {r["score"] for r in votes if r["rater"] == "anna"} == {2}
-    assert {r["score"] for r in votes if r["rater"] == "anna [2]"} == {5}
+    assert {r.score for r in votes if r.rater == "anna"} == {2}
+    assert {r.score for r in votes if r.rater == "anna [2]"} == {5}
     assert len(votes) == 2 * len(read(first))
     assert len(votes.problems) == 1
     assert "two raters are named 'anna'" in votes.problems[0]
@@ -507,7 +509,7 @@ def test_one_rater_on_two_machines_is_one_rater(study, tmp_path):
     votes = merged([begun, ended], study)
     assert votes.raters == ["anna"]
     assert votes.lines == read(ended).lines
-    assert sum(r["phase"] == "main" for r in votes) == study.trials
+    assert sum(r.phase == "main" for r in votes) == study.trials
 
 
 def test_one_name_in_other_sessions_is_two_raters_too(study, tmp_path):
@@ -556,7 +558,7 @@ def test_csv_holds_the_votes_that_count(study, tmp_path):
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
     assert [(r["rater"], r["phase"], int(r["trial"]), int(r["score"])) for r in rows] == [
-        (r["rater"], r["phase"], r["trial"], r["score"]) for r in votes
+        (r.rater, r.phase, r.trial, r.score) for r in votes
     ]
     assert rows[0]["width"] == ""
     with pytest.raises(UserError, match="was not written"):
@@ -580,17 +582,17 @@ def test_sureal_reads_the_export(study, tmp_path):
     assert reader.num_observers == 3
     assert reader.max_repetitions == 2  # the repeats
     scores = reader.opinion_score_3darray  # (versions, raters, showings)
-    main = [r for r in votes if r["phase"] == "main" and r["gold_expected"] is None]
+    main = [r for r in votes if r.phase == "main" and r.gold_expected is None]
     assert (scores == scores).sum() == len(main) == 3 * 33
     for number, version in enumerate(reader.dis_videos):
         image, method = version["path"].split("/")
         for k, rater in enumerate(("anna", "bert", "cleo")):
-            mine = [r for r in main if (r["rater"], r["image"], r["method"]) == (rater, image, method)]
-            expected = [r["score"] for r in sorted(mine, key=lambda r: r["repeat"])]
+            mine = [r for r in main if (r.rater, r.image, r.method) == (rater, image, method)]
+            expected = [r.score for r in sorted(mine, key=lambda r: r.repeat)]
             assert [s for s in scores[number, k] if s == s] == expected
     found = MosModel(reader).run_modeling()["quality_scores"]
-    by_hand = [sum(r["score"] for r in group) / len(group) for group in (
-        [r for r in main if f"{r['image']}/{r['method']}" == version["path"]] for version in reader.dis_videos
+    by_hand = [sum(r.score for r in group) / len(group) for group in (
+        [r for r in main if f"{r.image}/{r.method}" == version["path"]] for version in reader.dis_videos
     )]  # fmt: skip
     assert found == pytest.approx(by_hand)
     with pytest.raises(UserError, match=r"name a \.json file"):

@@ -4,6 +4,7 @@ Each name is imported when it is first used: making a study and counting votes n
 """
 
 from importlib import import_module
+from typing import Any
 
 _ROOMS = {
     "Study": "study",
@@ -16,7 +17,7 @@ _ROOMS = {
 __all__ = ["RatingWidget", "Session", "Study", "Votes", "analyse", "merge"]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,17 +13,9 @@ from statsmodels.stats.multitest import multipletests
 
 from srgan_lessons import UserError
 from srgan_lessons.rating import intervals
-from srgan_lessons.rating.screening import bias_and_inconsistency, screen_checked
-from srgan_lessons.rating.tables import (
-    check_votes,
-    gold_trials,
-    main_trials,
-    rated,
-    repeated_trials,
-    score_cube,
-    score_matrix,
-)
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.screening import RaterModel, bias_and_inconsistency, screen_scores
+from srgan_lessons.rating.tables import Scores, main_trials
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 from srgan_lessons.rating.wording import ALPHA, p_value, span
 
 FEWEST = 15  # raters that a test in a laboratory needs at least (ITU-R BT.500)
@@ -81,27 +74,27 @@ def analyse(
     `intervals.difference_interval`. Tests: Wilcoxon signed-rank on image means, two-sided, Holm-corrected over
     all pairs of methods. Raises UserError as check_votes does, and for fewer than two raters or two images.
     """
-    votes = check_votes(votes)
-    _check_enough(votes)
-    raters = screen_checked(votes)
+    scores = Scores.of(votes)
+    _check_enough(scores)
+    raters = screen_scores(scores)
     if not screening:
         raters = raters.assign(excluded=False)
-    kept = votes[~votes["rater"].isin(raters.loc[raters["excluded"], "rater"])]
+    kept = scores.without(raters.loc[raters["excluded"], "rater"].tolist())
     _check_enough(kept, "after screening")
 
-    counts = count_votes(votes, kept)
-    model = bias_and_inconsistency(score_matrix(kept))
-    methods = mos_table(kept, seed=seed, resamples=resamples)
-    images = image_table(kept, seed=seed, resamples=resamples)
+    samples = bootstrap(kept, seed=seed, resamples=resamples)
+    matrix = kept.matrix
+    model = bias_and_inconsistency(matrix)
+    methods = mos_table(kept, samples)
+    images = image_table(kept, samples)
     columns = {"low": "quality_low", "high": "quality_high"}
     images = images.merge(
         model.stimuli.rename(columns=columns).drop(columns="se").reset_index(), on=["image", "method"], how="left"
     )
-    cube, _, _, names = score_cube(votes)
     methods["quality"] = methods["method"].map(images.groupby("method")["quality"].mean())
-    methods["mos_all"] = methods["method"].map(dict(zip(names, intervals.mos_of(cube), strict=True)))
+    before = dict(zip(scores.methods, intervals.mos_of(scores.cube), strict=True))
+    methods["mos_all"] = methods["method"].map(before)
     pairs = compare_methods(kept)
-    agreement = icc_table(score_matrix(kept).to_numpy())
     settings = {"seed": seed, "resamples": resamples, "level": 0.95, "alpha": ALPHA, "screening": screening}
     return Analysis(
         methods=methods,
@@ -109,27 +102,43 @@ def analyse(
         dmos=dmos_table(kept),
         raters=raters,
         pairs=pairs,
-        icc=agreement,
-        counts=counts,
+        icc=icc_table(matrix.to_numpy()),
+        counts=count_votes(scores, kept),
         statements=tuple(pairs["statement"]),
-        warnings=tuple(_warnings(votes, kept, raters, model, pairs)),
+        warnings=tuple(_warnings(kept, raters, model, pairs)),
         settings=settings,
-        votes=rated(kept).reset_index(drop=True),
+        votes=kept.rated.reset_index(drop=True),
     )
 
 
 # --- the steps -------------------------------------------------------------------------------------------------------
 
 
-def mos_table(votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Samples:
+    """Studies made from one by drawing anew. images: (resamples, images, methods), with raters drawn anew, the image's
+    MOS by each; methods: (resamples, methods), with raters and images drawn anew, the MOS of each method."""
+
+    images: np.ndarray
+    methods: np.ndarray
+
+
+def bootstrap(scores: Scores, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> Samples:
+    """`intervals.two_way_bootstrap`, with what it had on the way: the same raters drawn anew, image by image."""
+    by_rater, by_image = intervals.bootstrap_weights(*scores.cube.shape[:2], resamples=resamples, seed=seed)
+    images = intervals.image_means(scores.cube, by_rater)
+    return Samples(images=images, methods=intervals.method_means(images, by_image))
+
+
+def mos_table(scores: Scores, samples: Samples) -> pd.DataFrame:
     """MOS of each method with its two-way interval: method, mos, low, high, sd, votes, raters, images. Best first.
 
     The MOS is the mean over images of the image's mean over raters: with every vote there, the mean of all votes.
     """
-    cube, _, _, methods = score_cube(votes)
-    low, high = intervals.percentile_interval(intervals.two_way_bootstrap(cube, resamples=resamples, seed=seed))
-    of_method = rated(votes).groupby("method")
-    table = pd.DataFrame({"method": methods, "mos": intervals.mos_of(cube), "low": low, "high": high})
+    low, high = intervals.percentile_interval(samples.methods)
+    of_method = scores.rated.groupby("method")
+    mos = intervals.mos_of(scores.cube)
+    table = pd.DataFrame({"method": scores.methods, "mos": mos, "low": low, "high": high})
     table["sd"] = table["method"].map(of_method["score"].std())
     table["votes"] = table["method"].map(of_method.size())
     table["raters"] = table["method"].map(of_method["rater"].nunique())
@@ -137,59 +146,48 @@ def mos_table(votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.
     return table.sort_values(["mos", "method"], ascending=[False, True], ignore_index=True)
 
 
-def image_table(votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> pd.DataFrame:
+def image_table(scores: Scores, samples: Samples) -> pd.DataFrame:
     """MOS of each stimulus: image, method, mos, low, high, sd, votes.
 
     The image is given, so for its interval only raters are drawn anew.
     """
-    cube, raters, images, methods = score_cube(votes)
-    by_rater, _ = intervals.bootstrap_weights(len(raters), len(images), resamples=resamples, seed=seed)
-    low, high = np.empty((2, len(images), len(methods)))
-    for k in range(len(images)):  # image by image, so that memory stays small
-        samples = intervals.image_means(cube[:, k : k + 1], by_rater)[:, 0]  # (resamples, methods)
-        rated_here = ~np.isnan(cube[:, k]).all(axis=0)
-        low[k], high[k] = np.nan, np.nan
-        if rated_here.any():
-            low[k, rated_here], high[k, rated_here] = intervals.percentile_interval(samples[:, rated_here])
-    count = (~np.isnan(cube)).sum(axis=0)
-    total = np.nansum(cube, axis=0)
+    count = (~np.isnan(scores.cube)).sum(axis=0)  # (images, methods)
+    low, high = np.full((2, *count.shape), np.nan)
+    low[count > 0], high[count > 0] = intervals.percentile_interval(samples.images[:, count > 0])
+    total = np.nansum(scores.cube, axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mos = total / count
-        sd = np.sqrt(np.maximum(np.nansum(cube**2, axis=0) - total * mos, 0) / (count - 1))
-    grid = pd.MultiIndex.from_product([images, methods], names=["image", "method"])
+        sd = np.sqrt(np.maximum(np.nansum(scores.cube**2, axis=0) - total * mos, 0) / (count - 1))
+    grid = pd.MultiIndex.from_product([scores.images, scores.methods], names=["image", "method"])
     values = {"mos": mos, "low": low, "high": high, "sd": sd, "votes": count}
     table = pd.DataFrame({name: value.ravel() for name, value in values.items()}, index=grid).reset_index()
     return table[table["votes"] > 0].reset_index(drop=True)
 
 
-def difference_scores(votes: pd.DataFrame) -> pd.DataFrame:
-    """The votes with a column `dscore`: score - the same rater's score of the hidden reference of that image + 5.
+def difference_scores(scores: Scores) -> np.ndarray:
+    """score - the same rater's score of the hidden reference of that image + 5, of all votes: as scores.cube.
 
     ITU-T P.910, ACR with hidden reference. Above 5 where somebody liked a version better than the reference: kept.
-    Rows of the reference itself, and rows whose reference the rater did not score, are left out.
+    NaN where the rater did not score both, and 5 for the reference itself. Raises ValueError where there is none.
     """
-    table = rated(votes)
-    reference = table.loc[table["method"] == HIDDEN_REFERENCE, ["rater", "image", "score"]]
-    others = table[table["method"] != HIDDEN_REFERENCE]
-    both = others.merge(reference, on=["rater", "image"], suffixes=("", "_reference"))
-    return both.assign(dscore=both["score"] - both["score_reference"] + 5)
+    return scores.cube - scores.cube[:, :, [scores.methods.index(HIDDEN_REFERENCE)]] + 5
 
 
-def dmos_table(votes: pd.DataFrame) -> pd.DataFrame:
+def dmos_table(scores: Scores) -> pd.DataFrame:
     """DMOS of each method, where the hidden reference ("hr") was rated: method, dmos, low, high, votes. Best first.
 
     low, high: intervals.difference_interval, since a DMOS is a difference.
     """
-    scores = difference_scores(votes)
-    if scores.empty:
-        return pd.DataFrame(columns=["method", "dmos", "low", "high", "votes"])
-    table = scores.drop(columns=["score"]).rename(columns={"dscore": "score"})
-    cube, _, _, methods = score_cube(table)
-    ends = [intervals.difference_interval(cube[:, :, m] - 5, np.zeros(cube.shape[:2])) for m in range(len(methods))]
-    low, high = np.array(ends).T + 5
-    count = table.groupby("method").size()
-    found = pd.DataFrame({"method": methods, "dmos": intervals.mos_of(cube), "low": low, "high": high})
-    found["votes"] = found["method"].map(count)
+    rows = []
+    if HIDDEN_REFERENCE in scores.methods:
+        cube = difference_scores(scores)
+        for m, method in enumerate(scores.methods):
+            own = cube[:, :, m]
+            if method != HIDDEN_REFERENCE and not np.isnan(own).all():
+                low, high = intervals.difference_interval(own - 5, np.zeros(own.shape))
+                dmos = intervals.mos_of(own[:, :, None])[0]
+                rows.append((method, dmos, low + 5, high + 5, int((~np.isnan(own)).sum())))
+    found = pd.DataFrame(rows, columns=["method", "dmos", "low", "high", "votes"])
     return found.sort_values(["dmos", "method"], ascending=[False, True], ignore_index=True)
 
 
@@ -221,7 +219,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return multipletests(p_values, alpha=ALPHA, method="holm")[1] if len(p_values) else p_values
 
 
-def compare_methods(votes: pd.DataFrame) -> pd.DataFrame:
+def compare_methods(scores: Scores) -> pd.DataFrame:
     """Every pair of methods once, the higher MOS first.
 
     Columns: better, worse, difference, low, high, p, p_holm, shown, statement. p is Wilcoxon's signed-rank test on the
@@ -229,11 +227,9 @@ def compare_methods(votes: pd.DataFrame) -> pd.DataFrame:
     asks about other images and other raters. A difference is shown where p_holm < 0.05 and the interval does not hold
     0: one of them alone is not enough.
     """
-    cube, _, _, methods = score_cube(votes)
-    mos = intervals.mos_of(cube)
-    order = sorted(range(len(methods)), key=lambda m: (-mos[m], methods[m]))
-    cube, methods = cube[:, :, order], [methods[m] for m in order]
-    return compare(cube, methods)
+    mos = intervals.mos_of(scores.cube)
+    order = sorted(range(len(mos)), key=lambda m: (-mos[m], scores.methods[m]))
+    return compare(scores.cube[:, :, order], [scores.methods[m] for m in order])
 
 
 def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
@@ -252,7 +248,7 @@ def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
     return table
 
 
-def _statement(row) -> str:
+def _statement(row: Any) -> str:
     p = p_value(row.p_holm)
     measured = f"difference {row.difference:.2f} {span(row.low, row.high)}, p_Holm {p if p[0] == '<' else f'= {p}'}"
     if row.shown:
@@ -270,15 +266,14 @@ def icc_table(matrix: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["form", "value", "of"])
 
 
-def count_votes(votes: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
-    """What became of the votes: what, votes."""
-    outside = len(votes) - len(main_trials(votes))
+def count_votes(scores: Scores, kept: Scores) -> pd.DataFrame:
+    """What became of the votes: what, votes. kept: the scores after screening."""
     rows = [
-        ("training and dummy trials, left out", outside),
-        ("gold items, used to check raters only", len(gold_trials(votes))),
-        ("repeats, used for test-retest only", len(repeated_trials(votes).index.difference(gold_trials(votes).index))),
-        ("votes of excluded raters, left out", len(rated(votes)) - len(rated(kept))),
-        ("votes behind the MOS", len(rated(kept))),
+        ("training and dummy trials, left out", len(scores.votes) - len(main_trials(scores.votes))),
+        ("gold items, used to check raters only", len(scores.gold)),
+        ("repeats, used for test-retest only", len(scores.repeats.index.difference(scores.gold.index))),
+        ("votes of excluded raters, left out", len(scores.rated) - len(kept.rated)),
+        ("votes behind the MOS", len(kept.rated)),
     ]
     return pd.DataFrame(rows, columns=["what", "votes"])
 
@@ -286,12 +281,11 @@ def count_votes(votes: pd.DataFrame, kept: pd.DataFrame) -> pd.DataFrame:
 # --- what to be careful with -----------------------------------------------------------------------------------------
 
 
-def _check_enough(votes: pd.DataFrame, when: str = "") -> None:
-    table = rated(votes)
+def _check_enough(scores: Scores, when: str = "") -> None:
     place = f" {when}" if when else ""
-    if table.empty:
+    if scores.rated.empty:
         raise UserError(f"there is no vote to analyse{place}: training, dummies, gold and repeats do not count")
-    raters, images = table["rater"].nunique(), table["image"].nunique()
+    raters, images = len(scores.raters), len(scores.images)
     if raters < 2 or images < 2:
         raise UserError(
             f"too few votes{place}: {raters} rater(s) and {images} image(s); intervals need at least two of each. "
@@ -299,24 +293,22 @@ def _check_enough(votes: pd.DataFrame, when: str = "") -> None:
         )
 
 
-def _warnings(votes, kept, raters, model, pairs) -> list[str]:
+def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.DataFrame) -> list[str]:
     found = []
-    table = rated(kept)
-    people, images, methods = (table[name].nunique() for name in ("rater", "image", "method"))
+    people, images, methods = kept.cube.shape
     if people < FEWEST:
         found.append(
             f"informal: {people} raters; ITU-R BT.500 asks for at least {FEWEST}, ITU-T P.910 for {IN_LABORATORY} in a "
             f"laboratory and {IN_THE_OPEN} where each rater has a screen of their own."
         )
-    matrix = score_matrix(kept)
     grid = images * methods
-    empty = grid * people - int(matrix.notna().to_numpy().sum())
+    empty = int(np.isnan(kept.cube).sum())
     if empty:
         found.append(
             f"incomplete: {empty} of {grid * people} votes are missing ({empty / (grid * people):.1%}). "
             "Each image counts alike; that is fair only where votes are missing by chance."
         )
-    found += _half_raters(table, grid)
+    found += _half_raters(kept.rated, grid)
     lowest = min(1.0, len(pairs) * 2.0 / 2**images) if len(pairs) else 0.0
     if lowest >= ALPHA:
         found.append(

@@ -4,6 +4,7 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 
+from srgan_lessons.rating.vote import Vote
 from srgan_lessons.rating.votes import Votes
 
 GOLD_TOLERANCE = 1  # steps of the scale that an obvious score may be missed by
@@ -64,31 +65,33 @@ def _times(count: int) -> str:
 
 def consistency(votes: Votes) -> Consistency:
     """Looks at the votes of one rater; dummies do not count, gold items only as such."""
-    rows = votes.effective()
-    main = [row for row in rows if row["phase"] == "main"]
-    rated = [row for row in main if row["gold_expected"] is None]
+    counted = votes.effective()
+    main = [vote for vote in counted if vote.phase == "main"]
+    rated = [(vote, vote.score) for vote in main if vote.gold_expected is None and vote.score is not None]
     by_stimulus: dict[str, dict[int, int]] = defaultdict(dict)
-    for row in rated:
-        by_stimulus[row["stimulus"]][row["repeat"]] = row["score"]
+    for vote, score in rated:
+        by_stimulus[vote.stimulus][vote.repeat] = score
     apart = [abs(scores[0] - scores[1]) for scores in by_stimulus.values() if len(scores) == 2]
-    gold = [row for row in main if row["gold_expected"] is not None]
-    anchors = [row for row in rows if row["phase"] == "training"]
-    variance = statistics.variance(row["score"] for row in rated) if len(rated) > 1 else None
+    gold = [vote for vote in main if vote.gold_expected is not None]
+    anchors = [vote for vote in counted if vote.phase == "training"]
+    variance = statistics.variance(score for _, score in rated) if len(rated) > 1 else None
     return Consistency(
         votes=len(main),
-        median_seconds=statistics.median(row["response_ms"] for row in main) / 1000 if main else None,
+        median_seconds=statistics.median(vote.response_ms for vote in main) / 1000 if main else None,
         repeats=len(apart),
         same=apart.count(0),
         near=sum(steps <= 1 for steps in apart),
         difference=statistics.mean(apart) if apart else None,
         gold=len(gold),
-        gold_passed=sum(_near(row) for row in gold),
+        gold_passed=sum(_near(vote) for vote in gold),
         anchors=len(anchors),
-        anchors_passed=sum(_near(row) for row in anchors),
+        anchors_passed=sum(_near(vote) for vote in anchors),
         variance=variance,
-        one_button=len(rated) >= FEW and variance < ONE_BUTTON,
+        one_button=variance is not None and len(rated) >= FEW and variance < ONE_BUTTON,
     )
 
 
-def _near(row) -> bool:
-    return abs(row["score"] - row["gold_expected"]) <= GOLD_TOLERANCE
+def _near(vote: Vote) -> bool:
+    if vote.score is None or vote.gold_expected is None:
+        return False
+    return abs(vote.score - vote.gold_expected) <= GOLD_TOLERANCE

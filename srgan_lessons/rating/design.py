@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from srgan_lessons import UserError
 from srgan_lessons.rating.manifest import some
 from srgan_lessons.rating.stimuli import Version, given_versions, named_otherwise
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
 SETS = {"Set5": 5, "Set14": 14, "BSD100": 100}
 METHODS = ("nearest", "bicubic", "SRCNN", "SelfExSR", "DRCN", "ESPCN", "SRResNet", "SRGAN", HIDDEN_REFERENCE)
@@ -22,7 +24,7 @@ PAPER_METHODS: dict[str, tuple[str, ...]] = {
 }
 
 
-def paper_versions(images: str | Path | Mapping[str, Mapping]) -> list[Version]:
+def paper_versions(images: str | Path | Mapping[str, str | Path | Mapping]) -> list[Version]:
     """The 1,128 versions of the paper's study. See `Study.paper`.
 
     Raises UserError with all that is missing: sets, images by their number, and methods of images.
@@ -72,7 +74,7 @@ def _add_made(given: dict[str, Version]) -> None:
             given[method] = Version(image="", method=method, pixels=partial(_make, given[HIDDEN_REFERENCE], method))
 
 
-def _make(hr: Version, method: str):
+def _make(hr: Version, method: str) -> np.ndarray:
     from srgan_lessons.resize import imresize
     from srgan_lessons.upscaling import upscale
 

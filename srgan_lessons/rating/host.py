@@ -123,7 +123,7 @@ class Host:
             row["away"] = None
             if session is not None:
                 done, of = session.place
-                paces = [line["response_ms"] / 1000 for line in session.lines[-20:] if line["score"] is not None]
+                paces = [vote.response_ms / 1000 for vote in session.lines[-20:] if vote.score is not None]
                 row |= {"phase": session.phase, "done": done, "of": of}
                 row["pace"] = statistics.median(paces) if paces else None
             if name in self._seen:
@@ -161,9 +161,9 @@ class Host:
                 path = session.path
                 session.close()
         own: dict[str, list[int]] = defaultdict(list)
-        for row in Votes.read(path) if path.exists() else []:
-            if row["phase"] == "main" and row["gold_expected"] is None and not row["repeat"]:
-                own[row["method"]].append(row["score"])
+        for vote in Votes.read(path) if path.exists() else []:
+            if vote.rated and vote.score is not None:
+                own[vote.method].append(vote.score)
         you = {method: statistics.mean(scores) for method, scores in own.items()}
         return [{"method": method, "you": you.get(method), "all": mean} for method, mean in means.items()]
 
@@ -206,7 +206,7 @@ def _rated_before(study: Study) -> dict[str, int]:
         votes = Votes.read(study.votes_folder)
     except UserError:  # no votes yet
         return {}
-    counts = Counter(str(row["rater"]) for row in votes if row["phase"] != "training")
+    counts = Counter(vote.rater for vote in votes if vote.phase != "training")
     return {rater: counts[rater] for rater in votes.raters}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from srgan_lessons.rating.votes import HIGHEST, LOWEST
+from srgan_lessons.rating.vote import HIGHEST, LOWEST
 
 RESAMPLES = 2000
 

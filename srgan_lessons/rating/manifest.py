@@ -43,7 +43,7 @@ class Settings:
     minutes: float = 25
     session_trials: int | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("dummies", "dummies_after_resume"):
             whole(name, getattr(self, name), 0, 20)
         if self.gold is not None:

@@ -1,20 +1,20 @@
-"""What metrics say of a study's stimuli, to be set against what people say."""
+"""What metrics say of a study's stimuli, to be set against what people say. Only measuring itself imports torch."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
-from srgan_lessons.evaluation import STLPIPSDistance
-from srgan_lessons.metrics import psnr, ssim
+from srgan_lessons.files import atomic
 from srgan_lessons.rating.study import Study
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
 METRICS = ("psnr", "ssim", "st_lpips")
 
@@ -27,6 +27,8 @@ def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
     "hr" are left out; the table is empty where no image has one. Raises UserError where a stimulus is missing or was
     changed.
     """
+    from srgan_lessons.metrics import psnr, ssim
+
     distance = _st_lpips()
     names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
     images = [image for image in study.images if (image, HIDDEN_REFERENCE) in names]
@@ -41,6 +43,27 @@ def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["image", "method", *METRICS])
 
 
+def kept(study: Study, *, progress: bool = False) -> pd.DataFrame | None:
+    """As `measure`, but once for a study: the table stays in its folder, as metrics.csv, with the study's hash.
+
+    None where no image has "hr". A folder that cannot be written is no reason to stop: the next time measures again.
+    """
+    if HIDDEN_REFERENCE not in study.methods:
+        return None
+    path = study.folder / "metrics.csv"
+    names = {"study": str, "image": str, "method": str}
+    if path.is_file():
+        table = pd.read_csv(path, dtype=names, keep_default_na=False, na_values=dict.fromkeys(METRICS, ""))
+        if {*names, *METRICS} <= set(table.columns) and len(table) and (table["study"] == study.hash).all():
+            return table
+    table = measure(study, progress=progress).assign(study=study.hash)
+    if table.empty:
+        return None
+    with suppress(UserError), atomic(path) as temporary:
+        temporary.write_text(table.to_csv(index=False, lineterminator="\n"), encoding="utf-8", newline="\n")
+    return table
+
+
 def metric_means(table: pd.DataFrame) -> pd.DataFrame:
     """Mean over images of each metric: method, psnr, ssim, st_lpips. Pictures equal to their "hr" have no PSNR."""
     finite = table.replace([np.inf, -np.inf], np.nan)
@@ -51,15 +74,19 @@ def _pixels(study: Study, name: str) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(study.read(name))).convert("RGB"))
 
 
-def _st_lpips():
+def _st_lpips() -> Callable[[np.ndarray, np.ndarray], float]:
     """ST-LPIPS of two uint8 pictures; NaN where its weights are not installed."""
+    import torch
+
+    from srgan_lessons.evaluation import STLPIPSDistance
+
     try:
         return STLPIPSDistance(torch.device("cpu"))
     except UserError:
         return lambda sr, hr: float("nan")
 
 
-def _number(metric, sr: np.ndarray, hr: np.ndarray) -> float:
+def _number(metric: Callable[..., float], sr: np.ndarray, hr: np.ndarray) -> float:
     """NaN where a picture is too small for the metric: people may have rated it all the same."""
     try:
         return metric(sr, hr)

@@ -3,12 +3,14 @@
 import warnings
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from srgan_lessons import UserError
 from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.vote import Vote, as_line
 from srgan_lessons.rating.votefile import name_key
-from srgan_lessons.rating.votes import Row, Votes, as_line, left_out, read_file, vote_files, vote_key
+from srgan_lessons.rating.votes import Votes, left_out, read_file, vote_files
 
 
 def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -> Votes:
@@ -23,21 +25,21 @@ def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -
     """
     study = study if isinstance(study, Study) else Study.open(study)
     problems: list[str] = []
-    contents: list[tuple[Path, list[Row]]] = []
+    contents: list[tuple[Path, list[Vote]]] = []
     for path in vote_files(files):
-        rows, wrong = read_file(path)
+        lines, wrong = read_file(path)
         problems += wrong
-        contents.append((path, _of_study(path, rows, study, problems)))
-    if not any(rows for _, rows in contents):
+        contents.append((path, _of_study(path, lines, study, problems)))
+    if not any(given for _, given in contents):
         problems.append("there are no votes in these files")
-    merged: list[Row] = []
+    merged: list[Vote] = []
     copies = 0
     # People of one name, each as the lines of theirs that are taken already.
-    people: dict[str, list[dict[str, Row]]] = {}
-    for path, rows in contents:
-        by_rater: dict[str, list[Row]] = {}
-        for row in rows:
-            by_rater.setdefault(str(row["rater"]), []).append(row)
+    people: dict[str, list[dict[str, Vote]]] = {}
+    for path, given in contents:
+        by_rater: dict[str, list[Vote]] = {}
+        for vote in given:
+            by_rater.setdefault(vote.rater, []).append(vote)
         for rater, theirs in by_rater.items():
             known = people.setdefault(rater, [])
             clashes = [_clash(list(person.values()), theirs) for person in known]
@@ -46,15 +48,15 @@ def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -
                 known.append({})
             if number:
                 problems.append(_two_of_one_name(path, rater, number, clashes[0]))
-            for row in theirs:
-                line = as_line(row)
+            for vote in theirs:
+                line = as_line(vote)
                 if line in known[number]:
                     copies += 1
                     continue
-                known[number][line] = row
-                merged.append(row if number == 0 else {**row, "rater": f"{rater} [{number + 1}]"})
+                known[number][line] = vote
+                merged.append(vote if number == 0 else replace(vote, rater=f"{rater} [{number + 1}]"))
     problems += [f"{path}: left out, it is no file of votes (*.jsonl)" for path in left_out(files)]
-    problems += _alike([str(row["rater"]) for row in merged])
+    problems += _alike([vote.rater for vote in merged])
     for problem in problems:
         warnings.warn(problem, stacklevel=2)
     return Votes(merged, problems, copies)
@@ -73,40 +75,40 @@ def _alike(raters: Iterable[str]) -> list[str]:
     ]
 
 
-def _of_study(path: Path, rows: list[tuple[int, Row]], study: Study, problems: list[str]) -> list[Row]:
-    others = [number for number, row in rows if row["study"] != study.hash]
+def _of_study(path: Path, given: list[tuple[int, Vote]], study: Study, problems: list[str]) -> list[Vote]:
+    others = [number for number, vote in given if vote.study != study.hash]
     if others:
-        other = next(str(row["study"]) for _, row in rows if row["study"] != study.hash)
+        other = next(vote.study for _, vote in given if vote.study != study.hash)
         raise UserError(
-            f"{path} holds votes of another study: {len(others)} of {len(rows)} lines, the first is line {others[0]} "
+            f"{path} holds votes of another study: {len(others)} of {len(given)} lines, the first is line {others[0]} "
             f"(study {other[:12]}..., not {study.hash[:12]}... in {study.folder}). Leave the file out."
         )
     kept = []
-    for number, row in rows:
-        stimulus = study.stimuli.get(str(row["stimulus"]))
+    for number, vote in given:
+        stimulus = study.stimuli.get(vote.stimulus)
         if stimulus is None:
-            problems.append(f"{path}: line {number} was left out: the study has no stimulus {row['stimulus']!r}")
-        elif (stimulus.image, stimulus.method) != (row["image"], row["method"]):
+            problems.append(f"{path}: line {number} was left out: the study has no stimulus {vote.stimulus!r}")
+        elif (stimulus.image, stimulus.method) != (vote.image, vote.method):
             problems.append(
                 f"{path}: line {number} was left out: the stimulus {stimulus.name} is {stimulus.method} of "
-                f"{stimulus.image}, not {row['method']} of {row['image']}"
+                f"{stimulus.image}, not {vote.method} of {vote.image}"
             )
         else:
-            kept.append(row)
+            kept.append(vote)
     return kept
 
 
-def _clash(first: list[Row], second: list[Row]) -> list[tuple]:
+def _clash(first: list[Vote], second: list[Vote]) -> list[tuple]:
     """Trials for which two sets of lines under one name have different votes.
 
     A trial of the main phase has one vote, in whatever session; a dummy or training trial one in each session.
     """
 
-    def votes(rows: list[Row]) -> dict[tuple, set[str]]:
+    def votes(given: list[Vote]) -> dict[tuple, set[str]]:
         found: dict[tuple, set[str]] = {}
-        for row in rows:
-            _, session, phase, trial = vote_key(row)
-            found.setdefault((phase, trial if phase == "main" else (session, trial)), set()).add(as_line(row))
+        for vote in given:
+            _, session, phase, trial = vote.key
+            found.setdefault((phase, trial if phase == "main" else (session, trial)), set()).add(as_line(vote))
         return found
 
     a, b = votes(first), votes(second)

@@ -125,14 +125,14 @@ def _rounds(places: Sequence[Place], dice: random.Random) -> list[tuple[float, P
     timed: list[tuple[float, Place]] = []
     for methods, images in sorted(squares.items()):
         size = len(methods)
-        methods, symbols = _shuffled(methods, dice), _shuffled(range(size), dice)
+        order, symbols = _shuffled(methods, dice), _shuffled(range(size), dice)
         images = _shuffled(sorted(images), dice)
         rows: list[int] = []
         while len(rows) < len(images):
             rows += _shuffled(range(size), dice)
         for number, symbol in enumerate(symbols):
             for k, which in enumerate(_shuffled(range(len(images)), dice)):
-                method = methods[(rows[which] + symbol) % size]
+                method = order[(rows[which] + symbol) % size]
                 time = (number + (k + dice.random()) / len(images)) / size
                 timed.append((time, by_image[images[which]][method]))
     return sorted(timed, key=lambda pair: pair[0])
@@ -170,7 +170,8 @@ class _Balance:
         return ahead + CARRY * (self.followed[self.previous, method] - self.share[method] * self.shown[self.previous])
 
     def show(self, method: str) -> None:
-        self.followed[self.previous, method] += 1
+        if self.previous is not None:
+            self.followed[self.previous, method] += 1
         self.shown[method] += 1
         self.previous = method
         self.count += 1

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import base64
-import html
 import io
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -19,11 +19,11 @@ from matplotlib.transforms import Bbox
 from srgan_lessons import UserError
 from srgan_lessons.rating.analysis import Analysis
 from srgan_lessons.rating.tables import rated
-from srgan_lessons.rating.votes import SCALE
+from srgan_lessons.rating.vote import SCALE
 
 WIDTH = 9.0  # inches
 DOTS = 144  # an inch
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 12,
     "axes.titlesize": 12,
     "axes.labelsize": 12,
@@ -50,15 +50,15 @@ def alt_text(figure: Figure) -> str:
     return str(figure.get_label())
 
 
-def as_html(figure: Figure) -> str:
-    """A figure as an HTML image that needs no file: the PNG as a data URL, with its alt text."""
+def as_image(figure: Figure) -> dict:
+    """A figure as an image that needs no file: src (the PNG as a data URL), alt, width and height in CSS pixels."""
     file = io.BytesIO()
     with mpl.rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # a name in letters that the font lacks; the tables have it
         figure.savefig(file, format="png", dpi=DOTS, facecolor="white")
-    width, height = figure.get_size_inches() * 96
+    width, height = (round(96 * inches) for inches in figure.get_size_inches())
     url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
-    return f'<img src="{url}" alt="{html.escape(alt_text(figure))}" width="{width:.0f}" height="{height:.0f}">'
+    return {"src": url, "alt": alt_text(figure), "width": width, "height": height}
 
 
 def plot_votes(votes: pd.DataFrame, *, order: list[str] | None = None) -> Figure:
@@ -85,7 +85,7 @@ def plot_votes(votes: pd.DataFrame, *, order: list[str] | None = None) -> Figure
                 colour = "white" if part > 0.6 else "#111111"
                 axis.text(k - 0.12, score, f"{part:.0%}", ha="center", va="center", fontsize=10, color=colour)
         at = [means[method] for method in methods]
-        mean = {"marker": "<", "markersize": 11, "markeredgewidth": 1.5, "linestyle": "none"}
+        mean: dict[str, Any] = {"marker": "<", "markersize": 11, "markeredgewidth": 1.5, "linestyle": "none"}
         mean |= {"markerfacecolor": "#c00000", "markeredgecolor": "white"}
         axis.plot(np.arange(len(methods)) + 0.36, at, **mean, label="mean (MOS)")
         axis.set_xticks(range(len(methods)), [_name(method) for method in methods], **_slant(methods, 0.85))
@@ -174,9 +174,8 @@ def plot_mos_against(
         figure.set_label(f"Mean opinion score against metrics, a dot a method. {'; '.join(words)}.")
         FigureCanvasAgg(figure).draw()  # lays the panels out, so that there is a place to put names
         for axis, (x, part) in zip(axes, drawn, strict=True):
-            _label_points(
-                axis, x, *(part[name].to_numpy(float) for name in ("mos", "low", "high")), list(part["method"])
-            )
+            mos, low, high = (part[name].to_numpy(float) for name in ("mos", "low", "high"))
+            _label_points(axis, x, mos, low, high, list(part["method"]))
     return figure
 
 
@@ -242,7 +241,7 @@ def _name(name: str, most: int = 20) -> str:
     return (name if len(name) <= most else name[: most - 1] + "…").replace("$", r"\$")
 
 
-def _label_points(axis, x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray, names: list[str]) -> None:
+def _label_points(axis: Any, x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray, names: list[str]) -> None:
     """Names beside points, covering neither each other nor a point or its interval. The panels must have their size."""
     renderer = axis.figure.canvas.get_renderer()
     pixels = renderer.points_to_pixels(1)  # of one point

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from srgan_lessons.rating.consistency import FEW, GOLD_TOLERANCE, ONE_BUTTON
-from srgan_lessons.rating.tables import check_votes, gold_trials, rated, repeated_trials, score_matrix
+from srgan_lessons.rating.tables import Scores, gold_trials, rated, repeated_trials
 
 GOLD_SHARE = 0.2  # a rater may miss one gold item, and beyond that a fifth of them
 SWAPPED_P = 0.001  # one-sided p of a negative correlation with the others
@@ -213,17 +213,17 @@ def screen(votes: pd.DataFrame) -> pd.DataFrame:
     inconsistency of more than twice the median, as from guessing; the P.910 model gives such votes little weight.
     If all would be excluded, nobody is, and the notes say so. Raises UserError as check_votes does.
     """
-    return screen_checked(check_votes(votes))
+    return screen_scores(Scores.of(votes))
 
 
-def screen_checked(votes: pd.DataFrame) -> pd.DataFrame:
-    """`screen` of votes that check_votes has checked."""
-    matrix = score_matrix(votes)
+def screen_scores(scores: Scores) -> pd.DataFrame:
+    """`screen` of votes that are prepared."""
+    votes, matrix = scores.votes, scores.matrix
     line, golden, again, with_others = straight_liners(votes), gold(votes), repeats(votes), agreement(matrix)
     test_retest = again.rename(columns=lambda name: name if name in ("rater", "repeats") else f"repeat_{name}")
     table = line.drop(columns="failed").merge(golden.drop(columns="failed"), on="rater")
     table = table.merge(test_retest, on="rater").merge(with_others[["rater", "correlation"]], on="rater")
-    reasons = {rater: [] for rater in table["rater"]}
+    reasons: dict[str, list[str]] = {rater: [] for rater in table["rater"]}
     for found, flag, words in (
         (golden, "failed", "missed gold items"),
         (line, "failed", "clicked one button"),
@@ -242,7 +242,7 @@ def screen_checked(votes: pd.DataFrame) -> pd.DataFrame:
     table = table.merge(model, on="rater", how="left")
     excluded = table["rater"].map(lambda rater: bool(reasons[rater]))
     everybody = bool(excluded.all())
-    notes = {rater: [] for rater in reasons}
+    notes: dict[str, list[str]] = {rater: [] for rater in reasons}
     for row in table.itertuples():
         if row.repeats >= 3 and row.repeat_within_one < 0.5:
             notes[row.rater].append("repeats differ by more than one step")

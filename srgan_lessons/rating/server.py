@@ -15,8 +15,10 @@ import secrets
 import signal
 import sys
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, TypeVar
 
 import tornado.httpserver
 import tornado.netutil
@@ -26,6 +28,7 @@ from srgan_lessons import UserError
 from srgan_lessons.rating.host import Host
 
 WEB = Path(__file__).parent / "web"
+T = TypeVar("T")
 LARGEST_BODY = 4096  # bytes; a vote has 300
 TYPES = {
     ".js": "text/javascript",
@@ -85,12 +88,12 @@ class Handler(tornado.web.RequestHandler):
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.finish(json.dumps({"error": WHY.get(status_code, "This was refused.")}))
 
-    def log_exception(self, kind, error, trace) -> None:
+    def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
         """Without the request: it says from which address it came."""
         if not isinstance(error, tornado.web.HTTPError):
             logging.getLogger(__name__).error("".join(traceback.format_exception(kind, error, trace)).strip())
 
-    async def aside(self, call, *given):
+    async def aside(self, call: Callable[..., T], *given: object) -> T:
         """Runs what may wait for a disk in a thread of its own."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, functools.partial(call, *given))
 
@@ -204,7 +207,7 @@ class Live(Instructor):
 
 
 class Code(Instructor):
-    def initialize(self, link: str, **given) -> None:
+    def initialize(self, link: str, **given: Any) -> None:  # type: ignore[override] # as tornado means it
         super().initialize(**given)
         self.link = link
 
@@ -219,7 +222,7 @@ class Code(Instructor):
 
 
 class Who(Instructor):
-    def initialize(self, links: list[str], **given) -> None:
+    def initialize(self, links: list[str], **given: Any) -> None:  # type: ignore[override]
         super().initialize(**given)
         self.links = links
 

@@ -138,7 +138,7 @@ def addresses() -> list[str]:
             found += [entry.address for entry in entries if entry.family == socket.AF_INET]
     except ImportError:
         with contextlib.suppress(OSError):
-            found += [entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+            found += [str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
     return [name for name in dict.fromkeys(found) if not name.startswith(("127.", "169.254.", "0."))]
 
 

@@ -15,17 +15,19 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from srgan_lessons import UserError
 from srgan_lessons.rating.consistency import Consistency, consistency
 from srgan_lessons.rating.orders import NEAR, Place
 from srgan_lessons.rating.showing import Picture, Shown, Trial
 from srgan_lessons.rating.study import USUAL_SECONDS, Study
+from srgan_lessons.rating.vote import HIGHEST, LOWEST, Vote
 from srgan_lessons.rating.votefile import VoteFile, rater_name, vote_file_name
-from srgan_lessons.rating.votes import HIGHEST, LOWEST, Row, Votes
+from srgan_lessons.rating.votes import Votes
 
 LONG_PAUSE = 300  # seconds; after a longer one the rater is warmed up again, as after a break
 AHEAD = 2  # pictures that are read before they are needed
@@ -60,11 +62,11 @@ class Session:
             self._file.close()
             raise
         self.problems = list(self._file.problems)
-        self.resumed = bool(self._file.rows)
-        self.number = 1 + max((row["session"] for row in self._file.rows), default=0)
+        self.resumed = bool(self._file.votes)
+        self.number = 1 + max((vote.session for vote in self._file.votes), default=0)
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srgan-lessons-rating")
         self._pictures: dict[str, Future[bytes]] = {}
-        self._plan(self._file.rows)
+        self._plan(self._file.votes)
         self._enter("instructions" if self._steps else "done")
 
     @classmethod
@@ -96,7 +98,7 @@ class Session:
         rater = rater_name(rater)
         path = (Path(folder) if folder is not None else study.votes_folder) / vote_file_name(rater, study.hash)
         path = path.absolute()
-        changes = {"minutes": minutes, "session_trials": session_trials}
+        changes: dict[str, Any] = {"minutes": minutes, "session_trials": session_trials}
         settings = replace(study.settings, **{name: value for name, value in changes.items() if value is not None})
         if path in _open_sessions:
             _open_sessions[path].close()
@@ -168,9 +170,9 @@ class Session:
         return len(self._order)
 
     @property
-    def lines(self) -> list[Row]:
+    def lines(self) -> list[Vote]:
         """All lines of the file of votes, in their order."""
-        return self._file.rows
+        return self._file.votes
 
     @property
     def place(self) -> tuple[int, int]:
@@ -213,7 +215,7 @@ class Session:
                 self._started = self._clock()
                 self._enter_step()
 
-    def vote(self, score: int, token: str, shown: Shown | None = None) -> bool:
+    def vote(self, score: object, token: str, shown: Shown | None = None) -> bool:
         """Writes the vote for what is shown, then goes on. False, and nothing is done, for a token of before.
 
         When it returns, the vote is on the disk. Raises UserError for a score that is not 1 to 5, a closed session, and
@@ -221,6 +223,8 @@ class Session:
         """
         with self._lock:
             self._check_open()
+            if self.phase == "instructions" and token == self._sign("shown", self._steps[0][0], len(self.lines), 0):
+                self.begin()  # it had begun, and was ended before its first vote arrived
             if token != self.token or self.trial is None:
                 return False
             if type(score) is not int or not LOWEST <= score <= HIGHEST:
@@ -304,7 +308,7 @@ class Session:
 
     def summary(self) -> Consistency:
         """How consistent the votes are, from all sessions of this rater."""
-        return consistency(Votes(self._file.rows))
+        return consistency(Votes(self._file.votes))
 
     # Within
 
@@ -316,15 +320,15 @@ class Session:
             )
 
     def _check_rows(self) -> None:
-        for row in self._file.rows:
-            if row["study"] != self.study.hash or row["rater"] != self.rater:
+        for vote in self._file.votes:
+            if vote.study != self.study.hash or vote.rater != self.rater:
                 raise UserError(
-                    f"{self.path} holds votes of another study or rater ({row['rater']!r}). Move it away, or choose "
+                    f"{self.path} holds votes of another study or rater ({vote.rater!r}). Move it away, or choose "
                     "another folder for the votes."
                 )
-            if row["phase"] == "main":
-                number = row["trial"]
-                if number >= len(self._order) or self._order[number].stimulus != row["stimulus"]:
+            if vote.phase == "main":
+                number = vote.trial
+                if number >= len(self._order) or self._order[number].stimulus != vote.stimulus:
                     raise UserError(
                         f"{self.path}: trial {number} is not what this study shows {self.rater!r} there. The file was "
                         "edited, or written by another version of srgan-lessons. Go on with that version, or under "
@@ -333,20 +337,20 @@ class Session:
 
     def _go_on(self, within: float) -> None:
         """Takes the last session up where it was left, if its last vote is not older than `within` seconds."""
-        rows = self._file.rows
+        votes = self._file.votes
         now = datetime.now(UTC)
-        if not rows or not 0 <= (now - _when(rows[-1])).total_seconds() <= within:
+        if not votes or not 0 <= (now - _when(votes[-1])).total_seconds() <= within:
             return
-        number = rows[-1]["session"]
-        own = [row for row in rows if row["session"] == number]
+        number = votes[-1].session
+        own = [vote for vote in votes if vote.session == number]
         self.number = number
-        self._plan([row for row in rows if row["session"] != number])
-        for row in own:
-            undone = row["score"] is None
+        self._plan([vote for vote in votes if vote.session != number])
+        for vote in own:
+            undone = vote.score is None
             at = self._given[-1] if undone and self._given else self._at
-            if at >= len(self._steps) or self._steps[at][:2] != (row["phase"], row["trial"]) or at != self._at - undone:
+            if at >= len(self._steps) or self._steps[at][:2] != (vote.phase, vote.trial) or at != self._at - undone:
                 self.number += 1  # not what this program would have shown: a session of its own
-                self._plan(rows)
+                self._plan(votes)
                 return
             self._replay(at, undone)
         self._started = self._clock() - (now - _when(own[0])).total_seconds()
@@ -370,15 +374,15 @@ class Session:
             (self._voted.discard if undone else self._voted.add)(number)
             self._in_session += -1 if undone else 1
 
-    def _plan(self, lines: list[Row]) -> None:
+    def _plan(self, lines: list[Vote]) -> None:
         """What this session will show after these votes: the training unless it was finished, dummies, the rest."""
         votes = Votes(lines).effective()
-        self._voted = {row["trial"] for row in votes if row["phase"] == "main"}
-        self._warmed = sum(row["phase"] == "dummy" and row["session"] != self.number for row in votes)
-        self._withdrawn = {("main", row["trial"]) for row in lines if row["phase"] == "main" and row["revised"]}
+        self._voted = {vote.trial for vote in votes if vote.phase == "main"}
+        self._warmed = sum(vote.phase == "dummy" and vote.session != self.number for vote in votes)
+        self._withdrawn = {("main", vote.trial) for vote in lines if vote.phase == "main" and vote.revised}
         main = [("main", k, place) for k, place in enumerate(self._order) if k not in self._voted]
         training = [("training", k, place) for k, place in enumerate(self.study.calibration(self.rater))]
-        trained = [row["session"] for row in votes if row["phase"] == "training"]
+        trained = [vote.session for vote in votes if vote.phase == "training"]
         if any(trained.count(session) == len(training) for session in set(trained)):
             training = []
         self._steps: list[tuple[str, int, Place]] = []
@@ -387,7 +391,7 @@ class Session:
                 self.rater,
                 self.number,
                 first=not self._voted,
-                before=lines[-1]["image"] if lines else None,
+                before=lines[-1].image if lines else None,
                 after=[place.image for _, _, place in main[:NEAR]],
             )
             self._steps = [*training, *(("dummy", k, place) for k, place in enumerate(dummies)), *main]
@@ -398,7 +402,7 @@ class Session:
 
     def _new_session(self) -> None:
         self.number += 1
-        self._plan(self._file.rows)
+        self._plan(self._file.votes)
         self._enter_step()
 
     def _enter_step(self) -> None:
@@ -406,7 +410,7 @@ class Session:
 
     def _enter(self, phase: str) -> None:
         self.phase = phase
-        self.token = self._sign("shown", phase, len(self._file.rows), self._pauses)
+        self.token = self._sign("shown", phase, len(self._file.votes), self._pauses)
         self._shown_at = self._clock()
         if phase not in ("done", "closed"):
             near = range(self._at, min(self._at + 1 + AHEAD, len(self._steps)))
@@ -428,30 +432,28 @@ class Session:
         return self._pictures[name]
 
     def _write(self, phase: str, number: int, place: Place, score: int | None, shown: Shown, *, revised: bool) -> None:
-        took = shown.response_ms
-        row: Row = {
-            "study": self.study.hash,
-            "rater": self.rater,
-            "session": self.number,
-            "trial": number,
-            "phase": phase,
-            "image": place.image,
-            "method": place.method,
-            "stimulus": place.stimulus,
-            "repeat": place.repeat,
-            "gold_expected": place.gold_expected,
-            "score": score,
-            "response_ms": round(1000 * (self._clock() - self._shown_at)) if took is None else took,
-            "time_utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "seed": self.study.seed,
-            "revised": revised,
-            "device_pixel_ratio": shown.device_pixel_ratio,
-            "width": shown.width,
-            "height": shown.height,
-            "screen_width": shown.screen_width,
-            "screen_height": shown.screen_height,
-        }
-        self._file.append(row)
+        measured = asdict(shown)
+        took = measured.pop("response_ms")
+        self._file.append(
+            Vote(
+                study=self.study.hash,
+                rater=self.rater,
+                session=self.number,
+                trial=number,
+                phase=phase,
+                image=place.image,
+                method=place.method,
+                stimulus=place.stimulus,
+                repeat=place.repeat,
+                gold_expected=place.gold_expected,
+                score=score,
+                response_ms=round(1000 * (self._clock() - self._shown_at)) if took is None else took,
+                time_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                seed=self.study.seed,
+                revised=revised,
+                **measured,
+            )
+        )
         self._pauses = 0
 
     def _elapsed(self) -> float:
@@ -464,14 +466,14 @@ class Session:
         return self._elapsed() >= 60 * self.settings.minutes or (trials is not None and self._in_session >= trials)
 
     def _pace(self) -> float:
-        recent = [row["response_ms"] / 1000 for row in self._file.rows[-50:] if row["score"] is not None]
+        recent = [vote.response_ms / 1000 for vote in self._file.votes[-50:] if vote.score is not None]
         return statistics.median(recent) if len(recent) >= 5 else USUAL_SECONDS
 
 
-def _when(row: Row) -> datetime:
+def _when(vote: Vote) -> datetime:
     """The time of a vote. One that cannot be read is long ago."""
     try:
-        found = datetime.fromisoformat(str(row["time_utc"]))
+        found = datetime.fromisoformat(vote.time_utc)
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic
-from srgan_lessons.rating.votes import CHECKS, COLUMNS, MEASURES, REQUIRED, WHOLE
+from srgan_lessons.rating.vote import CHECKS, COLUMNS, MEASURES, REQUIRED, TYPES, WHOLE, Vote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +29,7 @@ _TRUTH = {
 }
 
 
-def write_csv(path: str | Path, rows: Iterable[Mapping]) -> None:
+def write_csv(path: str | Path, votes: Iterable[Vote]) -> None:
     """Votes as CSV: a header, one row a vote, empty where there is no value.
 
     UTF-8 with a byte order mark, by which Excel knows it. A text that a spreadsheet would take for a formula has an
@@ -38,7 +38,7 @@ def write_csv(path: str | Path, rows: Iterable[Mapping]) -> None:
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows([_shielded(row[name]) for name in COLUMNS] for row in rows)
+        writer.writerows(map(_shielded, vote.values) for vote in votes)
 
 
 def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
@@ -82,9 +82,7 @@ def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
         for at, name in enumerate(names):
             if name in content:
                 cell = row[at] if at < len(row) else ""
-                content[name].append(
-                    _value(name, cell, lambda at=at, line=line: f"{path}: line {line}, column {_letter(at)}")
-                )
+                content[name].append(_value(name, cell, f"{path}: line {line}, column {_letter(at)}"))
     return _typed(content), notes
 
 
@@ -123,7 +121,7 @@ def _rows(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
     return [(line, row) for line, row in numbered if any(cell.strip() for cell in row)], notes
 
 
-def _value(name: str, cell: str, where: Callable[[], str]) -> object:
+def _value(name: str, cell: str, where: str) -> object:
     cell = cell.strip()
     fits, what = CHECKS[name]
     if cell == "" and name not in REQUIRED:
@@ -142,15 +140,14 @@ def _value(name: str, cell: str, where: Callable[[], str]) -> object:
     except (ValueError, OverflowError):
         value = cell
     if name != "study" and not fits(value):
-        raise UserError(f"{where()} ({name}) is {cell!r}; it must be {what.replace(', or null', ', or empty')}.")
+        raise UserError(f"{where} ({name}) is {cell!r}; it must be {what.replace(', or null', ', or empty')}.")
     return value
 
 
 def _typed(content: dict[str, list]) -> pd.DataFrame:
     import pandas as pd
 
-    types = dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(MEASURES, "Float64")
-    return pd.DataFrame({name: pd.Series(values, dtype=types.get(name, object)) for name, values in content.items()})
+    return pd.DataFrame({name: pd.Series(values, dtype=TYPES.get(name, object)) for name, values in content.items()})
 
 
 def _shielded(value: object) -> object:

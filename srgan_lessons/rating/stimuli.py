@@ -2,10 +2,11 @@
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -15,7 +16,7 @@ from srgan_lessons.files import list_folder
 from srgan_lessons.images import SUFFIXES, check_image, pictures_in, read_picture, sample_photos
 from srgan_lessons.models import SCALE
 from srgan_lessons.rating.manifest import some
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 from srgan_lessons.resize import imresize
 
 ANCHOR_SCORES = {"nearest": 1, HIDDEN_REFERENCE: 5}  # what raters are calibrated on (paper, section 3.3)
@@ -23,6 +24,7 @@ LARGEST = (1920, 1080)  # width and height, in pixels: what a screen shows at 1:
 
 Source = np.ndarray | str | Path
 Images = str | Path | Mapping[str, Source] | Mapping[str, Mapping[str, Source]]
+Methods = Sequence[str] | Mapping[str, object] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +36,7 @@ class Version:
     pixels: Callable[[], np.ndarray]
 
 
-def versions(
-    images: Images, methods: Sequence[str] | Mapping[str, object] | None, *, crop: int | None = None, device=None
-) -> list[Version]:
+def versions(images: Images, methods: Methods, *, crop: int | None = None, device: str | None = None) -> list[Version]:
     """All versions of all images, sorted by image and method; pictures are read or made when they are asked for.
 
     images: ready versions (a mapping image -> method -> array or file, or a folder with a folder of pictures for each
@@ -54,12 +54,13 @@ def versions(
         images = _read_folder(Path(images))
     if not images:
         raise UserError("there are no images to rate: the mapping is empty.")
-    ready = [isinstance(value, Mapping) for value in images.values()]
+    given: Mapping[str, Any] = images
+    ready = [isinstance(value, Mapping) for value in given.values()]
     if any(ready) and not all(ready):
         raise UserError("some images are given as versions by method, others as one picture. Give all in one way.")
     if all(ready):
-        return _ready(images, methods, crop)
-    return _made(images, methods, crop, device)
+        return _ready(given, methods, crop)
+    return _made(given, methods, crop, device)
 
 
 def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
@@ -91,7 +92,7 @@ def _pictures(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _ready(images: Mapping[str, Mapping[str, Source]], methods, crop: int | None) -> list[Version]:
+def _ready(images: Mapping[str, Mapping[str, Source]], methods: Methods, crop: int | None) -> list[Version]:
     if isinstance(methods, Mapping):
         raise UserError("the versions are given, so methods must be a list of names, without weights.")
     if crop is not None:
@@ -107,7 +108,7 @@ def _ready(images: Mapping[str, Mapping[str, Source]], methods, crop: int | None
     return [version for version in found if version.method in wanted]
 
 
-def named_otherwise(images: Mapping[str, Mapping[str, Source]]) -> str:
+def named_otherwise(images: Mapping[str, Mapping[str, object]]) -> str:
     """What to do where names of one image differ by the usual endings: a sentence with a space before it, or ""."""
     from srgan_lessons.upscaling.files import plain_name
 
@@ -123,29 +124,28 @@ def named_otherwise(images: Mapping[str, Mapping[str, Source]]) -> str:
 
 def given_versions(images: str | Path | Mapping[str, Mapping[str, Source]]) -> list[Version]:
     """Versions that are ready, from a mapping image -> method -> picture or a folder of folders; there may be gaps."""
-    if isinstance(images, str | Path):
-        images = _read_folder(Path(images))
-    if not all(isinstance(given, Mapping) for given in images.values()):
+    by_image: Mapping[str, Any] = _read_folder(Path(images)) if isinstance(images, str | Path) else images
+    if not all(isinstance(given, Mapping) for given in by_image.values()):
         raise UserError("versions are needed: a mapping image -> method -> picture, or a folder for each method.")
-    known = list(dict.fromkeys(method for given in images.values() for method in given))
+    known = list(dict.fromkeys(method for given in by_image.values() for method in given))
     if not known:
         raise UserError('a study needs methods: each image is a mapping of methods ("nearest", "hr", ...) to pictures.')
     check_names(known, "method")
-    check_names(images, "image")
+    check_names(by_image, "image")
     found = []
-    for image in sorted(images):
-        for method in sorted(images[image]):
-            pixels = partial(_cut, images[image][method], None, 1, f"{method} of {image}")
+    for image in sorted(by_image):
+        for method in sorted(by_image[image]):
+            pixels = partial(_cut, by_image[image][method], None, 1, f"{method} of {image}")
             found.append(Version(image=image, method=method, pixels=pixels))
     return found
 
 
-def _made(images: Mapping[str, Source], methods, crop: int | None, device) -> list[Version]:
+def _made(images: Mapping[str, Source], methods: Methods, crop: int | None, device: str | None) -> list[Version]:
     from srgan_lessons.upscaling import upscaler
 
     if methods is None:
         raise UserError('a study needs methods: for example methods=["nearest", "bicubic", "espcn", "hr"].')
-    weights = dict(methods) if isinstance(methods, Mapping) else {name: name for name in methods}
+    weights: dict[str, Any] = dict(methods) if isinstance(methods, Mapping) else {name: name for name in methods}
     check_names(list(methods), "method")
     check_names(images, "image")
     # All weights are loaded before any picture is written.
@@ -232,6 +232,11 @@ def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int |
     if anchors is None:
         photos = sample_photos()
         names = [name for name in ("chelsea", "coffee", "rocket", "astronaut", "motorcycle") if name not in rated]
+        if not names:
+            raise UserError(
+                "all photos that raters could be calibrated on are among those that are rated. Name others, with "
+                "--anchors FOLDER or anchors=."
+            )
         anchors, crop = {name: photos[name] for name in names[:4]}, min(crop or 256, 256)
     made = versions(anchors, list(ANCHOR_SCORES), crop=crop)
     if both := sorted({version.image for version in made} & set(rated)):
@@ -239,7 +244,7 @@ def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int |
     return made
 
 
-def check_names(names, what: str) -> None:
+def check_names(names: Collection[str], what: str) -> None:
     """Raises UserError for names of images or methods that are empty, no texts, or the same but for upper case."""
     for name in names:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():

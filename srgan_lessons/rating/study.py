@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic
@@ -37,7 +37,7 @@ from srgan_lessons.rating.manifest import (
     write_png,
 )
 from srgan_lessons.rating.orders import Place, calibration_order, check_possible, dummy_order, main_order, seeded_order
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
 if TYPE_CHECKING:  # making pictures needs torch, which opening a study does not
     from srgan_lessons.rating.stimuli import Images, Version
@@ -88,7 +88,7 @@ class Study:
         crop: int | None = None,
         device: str | None = None,
         progress: bool = False,
-        **settings,
+        **settings: Any,
     ) -> Study:
         """Makes the folder `out`, whole or not at all, and opens it.
 
@@ -130,7 +130,7 @@ class Study:
         *,
         anchors: Images | None = None,
         progress: bool = False,
-        **settings,
+        **settings: Any,
     ) -> Study:
         """The study of the SRGAN paper (section 3.3): 12 versions of 19 images, 9 of 100; 1,128 ratings a rater.
 
@@ -151,13 +151,24 @@ class Study:
         return cls._write(paper_versions(images), anchors, out, seed, title, "acr-hr", None, progress, settings)
 
     @classmethod
-    def _write(cls, made: list[Version], anchors, out, seed, title, protocol, crop, progress, settings) -> Study:
+    def _write(
+        cls,
+        made: list[Version],
+        anchors: Images | None,
+        out: str | Path,
+        seed: int,
+        title: str | None,
+        protocol: str,
+        crop: int | None,
+        progress: bool,
+        given: dict[str, Any],
+    ) -> Study:
         from tqdm.auto import tqdm
 
         from srgan_lessons.rating.stimuli import ANCHOR_SCORES, anchor_versions, sizes_checked
 
         folder = Path(out)
-        settings = settings_of(settings)
+        settings = settings_of(given)
         whole("seed", seed, 0, 2**63)
         if protocol == "acr-hr" and HIDDEN_REFERENCE not in {version.method for version in made}:
             raise UserError(

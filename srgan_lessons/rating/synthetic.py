@@ -16,7 +16,7 @@ from scipy.stats import norm
 
 from srgan_lessons import UserError
 from srgan_lessons.files import shipped
-from srgan_lessons.rating.votes import HIDDEN_REFERENCE
+from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class Population:
     image: float = 0.25
     texture: float = 0.15
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, value in vars(self).items():
             if not (np.isfinite(value) and value >= 0):
                 raise UserError(f"Population: {name} is a standard deviation, so it cannot be {value}")
@@ -145,7 +145,7 @@ def synthetic_votes(
     names = [f"img_{k + 1:03d}" for k in range(images)]
     main = pd.MultiIndex.from_product([names, truth], names=["image", "method"]).to_frame(index=False)
     main["quality"] = _stimuli(truth, images, population, rng).ravel()
-    scores = [_vote(main["quality"].to_numpy(), bias, inconsistency, rng)]
+    rating = _vote(main["quality"].to_numpy(), bias, inconsistency, rng)
 
     again = main.iloc[np.sort(rng.permutation(len(main))[: round(repeats * len(main))])].assign(repeat=1)
     obvious = [(f"gold_{k + 1:02d}", _EXTREMES[k % 2], 1 + 4 * (k % 2)) for k in range(gold)]
@@ -155,8 +155,8 @@ def synthetic_votes(
     for trials in (checks, training):
         trials["quality"] = np.where(trials["method"] == HIDDEN_REFERENCE, 5.6, 0.4)
     trials = pd.concat([part for part in (main, again, checks, training) if len(part)], ignore_index=True)
-    scores.append(_vote(trials["quality"].to_numpy(float)[len(main) :], bias, inconsistency, rng))
-    scores = np.hstack(scores)  # (raters, trials)
+    checking = _vote(trials["quality"].to_numpy(float)[len(main) :], bias, inconsistency, rng)
+    scores = np.hstack([rating, checking])  # (raters, trials)
 
     honest = raters - spoilers
     people = np.arange(raters)

@@ -1,14 +1,15 @@
-"""The table of votes, one row a vote: what it must hold, which rows are rated, and the matrices made from it."""
+"""The table of votes, one row a vote: what it must hold, which rows are rated, and the scores that it becomes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from srgan_lessons import UserError
-from srgan_lessons.rating.votes import COLUMNS, PHASES, REQUIRED, SCALE
+from srgan_lessons.rating.vote import COLUMNS, PHASES, REQUIRED, SCALE
 
 
 def check_votes(votes: pd.DataFrame) -> pd.DataFrame:
@@ -91,6 +92,68 @@ def rated(votes: pd.DataFrame) -> pd.DataFrame:
     """The votes that make the MOS: main trials, first showings, no gold."""
     main = main_trials(votes)
     return main.drop(index=gold_trials(votes).index.union(repeated_trials(votes).index))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scores:
+    """The votes of a study, checked, sorted by what they are for, and as a cube: made once, handed from step to step.
+
+    votes: all of them. rated: those that make the MOS. gold, repeats: those that check the raters. cube: (raters,
+    images, methods), NaN where a vote is missing; raters, images, methods: the names along its axes, sorted.
+    """
+
+    votes: pd.DataFrame
+    rated: pd.DataFrame
+    gold: pd.DataFrame
+    repeats: pd.DataFrame
+    cube: np.ndarray
+    raters: list[str]
+    images: list[str]
+    methods: list[str]
+
+    @classmethod
+    def of(cls, votes: pd.DataFrame) -> Scores:
+        """Of a table of votes, which is checked first: raises UserError as `check_votes` does."""
+        votes = check_votes(votes)
+        cube, raters, images, methods = score_cube(votes)
+        return cls(
+            votes=votes,
+            rated=rated(votes),
+            gold=gold_trials(votes),
+            repeats=repeated_trials(votes),
+            cube=cube,
+            raters=raters,
+            images=images,
+            methods=methods,
+        )
+
+    def without(self, excluded: Sequence[str]) -> Scores:
+        """The scores of the other raters, on the images and methods that these rated."""
+        kept = [k for k, rater in enumerate(self.raters) if rater not in set(excluded)]
+        cube = self.cube[kept]
+        there = ~np.isnan(cube)
+        images, methods = np.flatnonzero(there.any(axis=(0, 2))), np.flatnonzero(there.any(axis=(0, 1)))
+        votes, main, gold, repeats = (
+            table[~table["rater"].isin(excluded)] for table in (self.votes, self.rated, self.gold, self.repeats)
+        )
+        return Scores(
+            votes=votes,
+            rated=main,
+            gold=gold,
+            repeats=repeats,
+            cube=cube[:, images][:, :, methods],
+            raters=[self.raters[k] for k in kept],
+            images=[self.images[k] for k in images],
+            methods=[self.methods[k] for k in methods],
+        )
+
+    @property
+    def matrix(self) -> pd.DataFrame:
+        """Stimuli (image, method) as rows, raters as columns: as `score_matrix`."""
+        index = pd.MultiIndex.from_product([self.images, self.methods], names=["image", "method"])
+        flat = self.cube.reshape(len(self.raters), -1).T  # (images x methods, raters)
+        table = pd.DataFrame(flat, index=index, columns=pd.Index(self.raters, name="rater"))
+        return table[~np.isnan(flat).all(axis=1)]
 
 
 def score_matrix(votes: pd.DataFrame) -> pd.DataFrame:

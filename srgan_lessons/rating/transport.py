@@ -11,7 +11,8 @@ from dataclasses import asdict
 from srgan_lessons import UserError
 from srgan_lessons.rating.session import Session
 from srgan_lessons.rating.showing import Shown
-from srgan_lessons.rating.votes import SCALE
+from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.vote import SCALE
 
 GUARD = 500  # ms after a picture appears in which a click is the second half of a double click, not a judgement
 # What a page may say of how it showed a picture: the name, and the largest value that can be true
@@ -73,7 +74,7 @@ def state(session: Session, *, error: str = "") -> dict:
     return found
 
 
-def page(study) -> dict:
+def page(study: Study) -> dict:
     """What a page knows of a study before it knows the rater."""
     sizes = [(stimulus.width, stimulus.height) for stimulus in study.stimuli.values()]
     return {"scale": SCALE, "guard": GUARD, "largest": [max(width for width, _ in sizes), max(h for _, h in sizes)]}

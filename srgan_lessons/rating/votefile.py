@@ -12,9 +12,11 @@ from pathlib import Path
 
 from srgan_lessons import UserError
 from srgan_lessons.files import explain_write_error, lock
-from srgan_lessons.rating.votes import Row, as_line, parse, parse_line
+from srgan_lessons.rating.vote import Vote, as_line, parse_line
+from srgan_lessons.rating.votes import parse
 
 LONGEST_NAME = 200
+CLOSED = -1  # no file has this number
 
 
 def rater_name(name: object) -> str:
@@ -55,7 +57,7 @@ class VoteFile:
     """A file of votes, open for appending by this process alone.
 
     Opening takes a lock that ends with the process, however it ends, and repairs the last line: one that is cut off is
-    moved to a file beside it, named `.damaged`. path, rows (all intact lines), problems (sentences).
+    moved to a file beside it, named `.damaged`. path, votes (of all intact lines), problems (sentences).
 
     Raises UserError where another process has the file, or where it cannot be written.
     """
@@ -73,7 +75,7 @@ class VoteFile:
                 raise UserError(f"{self.path} is no ordinary file. Choose another folder for the votes.")
             self._locked = self._lock()
             found, self.problems = self._repaired()
-            self.rows: list[Row] = [row for _, row in found]
+            self.votes: list[Vote] = [vote for _, vote in found]
             _flush_folder(self.path.parent)
         except OSError as error:
             self.close()
@@ -99,7 +101,7 @@ class VoteFile:
             )
         return locked
 
-    def _repaired(self) -> tuple[list[tuple[int, Row]], list[str]]:
+    def _repaired(self) -> tuple[list[tuple[int, Vote]], list[str]]:
         data = self.path.read_bytes()
         start = data.rfind(b"\n") + 1
         tail = data[start:]
@@ -115,21 +117,21 @@ class VoteFile:
                 os.fsync(file.fileno())
             os.ftruncate(self._file, start)
             os.fsync(self._file)
-            rows, problems = parse(data[:start], self.path)
+            votes, problems = parse(data[:start], self.path)
             cut = (
                 f"{self.path}: the last line was cut off; the vote being cast then is lost. Its rest is in {aside.name}"
             )
-            return rows, [*problems, cut]
+            return votes, [*problems, cut]
         self._write(b"\n")  # a whole vote, of which only the end of the line is missing
         return parse(data + b"\n", self.path)
 
-    def append(self, row: Row) -> None:
+    def append(self, vote: Vote) -> None:
         """Writes a vote. When this returns, it is on the disk.
 
         Raises UserError where that failed; then the file is as it was before, and the vote can be cast again.
         """
         try:
-            if self._file is None:
+            if self._file == CLOSED:
                 raise UserError(f"{self.path} was closed; open the session again.")
             if not os.path.samestat(os.stat(self.path), os.fstat(self._file)):
                 raise FileNotFoundError
@@ -139,10 +141,10 @@ class VoteFile:
                 "the file back, and open the session again."
             ) from None
         try:
-            self._write(as_line(row).encode("utf-8"))
+            self._write(as_line(vote).encode("utf-8"))
         except OSError as error:
             raise UserError(f"the vote was not kept: {explain_write_error(self.path, error)}") from None
-        self.rows.append(row)
+        self.votes.append(vote)
 
     def _write(self, data: bytes) -> None:
         end = os.fstat(self._file).st_size
@@ -159,9 +161,9 @@ class VoteFile:
 
     def close(self) -> None:
         """Gives the file free. What was written stays."""
-        if self._file is not None:
+        if self._file != CLOSED:
             os.close(self._file)
-            self._file = None
+            self._file = CLOSED
 
 
 def _flush_folder(folder: Path) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import anywidget
 
@@ -49,9 +50,10 @@ class RatingWidget(anywidget.AnyWidget):
         super().__init__()
         self.session: Session | None = None
         self.error = ""
-        self._study, self._rater, self._folder = study, rater, folder
+        self._study, self._folder = study, folder
+        self._rater: Any = rater  # as the page said it; Session.open looks whether it is a name
         self._asks = rater is None
-        self._length = {"minutes": minutes, "session_trials": session_trials}
+        self._length: dict[str, Any] = {"minutes": minutes, "session_trials": session_trials}
         self._lock = threading.RLock()  # JupyterLab may have messages handled by two threads at once
         self.on_msg(self._heard)
         self._do(self._open)
@@ -59,7 +61,7 @@ class RatingWidget(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"<RatingWidget: {self.session or 'not begun'}>"
 
-    def _heard(self, _, message: object, __) -> None:
+    def _heard(self, _: object, message: object, __: object) -> None:
         """Answers a message of the page, with its number."""
         said = message if isinstance(message, Mapping) else {}
         with self._lock:
@@ -137,7 +139,7 @@ class RatingWidget(anywidget.AnyWidget):
 
     def _goes_away(self) -> list[str]:
         """In Colab, where files last as long as the machine: a warning, unless the folder is on Drive."""
-        if "google.colab" not in sys.modules or self.session.path.as_posix().startswith(DRIVE):
+        if "google.colab" not in sys.modules or self.session is None or self.session.path.as_posix().startswith(DRIVE):
             return []
         return [
             "This Colab machine is deleted some time after you leave it, and your ratings with it. Download them when "
@@ -148,4 +150,5 @@ class RatingWidget(anywidget.AnyWidget):
     def _hand_out(self) -> None:
         from google.colab import files
 
-        files.download(str(self.session.path))
+        if self.session is not None:
+            files.download(str(self.session.path))

@@ -107,10 +107,10 @@ def test_a_pixel_of_the_picture_is_a_pixel_of_the_screen(browser, server, study,
         shown = wait(page, shown["token"])
     assert len(sizes) >= 2
     for row in Votes.read(study.votes_folder).lines:
-        stimulus = study.stimuli[row["stimulus"]]
-        assert row["device_pixel_ratio"] == pytest.approx(ratio)
-        assert row["width"] * ratio == pytest.approx(stimulus.width, abs=0.01)
-        assert row["height"] * ratio == pytest.approx(stimulus.height, abs=0.01)
+        stimulus = study.stimuli[row.stimulus]
+        assert row.device_pixel_ratio == pytest.approx(ratio)
+        assert row.width * ratio == pytest.approx(stimulus.width, abs=0.01)
+        assert row.height * ratio == pytest.approx(stimulus.height, abs=0.01)
     assert page.wrong == []
     page.context.close()
 
@@ -190,8 +190,8 @@ def test_a_whole_session_with_all_that_happens(browser, server, study):
     assert page.get_by_text("You have rated all 23 pictures").is_visible()
     keep(page, "done")
     rows = Votes.read(study.votes_folder).lines
-    assert [row["score"] for row in rows] == pressed
-    main = [row["trial"] for row in Votes.read(study.votes_folder).effective() if row["phase"] == "main"]
+    assert [row.score for row in rows] == pressed
+    main = [row.trial for row in Votes.read(study.votes_folder).effective() if row.phase == "main"]
     assert main == list(range(18))
     page.context.close()
 
@@ -219,7 +219,7 @@ def test_a_phone_is_told_or_refused(browser, study, policy):
             page.locator(".rater-score-2").tap()
             wait(page, shown["token"])
             row = Votes.read(study.votes_folder).lines[0]
-            assert (row["score"], row["device_pixel_ratio"], row["screen_width"]) == (2, 3, 390)
+            assert (row.score, row.device_pixel_ratio, row.screen_width) == (2, 3, 390)
         page.context.close()
     finally:
         server.stop()
@@ -235,9 +235,9 @@ def test_zoom_in_the_middle_is_noticed_and_the_picture_stays_at_1_to_1(browser, 
     page.keyboard.press("4")
     wait(page, shown["token"])
     row = Votes.read(study.votes_folder).lines[0]
-    stimulus = study.stimuli[row["stimulus"]]
-    assert row["device_pixel_ratio"] == 1.25
-    assert row["width"] * 1.25 == pytest.approx(stimulus.width, abs=0.01)
+    stimulus = study.stimuli[row.stimulus]
+    assert row.device_pixel_ratio == 1.25
+    assert row.width * 1.25 == pytest.approx(stimulus.width, abs=0.01)
     page.context.close()
 
 
@@ -259,6 +259,6 @@ def test_a_lost_answer_is_asked_for_again_and_counts_once(browser, server, study
     for score in (1, 2, 3):
         page.keyboard.press(str(score))
         shown = wait(page, shown["token"])
-    assert [row["score"] for row in Votes.read(study.votes_folder).lines] == [1, 2, 3]
+    assert [row.score for row in Votes.read(study.votes_folder).lines] == [1, 2, 3]
     assert len(lost) == 6
     page.context.close()
