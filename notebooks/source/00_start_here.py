@@ -314,7 +314,8 @@ drawing("course")
 # | 07 | Training SRGAN | both networks, playing against each other |
 # | 08 | Measuring | the paper's tables, with your rows in them |
 # | 09 | Mean opinion score | the opinion of your class, as a study |
-# | 10 | Your own photos | an honest tool |
+# | 10 | Your own photos | an honest tool for your own pictures |
+# | 11 | Your own SRGAN | a network trained your way, and your class's own table |
 #
 # SRResNet and SRGAN are the same network with different weights. ESPCN is smaller. How large are they?
 
