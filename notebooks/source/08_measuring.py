@@ -24,7 +24,17 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 from torch import nn
 
-from srgan_lessons.classroom.figures import LINES, STYLE, as_html, bars, curves, put, show_crops, show_images
+from srgan_lessons.classroom.figures import (
+    LINES,
+    STYLE,
+    as_html,
+    bars,
+    curves,
+    name_points,
+    put,
+    show_crops,
+    show_images,
+)
 from srgan_lessons.classroom.viewers import play
 from srgan_lessons.classroom.waiting import waiting
 from srgan_lessons.datasets import CropSampler
@@ -723,20 +733,20 @@ for name in SETS:
 
 # %% tags=["fold"]
 def draw(groups, xlabel, ylabel, alt, joined=()):
-    """Named points in a plane: group -> name -> (x, y); the groups in `joined` are joined by a line."""
+    """Points in a plane: group -> name -> (x, y). The groups in `joined` are joined by a line; blanks name no point."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 5), layout="constrained")
         axis = figure.add_subplot()
+        named = []
         for (group, points), (colour, style, mark) in zip(groups.items(), LINES, strict=False):
             line = style if group in joined else "none"
             axis.plot(*zip(*points.values(), strict=True), color=colour, linestyle=line, marker=mark, label=group)
-            for name, place in points.items():
-                spot = {"xytext": (9, -15)} if group in ("Set5", "methods") else {"xytext": (-9, 5), "ha": "right"}
-                axis.annotate(name, place, textcoords="offset points", color=colour, **spot)
+            named += [(name, place, colour) for name, place in points.items() if name.strip()]
         axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.margins(x=0.12, y=0.1)
         if len(groups) > 1:
             figure.legend(loc="outside upper center", ncols=3)
+        name_points(axis, named)
         put(as_html(figure, alt=alt), alt=alt)
 
 
