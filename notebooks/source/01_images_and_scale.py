@@ -610,12 +610,14 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 #
 # ### Three questions
 #
-# <details><summary>1. Somebody's bicubic reaches 27.1 dB on Set5. Everyone else reports 28.4. What do you ask?</summary>
+# <details><summary>1. Somebody's bicubic reaches 27.1 dB on Set5. Everyone else reports 28.4. What do you
+# ask?</summary>
 #
 # The difference is 1.3 dB, the cost of a Y from 0 to 255. Ask for the range of their Y.
 # </details>
 #
-# <details><summary>2. A network was trained on crops that were cut first and then reduced. Where will it be worse?</summary>
+# <details><summary>2. A network was trained on crops that were cut first and then reduced. Where will it be
+# worse?</summary>
 #
 # Everywhere but at the border of a photo. It has learned that pixels repeat near the edge of what it sees. In a real LR
 # image that is true only at the photo's own border, so what it learned from nearly a third of all pixels is false.

@@ -551,9 +551,7 @@ with board:
 seconds = time.perf_counter() - started
 
 gain = on_unseen(lambda lr: enlarge(network, lr)) - bicubic_db
-print(
-    f"{settings.updates} updates in {seconds:.0f} seconds: {gain:+.2f} dB over bicubic on photos it has never seen"
-)
+print(f"{settings.updates} updates in {seconds:.0f} seconds: {gain:+.2f} dB over bicubic on photos it has never seen")
 
 # %% tags=["fold"]
 assert gain > 0.3, "less than 0.3 dB better than bicubic: restart the kernel and run all cells from the top"
@@ -681,7 +679,8 @@ zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic 
 #
 # ### Three questions
 #
-# <details><summary>1. A network for 3x enlargement of grey pictures ends with pixel shuffle. How many maps does its last convolution produce?</summary>
+# <details><summary>1. A network for 3x enlargement of grey pictures ends with pixel shuffle. How many maps does its
+# last convolution produce?</summary>
 #
 # 9: a tile of 3 x 3 pixels with one number each.
 # </details>
@@ -693,7 +692,8 @@ zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic 
 # initialised, and was it trained long enough to unlearn it?
 # </details>
 #
-# <details><summary>3. Why must the photos we are graded on stay out of training, if the network has only 37,200 numbers and cannot know photos by heart?</summary>
+# <details><summary>3. Why must the photos we are graded on stay out of training, if the network has only 37,200 numbers
+# and cannot know photos by heart?</summary>
 #
 # It can still lean towards their textures and colours, and nobody could tell how much. Photos it has never seen settle
 # the matter.

@@ -1,7 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Training SRResNet
 #
-# **Claim.** A training run that is stopped and resumed ends with exactly the weights of one that was never stopped. So go home whenever you like.
+# **Claim.** A training run that is stopped and resumed ends with exactly the weights of one that was never stopped. So
+# go home whenever you like.
 #
 # **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -736,9 +737,7 @@ with LossBoard(log=False, alt="The training loss of the run that is stopped half
 print(f"the same call again: update {parts.step}; finished: {parts.finished}")
 
 print("averaged weights identical:", same_bits(whole.network, parts.network))
-print(
-    "losses in the log identical:", [row["content"] for row in whole.log] == [row["content"] for row in parts.log]
-)
+print("losses in the log identical:", [row["content"] for row in whole.log] == [row["content"] for row in parts.log])
 print("control: weights at the break identical to the last:", same_bits(whole.network, stopped))
 
 # %% tags=["fold"]
@@ -898,7 +897,7 @@ assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96,
 # | | updates, crops | time | PSNR |
 # |---|---|---|---|
 # | two CPU cores, in an evening | 15,500 of 8, after 7,000 of 4 | 43 minutes, in bf16 | 31.07 dB |
-# | one NVIDIA H100, continuing from there | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
+# | one NVIDIA H100, continued | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
 # | the paper | 1,000,000 of 16 | not said | 32.05 dB |
 #
 # Most of the way takes minutes; the last half decibel takes the million. (The paper computes luma a little differently:
@@ -1000,7 +999,8 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 # at a different number of threads, a different GPU, a different version: sums in another order are rounded differently.
 # </details>
 #
-# <details><summary>3. The training loss is below bicubic's, but the loss on unseen photos is not. Do you need more updates?</summary>
+# <details><summary>3. The training loss is below bicubic's, but the loss on unseen photos is not. Do you need more
+# updates?</summary>
 #
 # No, more photos. The network is learning its photos by heart, and more updates make that worse.
 # </details>

@@ -1,7 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Discriminator
 #
-# **Claim.** A discriminator learns whatever tells its two kinds of pictures apart, and nothing else. Its loss is computed from logits, because sigmoid and log break as soon as it is sure.
+# **Claim.** A discriminator learns whatever tells its two kinds of pictures apart, and nothing else. Its loss is
+# computed from logits, because sigmoid and log break as soon as it is sure.
 #
 # **Time.** 33 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -924,7 +925,8 @@ play(judged, judge=["A", "B"], version=list(cat))
 #
 # ### Three questions
 #
-# <details><summary>1. In your training run, the loss of D stays at 1.39 from the first update to the last. Is the generator perfect?</summary>
+# <details><summary>1. In your training run, the loss of D stays at 1.39 from the first update to the last. Is the
+# generator perfect?</summary>
 #
 # Perhaps. More likely, D does not learn at all: its labels are mixed up, its gradient is cut, or real and generated are
 # the same pictures by mistake. Look at the generator's pictures: they tell you which.

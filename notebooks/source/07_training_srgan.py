@@ -1,7 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Training SRGAN
 #
-# **Claim.** The adversarial step is two updates and one `detach`. Each of the five ways it goes wrong can be shown, named and cured in seconds.
+# **Claim.** The adversarial step is two updates and one `detach`. Each of the five ways it goes wrong can be shown,
+# named and cured in seconds.
 #
 # **Time.** 32 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -927,7 +928,7 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 # | PSNR plunges in the first updates, then D(SR) = 0 for good | no detach | `sr.detach()` |
 # | D(HR) goes to 1, D(SR) to 0, PSNR falls later and less | D too strong | one step each, lower rate for D |
 # | D is not sure, but PSNR and content loss get much worse | weight too high | 1e-3, and means |
-# | all curves fine, benchmark below bicubic from the first row | LR kernel | `imresize`; judge on LR images made by others |
+# | all curves fine, benchmark below bicubic from the first row | LR kernel | `imresize`; test on LR images by others |
 #
 # ### Three questions
 #

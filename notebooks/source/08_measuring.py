@@ -966,7 +966,8 @@ play(mix, share=[0.5, 0.0, 0.25, 0.75, 1.0], photo=list(photos))
 #
 # ### Three questions
 #
-# <details><summary>1. Somebody reports an SSIM of 0.79 on Set14 for a new network, and 0.704 for bicubic. In Table 2, DRCN has 0.8074. Is DRCN better?</summary>
+# <details><summary>1. Somebody reports an SSIM of 0.79 on Set14 for a new network, and 0.704 for bicubic. In Table 2,
+# DRCN has 0.8074. Is DRCN better?</summary>
 #
 # Nobody knows. Bicubic gives the protocol away: 0.704 is the community's, Table 2 has 0.7486. Measure DRCN's pictures
 # by the community's protocol, or the new network's by the paper's.

@@ -1,7 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Mean opinion score
 #
-# **Claim.** Votes, analysed as a standards body would, give back the true order. Here that is the paper's, because the example votes were drawn from the paper's means. Your class's votes will have their own order.
+# **Claim.** Votes, analysed as a standards body would, give back the true order. Here that is the paper's, because the
+# example votes were drawn from the paper's means. Your class's votes will have their own order.
 #
 # **Time.** 30 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -199,7 +200,7 @@ assert len(main) == 26 * 100 * 9
 # The figure is drawn like the paper's Figure 5, from our example votes. It shows all votes for each method: darker
 # means more votes, and the mark is the mean.
 #
-# **Look closely** at the column of nearest neighbour: almost everybody says "bad". Almost. Who are the others?
+# **Look closely.** In the column of nearest neighbour, almost everybody says "bad". Almost. Who are the others?
 #
 # ### The MOS, by hand
 #
@@ -405,7 +406,7 @@ bars(
     {name: 100 * count / honest for name, count in counts.items()},
     xlabel="honest raters who are rejected, in %",
     digits=1,
-    alt="Two bars: by the rule as written, about a third of the honest raters are rejected; with the guard nearly none.",
+    alt="Two bars: by the rule as written, a third of the honest raters are rejected; with the guard nearly none.",
 )
 assert counts["by the rule as written"] > 0.25 * honest
 assert counts["where s = 0 is left out"] <= 0.02 * honest
@@ -880,7 +881,8 @@ play(spoil, **choices, screen=["screened", "everybody"])
 # rightly so.
 # </details>
 #
-# <details><summary>2. Twice as many raters, or twice as many images: which would help more to show "SRGAN is closer to HR" on Set14?</summary>
+# <details><summary>2. Twice as many raters, or twice as many images: which would help more to show "SRGAN is closer to
+# HR" on Set14?</summary>
 #
 # Images, but raters help nearly as much. Simulated as above, the interval shrinks from 0.61 to 0.45 with twice as many
 # images, and to 0.51 with twice as many raters.

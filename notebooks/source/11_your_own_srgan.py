@@ -1,7 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Your own SRGAN
 #
-# **Claim.** A few seconds of measuring show how many updates fit into your time: you say in advance when the training will end, it ends on time, and you take a network home.
+# **Claim.** A few seconds of measuring show how many updates fit into your time: you say in advance when the training
+# will end, it ends on time, and you take a network home.
 #
 # **Time.** 28 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -569,7 +570,8 @@ assert same
 #
 # ### Three questions
 #
-# <details><summary>1. You stop a 60-minute plan after 30 minutes. Is the result the same as that of a 30-minute plan?</summary>
+# <details><summary>1. You stop a 60-minute plan after 30 minutes. Is the result the same as that of a 30-minute
+# plan?</summary>
 #
 # No. The learning rate was still high, and SRGAN has hardly begun. The averaged weights make up for some of it, but a
 # 30-minute plan is still better.
@@ -581,7 +583,8 @@ assert same
 # neither ST-LPIPS nor your eyes see a gain.
 # </details>
 #
-# <details><summary>3. Two learners trained the same plan with different seeds. Their results differ by 0.2 dB. Whose is better?</summary>
+# <details><summary>3. Two learners trained the same plan with different seeds. Their results differ by 0.2 dB. Whose is
+# better?</summary>
 #
 # One run each cannot tell you. You would need several seeds for both, and an interval.
 # </details>
