@@ -745,7 +745,7 @@ def draw(groups, xlabel, ylabel, alt, joined=()):
         axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.margins(x=0.12, y=0.1)
         if len(groups) > 1:
-            figure.legend(loc="outside upper center", ncols=3)
+            figure.legend(loc="outside upper center", ncols=len(groups))
         name_points(axis, named)
         put(as_html(figure, alt=alt), alt=alt)
 
