@@ -281,9 +281,9 @@ def vgg_loss() -> Sheet:
 DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is drawn, and its alt text
     "course": (
         course,
-        "The course as a way through twelve lessons. Build: 00 Start here, 01 Images and scale, 02 Residual generator, "
-        "03 Pixel shuffle. Train: 04 SRResNet, 05 Discriminator, 06 Content loss, 07 SRGAN. Judge: 08 Measuring, 09 Mean "
-        "opinion score, 10 Your own photos, 11 Your own SRGAN.",
+        "The course, a way through twelve lessons. Build: 00 Start here, 01 Images and scale, 02 Residual generator, "
+        "03 Pixel shuffle. Train: 04 SRResNet, 05 Discriminator, 06 Content loss, 07 SRGAN. Judge: 08 Measuring, "
+        "09 Mean opinion score, 10 Your own photos, 11 Your own SRGAN.",
     ),
     "residual_block": (
         residual_block,
@@ -293,8 +293,8 @@ DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is dr
     "generator": (
         generator,
         "The generator: LR, a 9x9 convolution with PReLU, 16 residual blocks, a 3x3 convolution with BatchNorm, a sum "
-        "with the long skip, which starts after the first layer, twice a convolution to 256 maps with pixel shuffle by 2 "
-        "and PReLU, a 9x9 convolution to 3 maps, SR.",
+        "with the long skip, which starts after the first layer, twice a convolution to 256 maps with pixel shuffle by "
+        "2 and PReLU, a 9x9 convolution to 3 maps, SR.",
     ),
     "discriminator": (
         discriminator,
