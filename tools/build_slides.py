@@ -6,10 +6,13 @@
     python tools/build_slides.py --reveal FOLDER    take reveal.js and MathJax from a folder of npm packages
 
 A deck shows the cells with the tags slide, subslide and fragment and what follows them; cells tagged skip are run and
-not shown. Of a folded cell only what it shows is there, and of code that is longer than a page (LONGEST) only what
-comes out: nobody reads that from a wall. What is to be read at home is left out. Exercises stand there as stubs.
-Speaker notes are the instructor's notes and the solutions. Cells that only check are left out. Pages are laid out in
-the browser (slides/deck.js), so that nothing is cut off.
+not shown. A page is to be looked at while somebody speaks, so of the text it has the headings, the first paragraph
+after each, questions and everything bold, lists, tables and formulas; the other paragraphs are for the speaker to say,
+and stand in the notes. Of a folded cell only its output is shown, and the same holds for code that is longer than
+LONGEST lines. What is to be read at home is left out. Exercises are shown as stubs, with all of their text. The
+speaker's notes also have the instructor's notes and the solutions. Cells that only check are left out. Pages are laid
+out in the browser (slides/deck.js), so that nothing is cut off. There is to be at most one page for each minute of
+teaching: the last line that is printed for a deck counts both.
 
 The lessons are run once and kept in build/executed. The decks need no network: reveal.js and MathJax lie beside them.
 They are fetched once by npm, in the versions below, and compared with their hashes.
@@ -41,6 +44,7 @@ BUILD = ROOT / "build"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LONGEST = 12  # lines of code on a page
 TO_READ = "\n### What this lesson leaves out"  # from here on a lesson is for readers
+SHOWN = re.compile(r"#|[-*] |\d+\. |\||\$\$|<|```|    |>|.*\*\*", re.DOTALL)  # a paragraph that is always shown
 
 # npm's packages: the SHA-512 that `npm view NAME@VERSION dist.integrity` gives, and what of them goes where in a deck.
 PACKAGES = {
@@ -144,11 +148,37 @@ def deck(lesson: Lesson, ran: nbformat.NotebookNode) -> nbformat.NotebookNode:
         shown = _slide(cell, _outputs(outputs.get(cell.number, [])))
         shown["id"] = f"cell-{cell.number:03d}"
         cells.append(shown)
+        if cell.kind == "markdown" and "instructor" not in cell.tags and cell.number:
+            shown["source"], said = shown_and_said(shown["source"])
+            if said:
+                cells.append(_notes(said) | {"id": f"said-{cell.number:03d}"})
+            if not shown["source"]:
+                cells.remove(shown)
     metadata = {"title": lesson.cells[0].source.splitlines()[0].removeprefix("# "), **ran.metadata}
     metadata.pop("widgets", None)
     node = nbformat.from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
     nbformat.validate(node)
     return node
+
+
+def shown_and_said(source: str) -> tuple[str, str]:
+    """What of a text stands on the page, and the paragraphs that the speaker says."""
+    shown, said = [], []
+    whole, first = False, True  # an exercise is shown whole; of other text the first paragraph after a heading
+    for text in re.findall(r"<details>.*?</details>|```.*?```|(?:[^\n]+\n?)+", source, re.DOTALL):
+        if text.startswith("#"):
+            whole, first = text.startswith("### Exercise "), True
+        elif not (whole or SHOWN.match(text)):
+            if text.startswith("*Figure") or not (first or text.rstrip().endswith(":")):
+                said.append(text.strip())
+                continue
+            first = False
+        shown.append(text.rstrip())
+    return "\n\n".join(shown), "\n\n".join(said)
+
+
+def _notes(text: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "metadata": {"slideshow": {"slide_type": "notes"}}, "source": text}
 
 
 def _slide(cell: Cell, outputs: list[dict[str, Any]]) -> dict[str, Any]:

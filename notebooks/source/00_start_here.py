@@ -5,7 +5,7 @@
 #
 # **Time.** 15 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** A little Python. Run the cells from top to bottom: Shift+Enter runs one and goes to the next.
+# **Before.** A little Python. Run the cells from top to bottom: Shift+Enter runs a cell and moves on to the next.
 #
 # {{colab_badge}}
 
@@ -13,15 +13,16 @@
 # ## Why
 #
 # A detective says "enhance", and a blurred photo becomes sharp. That is fiction. Or is it? This course builds the
-# network that came closest: SRGAN (Ledig et al. 2017). You write its parts yourself, train it, measure it, and learn
-# where it must not be trusted.
+# network that came closest: SRGAN (Ledig et al. 2017). You will write its parts yourself, train it, measure it, and
+# learn where not to trust it.
 #
-# But first you use it. Two networks come with the course, and they have the same layers:
+# But first, try it. Two networks come with the course, and they have the same layers:
 #
 # - **SRResNet** was trained to come as close to the truth as it can.
-# - **SRGAN** began as SRResNet, and was then trained on to look like a photo.
+# - **SRGAN** started from SRResNet and was then trained further, to look like a photo.
 #
-# The cell below loads them. If something is missing on your machine, `srgan-lessons doctor` in a terminal says what.
+# The cell below loads them. If something is missing on your machine, run `srgan-lessons doctor` in a terminal: it says
+# what.
 
 # %% tags=["fold"]
 import time
@@ -45,10 +46,10 @@ srresnet, srgan = load_network("srresnet"), load_network("srgan")
 # %% [markdown] tags=["slide"] answers=["16", "sixteen", "sixteenth"]
 # ## One photo, four times larger
 #
-# To know how good an enlargement is, one must know the truth. So we begin with a photo, make it four times smaller,
-# and enlarge the small one again.
+# To know how good an enlargement is, we need to know the truth. So we take a photo, make it four times smaller in each
+# direction, and enlarge the small copy again.
 #
-# **Before you read on:** how many of the pixels of the large image does the small one still have?
+# **Before you read on:** what fraction of the large image's pixels does the small one still have?
 
 # %% tags=["check-output"]
 hr = sample_photos()["chelsea"][:300, :448]  # (300, 448, 3): high resolution, the truth
@@ -60,10 +61,10 @@ print("HR pixels for each LR pixel:", hr.size // lr.size)
 show_images(hr, lr, titles=["HR: the truth", "LR: what is given"], alt="A cat in HR, and as coarse blocks in LR.")
 
 # %% [markdown]
-# One of sixteen. The other fifteen have to be made up.
+# One in sixteen. The other fifteen have to be made up.
 #
-# The classic way is **bicubic** interpolation, a weighted mean of the neighbours. Every photo editor has it. A
-# network does the same job, but nobody chose its weights: it learned them from photos. Drag the line.
+# The classic method is **bicubic** interpolation: each new pixel is a weighted mean of its neighbours. Every photo
+# editor has it. A network does the same job, but nobody chose its weights: it learned them from photos. Drag the line.
 
 # %%
 bicubic = imresize(lr, 4)  # (300, 448, 3)
@@ -90,20 +91,21 @@ show_crops(
 
 # %% [markdown]
 # SRResNet draws clean edges and leaves out the fur, as a painter would. SRGAN draws fur. From a little distance you
-# would take it for the photo.
+# would take it for the real photo.
 
 # %% [markdown] tags=["slide"]
 # ## Better, or only different?
 #
-# Eyes are easily pleased. So we measure two things.
+# Eyes are easily pleased, so we measure two things.
 #
 # - **PSNR**, in decibels (dB): how close is it to the truth? The higher, the closer.
-# - **Sharpness**: how steep is the picture, on average, from pixel to pixel? The truth has 100 %.
+# - **Sharpness**: how much does the brightness change, on average, from one pixel to the next? The truth counts as 100
+#   %.
 
 
 # %% tags=["check-output"]
 def sharpness(image):
-    """The mean slope of the brightness, as a share of the truth's, in per cent."""
+    """How much the brightness changes from pixel to pixel, in per cent of the truth's change."""
 
     def slope(image):
         y = luma(image)  # (H, W), brightness
@@ -129,11 +131,11 @@ assert 75 < sharpness(liveliest) < 100
 # %% [markdown]
 # SRResNet is closer to the truth than bicubic, *and* sharper. SRGAN is by far the sharpest, and **further from the
 # truth than bicubic**. That is no accident: its hairs are not where the cat's hairs are. It was trained to draw fur,
-# not this cat's.
+# not this cat's fur.
 #
 # ### The counter-test
 #
-# Is a sharp picture a good picture? Take bicubic's, and add noise, until it has about as many dB as SRGAN's.
+# Is a sharp picture a good picture? Take the bicubic picture and add noise until it has about as many dB as SRGAN's.
 
 # %% tags=["check-output"]
 noise = np.random.default_rng(0).normal(0, 6, bicubic.shape)  # grey levels
@@ -159,12 +161,12 @@ assert sharpness(noisy) > sharpness(liveliest) + 10
 assert abs(psnr(noisy, hr) - psnr(liveliest, hr)) < 0.2
 
 # %% [markdown]
-# Sharper than SRGAN's by the number, with as many dB, and worth nothing. So neither of the two numbers can tell fur
-# from noise. You can. Lesson 06 looks for a measure that can, too, and SRGAN is trained with it.
+# By the numbers it is sharper than SRGAN's and just as close to the truth. And it is worth nothing. So neither number
+# can tell fur from noise. You can. Lesson 06 looks for a measure that can, too: the one SRGAN is trained with.
 #
-# ### Luck with one photo?
+# ### Just lucky with one photo?
 #
-# One photo is an anecdote. Here are three, and neither network has seen any of them in training.
+# One photo is an anecdote. Here are three, and neither network saw any of them in training.
 
 # %%
 pictures, gains = {}, {}
@@ -187,8 +189,8 @@ for name in pictures:
     assert gains[f"{name}, SRGAN"] < gains[f"{name}, SRResNet"] - 1.5
 
 # %% [markdown]
-# SRResNet wins by PSNR on all three, and SRGAN is at least 1.5 dB behind it each time. Now look at what the decibels
-# do not tell: the spoon and its reflections.
+# SRResNet wins on PSNR on all three, and SRGAN is at least 1.5 dB behind it each time. Now look at what the decibels do
+# not tell you: the spoon and its reflections.
 
 # %% tags=["fold"]
 show_crops(
@@ -201,8 +203,8 @@ show_crops(
 # %% [markdown] tags=["slide"]
 # ## Your own photo
 #
-# Choose a picture. Its middle, at most 160 x 160 pixels, becomes four times larger. This time nobody knows the truth:
-# your photo *is* all there is. It goes to the machine on which this notebook runs, and nowhere else.
+# Choose a picture. Its middle, at most 160 x 160 pixels, is enlarged four times. This time nobody knows the truth: your
+# photo *is* all there is. It goes to the machine this notebook runs on, and nowhere else.
 
 
 # %% tags=["fold"]
@@ -223,19 +225,19 @@ def enlarge(photo):
 upload_photo(enlarge)
 
 # %% [markdown]
-# No photo at hand? This is what happens to the cat, which no one ever photographed at that size.
+# No photo at hand? Here is the cat, enlarged to a size at which nobody ever photographed it.
 
 # %%
 enlarge(sample_photos()["chelsea"][60:260, 60:260])
 
 # %% [markdown]
-# A whole photo, in a terminal: `srgan-lessons upscale holiday.jpg -o holiday_x4.png --weights srgan`.
-# On a phone, or for a friend: [the same in the browser](https://srgan-lessons.github.io/srgan-lessons/try/); the photo
-# stays on the device.
+# To enlarge a whole photo, use a terminal: `srgan-lessons upscale holiday.jpg -o holiday_x4.png --weights srgan`. On a
+# phone, or for a friend: [the same in the browser](https://srgan-lessons.github.io/srgan-lessons/try/); the photo stays
+# on the device.
 #
 # ## Play
 #
-# Pick a photo, move the box, change its size. Where does SRGAN win, where SRResNet, and where does nothing help?
+# Pick a photo, move the box, change its size. Where does SRGAN win? Where does SRResNet? And where does nothing help?
 
 # %% tags=["fold"]
 zoom(
@@ -258,9 +260,9 @@ show_crops(
 )
 
 # %% [markdown] answers=["same", "nobody", "plausible"]
-# This is a failure, and not a rare one. In the LR image the mouth is a few pixels. SRGAN knows that something sharp
-# belongs there, and does not know what. It is worse here than SRResNet, which leaves the face soft and lets it be hers.
-# Small faces, lettering and fine regular stripes go wrong in this way.
+# This is a failure, and not a rare one. In the LR image the mouth is only a few pixels. SRGAN knows that something
+# sharp belongs there, but not what. Here it is worse than SRResNet, which leaves the face soft, but recognisably hers.
+# Small faces, lettering and fine regular stripes all go wrong in this way.
 #
 # **Question.** Would more training help? Can any method, however clever, get the true HR photo back?
 
@@ -287,12 +289,12 @@ assert apart > 20
 assert apart_lr < 1
 
 # %% [markdown]
-# Two photos, and almost the same LR image. From the LR image nobody can tell which of them was there. What a network
-# adds is the *most plausible* detail, judged by the photos that it has seen. It is a guess, and with SRGAN a very
+# Two photos, and almost the same LR image. From that LR image, nobody can tell which photo it came from. What a network
+# adds is the *most plausible* detail, judging by the photos it has seen. It is a guess, and with SRGAN a very
 # convincing one.
 #
-# So: for a holiday photo, yes. To read a number plate, to recognise a face, to judge an X-ray: **never**. Lesson 10
-# comes back to this.
+# So: for a holiday photo, yes. To read a number plate, recognise a face or judge an X-ray: **never**. Lesson 10 comes
+# back to this.
 
 # %% [markdown] tags=["slide"]
 # ## The way ahead
@@ -303,18 +305,19 @@ drawing("course")
 # %% [markdown]
 # | | lesson | what you will have built |
 # |---|---|---|
-# | 01 | Images and scale | the LR images and the measure, to the last bit |
+# | 01 | Images and scale | the LR images and the measure, exact to the last digit |
 # | 02 | Residual generator | the network's trunk |
 # | 03 | Pixel shuffle | its last step, and a first small network of your own, ESPCN |
-# | 04 | Training SRResNet | a training that can be stopped and resumed |
+# | 04 | Training SRResNet | a training run that can be stopped and resumed |
 # | 05 | Discriminator | the network's opponent |
 # | 06 | Content loss | a measure that prefers texture to blur |
-# | 07 | Training SRGAN | both against each other |
-# | 08 | Measuring | the tables of the paper, with your rows in them |
+# | 07 | Training SRGAN | both networks, playing against each other |
+# | 08 | Measuring | the paper's tables, with your rows in them |
 # | 09 | Mean opinion score | the opinion of your class, as a study |
-# | 10 | Your own photos | an honest tool |
+# | 10 | Your own photos | an honest tool for your own pictures |
+# | 11 | Your own SRGAN | a network trained your way, and your class's own table |
 #
-# SRResNet and SRGAN are the same network with other weights. ESPCN is smaller. How large are they?
+# SRResNet and SRGAN are the same network with different weights. ESPCN is smaller. How large are they?
 
 # %% tags=["check-output"]
 print(f"ESPCN has {count_parameters(ESPCN()):,} trained numbers, SRGAN's generator {count_parameters(Generator()):,}.")
@@ -324,41 +327,41 @@ print(f"ESPCN has {count_parameters(ESPCN()):,} trained numbers, SRGAN's generat
 #
 # - A 4x enlargement invents fifteen of sixteen pixels.
 # - Bicubic averages neighbours. SRResNet comes closest to the truth, and is smooth. SRGAN looks most like a photo.
-# - PSNR says how close to the truth, sharpness says how steep. Even together they cannot tell fur from noise.
-# - What was lost is lost. Whatever looks like it is a guess.
+# - PSNR says how close a picture is to the truth; sharpness says how much it changes from pixel to pixel. Even together
+#   they cannot tell fur from noise.
+# - What was lost is lost. Any detail that seems to have come back is a guess.
 #
 # ### Three questions
 #
 # <details><summary>1. Why did we make the photo smaller before we enlarged it?</summary>
 #
-# To have the truth to compare with. Of an enlargement of a real photo nobody knows how good it is.
+# To have the truth to compare with. Enlarge a real photo, and nobody can say how good the result is.
 # </details>
 #
 # <details><summary>2. SRGAN has fewer dB than bicubic. Is it worse?</summary>
 #
-# It is further from the truth, pixel by pixel. To look at, it is the better picture wherever the exact place of a
-# detail does not matter, as in fur. Where it does, as in a face, it may be the worse one.
+# It is further from the truth, pixel by pixel. To the eye, it is the better picture wherever the exact place of a
+# detail does not matter, as in fur. Where it does matter, as in a face, it may be the worse one.
 # </details>
 #
 # <details><summary>3. Why were the three photos kept out of training?</summary>
 #
-# A network may know its training photos by heart. Only photos that it has not seen tell what it has learned.
+# A network may know its training photos by heart. Only photos it has never seen show what it has learned.
 # </details>
 #
 # ### What this lesson leaves out
 #
-# How LR images are made and PSNR is counted (lesson 01), how the network works and learns (02 to 04), and everything
-# about GANs (05 to 07).
+# How LR images are made and how PSNR is computed (lesson 01), how the network works and learns (02 to 04), and
+# everything about GANs (05 to 07).
 #
 # ### Where to read on
 #
 # - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): the introduction, and Figure 1.
-# - The cards of the weights, `srgan_lessons/weights/srresnet.md` and `srgan.md`: how they were trained, how good they
-#   are.
+# - The model cards of the two networks, `srgan_lessons/weights/srresnet.md` and `srgan.md`: how they were trained and
+#   how good they are.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Slider and crops 3 minutes, measuring 5, own photos 3, limits 4. **Before class** run the notebook once
-# on the machines of the room. Ask for guesses before each number, by show of hands: nearly all expect SRGAN to win by
-# PSNR. The usual answer to "can any
-# method get it back?" is "with enough data": keep the two photos with one LR image on the screen until someone says
-# why not.
+# **Timing.** Slider and crops 3 minutes, measuring 5, own photos 3, limits 4. **Before class** run the notebook once on
+# the classroom's machines. Ask for guesses before each number, by show of hands: nearly everyone expects SRGAN to win
+# on PSNR. The usual answer to "can any method get it back?" is "with enough data": keep the two photos with one LR
+# image on the screen until someone says why not.

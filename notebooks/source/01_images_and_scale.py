@@ -1,12 +1,11 @@
 # %% [markdown] tags=["slide"]
 # # Images and scale
 #
-# **Claim.** Which LR you make and which PSNR you report decides the numbers: 1 dB either way.
+# **Claim.** How you make the LR image and which PSNR you report decide your numbers: by 1 dB each.
 #
 # **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Python and numpy arrays. No networks yet: this lesson is about what they are fed with and how they are
-# marked.
+# **Before.** Python and numpy arrays. No networks yet: this lesson is about what they are fed and how they are graded.
 #
 # {{colab_badge}}
 
@@ -42,7 +41,7 @@ photos = {
 # Two groups enlarge the same photo with the same formula. One reports 26.8 dB, the other 25.3 dB. In this field a
 # gain of 0.3 dB is a publication.
 #
-# **Before you read on:** the formula is the same, the photo is the same. What else is there to differ?
+# **Before you read on:** the formula is the same, the photo is the same. What else can differ?
 
 # %%
 hr = photos["astronaut"]  # (512, 512, 3)
@@ -66,24 +65,25 @@ assert round(on_rgb, 1) == 25.3
 
 # %% [markdown]
 # One picture, two numbers. The first looks at brightness alone, the second at red, green and blue. Both are called
-# PSNR. By the end of this lesson you can say of each number where it comes from. And you build each step yourself.
+# PSNR. By the end of this lesson you will know where each number comes from, and you will have built every step
+# yourself.
 
 # %% [markdown] tags=["instructor"]
 # **Timing.** Arrays 3 minutes, the kernel 8, torch's bicubic 4, crops 3, PSNR 5, the table of slips 2. Exercises 35.
-# Ask the room first: who has compared a PSNR with one from a paper? Which protocol was it? Silence is the usual
-# answer, and the motive for this lesson.
+# Ask the room first: who has compared a PSNR with one from a paper? Which protocol was it? The usual answer is silence,
+# and that silence is the reason for this lesson.
 
 # %% [markdown] tags=["slide"]
 # ## A photo is an array
 #
-# A photo in memory is a box of whole numbers: rows, columns, and three channels.
+# In memory, a photo is a box of whole numbers: rows, columns and three channels.
 
 # %% tags=["check-output"]
 print("shape:", hr.shape, "type:", hr.dtype, "from", hr.min(), "to", hr.max())
 print("pixel in row 0, column 0, as R, G, B:", hr[0, 0].tolist())
 
 # %% [markdown] answers=["254"]
-# **Question.** `uint8` knows 0 to 255 and nothing else. What is 3 - 5?
+# **Question.** `uint8` holds 0 to 255 and nothing else. What is 3 - 5?
 
 # %% tags=["check-output"]
 three, five = np.array([3], dtype=np.uint8), np.array([5], dtype=np.uint8)
@@ -91,9 +91,9 @@ print("3 - 5 as uint8:", (three - five)[0])
 print("3 - 5 as float:", three.astype(float)[0] - five.astype(float)[0])
 
 # %% [markdown]
-# No error, no warning: 254. Keep it in mind for the exercise on PSNR.
+# No error, no warning: 254. Remember this in the exercise on PSNR.
 #
-# A network wants something else: floats, channels first, and a batch axis in front.
+# A network wants something different: floats, channels first, and a batch axis in front.
 
 # %%
 by_hand = torch.from_numpy(hr.copy())  # (512, 512, 3), uint8
@@ -107,14 +107,14 @@ assert torch.equal(by_hand, x)
 assert (to_image(x) == hr).all()  # and back, without a loss
 
 # %% [markdown]
-# This is the contract of the whole course: **float images are (N, 3, H, W) in [0, 1], photos are uint8 (H, W, 3)**.
-# In between stand `to_tensor` and `to_image`.
+# The whole course keeps to this rule: **float images are (N, 3, H, W) in [0, 1], photos are uint8 (H, W, 3)**.
+# `to_tensor` and `to_image` convert one into the other.
 
 # %% [markdown] tags=["slide"] answers=["new", "aliasing"]
 # ## Smaller: every fourth pixel?
 #
-# Each benchmark begins with a photo and makes the small image from it. Four times smaller: why not take every fourth
-# pixel? Below is a test picture whose rings get finer towards the edge.
+# Every benchmark starts with a photo and makes the small image from it. To make it four times smaller, why not take
+# every fourth pixel? Below is a test picture whose rings get finer towards the edge.
 #
 # **Question.** What will the rings look like where they are finer than four pixels?
 
@@ -137,26 +137,26 @@ assert every_fourth[corner].std() > 80
 assert averaged[corner].std() < 10
 
 # %% [markdown]
-# New rings, where there are none. Detail that is too fine for the small grid does not vanish: it comes back as
-# something else. This is **aliasing**. On the right each LR pixel is a weighted mean of all the pixels around it, and
-# what cannot be shown becomes grey.
+# New rings, where there were none. Detail that is too fine for the small grid does not vanish: it comes back as
+# something else. This is **aliasing**. On the right, each LR pixel is a weighted mean of all the pixels around it, and
+# detail that cannot be shown becomes grey.
 #
 # So the question is not *whether* to average but with which weights.
 
 # %% [markdown] tags=["slide"]
 # ## The cubic kernel
 #
-# How much does a pixel count at distance $x$? Keys (1981) answers with two cubic pieces, fitted together smoothly:
+# How much does a pixel at distance $x$ count? Keys (1981) answers with two cubic pieces that join smoothly:
 #
 # $$k(x) = \begin{cases} (a+2)\,|x|^3 - (a+3)\,|x|^2 + 1 & |x| \le 1 \\
 # a\,|x|^3 - 5a\,|x|^2 + 8a\,|x| - 4a & 1 < |x| < 2 \\ 0 & \text{elsewhere} \end{cases}$$
 #
-# The one free number is $a$. MATLAB, whose `imresize` made the LR images of all benchmarks, has $a = -0.5$.
+# The one free number is $a$. MATLAB, whose `imresize` made the LR images of all the benchmarks, uses $a = -0.5$.
 #
 # ### {{exercise: cubic_kernel}}
 #
-# Write `cubic_kernel(x)` for an array `x` of any shape: the formula above, at all places at once. Expected: an array
-# of the same shape, with 1 at 0 and 0 at all other whole numbers.
+# Write `cubic_kernel(x)` for an array `x` of any shape: the formula above, for all elements at once. Expected: an array
+# of the same shape, which is 1 where x is 0, and 0 where x is any other whole number.
 
 # %% tags=["stub"]
 # {{stub: cubic_kernel}}
@@ -168,8 +168,8 @@ assert averaged[corner].std() < 10
 cubic_kernel = check("cubic_kernel", cubic_kernel)
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** The absolute value is forgotten in one of the two pieces; the second piece is missing; a
-# is -0.75, copied from torch or OpenCV. Ask: why is k(0) = 1 and k(1) = 0? (At the old pixels nothing may change.)
+# **Common wrong answers.** The absolute value is forgotten in one of the two pieces; the second piece is missing; a is
+# -0.75, copied from torch or OpenCV. Ask: why is k(0) = 1 and k(1) = 0? (At the old pixels nothing must change.)
 
 # %%
 distance = np.linspace(-3, 3, 73)  # twelve places a pixel
@@ -187,18 +187,19 @@ assert cubic_kernel(np.array([1.5]))[0] < 0
 # %% [markdown] tags=["subslide"]
 # The dips below zero sharpen: a bright pixel pulls its second neighbours down a little.
 #
-# ### Wider, where the image shrinks
+# ### Wider when the image shrinks
 #
-# The kernel reaches 2 pixels to each side. Is this enough for an LR pixel that stands for a tile of 4 x 4?
+# The kernel reaches 2 pixels to each side. Is that enough for an LR pixel that stands for a tile of 4 x 4?
 #
-# It is not: most of the tile's pixels would not count, and we are back at aliasing. So the distances are measured in
-# *LR pixels*. The kernel becomes 4 times as wide and reaches 8 HR pixels to each side. Then its weights sum to about
-# 4, so they are divided by their sum. This widening is what the option *antialiasing* means.
+# It is not: most of the tile's pixels would not count, and we would be back at aliasing. So distances are measured in
+# *LR pixels*. The kernel becomes 4 times as wide and reaches 8 HR pixels to each side. Its weights now sum to about 4,
+# so they are divided by their sum. This widening is what the option *antialiasing* means.
 #
 # ### {{exercise: bicubic_weights}}
 #
 # `distance` holds how far some HR pixels are from the centre of an LR pixel, in HR pixels. `factor` says how many HR
-# pixels fit into an LR pixel. Return how much each of them counts. Expected: the widened kernel, with a sum of 1.
+# pixels fit across an LR pixel. Return how much each of them counts. Expected: the weights of the widened kernel, which
+# sum to 1.
 
 # %% tags=["stub"]
 # {{stub: bicubic_weights}}
@@ -210,14 +211,14 @@ assert cubic_kernel(np.array([1.5]))[0] < 0
 bicubic_weights = check("bicubic_weights", bicubic_weights)
 
 # %% tags=["check-output"]
-distance = np.arange(-8, 8) + 0.5  # (16,): no HR pixel lies at the LR pixel's centre, that lies between two of them
+distance = np.arange(-8, 8) + 0.5  # (16,): the LR pixel's centre lies between two HR pixels
 weights = bicubic_weights(distance, 4)
 print("pixels that count:", np.count_nonzero(weights), "- sum:", round(weights.sum(), 4))
 print("right half:", np.round(weights[8:], 3).tolist())
 
 # %% [markdown]
-# Press **Play**: your kernel glides over a row of 32 pixels from the cat's eye. At every fourth step it leaves an LR
-# pixel, the weighted mean of what lies below it.
+# Press **Play**: your kernel glides over a row of 32 pixels from the cat's eye. Every four pixels it leaves behind an
+# LR pixel: the weighted mean of what lies under it.
 
 # %% tags=["fold"]
 kernel_film(
@@ -231,7 +232,7 @@ kernel_film(
 #
 # Now all pixels of a row at once. Each new pixel is a weighted mean of old ones, so a row is shrunk by a matrix.
 #
-# **Question.** At the border the kernel reaches beyond the photo. What stands there? One line below decides it.
+# **Question.** At the border, the kernel reaches beyond the photo. What does it find there? One line below decides.
 
 
 # %%
@@ -260,8 +261,7 @@ def resize(image, height, width):
 
 # %% [markdown]
 # Each line is a decision: rows before columns, the border pixel repeated (`clip`), rounding after *each* pass. MATLAB
-# decided so, and all published LR images carry its decisions. Do we get the same numbers as the package, to the last
-# bit?
+# made these decisions, and every published LR image carries them. Do we get exactly the same numbers as the package?
 
 # %% tags=["check-output"]
 for name, photo in photos.items():
@@ -273,17 +273,17 @@ for name, photo in photos.items():
     assert (to_image(downscale(to_tensor(photo))) == smaller).all()  # the same for tensors: (1, 3, H/4, W/4)
 
 # %% [markdown]
-# None. You have written `imresize`, and it enlarges, too. For batches of tensors, on a GPU, the package has `downscale`
-# and `upscale`, with the same numbers. The tests of this course hold it to the 119 LR images that Set5, Set14 and
-# BSD100 were
-# published with: not one pixel differs. That is MATLAB's imresize as it was when the sets were made. Later versions
-# mirror the picture at its border in place of repeating the border pixel: 2 to 8 levels there.
+# Not one number differs. You have written `imresize`, and it enlarges, too. For batches of tensors, on a GPU, the
+# package has `downscale` and `upscale`, which give the same numbers. The tests of this course compare them with the 119
+# LR images that Set5, Set14 and BSD100 were published with: not one pixel differs. That is MATLAB's imresize as it was
+# when the sets were made. Later versions mirror the picture at its border instead of repeating the border pixel, which
+# changes the border by 2 to 8 levels.
 
 # %% [markdown] tags=["slide"] answers=["more than 1", "1 dB"]
 # ## The other bicubic
 #
-# torch has a bicubic, too: `F.interpolate(x, scale_factor=1/4, mode="bicubic")`. Many tutorials use it. Its $a$ is
-# -0.75, and `antialias` is **off** unless you ask.
+# torch has its own bicubic: `F.interpolate(x, scale_factor=1/4, mode="bicubic")`. Many tutorials use it. Its $a$ is
+# -0.75, and `antialias` is **off** unless you ask for it.
 #
 # **Question.** By how many dB does that change the result of an enlargement?
 
@@ -329,24 +329,24 @@ assert aliased < baseline - 1
 assert abs(antialiased - baseline) < 0.01
 
 # %% [markdown]
-# More than 1 dB, and the enlargement was right both times: only the LR image was not. A network trained on one kind
-# of LR and tested on the other loses in the same way. This is the classic reason why somebody's network "does not
-# even beat bicubic".
+# More than 1 dB, and the enlargement was correct both times: only the LR image was wrong. A network trained on one kind
+# of LR and tested on the other loses in the same way. This is the classic reason why somebody's network "does not even
+# beat bicubic".
 #
-# With `antialias=True`, torch agrees with MATLAB to 0.01 dB: the kernel is widened then, and the same switch sets $a$
-# to -0.5. So it is not a question of whose bicubic it is.
+# With `antialias=True`, torch agrees with MATLAB to 0.01 dB: this switch widens the kernel and also sets $a$ to -0.5.
+# So what matters is not whose bicubic it is.
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** With antialias=True, torch's kernel has a = -0.5; without, -0.75. Nobody expects a switch for
-# antialiasing to change the kernel. Common objection: "but the aliased LR looks sharper". It does, and that is the
-# trouble: the sharpness is false.
+# antialiasing to change the kernel. Common objection: "but the aliased LR image looks sharper". It does, and that is
+# the trouble: the sharpness is false.
 
 # %% [markdown] tags=["slide"] answers=["14", "frame", "false"]
 # ## Crops without false borders
 #
-# Training takes small crops: 96 x 96 of HR, and the 24 x 24 of LR that belong to them.
+# Training uses small crops: 96 x 96 HR pixels, and the 24 x 24 LR pixels that belong to them.
 #
-# **Question.** Cut first and reduce then, or reduce first and cut then: does it matter?
+# **Question.** Cut first and then reduce, or reduce first and then cut: does it matter?
 
 # %%
 top, left, size = 240, 320, 96
@@ -370,8 +370,8 @@ assert difference[2:-2, 2:-2].max() == 0
 assert 0.3 < 1 - 20**2 / 24**2 < 1 / 3  # the share of false pixels
 
 # %% [markdown]
-# The two outermost LR pixels on each side are false, by up to 14 grey levels: the kernel reached beyond the crop and
-# found the border pixel repeated, where the photo goes on. No real LR image looks like this. In a crop of 24 x 24
+# The two outermost LR pixels on each side are wrong by up to 14 grey levels: the kernel reached beyond the crop, where
+# the photo goes on, and found the border pixel repeated instead. No real LR image looks like this. In a crop of 24 x 24
 # that is nearly a third of all pixels.
 
 # %% [markdown]
@@ -380,7 +380,7 @@ assert 0.3 < 1 - 20**2 / 24**2 < 1 / 3  # the share of false pixels
 # Write `lr_crop(photo, top, left, size)`: the LR image, (size/4, size/4, 3), of the crop of `photo` that begins at
 # `top`, `left` and is `size` pixels high and wide. `top`, `left` and `size` are multiples of 4. Expected: the same
 # pixels as in the LR image of the whole photo, but without reducing the whole photo. At the photo's own border there
-# is less to add.
+# are fewer pixels to add around the crop.
 
 # %% tags=["stub"]
 # {{stub: lr_crop}}
@@ -401,12 +401,12 @@ assert (to_image(lr_tensor) == reduced_first).all()
 # %% [markdown] tags=["slide"] answers=["48.13", "42.11", "6 dB"]
 # ## One number: PSNR
 #
-# How far is one picture from another? Take the mean squared error of the grey levels and compare it with the largest
+# How far apart are two pictures? Take the mean squared error of the grey levels and compare it with the largest
 # possible level, in decibels:
 #
 # $$\mathrm{PSNR} = 10 \log_{10} \frac{255^2}{\mathrm{MSE}}$$
 #
-# **Question.** Every pixel is off by 1 level. How many dB? And if it is off by 2?
+# **Question.** Every pixel is off by 1 level. How many dB is that? And if every pixel is off by 2?
 
 # %% tags=["check-output"]
 for off in (1, 2, 4, 8):
@@ -414,17 +414,17 @@ for off in (1, 2, 4, 8):
 print(f"1 dB less: every error times {10 ** (1 / 20):.2f}")
 
 # %% [markdown]
-# Twice the error costs 6 dB. And 1 dB is an error that is 12 % larger, everywhere.
+# Twice the error costs 6 dB. Losing 1 dB means that every error is 12 % larger.
 
 # %% [markdown] tags=["subslide"] answers=["16", "235"]
 # ### Which grey levels?
 #
-# The eye sees fine detail in brightness, not in colour. So the field measures **Y**, the luma of television, by the
-# standard ITU-R BT.601:
+# The eye sees fine detail in brightness, not in colour. So the field measures **Y**, television's luma, as the standard
+# ITU-R BT.601 defines it:
 #
 # $$Y = 16 + \frac{65.481\,R + 128.553\,G + 24.966\,B}{255}$$
 #
-# **Question.** What is Y for black, and what for white? Which colour counts most?
+# **Question.** What is Y for black, and for white? Which colour counts most?
 
 # %% tags=["check-output"]
 colours = {"black": (0, 0, 0), "white": (255, 255, 255), "red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
@@ -434,14 +434,14 @@ for name, colour in colours.items():
 print(f"errors in 219 levels instead of 255: {-20 * np.log10(219 / 255):+.1f} dB")
 
 # %% [markdown]
-# From 16 to 235: the *limited range*. This Y is squeezed into 219 levels, so its errors are smaller than those of R,
-# G and B. Leave that out, take Y from 0 to 255 as many libraries do, and each PSNR falls by the same 1.3 dB.
+# From 16 to 235: the *limited range*. This Y is squeezed into 219 levels, so its errors are smaller than those of R, G
+# and B. Use Y from 0 to 255 instead, as many libraries do, and every PSNR falls by the same 1.3 dB.
 #
 # ### {{exercise: psnr_y}}
 #
-# Write `psnr_y(sr, hr)` for two uint8 pictures (H, W, 3), in dB, by the protocol that most papers on PyTorch report:
-# Y by BT.601 in limited range, rounded to whole numbers; 4 pixels cut from each border, since no method can know what
-# lies beyond; peak 255. Expected: a number.
+# Write `psnr_y(sr, hr)` for two uint8 pictures (H, W, 3), in dB, by the protocol that most PyTorch papers report: Y by
+# BT.601 in limited range, rounded to whole numbers; 4 pixels cut off at each border, since no method can know what lies
+# beyond; peak 255. Expected: a number.
 
 # %% tags=["stub"]
 # {{stub: psnr_y}}
@@ -461,10 +461,9 @@ for name, photo in photos.items():
 # %% [markdown] tags=["slide"] answers=["0.01", "0.1"]
 # ## Two protocols
 #
-# The SRGAN paper measured with other tools. Its Y seems to follow BT.709 (inferred: with it the numbers fit, lesson
-# 08), and the window of its SSIM (a second measure,
-# between 0 and 1, lesson 08) grows with the image. The package has both: `protocol="community"` and
-# `protocol="paper"`.
+# The SRGAN paper measured with different tools. Its Y seems to follow BT.709 (we infer this: with BT.709 the numbers
+# fit, see lesson 08). It also reports SSIM, a second measure between 0 and 1, and the window of its SSIM grows with the
+# image. The package has both protocols: `protocol="community"` and `protocol="paper"`.
 #
 # **Question.** Which of the two measures changes more?
 
@@ -481,17 +480,18 @@ assert abs(np.mean(change["PSNR"])) < 0.15
 assert np.mean(change["SSIM"]) > 0.01
 
 # %% [markdown]
-# PSNR changes by about 0.1 dB. SSIM rises by more than 0.01, which is as much as one good method is ahead of another.
-# Never hold an SSIM of yours against one of the paper's unless the protocol is the same. A number without its
-# protocol means nothing.
+# PSNR changes by about 0.1 dB. SSIM rises by more than 0.01, which is as much as separates one good method from
+# another. Never compare your SSIM with the paper's unless the protocol is the same. A number without its protocol means
+# nothing.
 
 # %% [markdown] tags=["slide"] answers=["1.3", "half a dB"]
 # ## What each slip costs
 #
-# Now all of it in one table: the same enlargement, bicubic, with one slip at a time. Where the benchmark Set5 is
-# installed it is measured, else our five sample photos.
+# Now all of it in one chart: the same bicubic enlargement, with one slip at a time. If the benchmark Set5 is
+# installed, we measure on it; if not, on our five sample photos.
 #
-# **Before you run it:** write down which slip you think costs most.
+# **Before you run it:** write down which slip you think costs most. "One MSE for all images" takes the mean error
+# over the whole data set, and only then the logarithm.
 
 # %%
 try:
@@ -540,18 +540,18 @@ assert abs(28.4 - 27.1 + cost["Y from 0 to 255"]) < 0.05  # question 1 at the en
 assert on != "Set5" or round(right, 2) == 28.42  # what everybody reports for bicubic on Set5
 
 # %% [markdown]
-# This is the claim of the lesson, measured. RGB, or Y in the wrong range, costs more than 1 dB. A wrong LR costs more
-# than half a dB on Set5 and more than a whole one on our photos. And it works either way: whoever measures Y and
-# compares with someone's RGB has "gained" more than 1 dB without doing anything. Borders and rounding cost hardly
+# This is the claim of the lesson, measured. RGB, or Y in the wrong range, costs more than 1 dB. A wrong LR image costs
+# more than half a dB on Set5, and more than 1 dB on our photos. And it works in both directions: measure Y, compare
+# with someone's RGB, and you have "gained" more than 1 dB without doing anything. Borders and rounding cost hardly
 # anything here. They are fixed so that everybody gets the same digits.
 #
-# One bar has nothing to do with a single image. The PSNR of a data set is the mean of its images' PSNRs. Take one MSE
-# over all images instead, and the hardest image decides.
+# One bar is not about single images at all. The PSNR of a data set is the mean of its images' PSNRs. Take one MSE over
+# all images instead, and the hardest image decides the result.
 #
 # ### Does everything matter, then?
 #
-# A claim needs its counter-test. If *any* change moved the numbers by 1 dB, PSNR would be worthless. Pillow is a
-# third bicubic, written by other people: with antialiasing, with other rounding.
+# A claim needs a counter-test. If *any* change moved the numbers by 1 dB, PSNR would be worthless. Pillow has a third
+# bicubic, written by other people: with antialiasing, but with different rounding.
 
 
 # %%
@@ -569,14 +569,14 @@ assert abs(both_ways - baseline) < 0.02
 assert nearest < baseline - 1
 
 # %% [markdown]
-# Pillow instead of MATLAB: no change. Nearest neighbour, a method that really is worse: more than 1 dB. So the
-# numbers do mean something, as long as LR and protocol are the same. But note the size of it: a slip costs as much as
-# the difference between the crudest method and a good one.
+# Pillow instead of MATLAB: no change. Nearest neighbour, a method that really is worse: more than 1 dB. So the numbers
+# do mean something, as long as the LR images and the protocol are the same. But note the size: one mistake costs as
+# much as the difference between the crudest method and a good one.
 
 # %% [markdown] tags=["slide"]
 # ## Play
 #
-# Choose how the LR image is made and watch the fine lines. Where does the enlargement look sharper than it should?
+# Choose how the LR image is made, and watch the fine lines. Where does the enlargement look sharper than it should?
 
 # %%
 ways = {
@@ -603,35 +603,37 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 # ## Recap
 #
 # - A photo is uint8 (H, W, 3); a network's image is float (N, 3, H, W) in [0, 1].
-# - LR images are made by MATLAB's bicubic: $a = -0.5$, widened by the factor, whole levels after each pass.
+# - LR images are made by MATLAB's bicubic: $a = -0.5$, a kernel widened by the factor, rounding after each pass.
 # - Crops are cut 8 HR pixels wider on each side, reduced, and trimmed by 2 LR pixels.
 # - PSNR is measured on Y in limited range, rounded, with 4 pixels cut; the mean is over images.
-# - A number stands with its protocol, or it stands for nothing.
+# - A number without its protocol means nothing.
 #
 # ### Three questions
 #
-# <details><summary>1. Somebody's bicubic has 27.1 dB on Set5. All others report 28.4. What do you ask?</summary>
+# <details><summary>1. Somebody's bicubic reaches 27.1 dB on Set5. Everyone else reports 28.4. What do you
+# ask?</summary>
 #
 # The difference is 1.3 dB, the cost of a Y from 0 to 255. Ask for the range of their Y.
 # </details>
 #
-# <details><summary>2. A network was trained on crops cut first and reduced then. Where will it be worse?</summary>
+# <details><summary>2. A network was trained on crops that were cut first and then reduced. Where will it be
+# worse?</summary>
 #
-# It has learned that near a border, pixels repeat. That holds for no real LR image but at its own outermost border,
-# so what it learned from nearly a third of all pixels is false.
+# Everywhere but at the border of a photo. It has learned that pixels repeat near the edge of what it sees. In a real LR
+# image that is true only at the photo's own border, so what it learned from nearly a third of all pixels is false.
 # </details>
 #
-# <details><summary>3. Why is Y rounded before the subtraction, though rounding only adds an error?</summary>
+# <details><summary>3. Why is Y rounded before the subtraction, although rounding only adds an error?</summary>
 #
-# So that all who measure get the same number: MATLAB's rgb2ycbcr gives whole levels for uint8 images. The rounding
-# changes the result by less than 0.02 dB, and that is more than nothing.
+# So that everyone gets the same number: MATLAB's rgb2ycbcr gives whole levels for uint8 images. The rounding changes
+# the result by less than 0.02 dB, but that is more than nothing.
 # </details>
 #
 # ### What this lesson leaves out
 #
-# Real cameras do not reduce by MATLAB's bicubic: they blur, add noise and compress. A network that has seen bicubic
-# LR alone is at a loss there (lesson 10). What SSIM computes, and why neither number is what the eye sees, follows in
-# lesson 08.
+# Real cameras do not reduce photos by MATLAB's bicubic: they blur, add noise and compress. A network that has only seen
+# bicubic LR images is lost there (lesson 10). What SSIM computes, and why neither number is what the eye sees, follows
+# in lesson 08.
 #
 # ### Where to read on
 #
@@ -640,7 +642,7 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 # - Keys 1981, *Cubic convolution interpolation for digital image processing*: the kernel, equations 9 to 15.
 # - In this package: `srgan_lessons/resize.py` and `srgan_lessons/metrics.py`, about 100 lines each.
 #
-# Next: lesson 02, the network itself. Below is what you have solved so far.
+# Next: lesson 02, the network itself. Here is what you have solved so far.
 
 # %%
 progress()

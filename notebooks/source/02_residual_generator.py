@@ -5,7 +5,7 @@
 #
 # **Time.** 29 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lesson 01. What a convolution is, what a gradient is, and how a class inherits from `nn.Module`.
+# **Before.** Lesson 01. You know what a convolution and a gradient are, and how a class inherits from `nn.Module`.
 #
 # {{colab_badge}}
 
@@ -32,9 +32,10 @@ lr_photos = {name: imresize(photos[name], 1 / 4) for name in ("astronaut", "chel
 # %% [markdown] tags=["slide"] answers=["cat", "eye"]
 # ## Why
 #
-# A network shall invent the pixels around one place of an LR image. How far must it look?
+# A network has to invent the missing pixels at one place of an LR image. How far around it must it look?
 #
-# **Before you read on:** below is the same place three times. From which picture on do you know what it is?
+# **Before you read on:** run the cell. It shows the same place three times, with more of its surroundings each time. At
+# which picture do you know what it is?
 
 # %%
 lr = lr_photos["chelsea"]  # (75, 112, 3)
@@ -49,24 +50,24 @@ show_images(
 )
 
 # %% [markdown]
-# Who knows that this is an eye knows where its edge must be sharp. A network that sees 5 pixels cannot know. So we
-# want one that sees far. That is what depth is for, and depth is what this lesson is about: why it is hard, and what
-# makes it easy.
+# Once you know that this is an eye, you know where its edge must be sharp. A network that sees 5 pixels cannot know. So
+# we want one that sees far. That is what depth is for, and this lesson is about depth: why it is hard, and what makes
+# it easy.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Receptive field 4 minutes, the plain stack 4, BatchNorm 3, the block 4, four networks 6, the trunk 2,
-# the range and the parameters 2, the generator and the recap 4. Exercises 31.
-# Ask the room first: who has stacked layers until a network stopped learning? What did you change? "The learning
-# rate" is the usual answer. Come back to it at the figure of four networks.
+# **Timing.** Receptive field 4 minutes, the plain stack 4, BatchNorm 3, the block 4, four networks 6, the trunk 2, the
+# range and the parameters 2, the generator and the recap 4. Exercises 31. Ask the room first: who has stacked layers
+# until a network stopped learning? What did you change? "The learning rate" is the usual answer. Come back to it when
+# the four networks are compared.
 
 # %% [markdown] tags=["slide"] answers=["5"]
 # ## How far a network sees
 #
-# One 3x3 convolution: an output pixel sees 3 x 3 input pixels. This is its **receptive field**.
+# After one 3x3 convolution, an output pixel sees 3 x 3 input pixels. This is its **receptive field**.
 #
-# **Question.** Two of them, one after the other: how wide is the field, 3, 5, 6 or 9?
+# **Question.** After two of them, one after the other: how wide is the field, 3, 5, 6 or 9?
 #
-# We need not think. The gradient tells: a pixel that is seen has one, a pixel that is not seen has none.
+# We can measure it. A pixel that is seen gets a gradient; a pixel that is not seen gets none.
 
 
 # %% tags=["check-output"]
@@ -79,20 +80,20 @@ def seen(network, size):
 
 for count in (1, 2, 3, 8):
     stack = nn.Sequential(*[nn.Conv2d(1, 1, 3, padding=1) for _ in range(count)])
-    print(f"convolutions of 3x3: {count}, pixels that are seen: {seen(stack, 33)}")
+    print(f"3x3 convolutions: {count}, width of the field: {seen(stack, 33)} pixels")
 
 # %% [markdown]
 # 3, 5, 7: each further layer adds 2, one pixel on each side. A kernel of $k$ adds $k - 1$.
 #
-# And if a layer has a stride of 2? Then two neighbours behind it lie *two* input pixels apart. All later layers take
-# steps of 2. A layer that makes the image twice as large does the opposite: it halves the step. Lesson 03 builds such a
-# layer, the pixel shuffle; here nothing else about it matters.
+# And if a layer has a stride of 2? Then two neighbours in its output lie *two* input pixels apart, and all later layers
+# take steps of 2. A layer that makes the image twice as large does the opposite: it halves the step. Lesson 03 builds
+# such a layer, the pixel shuffle; nothing else about it matters here.
 #
 # ### {{exercise: receptive_field}}
 #
-# `layers` is a list of pairs (kernel, stride), from the input to the output. Return the width of the field of one
-# output pixel, in input pixels. A pixel shuffle by 2 is written (1, 1/2). Expected: `[(3, 1), (3, 1)]` gives 5,
-# `[(3, 2), (5, 1)]` gives 11, and the empty list gives 1.
+# `layers` is a list of pairs (kernel, stride), from the input to the output. Return how many input pixels wide the
+# field of one output pixel is. A pixel shuffle by 2 is written (1, 1/2). Expected: `[(3, 1), (3, 1)]` gives 5, `[(3,
+# 2), (5, 1)]` gives 11, and the empty list gives 1.
 
 # %% tags=["stub"]
 # {{stub: receptive_field}}
@@ -113,20 +114,20 @@ print("ESPCN:", receptive_field(espcn), "LR pixels")
 print("sixteen blocks:", receptive_field(sixteen), "LR pixels")
 numbers = {"one 65x65 layer": 64 * 64 * 65**2, "32 layers of 3x3": 32 * 64 * 64 * 3**2}
 for name, count in numbers.items():
-    print(f"numbers to learn, 64 maps, {name}: {count:,}")
+    print(f"numbers to learn with 64 maps, {name}: {count:,}")
 
 # %% tags=["fold"]
 assert 32 * 64 * 64 * 9 < 1.2e6 < 17e6 < 64 * 64 * 65**2
 
 # %% [markdown]
-# 65 pixels, from small kernels. One single 65x65 kernel would see as far and have 17 million numbers to learn. The
-# 32 small layers together have 1.2 million, and 32 places for a non-linearity. So: deep.
+# 65 pixels, from small kernels. A single 65x65 kernel would see just as far and have 17 million numbers to learn. The
+# 32 small layers together have 1.2 million, and room for 32 non-linearities. So: deep.
 
 # %% [markdown] tags=["slide"] answers=["nothing", "halves", "halved"]
 # ## A plain stack
 #
-# Then let us stack. 16 blocks, each with two convolutions and a PReLU, a ReLU whose slope below zero is learned. With
-# the weights that torch gives them, untrained.
+# So let us stack 16 blocks, each with two convolutions and a PReLU, a ReLU whose slope below zero is learned. They keep
+# the weights that torch gives them: nothing is trained yet.
 #
 # **Question.** Two different photos go in. After 32 layers, how different is what comes out?
 
@@ -139,7 +140,7 @@ def plain_block(x, weight1, slope, weight2):
 
 
 def new_weights(channels):
-    """What torch gives a fresh block: two weights (C, C, 3, 3) and a slope (1,)."""
+    """What torch gives a new block: two weights (C, C, 3, 3) and a slope (1,)."""
     convs = [nn.Conv2d(channels, channels, 3) for _ in range(2)]
     return convs[0].weight.detach(), torch.tensor([0.25]), convs[1].weight.detach()
 
@@ -165,16 +166,16 @@ print(f"before the first: {before:.1f}")
 assert 0.4 < (difference / before) ** (1 / 32) < 0.6  # what one layer leaves of it
 
 # %% [markdown]
-# After 16 blocks there is no cat and no rocket any more. Each layer about halves what it is given, and with it what the
-# two photos differ by. Halved 32 times, nothing is left.
+# After 16 blocks the cat and the rocket are gone. Each layer roughly halves what it is given, and with it the
+# difference between the two photos. Halved 32 times, nothing is left.
 #
-# The way back is no better. A gradient starts at the last layer and is multiplied on its way by the same weights. What
-# reaches the first layer? We build four trunks with 16 blocks each, from one class with two switches, and measure.
+# The way back is no better. A gradient starts at the last layer and is multiplied by the same weights on its way. What
+# reaches the first layer? We build four trunks of 16 blocks each, from one class with two switches, and measure.
 
 
 # %%
 class Block(nn.Module):
-    """Two convolutions, with or without BatchNorm; skip is 1 with a way around them, 0 without."""
+    """Two convolutions, with or without BatchNorm. skip: 1 for a connection around them, 0 for none."""
 
     def __init__(self, channels, *, skip, norm):
         super().__init__()
@@ -216,9 +217,9 @@ KINDS = {
 # %% [markdown] tags=["slide"] answers=["eight", "1e-8"]
 # ## Gradients that reach the first layer
 #
-# The same seed gives all four the same weights. One batch, one backward pass.
+# All four start from the same seed, so they have the same weights. We take one batch and one backward pass.
 #
-# **Before you look:** in the plain trunk, by which factor is the gradient smaller in the first block than in the last?
+# **Before you look:** in the plain trunk, how many times smaller is the gradient in the first block than in the last?
 
 # %%
 sampler = CropSampler(photos, batch=8, crop=32, seed=0, device=device)
@@ -249,20 +250,21 @@ assert all(max(size) / min(size) < 100 for kind, size in sizes.items() if kind !
 assert sizes["plain + BatchNorm"][0] > sizes["residual + BatchNorm"][0] / 2
 
 # %% [markdown]
-# More than eight powers of ten, in the plain trunk. Its first blocks are told nothing at all.
+# In the plain trunk: by more than eight powers of ten. Its first blocks learn nothing at all.
 #
-# The other three curves are nearly level. So there are two cures: BatchNorm, and the skip. We build both by hand.
+# The other three curves are nearly level. So there are two cures, BatchNorm and the skip connection, or *skip*. We
+# build both by hand.
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** torch draws the weights so that a layer shrinks its input. Someone may object: "Then draw larger
-# ones (He et al. 2015)." Right, and the gradients are level then. It is a third cure, and a fragile one: of two
-# plain trunks that we tried so, one learned slowly and the other not at all.
+# **What to say.** torch draws the weights so that a layer shrinks its input. Someone may object: "Then draw larger ones
+# (He et al. 2015)." Right, and then the gradients are level. It is a third cure, but a fragile one: of two plain trunks
+# that we started this way, one learned slowly and the other not at all.
 
 # %% [markdown] tags=["slide"]
 # ## BatchNorm, by hand
 #
-# Ioffe and Szegedy (2015): bring each channel to mean 0 and variance 1, over all images and places of the batch. Then
-# let it learn a scale, gamma, and a shift, beta.
+# The idea of Ioffe and Szegedy (2015): bring each channel to mean 0 and variance 1, over all images and places of the
+# batch. Then let it learn a scale, gamma, and a shift, beta.
 
 
 # %%
@@ -280,13 +282,13 @@ theirs = F.batch_norm(first, None, None, gamma, beta, training=True)
 assert torch.allclose(batch_norm(first, gamma, beta), theirs, atol=1e-5)
 
 # %% [markdown] answers=["1 + F'(x)"]
-# Nothing can shrink now: each layer is blown up to variance 1 again. And a bias before it is useless: the mean is
-# subtracted anyway. The package leaves it out.
+# Now nothing can shrink: after every layer, the variance is brought back to 1. And a bias before BatchNorm is useless,
+# because the mean is subtracted anyway. The package leaves it out.
 #
 # ## The residual block, by hand
 #
-# He et al. (2015) had the other idea. Let a block not compute its output but only *what to add* to its input. What it
-# need not change, it does not have to pass on through its weights.
+# He et al. (2015) had the other idea. A block should not compute its output, but only *what to add* to its input.
+# Whatever needs no change does not have to pass through the weights.
 #
 # $$y = x + F(x)$$
 #
@@ -296,7 +298,7 @@ assert torch.allclose(batch_norm(first, gamma, beta), theirs, atol=1e-5)
 #
 # <details><summary>Answer</summary>
 #
-# $1 + F'(x)$. The 1 is the way around: however small $F'$ may be, the gradient passes.
+# $1 + F'(x)$. The 1 is the skip: however small $F'$ may be, the gradient gets through.
 # </details>
 
 # %% tags=["fold"]
@@ -323,8 +325,8 @@ assert torch.allclose(by_hand, package_block(first), atol=1e-5)  # the same tens
 # %% [markdown] tags=["subslide"]
 # ### {{exercise: ResidualBlock}}
 #
-# Now as a class, `ResidualBlock(channels)`, that keeps its own weights. Layers of torch may be used. Expected: a module
-# that maps (N, channels, h, w) to the same shape, and computes what `residual_block` computes.
+# Now write it as a class, `ResidualBlock(channels)`, that keeps its own weights. You may use torch's layers. Expected:
+# a module that maps (N, channels, h, w) to the same shape and computes what `residual_block` computes.
 
 # %% tags=["stub"]
 # {{stub: ResidualBlock}}
@@ -338,17 +340,17 @@ ResidualBlock = check("ResidualBlock", ResidualBlock)
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** The sum before the second BatchNorm; an activation after the sum, from ResNet; x overwritten
 # on the way, so that the body is added to itself. Ask: why is there no activation after the sum? (What is added may be
-# negative. After 16 ReLUs the way around would be no free way.)
+# negative, and with 16 ReLUs in its way the skip would no longer be free.)
 
 # %% [markdown] tags=["subslide"]
 # ### {{exercise: zero_init_residual}}
 #
-# A block adds something. A block that adds *nothing* is the identity: out comes what went in. Goyal et al. (2017)
-# begin their training so. All blocks sleep at first, and each wakes up when it has something to say.
+# A block adds something. A block that adds *nothing* is the identity: what goes in comes out. Goyal et al. (2017) start
+# their training this way. All blocks are asleep at first, and each wakes up when it has something to say.
 #
-# Write `zero_init_residual(block)`, which changes one of the package's blocks in place, whose layers are
-# `block.body[0]` to `block.body[4]` as printed above. The block may have been trained before. Expected: `block(x)` is
-# `x`, exactly, and the block can still learn.
+# Write `zero_init_residual(block)`. It changes one of the package's blocks in place; the block's layers are
+# `block.body[0]` to `block.body[4]`, as printed above. The block may have been trained before. Expected: `block(x)` is
+# exactly `x`, and the block can still learn.
 
 # %% tags=["stub"]
 # {{stub: zero_init_residual}}
@@ -369,11 +371,12 @@ assert torch.equal(sleeping(first), first)  # 32 layers, and both photos are as 
 # %% [markdown] tags=["slide"]
 # ## Four networks, one budget
 #
-# Now the claim. Skip or no skip, BatchNorm or none: four networks. The same crops in the same order, the same first
-# weights, the same number of updates, the same learning rate. Only the two switches differ.
+# Now for the claim. With or without skips, with or without BatchNorm: four networks. They get the same crops in the
+# same order, the same initial weights, the same number of updates and the same learning rate. Only the two switches
+# differ.
 #
-# A baseline says what "it learns nothing" means: the best answer without looking, one grey for the whole batch. A loss
-# of 1.0 in the figure is the loss of that grey.
+# We need a baseline for "it learns nothing": the best answer without looking at the picture, which is one grey for the
+# whole batch. A loss of 1.0 in the figure is the loss of that grey.
 
 
 # %%
@@ -424,17 +427,18 @@ assert final["residual + BatchNorm"] < final["plain + BatchNorm"] - 0.05
 assert final["residual"] < 0.85
 
 # %% [markdown] tags=["subslide"] answers=["shattered", "noise"]
-# This is the claim. The plain trunk **stalls**: after all updates it is no better than one grey. The same layers, with
-# the same weights to begin with, train at once if each block has a way around. The negative control is part of it: the
-# plain network *is* the residual one, with its skips multiplied by 0.
+# This is the claim. The plain trunk **stalls**: after all the updates it is no better than one grey. The same layers,
+# starting from the same weights, train at once if each block has a skip. The negative control is built in: the plain
+# network *is* the residual one, with its skips multiplied by 0.
 #
-# And BatchNorm alone? The plain trunk with BatchNorm does learn. But it falls behind its residual twin. Its gradients
+# And BatchNorm alone? The plain trunk with BatchNorm does learn, but it falls behind its residual twin. Its gradients
 # were no smaller, so what does it lack?
 #
 # ### Large, and at odds
 #
 # **Question.** Two batches show different crops, and both ask the first blocks to change. Do they ask for the same
-# change? Take the cosine of the angle between both gradients: 1 is the same way, 0 is anywhere.
+# change? We measure the cosine of the angle between the two gradients: 1 means the same direction, 0 means that they
+# have nothing in common.
 
 
 # %%
@@ -458,14 +462,14 @@ assert agree["plain + BatchNorm"] < 0.25
 assert agree["residual + BatchNorm"] > 0.35
 
 # %% [markdown]
-# Here is the difference. Behind 32 plain layers, what one batch asks for says next to nothing about what the next one
-# will. Balduzzi et al. (2017) called it *shattered gradients*. The size is right, the direction is noise. With the
-# skips, batches agree.
+# Here is the difference. With 32 plain layers, what one batch asks for says next to nothing about what the next one
+# will ask for. Balduzzi et al. (2017) called this *shattered gradients*. The size is right, but the direction is noise.
+# With skips, the batches agree.
 #
 # ### Then what is BatchNorm for?
 #
-# In the figure above the residual network *without* BatchNorm learns, too. So is it of any use?
-# Take eight times the learning rate.
+# In the loss curves above, the residual network *without* BatchNorm learns, too. So is BatchNorm of any use? Let us
+# multiply the learning rate by eight.
 
 # %%
 big = {}
@@ -478,13 +482,13 @@ assert big["residual + BatchNorm"] < 0.9
 assert not big["residual"] < 100  # it explodes; also true for NaN
 
 # %% [markdown]
-# Without BatchNorm, training explodes. With it, the network still learns. That is what BatchNorm does here: it
-# forgives large steps. It is no condition for depth: later networks such as EDSR (Lim et al. 2017) drop it and take
-# smaller steps.
+# Without BatchNorm, training explodes. With it, the network still learns. That is what BatchNorm does here: it forgives
+# large steps. A deep network does not need it: later ones such as EDSR (Lim et al. 2017) drop it and take smaller
+# steps.
 #
 # ### What our runs do not show
 #
-# That depth is *better*. A counter-test: no block at all between head and enlargement.
+# They do not show that depth is *better*. A counter-test: no blocks at all between head and enlargement.
 
 # %%
 shallow = [
@@ -498,33 +502,34 @@ assert without < final["residual + BatchNorm"] + 0.05
 
 # %% [markdown]
 # The shallow network keeps up. It has less to learn, and that helps in a short race. Our claim was that sixteen blocks
-# *can be trained*. That they are worth it takes many thousand updates: lesson 04, and Table 2 of the paper.
+# *can be trained*. It takes many thousands of updates to show that they are worth it: see lesson 04, and Table 2 of the
+# paper.
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** Be strict here. Measured on a CPU, last third of 60 updates, three seeds: plain 1.07, plain with
+# **What to say.** Be precise here. Measured on a CPU, last third of 60 updates, three seeds: plain 1.07, plain with
 # BatchNorm 0.60 to 0.69, residual with BatchNorm 0.39 to 0.41, residual without 0.42 to 0.51. At twice the rate, nine
-# seeds: 0.60 to 0.70, 0.39 to 0.47, 0.35 to 0.74. So plain with BatchNorm *is slower*; it does not stall, and after
-# 100 updates it is at 0.48 to 0.60 and still falling. After 200 (two seeds): plain 1.05, plain with BatchNorm 0.48,
+# seeds: 0.60 to 0.70, 0.39 to 0.47, 0.35 to 0.74. So plain with BatchNorm *is slower*, but it does not stall: after 100
+# updates it is at 0.48 to 0.60 and still falling. After 200 (two seeds): plain 1.05, plain with BatchNorm 0.48,
 # residual with 0.23 and without 0.16, no blocks 0.23. Which residual network is ahead depends on seed, rate and
-# patience. **Ask:** would a plain trunk train if only the long skip is kept? (Yes, and in so short a race better than
-# all: 0.27 and 0.29, two seeds, twice the rate. The gradient takes the way around the trunk; dead blocks do not matter.
-# A network that trains need not use its depth.)
+# patience. **Ask:** would a plain trunk train if only the long skip were kept? (Yes, and in such a short race better
+# than all the others: 0.27 and 0.29, two seeds, twice the rate. The gradient goes around the trunk, so dead blocks do
+# not matter. A network can train without using its depth.)
 
 # %% [markdown] tags=["slide"] answers=["nearly as it is"]
 # ## Head, trunk, and one more skip
 #
-# The generator of the paper, up to the enlargement:
+# The paper's generator, up to the enlargement:
 #
 # 1. **Head**: a 9x9 convolution with 64 maps, and a PReLU.
 # 2. **Trunk**: 16 residual blocks, one more convolution, one more BatchNorm.
-# 3. The **long skip**: the head's maps are added to all of this.
+# 3. The **long skip**: the head's maps are added to the trunk's output.
 #
-# **Question.** If each block has its own skip, why one more around them all?
+# **Question.** If each block has its own skip, why one more around all of them?
 #
 # <details><summary>Answer</summary>
 #
-# The head's maps hold the image nearly as it is. With the long skip, the trunk does not have to carry it: all it
-# computes is what is missing. It is the idea of the block once more, one size up.
+# The head's maps hold the image nearly as it is. With the long skip, the trunk does not have to carry it: the trunk
+# computes only what is missing. It is the idea of the residual block again, one size larger.
 # </details>
 
 # %% tags=["fold"]
@@ -548,14 +553,14 @@ Trunk = check("Trunk", Trunk)
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** `[ResidualBlock(channels)] * blocks`: one block, used sixteen times, with one set of
-# weights. A plain Python list, which torch does not search for parameters. The long skip around the blocks alone.
+# weights. A plain Python list, which torch does not search for parameters. A long skip around the blocks only.
 
 # %% [markdown]
 # ### The same tensor as the package's
 #
-# And the range? The paper's HR images, and so its outputs, are in [-1, 1] (section 3.2). At all borders of this course
-# images are in [0, 1]. So the last line of the generator shifts and scales. There is no tanh at the end: the text of
-# the paper has none.
+# And the range? The paper's HR images, and therefore its outputs, are in [-1, 1] (section 3.2). In this course, images
+# are in [0, 1] wherever they enter or leave a network. So the last line of the generator shifts and scales. There is no
+# tanh at the end: the paper's text has none.
 
 # %%
 torch.manual_seed(0)
@@ -577,8 +582,8 @@ with torch.no_grad():
 # %% [markdown] tags=["slide"] answers=["three quarters", "76"]
 # ## 1,547,350
 #
-# **Question.** The paper's generator has 1,547,350 parameters. Where do you think are most of them: in the head, in
-# the blocks, in the enlargement?
+# **Question.** The paper's generator has 1,547,350 parameters. Where do you think most of them are: in the head, in the
+# blocks, or in the enlargement?
 
 # %% tags=["check-output"]
 conv3 = 64 * 64 * 3 * 3  # no bias: a BatchNorm follows
@@ -600,13 +605,13 @@ assert 0.76 < parts["16 residual blocks"] / 1_547_350 < 0.77
 assert parts["enlargement, twice"] / 1_547_350 > 0.19
 
 # %% [markdown]
-# Three quarters stand in the blocks. If your own version has a few more, look for a bias before a BatchNorm (64 each),
-# or for a PReLU with a slope for each map (63 more each).
+# Three quarters are in the blocks. If your own version has a few more, look for a bias before a BatchNorm (64 each), or
+# for a PReLU with a slope for each map (63 more each).
 
 # %% [markdown] tags=["slide"]
-# ## How far it sees, all together
+# ## How far the whole network sees
 #
-# Your function knows all layers. Does the network agree?
+# Your function computes the field from a list of layers. Does the network agree?
 
 # %% tags=["check-output"]
 layers = [(9, 1), *[(3, 1)] * 33, (3, 1), (1, 1 / 2), (3, 1), (1, 1 / 2), (9, 1)]
@@ -617,8 +622,8 @@ print("by your function:", receptive_field(layers), "LR pixels")
 print("measured:", int(x.grad.abs().sum(dim=(0, 1, 2)).count_nonzero()), "LR pixels")
 
 # %% [markdown]
-# 80 LR pixels, or 320 of the enlarged image. But to *see* is not to *use*. How much of the gradient comes from how far
-# away, untrained? (A quarter of the maps will do.)
+# 80 LR pixels, or 320 of the enlarged image. But to *see* is not to *use*. In an untrained network, how much of the
+# gradient comes from how far away? (A quarter of the maps is enough for this test.)
 
 # %%
 narrow = Generator(channels=16)
@@ -647,14 +652,14 @@ assert share[17] > 0.9
 assert share[33] > 0.999
 
 # %% [markdown]
-# More than nine tenths come from a window 17 pixels wide (Luo et al. 2016), 8 to each side. Beyond a width of 33
-# there is less than a thousandth.
-# 80 is what the network *may* use; what it learns to use is up to the photos.
+# More than nine tenths come from a window only 17 pixels wide, 8 to each side (the effect was described by Luo et al.
+# 2016). Less than a thousandth comes from beyond a width of 33. 80 is what the network *may* use; what it learns to use
+# depends on the photos.
 
 # %% [markdown] tags=["slide"]
 # ## Look inside
 #
-# Feature maps of the generator on a photo. Each map is drawn from its own smallest to its own largest number.
+# Here are feature maps of the generator for a photo. In each map, black is its smallest number and white its largest.
 
 # %%
 x = to_tensor(lr_photos["chelsea"][:60, 16:96])  # (1, 3, 60, 80)
@@ -672,12 +677,12 @@ feature_grid(
 )
 
 # %% [markdown]
-# Nothing is trained here, and the cat is everywhere: the skips carry it through. Without them?
+# Nothing is trained here, and yet the cat is everywhere: the skips carry it through. And without them?
 #
 # ## Play
 #
-# A photo through 0 to 16 untrained blocks. After how many plain ones is it lost? What does BatchNorm keep of it? And
-# the residual blocks?
+# Send a photo through 0 to 16 untrained blocks. After how many plain ones is it lost? What does BatchNorm keep of it?
+# What do the residual blocks keep?
 
 # %%
 stacks = {}
@@ -699,9 +704,9 @@ play(through, trunk=list(stacks), blocks=[1, 0, 2, 4, 8, 16], photo=["chelsea", 
 # %% [markdown] tags=["slide"]
 # ## Recap
 #
-# - Depth widens the receptive field: each 3x3 adds 2 pixels; the generator's field is 80 LR pixels.
-# - A plain stack of 32 layers forgets its input on the way forth, and its gradient on the way back.
-# - BatchNorm cures the sizes. The skip also keeps the direction: batches agree on what to change.
+# - Depth widens the receptive field: each 3x3 convolution adds 2 pixels; the generator's field is 80 LR pixels.
+# - A plain stack of 32 layers loses its input on the way forward, and its gradient on the way back.
+# - BatchNorm repairs the size of the gradients. The skip also keeps their direction: batches agree on what to change.
 # - The block computes what to *add*. If its last gamma is 0, it is the identity.
 # - Head, trunk with long skip, enlargement, tail: 1,547,350 parameters, [-1, 1] inside, [0, 1] outside.
 #
@@ -714,19 +719,19 @@ play(through, trunk=list(stacks), blocks=[1, 0, 2, 4, 8, 16], photo=["chelsea", 
 #
 # <details><summary>2. Your generator has 1,549,462 parameters, 2,112 too many. What is the likely reason?</summary>
 #
-# 2,112 is 33 times 64: each of the 33 convolutions before a BatchNorm has a bias. It does no harm, and no good.
+# 2,112 is 33 times 64: each of the 33 convolutions before a BatchNorm has a bias. It does neither harm nor good.
 # </details>
 #
-# <details><summary>3. All 16 blocks sleep, by zero_init_residual. Which network do you train at first?</summary>
+# <details><summary>3. zero_init_residual has put all 16 blocks to sleep. Which network do you train at first?</summary>
 #
-# One without blocks: head, last convolution with the long skip, enlargement, tail. The blocks join in as their gammas
-# leave 0.
+# A network without blocks: head, last convolution with the long skip, enlargement, tail. The blocks join in as their
+# gammas move away from 0.
 # </details>
 #
 # ### What this lesson leaves out
 #
 # How the enlargement works (lesson 03), and how to train for real (lesson 04). Whether depth pays: our race was too
-# short. At test time BatchNorm uses running statistics of the training, which fit no photo exactly; that is one more
+# short. At test time BatchNorm uses statistics gathered in training, which fit no photo exactly; that is one more
 # reason why later networks drop it.
 #
 # ### Where to read on
@@ -736,11 +741,11 @@ play(through, trunk=list(stacks), blocks=[1, 0, 2, 4, 8, 16], photo=["chelsea", 
 # - He et al. 2015, [arXiv 1512.03385](https://arxiv.org/abs/1512.03385): residual learning; section 4.1 on plain
 #   networks with BatchNorm.
 # - Balduzzi et al. 2017, [arXiv 1702.08591](https://arxiv.org/abs/1702.08591): shattered gradients. Goyal et al. 2017,
-#   [arXiv 1706.02677](https://arxiv.org/abs/1706.02677), section 5.1: gamma begins with 0. Luo et al. 2016,
-#   [arXiv 1701.04128](https://arxiv.org/abs/1701.04128): the effective receptive field.
+#   [arXiv 1706.02677](https://arxiv.org/abs/1706.02677), section 5.1: gamma starts at 0. Luo et al. 2016, [arXiv
+#   1701.04128](https://arxiv.org/abs/1701.04128): the effective receptive field.
 # - In this package: `srgan_lessons/models.py`, `ResidualBlock` and `Generator`.
 #
-# Next: lesson 03 opens the black box at the end. Below is what you have solved so far.
+# Next: lesson 03 opens the black box at the end of the network. Here is what you have solved so far.
 
 # %%
 progress()

@@ -1,13 +1,12 @@
 # %% [markdown] tags=["slide"]
 # # Pixel shuffle
 #
-# **Claim.** A sub-pixel network that you trained on this CPU in half a minute beats bicubic on photos that it has not
-# seen.
+# **Claim.** A sub-pixel network that you train on this CPU in half a minute beats bicubic on photos it has never seen.
 #
 # **Time.** 29 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lesson 01 (LR images, PSNR). What a convolution is. How training works is lesson 04; here you only read
-# the loop.
+# **Before.** Lesson 01 (LR images, PSNR). You know what a convolution is. How training works comes in lesson 04; here
+# you only read the loop.
 #
 # {{colab_badge}}
 
@@ -32,7 +31,7 @@ from srgan_lessons.resize import imresize
 
 settings = lesson_settings(full={"updates": 1200}, fast={"updates": 1000})
 
-UNSEEN = ("astronaut", "chelsea", "motorcycle")  # never trained on: they are what we are marked on
+UNSEEN = ("astronaut", "chelsea", "motorcycle")  # never trained on: we are graded on them
 training_photos = {name: photo for name, photo in sample_photos().items() if name not in UNSEEN}
 assert len(training_photos) == 11
 unseen = {}  # name -> HR, LR
@@ -44,7 +43,7 @@ for name in UNSEEN:
 # %% [markdown] tags=["slide"] answers=["beats", "beaten"]
 # ## Why
 #
-# Bicubic interpolation has been polished for forty years. Here is what it makes of a photo.
+# Bicubic interpolation is more than forty years old and has been polished ever since. Here is what it makes of a photo.
 #
 # **Before you read on:** three layers, half a minute of training, eleven photos. Is that enough to beat it?
 
@@ -64,21 +63,21 @@ show_crops(
 )
 
 # %% [markdown]
-# Keep your guess. At the end of this lesson your own picture stands beside bicubic's. The trick is in the network's
-# last step, and this lesson takes it apart.
+# Write down your guess. At the end of this lesson your own picture will stand beside bicubic's. The trick is in the
+# network's last step, and this lesson takes that step apart.
 
 # %% [markdown] tags=["instructor"]
 # **Timing.** Three ways 4 minutes, the shuffle 4, the paper's layer 2, ESPCN 2, checkerboards 7, training 5, the
-# control 2, looking inside and the recap 3. Exercises 31. **Before class** run the notebook once on the machines of
-# the room and note how long the training takes. Collect the guesses by show of hands, and write them down: "no" has
-# the majority in most rooms.
+# control 2, looking inside and the recap 3. Exercises 31. **Before class** run the notebook once on the classroom's
+# machines and note how long the training takes. Collect the guesses by show of hands, and write them down: in most
+# rooms, "no" has the majority.
 
 # %% [markdown] tags=["slide"]
 # ## Three ways to sixteen pixels
 #
-# A 4x enlargement makes sixteen pixels of one. Where in the network should that happen?
+# A 4x enlargement turns one pixel into sixteen. Where in the network should that happen?
 #
-# 1. **First**, by bicubic. The network repairs the result (SRCNN, 2014).
+# 1. **First**, by bicubic. The network then repairs the result (SRCNN, 2014).
 # 2. **Last, by a transposed convolution**: each LR pixel writes a whole patch, and the patches are added.
 # 3. **Last, by a sub-pixel convolution**: an ordinary convolution gives sixteen times as many channels, and they are
 #    laid out as pixels (ESPCN, 2016). This is SRGAN's way.
@@ -93,11 +92,11 @@ print("first:", tuple(first.shape), "transposed:", tuple(transposed.shape), "cha
 print("numbers:", first.numel(), transposed.numel(), channels.numel())
 
 # %% [markdown] answers=["16", "sixteen"]
-# The same number of numbers each time. The third has them as 48 maps of 24 x 24 instead of 3 maps of 96 x 96. Hold
-# that thought.
+# Three ways, equally many numbers. The third has them as 48 maps of 24 x 24 instead of 3 maps of 96 x 96. Keep
+# that in mind.
 #
-# **Question.** What does way 1 cost more than way 3? A convolution multiplies k x k x inputs x outputs times *at each
-# place of its grid*.
+# **Question.** How much more does way 1 cost than way 3? A convolution needs k x k x inputs x outputs multiplications
+# *at each place of its grid*.
 
 
 # %% tags=["check-output"]
@@ -116,10 +115,10 @@ for name, small, large in zip(("first", "second", "last"), at_lr, at_hr, strict=
 print(f"together: {sum(at_lr):,} and {places * sum(at_hr):,}, {places * sum(at_hr) / sum(at_lr):.1f} times")
 
 # %% [markdown]
-# Bicubic first means sixteen times the multiplications in every layer but the last. There it makes no difference: 48
-# numbers at one place, or 3 numbers at sixteen. And nothing was won: bicubic adds pixels, not information.
+# Bicubic first means sixteen times the multiplications in every layer but the last. In the last it makes no difference:
+# 48 numbers at one place, or 3 numbers at sixteen. And it gains nothing: bicubic adds pixels, not information.
 #
-# So: stay small as long as you can, become large at the very end.
+# So: stay small as long as you can, and become large at the very end.
 
 # %% [markdown] tags=["slide"]
 # ## Pixel shuffle, with four numbers
@@ -133,10 +132,10 @@ print(image[0, 0])
 
 # %% [markdown] answers=["20", "channel 1"]
 # Four channels at one place have become one channel at four places. Nothing was computed. Numbers were *moved*: the
-# network decides what stands in the channels, and pixel shuffle says which corner of the tile each of them owns.
+# network decides what the channels hold, and pixel shuffle says which corner of the tile each channel owns.
 #
-# **Question.** Now each channel has 2 x 2 places. In the cells below, tens say the channel and ones the place. Which
-# number stands to the right of 0 in the image? Which below it?
+# **Question.** Now each channel has 2 x 2 places. In the numbers below, the tens digit is the channel and the ones
+# digit is the place. Which number stands to the right of 0 in the image? Which one below it?
 
 # %%
 features = 10 * torch.arange(4).reshape(1, 4, 1, 1) + torch.arange(4).reshape(1, 1, 2, 2)  # (1, 4, 2, 2)
@@ -165,10 +164,10 @@ shuffle_film(alt="The numbers of four channels fly into the image, one channel a
 #
 # ### {{exercise: pixel_shuffle}}
 #
-# Write `pixel_shuffle(x, r)` with `reshape` and `permute` alone. `x` is (N, C r r, H, W), the result
-# (N, C, H r, W r). Channel c r r + i r + j lands in row i, column j of each r x r tile of result channel c. Expected:
-# the same numbers as `F.pixel_shuffle`, for any C and r. A nudge: `reshape` can split an axis in two, (H r) is (H, r)
-# with r counting faster.
+# Write `pixel_shuffle(x, r)` with `reshape` and `permute` alone. `x` is (N, C r r, H, W), the result (N, C, H r, W r).
+# Channel c r r + i r + j lands in row i, column j of each r x r tile of result channel c. Expected: the same numbers as
+# `F.pixel_shuffle`, for any C and r. A first hint: `reshape` can split an axis in two; it turns (H r) into (H, r), and
+# r counts faster.
 
 # %% tags=["stub"]
 # {{stub: pixel_shuffle}}
@@ -186,14 +185,14 @@ for r in (2, 3, 4):
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** Reshape without permute (the picture is torn into stripes); the two r swapped (transposed
-# tiles: diagonal edges get teeth); r in front of H instead of behind it (a sheet of sixteen small pictures). Let
-# somebody draw the six axes on the board and join them with arrows. Ask: why does `view` fail as the last step, and
-# `reshape` not? (After permute the numbers are no longer in order in memory.)
+# tiles: diagonal edges get teeth); r in front of H instead of after it (a sheet of sixteen small pictures). Let
+# somebody draw the six axes on the board and join them with arrows. Ask: why does `view` fail as the last step, when
+# `reshape` does not? (After permute the numbers are no longer in order in memory.)
 
 # %% [markdown] tags=["subslide"] answers=["(1, 64, 48, 48)"]
 # ### The paper's layer
 #
-# SRGAN's generator does it twice, by 2 each time. Figure 4 of the paper writes `k3n256s1`, `PixelShuffler x2`,
+# SRGAN's generator shuffles twice, by 2 each time. Figure 4 of the paper writes `k3n256s1`, `PixelShuffler x2`,
 # `PReLU`: a 3x3 convolution to 256 maps, a shuffle, an activation.
 #
 # **Question.** 64 maps go in. How many come out?
@@ -213,14 +212,14 @@ assert torch.allclose(y, layer(x), atol=1e-6)
 # %% [markdown] tags=["slide"]
 # ## ESPCN
 #
-# The smallest network with a sub-pixel convolution (Shi et al. 2016): three convolutions and a shuffle. It
-# trains in half a minute, and you write it now.
+# The smallest network with a sub-pixel convolution (Shi et al. 2016): three convolutions and a shuffle. It trains in
+# half a minute, and now you write it yourself.
 #
 # ### {{exercise: ESPCN}}
 #
-# Write the class `ESPCN`. A 5x5 convolution to 64 maps and a tanh; a 3x3 convolution to 32 maps and a tanh; a 3x3
-# convolution to as many maps as a tile of 4 x 4 RGB pixels needs; pixel shuffle by 4. All at LR size, so each
-# convolution is padded, with zeros. Expected: (N, 3, h, w) becomes (N, 3, 4h, 4w), with 37,200 trained numbers.
+# Write the class `ESPCN`: a 5x5 convolution to 64 maps and a tanh; a 3x3 convolution to 32 maps and a tanh; a 3x3
+# convolution to as many maps as a tile of 4 x 4 RGB pixels needs; then pixel shuffle by 4. The convolutions keep the LR
+# size, so each is padded with zeros. Expected: (N, 3, h, w) becomes (N, 3, 4h, 4w), with 37,200 trained numbers.
 
 # %% tags=["stub"]
 # {{stub: ESPCN}}
@@ -233,7 +232,7 @@ ESPCN = check("ESPCN", ESPCN)
 
 
 def to_package(network):
-    """The package's ESPCN with the weights of yours. All six tensors have shapes of their own."""
+    """The package's ESPCN with your network's weights. They are matched by shape: all six shapes differ."""
     by_shape = {p.shape: p.detach() for p in network.parameters()}
     theirs = models.ESPCN()
     theirs.load_state_dict({name: by_shape[w.shape] for name, w in theirs.state_dict().items()})
@@ -249,22 +248,22 @@ assert torch.allclose(mine(x), to_package(mine)(x), atol=1e-6)  # the same tenso
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** Three maps at the end, since "a picture has three channels"; a tanh after the last
-# convolution; a clamp to [0, 1]. Ask: why no activation at the end? (Where it flattens, no gradient comes back.) ESPCN
-# worked on luma alone; ours works on RGB, as SRGAN does.
+# convolution; a clamp to [0, 1]. Ask: why no activation at the end? (Where it flattens, no gradient comes back.) The
+# original ESPCN worked on luma alone; ours works on RGB, as SRGAN does.
 
 # %% [markdown] tags=["slide"] answers=["uneven", "1, 2, 1"]
 # ## Checkerboards
 #
-# We skipped way 2. It has a flaw that you can count: each LR pixel writes a patch of kernel x kernel, and the patches
-# are `stride` apart. Where they overlap, they add up.
+# We skipped way 2. It has a flaw, and one that you can count. Each LR pixel writes a patch of kernel x kernel pixels,
+# and the patches start `stride` pixels apart. Where they overlap, they add up.
 #
-# **Question.** Kernel 3, stride 2, in one dimension: how many patches fall on each output pixel?
+# **Question.** With kernel 3 and stride 2, in one dimension: how many patches fall on each output pixel?
 #
 # ### {{exercise: overlap_counts}}
 #
-# Write `overlap_counts(size, kernel, stride)`: a row of `size` input pixels, of which pixel i writes `kernel` output
-# pixels, from i * stride on. Return for each output pixel how many input pixels write to it. No padding: the output
-# ends where the last patch ends.
+# Write `overlap_counts(size, kernel, stride)` for a row of `size` input pixels. Input pixel i writes `kernel` output
+# pixels, starting at i * stride. Return, for each output pixel, how many input pixels write to it. No padding: the
+# output ends where the last patch ends.
 
 # %% tags=["stub"]
 # {{stub: overlap_counts}}
@@ -286,7 +285,8 @@ for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
     assert ones[0, 0].tolist() == list(overlap_counts(12, kernel, stride))
 
 # %% [markdown]
-# Uneven, unless the stride divides the kernel. In two dimensions the counts multiply. Choose a kernel and a stride:
+# Uneven, unless the kernel is a multiple of the stride. In two dimensions the counts multiply. Choose a kernel and a
+# stride:
 
 # %%
 nine = np.array(overlap_counts(12, 9, 4))[9:17]
@@ -310,16 +310,15 @@ assert (np.outer(nine, nine).max(), np.outer(nine, nine).min()) == (9, 4)
 # *Figure: a table of 8 x 8 counts. For kernel 9 and stride 4, one place in each 4 x 4 tile is written to 9 times,
 # others 4 or 6 times.*
 #
-# Nine times at one corner of each tile, four to six times elsewhere. This is the **checkerboard** of Odena et al.
-# (2016).
+# Nine times at one corner of each tile, four to six times elsewhere. This is the **checkerboard** that Odena et al.
+# (2016) described.
 #
 # ### And the sub-pixel convolution?
 #
-# It is a transposed convolution, too. Shuffle its *weights* instead of its output, and look:
+# It is a transposed convolution, too. To see this, shuffle its *weights* instead of its output.
 #
-# (In the cell below, `flip` and `transpose`: a transposed convolution writes its kernel from the other end, and names
-# the
-# axes of its weight the other way round, inputs before outputs.)
+# (Why `flip` and `transpose` in the cell below? A transposed convolution writes its kernel from the other end, and its
+# weight has the axes the other way round: inputs before outputs.)
 
 # %%
 r, k = 4, 3
@@ -339,9 +338,9 @@ assert kernel.shape[-1] % r == 0
 # The same tensor. A sub-pixel convolution *is* a transposed convolution whose kernel, 12, is a multiple of its
 # stride, 4. All counts are equal, by construction.
 #
-# So it has no checkerboard? To answer that we need a number. Take all tiles of a picture and average each of their
-# sixteen places. In a photo the sixteen averages are nearly equal, since a photo knows nothing of our tiles. How far
-# they are apart, in per cent of the picture's contrast, is our **tile pattern**.
+# So it makes no checkerboard? To answer that, we need a number. Cut a picture into tiles of 4 x 4, and for each of the
+# sixteen places take the average over all tiles. In a photo the sixteen averages are nearly equal, because a photo
+# knows nothing of our tiles. How far they are apart, in per cent of the picture's contrast, is our **tile pattern**.
 #
 # **Question.** Two untrained networks, one with a transposed convolution of kernel 9, one with a sub-pixel convolution.
 # Which has the stronger tile pattern?
@@ -384,22 +383,22 @@ assert pattern["the photo"] < 2
 assert min(pattern["transposed, kernel 9"], pattern["sub-pixel"]) > 80
 
 # %% [markdown]
-# *Figure: the eye of a cat, and two untrained enlargements of it under a regular pattern of tiles.*
+# *Figure: the eye of a cat, and two untrained enlargements of it, covered by a regular pattern of tiles.*
 #
-# The sub-pixel layer has one, too, as strong as the other's. The counts are even, but the sixteen places of a tile have
-# **sixteen different filters**, and at the start these are random. The overlap is not the whole story.
+# The sub-pixel layer makes a tile pattern, too, as strong as the other's. Its counts are even, but the sixteen places
+# of a tile have **sixteen different filters**, and at the start these are random. Overlap is not the whole story.
 #
 # ### The cure
 #
-# Aitken et al. (2017): let all filters of a tile begin *equal*. Then all pixels of a tile are equal, and the untrained
-# layer is a nearest-neighbour enlargement. They call it **ICNR**, "initialised to convolution, nearest-neighbour
-# resize".
+# Aitken et al. (2017) let all the filters of a tile start out *equal*. Then all the pixels of a tile are equal, and the
+# untrained layer is a nearest-neighbour enlargement. They call it **ICNR**, "initialised to convolution,
+# nearest-neighbour resize".
 #
 # ### {{exercise: icnr}}
 #
-# `weight`, (C r r, inputs, k, k), is that of a fresh convolution before a shuffle by `r`. Return a weight of the same
-# shape in which the r r filters of each tile are equal, and still random, as large as those of the fresh one (a mean of
-# several is smaller). Remember which channels make up a tile.
+# `weight`, (C r r, inputs, k, k), belongs to a new convolution, still random, before a shuffle by `r`. Return a weight
+# of the same shape in which the r r filters of each tile are equal. They must still be random, and as large as the
+# filters they replace (a mean of several is smaller). Remember which channels make up a tile.
 
 # %% tags=["stub"]
 # {{stub: icnr}}
@@ -440,15 +439,15 @@ assert torch.allclose(smooth, F.interpolate(smooth[..., ::4, ::4], scale_factor=
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** `repeat` instead of `repeat_interleave`: then channels 0, 1, 2, 0, 1, 2 are equal and the
-# pattern stays. The mean of the sixteen filters: the right symmetry, but four times too weak. Ask: where else would
-# a tile pattern come from, once the weights are equal? (From the bias: one number for each place of the tile.)
+# pattern stays. The mean of the sixteen filters: the right symmetry, but four times too weak. Ask: where else could a
+# tile pattern come from, once the weights are equal? (From the bias: it has one number for each place of the tile.)
 
 # %% [markdown] answers=["whole tiles", "level them"]
-# From nearly 100 per cent to 0, and the eye can be seen before any training.
+# From nearly 100 per cent down to 0, and the eye can be seen before any training.
 #
-# The paper's generator has a safeguard of another kind. After its last shuffle there is one more convolution, **9x9**.
+# The paper's generator has a safeguard of another kind. After its last shuffle comes one more convolution, **9x9**.
 #
-# **Question.** Why so large? What can a 9x9 kernel do to a pattern of 4 x 4 tiles that a 3x3 kernel cannot?
+# **Question.** Why so large? What can a 9x9 kernel do to a pattern of 4 x 4 tiles that a 3x3 kernel cannot do?
 
 # %%
 tail = torch.zeros(3, 1, 9, 9)
@@ -464,14 +463,15 @@ assert tile_pattern(after_9x9) < 2
 assert 16 * multiplications(9, 64, 3) / multiplications(3, 64, 64) == 6.75
 
 # %% [markdown]
-# A 9x9 kernel sees whole tiles, so it *can* learn to level them. A 3x3 kernel sees none whole. This has its price: for
-# each LR pixel it multiplies as often as 6.75 convolutions of the trunk. ESPCN has no such layer. It has ICNR.
+# A 9x9 kernel sees whole tiles, so it *can* learn to level them. A 3x3 kernel never sees a whole tile. This has its
+# price: per LR pixel, the large kernel needs as many multiplications as 6.75 convolutions of the trunk. ESPCN has no
+# such layer. It has ICNR.
 
 # %% [markdown] tags=["slide"]
 # ## Training, live
 #
-# The loop below is all there is to it. Lesson 04 explains each line; here, read only the comments. The LR and HR crops
-# come in pairs, made as in lesson 01.
+# The loop below is all there is to training. Lesson 04 explains each line; for now, read only the comments. The LR and
+# HR crops come in pairs, made as in lesson 01.
 
 
 # %%
@@ -480,7 +480,7 @@ RATE = 3e-3  # the highest learning rate of a run
 
 def fit(network, updates, shuffled=False, watch=None):
     """Trains a network. shuffled: give each LR crop the HR crop of another photo. watch: called now and then."""
-    torch.set_num_threads(1)  # so small a network is not worth sharing out
+    torch.set_num_threads(1)  # such a small network gains nothing from more threads
     crops = CropSampler(training_photos, batch=8, crop=48, seed=0)
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=updates, pct_start=0.1)
@@ -511,7 +511,7 @@ def on_unseen(method):
 
 
 # %% [markdown]
-# First a short run, 25 updates. Does ICNR still make a difference once the network learns?
+# First a short run of 25 updates. Does ICNR still make a difference once the network learns?
 
 # %%
 early = [fit(fresh_espcn(with_icnr), 25)(x) for with_icnr in (False, True)]  # (1, 3, 300, 448) each
@@ -525,13 +525,13 @@ show_images(
 assert tile_pattern(early[0]) > 3 * tile_pattern(early[1])
 
 # %% [markdown] answers=[]
-# Without ICNR the network must first unlearn its tiles. With ICNR it can begin with the picture.
+# Without ICNR, the network must first unlearn its tiles. With ICNR, it can start on the picture at once.
 #
 # **Now the real run.** It trains on eleven of the photos that come with scikit-image, from a cup of coffee to the moon.
-# The board shows the PSNR on the three others, and bicubic's beside it. We look at these three while it trains, but
-# choose nothing by them.
+# The chart shows its PSNR on the three others, with bicubic's as a line to beat. We look at these three while it
+# trains, but make no decision based on them.
 #
-# **Before you run it:** after how many updates does the curve cross the line?
+# **Before you run it:** after how many updates will the curve cross bicubic's line?
 
 # %% tags=["fold"]
 board = LossBoard(
@@ -551,9 +551,7 @@ with board:
 seconds = time.perf_counter() - started
 
 gain = on_unseen(lambda lr: enlarge(network, lr)) - bicubic_db
-print(
-    f"{settings.updates} updates in {seconds:.0f} seconds: {gain:+.2f} dB over bicubic on photos that it has not seen"
-)
+print(f"{settings.updates} updates in {seconds:.0f} seconds: {gain:+.2f} dB over bicubic on photos it has never seen")
 
 # %% tags=["fold"]
 assert gain > 0.3, "less than 0.3 dB better than bicubic: restart the kernel and run all cells from the top"
@@ -578,22 +576,22 @@ assert min(gains.values()) > 0
 assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 
 # %% [markdown]
-# Better on each of the three. This is the claim: three layers, eleven photos, half a minute, and a formula of forty
-# years is beaten. Honestly said: it still is far from HR. What is missing takes a deeper network (lesson 04), and more
-# than PSNR (lesson 06).
+# Better on each of the three. This is the claim: three layers, eleven photos, half a minute, and a forty-year-old
+# formula is beaten. To be honest, it is still far from HR. The rest takes a deeper network (lesson 04), and more than
+# PSNR (lesson 06).
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** While it trains: the first updates only find out how bright a photo is; then come the edges. The
-# curve is rough while the learning rate is high and settles at the end, as the rate goes to 0 (lesson 04). The final
+# curve is rough while the learning rate is high, and settles at the end as the rate goes to 0 (lesson 04). The final
 # number varies by about 0.1 dB with the seed. **While it runs**, ask the question of the counter-test.
 
 # %% [markdown] tags=["slide"] answers=["grey", "average", "safest"]
 # ## The counter-test
 #
-# Is it the *pairs* that the network learned from? Or would any training on photos do? The same network, the same
-# crops, the same number of updates. But each LR crop stands beside the HR crop of another photo.
+# Did the network learn from the *pairs*? Or would any training on photos do? We train the same network on the same
+# crops, for the same number of updates. But now each LR crop is paired with the HR crop of a different photo.
 #
-# **Question.** What picture is best, if you cannot know which one will be asked for?
+# **Question.** Which picture should you draw if you cannot know which one will be asked for?
 
 # %%
 control = fit(fresh_espcn(with_icnr=True), settings.updates, shuffled=True)
@@ -613,11 +611,11 @@ assert control_gain < -5
 assert sr_control.std() < hr.std() / 3  # hardly any contrast
 
 # %% [markdown]
-# Grey: the average of all photos, which is the safest answer to a question that has nothing to do with it. Beaten by
-# bicubic by more than 5 dB. So it is the pairs.
+# Grey: the average of all photos, the safest answer when the question tells you nothing. Bicubic beats it by more than
+# 5 dB. So it is the pairs.
 
 # %% [markdown] tags=["slide"]
-# ## What stands in the channels?
+# ## What is in the channels?
 #
 # The first layer of the trained network looks for edges and colours. Sixteen of its 64 maps:
 
@@ -631,10 +629,10 @@ inside = first[0, :16, 2:-2, 2:-2]  # (16, 32, 50): without the border, where ze
 feature_grid(inside, columns=8, alt="Sixteen maps of a cat's eye: some show edges of one direction, others areas.")
 
 # %% [markdown] answers=["negatives", "negative", "reliefs"]
-# And the last layer? Sixteen of the 48 channels are the tiles of green. Side by side they would all look the same, so
-# below is what each *differs by* from the mean of the sixteen.
+# And the last layer? Sixteen of the 48 channels make up the tiles of green. Side by side they would all look the same,
+# so the figure shows how each *differs* from the mean of the sixteen.
 #
-# **Question.** Row 0, column 0 is the upper left corner of each tile; row 3, column 3 the lower right one. How will
+# **Question.** Row 0, column 0 is the upper left corner of each tile; row 3, column 3 is the lower right one. How will
 # these two compare?
 
 # %%
@@ -655,8 +653,9 @@ feature_grid(
 assert corners < -0.5
 
 # %% [markdown]
-# Reliefs, lit from sixteen sides. At an edge that gets brighter to the right, the left column must be darker than the
-# mean and the right one brighter. Nobody told the network: it has found out what "between the pixels" means.
+# Reliefs, lit from sixteen sides. At an edge that gets brighter to the right, the left column of a tile must be darker
+# than the mean and the right one brighter. Nobody told the network this: it found out by itself what "between the
+# pixels" means.
 
 # %% [markdown] tags=["slide"]
 # ## Play
@@ -672,16 +671,16 @@ zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic 
 # %% [markdown] tags=["slide"]
 # ## Recap
 #
-# - Stay at LR size, become large at the end: every layer but the last then costs a sixteenth.
+# - Stay at LR size and enlarge at the end: every layer but the last then costs a sixteenth.
 # - Pixel shuffle computes nothing. It moves r r channels into tiles of r x r pixels.
 # - A sub-pixel convolution is a transposed convolution whose kernel is a multiple of its stride.
-# - Even counts do not prevent a checkerboard at the start; equal filters do: ICNR.
+# - Even counts do not prevent a checkerboard at the start. Equal filters do: that is ICNR.
 # - Trained on true pairs, three layers beat bicubic. On shuffled pairs they paint grey.
 #
 # ### Three questions
 #
 # <details><summary>1. A network for 3x enlargement of grey pictures ends with pixel shuffle. How many maps does its
-# last convolution give?</summary>
+# last convolution produce?</summary>
 #
 # 9: a tile of 3 x 3 pixels with one number each.
 # </details>
@@ -693,17 +692,18 @@ zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic 
 # initialised, and was it trained long enough to unlearn it?
 # </details>
 #
-# <details><summary>3. Why must the photos that we are marked on stay out of training, if the network has only 37,200
-# numbers and cannot know photos by heart?</summary>
+# <details><summary>3. Why must the photos we are graded on stay out of training, if the network has only 37,200 numbers
+# and cannot know photos by heart?</summary>
 #
-# It can still lean towards their textures and colours. And nobody could tell how much. What has never been seen settles
-# it without an argument.
+# It can still lean towards their textures and colours, and nobody could tell how much. Photos it has never seen settle
+# the matter.
 # </details>
 #
 # ### What this lesson leaves out
 #
-# Resizing by nearest neighbour and convolving afterwards is a fourth way, without checkerboards and dearer (Odena et
-# al.). Where crops come from, what Adam and the learning rate do, and why weights are averaged, follows in lesson 04.
+# There is a fourth way, resizing by nearest neighbour and convolving afterwards: it makes no checkerboards and costs
+# more (Odena et al.). Where crops come from, what Adam and the learning rate do, and why weights are averaged, follows
+# in lesson 04.
 #
 # ### Where to read on
 #
@@ -716,7 +716,7 @@ zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic 
 # - Aitken et al. 2017, [arXiv 1707.02937](https://arxiv.org/abs/1707.02937): ICNR.
 # - In this package: `ESPCN`, `SubPixelUpsample` and `icnr_` in `srgan_lessons/models.py`.
 #
-# Next: lesson 04, the training loop, line by line. Below is what you have solved so far.
+# Next: lesson 04, the training loop, line by line. Here is what you have solved so far.
 
 # %%
 progress()

@@ -1,8 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Training SRResNet
 #
-# **Claim.** A training that is stopped and resumed ends with the weights of one that was never stopped, bit for bit: go
-# home whenever you like.
+# **Claim.** A training run that is stopped and resumed ends with exactly the weights of one that was never stopped. So
+# go home whenever you like.
 #
 # **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -73,23 +73,23 @@ assert 1.5e6 < count_parameters(untrained) < 1.6e6
 assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
 
 # %% [markdown] answers=["optimiser", "buffers"]
-# The paper trained it with 1,000,000 updates. Somewhere on that way the machine is needed by somebody else, Colab
-# disconnects, the power fails.
+# The paper trained it for 1,000,000 updates. Somewhere along the way, somebody else needs the machine, Colab
+# disconnects, or the power fails.
 #
-# **Before you read on:** what must be on the disk, so that tomorrow's run goes on as if nothing had happened? Write
-# down your list. At the end of the lesson we count what you forgot, in bits.
+# **Before you read on:** what must be on the disk so that tomorrow's run goes on as if nothing had happened? Write down
+# your list. Later we will leave things out, one at a time, and measure the damage.
 
 # %% [markdown] tags=["instructor"]
 # **Timing.** Crops 3 minutes, one update 4, mean and sum 2, overfitting and rates 4, schedule and average 4, resume 4,
-# curves 3, the real thing 1. Exercises 35. Write the room's lists on the board now and keep them: nearly all have the
-# weights, half have the step, few have the optimiser. On two slow cores all cells together take about a minute in fast
-# mode and two in full mode.
+# curves 3, the real thing 1. Exercises 35. Write the room's lists on the board now and keep them: nearly everyone has
+# the weights, half have the step, few have the optimiser. On two slow cores all cells together take about a minute in
+# fast mode and two in full mode.
 
 # %% [markdown] tags=["slide"]
 # ## Where crops come from
 #
-# An update does not see photos. It sees a **batch**: 16 crops in the paper, a few in this lesson, each with its LR
-# version. `CropSampler` cuts them. Three photos are kept out of training; they will judge.
+# An update does not see whole photos. It sees a **batch**: 16 crops in the paper, a few in this lesson, each with its
+# LR version. `CropSampler` cuts them. Three photos are kept out of training: we test on them.
 
 # %%
 UNSEEN = ("astronaut", "chelsea", "motorcycle")
@@ -129,15 +129,15 @@ assert windows == 49_152
 assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2040 x 1350 pixels or a little more
 
 # %% [markdown] answers=["nothing else"]
-# The drawing shows where a photo is on its way to the GPU, when it takes the longest one. Eleven photos go the short
-# one: decoded once, they stay in memory, or on the GPU. DIV2K's 800 photos are 6.6 GB of pixels, half of what a free
-# Colab machine has. So they are decoded once into a file, and the file is **mapped**: the system reads the pages that
-# are looked at, keeps them while memory is free, and drops them when it is not. Nothing else changes: a batch from the
-# store has the same bits.
+# The drawing shows the longest way that a photo can take to the GPU. Our eleven photos take the short one: they are
+# decoded once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of
+# pixels, half the memory of a free Colab machine. So they are decoded once into a file, and the file is **mapped**: the
+# system reads the parts that are needed, keeps them while memory is free, and drops them when it is not. Nothing else
+# changes: a batch from the file has exactly the same pixels.
 #
-# Each crop is flipped and turned at random. Its LR version is made from a wider cut, as you did in lesson 01.
+# Each crop is flipped and turned at random. Its LR version is made from a wider cut, as in lesson 01.
 #
-# **Question.** `sampler(5)` was batch 5. Ask for batch 7: must the batches before it be drawn first?
+# **Question.** `sampler(5)` was batch 5. If you ask for batch 7, must the batches before it be drawn first?
 
 # %% tags=["check-output"]
 lr7, hr7 = sampler(7)
@@ -152,16 +152,16 @@ middle = levels[..., 2:-2, 2:-2]
 print(f"LR made from the crop alone: off by up to {levels.max():.0f} levels, in the middle {middle.max():.0f}")
 
 # %% [markdown] tags=["slide"] answers=["-24", "adds"]
-# No. A batch depends on **the seed and the step number, on nothing else**. Most data loaders are a river: to know
-# where they are, you must have seen all that went by. This one is a book with page numbers. To go on, one number is
-# enough.
+# No. A batch depends on **the seed and the step number, and on nothing else**. Most data loaders are like a river: to
+# know where they are, you must have watched everything that went by. This one is a book with page numbers. To continue,
+# one number is enough.
 #
 # ## One update, with one weight
 #
-# A network with a single weight: $y = w x$. Its loss is $(w x - t)^2$, and we want $t = 6$ for $x = 2$.
+# Take a network with a single weight: $y = w x$. Its loss is $(w x - t)^2$, and we want $t = 6$ for $x = 2$.
 #
-# **Question.** The weight is 0. How does the loss change if it grows a little? Work it out before torch does. And:
-# what is line 1 good for?
+# **Question.** The weight is 0. How does the loss change if the weight grows a little? Work it out before torch does.
+# And what is line 1 for?
 
 # %% tags=["check-output"]
 x, target = 2.0, 6.0
@@ -181,20 +181,21 @@ for time_of_call in ("once", "twice"):
     print(f"backward called {time_of_call}: gradient {w.grad.item():.1f}")
 
 # %% [markdown]
-# The gradient says which way is up; we step down. Three updates, and $w$ is nearly 3.
+# The gradient says which way is up, and we step down. After three updates, $w$ is nearly 3.
 #
-# And line 1? `backward()` **adds** to what is there. Without line 1, each update walks along the sum of all gradients
-# since the beginning.
+# And line 1? `backward()` **adds** to the gradient that is already there. Without line 1, each update follows the sum
+# of all gradients since the beginning.
 #
-# A name before we start. `lr` means two things in this field. In this course the variable `lr` is the LR image, and the
-# learning rate is `rate`. Torch's optimisers call it `lr`: `Adam(weights, lr=rate)` is the one place where both meet.
+# One name before we start. `lr` means two things in this field. In this course the variable `lr` is the LR image, and
+# the learning rate is `rate`. Torch's optimisers call the learning rate `lr`: `Adam(weights, lr=rate)` is the one place
+# where the two meet.
 #
 # ### {{exercise: train_step}}
 #
-# Write `train_step(network, optimizer, lr, hr)`: one update of the network on one batch, `lr` (N, 3, h, w) and `hr`
-# (N, 3, 4h, 4w). An optimiser holds the weights: `optimizer.zero_grad()` is line 1, `optimizer.step()` is line 5.
-# The loss is `mse_loss(sr, hr)`, the mean squared error on the paper's range [-1, 1]. Expected: the loss of the batch
-# before the weights moved, without its graph. Leave the network's mode as it is.
+# Write `train_step(network, optimizer, lr, hr)`: one update of the network on one batch, `lr` (N, 3, h, w) and `hr` (N,
+# 3, 4h, 4w). An optimiser holds the weights: `optimizer.zero_grad()` is line 1, `optimizer.step()` is line 5. The loss
+# is `mse_loss(sr, hr)`, the mean squared error on the paper's range [-1, 1]. Expected: return the loss of the batch
+# before the weights moved, detached from its graph. Leave the network's mode (training or evaluation) as it is.
 
 # %% tags=["stub"]
 # {{stub: train_step}}
@@ -206,19 +207,20 @@ for time_of_call in ("once", "twice"):
 train_step = check("train_step", train_step)
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** zero_grad is missing, and nobody notices, for with Adam the loss still falls, only worse;
-# step before backward; the loss is returned with its graph, and memory grows until the kernel dies in the evening.
-# Ask: why does the order zero_grad - forward or forward - zero_grad not matter? (The forward pass touches no
+# **Common wrong answers.** zero_grad is missing, and nobody notices, because with Adam the loss still falls, only more
+# slowly; step before backward; the loss is returned with its graph, and memory grows until the kernel dies in the
+# evening. Ask: why does the order zero_grad - forward or forward - zero_grad not matter? (The forward pass touches no
 # gradient.)
 
 # %% [markdown] tags=["subslide"]
 # ### The package's step
 #
-# This is what trains all networks of this course, as it stands in `srgan_lessons/training/steps.py`. You see every line
-# that happens, and you know most of them: `zero_grad`, forward, `backward`, `step`. Three things are new. `machine` has
-# what a GPU adds: half precision (`autocast`), a `scaler` that keeps its small gradients from becoming 0, and
-# `average_gradients`, which does nothing unless several GPUs train together. `total_variation` is for one of the
-# paper's variants, and 0 here. And there is no `.item()`, since reading a number makes the GPU wait.
+# The function below, from `srgan_lessons/training/steps.py`, makes the updates of SRResNet and ESPCN. You see every
+# line that runs, and you know most of them: `zero_grad`, forward, `backward`, `step`. Three things are new. `machine`
+# provides what a GPU adds: half precision (`autocast`), a `scaler` that keeps small gradients from becoming 0, and
+# `average_gradients`, which does nothing unless several GPUs train together. `total_variation` belongs to one of the
+# paper's variants and is 0 here. And there is no `.item()`, because reading a number makes the program wait for the
+# GPU.
 
 # %%
 print(inspect.getsource(pretrain_step))
@@ -239,7 +241,7 @@ assert difference < 1e-6
 # %% [markdown] tags=["slide"] answers=["1000", "jumps", "does not care"]
 # ## Mean or sum?
 #
-# Some code bases take the *sum* of the squared errors, not the mean. It has its minimum in the same place.
+# Some code bases take the *sum* of the squared errors instead of the mean. Its minimum is in the same place.
 #
 # **Question.** So does it matter?
 
@@ -271,15 +273,15 @@ print(f"loss after one step of plain gradient descent, by the sum: {'above' if b
 assert RECIPES["srgan-mse"].adversarial == 0.001  # the weight of lesson 07's second loss
 
 # %% [markdown] tags=["slide"]
-# The gradient of a sum grows with batch and crop. Plain gradient descent, at a rate that was right for the mean,
-# jumps off the planet. Adam does not care: it divides each gradient by its own size. But it will matter in lesson 07,
-# where a second loss is added with a weight of 0.001. A weight of *what*? So: the mean, always.
+# The gradient of a sum grows with the batch and the crop. Plain gradient descent, at a rate that was right for the
+# mean, jumps off the planet. Adam does not care: it divides each gradient by its own size. But it will matter in lesson
+# 07, where a second loss is added with a weight of 0.001. A weight relative to *what*? So: always the mean.
 #
 # ## Overfit one batch first
 #
 # Before you spend a night on a million updates, spend a minute on this test: show the network **one batch, again and
 # again**. A network with more weights than the batch has pixels can learn it by heart. If it does not, something is
-# broken, and it will not be mended by more data.
+# broken, and more data will not fix it.
 #
 # ### {{exercise: overfit}}
 #
@@ -296,10 +298,10 @@ assert RECIPES["srgan-mse"].adversarial == 0.001  # the weight of lesson 07's se
 overfit = check("overfit", overfit)
 
 # %% [markdown] answers=["half of bicubic"]
-# **Question.** How small must the loss become before you believe that all is well? "It falls" is not an answer: it
-# also falls for a network that only learns to be grey.
+# **Question.** How small must the loss become before you believe that all is well? "It falls" is not enough: it also
+# falls for a network that only learns to paint grey.
 #
-# We need something to compare with. Bicubic's loss on the same batch is such a number: to beat it, the network must
+# We need something to compare with. Bicubic's loss on the same batch is a good yardstick: to beat it, the network must
 # know more than a formula does. And we try three learning rates.
 
 # %%
@@ -338,22 +340,22 @@ show_images(
 )
 
 # %% [markdown] answers=["worse", "far"]
-# Three shapes to know by heart:
+# Learn these three shapes by heart:
 #
-# - **Too low:** a smooth line that creeps. It looks healthy. It would arrive next week.
-# - **Right:** falls steeply, then slowly, with a few teeth. Below half of bicubic's loss: **passed**.
-# - **Too high:** jumps up in the first updates, then spends its time climbing down from where it landed.
+# - **Too low:** a smooth line that creeps. It looks healthy, and would arrive next week.
+# - **Right:** falls steeply, then slowly, with a few spikes. Below half of bicubic's loss: **passed**.
+# - **Too high:** jumps up in the first updates, then spends its time climbing back down.
 #
-# When the test is **not** passed, the loss tells where to look:
+# When the test is **not** passed, the loss tells you where to look:
 #
 # | what you see | where to look |
 # |---|---|
 # | it does not move at all | no `backward`, no `step`, something detached, a rate of 0 |
 # | it explodes, or is NaN | the rate; a sum instead of a mean |
-# | it falls, and stays far above bicubic | SR cannot reach all values: a clamp, a sigmoid, a wrong range |
+# | it falls, but stays far above bicubic | the output cannot reach all values: a clamp, a sigmoid, a wrong range |
 # | it falls below bicubic very slowly | the rate is too low; the network is too small for the batch |
 #
-# **Question.** This network knows two crops almost by heart. How good is it on photos that it has not seen?
+# **Question.** This network knows two crops almost by heart. How good is it on photos it has never seen?
 
 # %%
 unseen_lr, unseen_hr = CropSampler({name: sample_photos()[name] for name in UNSEEN}, batch=16, crop=48)(0)
@@ -375,23 +377,24 @@ print(f"unseen photos: this network {unseen_loss(passed):.4f}, bicubic {unseen_b
 assert unseen_loss(passed) > 3 * unseen_bicubic
 
 # %% [markdown] tags=["slide"]
-# Far worse than bicubic. Overfitting one batch is a test of the *machinery*, not of the network. It says that
-# gradients arrive. It says nothing about what was learned.
+# Far worse than bicubic. Overfitting one batch tests the *machinery*, not the network. It shows that gradients arrive.
+# It says nothing about how good the network is.
 #
 # ## The learning rate over time
 #
-# The paper keeps it simple: SRResNet at a constant 0.0001, one million updates; SRGAN at 0.0001 and, for its second
-# half, at a tenth of it. Who has a hundred times fewer updates cannot wait so long. A **one-cycle** schedule begins
-# low, while the first gradients point anywhere, rises to a high peak, and comes down gently to 0.
+# The paper keeps it simple: SRResNet trains at a constant 0.0001 for one million updates; SRGAN trains at 0.0001 and,
+# in its second half, at a tenth of that. With a hundred times fewer updates, we cannot be so patient. A **one-cycle**
+# schedule starts low, while the first gradients point anywhere, rises to a high peak, and comes down gently to 0.
 #
-# Of $S$ updates, numbered $s = 0 \dots S - 1$, the first tenth is the warm-up, $R = \lfloor S / 10 \rfloor$:
+# With $S$ updates, numbered $s = 0 \dots S - 1$, the first tenth is the warm-up, $R = \lfloor S / 10 \rfloor$ updates
+# long:
 #
 # $$\mathrm{rate}(s) = \begin{cases} \mathrm{peak} \cdot \dfrac{s + 1}{R} & s < R \\
 # \mathrm{peak} \cdot \dfrac12 \left(1 + \cos \pi \dfrac{s - R}{S - R}\right) & \text{else} \end{cases}$$
 #
 # ### {{exercise: rate_at}}
 #
-# Write `rate_at(step, steps, peak)`: the learning rate of update number `step`, counted from 0, of `steps` in all.
+# Write `rate_at(step, steps, peak)`: the learning rate of update number `step`, counted from 0, out of `steps`.
 # Expected: a number; in the last update of the warm-up it is the peak.
 
 # %% tags=["stub"]
@@ -423,17 +426,17 @@ assert [RECIPES["srresnet-mse"].rate_at(step) for step in (0, 999_999)] == [1e-4
 assert [drop.rate_at(step) for step in (0, 499, 500, 999)] == [1e-4, 1e-4, 1e-5, 1e-5]
 
 # %% [markdown] tags=["slide"] answers=["good place"]
-# It does what a cook does: high heat, then low. Note that the rate follows from **the step number alone**. Like the
-# crops.
+# It does what a cook does: high heat, then low. Note that the rate follows from **the step number alone**, just like
+# the crops.
 #
 # ## The average of the weights
 #
-# At a high rate the weights do not settle. They dance around a good place. Each batch pulls them its own way.
+# At a high rate the weights do not settle. They dance around a good place, because each batch pulls them its own way.
 #
-# **Question.** If they dance *around* it: what is in the middle?
+# **Question.** If they dance *around* something, what is in the middle?
 #
-# A **moving average** (EMA) follows the weights at a distance. After each update it takes over a small part of them:
-# $\mathrm{average} \leftarrow d \cdot \mathrm{average} + (1 - d) \cdot \mathrm{weight}$, with $d$ near 1.
+# An **exponential moving average** (EMA) follows the weights at a distance. After each update it takes over a small
+# part of them: $\mathrm{average} \leftarrow d \cdot \mathrm{average} + (1 - d) \cdot \mathrm{weight}$, with $d$ near 1.
 
 
 # %%
@@ -444,7 +447,7 @@ def follow(average, network, decay):
 
 
 def fit(pairs, updates, rate=3e-3, report=lambda row: None):
-    """Trains an ESPCN, which is quick, on pairs(step). Returns its averaged network, and a row each 20 updates."""
+    """Trains an ESPCN, which is quick, on pairs(step). Returns its averaged network, and a row every 20 updates."""
     torch.manual_seed(0)
     network, rows, recent = ESPCN(icnr=True), [], []
     average = copy.deepcopy(network)
@@ -490,13 +493,13 @@ assert jumps["average"] < jumps["unseen"] / 2
 assert level["average"] < level["unseen"]
 
 # %% [markdown] tags=["slide"]
-# The middle is a good place. The average jumps less than half as much, and its loss is lower. This course
-# validates and publishes averaged weights. One more thing to keep on your list.
+# The middle is a good place. The average jumps less than half as much, and its loss is lower. This course validates and
+# publishes averaged weights. Add them to your list.
 #
 # ## What a checkpoint must hold
 #
-# Back to the question from the beginning. **What does the next update depend on?** On the weights, of course. On the
-# crops and the rate: both follow from the step number. And Adam?
+# Back to the first question. **What does the next update depend on?** On the weights, of course. On the crops and the
+# rate: both follow from the step number. And what about Adam?
 
 # %% tags=["check-output"]
 torch.manual_seed(0)
@@ -530,14 +533,14 @@ bars(
 
 # %% [markdown]
 # Adam keeps a running mean of each weight's gradient and one of its square: **twice as many numbers as there are
-# weights**. They make up its pace. And BatchNorm has running statistics, which are not parameters but decide what the
-# network puts out when it is used.
+# weights**. They set the size of its steps. And BatchNorm has running statistics. They are not parameters, but they
+# decide what the network puts out when it is used.
 #
 # ### {{exercise: checkpoint}}
 #
-# Write `checkpoint(network, optimizer, step)`. `step` counts the updates made. Expected: a dict with the keys
+# Write `checkpoint(network, optimizer, step)`. `step` counts the updates made so far. Expected: a dict with the keys
 # `"network"`, `"optimizer"` and `"step"`, which `torch.save` can write and `torch.load(..., weights_only=True)` can
-# read: state dicts and a number. It must not change when training goes on. (`copy` is imported.)
+# read: two state dicts and a number. It must not change when training goes on. (`copy` is imported.)
 
 # %% tags=["stub"]
 # {{stub: checkpoint}}
@@ -551,8 +554,8 @@ checkpoint = check("checkpoint", checkpoint)
 # %% [markdown]
 # ### {{exercise: restore}}
 #
-# Write `restore(state, network, optimizer)`, the way back. `network` and `optimizer` are new ones, of the same kind,
-# and are to be changed. Expected: the number of the update that comes next.
+# Write `restore(state, network, optimizer)`, the way back. `network` and `optimizer` are new objects of the same kind;
+# change them in place. Expected: return the number of the update that comes next.
 
 # %% tags=["stub"]
 # {{stub: restore}}
@@ -574,16 +577,16 @@ def same_bits(a, b):
 
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** The state dict is kept without a copy: written to disk at once that does no harm, kept in
-# memory as "the best so far" it silently becomes the last. Parameters instead of state_dict: the buffers are lost, and
-# the network is fine in training and poor in use. Ask: why is the seed not in the dict? (It is a setting, not a state:
-# the same command has the same seed.)
+# **Common wrong answers.** The state dict is kept without a copy: that does no harm if it is written to disk at once,
+# but kept in memory as "the best so far" it silently becomes the latest. Parameters instead of state_dict: the buffers
+# are lost, and the network is fine in training and poor in use. Ask: why is the seed not in the dict? (It is a setting,
+# not a state: the same command has the same seed.)
 
 # %% [markdown] tags=["slide"] answers=["equal"]
 # ## Stopped and resumed
 #
-# Now the claim. One run is never stopped. The other is stopped half-way: its checkpoint goes to the disk, the network
-# is thrown away, and a new network with other random weights takes over.
+# Now for the claim. One run is never stopped. The other is stopped half-way: its checkpoint goes to the disk, the
+# network is thrown away, and a new network with different random weights takes over.
 #
 # **Before you run it:** how close will the two be at the end? To 1 %? To six digits?
 
@@ -623,22 +626,22 @@ differing = (weights_of(resumed) != weights_of(never_stopped)).sum()
 print(
     f"stopped after update {first} of {total}, resumed: {differing} of {weights_of(resumed).numel():,} weights differ"
 )
-print("the same bits, BatchNorm's statistics included:", same_bits(resumed, never_stopped))
+print("identical in every bit, BatchNorm's statistics included:", same_bits(resumed, never_stopped))
 
 # %% tags=["fold"]
 assert same_bits(resumed, never_stopped)
 
 # %% [markdown] answers=["saw-tooth", "0.9"]
-# Not close. **Equal.** In every bit of every weight: all that makes up the network, its faults included, is what it
-# would have been. So you may stop a training for the night, lend the machine to somebody, lose the connection. Nothing
-# is lost, and nobody who looks at the result can tell.
+# Not close. **Equal**, in every bit of every weight: the network, faults included, is exactly what it would have been.
+# So you may stop a run for the night, lend the machine to somebody, or lose the connection. Nothing is lost, and nobody
+# who looks at the result can tell.
 #
 # ### The counter-test
 #
-# Perhaps it is no achievement: perhaps training forgets where it came from, and everything ends in the same place. So
-# we leave things out, one at a time.
+# Perhaps this is no achievement: perhaps training forgets where it came from, and everything ends up in the same place.
+# So we leave things out, one at a time.
 #
-# **Question.** Which will do more harm: to lose the optimiser, or the position?
+# **Question.** Which does more harm: losing the optimiser, or losing the position?
 
 # %%
 left_out = {"nothing": resumed_weights}
@@ -687,23 +690,23 @@ assert kept < 0.7 * rate < 0.9 * rate < new
 assert jump > 1.1
 
 # %% [markdown] tags=["slide"]
-# More than nine of ten weights differ. Without the optimiser's memory the loss jumps up after the break, on the very
+# More than nine in ten weights differ. Without the optimiser's memory, the loss jumps up after the break, on the very
 # same crops. Why? Adam divides the mean of past gradients by their size. A new Adam knows a single gradient, and that
-# divided by its own size is 1 or -1: its first step moves nearly every weight by the full rate. A saw-tooth at each
-# restart in a published curve may be a forgotten optimiser. (A saw-tooth at each epoch has other causes: the same
-# photos come again.)
+# gradient divided by its own size is 1 or -1: the first step moves nearly every weight by the full rate. If a published
+# curve has a saw-tooth at each restart, somebody may have forgotten the optimiser. (A saw-tooth at each epoch has other
+# causes: the same photos come round again.)
 #
-# Without the position nothing looks wrong at all. The run sees old crops again, at a rate that is not meant for now,
-# and nobody will ever get the same result twice.
+# Without the position, nothing looks wrong at all. The run sees old crops again, at the wrong learning rate, and never
+# again gives the result of an unbroken run.
 #
-# Compare with your list from the beginning. What was missing?
+# Compare this with your list from the beginning. What was missing?
 #
 # ## train() and its folder
 #
-# The package does all this for you, the averaged weights and the log included. A **recipe** has every number of a
-# run. Here is the paper's, made small. In the middle we press the stop button: the cell sends itself what Ctrl-C
-# and the square button of Jupyter send. `train` saves, and then stops the cell with a KeyboardInterrupt, so that the
-# cells below do not go on with half a network. Here we catch it, and give the same call again.
+# The package does all this for you, including the averaged weights and the log. A **recipe** holds every number of a
+# run. Here is the paper's, made small. Half-way through we press stop: the cell sends itself the signal that Ctrl-C and
+# Jupyter's square button send. `train` saves, and then stops the cell with a KeyboardInterrupt, so that the cells below
+# do not go on with half a network. Here we catch it, and make the same call again.
 
 # %%
 recipe = RECIPES["srresnet-mse"].change(
@@ -733,11 +736,9 @@ with LossBoard(log=False, alt="The training loss of the run that is stopped half
     )
 print(f"the same call again: update {parts.step}; finished: {parts.finished}")
 
-print("averaged weights, the same bits:", same_bits(whole.network, parts.network))
-print(
-    "losses in the log, the same bits:", [row["content"] for row in whole.log] == [row["content"] for row in parts.log]
-)
-print("the stopped one, the same bits:", same_bits(whole.network, stopped))
+print("averaged weights identical:", same_bits(whole.network, parts.network))
+print("losses in the log identical:", [row["content"] for row in whole.log] == [row["content"] for row in parts.log])
+print("control: weights at the break identical to the last:", same_bits(whole.network, stopped))
 
 # %% tags=["fold"]
 assert same_bits(whole.network, parts.network)
@@ -745,8 +746,8 @@ assert not same_bits(whole.network, stopped)
 assert parts.finished
 
 # %% [markdown]
-# The last line is the control: the weights did change after the break. On the disk lies all that the next call needs,
-# and each file is either whole or not there, also if the power fails while it is written.
+# The last line is the control: the weights did change after the break. The disk holds everything the next call needs,
+# and each file is either whole or not there, even if the power fails while it is being written.
 
 # %%
 for path in sorted(path for path in (folder / "parts").rglob("*") if path.is_file() and path.name != "lock"):
@@ -762,21 +763,20 @@ except UserError as error:
 assert "rate 0.001 then, 0.002 now" in refused
 
 # %% [markdown] tags=["slide"] answers=["overfitting", "gap between"]
-# It refuses: half of one run and half of another is no run. In a terminal the same is
-# `srgan-lessons train srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
+# It refuses: half of one run and half of another do not make a run. The same in a terminal is `srgan-lessons train
+# srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
 #
-# In Colab the disk goes when the machine does, so put the run on your Drive. That takes two cells:
-# `from google.colab import drive; drive.mount("/content/drive")`, and
-# `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`. After a disconnect the machine is a new one: run the
-# first cell
-# of this lesson and the imports and photos again, then these two. The second goes on where it was stopped.
+# In Colab the disk disappears with the machine, so put the run on your Drive. That takes two cells: `from google.colab
+# import drive; drive.mount("/content/drive")`, and `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`.
+# After a disconnect you get a new machine: run the first cell of this lesson, the imports and the photos again, then
+# these two. The second one continues where it was stopped.
 #
 # ## Reading curves
 #
-# A single curve says little. Two side by side are a diagnosis.
+# A single curve says little. Two curves side by side make a diagnosis.
 #
-# **Question.** We train on *one* photo, a brick wall, and on eleven. In which case is the training loss lower? And
-# the loss on photos not seen?
+# **Question.** We train once on *one* photo, a brick wall, and once on eleven. In which case is the training loss
+# lower? And the loss on unseen photos?
 
 # %%
 good, normal = fit(sampler, settings.updates)
@@ -804,15 +804,15 @@ assert one_photo[-1]["training"] < normal[-1]["training"]
 assert gap["one"] > 4 > 2 > gap["eleven"]
 
 # %% [markdown] tags=["subslide"] answers=["falls", "shadow", "brightness"]
-# One photo wins by its training loss and loses everywhere else. **The gap between the two lines is the overfitting.**
-# This is why `train` holds out one photo in twenty and never shows it to the network. The benchmark sets are not used
-# for it either: who chooses by the test has no test.
+# One photo wins on training loss and loses everywhere else. **The gap between the two lines is the overfitting.** This
+# is why `train` holds out one photo in twenty and never shows it to the network. The benchmark sets are not used for
+# this: if you make choices by the test set, you no longer have a test.
 #
 # ### A broken pair
 #
-# The commonest bug in this field: HR is flipped at random, and somebody forgets to flip LR, too.
+# The commonest bug in this field: HR is flipped at random, and somebody forgets to flip LR as well.
 #
-# **Question.** No error, no warning. What does the training loss look like? And the picture?
+# **Question.** There is no error and no warning. What will the training loss look like? And the picture?
 
 
 # %%
@@ -858,17 +858,17 @@ assert psnr(results[1], cat) < psnr(results[0], cat) - 3
 assert by_heart[-1] < bicubic_loss
 
 # %% [markdown] tags=["slide"]
-# The loss *falls* here, too. It falls until the network has learned all that a mirrored photo tells about a photo:
-# the brightness and little else. From this curve alone you might have waited for a week. The line that exposes it is
-# bicubic's: **a network that stays far above bicubic is not slow, it is wrong.**
+# The loss *falls* here, too. It falls until the network has learned everything that a mirrored photo can tell about a
+# photo: the brightness, and little else. With this curve alone you might have waited for a week. Bicubic's line exposes
+# the bug: **a network that stays far above bicubic is not slow, it is wrong.**
 #
-# And the printed line says what overfitting one batch does *not* find: one mirrored batch is learned by heart as well
-# as a right one. So: overfit first, and look at the pairs.
+# And the printed line shows what overfitting one batch does *not* find: a single mirrored batch can be learned by heart
+# just as well as a correct one. So overfit first, and then look at the pairs, too.
 #
 # ## The real thing
 #
-# What would the paper's training cost here? We measure a few updates of the true network, 16 blocks with 64 feature
-# maps, and multiply.
+# What would the paper's training cost on this machine? We time a few updates of the full network, 16 blocks with 64
+# feature maps, and multiply.
 
 # %%
 paper = RECIPES["srresnet-mse"]
@@ -881,28 +881,28 @@ for step in range(1 + settings.timed):
         started = time.perf_counter()
     loss = pretrain_step(network, optimizer, MSELoss(), *big_crops(step), machine)["content"].item()  # waits for a GPU
 seconds = (time.perf_counter() - started) / settings.timed * paper.batch / settings.timed_crops
-print(f"{machine.name()}: about {seconds:.2f} s an update of {paper.batch} crops")
+print(f"{machine.name()}: about {seconds:.2f} s for each update of {paper.batch} crops")
 print(f"{paper.steps:,} updates: {seconds * paper.steps / 86400:.1f} days")
 
 # %% tags=["fold"]
 assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96, 1e-4)
 
 # %% [markdown]
-# Read the number of days again. Nobody gets through them without a break, unless the machine is very large. Now you
-# know why the claim of this lesson matters.
+# Read the number of days again. Nobody gets through that without a break, except on a very large machine. Now you know
+# why the claim of this lesson matters.
 #
-# Must it be a million? We stopped earlier, with the very functions above and a one-cycle schedule. Set5, community
-# protocol:
+# Does it have to be a million? We stopped earlier, with the same functions and a one-cycle schedule. On Set5, with the
+# community protocol:
 #
 # | | updates, crops | time | PSNR |
 # |---|---|---|---|
-# | two CPU cores, in an evening | 15,500 of 8, from weights with 7,000 of 4 | 43 minutes, in bf16 | 31.07 dB |
-# | one NVIDIA H100, from there | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
+# | two CPU cores, in an evening | 15,500 of 8, after 7,000 of 4 | 43 minutes, in bf16 | 31.07 dB |
+# | one NVIDIA H100, continued | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
 # | the paper | 1,000,000 of 16 | not said | 32.05 dB |
 #
-# Most of the way takes minutes; the last half decibel takes the million. (The paper counts luma a little differently:
+# Most of the way takes minutes; the last half decibel takes the million. (The paper computes luma a little differently:
 # lesson 08.) The weights of the second row come with the course, and so does the log of their run. Here they are, on
-# the photo of the beginning, which no run has seen.
+# the photo from the beginning, which no run has seen.
 
 # %%
 srresnet = load_network("srresnet")
@@ -945,8 +945,8 @@ assert gain > 1.5
 # %% [markdown] tags=["slide"]
 # ## Play
 #
-# Break it yourself. Choose what the pairs are and how large the rate is: 60 updates on one batch. Which faults does
-# the curve show, which only the picture?
+# Break it yourself. Choose a fault for the pairs and a learning rate, and train for 60 updates on one batch. Which
+# faults can you see in the curve, and which only in the picture?
 
 # %%
 pair_faults = {
@@ -977,43 +977,43 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 # %% [markdown] tags=["slide"]
 # ## Recap
 #
-# - An update: drop the gradients, forward, loss, backward, step. The loss is a mean.
-# - Overfit one batch first, and compare with bicubic. Then look at the pairs all the same.
-# - The rate decides more than the rest: too low creeps, too high explodes. One cycle: up, then down to 0.
+# - An update: drop the old gradients, forward, loss, backward, step. The loss is a mean.
+# - Overfit one batch first, and compare with bicubic. Then look at the pairs as well.
+# - The learning rate matters most: too low creeps, too high explodes. One cycle: up, then down to 0.
 # - Averaged weights are calmer and better than the last ones.
-# - A checkpoint holds weights and buffers, the optimiser, and the step. With crops and rate made from the step, the
-#   run goes on in every bit.
-# - One curve is no diagnosis. Training beside unseen, network beside bicubic.
+# - A checkpoint holds weights and buffers, the optimiser, and the step. Crops and rate are made from the step, so the
+#   resumed run equals the unbroken one in every bit.
+# - One curve is no diagnosis. Compare training with unseen photos, and the network with bicubic.
 #
 # ### Three questions
 #
-# <details><summary>1. A loss curve has a saw-tooth at every full hour. What do you suspect?</summary>
+# <details><summary>1. A loss curve has a saw-tooth every hour, on the hour. What do you suspect?</summary>
 #
-# Probably the job is stopped and resumed each hour, without the optimiser's state. Does an epoch last an hour? Then
-# look
-# at the data first. Adam begins with empty moments, and its
-# first steps are too long.
+# The job is probably stopped and resumed every hour, without the optimiser's state: Adam starts with no memory, and its
+# first steps are too long. But if an epoch lasts an hour, look at the data first.
 # </details>
 #
 # <details><summary>2. Two runs with the same seed differ although nothing was stopped. Where do you look?</summary>
 #
-# Whatever draws random numbers outside the seed: a data loader with several workers, the order of files in a folder.
-# Or another number of threads, another GPU, another version: sums in another order are rounded otherwise.
+# At anything that does not follow from the seed: a data loader with several workers, the order of files in a folder. Or
+# at a different number of threads, a different GPU, a different version: sums in another order are rounded differently.
 # </details>
 #
-# <details><summary>3. The training loss is below bicubic's, the loss on unseen photos is not. More updates?</summary>
+# <details><summary>3. The training loss is below bicubic's, but the loss on unseen photos is not. Do you need more
+# updates?</summary>
 #
-# No: more photos. The network learns its photos by heart, and more updates make it worse.
+# No, more photos. The network is learning its photos by heart, and more updates make that worse.
 # </details>
 #
 # ### What this lesson leaves out
 #
-# "The same bits" holds on the same machine with the same number of threads and the same versions. On a GPU some
-# routines add in an order that changes from run to run; there `torch.use_deterministic_algorithms(True)` is needed,
-# and costs time. Half precision, several GPUs and CUDA graphs are in the package and not in this lesson; several GPUs
-# have a page of their own, `docs/several_gpus.md`.
+# "Equal in every bit" holds on the same machine with the same number of threads and the same versions. On a GPU, some
+# routines add in an order that changes from run to run; there you need `torch.use_deterministic_algorithms(True)`,
+# which costs time. Half precision, several GPUs and CUDA graphs are in the package but not in this lesson; for several
+# GPUs, see `docs/several_gpus.md`.
 #
-# And MSE itself: it leads to a high PSNR and a soft picture. Why, and what to do about it, is lesson 06.
+# It also leaves out what is wrong with MSE itself: it gives a high PSNR and a soft picture. Lesson 06 shows why, and
+# what to do about it.
 #
 # ### Where to read on
 #
@@ -1022,7 +1022,7 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 # - Karpathy 2019, *A Recipe for Training Neural Networks*: overfit one batch, and much more.
 # - In this package: `srgan_lessons/training/steps.py` and `srgan_lessons/datasets/crops.py`, about 100 lines each.
 #
-# Next: lesson 05, the opponent. Below is what you have solved so far.
+# Next: lesson 05, the opponent. Here is what you have solved so far.
 
 # %%
 progress()

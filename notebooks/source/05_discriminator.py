@@ -1,12 +1,13 @@
 # %% [markdown] tags=["slide"]
 # # Discriminator
 #
-# **Claim.** A discriminator learns whatever tells its two kinds of pictures apart, and nothing else; its loss is taken
-# on logits, since sigmoid and log break as soon as it is sure.
+# **Claim.** A discriminator learns whatever tells its two kinds of pictures apart, and nothing else. Its loss is
+# computed from logits, because sigmoid and log break as soon as it is sure.
 #
 # **Time.** 33 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lesson 02 (convolution, BatchNorm) and lesson 04 (the training loop). What a probability density is.
+# **Before.** Lesson 02 (convolution, BatchNorm) and lesson 04 (the training loop). You know what a probability density
+# is.
 #
 # {{colab_badge}}
 
@@ -49,10 +50,10 @@ pictures = {name: versions(photo) for name, photo in sample_photos().items()}
 # %% [markdown] tags=["slide"] answers=["B and C", "soft", "sharp"]
 # ## Why
 #
-# A network that is trained on MSE paints too softly: lesson 04. But who tells it? PSNR cannot, it likes the soft
-# picture. You can. So the paper puts a judge into the training.
+# A network trained on MSE paints too softly. But who will tell it? PSNR cannot: it likes the soft picture. You can. So
+# the paper puts a judge into the training.
 #
-# **Before you read on:** which of these four are photos? And how do you know?
+# **Before you read on:** run the cell. Which of the four are photos? And how do you know?
 
 # %% tags=["fold"]
 eye, wheel = (slice(None), slice(None), slice(80, 144), slice(100, 164)), (..., slice(284, 348), slice(132, 196))
@@ -66,29 +67,29 @@ show_images(
 )
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Why 2 minutes, the best judge 4, the one-dimensional GAN 5, logits 6, how strong 3, the network 5, what
-# it tells apart 5, play and recap 3. Exercises 27. Ask the room at A to D: "What exactly did you look at?" Write the
+# **Timing.** Why 2 minutes, the best judge 4, the one-dimensional GAN 5, logits 6, how strong 3, the network 5, what it
+# tells apart 5, play and recap 3. Exercises 27. Ask the room about A to D: "What exactly did you look at?" Write the
 # words down (edges, whiskers, grain). Come back to them when two discriminators disagree about the same picture.
 
 # %% [markdown] tags=["slide"] answers=["0.75", "75", "3/4"]
-# B and C. You saw it in a moment: A and D are soft. A network that sees the same could say to the generator, pixel by
-# pixel, what gives it away. It is called the **discriminator**, D. This lesson builds it, and asks what it sees. The
-# answer will surprise you: it need not be what *you* see.
+# B and C. You saw it in a moment: A and D are soft. A network that sees this, too, could tell the generator, pixel by
+# pixel, what gives it away. It is called the **discriminator**, D. This lesson builds it and asks what it sees. The
+# answer may surprise you: it need not be what *you* see.
 #
 # ## The best judge there can be
 #
-# Begin with something smaller than pictures: numbers. Real numbers come from a bell curve around 4, the density $p$.
-# A generator makes numbers around 0, the density $q$. Both make equally many. The judge is shown one number $x$, and
-# says with which probability it is real.
+# Let us start with something simpler than pictures: numbers. Real numbers come from a bell curve around 4, the density
+# $p$. A generator makes numbers around 0, with the density $q$. Both make equally many. The judge is shown one number
+# $x$, and says how probable it is that the number is real.
 #
-# **Question.** Near $x$ the densities are $p = 0.3$ and $q = 0.1$. What is the best answer?
+# **Question.** At $x$, the densities are $p = 0.3$ and $q = 0.1$. What is the best answer?
 #
 # ### {{exercise: optimal_discriminator}}
 #
 # Write `optimal_discriminator(p, q)`. `p` and `q` are tensors of the same shape: the densities of real and generated
-# samples at some places. Return the probability that a sample found there is real. Where nothing ever falls, both are
-# 0, and nothing is known: return 0.5. Expected: 0.5 where p and q are equal, and your
-# answer from above for p = 0.3 and q = 0.1.
+# samples at some places. Return the probability that a sample found there is real. Where both densities are 0, no
+# sample ever falls and nothing is known: return 0.5. Expected: 0.5 where p and q are equal, and your answer from above
+# for p = 0.3 and q = 0.1.
 
 # %% tags=["stub"]
 # {{stub: optimal_discriminator}}
@@ -111,9 +112,9 @@ p, q = density(*REAL), density(0.0, 1.5)
 best = torch.as_tensor(optimal_discriminator(p, q))  # (221,)
 
 # %% [markdown]
-# Does a network find this answer, if all it gets is samples? Two hidden layers. It never sees $p$ or $q$. Its last
-# layer gives any number, the **logit**; the sigmoid makes a probability of it. The loss is the one you know from
-# classification, cross-entropy:
+# Can a network find this answer if all it gets is samples? Ours has two hidden layers and never sees $p$ or $q$. Its
+# last layer gives a number of any size, the **logit**; the sigmoid turns it into a probability. The loss is
+# cross-entropy, which you know from classification:
 #
 # $$-\log D(\text{real}) - \log(1 - D(\text{generated}))$$
 
@@ -158,18 +159,19 @@ assert (learned - best)[common].abs().mean() < 0.04
 assert torch.allclose(torch.sigmoid(p.log() - q.log())[common], best[common], atol=1e-4)
 
 # %% [markdown] tags=["slide"] answers=["slope", "climbs"]
-# It does. It was told "real" and "generated", and found the share of both: $D = p/(p+q)$ (Goodfellow et al. 2014).
+# It can. It was only told "real" or "generated", and it found the proportion: $D = p/(p+q)$ (Goodfellow et al. 2014).
 #
-# And the logit? Put $p/(p+q)$ into the inverse of the sigmoid, and out comes $\log p - \log q$. The logit is how much
-# more likely *real* is, as a logarithm. It has no end on either side.
+# And the logit? Put $p/(p+q)$ into the inverse of the sigmoid, and you get $\log p - \log q$. The logit says how much
+# more likely *real* is, as a logarithm. It has no limit on either side.
 #
 # ## A GAN in one dimension
 #
-# So far the generated numbers stayed where they were. Now the generator may learn. It has two weights: it draws noise
-# $z$ from the standard bell curve, and returns $a + b z$. In turns, D gets one update with its loss, and the generator
-# one with its own: it wants $D$ of its samples to be large. Both losses are the package's here; you write them below.
+# So far, the generated numbers stayed where they were. Now the generator may learn, too. It has two weights: it draws
+# noise $z$ from the standard bell curve and returns $a + b z$. The two take turns: D gets one update with its loss,
+# then the generator gets one with its own, which rewards a large $D$ for its samples. Both losses come from the package
+# here; you will write them below.
 #
-# **Before you run it:** the real numbers have mean 4 and width 0.6, the generator begins at 0 and 1.5. It never sees a
+# **Before you run it:** the real numbers have mean 4 and width 0.6; the generator starts at 0 and 1.5. It never sees a
 # real number. How can it find them?
 
 
@@ -188,7 +190,7 @@ def play_gan(updates=600, shuffled=False, seed=0):
         fake = shape[0] + shape[1] * torch.randn(256, 1)  # (256, 1)
         both = torch.cat([sample(*REAL), fake.detach()])  # (512, 1); detached: here only D learns
         if shuffled:
-            both = both[torch.randperm(512)]  # who is called real is drawn by lot
+            both = both[torch.randperm(512)]  # which samples are called real is left to chance
         on_real, on_fake = judge(both).chunk(2)  # (256, 1) both
         loss = losses.discriminator_loss(on_real, on_fake)
         optimizer_d.zero_grad()
@@ -210,7 +212,7 @@ print(f"real: mean {REAL[0]:.1f}, width {REAL[1]:.1f}; generated: mean {a:.1f}, 
 
 # %%
 def lines_at(update):
-    """What there is to be seen after so many updates."""
+    """The curves to draw after so many updates."""
     a, b, d = history[update]
     q = density(a, abs(b))  # (221,)
     return {"p, real": p, "q, generated": q, "D": d, "p / (p + q)": torch.as_tensor(optimal_discriminator(p, q))}
@@ -253,22 +255,22 @@ assert abs(np.mean(d_losses[-100:]) - math.log(4)) < 0.05
 assert max(abs(width) for _, width, _ in history) > 2  # it widens before it narrows
 
 # %% [markdown]
-# *Figure: six frames of the game. The generated bell first widens, then moves to the right and narrows, until it lies
-# on the real one. D, steep at first, becomes flat at one half where samples fall. Below, the same as a film.*
+# *Figure: six frames of the game. The generated bell curve first widens, then moves to the right and narrows, until it
+# lies on the real one. D, steep at first, flattens to one half where samples fall. Below, the same as a film.*
 #
-# It climbs. At each of its own samples it asks D: in which direction do I look more real? That is the slope of D, and
-# the slope is all that it learns of the world. Press **Play** and watch both sides of the game.
+# It climbs. At each of its own samples it asks D: in which direction do I look more real? The answer is the slope of D,
+# and this slope is all it ever learns about the world. Press **Play** and watch both sides of the game.
 #
-# In the end nobody can tell them apart: D is 1/2, and its loss is $\log 4 = 1.39$. **Remember this number.** In lesson
-# 07 it says that D is at its wits' end. A loss of D near 0 is no success either: then the generator is lost.
+# In the end, nobody can tell them apart: D is 1/2, and its loss is $\log 4 = 1.39$. **Remember this number.** In lesson
+# 07 it means that D is at its wits' end. A loss near 0 is no success either: then the generator is lost.
 #
 # ### Was it D that showed the way?
 #
-# The counter-test: the same game, but who is called real is drawn by lot.
+# The counter-test: the same game, but with labels drawn by lot. Which samples D is told are real is now pure chance.
 
 # %%
 lost, _ = play_gan(updates=300, shuffled=True)
-print(f"labels by lot: mean {lost[-1][0]:.1f}; true labels, also after 300: mean {history[299][0]:.1f}")
+print(f"labels by chance: mean {lost[-1][0]:.1f}; true labels, also after 300: mean {history[299][0]:.1f}")
 
 # %% tags=["fold"]
 assert abs(lost[-1][0] - REAL[0]) > 2
@@ -277,11 +279,11 @@ assert abs(history[299][0] - REAL[0]) < 2
 # %% [markdown] tags=["slide"] answers=["17", "inf", "infinity"]
 # ## Sigmoid, then log
 #
-# So far the package computed the losses. Now you write them, and there is a trap. The formula has a log of a sigmoid.
-# So write it down like that?
+# So far, the package computed the losses. Now you will write them, and there is a trap. The formula contains the log of
+# a sigmoid. Can you simply write it down like that?
 #
-# **Question.** A float32 has seven digits. Which is the first whole number whose sigmoid is exactly 1? And then, what
-# is $\log(1 - D)$?
+# **Question.** A float32 has about seven digits. What is the first whole number whose sigmoid comes out as exactly 1?
+# And what is $\log(1 - D)$ then?
 
 # %% tags=["check-output"]
 whole = torch.arange(0.0, 30.0)  # (30,)
@@ -295,11 +297,12 @@ for dtype in (torch.float32, torch.float16, torch.bfloat16):
 assert first_one == {torch.float32: 17, torch.float16: 9, torch.bfloat16: 7}
 
 # %% [markdown]
-# From 17 on in float32, from 9 on in the float16 of a T4. So $1 - D$ is 0, its log is minus infinity. On the other side
-# it takes longer, since floats are finer near 0: there the sigmoid becomes 0 somewhere between -88 and -104.
+# From 17 on in float32, and from 9 on in float16, the half precision of a T4 GPU. Then $1 - D$ is 0, and its log is
+# minus infinity. On the other side it takes longer, because floats are finer near 0: there the sigmoid becomes 0
+# somewhere between -88 and -104.
 #
-# When does this hurt? When D is **sure and wrong**: a generated sample gets a logit of +20. It is the one moment at
-# which D has most to learn. Three ways to write the same loss, each with its gradient:
+# When does this hurt? When D is **sure and wrong**: a generated sample gets a logit of +20. That is exactly the moment
+# when D has most to learn. Here are three ways to write the same loss, each with its gradient:
 
 
 # %% tags=["check-output"]
@@ -328,16 +331,16 @@ assert math.isinf(zero)  # the other side: log 0
 assert float(torch.sigmoid(torch.tensor(-88.0))) > 0
 
 # %% [markdown]
-# *Table: three ways to write one loss. Down to 10 all agree. From 17 on the first gives inf, slope nan; the second
-# gives 100, slope 0; the third goes on with slope 1.*
+# *Table: three ways to write one loss. Up to logit 10, all three agree. From 17 on, the first gives inf with slope nan,
+# the second 100 with slope 0; the third goes on with slope 1.*
 #
-# - **sigmoid, log** ends in `inf`, and its slope in `nan`. One such sample, and all weights are `nan` after the update.
-# - **sigmoid, BCE** looks healthy. torch limits the log to -100 there. But the slope is 0: where D is most wrong, it
-#   learns nothing. Nobody is told.
-# - **on the logit** is exact for every number. $-\log \sigma(x) = \log(1 + e^{-x})$, which is `softplus(-x)`; and since
+# - **sigmoid, log** ends in `inf`, and its slope is `nan`. After one such sample, all weights are `nan`.
+# - **sigmoid, BCE** looks healthy, because torch limits the log to -100. But the slope is 0: where D is most wrong, it
+#   learns nothing, and you get no warning.
+# - **on the logit** is exact for every logit. $-\log \sigma(x) = \log(1 + e^{-x})$, which is `softplus(-x)`; and since
 #   $1 - \sigma(x) = \sigma(-x)$, the other half is `softplus(x)`.
 #
-# The same as a picture, and in half precision:
+# The same as a picture, with half precision added:
 
 # %%
 logits = np.arange(0, 24.5, 0.5)
@@ -361,9 +364,9 @@ assert math.isnan(slopes["sigmoid, log, float16"][-1])
 # %% [markdown] tags=["subslide"]
 # ### {{exercise: discriminator_loss}}
 #
-# Write `discriminator_loss(real_logits, fake_logits)`: the mean of $-\log D$ over the real ones plus the mean of
-# $-\log(1 - D)$ over the generated ones. Both come as logits, (N, 1). Expected: exact at logits of 200 and -200, too,
-# with their gradients; `log 4` where all logits are 0.
+# Write `discriminator_loss(real_logits, fake_logits)`: the mean of $-\log D$ over the real samples plus the mean of
+# $-\log(1 - D)$ over the generated ones. Both come as logits, (N, 1). Expected: a loss and gradients that are exact
+# even at logits of 200 and -200; `log 4` where all logits are 0.
 
 # %% tags=["stub"]
 # {{stub: discriminator_loss}}
@@ -377,8 +380,9 @@ discriminator_loss = check("discriminator_loss", discriminator_loss)
 # %% [markdown] tags=["subslide"]
 # ### {{exercise: adversarial_loss}}
 #
-# Now the generator's side. It wants its samples to be taken for real. The paper's equation 6: the mean of
-# $-\log D(SR)$. Write it on logits. Expected: large where D is sure that SR is generated, near 0 where D is deceived.
+# Now the generator's side. It wants its samples to be taken for real. Its loss is the paper's equation 6, the mean of
+# $-\log D(SR)$. Write it for logits. Expected: a large loss where D is sure that SR is generated, and a loss near 0
+# where D is deceived.
 
 # %% tags=["stub"]
 # {{stub: adversarial_loss}}
@@ -398,17 +402,17 @@ assert abs(float(discriminator_loss(torch.zeros(8, 1), torch.zeros(8, 1))) - mat
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** Half of it (the mean over both batches together, as one call of BCE gives it); a small
-# constant in the log, which only moves the wall from infinity to 18; `BCEWithLogits` on what has been through a
-# sigmoid already; for the generator, log(1 - D), which comes in the next section. **Ask:** a training ends with
-# `nan` after 4,000 good updates. Where would you look first?
+# constant in the log, which only moves the wall from infinity to 18; `BCEWithLogits` on numbers that have already been
+# through a sigmoid; for the generator, log(1 - D), which comes in the next section. **Ask:** a training ends with `nan`
+# after 4,000 good updates. Where would you look first?
 
 # %% [markdown] tags=["slide"] answers=["20,000", "20_000"]
 # ## How strong may it be?
 #
-# The first paper on GANs gave the generator another loss at first: $\log(1 - D)$, to be made small. It is the same aim:
-# D shall be large. Why does the paper of this course take $-\log D$?
+# The first paper on GANs began with a different loss for the generator: $\log(1 - D)$, to be made small. The aim is the
+# same: a large D. Why does the SRGAN paper use $-\log D$ instead?
 #
-# **Question.** D is sure that a sample is generated: logit -10. How steep is each loss there?
+# **Question.** D is sure that a sample is generated: its logit is -10. How steep is each loss there?
 
 # %% tags=["check-output"]
 TWO = {
@@ -425,11 +429,11 @@ at_minus_ten = [abs(loss_and_gradient(loss, -10)[1]) for loss in TWO.values()]
 assert at_minus_ten[0] / at_minus_ten[1] > 20_000
 
 # %% [markdown]
-# At -10 one has the full slope, the other 1/20,000 of it. A generator that is caught every time, which all of them are
-# at first, would learn nothing from $\log(1 - D)$.
+# At -10, one loss has its full slope, the other 1/20,000 of it. A generator that is caught every time, as all
+# generators are at first, would learn nothing from $\log(1 - D)$.
 #
-# So how strong may D be? Let us take the strongest: the exact optimum. Real and generated are bell curves of width 1,
-# a distance $d$ apart. How hard does each loss pull?
+# So how strong may D be? Let us take the strongest possible D: the exact optimum. Real and generated numbers follow
+# bell curves of width 1, a distance $d$ apart. How hard does each loss pull?
 
 
 # %%
@@ -460,24 +464,25 @@ assert pulls["log(1 - D)"][-1] < max(pulls["log(1 - D)"]) / 500
 assert 1 < distances[np.argmax(pulls["log(1 - D)"])] < 2.5
 
 # %% [markdown] tags=["slide"]
-# With $-\log D$ the best judge is also the best teacher: the further off you are, the harder it pulls. With
-# $\log(1 - D)$ it may not be too good. That is why old recipes hold D back, and the paper need not: one update of D for
-# each of the generator's. (What goes wrong with pictures all the same is shown, and cured, in lesson 07.)
+# With $-\log D$, the best judge is also the best teacher: the further off you are, the harder it pulls. With $\log(1 -
+# D)$, the judge must not be too good. That is why old recipes hold D back, and why the paper does not need to: it makes
+# one update of D for each of the generator's. (With pictures, things still go wrong. Lesson 07 shows what, and cures
+# it.)
 #
 # ## The paper's network
 #
 # Now for pictures. The paper's D (section 2.1.1, Figure 4) takes a crop of 96 x 96:
 #
 # - eight 3x3 convolutions with 64, 64, 128, 128, 256, 256, 512, 512 maps; every second one has a stride of 2;
-# - after each a LeakyReLU of slope 0.2, and before it BatchNorm, but for the first layer;
-# - **no max pooling**: what is halved is halved by a convolution that takes steps of 2;
-# - two dense layers, 1024 and 1, with a LeakyReLU between them.
+# - after each convolution BatchNorm (but not after the first), then a LeakyReLU with slope 0.2;
+# - **no max pooling**: halving is done by convolutions that take steps of 2;
+# - two dense layers with 1024 outputs and 1, and a LeakyReLU between them.
 
 # %% tags=["fold"]
 drawing("discriminator")
 
 # %% [markdown] answers=["in four", "every pixel"]
-# **Question.** Why no BatchNorm on the first layer? And why no max pooling, if the generator is to learn from D?
+# **Question.** Why no BatchNorm in the first layer? And why no max pooling, if the generator is to learn from D?
 
 # %%
 layer = nn.LeakyReLU(0.2)
@@ -489,23 +494,22 @@ patch = torch.rand(1, 1, 8, 8, requires_grad=True)  # (1, 1, 8, 8)
 (by_pooling,) = torch.autograd.grad(F.max_pool2d(patch, 2).sum(), patch)
 (by_stride,) = torch.autograd.grad(F.conv2d(patch, torch.ones(1, 1, 3, 3), stride=2, padding=1).sum(), patch)
 told = [int((gradient != 0).sum()) for gradient in (by_pooling, by_stride)]
-print(f"of 64 pixels, this many are told something: max pooling {told[0]}, stride 2 {told[1]}")
+print(f"pixels that get a gradient, of 64: max pooling {told[0]}, stride 2 {told[1]}")
 
 # %% tags=["fold"]
 assert told == [16, 64]
 
 # %% [markdown]
-# The generator learns through D, from its gradient at the pixels. Max pooling tells one pixel in four; a ReLU tells
-# nothing where it is negative. D is built so that every pixel hears something. And the first layer sees the pixels
-# themselves: how bright or pale a batch is may give it away, and BatchNorm, which normalises over the batch, would
-# divide it out.
+# The generator learns through D, from D's gradient at the pixels. Max pooling passes a gradient to one pixel in four; a
+# ReLU passes none where its input is negative. D is built so that every pixel learns something. And the first layer
+# sees the pixels themselves: how bright or pale a batch is may give it away, and BatchNorm, which normalises over the
+# batch, would remove that clue.
 #
 # ### {{exercise: conv_block}}
 #
-# Write `conv_block(inputs, outputs, stride)`, which returns one block of D as a module: convolution, BatchNorm,
-# LeakyReLU, the convolution padded with zeros. Expected: (N, inputs, h, w) becomes (N, outputs, h, w) with stride 1,
-# and half of h and w, rounded up, with
-# stride 2.
+# Write `conv_block(inputs, outputs, stride)`, which returns one block of D as a module: a convolution padded with
+# zeros, BatchNorm, LeakyReLU. Expected: with stride 1, (N, inputs, h, w) becomes (N, outputs, h, w); with stride 2, h
+# and w are halved, rounded up.
 
 # %% tags=["stub"]
 # {{stub: conv_block}}
@@ -539,12 +543,12 @@ print(f"in the first dense layer: {share:.0%}")
 assert sum(inputs * outputs * 9 for inputs, outputs, _ in blocks) + 3 * 64 * 9 == sum(sizes.values())
 
 # %% [markdown]
-# 23.6 million weights, fifteen times as many as the generator has, and four in five stand in a single layer. D is
-# used for training alone; nobody ships it.
+# 23.6 million weights, fifteen times as many as the generator has, and four in five are in a single layer. D is only
+# used for training; nobody ships it.
 #
 # ### By hand
 #
-# All of it from tensors, once, with the package's weights:
+# Once, let us build all of it from tensors, with the package's weights:
 
 
 # %%
@@ -575,7 +579,7 @@ assert 15 < count_parameters(network) / 1_547_350 < 15.5
 # %% [markdown] tags=["slide"] answers=["6 x 6"]
 # ## Why 96?
 #
-# **Question.** Where does the dense layer get its 18,432 inputs from? What if the crop has 128 pixels?
+# **Question.** Where do the dense layer's 18,432 inputs come from? And what if the crop is 128 pixels wide?
 
 # %% tags=["check-output"]
 try:
@@ -587,15 +591,15 @@ for crop in (32, 96, 128, 192):
     print(f"crop {crop:>3}: maps of {side:>2} x {side:>2}, first dense layer {512 * side**2 * 1024:>11,} weights")
 
 # %% [markdown]
-# Convolutions take any size. A dense layer has one weight for each number that it gets, so it fits one size alone. The
-# crop is halved four times: 96, 48, 24, 12, 6. Twice the crop means four times the layer.
+# Convolutions take any size. A dense layer has one weight for each number that it gets, so it fits only one size. The
+# crop is halved four times: 96, 48, 24, 12, 6. A crop twice as wide needs a layer four times as large.
 #
 # ### {{exercise: Head}}
 #
-# Write the class `Head(crop, channels)`: from the last maps, (N, 8 channels, side, side), to logits, (N, 1).
-# `channels` are the maps of the first layer: 64 in the paper. Flatten, a dense layer to 16 x channels numbers,
-# LeakyReLU of slope 0.2, a dense layer to one. Expected: `Head(96, 64)` has 18,876,417 trained numbers, and there is
-# no sigmoid at the end.
+# Write the class `Head(crop, channels)`: from the last maps, (N, 8 x channels, side, side), to logits, (N, 1).
+# `channels` is the number of maps of the first layer: 64 in the paper. Flatten, then a dense layer to 16 x channels
+# numbers, a LeakyReLU with slope 0.2, and a dense layer to one. Expected: `Head(96, 64)` has 18,876,417 trained
+# numbers, and there is no sigmoid at the end.
 
 # %% tags=["stub"]
 # {{stub: Head}}
@@ -618,21 +622,22 @@ with torch.no_grad():
 assert count_parameters(Head(96, 64)) == count_parameters(network.head) == 18_876_417
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** 6 * 6 written as a number; `crop // 8`; a sigmoid at the end, since the paper's figure has
-# one (the loss takes care of it); the activation forgotten, so that two dense layers are one. **Ask:** what if the
-# dense layers were replaced by a mean over all places? (Any crop would do. It is what later GANs did, with a verdict
-# for each patch: Isola et al. 2017.)
+# **Common wrong answers.** 6 * 6 written as a number; `crop // 8`; a sigmoid at the end, because the paper's figure has
+# one (the loss takes care of it); a missing activation, so that the two dense layers act as one. **Ask:** what if the
+# dense layers were replaced by a mean over all places? (Any crop would do. Later GANs did this, with a verdict for each
+# patch: Isola et al. 2017.)
 
 # %% [markdown] tags=["slide"] answers=["frame", "zeros", "noise"]
 # ## What can it tell apart?
 #
-# Now let two of them learn. Small ones: crops of 32, 8 maps in the first layer.
+# Now let two of them learn. They are small: crops of 32 x 32, 8 maps in the first layer.
 #
 # - **Judge A** learns to tell HR from bicubic.
-# - **Judge B** learns to tell HR from what ESPCN makes of LR crops of 8 x 8, as a generator does in training.
+# - **Judge B** learns to tell HR from ESPCN's enlargements of LR crops of 8 x 8, which is what a generator makes in
+#   training.
 #
-# **Before you run it:** bicubic is softer than ESPCN: you see it at once. Which judge will be right more often, on
-# photos that neither has seen? And what will each of them say about the *other's* pictures?
+# **Before you run it:** bicubic is softer than ESPCN; you can see that at once. Which judge will be right more often,
+# on photos that neither has seen? And what will each of them say about the *other's* pictures?
 
 
 # %%
@@ -669,7 +674,7 @@ def learn(kind, seed=0):
 
 
 # %%
-torch.set_num_threads(1)  # such small networks are not worth sharing out
+torch.set_num_threads(1)  # such small networks gain nothing from more threads
 judges = {"A": learn("bicubic"), "B": learn("ESPCN of crops"), "control": learn("HR")}
 
 tiles = []  # the unseen photos, in whole tiles
@@ -680,7 +685,7 @@ unseen = {kind: cut(kind, tiles) for kind in ("HR", "bicubic", "ESPCN", "ESPCN o
 
 
 def photos_among(judge, crops):
-    """Which share of the crops this judge takes for photos, in per cent."""
+    """What share of the crops this judge takes for photos, in per cent."""
     return 100 * float((judges[judge](crops) > 0).float().mean())
 
 
@@ -707,11 +712,12 @@ assert scores["B: HR or ESPCN?"] > 75
 assert 35 < scores["control: HR or HR?"] < 65
 
 # %% [markdown] tags=["subslide"]
-# Both learn it in seconds. The control, a judge that was trained to tell photos from photos, is right half the time:
-# where there is nothing to find, nothing is found.
+# Both learn it in seconds. The control, a judge trained to tell photos from photos, is right half the time: where there
+# is nothing to find, it finds nothing.
 #
-# But B does at least as well as A, with the sharper pictures. What has it found that you did not see? Let us ask both
-# about pictures that they were *not* trained on. "ESPCN" below is the whole photo enlarged, then cut into tiles.
+# But B does at least as well as A, although its pictures are sharper. What has it found that you did not see? Let us
+# ask both about pictures they were *not* trained on. "ESPCN" below is the whole photo, enlarged and then cut into
+# tiles.
 
 # %%
 torch.manual_seed(0)
@@ -734,25 +740,25 @@ assert taken["B"]["ESPCN"] > taken["B"]["ESPCN of crops"] + 25
 assert taken["B"]["bicubic"] > taken["B"]["ESPCN of crops"] + 25
 
 # %% [markdown] answers=["frame"]
-# *Figure: A refuses bicubic, and takes it for a photo once it has grain. B refuses ESPCN of crops alone.*
+# *Figure: A rejects bicubic, but takes it for a photo once it has grain. B rejects only ESPCN of crops.*
 #
-# - A wants something fine and strong in a picture. **Noise will do.** A picture that is as soft as before, under grain,
-#   passes.
+# - A wants fine, strong detail in a picture. **Noise will do.** A picture that is as soft as before passes once it is
+#   covered with grain.
 # - B does not care about sharpness. Bicubic passes! And ESPCN passes, too, if the *whole photo* was enlarged. So it is
-#   not ESPCN's painting that B recognises. It is something that only crops have.
+#   not ESPCN's style that B recognises. It is something that only crops have.
 #
 # **Question.** What is it?
 
 # %% [markdown] tags=["slide"]
 # ## Where does it look?
 #
-# First A. Take a bicubic crop and *heal* it: put the true pixels into one patch of 4 x 4. How far does the logit rise?
-# A patch that gave the picture away makes it rise a lot. Do this for all 64 patches.
+# First A. Take a bicubic crop and *heal* it: put the true pixels into one patch of 4 x 4. How much does the logit rise?
+# If that patch gave the picture away, it rises a lot. We do this for all 64 patches.
 
 
 # %%
 def healing(judge, fake, real):
-    """How far the logit rises if one patch of 4 x 4 is replaced by the truth: (N, 8, 8)."""
+    """How much the logit rises if one patch of 4 x 4 is replaced by the truth: (N, 8, 8)."""
     rise = torch.zeros(len(fake), 8, 8)  # (N, 8, 8)
     for row in range(8):
         for column in range(8):
@@ -789,10 +795,11 @@ show_images(
 assert follows > 0.3
 
 # %% [markdown]
-# A looks where bicubic lost something: edges and texture. This is what we hoped for.
+# A looks where bicubic lost something: at edges and texture. This is what we hoped for.
 #
-# Now B. Both ways of ESPCN use the same weights on the same LR pixels. What is different? We subtract them. Then we lay
-# the outer pixels of the crop around a tile from the whole photo, wider and wider, and ask B.
+# Now B. Enlarged crop or enlarged photo: ESPCN uses the same weights on the same LR pixels. What is different? We
+# subtract one from the other. Then we replace the outer pixels of a tile from the whole photo with those of the crop,
+# in a wider and wider ring, and ask B.
 
 # %%
 whole, crop = unseen["ESPCN"], unseen["ESPCN of crops"]  # (N, 3, 32, 32) both
@@ -829,31 +836,31 @@ assert shares[widths.index(8)] < shares[0] - 20
 assert shares[-1] < shares[0] - 25
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** B is no accident: take any two sets of pictures that differ in an invisible way, and D will find it.
-# The cure here is to let the generator see more than D: enlarge larger LR crops, cut the frame off, then judge. The
-# paper does not do it, nor does the package: their LR crops of 24 are three times as wide as ours, and the frame counts
-# for less.
-# **One batch or two?** Here HR and generated crops go through D in one batch. The paper's update, and the package's
-# `gan_step`, send two. Then BatchNorm has a mean and a variance for each *kind*, and D may judge the batch in place of
-# the crop. Measured with a D of 16 maps against bicubic, 200 updates: a training loss of 0.001, and in evaluation mode
-# 48 % right on unseen photos. In a GAN, D is never used in evaluation mode, so it does its work all the same.
-# **Healing or gradient?** The size of the gradient at the pixels is the usual picture. Here it hardly follows what was
-# lost: correlations of -0.14 to 0.17 in four runs, where healing has 0.5 to 0.7. The gradient says what a *tiny* change
-# does; healing makes the change that matters.
+# **What to say.** B is no accident: if two sets of pictures differ in an invisible way, D will find it. The cure here
+# is to let the generator see more than D: enlarge larger LR crops, cut the frame off, then judge. Neither the paper nor
+# the package does this: their LR crops of 24 are three times as wide as ours, so the frame counts for less. **One batch
+# or two?** Here HR and generated crops go through D in one batch. The paper's update, and the package's `gan_step`,
+# send two. Then BatchNorm has a mean and a variance for each *kind*, and D may judge the batch instead of the crop.
+# Measured with a D of 16 maps against bicubic, 200 updates: a training loss of 0.001, and in evaluation mode 48 % right
+# on unseen photos. In a GAN, D is never used in evaluation mode, so it still does its work. **Healing or gradient?**
+# The size of the gradient at the pixels is the usual picture. Here it hardly follows what was lost: correlations of
+# -0.14 to 0.17 in four runs, where healing has 0.5 to 0.7. The gradient says what a *tiny* change does; healing makes
+# the change that matters.
 
 # %% [markdown] tags=["slide"]
 # B goes by the **frame**. Each convolution of ESPCN pads its crop with zeros, so along the border it does not know what
 # comes next and gets it wrong. What you would call the picture hardly counts: B has found what all generated crops have
-# in common, and has little reason to look for more. It would teach its generator to mend a frame that no whole photo
+# in common, and has little reason to look for more. It would teach its generator to repair a frame that no whole photo
 # has.
 #
 # So: **a discriminator learns whatever tells its two kinds apart, and nothing else.** Frames, a colour tint, JPEG
-# blocks, a checkerboard (lesson 03): whatever is easiest comes first. It is a judge of *differences in your data*, not
-# of beauty. Once the generator has mended one difference, D looks for the next: that is the game of lesson 07.
+# blocks, a checkerboard (lesson 03): whatever is easiest comes first. It judges *differences in your data*, not beauty.
+# Once the generator has removed one difference, D looks for the next: that is the game of lesson 07.
 #
 # ## And the logits?
 #
-# Back to the numbers. We said: sigmoid is 1 from 17 on, in half precision from 9 on. Does a logit ever get there?
+# Back to the numbers. The sigmoid is exactly 1 from 17 on, and in half precision from 9 on. Does a logit ever get that
+# far?
 
 # %%
 on_hr = judges["A"](unseen["HR"])[:, 0]  # (N,)
@@ -875,14 +882,14 @@ assert factor > 4
 assert abs(steep[0] / steep[1] / factor - 1) < 0.01  # the ratio of both slopes is exp(-logit), exactly
 
 # %% [markdown] tags=["slide"]
-# It does, within seconds of training, with a network two hundred times smaller than the paper's. This is why each loss
-# of this course takes logits, and computes in float32. Only people get a probability: `D.probability(x)`.
+# It does, within seconds of training, with a network two hundred times smaller than the paper's. This is why every loss
+# in this course takes logits and computes in float32. Probabilities are for people: `D.probability(x)`.
 #
 # ## Play
 #
-# A cat, in tiles, before both judges. The right picture shows each tile's probability of being a photo: white is 1,
-# black is 0. The list has every network whose weights come with your copy of the course. Is A a judge of beauty? Look
-# at what it says of half the contrast.
+# A cat, cut into tiles, stands before both judges. The right-hand picture shows how probable each judge finds it that a
+# tile is a photo: white is 1, black is 0. The list has every network whose weights come with your copy of the course.
+# Is A a judge of beauty? See what it says about half the contrast.
 
 # %%
 cat = {kind: pictures["chelsea"][kind] for kind in ("HR", "bicubic")}  # (1, 3, 288, 448) each
@@ -908,38 +915,41 @@ play(judged, judge=["A", "B"], version=list(cat))
 # %% [markdown] tags=["slide"]
 # ## Recap
 #
-# - The best discriminator is $p/(p+q)$; its logit is $\log p - \log q$. A network finds it from samples alone.
-# - At the end of the game D is 1/2, and its loss is $\log 4 = 1.39$.
-# - Sigmoid and log break at 17, in float16 at 9: inf, nan, or silence. `softplus` on logits is exact.
+# - The best discriminator is $p/(p+q)$; its logit is $\log p - \log q$. A network can find it from samples alone.
+# - At the end of the game, D is 1/2 and its loss is $\log 4 = 1.39$.
+# - Sigmoid and log break at 17, in float16 at 9: with inf, with nan, or without a word. `softplus` on logits is exact.
 # - $-\log D$ pulls hardest where D is surest. $\log(1 - D)$ falls silent there.
-# - The paper's D: eight convolutions, four of stride 2, no pooling, LeakyReLU 0.2; a dense layer for one size of crop.
+# - The paper's D: eight convolutions, four with stride 2, no pooling, LeakyReLU 0.2; a dense layer that fits one crop
+#   size.
 # - It learns whatever tells its two kinds apart: sharpness, but also grain, or the frame of a crop.
 #
 # ### Three questions
 #
-# <details><summary>1. In your training the loss of D stays at 1.39 from the first update to the last. Is the generator
-# perfect?</summary>
+# <details><summary>1. In your training run, the loss of D stays at 1.39 from the first update to the last. Is the
+# generator perfect?</summary>
 #
-# Perhaps. More likely D does not learn at all: its labels are mixed up, its gradient is cut, or real and generated are
-# the same pictures by mistake. Look at the generator's pictures; they tell which.
+# Perhaps. More likely, D does not learn at all: its labels are mixed up, its gradient is cut, or real and generated are
+# the same pictures by mistake. Look at the generator's pictures: they tell you which.
 # </details>
 #
-# <details><summary>2. Why may D not be shown whole photos of any size, though it is made of convolutions?</summary>
+# <details><summary>2. Why can D not be shown whole photos of any size, although it is made of convolutions?</summary>
 #
-# Its first dense layer has one weight for each number of the last maps: 512 x 6 x 6. Another size has another number.
+# Its first dense layer has one weight for each number in the last maps: 512 x 6 x 6. A crop of another size gives
+# another count.
 # </details>
 #
 # <details><summary>3. Your D is right in 99 % of all cases after 100 updates, and the generator gets no better. What do
 # you look at first?</summary>
 #
-# What D looks at. Heal patches, or show it HR that went through the generator's pipeline. If it has found the frame,
-# the rounding to 8 bits or the JPEG blocks of one side, then its advice is worthless.
+# At what D sees. Heal patches, or show it HR crops that went through the generator's pipeline. If it has found the
+# frame, the rounding to 8 bits or the JPEG blocks of one kind, its advice is worthless.
 # </details>
 #
 # ### What this lesson leaves out
 #
 # How both learn together, and how that goes wrong: lesson 07. Wasserstein and least-squares losses, spectral
-# normalisation, and discriminators that judge patches: what came after the paper. The relativistic D of ESRGAN.
+# normalisation, and discriminators that judge patches, and the relativistic D of ESRGAN: all of these came after the
+# paper.
 #
 # ### Where to read on
 #
@@ -947,11 +957,11 @@ play(judged, judge=["A", "B"], version=list(cat))
 #   equations 2 and 6, the losses.
 # - Goodfellow et al. 2014, [arXiv 1406.2661](https://arxiv.org/abs/1406.2661): section 3, the trick with $-\log D$;
 #   section 4.1, the optimum and $\log 4$.
-# - Radford et al. 2016, [arXiv 1511.06434](https://arxiv.org/abs/1511.06434): DCGAN, from which stride, LeakyReLU and
-#   BatchNorm come.
+# - Radford et al. 2016, [arXiv 1511.06434](https://arxiv.org/abs/1511.06434): DCGAN, the source of strides, LeakyReLU
+#   and BatchNorm in D.
 # - In this package: `Discriminator` in `srgan_lessons/models.py`, both losses in `srgan_lessons/losses.py`.
 #
-# Next: lesson 06, the other half of the generator's loss. Below is what you have solved so far.
+# Next: lesson 06, the other half of the generator's loss. Here is what you have solved so far.
 
 # %%
 progress()

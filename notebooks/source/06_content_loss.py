@@ -5,7 +5,7 @@
 #
 # **Time.** 31 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lessons 01 and 04: LR images, PSNR, MSE training. What a convolution, a ReLU and a gradient are.
+# **Before.** Lessons 01 and 04: LR images, PSNR, MSE training. You know what a convolution, a ReLU and a gradient are.
 #
 # {{colab_badge}}
 
@@ -46,10 +46,10 @@ settings = lesson_settings(
 # %% [markdown] tags=["slide"] answers=["twice", "fur"]
 # ## Why
 #
-# Here is a photo, and two attempts at it. The first was enlarged by a network that was trained with MSE. The second is
-# the photo itself, moved to the left by two pixels.
+# Here is a photo, and two attempts to reproduce it. The first was enlarged by a network trained with MSE. The second is
+# the photo itself, moved two pixels to the left.
 #
-# **Before you read on:** which attempt would you send to a friend? Which one does MSE prefer?
+# **Before you read on:** run the cells. Which attempt would you send to a friend? Which one does MSE prefer?
 
 # %%
 name = "srresnet" if "srresnet" in shipped_weights() else "espcn"  # both were trained with MSE
@@ -86,24 +86,25 @@ show_images(
 assert ratio > 2
 
 # %% [markdown]
-# MSE finds the moved photo more than twice as bad. To your eye nothing is wrong with it, and the other one has lost its
-# fur.
+# MSE finds the moved photo more than twice as bad. To your eye nothing is wrong with it, while the other one has lost
+# its fur.
 #
-# Do not blame the network. It does what it was told. This lesson shows what that was, and tells it something else.
+# Do not blame the network. It does what it was told to do. This lesson shows what that was, and looks for something
+# better to tell it.
 
 # %% [markdown] tags=["instructor"]
 # **Timing.** Why 2 minutes, two answers 5, preprocessing 2, phi and the maps 6, the content loss 4, the claim and its
-# exception 6, what a layer forgets 4, recap 2. Exercises 28. On one core all cells take about half a
-# minute in fast mode, and a little more in full mode.
-# Let the room vote before the figure is explained, and keep the vote: at the end you ask the same of phi(2, 2).
+# exception 6, what a layer forgets 4, recap 2. Exercises 28. On one core all cells take about half a minute in fast
+# mode, and a little more in full mode. Let the room vote before the figure is explained, and keep the result: at the
+# end you ask the same question about phi(2, 2).
 
 # %% [markdown] tags=["slide"] answers=["grey", "flat"]
 # ## Two plausible answers
 #
-# A toy, so simple that we know everything about it: a pullover with stripes, two pixels dark, two pixels bright.
-# It may begin with dark, or with bright.
+# Here is a toy example, so simple that we know everything about it: a pullover with stripes, two pixels dark, two
+# pixels bright. It may begin with dark, or with bright.
 #
-# **Question.** What does the LR image look like in either case?
+# **Question.** What does the LR image look like in each case?
 
 
 # %% tags=["check-output"]
@@ -121,11 +122,11 @@ print("levels in LR, A:", (lr_a * 255).unique().tolist(), " B:", (lr_b * 255).un
 assert torch.equal(lr_a, lr_b)
 
 # %% [markdown] answers=["grey", "average"]
-# One flat grey, the same in every bit. **LR does not say which of the two it was.** Both answers are right.
+# A flat grey, and exactly the same one. **LR does not say which of the two it was.** Both answers are right.
 #
-# A network must decide all the same: it gives one image. Half of the time the truth is A, half of the time B.
+# A network must still decide: it gives one image. Half of the time the truth is A, half of the time it is B.
 #
-# **Question.** Which image would *you* give, if you are punished by the mean squared error?
+# **Question.** Which image would *you* give, if your penalty were the mean squared error?
 
 # %% tags=["check-output"]
 for answer, image in {"A": A, "B": B, "half of each": (A + B) / 2}.items():
@@ -133,9 +134,9 @@ for answer, image in {"A": A, "B": B, "half of each": (A + B) / 2}.items():
     print(f"{answer}: expected squared error {expected:.2f}")
 
 # %% [markdown] tags=["slide"]
-# Grey: half the error of either pullover. And of the three, grey is the one that is **certainly wrong**.
+# Grey: it has half the error of either pullover. And of the three, it is the only one that is **certainly wrong**.
 #
-# Why so? Let the answers $y$ have the mean $\bar y$. For any image $x$,
+# Why is that? Let the answers $y$ have the mean $\bar y$. For any image $x$,
 #
 # $$\mathbb{E}\,(x - y)^2 = (x - \bar y)^2 + \mathbb{E}\,(y - \bar y)^2$$
 #
@@ -143,7 +144,7 @@ for answer, image in {"A": A, "B": B, "half of each": (A + B) / 2}.items():
 #
 # ### {{exercise: mse_answer}}
 #
-# Now the answers are not equally likely. Write `mse_answer(answers, chances)`: the image with the smallest expected
+# Now let the answers have different chances. Write `mse_answer(answers, chances)`: the image with the smallest expected
 # squared error. `answers` is (K, 3, H, W), `chances` is (K,) and sums to 1. Expected: one image, (3, H, W).
 
 # %% tags=["stub"]
@@ -169,11 +170,11 @@ show_images(
 assert torch.allclose(grey, torch.full_like(A[0], 0.5))
 
 # %% [markdown] tags=["subslide"]
-# ### A network has 48 numbers here
+# ### What a network can answer: 48 numbers
 #
-# Does *training* arrive there, too? What can a network answer to a flat grey LR at all? It sees the same everywhere, so
-# away from the borders each LR pixel becomes the same 4x4 **tile** of RGB: 48 numbers, repeated. Check it, then train
-# the tile in place of a network.
+# Does *training* end up there, too? And what can a network answer at all when LR is a flat grey? It sees the same thing
+# everywhere, so away from the borders every LR pixel becomes the same 4x4 **tile** of RGB: 48 numbers, repeated. We
+# check this, and then train the tile instead of a network.
 
 # %%
 with torch.no_grad():
@@ -219,11 +220,11 @@ for start, (tile, loss) in learned.items():
     assert abs(loss - 0.5) < 0.01
 
 # %% [markdown]
-# From wherever it starts, the tile becomes grey. Even a tile that was nearly A is pulled back to the middle.
+# Wherever it starts, the tile becomes grey. Even a tile that was nearly A is pulled back to the middle.
 #
-# Photos are full of such pullovers. Hair, grass, gravel: in LR nobody can tell where each blade stood. Here is a real
-# meadow, as the paper's Figure 3 draws it. We keep what LR shows of it and put in fine detail from other places of the
-# same photo: each of these answers reduces to much the same LR image. MSE wants their average.
+# Photos are full of such pullovers. Hair, grass, gravel: in LR nobody can tell where each blade stood. Here is the idea
+# of the paper's Figure 3 on a real meadow. We keep what LR shows of one place, and add fine detail from other places of
+# the same photo. All of these answers have almost the same LR image. MSE wants their average.
 
 # %% tags=["fold"]
 meadow = to_tensor(sample_photos()["grass"])  # (1, 3, 512, 512)
@@ -252,21 +253,22 @@ error = {name: F.mse_loss(x.expand_as(answers), answers).item() for name, x in (
 assert error["fog"] < 0.65 * error["one"]
 
 # %% [markdown]
-# Every blade that is in one answer and not in the others is paid for, whatever it looks like. The average has none.
+# Every blade that is in one answer and not in the others costs something, however good it looks. The average has no
+# blades.
 #
 # ## Compare what is seen, not where it is
 #
-# Both pullovers are *striped*. If the loss compared "striped, this wide, this strong" in place of pixels, a wrong guess
-# would cost little, and grey would cost much. Who measures "striped"?
+# Both pullovers are *striped*. If the loss compared "striped, this wide, this strong" instead of pixels, a wrong guess
+# would cost little, and grey would cost a lot. But who can measure "striped"?
 #
-# A network that learned to name objects had to find such measures for itself. The paper takes **VGG19** (Simonyan and
+# A network that learned to name objects had to find such measures by itself. The paper takes **VGG19** (Simonyan and
 # Zisserman 2015), trained on ImageNet, and compares its feature maps.
 
 # %% [markdown] tags=["slide"]
 # ## What VGG expects
 #
-# Its training images were normalised. Simonyan and Zisserman subtracted the mean of each channel; the weights that
-# torchvision trained, which we use, were also divided by the standard deviation. Both are taken over ImageNet.
+# VGG's training images were normalised. Simonyan and Zisserman subtracted the mean of each channel. For torchvision's
+# weights, which we use, the images were also divided by the standard deviation. Both numbers were measured on ImageNet.
 #
 # | | red | green | blue |
 # |---|---|---|---|
@@ -275,9 +277,9 @@ assert error["fog"] < 0.65 * error["one"]
 #
 # ### {{exercise: vgg_input}}
 #
-# Write `vgg_input(images)`, images (N, 3, H, W) in [0, 1]. A generator's SR may leave that range a little: values
-# outside [0, 1] must not be clamped. Gradients must come through, and `images` itself must not change. Expected: the
-# normalised images, of the same shape.
+# Write `vgg_input(images)` for images (N, 3, H, W) in [0, 1]. A generator's SR may leave that range a little: do not
+# clamp values outside [0, 1]. Gradients must get through, and `images` itself must not change. Expected: the normalised
+# images, in the same shape.
 
 # %% tags=["stub"]
 # {{stub: vgg_input}}
@@ -294,10 +296,10 @@ assert torch.allclose(vgg_input(hr), vgg.normalise(hr), atol=1e-5)  # the packag
 # %% [markdown] tags=["slide"] answers=["8", "35"]
 # ## phi(i, j)
 #
-# Here are the layers of VGG19, from torchvision, without weights.
+# The cell below lists the layers of VGG19, from torchvision, without weights.
 #
-# **Question.** The paper's $\phi_{i,j}$ is the map of the $j$-th convolution, *after the activation*, before the
-# $i$-th max-pooling. Which number has $\phi_{2,2}$? And $\phi_{5,4}$?
+# **Question.** The paper's $\phi_{i,j}$ is the map of the $j$-th convolution, *after the activation*, before the $i$-th
+# max-pooling. What is the number of the layer $\phi_{2,2}$? And of $\phi_{5,4}$?
 
 # %% tags=["check-output"]
 with torch.device("meta"):  # shapes alone: no memory, no download
@@ -313,10 +315,10 @@ for index, layer in enumerate(vgg19):
 # %% [markdown]
 # ### {{exercise: phi}}
 #
-# Write `phi(features, i, j)`. `features` is an `nn.Sequential` as above. Do not learn numbers by heart: another VGG has
-# other numbers. Walk along the layers and count: layers from 0, `i` and `j` from 1. Expected: the network up to
-# phi(i, j), its ReLU included. (A slice of an `nn.Sequential` is a network.) Where `features` has no phi(i, j), such as
-# phi(1, 3) of VGG19: None, never another layer.
+# Write `phi(features, i, j)`. `features` is an `nn.Sequential` as above. Do not rely on fixed numbers: another VGG has
+# different ones. Walk along the layers and count, layers from 0, `i` and `j` from 1. Expected: the network up to phi(i,
+# j), including its ReLU. (A slice of an `nn.Sequential` is a network.) If `features` has no phi(i, j), such as phi(1,
+# 3) of VGG19, return None, never another layer.
 
 # %% tags=["stub"]
 # {{stub: phi}}
@@ -333,19 +335,19 @@ for i, j in ((2, 2), (5, 4)):
     print(f"phi({i}, {j}) is layer {last}, {SHORT[type(vgg19[last])]}; the package says {vgg.phi_index(i, j)}")
 
 # %% [markdown] tags=["subslide"]
-# 8 and 35. It sounds easy, and it is easy to get wrong: take a pooling, or another ReLU, and nothing breaks. The loss
-# falls, and the pictures are others.
+# 8 and 35. It sounds easy, and it is easy to get wrong: take a pooling, or the wrong ReLU, and nothing breaks. The loss
+# falls, but the pictures come out different.
 #
-# ### The network that we use here
+# ### The network we use here
 #
 # The weights of VGG19 are a download of 548 MB. `VGGLoss("vgg54")` gets them where there is an internet connection.
-# This lesson must run offline, so it looks through **another** neural network: a VGG16 that comes with the package of
-# the perceptual metric ST-LPIPS (Ghildyal and Liu 2022). Two differences matter:
+# This lesson must run offline, so it looks through **another** network: a VGG16 that comes with the package of the
+# perceptual metric ST-LPIPS (Ghildyal and Liu 2022). Two differences matter:
 #
-# - Its third, fourth and fifth blocks have three convolutions each, where VGG19 has four. There *is* no phi(5, 4); its
-#   last map is phi(5, 3).
-# - Its poolings blur a little, and it was trained to judge as people do, also of photos that are moved by a pixel.
-#   It forgives a shift more readily than VGG19 may do.
+# - Its third, fourth and fifth blocks have three convolutions each, where VGG19 has four. So there *is* no phi(5, 4);
+#   its last map is phi(5, 3).
+# - Its poolings blur a little, and it was trained to judge as people do, even when a photo is moved by a pixel. It
+#   probably forgives a shift more readily than VGG19.
 #
 # Does your `phi` find its way there, too? Let us look at a photo through it.
 
@@ -383,12 +385,12 @@ for layer, maps in {"phi(2, 2)": phi22(hr), "phi(5, 3)": phi53(hr)}.items():
 assert phi53(hr).shape[2:] == (7, 7)
 
 # %% [markdown] answers=["more than half", "not there"]
-# phi(2, 2) still is a drawing of the photo: one map for each kind of edge or texture. phi(5, 3) has 7 x 7 places left.
-# (96 / 16 would be 6: each blurring pooling pads the borders, and gives one place more than half.) Each says
-# "something of this kind is here, somewhere". And nearly everything is zero: a map speaks up only where it finds its
-# own pattern. The ReLU does that.
+# phi(2, 2) is still a drawing of the photo: one map for each kind of edge or texture. phi(5, 3) has only 7 x 7 places
+# left. (96 / 16 would be 6, but each blurring pooling pads the borders and gives one place more than half.) Each place
+# says "something of this kind is around here". And nearly everything is zero: a map speaks up only where it finds its
+# own pattern. That is the work of the ReLU.
 #
-# **Question.** What if you cut one layer earlier, before the ReLU?
+# **Question.** What happens if you cut one layer earlier, before the ReLU?
 
 # %% tags=["check-output", "fold"]
 before = phi(trunk, 2, 2)[:-1](vgg_input(hr))  # (1, 128, 49, 49)
@@ -397,8 +399,8 @@ energy = before.square().sum()
 print(f"their share of the squares: more than half: {bool(before.clamp(max=0).square().sum() > energy / 2)}")
 
 # %% [markdown] tags=["slide"]
-# Then you mostly compare how strongly things are *not* there. It is another loss. ESRGAN (Wang et al. 2018) chose it
-# on purpose; the paper did not.
+# Then you mostly compare how strongly things are *not* there. That is a different loss. ESRGAN (Wang et al. 2018) chose
+# it on purpose; the paper did not.
 #
 # ## The content loss
 #
@@ -406,9 +408,9 @@ print(f"their share of the squares: more than half: {bool(before.clamp(max=0).sq
 #
 # $$l = \mathrm{mean}\left[\left(\frac{\phi(\mathrm{SR})}{12.75} - \frac{\phi(\mathrm{HR})}{12.75}\right)^2\right]$$
 #
-# Why 12.75? The paper gives the purpose: the loss shall be about as large as the MSE loss. It does not say how the
-# number was found. On the loss it acts squared, $1 / 12.75^2 \approx 0.006$. It belongs to **one** network; for ours
-# we find another below.
+# Why 12.75? The paper gives the purpose: the loss should be about as large as the MSE loss. It does not say how the
+# number was found. Its effect on the loss is squared: $1 / 12.75^2 \approx 0.006$. It belongs to **one** network; for
+# ours we find another number below.
 
 # %% tags=["fold"]
 drawing("vgg_loss")
@@ -417,8 +419,8 @@ drawing("vgg_loss")
 # ### {{exercise: content_loss}}
 #
 # Write `content_loss(maps, sr, hr)`. `maps` is a frozen network that takes images in [0, 1] and normalises them itself.
-# Do not clamp SR, and leave `maps`, `sr` and `hr` as they are. Only SR learns from the loss: HR is a fixed target.
-# Expected: a tensor with one number, with a gradient to SR and none to HR.
+# Do not clamp SR, and leave `maps`, `sr` and `hr` unchanged. Only SR learns from the loss: HR is a fixed target.
+# Expected: a tensor with one number that passes a gradient to SR and none to HR.
 
 # %% tags=["stub"]
 # {{stub: content_loss}}
@@ -430,18 +432,18 @@ drawing("vgg_loss")
 content_loss = check("content_loss", content_loss)
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** 12.75 once in place of squared; a sum; the network under `no_grad` as a whole: a frozen
-# network and a network without gradients are two things, and a published SRGAN got this wrong (its VGG loss was
-# wrapped in a new tensor, and trained nothing). Ask: which tensors need `requires_grad`? (Neither the weights of VGG
-# nor HR. SR has it from the generator.)
+# **Common wrong answers.** 12.75 applied once instead of squared; a sum; the whole network under `no_grad`: a frozen
+# network and a network without gradients are two different things, and a published SRGAN got this wrong (its VGG loss
+# was wrapped in a new tensor, and trained nothing). Ask: which tensors need `requires_grad`? (Neither the weights of
+# VGG nor HR. SR has it from the generator.)
 
 # %% [markdown] tags=["subslide"]
 # ### The package's `VGGLoss`
 #
-# With VGG19's layers it computes what yours does. We check that with random weights: `"random"` is phi(5, 4) of a VGG19
-# that knows nothing. The offline network has a factor of its own: in place of $1 / 12.75^2$, about 0.006, its loss is
-# multiplied by 3.37. Where from? We ask that the loss of bicubic images be as large as their MSE loss, measured on
-# [-1, 1] as in the paper.
+# With VGG19's layers, it computes the same as yours. We check that with random weights: `"random"` is phi(5, 4) of a
+# VGG19 that knows nothing. The offline network has its own factor: instead of $1 / 12.75^2$, about 0.006, its loss is
+# multiplied by 3.37. Where does that come from? For bicubic images, we want the loss to be as large as their MSE loss,
+# measured on [-1, 1] as in the paper.
 
 # %% tags=["check-output"]
 yours = content_loss(random_features(5, 4), sr, hr)
@@ -453,7 +455,7 @@ print(f"1 / 12.75 squared: {VGG19_SCALE**2:.5f}; factor of the offline network: 
 
 sr_leaf, hr_leaf = sr.clone().requires_grad_(), hr.clone().requires_grad_()
 offline.train()(sr_leaf, hr_leaf).backward()
-print("gradient: SR", sr_leaf.grad is not None, "- HR", hr_leaf.grad is not None)
+print("gradient arrives at SR:", sr_leaf.grad is not None, "- at HR:", hr_leaf.grad is not None)
 learning = sum(weight.requires_grad for weight in offline.parameters())
 print("weights that learn:", learning, "- training mode:", offline.features.training)
 
@@ -471,16 +473,16 @@ assert VGG19_SCALE == 1 / 12.75
 assert OFFLINE_FACTOR["offline-vgg22"] == 3.37
 
 # %% [markdown] tags=["slide"] answers=["hill", "lowest", "grey"]
-# With a handful of photos we come within a factor of 2. The package took many more. So much for the rules. Now the
+# With a handful of photos we come within a factor of 2. The package used many more. So much for the rules. Now for the
 # claim.
 #
 # ## Between the two answers
 #
-# We walk from pullover A to pullover B. In the middle is grey. At each step, what is the expected loss, if the truth is
-# A or B?
+# We walk from pullover A to pullover B. In the middle there is grey. At each step, what is the expected loss, if the
+# truth is A or B?
 #
 # **Before you look:** draw the curve for MSE, then the one for phi(2, 2). A third curve is the control: phi(2, 2) of
-# the same network **untrained**, all weights drawn anew at random.
+# the same network **untrained**, with all its weights random.
 
 # %%
 untrained = vgg.VGGFeatures(2, 2, convs=vgg.VGG16, blur=True)  # the same layers; it normalises by itself
@@ -520,18 +522,19 @@ assert apart < 0.04
 
 # %% [markdown] tags=["subslide"]
 # **This is the claim.** For MSE the middle is the best place, at half the loss. For phi(2, 2) it is the worst. Grey
-# costs more than thirty times as much as a choice that is *wrong*; the curve stands higher still, for a choice is right
+# costs more than thirty times as much as a choice that is *wrong*. The curve is even higher, because a choice is right
 # half of the time.
 #
-# Why? To phi(2, 2) both pullovers are nearly the same: their squared distance is less than 4 % of the maps' mean
-# square. A wrong guess costs next to nothing. Grey has no stripes, and that costs everything.
+# Why? To phi(2, 2), the two pullovers are nearly the same: their squared distance is less than 4 % of the maps' mean
+# square. A wrong guess costs next to nothing. Grey has no stripes, and that costs a great deal.
 #
-# And the control? The same layers with random weights build a small hill, less than ten high. Most of it was *learned*.
+# And the control? The same layers with random weights make a small hill, less than 10 high. Most of the hill was
+# *learned*.
 #
 # ### Let it train
 #
-# A landscape along one line is not the whole land. So we train the 48 numbers again, this time with phi(2, 2), and from
-# the same two starts.
+# A walk along one line does not show the whole landscape. So we train the 48 numbers again, this time with phi(2, 2),
+# from the same two starts.
 
 # %%
 from_grey = [train_tile(phi22, start) for start in noise]
@@ -562,16 +565,16 @@ assert sum(loss for _, loss in from_grey) > sum(loss for _, loss in from_a)
 assert all(expected_loss(start.repeat(1, 1, 6, 6), phi22) > 20 for start in noise)
 
 # %% [markdown] tags=["slide"] answers=["woven", "safest", "lowest"]
-# Two results, and both are honest.
+# There are two results, and we report both.
 #
-# 1. **phi(2, 2) flees from grey.** From near A it goes back to stripes. MSE went to grey from there.
+# 1. **phi(2, 2) flees from grey.** From near A it goes back to stripes. From there, MSE went to grey.
 # 2. **It does not know the way.** From grey it finds *some* texture of the right strength, in wild colours, that is
-#    neither A nor B. The loss is rough, with many holes. Those near the answers are deeper, but who starts in the
-#    middle falls into another.
+#    neither A nor B. The loss has many valleys. Those near the answers are deeper, but a tile that starts in the middle
+#    falls into another one.
 #
-# On photos, too: Johnson et al. (2016, section 4.2) report a fine cross-hatch pattern from networks that were trained
-# with a VGG loss alone. What is missing is somebody who says "no pullover looks like this". That was lesson 05, and
-# both come together in lesson 07.
+# The same happens with photos: Johnson et al. (2016, section 4.2) report a fine cross-hatch pattern from networks
+# trained with a VGG loss alone. What is missing is somebody who says "no pullover looks like this". That was lesson 05,
+# and lesson 07 brings the two together.
 #
 # ## Where it does not hold
 #
@@ -606,17 +609,17 @@ assert far > 5 * apart
 assert 0.3 < share[turned["phi(2, 2)"].index(min(turned["phi(2, 2)"]))] < 0.8
 
 # %% [markdown] tags=["slide"]
-# No hill. Vertical and horizontal stripes live in different maps, so to phi they are *far* apart, more than five times
-# as far as A and B, and a bit of both is the safest bet: a woven pattern. After all, the VGG loss **is** an MSE, of
-# maps in place of pixels. It also wants the average. It only averages other things.
+# No hill. Vertical and horizontal stripes appear in different maps, so to phi they are *far* apart, more than five
+# times as far as A and B, and a bit of both is the safest bet: a woven pattern. After all, the VGG loss **is** an MSE,
+# of maps instead of pixels. It wants an average, too. It just averages other things.
 #
-# Remember it so: **the VGG loss forgives where something is, not what it is.** (Of patterns. Colour is another matter,
-# as you will see when you play.)
+# Remember it like this: **the VGG loss forgives where something is, not what it is.** (That is true of patterns. Colour
+# is another matter, as you will see when you play.)
 #
 # ## Photos
 #
-# Back to the first figure. How much worse than the network's SR is the moved photo? Above 1, the loss prefers the
-# network's soft version; below 1, the moved photo.
+# Back to the first figure. Divide the loss of the moved photo by the loss of the network's SR. Above 1, the loss
+# prefers the network's soft version; below 1, it prefers the moved photo.
 
 
 # %%
@@ -641,20 +644,21 @@ for photo, (by_pixels, by_maps, by_noise) in prefers.items():
     assert photo == "brick" or by_noise > 0.9
 
 # %% [markdown]
-# On every photo MSE prefers the soft one. phi(2, 2) prefers the moved one on all but the brick wall, whose surface is
-# so smooth that the network leaves out little. And a network without training agrees with MSE more than with phi(2, 2):
-# the eye for texture was learned.
+# On every photo, MSE prefers the soft version. phi(2, 2) prefers the moved one on all but the brick wall, which is so
+# smooth that the network leaves out little. And an untrained network agrees with MSE more than with phi(2, 2): the eye
+# for texture was learned.
 #
-# Be fair: this VGG16 was trained to overlook small shifts. How far VGG19 goes along you can see where there is an
-# internet connection: take `vgg.paper_features(2, 2)` in place of `phi22`.
+# To be fair, this VGG16 was trained to overlook small shifts. If you have an internet connection, you can see how far
+# VGG19 agrees: use `vgg.paper_features(2, 2)` instead of `phi22`.
 
 # %% [markdown] tags=["slide"] answers=["17", "loose"]
 # ## What a layer forgets
 #
-# If phi forgives where things are, it must have forgotten it. How much is left of a photo in its maps? Keep the maps,
-# throw the photo away, begin with noise, and change the pixels until the noise has the same maps.
+# If phi forgives where things are, it must have forgotten where they are. How much of a photo is left in its maps? Keep
+# the maps, throw the photo away, start from noise, and change the pixels until the noise has the same maps.
 #
-# **Question.** From phi(1, 2) you get the photo back. From phi(2, 2), two convolutions and one pooling later?
+# **Question.** From phi(1, 2) you get the photo back. What do you get from phi(2, 2), two convolutions and one pooling
+# later?
 
 
 # %%
@@ -684,7 +688,7 @@ found = {layer: from_noise(maps, maps(face), size) for layer, maps in EYES.items
 reached = {layer: decibels(x, face) for layer, (x, _) in found.items()}
 first = list(EYES)[:3]
 for layer in first:
-    print(f"{layer}: {reached[layer]:.1f} dB, and the maps agree but for {found[layer][1]:.1%}")
+    print(f"{layer}: {reached[layer]:.1f} dB, although the maps agree except for {found[layer][1]:.1%}")
 
 # %% tags=["fold"]
 show_images(
@@ -700,16 +704,16 @@ assert reached["phi(2, 2)"] < 17
 
 # %% [markdown] tags=["subslide"] answers=["brown", "wild"]
 # phi(1, 2) knows every pixel. phi(2, 1) keeps the lines; brightness and colour fade. In phi(2, 2) even the lines are
-# loose: the maps agree, and the picture is far away, less than 17 dB. Or too few steps? With 300 of them, at 48 x 48
-# pixels, we got 14 dB: `from_noise(phi22, phi22(face), size, steps=300)`.
+# loose: the maps agree, but the picture is far away, at less than 17 dB. Were there too few steps? With 300 of them, at
+# 48 x 48 pixels, we got 14 dB: `from_noise(phi22, phi22(face), size, steps=300)`.
 #
 # ### Three controls
 #
-# **Question.** Is it the *depth* that forgets, or the *training*? And does the target matter at all, or would the
-# optimiser have got any loss down?
+# **Question.** Does a layer forget because it is *deep*, or because it was *trained*? And does the target matter at
+# all, or could the optimiser have brought down any loss?
 #
-# So: a deeper layer; phi(2, 2) of the untrained network; and **shuffled targets**, the same feature numbers, each at
-# another place.
+# So we try a deeper layer; phi(2, 2) of the untrained network; and **shuffled targets**: the same feature values, each
+# moved to another place.
 
 # %%
 generator = torch.Generator().manual_seed(1)
@@ -738,29 +742,29 @@ assert reached["untrained"] > 20
 
 # %% [markdown] tags=["slide"]
 # The deeper layer brings nothing back. But depth alone does not forget: *untrained*, phi(2, 2) gives the face back.
-# Training taught the network what does not matter for telling things apart, and it dropped that.
+# Training taught the network what does not matter for telling things apart, and the network dropped it.
 #
-# With shuffled targets the loss stays far up: no picture has such maps. The maps of a photo are something special,
-# their neighbours belong together.
+# With shuffled targets, the loss stays high: no picture has such maps. The maps of a photo are something special:
+# neighbouring values belong together.
 #
 # This is the price. A loss that forgives a shift may forgive a wrong colour, too.
 #
 # ## Play
 #
-# Spoil a photo in one of six ways. Which loss minds, which does not? The bars are in units of what bicubic costs. Two
-# are not to be missed:
+# Spoil a photo in one of six ways. Which loss minds, and which does not? The unit of the bars is the loss of the
+# bicubic picture. Two ways are not to be missed:
 #
-# - the red tint: for MSE it is as bad as bicubic, or worse; phi(2, 2) lets it pass for less;
-# - the photo that is 0.1 brighter: in these units phi(2, 2) asks less than a fiftieth of what MSE asks.
+# - the red tint: for MSE it is as bad as bicubic, or worse; for phi(2, 2) it costs less than half of that;
+# - the photo that is 0.1 brighter: in these units, phi(2, 2) charges less than a fiftieth of what MSE charges.
 #
-# Trained on these features alone, a network lets colours wash out. So the package's offline recipe does not trust
-# phi(2, 2) alone. Its `OfflineLoss` is 0.55 phi(2, 2) + 0.35 phi(1, 2) + 0.35 MSE, and one term more.
+# Trained on these features alone, a network lets colours wash out. So the package's offline recipe does not rely on
+# phi(2, 2) alone. Its `OfflineLoss` is 0.55 phi(2, 2) + 0.35 phi(1, 2) + 0.35 MSE, and one more term.
 #
-# That term is **ours, not the paper's**. Two pixel shuffles make 16 kinds of pixels, by row and column modulo 4
-# (lesson 03), and none may be brighter than another. So for each kind we take the mean of SR - HR over a
-# window of 48 x 48 pixels, a **phase mean**, and add 60 times the mean of their squares. Grain has no fixed phase, and
-# its means are nearly 0. A
-# weave or a tint keeps its whole strength in them. The last cell of this section measures what that changes.
+# That term is **ours, not the paper's**. Two pixel shuffles make 16 kinds of pixels, by row and column modulo 4 (lesson
+# 03), and no kind should be brighter than another. So for each kind we take the mean of SR - HR over a window of 48 x
+# 48 pixels, a **phase mean**, and add 60 times the mean of their squares. Grain has no fixed phase, so its phase means
+# are nearly 0. A woven pattern (a *weave*) or a tint keeps its whole strength in them. The last cell of this section
+# measures what that changes.
 
 
 # %%
@@ -809,8 +813,8 @@ assert all(cost("red tint", photo, phi22) < cost("red tint", photo, pixels) / 2 
 assert all(cost("red tint", photo, pixels) > 0.9 for photo in PLACES)
 
 # %% [markdown] answers=["free", "cheap", "nine"]
-# **Question.** A chequerboard, a shade and white noise, each of 6 grey levels. For MSE all three are equally bad. For
-# phi(2, 2)? And with the phase means?
+# **Question.** We add a chequerboard, a shade (everything a little brighter) or white noise, each of 6 grey levels. For
+# MSE all three are equally bad. How bad are they for phi(2, 2)? And with the phase means?
 
 # %%
 noise6 = 6 / 255 * torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_seed(0))  # grey
@@ -837,19 +841,21 @@ assert all(value < 0.02 for value in beside_noise["phi(2, 2) alone", "shade"])
 assert all(value > 20 for fault in FAULTS for value in beside_noise["OfflineLoss", fault])
 
 # %% [markdown]
-# To phi(2, 2) the shade is nearly free, and the chequerboard is cheap. A generator takes what is cheap: it weaves. With
-# the phase means both are dear, more than twenty times as dear as noise on each photo, and grain stays allowed.
+# To phi(2, 2) the shade is nearly free, and the chequerboard is cheap. A generator takes what is cheap, so it weaves.
+# With the phase means both are expensive, more than twenty times as expensive as noise on every photo, while grain
+# stays allowed.
 
 # %% [markdown] tags=["slide"]
 # ## Recap
 #
 # - Several HR images fit one LR image. MSE's best answer is their average, which is none of them.
-# - VGG takes images minus ImageNet's mean, over its std. phi(i, j) is a ReLU: phi(2, 2) is layer 8 of VGG19, phi(5, 4)
-#   layer 35.
-# - The content loss is the MSE of feature maps. 12.75 makes it as large as the pixels' MSE, for VGG19 alone.
-# - It forgives *where* a pattern is: grey costs more than a wrong guess. It does not forgive *what*: there it averages.
+# - VGG takes images minus ImageNet's mean, divided by its standard deviation. phi(i, j) is a ReLU: phi(2, 2) is layer 8
+#   of VGG19, phi(5, 4) is layer 35.
+# - The content loss is the MSE of feature maps. 12.75 makes it as large as the pixels' MSE, but only for VGG19.
+# - It forgives *where* a pattern is: grey costs more than a wrong guess. It does not forgive *what* it is: there it
+#   averages.
 # - It hardly sees brightness and colour.
-# - Deep maps forget. A small feature loss is no proof of a true picture.
+# - Deep maps forget. A small feature loss does not prove that a picture is true.
 
 # %% tags=["check-output"]
 table = {(row.set, row.method): row for row in paper_table(1)}
@@ -858,32 +864,34 @@ for method in ("SRResNet-MSE", "SRResNet-VGG22"):
     print(f"the paper's Table 1, Set14, {method}: {row.psnr:.2f} dB, MOS {row.mos:.2f}")
 
 # %% [markdown] tags=["slide"]
-# The same network, trained by the paper's authors with two losses: the PSNR is lower, and people like it better.
+# The paper's authors trained the same network with both losses. With VGG features the PSNR is lower, and people like
+# the pictures better.
 #
 # ### Three questions
 #
 # <details><summary>1. LR fits three answers, with chances 0.8, 0.1 and 0.1. Does MSE give the first?</summary>
 #
-# No: 0.8 of the first and 0.1 of each other one, mixed. A single answer comes out only where it has the chance 1.
+# No: it gives a mixture of 0.8 of the first and 0.1 of each of the others. A single answer comes out only if its chance
+# is 1.
 # </details>
 #
-# <details><summary>2. Your VGG loss falls, your generator does not change. What do you check?</summary>
+# <details><summary>2. Your VGG loss does nothing: your generator does not change. What do you check?</summary>
 #
-# Whether a gradient comes through: SR's maps under no_grad, a detach on the wrong side, a loss wrapped in a new tensor.
-# Look at the gradient of one weight of the generator.
+# Whether a gradient gets through: SR's maps under no_grad, a detach on the wrong side, a loss wrapped in a new tensor.
+# Look at the gradient of one of the generator's weights.
 # </details>
 #
 # <details><summary>3. Why not train with the deepest layer alone?</summary>
 #
-# It has forgotten too much: many wrong pictures have nearly the same maps. The paper's SRGAN-VGG54 leans on the
-# adversarial loss and on a good start, SRResNet.
+# It has forgotten too much: many wrong pictures have nearly the same maps. The paper's SRGAN-VGG54 relies on the
+# adversarial loss, and on a good start from SRResNet.
 # </details>
 #
 # ### What this lesson leaves out
 #
-# VGG19 itself: all feature numbers here are of another network, trained otherwise. Real training with a VGG loss
-# (lesson 07). Losses that were built to judge as people do: LPIPS, DISTS, ST-LPIPS. And whether a network from image
-# classification is the right eye at all: it was simply there.
+# VGG19 itself: all feature values here come from another network, trained differently. Real training with a VGG loss
+# (lesson 07). Losses that were built to judge as people do: LPIPS, DISTS, ST-LPIPS. And the question of whether a
+# network made for image classification is the right judge at all: it was simply available.
 #
 # ### Where to read on
 #
@@ -894,7 +902,7 @@ for method in ("SRResNet-MSE", "SRResNet-VGG22"):
 #   2015, [arXiv 1412.0035](https://arxiv.org/abs/1412.0035): photos from feature maps.
 # - In this package: `srgan_lessons/vgg.py` and `srgan_lessons/losses.py`.
 #
-# Next: lesson 07 puts both losses together. Below is what you have solved so far.
+# Next: lesson 07 puts the two losses together. Here is what you have solved so far.
 
 # %%
 chances = torch.tensor([0.8, 0.1, 0.1])  # question 1

@@ -1,8 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Training SRGAN
 #
-# **Claim.** The adversarial step is two updates and one `detach`, and the five ways in which it goes wrong can each be
-# shown, named and cured in seconds.
+# **Claim.** The adversarial step is two updates and one `detach`. Each of the five ways it goes wrong can be shown,
+# named and cured in seconds.
 #
 # **Time.** 32 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -52,10 +52,10 @@ bicubic = {name: imresize(lr, 4) for name, lr in lr_unseen.items()}  # (128, 128
 # %% [markdown] tags=["slide"] answers=["40", "0.4"]
 # ## Why
 #
-# Here is a network that was trained by MSE. It beats bicubic by PSNR. And yet something is missing.
+# Here is a network that was trained with MSE. It beats bicubic on PSNR, and yet something is missing.
 #
-# We measure it: how far is each pixel from the mean of its 3 x 3 neighbourhood? The average of that is the picture's
-# **fine contrast**.
+# We can measure what is missing: how far is each pixel from the mean of its 3 x 3 neighbourhood? The average of these
+# distances is the picture's **fine contrast**.
 #
 # **Before you read on:** how much of HR's fine contrast does the network bring back? Half? Three quarters?
 
@@ -97,29 +97,31 @@ assert gain(by_mse) > 0.5
 assert shares["bicubic"] < shares["by MSE"] < 0.4
 
 # %% [markdown]
-# Less than 40 %. Lesson 06 told why: where many answers are possible, MSE takes their average, and an average is
+# Less than 40 %. Lesson 06 showed why: where many answers are possible, MSE takes their average, and an average is
 # smooth. A discriminator (lesson 05) can see that. So let it complain, and let the generator listen.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** The loss 3 minutes, the two steps 5, gan_step 3, the run and its curves 6, the clinic 10 (two minutes a
-# patient), the bill 2, the real thing and the recap 3. Exercises 28. **Before class** run the notebook once: on two
-# slow cores all cells take about a minute in full mode. Let the room bet on the run: who wins, and how fast?
+# **Timing.** The loss 3 minutes, the two steps 5, gan_step 3, the run and its curves 6, the clinic 10 (two minutes for
+# each patient), the bill 2, the real thing and the recap 3. Exercises 28. **Before class** run the notebook once: on
+# two slow cores, all cells together take about a minute in full mode. Let the room bet on the run: who wins, and how
+# fast?
 
 # %% [markdown] tags=["slide"] answers=["0.693", "1.386", "log(2)"]
 # ## Two players, two losses
 #
-# The generator G wants two things: to be near HR, and to be taken for a photo. The **perceptual loss** (paper, eq. 3)
-# adds them up:
+# The generator G wants two things: its SR should be close to HR, and it should be taken for a photo. The **perceptual
+# loss** (paper, eq. 3) adds them up:
 #
 # $$\underbrace{\text{content}(SR, HR)}_{\text{resemble}} + 10^{-3} \cdot \underbrace{-\log D(SR)}_{\text{deceive}}$$
 #
-# The discriminator D wants one thing, to tell them apart (eq. 2): $\;-\log D(HR) - \log (1 - D(SR))$.
+# The discriminator D wants one thing: to tell HR and SR apart (eq. 2): $\;-\log D(HR) - \log (1 - D(SR))$.
 #
 # D returns a logit $z$, and $D(x) = \mathrm{sigmoid}(z)$. Neither loss needs the sigmoid:
 # $-\log D(x) = \mathrm{softplus}(-z)$, and $-\log (1 - D(x)) = \mathrm{softplus}(z)$, since $1 - \mathrm{sigmoid}(z)
 # = \mathrm{sigmoid}(-z)$.
 #
-# **Question.** D has no idea and says 0.5 to everything. What is G's adversarial loss then, and what is D's loss?
+# **Question.** Suppose D has no idea and says 0.5 to everything. What is G's adversarial loss then, and what is D's
+# loss?
 
 # %% tags=["check-output"]
 for logit, meaning in ((0.0, "no idea"), (-4.6, "99 % sure that it is made"), (-300.0, "no doubt at all")):
@@ -131,14 +133,14 @@ no_idea = {"G": F.softplus(-zero).item(), "D": F.softplus(-zero).item() + F.soft
 print(f"no idea: adversarial loss {no_idea['G']:.3f}, D's loss {no_idea['D']:.3f}")
 
 # %% [markdown]
-# Remember the two numbers of a D without any idea: **0.693 and 1.386**. Every run begins there, and a D that
-# returns to them has been beaten, or is broken.
+# Remember the two numbers of a clueless D: **0.693 and 1.386**. Every run starts there, and a D that returns to them
+# has been beaten, or is broken.
 #
 # ### {{exercise: perceptual_loss}}
 #
-# Write `perceptual_loss(sr, hr, logits)`. `sr` and `hr` are (N, 3, H, W) in [0, 1], `logits` (N, 1) is what D says of
-# `sr`. The content is `mse_loss(sr, hr)`, as in lesson 04. Mind the order: hr is the fixed target and gets no gradient.
-# Expected: one number with its gradient, for logits of -300, too: finite there, and not capped.
+# Write `perceptual_loss(sr, hr, logits)`. `sr` and `hr` are (N, 3, H, W) in [0, 1]; `logits`, (N, 1), is what D says
+# about `sr`. The content loss is `mse_loss(sr, hr)`, as in lesson 04. Mind the order: hr is the fixed target and gets
+# no gradient. Expected: one number with its gradient. Both must be finite, and not capped, even for logits of -300.
 
 # %% tags=["stub"]
 # {{stub: perceptual_loss}}
@@ -157,22 +159,22 @@ theirs = losses.perceptual_loss(mse_loss(sr, hr), losses.adversarial_loss(logits
 assert torch.allclose(perceptual_loss(sr, hr, logits), theirs, atol=1e-6)
 
 # %% [markdown] tags=["slide"] answers=["do not move"]
-# The content is MSE here, because it is quick. The paper's Table 1 has this variant as SRGAN-MSE. SRGAN itself takes
-# the VGG loss of lesson 06 in this place, and no other line changes.
+# The content loss is MSE here, because it is quick. The paper's Table 1 calls this variant SRGAN-MSE. SRGAN itself uses
+# the VGG loss of lesson 06 in its place, and no other line changes.
 #
 # ## The generator's step
 #
-# It is `train_step` of lesson 04 with another loss. The gradient starts at D's logit, runs backwards **through D** to
-# the pixels of SR, and on into G.
+# It is `train_step` of lesson 04 with a different loss. The gradient starts at D's logit, runs backwards **through D**
+# to the pixels of SR, and on into G.
 #
-# **Question.** On its way it passes all of D's weights. Do they get a gradient? Do they move?
+# **Question.** On its way it passes all of D's weights. Do they get a gradient? Do they change?
 #
 # ### {{exercise: generator_step}}
 #
 # Write `generator_step(generator, discriminator, optimizer, lr, hr)`: one update of the generator. `optimizer` holds
-# the generator's weights. Use your `perceptual_loss`; its order is (sr, hr). Expected: `sr` as the generator made it,
-# with its graph or detached, for the discriminator will judge the same images next. Both networks are in training mode
-# and stay there.
+# the generator's weights. Use your `perceptual_loss`; its order is (sr, hr). Expected: return `sr` as the generator
+# made it, with its graph or detached, because the discriminator will judge the same images next. Both networks are in
+# training mode and stay there.
 
 # %% tags=["stub"]
 # {{stub: generator_step}}
@@ -211,26 +213,26 @@ assert all(moved[:weights_of_g])
 assert not any(moved[weights_of_g:])
 
 # %% [markdown] tags=["slide"] answers=["helps D", "help D"]
-# They do get one (unless D is frozen). They do not move, because G's optimiser does not know them. But note: the
-# gradients that were left in D are still there. Whoever takes D's step next has to drop them first. (G's own
-# `zero_grad` may stand at the end of its step, too, since nobody else leaves gradients in G. D's may not.)
+# They do get one (unless D is frozen). They do not change, because G's optimiser does not hold them. But note: the
+# gradients left in D are still there, and D's step has to drop them first. (G's own `zero_grad` may also come at the
+# end of its step, because nobody else leaves gradients in G. For D that would be too early.)
 #
 # ## The discriminator's step
 #
-# D is shown the same SR, and the HR that belongs to it. Two questions, two separate calls: `discriminator(hr)` and
-# `discriminator(sr)`. Its BatchNorms must not mix them: in a common batch each photo would be normalised by statistics
-# that half belong to the forgeries.
+# D is shown the same SR, and the HR that belongs to it, in two separate calls: `discriminator(hr)` and
+# `discriminator(sr)`. Its BatchNorms must not mix them: in one common batch, each photo would be normalised by
+# statistics that half belong to the forgeries.
 #
-# **Question.** `sr` still hangs on the graph of G. D's loss is small where D finds SR out. If its gradient runs on into
-# G, what does G learn from it?
+# **Question.** `sr` is still attached to the graph of G. D's loss is small when D sees through SR. If its gradient runs
+# on into G, what does G learn from it?
 #
-# `sr.detach()` cuts: the same numbers, without the graph.
+# `sr.detach()` cuts the connection: the same numbers, without the graph.
 #
 # ### {{exercise: discriminator_step}}
 #
-# Write `discriminator_step(discriminator, optimizer, sr, hr)`: one update of the discriminator. Expected: the mean
-# D(HR) and the mean D(SR) of this step, as plain numbers between 0 and 1. The generator must not get any gradient, the
-# caller's `sr` stays as it is, and a D that is very sure gets a finite gradient, too.
+# Write `discriminator_step(discriminator, optimizer, sr, hr)`: one update of the discriminator. Expected: return the
+# mean D(HR) and the mean D(SR) of this step, as plain numbers between 0 and 1. The generator must not get any gradient,
+# the caller's `sr` must stay as it is, and even a D that is very sure must get a finite gradient.
 
 # %% tags=["stub"]
 # {{stub: discriminator_step}}
@@ -252,25 +254,25 @@ assert abs(d_sr - 0.5) < 0.2
 assert (alone - mixed).abs().max() > 1e-3  # in a common batch D's opinion of the same photos is another
 
 # %% [markdown]
-# Both steps in one picture. Black arrows lead forwards, orange ones are gradients.
+# Both steps in one picture. Black arrows run forwards; orange arrows are gradients.
 
 # %% tags=["fold"]
 drawing("players")
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** detach in the generator's step, "to be safe": then D's opinion is printed and never learned
-# from, and training is MSE training with a witness. No detach in the discriminator's step. One concatenated batch.
-# The sigmoid before a loss on logits. Ask: why is it enough to zero the gradients right before backward()? And why
-# `k = 1`, one step each? (Goodfellow et al. allow k steps of D; the paper takes one; the clinic shows what three do.)
+# **Common wrong answers.** detach in the generator's step, "to be safe": then D's opinion is printed but G never learns
+# from it, and this is MSE training with a witness. No detach in the discriminator's step. One concatenated batch. The
+# sigmoid before a loss on logits. Ask: why is it enough to zero the gradients right before backward()? And why `k = 1`,
+# one step each? (Goodfellow et al. allow k steps of D; the SRGAN paper takes one; the clinic shows what three do.)
 
 # %% [markdown] tags=["slide"]
 # ## The package's step
 #
-# This trains all GANs of this course, and you see every line that happens: your two steps, one below the other. Three
-# things are new. D is *frozen* while G learns, which saves the gradients that nobody needs. `machine` has what GPUs
-# add, as in lesson 04; its `scaler` serves both optimisers and is updated once. And there is no `.item()`, since
-# reading a number makes the GPU wait. (`total_variation` is a regulariser that the paper has in one variant of
-# SRResNet. It is 0 here.)
+# The function below trains all GANs of this course, and you see every line that runs: your two steps, one after the
+# other. Three things are new. D is *frozen* while G learns, which saves gradients that nobody needs. `machine` provides
+# what GPUs add, as in lesson 04; its `scaler` serves both optimisers and is updated once. And there is no `.item()`,
+# because reading a number makes the program wait for the GPU. (`total_variation` is a regulariser that the paper uses
+# in one variant of SRResNet. It is 0 here.)
 
 # %%
 print(inspect.getsource(gan_step))
@@ -290,11 +292,10 @@ for name, a, b in zip(("G", "D"), mine, theirs, strict=True):
 # %% [markdown] tags=["slide"] answers=["one half", "apart", "ahead"]
 # ## A run, from pretrained weights
 #
-# G starts from the weights that MSE training has left: it is good, and soft. D knows nothing. Both learn at the same
-# rate, one step each. G's moving average (lesson 04) is what we look at.
+# G starts from weights trained with MSE: it is good, and soft. D knows nothing. Both learn at the same rate, one step
+# each. The pictures come from G's moving average (lesson 04).
 #
-# **Before you run it:** draw two curves, D(HR) and D(SR). Where do they begin? Who is ahead in the end, and by how
-# much?
+# **Before you run it:** draw two curves, D(HR) and D(SR). Where do they start? Who leads in the end, and by how much?
 
 
 # %% tags=["fold"]
@@ -304,7 +305,7 @@ board = LossBoard(ylabel="what D says: the probability of a photo", log=False, a
 
 # %%
 def train_gan(updates, *, start="espcn", pairs=sampler, weight=1e-3, rate_d=5e-4, d_steps=1, report=lambda *_: None):
-    """A short GAN run. Returns the averaged generator, and a row of means each 10 updates; report(row, pictures)."""
+    """A short GAN run. Returns the averaged generator, and a row of means every 10 updates; report(row, pictures)."""
     generator, discriminator, adam_g, adam_d = new_players(start, rate_d=rate_d)
     average, rows, recent = copy.deepcopy(generator).requires_grad_(False), [], []
     machine, content = Machine("cpu"), MSELoss()
@@ -324,7 +325,7 @@ def train_gan(updates, *, start="espcn", pairs=sampler, weight=1e-3, rate_d=5e-4
     return average, rows
 
 
-previews = []  # what the generator makes of the cat, each 10 updates
+previews = []  # what the generator makes of the cat, every 10 updates
 
 
 def watch(row, pictures):
@@ -336,11 +337,11 @@ with board:
     by_gan, healthy = train_gan(settings.updates, report=watch)
 
 # %% [markdown] answers=["run away", "runs away"]
-# They begin at one half and drift apart. D is ahead: it is easier to find a fault than to make none. Is that all? A
-# curve means nothing without a second one. So we run the **control**: the same start, the same crops, the same D. But
-# the weight of the adversarial loss is 0. G does not listen.
+# They start at one half and drift apart. D is ahead: finding a fault is easier than making none. Is that all? A curve
+# means nothing without a second one to compare. So we run the **control**: the same start, the same crops, the same D,
+# but the weight of the adversarial loss is 0. G does not listen.
 #
-# **Question.** What will D(SR) be, against a generator that does not answer?
+# **Question.** What happens to D(SR) if the generator does not listen?
 
 # %%
 deaf, control = train_gan(settings.updates, weight=0)
@@ -365,7 +366,7 @@ curves(
     },
     xlabel="updates",
     ylabel="loss",
-    alt="Where G listens D's loss falls a little, G's rises, and neither runs away. Where it does not, both run away.",
+    alt="If G listens, D's loss falls a little, G's rises, and neither runs away. If it does not, both run away.",
 )
 assert abs(healthy[0]["adversarial"] - no_idea["G"]) < 0.25
 assert abs(healthy[0]["discriminator"] - no_idea["D"]) < 0.25
@@ -378,10 +379,10 @@ assert late_control["adversarial"] > late["adversarial"] + 0.2
 
 # %% [markdown]
 # Note which way "better" is. **D's loss falls a little, G's rises, and neither runs away.** G's adversarial loss rises
-# while G learns, because D learns, too. A low loss of D is no success, it is the end of the game. What a healthy run
-# looks like: D is ahead most of the time, and never sure.
+# while G learns, because D learns, too. A low loss of D is no success: it is the end of the game. In a healthy run, D
+# is ahead most of the time, but never sure.
 #
-# Did it help? We look. First the film of your own run: press **Play**, and keep an eye on the fur.
+# Did it help? Let us look. First, the film of your own run: press **Play** and keep an eye on the fur.
 
 # %% tags=["fold"]
 pictures_film(
@@ -395,7 +396,7 @@ pictures_film(
 )
 
 # %% [markdown]
-# And the last picture beside those of the control.
+# And here is the last picture, beside that of the control.
 
 # %%
 pictures = {"by MSE": by_mse, "G does not listen": enlarged(deaf), "by MSE and D": enlarged(by_gan)}
@@ -420,19 +421,19 @@ assert round(paper["SRResNet"] - paper["SRGAN"], 2) == 2.65
 assert 2 * load_network("espcn").halo + 1 == 9  # LR pixels that an output pixel sees, in each direction
 
 # %% [markdown] tags=["slide"]
-# With D the picture gains fine contrast, and it pays in PSNR. That is SRGAN in one line: the paper's Table 2 loses 2.65
-# dB on Set5 from SRResNet to SRGAN, and wins the vote.
+# With D, the picture gains fine contrast and pays for it in PSNR. That is SRGAN in one line: in the paper's Table 2,
+# SRGAN loses 2.65 dB to SRResNet on Set5, and wins the vote of the people who were asked.
 #
-# And look closely: it is a *grain*, the same weave everywhere. Three layers that see 9 x 9 LR pixels have no other
-# means to look like fur. Fine contrast cannot tell a grain from hair, D could not in so few updates, **you can**. So:
-# numbers, and eyes.
+# But look closely: it is a *grain*, the same weave everywhere. Three layers that see 9 x 9 LR pixels have no other way
+# to imitate fur. Fine contrast cannot tell grain from hair, and D could not learn to in so few updates. **You can.** So
+# use numbers, and your eyes.
 #
 # ## The clinic
 #
-# Five patients come in. Each is the run above with **one mistake** in it. (The second comes with the rest of its own
-# code, the third has two knobs turned the same way.) For each: what you see, why, and the cure. The healthy run, at the
-# same number of updates, is the comparison. For four of the five it is also the cure, already run: it is what they
-# become when the mistake is undone. The second is cured on the spot.
+# Five patients come in. Each is the run above with **one mistake** in it. (The second brings its own code; the third
+# has two knobs turned the same way.) For each we show what you see, why, and the cure. We compare them with the healthy
+# run, after the same number of updates. For four of the five, the healthy run is also the cure: undo the mistake, and
+# that is what you get. The second is cured on the spot.
 
 # %%
 well = next(row for row in healthy if row["step"] == settings.clinic)
@@ -441,7 +442,7 @@ clinic = {"healthy": well}  # name -> its last row
 
 # %% tags=["fold"]
 def admit(name, network, rows):
-    """Notes a patient, prints it beside the healthy run, and shows what it makes of the unseen photos."""
+    """Records a patient, prints it beside the healthy run, and shows how it enlarges the unseen photos."""
     clinic[name] = rows[-1]
     for who, first, row in (("healthy", healthy[0], well), (name, rows[0], rows[-1])):
         print(
@@ -460,7 +461,7 @@ def admit(name, network, rows):
 #
 # *"The pretraining takes a week. We start the GAN at once."*
 #
-# **Question.** The content loss is still there, and pulls G towards HR. What does D do meanwhile?
+# **Question.** The content loss is still there and pulls G towards HR. What does D do in the meantime?
 
 # %%
 untrained, rows = train_gan(settings.clinic, start=None)
@@ -472,18 +473,19 @@ assert RECIPES["srresnet-mse"].steps == 1_000_000
 assert rows[-1]["d_sr"] < 0.25 < 0.35 < well["d_sr"]
 
 # %% [markdown] tags=["slide"]
-# D wins before G has learned to enlarge. It sees at a glance that this is no photo, and needs no fine detail for that,
-# so it teaches none. Who cannot draw a face yet needs no art critic.
+# D wins before G has learned to enlarge. It sees at a glance that this is no photo. It needs no fine detail for that,
+# so it teaches none. If you cannot draw a face yet, an art critic is no help.
 #
-# **Cure:** MSE first, 1,000,000 updates in the paper, 6,000 in the weights that all other runs here start from. Then D
-# meets a generator whose faults are *fine*, and those are what it then works on.
+# **Cure:** train with MSE first, for 1,000,000 updates in the paper, and 6,000 for the weights that all other runs here
+# start from. Then D meets a generator whose faults are *fine*, and works on those.
 #
 # ### 2. No detach
 #
 # *"It said `Trying to backward through the graph a second time`, and that I should write `retain_graph=True`. Now it
 # runs."*
 #
-# Here is that code. D's step first, all gradients dropped at the top, which many tutorials do. One word decides.
+# Here is that code. D's step comes first, and all gradients are dropped at the top, as in many tutorials. One word
+# makes the difference.
 
 
 # %%
@@ -526,10 +528,10 @@ assert rows[-1]["d_sr"] < 0.2 < cured[-1]["d_sr"]
 assert cured[-1]["gain"] > 0
 
 # %% [markdown] answers=["opposite", "thousand"]
-# The PSNR plunges in the first 10 updates, while D is still learning. After that D's curves look like a triumph. It is
-# a fraud: **G helps D**. How much? We ask for the three gradients that reach G's weights in the first update.
+# The PSNR plunges in the first 10 updates, while D is still learning. After that, D's curves look like a triumph. It is
+# a fraud: **G helps D**. How much? We compute the three gradients that reach G's weights in the first update.
 #
-# **Question.** Deceiving D and helping D: what is the angle between these two gradients? And which is longer?
+# **Question.** One gradient deceives D, the other helps D. What is the angle between them? And which is longer?
 
 # %% tags=["check-output"]
 generator, discriminator, *_ = new_players()
@@ -555,12 +557,12 @@ assert cosine < -0.95
 assert 600 < ratio < 1400
 
 # %% [markdown] tags=["slide"]
-# In the first update it is exactly opposite, and about a thousand times as long: the leak has no factor of 1e-3, and D
-# has no idea yet. Later the ratio is $1000 \, D / (1 - D)$, with D for D(SR): it shrinks as D becomes sure, and by then
-# the photo is ruined.
+# In the first update, the leak points in exactly the opposite direction, and it is about a thousand times as long: it
+# has no factor of 1e-3, and D has no idea yet. Later the ratio is $1000 \, D / (1 - D)$, with D for D(SR): it shrinks
+# as D becomes sure, but by then the photo is ruined.
 #
-# **Cure:** `sr.detach()`, and the error that torch raised was right. Do not silence it. The package's order is safe
-# twice: G's step comes first, and each step drops its gradients right before its own backward.
+# **Cure:** `sr.detach()`. The error that torch raised was right: do not silence it. The package's order is doubly safe:
+# G's step comes first, and each step drops its gradients right before its own backward pass.
 #
 # ### 3. A discriminator that is too strong
 #
@@ -580,13 +582,12 @@ assert rows[0]["gain"] > 0
 assert rows[-1]["gain"] < well["gain"] - 0.15
 
 # %% [markdown]
-# Compare the first numbers with those of the leak: here the PSNR begins well, and falls later.
+# Compare the first numbers with those of the leak: here the PSNR starts well and falls later.
 #
-# What does a D that knows everything teach? Think of a marker who writes 0 under every essay. The game of the first
-# GAN paper
-# has G *minimise* $\log(1 - D(SR))$, and the same paper recommends the other loss in practice. Its gradient by the
-# logit is $-D(SR)$: where D is sure, nothing comes back. The paper
-# takes $-\log D(SR)$, whose gradient is $D(SR) - 1$: it stays.
+# What does a D that knows everything teach? Think of a teacher who writes 0 under every essay. In the first GAN paper,
+# G *minimises* $\log(1 - D(SR))$. With respect to the logit, the gradient of that loss is $-D(SR)$: where D is sure,
+# nothing comes back. The same paper therefore recommends another loss in practice, and SRGAN uses it: $-\log D(SR)$.
+# Its gradient is $D(SR) - 1$, which stays.
 
 # %% tags=["check-output"]
 for d_sr in (0.5, 0.1, 0.001):
@@ -596,17 +597,17 @@ for d_sr in (0.5, 0.1, 0.001):
     print(f"D(SR) {d_sr}: gradient of log(1 - D(SR)) {vanishing:.3f}, of -log D(SR) {staying:.3f}")
 
 # %% [markdown] tags=["slide"] answers=["pattern", "ruin"]
-# So our G was not left without a gradient. It got a harsh one: the adversarial loss is more than twice the healthy
-# one, and G answers with a coarse grain.
+# So our G was not left without a gradient. It got a harsh one: the adversarial loss is more than twice that of the
+# healthy run, and G answers with a coarse grain.
 #
-# **Cure:** one step of D for each of G (the paper's k = 1) and equal rates, as in the healthy run. If D still runs
-# away: a smaller D, a lower rate for D, HR's label 0.9 in place of 1. Not: waiting.
+# **Cure:** one step of D for each step of G (the paper's k = 1) and equal rates, as in the healthy run. If D still runs
+# away, try a smaller D, a lower rate for D, or a label of 0.9 instead of 1 for HR. Waiting does not help.
 #
 # ### 4. An adversarial weight that is too high
 #
 # *"More GAN, more detail."* A weight of 0.1 in place of 0.001.
 #
-# **Question.** D(SR) will look fine: G now does everything to please D. Will the photo?
+# **Question.** D(SR) will look fine: G now does everything to please D. Will the photo look fine, too?
 
 # %%
 smitten, rows = train_gan(settings.clinic, weight=0.1)
@@ -619,17 +620,18 @@ assert rows[-1]["content"] > 1.2 * well["content"]
 assert rows[-1]["d_sr"] > clinic["D too strong"]["d_sr"] + 0.05
 
 # %% [markdown] tags=["slide"]
-# Nothing in the adversarial loss says that SR must be *this* cat: any photo would do, and a pattern that D has not seen
-# yet does for a while. D's curves are no help: it is ahead and not sure, as in many a healthy run. **Watch the
-# content loss and the PSNR**: they tell at once.
+# Nothing in the adversarial loss says that SR must be *this* cat. Any photo would do, and for a while, so does any
+# pattern that D has not seen yet. D's curves are no help: D is ahead but not sure, as in many healthy runs. **Watch the
+# content loss and the PSNR**: they show it at once.
 #
-# **Cure:** 1e-3 times a *mean*. Lesson 04 again: a content loss that is summed changes this balance, too.
+# **Cure:** 1e-3, with a content loss that is a *mean*. Remember lesson 04: summing the content loss upsets this
+# balance, too.
 #
-# ### 5. The LR kernel of another world
+# ### 5. The wrong LR kernel
 #
-# *"All curves are perfect. On the benchmark it is worse than bicubic."* This one made its LR crops with
-# `F.interpolate(hr, scale_factor=1/4, mode="bicubic")`, the line that is nearest at hand. It has no antialiasing
-# (lesson 01).
+# *"All curves are perfect. On the benchmark it is worse than bicubic."* This patient made its LR crops with
+# `F.interpolate(hr, scale_factor=1/4, mode="bicubic")`, the most obvious line to write. It has no antialiasing (lesson
+# 01).
 
 
 # %%
@@ -650,12 +652,12 @@ assert abs(rows[-1]["d_sr"] - well["d_sr"]) < 0.2
 assert in_training < 2.5 * right
 
 # %% [markdown]
-# Nothing in the training curves gives it away: D's are healthy, and a somewhat higher content loss means nothing
-# without the healthy run beside it. The network has learned to undo *its own* kernel. On the LR images of the
-# world it ends **worse than bicubic**, though it began from weights that beat it.
+# Nothing in the training curves gives it away: D's curves are healthy, and a somewhat higher content loss means nothing
+# without the healthy run beside it. The network has learned to undo *its own* kernel. On everyone else's LR images it
+# ends up **worse than bicubic**, although it started from weights that beat bicubic.
 #
-# **Cure:** `srgan_lessons.resize.imresize` for whole photos, `CropSampler` for crops: both have MATLAB's kernel, that
-# of lesson 01. And validate on LR images that others made.
+# **Cure:** `srgan_lessons.resize.imresize` for whole photos and `CropSampler` for crops: both use MATLAB's kernel from
+# lesson 01. And validate on LR images that others made.
 
 # %% tags=["fold"]
 bars(
@@ -671,16 +673,16 @@ assert all(row["gain"] < well["gain"] for name, row in clinic.items() if name !=
 # ## Your turn: six logs
 #
 # Below are the logs of six other runs: another seed, lower rates, 200 updates. One is healthy, and each of the five
-# illnesses is there once. You are given numbers as `train` writes them into its `log.csv`, and no picture: its columns
-# `content`, `d_hr` and `d_sr`, and its PSNR (`val_psnr` there), less bicubic's on the same photos.
+# illnesses appears once. You get no pictures, only numbers such as `train` writes into its `log.csv`: the columns
+# `content`, `d_hr` and `d_sr`, and the PSNR (`val_psnr` there) minus bicubic's on the same photos.
 #
-# Above: D(HR), solid, and D(SR), dashed. Below: PSNR minus bicubic's in dB, on unseen photos whose LR images were made
-# properly; beyond 1 dB the axis is logarithmic. The content loss is in the list below the figure.
+# Upper row: D(HR), solid, and D(SR), dashed. Lower row: PSNR minus bicubic's in dB, on unseen photos whose LR images
+# were made correctly; beyond 1 dB the axis is logarithmic. The printed list has the content loss.
 
 # %%
 with open(shipped("results/sick_runs.csv"), newline="") as file:
     logs = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-print("run: D(HR), D(SR), PSNR gain and content loss after 10 updates | and after 200")
+print("run: D(HR), D(SR), PSNR gain and content loss after 10 updates | after 200 updates")
 for number in range(1, 7):
     first, last = (next(row for row in logs if (row["run"], row["step"]) == (number, step)) for step in (10, 200))
     texts = [f"{r['d_hr']:.2f} {r['d_sr']:.2f} {r['gain']:+6.2f} dB {r['content']:.3f}" for r in (first, last)]
@@ -725,10 +727,11 @@ diagnoses = check("diagnoses", diagnoses)
 # %% [markdown] tags=["slide"] answers=[]
 # ## The bill
 #
-# What does the paper's training cost? First by arithmetic. A convolution multiplies and adds; going backwards costs it
-# twice that: once for its inputs, once for its weights.
+# What does the paper's training cost? Let us first calculate. A convolution multiplies and adds; going backwards costs
+# twice as much: once for its inputs, once for its weights.
 #
-# **Question.** In one update of SRGAN-VGG54, how often does each network go forwards, and what does it pay backwards?
+# **Question.** In one update of SRGAN-VGG54, how many forward passes does each network make, and what do its backward
+# passes cost?
 #
 # <details><summary>Answer</summary>
 #
@@ -763,7 +766,7 @@ with torch.device("meta"):  # shapes without numbers: nothing is computed
     lr, hr = torch.rand(16, 3, 24, 24), torch.rand(16, 3, 96, 96)
 passes = {"G": 3, "D": 8, "VGG": 3}
 cost = {name: passes[name] * forward_cost(network, lr if name == "G" else hr) for name, network in networks.items()}
-print({name: round(tera, 2) for name, tera in cost.items()}, "TFLOP an update of 16 crops")
+print({name: round(tera, 2) for name, tera in cost.items()}, "TFLOP per update of 16 crops")
 update = sum(cost.values())
 paper = RECIPES["srgan-vgg54"]
 print(f"together {update:.2f}; {paper.steps:,} updates: {update * paper.steps / 1000:.0f} PFLOP")
@@ -781,14 +784,14 @@ assert (paper.steps, paper.batch, paper.crop) == (200_000, 16, 96)
 assert held + feature_maps < 2
 
 # %% [markdown]
-# D is small in the paper's drawing, and the second largest item on the bill. Memory is no obstacle: by this arithmetic
-# less than 2 GB, and a T4 has 16. And the time? A data sheet promises so many operations a second, and no training
-# reaches them. So arithmetic gives a *lower bound*, and only a measurement gives hours. Those that were made stand in a
-# file that comes with the course.
+# D looks small in the paper's drawing, but it is the second largest item on the bill. Memory is no obstacle: by this
+# calculation less than 2 GB, and a T4 has 16. And the time? A data sheet promises a number of operations per second
+# that no training reaches. So the calculation gives a *lower bound*, and only a measurement gives hours. The
+# measurements made so far are in a file that comes with the course.
 
 # %%
 PEAKS = {"Tesla T4, fp32": 8.1, "Tesla T4, fp16": 65, "H100 SXM, bf16": 989}  # TFLOP/s, from Nvidia's data sheets
-print(f"{paper.name}, {paper.steps:,} updates. By arithmetic, at the data sheet's peak, at least:")
+print(f"{paper.name}, {paper.steps:,} updates. Calculated, at the data sheet's peak, at least:")
 for name, peak in PEAKS.items():
     print(f"  {name}: {update * paper.steps / peak / 3600:.2f} hours")
 print("Measured:")
@@ -804,23 +807,22 @@ assert 4 < update * paper.steps / PEAKS["Tesla T4, fp32"] / 3600 < 5.5
 assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the list
 
 # %% [markdown] tags=["slide"]
-# Thirteen days on the two CPU cores of the list. Where it says "not measured yet", nobody has, and we do not guess.
-# `train` writes checkpoints, resumes, and names the batch that fits where memory does not suffice (lesson 04):
+# That is thirteen days on the two CPU cores in the list. "Not measured yet" means that nobody has measured it, and we
+# do not guess. `train` writes checkpoints, resumes, and names a batch size that fits if memory runs out (lesson 04):
 #
 # `srgan-lessons train srgan-vgg54 --photos FOLDER --init runs/srresnet-mse/weights.safetensors`
 #
-# Without a download: `srgan-offline`. Its content loss is made of two maps of the VGG16 of lesson 06, trained for
-# another task, of the MSE, which keeps the colours, and of the phase means, which are ours. Those are there for the
-# weave that you have seen above: a generator's pixel shuffles make 16 kinds of pixels, and none may be brighter than
-# another. Its numbers cannot be compared with the paper's.
+# The recipe `srgan-offline` needs no download. Its content loss combines two maps of lesson 06's VGG16, which was
+# trained for another task; the MSE, which keeps the colours; and the phase means, which are ours. The phase means are
+# there because of the weave that you have seen above: a generator's pixel shuffles make 16 kinds of pixels, and no kind
+# should be brighter than another. The numbers of this recipe cannot be compared with the paper's.
 #
 # ## The real thing
 #
-# That recipe made the `srgan` that comes with the course: from SRResNet's weights, by `gan_step` as you have seen it,
-# in two runs of together 36,818 updates of 16 crops. One H100 took less than six minutes for them. Here the whole
-# photo is enlarged,
-# and we look at a part of it. The last one is yours, from this page. (Of the run on the H100 no pictures were kept
-# while it trained: the film above is of your own.)
+# That recipe made the `srgan` that comes with the course: from SRResNet's weights, with `gan_step` as you have seen it,
+# in two runs with 36,818 updates of 16 crops in total. One H100 took less than six minutes for them. Here the whole
+# photo is enlarged, and we look at a part of it. The last picture is by your own generator, trained above. (No pictures
+# were kept while the H100 was training, so the film above shows your own run.)
 
 # %%
 whole = {name: sample_photos()[name] for name in UNSEEN}
@@ -856,11 +858,11 @@ assert share["yours"] > 1.1 * share["ESPCN"]
 
 # %% [markdown] tags=["slide"] answers=["face", "teeth", "lettering"]
 # This is what the adversary is for. SRResNet has less than half of HR's fine contrast, SRGAN more than four fifths, and
-# what it adds is fur on the cat and light on the spoon. It pays about 2 dB for it, as the paper's does.
+# what it adds is fur on the cat and light on the spoon. It pays about 2 dB for this, much as the paper's SRGAN does.
 #
 # ### Where it fails
 #
-# **Question.** Fur, wood and metal forgive a stroke in the wrong place. What does not?
+# **Question.** Fur, wood and metal forgive a stroke in the wrong place. What does not forgive it?
 
 # %% tags=["fold"]
 updates, seconds = 0, 0.0
@@ -881,15 +883,16 @@ assert updates == int(read_metadata("srgan")["updates"]) == 36_818
 assert 320 < seconds < 350
 
 # %% [markdown] tags=["slide"]
-# A small face. In the LR image her teeth are a pixel or two high, and SRGAN makes a grimace of them. The hair beside
-# them is fine. The loss does not know that the one matters to us and the other does not, and a discriminator that sees
-# crops of 96 x 96 learns texture, not faces. Lettering fails in the same way, and so do fine regular stripes, of which
-# the LR image keeps no trace. Prefer SRResNet there, or leave the photo alone.
+# A small face. In the LR image her teeth are a pixel or two high, and SRGAN turns them into a grimace. The hair next to
+# them is fine. The loss does not know that one matters to us more than the other, and a discriminator that sees crops
+# of 96 x 96 learns texture, not faces. Lettering fails in the same way, and so do fine regular stripes, which leave no
+# trace in the LR image. For these, use SRResNet, or leave the photo alone.
 #
 # ## Play
 #
-# Be the doctor. Change the weight of the adversarial loss, D's rate and D's steps: 30 updates each. Can you find
-# settings with more fine contrast than the healthy run at that time (in brackets) that still look like a photo?
+# Be the doctor. Change the weight of the adversarial loss, D's rate and D's steps; each choice trains for 30 updates.
+# Can you find settings that give more fine contrast than the healthy run at that point (in brackets) and still look
+# like a photo?
 
 
 # %% tags=["fold"]
@@ -914,44 +917,44 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 # %% [markdown] tags=["slide"]
 # ## Recap
 #
-# - G's step: content + 1e-3 times -log D(SR). The gradient passes through D, and D stays.
+# - G's step: content loss + 1e-3 times -log D(SR). The gradient passes through D, and D does not change.
 # - D's step: the same SR, **detached**, and HR, in two calls. Softplus on logits.
-# - No idea is 0.693 and 1.386. In a healthy run D is ahead, and never sure: its loss falls a little, G's rises.
-# - It begins from MSE weights. It pays PSNR, and buys fine contrast: look whether that is detail or grain.
+# - A clueless D gives 0.693 and 1.386. In a healthy run D is ahead but never sure: its loss falls a little, G's rises.
+# - SRGAN starts from MSE weights. It pays with PSNR and buys fine contrast: check whether that is detail or grain.
 #
 # | what you see | illness | cure |
 # |---|---|---|
 # | PSNR far below bicubic from the first row | no pretraining | MSE first |
 # | PSNR plunges in the first updates, then D(SR) = 0 for good | no detach | `sr.detach()` |
-# | D(HR) to 1, D(SR) to 0, PSNR falls later and less | D too strong | one step each, lower rate for D |
-# | D is not sure, PSNR and content loss go to ruin | weight too high | 1e-3, and means |
-# | all curves well, benchmark below bicubic from the first row | LR kernel | `imresize`; judge on foreign LR images |
+# | D(HR) goes to 1, D(SR) to 0, PSNR falls later and less | D too strong | one step each, lower rate for D |
+# | D is not sure, but PSNR and content loss get much worse | weight too high | 1e-3, and means |
+# | all curves fine, benchmark below bicubic from the first row | LR kernel | `imresize`; test on LR images by others |
 #
 # ### Three questions
 #
 # <details><summary>1. D's loss has been 1.386 for a thousand updates. Has G won?</summary>
 #
-# Perhaps. More often D is broken: frozen, its optimiser never stepped, or its rate so high that it says the same to
-# everything. Show it HR against noise: a D that works tells them apart within seconds.
+# Perhaps. More often D is broken: it is frozen, its optimiser never takes a step, or its rate is so high that it says
+# the same to everything. Let it learn HR against noise: a working D tells them apart within seconds.
 # </details>
 #
 # <details><summary>2. You detach SR in both steps. What do the curves look like?</summary>
 #
-# Like the control: D gets better and better, D(SR) falls, the adversarial loss is computed, and G never hears of it. It
-# is MSE training with a witness.
+# Like the control: D gets better and better, D(SR) falls, the adversarial loss is computed, and G never hears about it.
+# It is MSE training with a witness.
 # </details>
 #
-# <details><summary>3. Why is D not asked for D(HR) in the generator's step?</summary>
+# <details><summary>3. Why does the generator's step not ask for D(HR)?</summary>
 #
-# HR does not depend on G. Its loss has no gradient for G, and a pass through D would be for nothing. (Relativistic
-# GANs, as in ESRGAN, do ask for it.)
+# HR does not depend on G. Its loss gives no gradient to G, so a pass through D would be wasted. (Relativistic GANs, as
+# in ESRGAN, do ask for it.)
 # </details>
 #
 # ### What this lesson leaves out
 #
-# The generator here has three layers, and the runs have a few hundred updates where the paper has 200,000: the
-# illnesses are the same, the healthy picture is not. The content is MSE. Cures that came after 2017, such as spectral
-# normalisation, gradient penalties and relativistic losses, make D tamer; lesson 10 names where to read on.
+# The generator here has three layers, and the runs have a few hundred updates instead of the paper's 200,000: the
+# illnesses are the same, the healthy picture is not. The content loss is MSE. Cures that came after 2017, such as
+# spectral normalisation, gradient penalties and relativistic losses, make D tamer; lesson 10 names where to read on.
 #
 # ### Where to read on
 #
@@ -960,7 +963,7 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 # - Arjovsky and Bottou 2017, [arXiv 1701.04862](https://arxiv.org/abs/1701.04862): what a perfect D does to G.
 # - In this package: `srgan_lessons/training/steps.py`, and `docs/troubleshooting.md`.
 #
-# Next: lesson 08, how to measure what this has brought. Below is what you have solved so far.
+# Next: lesson 08, how to measure what this has achieved. Here is what you have solved so far.
 
 # %%
 progress()

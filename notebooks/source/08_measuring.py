@@ -5,7 +5,7 @@
 #
 # **Time.** 33 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lesson 01, PSNR and how LR images are made. Lessons 05 and 06, discriminator and content loss.
+# **Before.** Lesson 01 (PSNR, and how LR images are made). Lessons 05 and 06 (discriminator and content loss).
 #
 # {{colab_badge}}
 
@@ -24,7 +24,17 @@ from scipy import ndimage
 from skimage.metrics import structural_similarity
 from torch import nn
 
-from srgan_lessons.classroom.figures import LINES, STYLE, as_html, bars, curves, put, show_crops, show_images
+from srgan_lessons.classroom.figures import (
+    LINES,
+    STYLE,
+    as_html,
+    bars,
+    curves,
+    name_points,
+    put,
+    show_crops,
+    show_images,
+)
 from srgan_lessons.classroom.viewers import play
 from srgan_lessons.classroom.waiting import waiting
 from srgan_lessons.datasets import CropSampler
@@ -59,10 +69,10 @@ lr_photos = {name: imresize(photo, 1 / 4) for name, photo in photos.items()}
 # %% [markdown] tags=["slide"] answers=["same", "tenth", "at_psnr"]
 # ## Why
 #
-# Four damaged copies of one photo. **Before you run the cell:** which of these does most harm to a picture: a little
-# brighter, turned by less than one degree, blurred, or noisy?
+# The cell below makes four damaged copies of one photo. **Before you run it:** what does most harm to a picture: making
+# it a little brighter, turning it by less than one degree, blurring it, or adding noise?
 #
-# Then look, and find the one with the lowest PSNR.
+# Then look, and guess which one has the lowest PSNR.
 
 
 # %% tags=["fold"]
@@ -98,23 +108,24 @@ show_images(
 assert max(values.values()) - min(values.values()) < 0.1
 
 # %% [markdown]
-# All four have the same PSNR, to a tenth of a decibel. The first two hardly hurt anybody. PSNR adds up how far each
-# pixel is off. It does not ask *what* went wrong.
+# All four have the same PSNR, to within a tenth of a decibel. Yet the first two hardly bother anybody. PSNR adds up how
+# far each pixel is off. It does not ask *what* went wrong.
 #
-# The paper has a method that people like best, SRGAN. On BSD100 its PSNR is 0.14 dB above that of large square pixels.
-# So the authors had to report both. This lesson is about numbers that say different things: how they are made, how they
+# In the paper, people like SRGAN best. On BSD100, its PSNR is just 0.14 dB above that of large square pixels. So the
+# authors had to report both PSNR and opinions. This lesson is about numbers that disagree: how they are made, how they
 # are spoiled, and what they leave out.
 
 # %% [markdown] tags=["instructor"]
 # **Timing.** Why 2 minutes, the set 3, protocols 4, SSIM 4, slips 4, the perceptual metric 4, the claim 5, the tables
-# 3, the plane 4. Exercises 26. Let the room vote by hand on the four copies before you tell the numbers, and write the
-# votes down: it is a first opinion study, and lesson 09 does it properly. The idea of equal errors is that of Wang and
-# Bovik (2009).
+# 3, the plane 4. Exercises 26. Let the room vote by show of hands on the four copies before you give the numbers, and
+# write the votes down: it is a first opinion study, and lesson 09 does it properly. The idea of showing equal errors
+# comes from Wang and Bovik (2009).
 
 # %% [markdown] tags=["slide"] answers=["25", "22.6", "nine tenths"]
 # ## From photos to one number
 #
-# A table has one number for a whole set. Two photos, one enlarged at 30 dB, one at 20 dB.
+# A table has one number for a whole set. Suppose the set has two photos: one is enlarged with 30 dB, the other with 20
+# dB.
 #
 # **Question.** What is the PSNR of the set?
 
@@ -123,18 +134,18 @@ each = np.array([30.0, 20.0])  # dB
 errors = 255**2 / 10 ** (each / 10)  # the two MSEs
 print(f"mean of the decibels: {each.mean():.2f} dB")
 print(f"PSNR of the mean error: {10 * np.log10(255**2 / errors.mean()):.2f} dB")
-print(f"of all the error, the second photo has {errors[1] / errors.sum():.0%}")
+print(f"the second photo's share of the error: {errors[1] / errors.sum():.0%}")
 
 # %% [markdown]
-# Two answers, 2.4 dB apart. If the errors are pooled first, the hard photo has nine tenths of the say. The field takes
-# **the mean of the per-image values**, and so does the paper. The logarithm comes first, then the mean.
+# Two answers, 2.4 dB apart. If the errors are pooled first, the hard photo decides nine tenths of the result. The field
+# takes **the mean of the per-image values**, and so does the paper. The logarithm comes first, then the mean.
 #
 # ### {{exercise: psnr_of_set}}
 #
 # Write `psnr_of_set(enlarge, photos)`. `photos` is a list of HR photos, uint8 (H, W, 3), of any size; `enlarge` makes
-# (4h, 4w, 3) of an LR image (h, w, 3). Use `imresize` and the package's `psnr(sr, hr)`, which is the protocol of lesson
-# 01. What does not fill a tile of 4 x 4 is cut off HR at the bottom and on the right, *before* anything else. Expected:
-# one number, in dB.
+# (4h, 4w, 3) of an LR image (h, w, 3). Use `imresize` and the package's `psnr(sr, hr)`, which follows the protocol of
+# lesson 01. Cut off the rows at the bottom and the columns on the right of HR that do not fill a tile of 4 x 4,
+# *before* anything else. Expected: one number, in dB.
 
 # %% tags=["stub"]
 # {{stub: psnr_of_set}}
@@ -163,17 +174,17 @@ print({name: f"{value:.2f} dB" for name, value in table.items()})
 assert table["nearest"] + 1 < table["bicubic"] < table["ESPCN"] - 0.3
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** One logarithm for all; LR from the uncut photo, which stops with two sizes that differ by a
-# pixel or two; bicubic inside the loop where `enlarge` belongs, so that all methods come out alike. Ask: what would the
-# pooled number reward? (Work on the hardest image alone.)
+# **Common wrong answers.** One logarithm for all images; LR from the uncut photo, which stops with two sizes that
+# differ by a pixel or two; bicubic inside the loop where `enlarge` belongs, so that all methods come out alike. Ask:
+# what would the pooled number reward? (Work on the hardest image alone.)
 
 # %% [markdown] tags=["slide"] answers=["0.014"]
 # ## Two protocols
 #
-# The package ships what it measured on Set5, Set14 and BSD100, image by image, under two protocols. For nearest
-# neighbour and bicubic there is nothing to train: everybody must get what the paper got.
+# The package comes with its own measurements on Set5, Set14 and BSD100, image by image, under two protocols. For
+# nearest neighbour and bicubic there is nothing to train: everybody must get the paper's numbers.
 #
-# **Question.** Under which protocol do we?
+# **Question.** Under which protocol do we get them?
 
 # %% tags=["check-output"]
 measured = {}  # method -> (set, protocol) -> means
@@ -215,32 +226,33 @@ assert max(np.abs(off["paper", "ssim"])) < 0.0012
 assert max(np.abs(off["paper", "psnr"])) < 0.014
 
 # %% [markdown] tags=["slide"] answers=[]
-# Under `protocol="paper"` we meet all six entries, to 0.014 dB and 0.0012. Under the community's, PSNR is off by a
-# tenth of a decibel and SSIM by up to 0.055. **On the same pictures.**
+# With `protocol="paper"` we match all six entries, to within 0.014 dB and 0.0012. With the community's protocol, PSNR
+# is off by a tenth of a decibel and SSIM by up to 0.055. **On the same pictures.**
 #
-# The paper measured with the tools of the daala video codec: luma by BT.709 instead of BT.601, and another SSIM. That
-# it was BT.709 is nowhere written. It is inferred: with it the numbers fit, with BT.601 they do not.
+# The paper measured with the tools of the daala video codec: luma by BT.709 instead of BT.601, and a different SSIM.
+# The paper does not mention BT.709. We infer it: with BT.709 the numbers fit, with BT.601 they do not.
 #
-# To see where the .055 come from we must open SSIM.
+# To see where the 0.055 comes from, we must open up SSIM.
 #
 # ## SSIM, by hand
 #
-# Wang et al. (2004) asked three questions about a small window of two pictures $a$ and $b$. Is it as bright? Has it as
-# much contrast? Does it rise and fall in the same places? Means answer the first, variances the second, the covariance
-# the third:
+# Wang et al. (2004) asked three questions about a small window in two pictures $a$ and $b$. Is it equally bright in
+# both? Does it have as much contrast? Do the grey levels rise and fall in the same places? The means answer the first
+# question, the variances the second, the covariance the third:
 #
 # $$\mathrm{SSIM} = \frac{2 \mu_a \mu_b + c_1}{\mu_a^2 + \mu_b^2 + c_1} \cdot
 # \frac{2 \sigma_{ab} + c_2}{\sigma_a^2 + \sigma_b^2 + c_2}$$
 #
-# with $c_1 = (0.01 \cdot 255)^2$ and $c_2 = (0.03 \cdot 255)^2$, so that a black or a flat window is no division by 0.
+# with $c_1 = (0.01 \cdot 255)^2$ and $c_2 = (0.03 \cdot 255)^2$, so that a black or a flat window does not lead to a
+# division by 0.
 #
-# **Question.** What is SSIM of a window and its negative, $255 - a$? Can it be below 0?
+# **Question.** What is the SSIM of a window and its negative, $255 - a$? Can it be below 0?
 #
 # ### {{exercise: ssim_index}}
 #
 # Write `ssim_index(a, b, weights)` for one window: `a`, `b` and `weights` are float arrays (k, k), grey levels 0 to
-# 255, and the weights sum to 1. A mean is a weighted sum: `(weights * a).sum()`. Variances and covariance are the
-# weighted means of the products of what is left when the mean is subtracted. Expected: one number, 1 for equal windows.
+# 255, and the weights sum to 1. A mean is a weighted sum: `(weights * a).sum()`. For variances and covariance, subtract
+# the mean first; they are weighted means of products of what is left. Expected: one number, 1 for equal windows.
 
 # %% tags=["stub"]
 # {{stub: ssim_index}}
@@ -252,8 +264,8 @@ assert max(np.abs(off["paper", "psnr"])) < 0.014
 ssim_index = check("ssim_index", ssim_index)
 
 # %% [markdown]
-# The SSIM of a picture is the mean over all places of the window. The community's window is 11 x 11, a Gaussian with
-# $\sigma = 1.5$, wherever it fits. Yours, moved over a small crop, gives the package's number:
+# The SSIM of a picture is the mean over all positions of the window. The community's window is an 11 x 11 Gaussian with
+# $\sigma = 1.5$, placed wherever it fits. Your function, moved over a small crop, gives the package's number:
 
 # %% tags=["check-output"]
 hr = face[40:72, 40:72]  # (32, 32, 3)
@@ -274,8 +286,8 @@ assert ssim_index(b[:11, :11], 255 - b[:11, :11], window) < 0
 # %% [markdown] tags=["slide"]
 # ### How large is a window?
 #
-# In the paper's tools $\sigma$ is not 1.5. It is 1.5 for a picture of 256 rows, and grows with the height: 3 at 512
-# rows.
+# In the paper's tools, $\sigma$ is not always 1.5. It is 1.5 for a picture of 256 rows and grows with the height: 3 at
+# 512 rows.
 
 # %% tags=["fold"]
 place = np.arange(-10, 11)
@@ -288,8 +300,8 @@ curves(
 )
 
 # %% [markdown] answers=["rises", "rise"]
-# **Question.** A bicubic enlargement has lost fine detail and kept the coarse. Will a larger window like it more, or
-# less?
+# **Question.** A bicubic enlargement has lost the fine detail and kept the coarse structure. Will a larger window like
+# it more, or less?
 
 # %%
 sigmas = [0.5, 1, 1.5, 2, 3, 4, 6]
@@ -315,14 +327,14 @@ assert all(value > 0.01 for value in change.values())
 assert all(values[-1] > values[2] for values in grown.values())
 
 # %% [markdown] tags=["slide"] answers=[]
-# Same pictures, another window, and SSIM rises by several hundredths. Set14's images are the tallest, so the paper's
-# numbers are farthest from the community's there. Between SRResNet and DRCN in Table 2 lie 0.011 on Set14. **Never
-# compare an SSIM with one of another protocol.** Whoever copies the paper's column next to their own numbers has
-# measured the window.
+# Same pictures, different window, and SSIM rises by several hundredths. Set14's images are the tallest, so that is
+# where the paper's numbers are farthest from the community's. In Table 2, SRResNet and DRCN are only 0.011 apart on
+# Set14. **Never compare an SSIM with one from another protocol.** If you copy the paper's column next to your own
+# numbers, you are comparing windows.
 #
 # ## What each slip moves
 #
-# The window is one choice of many. Here is a list of slips that have been made in public code. Each is one line.
+# The window is one choice among many. Here is a list of slips found in public code. Each is a single line.
 #
 # **Before you run it:** which of them are harmless? Guess three.
 
@@ -409,32 +421,31 @@ assert moves["luma from 0 to 255"] < -1.5 * lead["right"]
 assert lead["LR without antialiasing"] < -0.5
 
 # %% [markdown]
-# For bicubic you know the cost from lesson 01: Pillow, rounding and borders do little harm, the others take from half
-# a decibel to one and a half. New is the *lead*: where the slip is only a matter of how pixels are compared (RGB,
-# range, border, rounding) both methods slip alike, and the lead of ESPCN is nearly what it was.
+# You know bicubic's cost from lesson 01: Pillow, rounding and borders do little harm; the others cost between half a
+# decibel and one and a half. What is new is the *lead*. If a slip only affects how pixels are compared (RGB, range,
+# border, rounding), it hits both methods alike, and ESPCN's lead is nearly what it was.
 #
-# One bar is worse than a slip: from an LR image without antialiasing the network falls *below* bicubic. It was given
-# something that it was never trained on.
+# One bar is worse: without antialiasing in the LR image, the network falls *below* bicubic. It was given something it
+# was never trained on.
 #
-# So a wrong protocol does not make a comparison false, **as long as it is the same one for all**. It becomes false when
-# a number is copied from somebody else's table. Full-range luma on one side alone is worth more than this whole
-# network.
+# So a wrong protocol does not make a comparison false, **as long as all methods share it**. The comparison becomes
+# false when a number is copied from somebody else's table. Full-range luma on one side alone makes more difference than
+# this whole network.
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** Lesson 01 had these slips for bicubic; new here is the second column. Ask for each row: does it
-# change the *ranking*? Two rows do harm of another kind. Without antialiasing the network is given an LR that it was
-# not trained on. Off by one pixel is the classic of `align_corners` and of a network with an uneven padding: the
-# picture looks perfect.
+# **What to say.** Lesson 01 had these slips for bicubic; the lead is new here. Ask for each bar: does it change the
+# *ranking*? Two slips do harm of another kind. Without antialiasing the network is given an LR that it was not trained
+# on. Off by one pixel is the classic result of `align_corners`, or of uneven padding in a network: the picture looks
+# perfect.
 
 # %% [markdown] tags=["slide"] answers=[]
 # ## A metric that has looked at pictures
 #
-# PSNR compares pixels. Lesson 06 compared *feature maps* instead. Zhang et al. (2018) made a metric of this, LPIPS:
-# five maps of a trained network, and for each channel a weight, fitted to the judgements of people. **ST-LPIPS**
-# (Ghildyal and Liu 2022) is its cousin that forgives a shift by a pixel. Its weights come with a package, so it runs
-# here.
+# PSNR compares pixels. Lesson 06 compared *feature maps* instead. Zhang et al. (2018) turned this into a metric, LPIPS:
+# five maps of a trained network, with a weight for each channel, fitted to people's judgements. **ST-LPIPS** (Ghildyal
+# and Liu 2022) is a cousin of LPIPS that forgives a shift by a pixel. Its weights come with a package, so it runs here.
 #
-# **Question.** Read the steps, then guess: which of them forgives a change in contrast?
+# **Question.** Read the steps of `distance`, then guess: which of them forgives a change in contrast?
 
 # %%
 judge = STLPIPS("alex").to(device)  # an AlexNet; the loss below uses another network, a VGG16
@@ -465,22 +476,23 @@ assert abs(liked["blurred"] - float(theirs)) < 1e-4
 assert max(liked["brighter"], liked["turned"]) < min(liked["blurred"], liked["noisy"])
 
 # %% [markdown] tags=["slide"] answers=["lost", "won"]
-# **Lower is better**: it is a distance. Three metrics, three verdicts on pictures of one and the same PSNR. ST-LPIPS
-# puts the brighter and the turned copy far ahead of blur and noise. So do most people.
+# **Lower is better**: ST-LPIPS is a distance. PSNR finds the four pictures equally bad. ST-LPIPS puts the brighter and
+# the turned copy far ahead of blur and noise, and so do most people. (And the contrast? Each place of a map is a vector
+# that is scaled to length 1. That step forgives it.)
 #
-# But it is a *network's* opinion. We shall ask it twice more, and the second time it will be wrong.
+# But it is only a *network's* opinion. We will ask it twice more, and the second time it will be wrong.
 #
 # ## The claim, on this CPU
 #
-# Two copies of the shipped ESPCN, with the same weights. Both train on for a few updates, on the same crops in the same
-# order. One gets the MSE loss. The other gets SRGAN's idea: features of a VGG, and a discriminator.
+# We take two copies of the shipped ESPCN, with the same weights. Both train for a few more updates, on the same crops
+# in the same order. One gets the MSE loss. The other gets SRGAN's idea: VGG features and a discriminator.
 #
-# **Question.** Which will have the higher PSNR on photos that neither has seen? Which the lower ST-LPIPS?
+# **Question.** Which will have the higher PSNR on photos neither has seen? Which will have the lower ST-LPIPS?
 
 
 # %%
 class PixelsAndFeatures(nn.Module):
-    """The content loss: feature maps of a VGG16, and some pixels, so that colours do not drift."""
+    """The content loss: feature maps of a VGG16, and the pixels, so that colours do not drift."""
 
     def __init__(self):
         super().__init__()
@@ -544,21 +556,21 @@ assert plane["SRGAN"][0] < plane["SRResNet"][0] - 1.5
 assert plane["SRGAN"][1] < 0.7 * plane["SRResNet"][1]
 
 # %% [markdown] tags=["slide"] answers=["gains", "worse"]
-# **This is the claim.** The network with the discriminator lost PSNR on photos that it never saw, and won ST-LPIPS. The
-# baseline is its twin: same start, same crops, same number of updates, MSE. Only the loss differs.
+# **This is the claim.** On photos it had never seen, the network with the discriminator lost PSNR and won ST-LPIPS. The
+# baseline is its twin: same start, same crops, same number of updates, but MSE. Only the loss differs.
 #
-# `srresnet` and `srgan` stand in the table, too: the same pair at full size, trained for minutes on a large GPU.
+# `srresnet` and `srgan` are in the table, too: the same pair at full size, trained for minutes on a large GPU.
 #
-# Honestly: the twin is no SRGAN. It is a small network and a few updates. Its features are of the VGG16 that comes with
-# ST-LPIPS, since the paper's VGG19 is a download. And it has pixels in its loss, which the paper's has not: without
-# them the colours of so short a run drift. What it shares with SRGAN is what the claim is about.
+# To be honest, the GAN twin is no SRGAN. It is a small network with few updates. Its features come from the VGG16 that
+# is included with ST-LPIPS, because the paper's VGG19 is a download. And unlike the paper's, its loss includes pixels:
+# without them, the colours drift in such a short run. But it shares with SRGAN what the claim is about.
 #
 # ### Does any loss of PSNR win?
 #
-# A claim needs its negative control. PSNR is easy to lose. Take the MSE twin's pictures and spoil them, once with blur,
-# once with noise, photo by photo, down to *exactly* the PSNR of the GAN twin.
+# A claim needs a negative control. PSNR is easy to lose. We take the MSE twin's pictures and spoil them, once with blur
+# and once with noise, photo by photo, down to *exactly* the PSNR of the GAN twin.
 #
-# **Question.** Will ST-LPIPS like one of them?
+# **Question.** Will ST-LPIPS like either of them?
 
 
 # %%
@@ -613,27 +625,28 @@ show_crops(
 )
 
 # %% [markdown]
-# Blur loses PSNR and loses ST-LPIPS. Noise, on average, gains little or nothing. So losing PSNR is not enough; it
-# matters what is put in its place.
+# Blur loses both PSNR and ST-LPIPS. Noise, on average, gains little or nothing. So losing PSNR is not enough; what
+# matters is what you get in return.
 #
-# And five crops prove little. These were not drawn by lot: on a first choice of four, noise did as well as the GAN
-# twin. Read this as a demonstration. The evidence is the tables below, on 119 images that nobody chose for the purpose.
+# And five crops prove little. We did not pick them at random: on our first choice of four crops, noise did as well as
+# the GAN twin. Take this as a demonstration. The evidence is in the tables below, on 119 images that nobody chose for
+# this purpose.
 #
-# Now look closely at the GAN twin's picture: a fine weave, one thread for each LR pixel. Lesson 03 knows it, the
-# checkerboard of a sub-pixel layer. Your eye sees a fault; the metric took it for texture. And on a rough photo, such
-# as the cat's fur, the metric may even prefer plain noise to the network. A metric that a grain can please is no judge
-# to be trained against for long, and no substitute for an eye.
+# Now look closely at the GAN twin's picture: a fine weave, one thread for each LR pixel. You know it from lesson 03:
+# the checkerboard of a sub-pixel layer. Your eye sees a fault; the metric took it for texture. And on a rough photo,
+# such as the cat's fur, the metric may even prefer plain noise to the network. A metric that grain can please should
+# not be trained against for long, and it does not replace your eyes.
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** The loss saw a VGG16, the judge is an AlexNet: never judge by the network that was trained against.
+# **What to say.** The loss used a VGG16, the judge is an AlexNet: never judge with the network you trained against.
 # Both belong to ST-LPIPS, so they are cousins; say so. Measured with five seeds in the fast settings: GAN against MSE
 # twin -0.17 to -0.36 dB and -7 to -10 % of ST-LPIPS; noise at the same PSNR -1 to +4 %, blur +20 to +30 %.
 
 # %% [markdown] tags=["slide"]
 # ## Table 2, with our rows
 #
-# The paper's numbers are of its own protocol, and so are ours here. Each cell: PSNR in dB / SSIM / MOS, the mean
-# opinion of 26 people on a scale from 1 to 5 (lesson 09). We have asked nobody, so our rows have no MOS.
+# The paper's numbers follow its own protocol, and so do ours here. Each cell has PSNR in dB / SSIM / MOS, the mean
+# opinion of 26 people on a scale from 1 to 5 (lesson 09). We have not asked anybody, so our rows have no MOS.
 
 # %%
 OURS = {"nearest": "nearest", "bicubic": "bicubic", "ESPCN": "espcn", "SRResNet": "srresnet", "SRGAN": "srgan"}
@@ -677,18 +690,18 @@ assert all(0.45 < value < 0.55 for value in halved.values())
 assert table2["bicubic"][0][:5] == table2["bicubic, ours"][0][:5] == "28.43"
 
 # %% [markdown]
-# Our SRResNet is 0.1 to 0.5 dB behind the paper's: tens of thousands of updates on a few hundred photos, where the
-# paper has a million on 350,000. Our SRGAN is 0.2 dB behind the paper's on Set5, and above it on the two other sets, on
-# BSD100 by more than half a decibel. That does not make it the better one: it gives up 1.6 to 2.4 dB against SRResNet,
-# the paper's gives up more, and fewer dB may buy more texture. A row of ours says what *this* file of weights does, and
-# `srgan-lessons evaluate` repeats it. ("Open" would mean: no result of these weights is shipped.)
+# Our SRResNet is 0.1 to 0.5 dB behind the paper's: it had tens of thousands of updates on a few hundred photos, where
+# the paper made a million on 350,000. Our SRGAN is 0.2 dB behind the paper's on Set5, and ahead on the two other sets,
+# on BSD100 by more than half a decibel. That does not make it better: it gives up 1.6 to 2.4 dB against SRResNet, the
+# paper's gives up more, and a lower PSNR may buy more texture. Our rows say what *these* weights do, and `srgan-lessons
+# evaluate` repeats the measurement. ("Open" would mean that no result for these weights is included.)
 #
-# And the perceptual metric, on all 119 images: SRGAN's ST-LPIPS is about half of SRResNet's.
+# And the perceptual metric? On all 119 images, SRGAN's ST-LPIPS is about half of SRResNet's.
 #
 # ### {{exercise: table2_reading}}
 #
-# Read the paper's rows. SRGAN's opponents are all other methods; HR, the photo itself, is none. Expected: a dict with
-# the five answers, names spelled as in the table.
+# Read the paper's rows. SRGAN's opponents are all the other methods; HR, the photo itself, does not count. Expected: a
+# dict with the five answers, with names spelled as in the table.
 
 # %% tags=["stub"]
 # {{stub: table2_reading}}
@@ -702,9 +715,10 @@ table2_reading = check("table2_reading", table2_reading)
 # %% [markdown] tags=["slide"] answers=["none", "same order", "exactly"]
 # ### Seven in a row, and one out of line
 #
-# PSNR has a bad name. Is it deserved?
+# PSNR has a bad reputation. Is it deserved?
 #
-# **Question.** Sort the seven methods without SRGAN by PSNR, and by what 26 people said. How many change places?
+# **Question.** Leave out SRGAN, and sort the other seven methods by PSNR, and then by what 26 people said. How many
+# change places?
 
 # %% tags=["check-output"]
 SEVEN = [method for method in table2 if (SETS[0], method) in paper and method not in ("SRGAN", "HR")]
@@ -714,25 +728,25 @@ for name in SETS:
     all_eight = sorted([*SEVEN, "SRGAN"], key=lambda method: paper[name, method].psnr)
     below = ", ".join(all_eight[: all_eight.index("SRGAN")])
     moved = sum(a != b for a, b in zip(by_psnr, by_people, strict=True))
-    print(f"{name}: change places: {moved}; below SRGAN by PSNR: {below}")
+    print(f"{name}: methods that change places: {moved}; lower PSNR than SRGAN: {below}")
 
 
 # %% tags=["fold"]
 def draw(groups, xlabel, ylabel, alt, joined=()):
-    """Named points in a plane: group -> name -> (x, y); the groups in `joined` are joined by a line."""
+    """Points in a plane: group -> name -> (x, y). The groups in `joined` are joined by a line; blanks name no point."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 5), layout="constrained")
         axis = figure.add_subplot()
+        named = []
         for (group, points), (colour, style, mark) in zip(groups.items(), LINES, strict=False):
             line = style if group in joined else "none"
             axis.plot(*zip(*points.values(), strict=True), color=colour, linestyle=line, marker=mark, label=group)
-            for name, place in points.items():
-                spot = {"xytext": (9, -15)} if group in ("Set5", "methods") else {"xytext": (-9, 5), "ha": "right"}
-                axis.annotate(name, place, textcoords="offset points", color=colour, **spot)
+            named += [(name, place, colour) for name, place in points.items() if name.strip()]
         axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.margins(x=0.12, y=0.1)
         if len(groups) > 1:
-            figure.legend(loc="outside upper center", ncols=3)
+            figure.legend(loc="outside upper center", ncols=len(groups))
+        name_points(axis, named)
         put(as_html(figure, alt=alt), alt=alt)
 
 
@@ -760,17 +774,16 @@ draw(
 assert all(paper[name, "SRGAN"].mos > max(paper[name, m].mos for m in SEVEN) for name in SETS)
 
 # %% [markdown] tags=["slide"] answers=["VGG22"]
-# None changes places. On all three sets, PSNR orders seven methods exactly as people do. Those seven all do the same
-# thing, better and better: all but nearest and bicubic learn the mean of what could be right (lesson 06). Within such
-# a family PSNR is a
-# fine ruler.
+# None of them. On all three sets, PSNR puts seven methods in exactly the same order as people do. Those seven all aim
+# at the same thing, better and better: all but nearest and bicubic learn the mean of what could be right (lesson 06).
+# Within such a family, PSNR is a fine ruler.
 #
-# Then somebody stopped doing the same thing, and the ruler broke. By PSNR, SRGAN is second to last on BSD100; by people
-# it is first, by far.
+# Then somebody aimed at something else, and the ruler broke. On BSD100, PSNR ranks SRGAN second to last; people rank it
+# first, by far.
 #
 # ### Table 1: which loss did it?
 #
-# Table 1 varies one thing at a time. **Question.** Which rows differ only by the adversarial loss?
+# Table 1 changes one thing at a time. **Question.** Which rows differ only in the adversarial loss?
 
 # %% tags=["fold"]
 rows1 = {(row.set, row.method): row for row in paper_table(1)}
@@ -792,22 +805,23 @@ assert rows1["Set5", "SRGAN-VGG22"].mos > rows1["Set5", "SRGAN-VGG54"].mos
 assert rows1["Set14", "SRGAN-VGG22"].mos < rows1["Set14", "SRGAN-VGG54"].mos
 
 # %% [markdown] tags=["slide"]
-# Twice the same pair, MSE and VGG22: each time the discriminator costs PSNR and brings about a third of a step of MOS,
-# or more. Which *content* loss is best is less clear than it is often told. VGG54 wins on the 14 images of Set14 and
-# loses to VGG22 on the five of Set5.
+# There are two such pairs, one with MSE and one with VGG22. Each time the discriminator costs PSNR and gains about a
+# third of a MOS point, or more. Which *content* loss is best is less clear than is often claimed. VGG54 wins on the 14
+# images of Set14 and loses to VGG22 on the five of Set5.
 #
-# `docs/results.md` names the commands that fill our rows of Table 1.
+# `docs/results.md` lists the commands that fill our rows of Table 1.
 #
 # ## The perception-distortion plane
 #
-# Put both numbers on two axes: one how far from HR (**distortion**), one how much like a photo (**perception**). A
-# method is **dominated** if another one is at least as good in both, and better in one. Those that are not are the
-# **front**: to choose among them is a matter of taste, or of use.
+# Put the two numbers on two axes: one says how far a method is from HR (**distortion**), the other how much its
+# pictures look like photos (**perception**). A method is **dominated** if another one is at least as good in both
+# numbers, and better in one. The methods that are not dominated form the **front**: choosing among them is a matter of
+# taste, or of purpose.
 #
 # ### {{exercise: pareto_front}}
 #
-# Write `pareto_front(methods)`. `methods` maps names to pairs (PSNR in dB, ST-LPIPS). Expected: the set of the names
-# that no other method dominates. Two methods with the same pair do not dominate each other.
+# Write `pareto_front(methods)`. `methods` maps names to pairs (PSNR in dB, ST-LPIPS). Expected: a set with the names of
+# the methods that no other method dominates. Two methods with the same pair do not dominate each other.
 
 # %% tags=["stub"]
 # {{stub: pareto_front}}
@@ -826,14 +840,14 @@ assert {"SRResNet", "SRGAN"} <= front
 assert pareto_front({name: plane[name][:2] for name in networks}) == set(networks)  # each twin wins one number
 
 # %% [markdown] tags=["slide"] answers=["curve", "above"]
-# SRResNet and SRGAN are both on the front: neither beats the other, they answer two questions.
+# SRResNet and SRGAN are both on the front: neither beats the other, because they answer different questions.
 #
 # ### Between two networks
 #
-# The twins have the same layers. What is a network whose weights are the mean of theirs? Take shares from 0 (all MSE)
-# to 1 (all GAN). (Wang et al. 2018 did this for ESRGAN.)
+# The twins have the same layers. What happens if we mix their weights? We take shares from 0 (all MSE) to 1 (all GAN),
+# as Wang et al. (2018) did for ESRGAN.
 #
-# **Question.** A straight line between the twins, or a curve?
+# **Question.** Will the mixtures lie on a straight line between the twins, or on a curve?
 
 
 # %%
@@ -868,14 +882,14 @@ chord = [(1 - share) * mse_db + share * gan_db for share in shares]
 assert np.mean([point[0] for point in path[1:-1]]) > np.mean(chord)
 
 # %% [markdown] tags=["slide"] answers=["twice", "3 dB"]
-# A curve: on the way, PSNR stays above the straight line. One knob leads from one end to the other: more like HR, or
-# more like a photo. There is no corner where both are best, and that is no fault of our networks. Blau and Michaeli
-# (2018) proved it for every distortion: **below some distance from HR, no method can look real.**
+# A curve: on the way, PSNR stays above the straight line. A single knob leads from one end to the other: more like HR,
+# or more like a photo. There is no point where both are best, and that is not the fault of our networks. Blau and
+# Michaeli (2018) proved it for every distortion: **below some distance from HR, no method can look real.**
 #
 # ### What looking real must cost
 #
-# An LR pixel says 100 or 150, and both are as likely. Two gamblers guess. One always says the mean. The other draws at
-# random, from the right distribution: his pictures are indistinguishable from real ones.
+# Given the LR image, a pixel may be 100 or 150, and both are equally likely. Two gamblers guess. One always says the
+# mean. The other draws at random from the right distribution, so his pictures are indistinguishable from real ones.
 #
 # **Question.** How much larger is his squared error?
 
@@ -892,13 +906,13 @@ print("SRGAN gives up", ", ".join(f"{value:.2f}" for value in given_up), "dB")
 assert max(given_up) < 10 * np.log10(2)
 
 # %% [markdown] tags=["slide"]
-# Twice, whatever the distribution: **3 dB**. Who looks perfectly real need not pay more than that against the best
-# possible mean. The paper's SRGAN gives up 2.4 to 2.7 dB against SRResNet. Its low PSNR is no accident and no shame. It
-# is the price.
+# Twice as large, whatever the distribution: **3 dB**. Compared with the best possible mean, looking perfectly real need
+# not cost more than that. The paper's SRGAN gives up 2.4 to 2.7 dB against SRResNet. Its low PSNR is no accident and no
+# shame. It is the price.
 #
 # ## The metric is wrong, too
 #
-# At last the second question to ST-LPIPS. Nearest neighbour or bicubic, on Set5?
+# Now for our second question to ST-LPIPS. On Set5, does it prefer nearest neighbour or bicubic?
 
 # %% tags=["check-output"]
 for method in ("nearest", "bicubic"):
@@ -910,17 +924,17 @@ for name in SETS:
     assert paper[name, "nearest"].mos < paper[name, "bicubic"].mos
 
 # %% [markdown] tags=["slide"]
-# ST-LPIPS prefers nearest neighbour by far, on all three sets. People give it the lowest MOS of all. Large square
-# pixels have sharp edges, and the network was not shown enough of them to know that nobody likes these. PSNR gets this
-# pair right.
+# On all three sets, ST-LPIPS prefers nearest neighbour by far. People give it the lowest MOS of all. Large square
+# pixels have sharp edges, and the network was not shown enough of them to know that nobody likes such edges. PSNR gets
+# this pair right.
 #
-# So: PSNR for what is true, a perceptual metric for what looks real, *and never one of them alone*. And where it
-# matters, people.
+# So use PSNR for what is true and a perceptual metric for what looks real, *and never one of them alone*. And where it
+# matters, ask people.
 #
 # ## Play
 #
-# Turn the knob. At which share would you stop for a holiday photo? And for a photo from which somebody will read a
-# number plate?
+# Turn the knob from MSE to GAN. At which share would you stop for a holiday photo? And for a photo from which somebody
+# will read a number plate?
 
 
 # %% tags=["fold"]
@@ -944,18 +958,19 @@ play(mix, share=[0.5, 0.0, 0.25, 0.75, 1.0], photo=list(photos))
 #
 # - The PSNR of a set is the mean of its images' PSNRs. LR, luma, border, rounding and window belong to a protocol, and
 #   the protocol belongs to the number.
-# - SSIM's window makes up to .055; never compare SSIM across protocols.
-# - A slip made on both sides nearly cancels; a number copied from another table does not.
-# - A GAN loss lost PSNR and won ST-LPIPS; blur at the same PSNR did not, and noise did not on average.
+# - SSIM's window alone can change it by up to 0.055; never compare SSIM across protocols.
+# - A slip made for all methods nearly cancels out; in a number copied from another table it does not.
+# - A GAN loss lost PSNR and won ST-LPIPS; blur with the same PSNR did not, and noise did not on average.
 # - Looking real costs up to 3 dB. PSNR ranks a family of methods as people do, and fails between families. ST-LPIPS
 #   fails elsewhere.
 #
 # ### Three questions
 #
-# <details><summary>1. A new network has SSIM .79 on Set14, bicubic .704 there. DRCN has .8074 in Table 2.</summary>
+# <details><summary>1. Somebody reports an SSIM of 0.79 on Set14 for a new network, and 0.704 for bicubic. In Table 2,
+# DRCN has 0.8074. Is DRCN better?</summary>
 #
-# So is DRCN better? Nobody knows. Bicubic tells the protocol: .704 is the community's, Table 2 has .7486. Measure
-# DRCN's pictures by the community's protocol, or the new ones by the paper's.
+# Nobody knows. Bicubic gives the protocol away: 0.704 is the community's, Table 2 has 0.7486. Measure DRCN's pictures
+# by the community's protocol, or the new network's by the paper's.
 # </details>
 #
 # <details><summary>2. Your GAN gives up 4.5 dB against your MSE network. What do you suspect?</summary>
@@ -964,10 +979,10 @@ play(mix, share=[0.5, 0.0, 0.25, 0.75, 1.0], photo=list(photos))
 # that drift, a picture shifted by a pixel.
 # </details>
 #
-# <details><summary>3. Somebody trains on ST-LPIPS, reports ST-LPIPS, and wins. What do you ask for?</summary>
+# <details><summary>3. Somebody trains with ST-LPIPS, reports ST-LPIPS, and wins. What do you ask for?</summary>
 #
-# Another judge: a metric with another network, PSNR beside it, pictures, and at best people. What is optimised stops
-# being a measure.
+# Another judge: a metric with another network, PSNR beside it, pictures, and ideally people. A measure that is
+# optimised stops being a measure.
 # </details>
 #
 # ### What this lesson leaves out
@@ -987,7 +1002,7 @@ play(mix, share=[0.5, 0.0, 0.25, 0.75, 1.0], photo=list(photos))
 #   al. 2018, [arXiv 1809.00219](https://arxiv.org/abs/1809.00219): mixing networks.
 # - In this package: `srgan_lessons/metrics.py`, `stlpips.py`, `evaluation.py`, and `docs/results.md`.
 #
-# Next: lesson 09 asks people. Below is what you have solved so far.
+# Next: lesson 09 asks people. Here is what you have solved so far.
 
 # %%
 progress()

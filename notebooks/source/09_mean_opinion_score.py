@@ -1,12 +1,12 @@
 # %% [markdown] tags=["slide"]
 # # Mean opinion score
 #
-# **Claim.** Votes analysed as a standards body would give back the order that is behind them; here that is the paper's,
-# from whose means the example votes are drawn. Your class's votes will have their own.
+# **Claim.** Votes, analysed as a standards body would, give back the true order. Here that is the paper's, because the
+# example votes were drawn from the paper's means. Your class's votes will have their own order.
 #
 # **Time.** 30 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lesson 08. Means and standard deviations; what a p-value is.
+# **Before.** Lesson 08. You know means and standard deviations, and what a p-value is.
 #
 # {{colab_badge}}
 
@@ -52,9 +52,10 @@ table2 = pd.read_csv(shipped("tables/paper_table2.csv"))  # the paper's Table 2
 # %% [markdown] tags=["slide"] answers=["SRGAN"]
 # ## Why
 #
-# The paper's Table 2, set BSD100: how much better than nearest neighbour is each method, by PSNR?
+# In the paper's Table 2, on the set BSD100: how much better than nearest neighbour is each method, by PSNR?
 #
-# **Before you read on:** one of these enlargements made the paper famous. Which one would you take from this figure?
+# **Before you read on:** run the cells. One of these methods made the paper famous. Which one would you pick from the
+# figure?
 
 # %%
 bsd100 = table2[table2["set"] == "BSD100"].set_index("method")
@@ -71,30 +72,31 @@ assert above_nearest.idxmin() == "SRGAN"
 assert 12 * 19 + 9 * 100 == 1128  # versions by images: what each of the paper's raters rated
 
 # %% [markdown] answers=["know the method", "get tired"]
-# By PSNR, SRGAN is as good as large square pixels. The authors printed this themselves. Then they did what PSNR cannot
-# do: they asked people. 26 of them, 1,128 pictures each. Their mean opinion is the heart of the paper's claim.
+# By PSNR, SRGAN is hardly better than large square pixels. The authors printed this themselves. Then they did what PSNR
+# cannot do: they asked people. 26 people rated 1,128 pictures each. Their mean opinion is the heart of the paper's
+# claim.
 #
 # Can an opinion be measured? It can, and there are standards for it. It can also be measured badly, in ways that look
-# just as good in print. In this lesson you do both.
+# just as good in print. In this lesson you will do both.
 #
 # ## A study of your own
 #
-# The paper's protocol is *absolute category rating*, ACR (ITU-T P.910). One picture at a time, five words:
-# bad, poor, fair, good, excellent. Simple to do, and easy to spoil.
+# The paper's protocol is *absolute category rating*, ACR (ITU-T P.910): one picture at a time, and five words to choose
+# from: bad, poor, fair, good, excellent. It is simple to do, and easy to spoil.
 #
-# **Question.** You show a friend four versions of a photo, one after the other, and tell what they are. Name three
-# reasons why the votes are worth nothing.
+# **Question.** You show a friend four versions of a photo, one after the other, and say what each one is. Name three
+# reasons why the votes are worthless.
 #
 # <details><summary>Four reasons, and what a study does about them</summary>
 #
-# - *They know the method.* So: neutral file names, and nothing on the page.
+# - *They know the method.* So: neutral file names, and no hints on the page.
 # - *They compare with the version before.* So: a random order, and never the same photo twice in a row.
-# - *They do not know what "bad" means here.* So: a training with **anchors**, nearest neighbour for 1 and HR for 5, on
-#   photos that are not rated.
+# - *They do not know what "bad" means here.* So: a short training with **anchors**, nearest neighbour for 1 and HR for
+#   5, on photos that are not rated.
 # - *They get tired, or never cared.* So: some pictures are shown twice, and some have an obvious answer (**gold**).
 # </details>
 #
-# And the HR photo itself is rated like all others, as a **hidden reference**: even perfect pictures do not get a 5
+# And the HR photo itself is rated like all the others, as a **hidden reference**: even perfect pictures do not get a 5
 # from everybody.
 
 # %% [markdown] tags=["instructor"]
@@ -123,7 +125,7 @@ order = [place.image for place in study.order("me")]
 rng = np.random.default_rng(0)
 shuffled = np.mean([twice_in_a_row(list(rng.permutation(order))) for _ in range(1000)])
 print("the study's order shows a photo twice in a row:", twice_in_a_row(order))
-print("of plain shuffles, more than nine in ten do:", shuffled > 0.9)
+print("more than nine in ten plain shuffles do:", shuffled > 0.9)
 
 # %% tags=["fold"]
 assert not twice_in_a_row(order)
@@ -131,8 +133,8 @@ assert not twice_in_a_row(order)
 # %% [markdown] tags=["slide"]
 # ### Rate
 #
-# **Your turn, two minutes.** Set your browser to 100 %. Then rate: not how much you like the photo, but how good the
-# *picture* is. Keys 1 to 5 work, too. Each vote is on the disk before the next picture comes.
+# **Your turn, for two minutes.** Set your browser's zoom to 100 %. Then rate: not how much you like the photo, but how
+# good the *picture* is. You can use the keys 1 to 5, too. Each vote is saved before the next picture appears.
 
 # %%
 widget = RatingWidget(study, "me")  # a pseudonym; nothing leaves this machine
@@ -142,14 +144,14 @@ widget
 assert widget.error == ""
 
 # %% [markdown]
-# Done? Then run the next cell. It tells what your votes say about *you*: it compares the two scores that you gave to
-# the same picture. Then it shows the versions of one photo, by name.
+# Done? Then run the next cell. It shows what your votes say about *you*: it compares the two scores that you gave to
+# the same picture. Then it shows the versions of one photo, with their names.
 
 # %%
 my_votes = Votes.read(widget.session.path).table()
 mine = tables.rated(my_votes)  # without training, warming up, second showings and gold
 if mine.empty:
-    print("No ratings of yours yet: the lesson goes on with the class that is shipped with it.")
+    print("You have not rated anything yet: the lesson goes on with the votes of an example class.")
 else:
     print(widget.session.summary().text)
     print("\nYour mean scores:", mine.groupby("method")["score"].mean().round(2).sort_values().to_dict())
@@ -165,16 +167,17 @@ show_images(
 )
 
 # %% [markdown] tags=["slide"]
-# The paper's pilot did the same with its raters: same pictures, twice. Most people give the same score or the next
-# one. Whoever is two steps off again and again guesses.
+# The paper's authors did the same in a pilot study: same pictures, twice. Most people give the same score or the next
+# one. If somebody is two steps off again and again, they are guessing.
 #
 # ## A class of 26
 #
-# One rater is no study. The course ships the votes of 26, on the nine versions of 100 images that the paper had.
+# One rater does not make a study. The course comes with the votes of 26 raters, on nine versions of 100 images, as in
+# the paper.
 #
 # **They are synthetic.** No person gave them. A program drew them: a rater has a bias and some inconsistency, an image
 # has its own effect, and the true mean of each method is the number in the paper's Table 2. Why not real people?
-# Because here **we know the truth**, and can see whether an analysis finds it.
+# Because this way **we know the truth**, and can see whether an analysis finds it.
 
 # %%
 votes = synthetic.example_class()
@@ -194,14 +197,14 @@ show(plots.plot_votes(main))
 assert len(main) == 26 * 100 * 9
 
 # %% [markdown] answers=["at random", "upside"]
-# This is drawn as the paper's Figure 5, from our example votes: all votes of each method, darker is more, the mark is
-# the mean.
+# The figure is drawn like the paper's Figure 5, from our example votes. It shows all votes for each method: darker
+# means more votes, and the mark is the mean.
 #
-# **Look closely.** The column of nearest neighbour: almost everybody says "bad". Almost. Who are the others?
+# **Look closely.** In the column of nearest neighbour, almost everybody says "bad". Almost. Who are the others?
 #
 # ### The MOS, by hand
 #
-# A table of votes is a cube: raters, images, methods. The mean opinion score is its mean over the first two.
+# The votes form a cube: raters, images, methods. The mean opinion score (MOS) is the mean over the first two.
 
 # %% tags=["check-output"]
 cube, raters, images, names = tables.score_cube(votes)  # (26, 100, 9)
@@ -213,15 +216,16 @@ for method in sorted(mos, key=mos.get, reverse=True):
 assert np.allclose(list(mos.values()), intervals.mos_of(cube))  # the package's
 
 # %% [markdown]
-# The order is right. The values are not: bad methods come out too good, good ones too bad. Something pulls all of them
-# to the middle. We shall find it.
+# The order is right. The values are not: bad methods come out too good, and good ones too bad. Something pulls all of
+# them towards the middle. We will find out what it is.
 #
-# First another question. You measured 3.46 for SRGAN. Another class would have measured something else. **How far off
-# may this be?**
+# First, another question. You measured 3.46 for SRGAN. Another class would have measured something else. **How far off
+# could your number be?**
 #
 # ## How sure are we?
 #
-# Every textbook has it: mean plus and minus $t \cdot s / \sqrt{n}$, Student's interval. SRGAN has $n = 2600$ votes.
+# Every textbook has the answer: the mean plus or minus $t \cdot s / \sqrt{n}$, Student's interval. SRGAN has $n = 2600$
+# votes.
 
 
 # %% tags=["check-output"]
@@ -240,14 +244,15 @@ print("image means: SRGAN {:.2f} [{:.2f}, {:.2f}]".format(srgan.mean(), *student
 assert np.allclose(student(srgan), intervals.pooled_interval(srgan))
 
 # %% [markdown] answers=["neither", "trap"]
-# **Question.** A 95 % interval holds the truth in 95 of 100 studies. Which of the two does?
+# **Question.** A 95 % interval should contain the truth in 95 of 100 studies. Which of the two intervals does?
 #
-# We can try. We draw many small studies, 12 raters and 20 images, of a method whose true MOS is 3, and count.
+# Let us try it. We simulate many small studies, with 12 raters and 20 images, of a method whose true MOS is 3, and
+# count.
 
 
 # %%
 def coverage(interval, **population):
-    """In which share of the studies the interval holds the true MOS."""
+    """The share of the studies in which the interval contains the true MOS."""
     people, hits = synthetic.Population(**population), 0
     for seed in waiting(range(settings.studies), "drawing studies"):
         scores = synthetic.synthetic_scores({"x": 3.0}, raters=12, images=20, seed=seed, population=people)
@@ -271,24 +276,25 @@ assert covered["all votes pooled"] < 0.75 < covered["image means"] < 0.93
 assert control > 0.88
 
 # %% [markdown] tags=["slide"]
-# **This is the trap of this field.** Pooled, the "95 %" interval holds the truth in little more than half of the
-# studies. Yet it is what one line of code makes of any table of votes.
+# **This is the trap of this field.** When all votes are pooled, the "95 %" interval contains the truth in little more
+# than half of the studies. Yet this is what one line of code makes of any table of votes.
 #
-# The control shows why: where raters and images are all alike, pooling is right. But a strict rater is strict 20 times.
-# These are not 20 new opinions about the world; they are *one* strict person. 240 votes are 12 people and 20 photos.
+# The control shows why: if all raters and all images are alike, pooling is right. But a strict rater is strict 20
+# times. Those are not 20 new opinions about the world; they are *one* strict person. 240 votes are really 12 people and
+# 20 photos.
 #
-# Image means know about the images, and forget the raters. So what knows about both?
+# Image means take the images into account, but forget the raters. What takes both into account?
 #
-# ### Draw the study again
+# ### Repeat the study
 #
-# The **two-way bootstrap** (Owen 2007) plays the study again, with what we have. Draw 12 raters from our 12, *with
-# replacement*: some twice, some not at all. Draw 20 images in the same way. Take all votes of these raters on these
-# images: their mean is what another study might have found. Do it 1000 times.
+# The **two-way bootstrap** (Owen 2007) repeats the study with the votes we have. Draw 12 raters from our 12, *with
+# replacement*: some come up twice, some not at all. Draw 20 images in the same way. Take all votes of these raters on
+# these images: their mean is what another study might have found. Do this 1000 times.
 #
 # ### {{exercise: mos_interval}}
 #
-# Write `mos_interval(scores, rng)`, `scores` (raters, images) of one method, `rng` a numpy generator. Expected: the
-# MOS, and the lower and upper end of the middle 95 % of 1000 such means.
+# Write `mos_interval(scores, rng)`. `scores`, (raters, images), has the votes for one method; `rng` is a numpy random
+# generator. Expected: the MOS, and the lower and upper end of the middle 95 % of 1000 such means.
 
 # %% tags=["stub"]
 # {{stub: mos_interval}}
@@ -326,14 +332,14 @@ assert ratio > 2
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** `rng.choice(scores.ravel(), ...)`, which is pooling again; `scores[who, what]`, which takes
-# one vote a pair; drawing outside the loop; 0.025 for 2.5. Measured with 300 studies: 59, 84 and 95 %. Near 5 there is
-# one more trap: Student's interval passes the end of the scale, percentiles cannot.
+# one vote for each pair; drawing outside the loop; 0.025 instead of 2.5. Measured with 300 studies: 59, 84 and 95 %.
+# Near 5 there is one more trap: Student's interval can go beyond the end of the scale, percentiles cannot.
 
 # %% [markdown] tags=["slide"]
-# ## Whom to believe?
+# ## Who can be trusted?
 #
-# Something pulls all values to the middle. Whose votes can be used? Start with two numbers for each rater: how much the
-# votes vary, and how they correlate with the mean of all the others.
+# Something pulls all values towards the middle. Whose votes can we use? Let us start with two numbers for each rater:
+# how much the votes vary, and how well they correlate with the mean of all the others.
 
 # %% tags=["check-output"]
 by_rater = cube.reshape(26, -1)  # (26, 900)
@@ -350,31 +356,31 @@ suspects = look.index[(look["gold missed"] > 1)]
 assert list(suspects) == ["rater_24", "rater_25", "rater_26"]
 
 # %% [markdown] answers=["at random", "upside", "one button"]
-# **Question.** Three raters are strange, each in another way. What did they do?
+# **Question.** Three raters are odd, each in a different way. What did they do?
 #
 # <details><summary>Answer</summary>
 #
-# 24 clicked at random: nothing in common with anybody. 25 pressed one button 900 times. 26 is a *good* rater: careful,
-# consistent, and with the scale upside down, 1 for the best. All three missed the gold items. An obvious picture costs
-# four seconds, and saves a study.
+# 24 clicked at random and has nothing in common with anybody. 25 pressed one button 900 times. 26 is a *good* rater,
+# careful and consistent, but with the scale upside down: 1 for the best. All three missed the gold items. An obvious
+# picture costs four seconds and can save a study.
 # </details>
 #
 # ### The standard's rule, and its trap
 #
 # ITU-R BT.500 screens raters by statistics alone. For each stimulus: mean, standard deviation $s$ and kurtosis
 # $\overline{d^4} / s^4$, where $d$ is a vote's distance from the mean. A vote is **far** if it is at least $2 s$ from
-# the mean where the kurtosis is between 2 and 4, as that of a bell curve; else $\sqrt{20}\, s$. A rater is rejected who
-# is far
+# the mean, provided that the kurtosis is between 2 and 4, like that of a bell curve; otherwise, if it is at least
+# $\sqrt{20}\, s$ away. A rater is rejected if their votes are far
 #
 # - on more than 5 % of the stimuli, **and**
 # - in both directions: $|\mathrm{above} - \mathrm{below}| < 0.3\,(\mathrm{above} + \mathrm{below})$.
 #
-# **Question.** 26 raters agree that a picture is a 1. Then $s = 0$. Who is "at least $0$ away from the mean"?
+# **Question.** All 26 raters agree that a picture is a 1, so $s = 0$. Who is "at least $0$ away from the mean"?
 #
 # ### {{exercise: bt500_rejects}}
 #
-# Write `bt500_rejects(scores)`, `scores` (stimuli, raters). Expected: True for each rater that is rejected, (raters,).
-# Stimuli on which all agree tell nothing of anybody: they must not count as far.
+# Write `bt500_rejects(scores)` for `scores` (stimuli, raters). Expected: an array (raters,), True for each rater who is
+# rejected. Stimuli on which everybody agrees say nothing about anybody: there, no vote counts as far.
 
 # %% tags=["stub"]
 # {{stub: bt500_rejects}}
@@ -398,17 +404,17 @@ for seed in waiting(range(settings.screened), "drawing studies"):
 honest = 11 * settings.screened
 bars(
     {name: 100 * count / honest for name, count in counts.items()},
-    xlabel="honest raters that are rejected, in %",
+    xlabel="honest raters who are rejected, in %",
     digits=1,
-    alt="Two bars: by the rule as written about a third of the honest raters is rejected, with the guard nearly none.",
+    alt="Two bars: by the rule as written, a third of the honest raters are rejected; with the guard nearly none.",
 )
 assert counts["by the rule as written"] > 0.25 * honest
 assert counts["where s = 0 is left out"] <= 0.02 * honest
 assert np.mean(agreed) > 0.97  # n or n - 1, > or >=: on a vote right on the bound they may differ
 
 # %% [markdown] tags=["slide"]
-# A third of the honest raters would be sent home, because they **agreed** with each other. Anchors, which
-# everybody gets right, make it worse. One line mends it.
+# A third of the honest raters would be sent home because they **agreed** with each other. Anchors, which everybody gets
+# right, make it worse. One line fixes it.
 #
 # And the three in our class?
 
@@ -426,26 +432,27 @@ print(f"mean error of the MOS: {before:.2f} with all 26, {after:.2f} with {len(k
 assert after < before / 3
 
 # %% [markdown] answers=["steady", "guess"]
-# BT.500 finds **none** of them. It looks for people who are far off in *both* directions. Whoever always presses 3 is
-# never far; upside down, or clicking where most pictures are poor, one is mostly far above. A standard is no substitute
-# for looking. So the package's `screen` joins four checks: gold, one button, swapped scale, BT.500. It decides before
-# anybody sees which method wins, and the report says who was left out and why.
+# BT.500 finds **none** of them. It looks for people who are far off in *both* directions. If you always press 3, you
+# are never far off. If you use the scale upside down, or click at random when most pictures are poor, you are mostly
+# far *above*. Applying a standard does not replace looking at the votes. So the package's `screen` combines four
+# checks: gold, one button, swapped scale, BT.500. It decides before anybody sees which method wins, and the report says
+# who was left out and why.
 #
 # ### Strict, generous, careless
 #
-# The rest are honest, and still no two are alike. ITU-T P.910 (Annex E) writes a vote as
+# The others are honest, and still no two are alike. ITU-T P.910 (Annex E) describes a vote as
 #
 # $$\text{vote} = \text{quality of the stimulus} + \text{bias of the rater} + \text{inconsistency of the rater} \times
 # \text{noise.}$$
 #
-# Everything on the right is unknown. **Question.** If you knew the qualities, how would you get the biases? And if you
+# Everything on the right is unknown. **Question.** If you knew the qualities, how would you find the biases? And if you
 # knew the inconsistencies, whose votes should count more?
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** Exclusion is where a result can be made. Write the rule down before the study. A clicker among twelve
-# is caught by BT.500 in one of six simulated studies; of six gold items it misses two or more with a probability of
-# 96 %. Measured in 60 studies of 12 raters, one of them a clicker: 236 of 660 honest raters rejected by the rule as
-# written, none with the guard. Without any clicker the rule as written rejects 704 of 720.
+# **What to say.** By excluding raters, you can make any result. Write the rule down before the study. A clicker among
+# twelve raters is caught by BT.500 in one of six simulated studies; of six gold items, a clicker misses two or more
+# with a probability of 96 %. Measured in 60 studies of 12 raters, one of them a clicker: 236 of 660 honest raters
+# rejected by the rule as written, none with the guard. Without any clicker, the rule as written rejects 704 of 720.
 
 
 # %%
@@ -470,14 +477,15 @@ show(plots.plot_raters(result))
 assert model.set_index("rater")["bias"]["rater_04"] < -0.5
 
 # %% [markdown]
-# Guess one, compute the other, and go round until nothing moves. The spoilers are hollow squares. **Look at rater 04**:
-# more than half a step too strict, always. That is no reason to exclude anybody. Every method suffers alike, so the
-# *differences* are untouched.
+# Guess one, compute the other, and repeat until nothing changes any more. In the figure, the three spoilers are hollow
+# squares. **Look at rater 04**, who is always more than half a step too strict. That is no reason to exclude anybody.
+# Every method suffers equally, so the *differences* are untouched.
 #
 # ## Is the difference real?
 #
-# DRCN 2.16, ESPCN 2.05. Would other images turn it round? Both methods enlarged **the same 100 images**. An image
-# that is easy for one is easy for the other. So we do not compare two clouds, but 100 differences.
+# DRCN has 2.16, ESPCN 2.05. Could other images have reversed that? Both methods enlarged **the same 100 images**, and
+# an image that is easy for one is easy for the other. So we do not compare two clouds of points, but look at 100
+# differences.
 
 # %%
 by_image = dict(zip(names, kept_cube.mean(axis=0).T, strict=True))  # method -> (100,)
@@ -510,17 +518,18 @@ curves(
 assert share < 0.001
 
 # %% [markdown] answers=["half"]
-# This is **Wilcoxon's signed-rank test**, the paper's. Rank the differences by size. If the methods were alike, a
-# difference would be positive or negative as a coin falls. How often do coins get as far as we did? Hardly ever.
+# This is **Wilcoxon's signed-rank test**, the one the paper used. Rank the differences by size. If the methods were
+# equally good, each difference would be positive or negative like the toss of a coin. How often do coins give a sum as
+# extreme as ours? Hardly ever.
 #
-# 20,000 tosses can be had without tossing. A sum of many coins is a bell; its mean is half the sum of the ranks, its
-# variance a quarter of the sum of their squares.
+# You can do without the 20,000 tosses. A sum over many coins follows a bell curve; its mean is half the sum of the
+# ranks, and its variance a quarter of the sum of their squares.
 #
 # ### Thirty-six questions at once
 #
-# p < 0.05 means: if there is nothing, I am fooled once in twenty times. With 36 pairs of methods, I ask 36 times.
+# p < 0.05 means: if there is no difference, I am fooled once in twenty times. With 36 pairs of methods, I ask 36 times.
 #
-# **Question.** Nine methods that are all the same. How often is *at least one* of 36 pairs "significant"?
+# **Question.** Suppose nine methods are all equally good. How often is *at least one* of the 36 pairs "significant"?
 
 
 # %%
@@ -550,13 +559,13 @@ assert np.allclose(p_values, package_p, rtol=1e-6)  # the package's, by scipy
 assert fooled > 0.4
 
 # %% [markdown]
-# In about half of the studies. **Holm's** cure (1979): sort the p-values. Multiply the smallest by 36, the next by
-# 35, and so on down to 1. No corrected value may be below the one before it, none above 1.
+# In about half of the studies. **Holm's** cure (1979): sort the p-values. Multiply the smallest by 36, the next by 35,
+# and so on down to 1. No corrected value may be smaller than the one before it, and none may exceed 1.
 #
 # ### {{exercise: holm}}
 #
-# Write `holm(p_values)`. Expected: the corrected p-values, an array in the order in which they came. For example
-# `[0.04, 0.01, 0.03]` gives `[0.06, 0.03, 0.06]`.
+# Write `holm(p_values)`. Expected: the corrected p-values, as an array in the original order. For example, `[0.04,
+# 0.01, 0.03]` gives `[0.06, 0.03, 0.06]`.
 
 # %% tags=["stub"]
 # {{stub: holm}}
@@ -593,13 +602,14 @@ assert np.allclose(corrected, [of_package[pair] for pair in pairs], rtol=1e-6, a
 # %% [markdown] tags=["slide"] answers=["SRCNN", "SelfExSR"]
 # ## The claim
 #
-# All steps together are one call, `analyse(votes)`: screening, MOS, two-way intervals, Wilcoxon, Holm. The package says
-# "shown" only if the corrected p is below 0.05 *and* the interval of the difference does not hold 0.
+# One call does all the steps together, `analyse(votes)`: screening, MOS, two-way intervals, Wilcoxon, Holm. The package
+# calls a difference "shown" only if the corrected p is below 0.05 *and* the interval of the difference does not contain
+# 0.
 #
-# These raters were drawn from the paper's numbers. So this does not prove the paper right. It shows that the analysis
-# finds what is there, through biases, noise and three spoilers.
+# These raters were drawn from the paper's numbers, so this does not prove the paper right. It shows that the analysis
+# finds what is there, in spite of biases, noise and three spoilers.
 #
-# **Before you look:** the paper found all differences on BSD100 significant but one. Which one?
+# **Before you look:** on BSD100, the paper found all differences significant except one. Which one?
 
 # %%
 paper_order = sorted(truth, key=truth.get, reverse=True)
@@ -622,18 +632,18 @@ assert (truth["SRCNN"], truth["SelfExSR"]) == (1.87, 1.89)
 assert round(dmos, 2) == 4.06
 
 # %% [markdown]
-# **The same order, and the same exception**: SRCNN and SelfExSR, 1.87 and 1.89 in the paper. Mind the words. "No
-# difference shown" is not "no difference": these raters *do* differ, by 0.02. The interval says what is known: if there
-# is a difference, it is hardly more than a tenth of a step.
+# **The same order, and the same exception**: SRCNN and SelfExSR, with 1.87 and 1.89 in the paper. Mind the words. "No
+# difference shown" is not "no difference": the true means *do* differ, by 0.02. The interval says what we know: if
+# there is a difference, it is hardly more than a tenth of a step.
 #
-# And the hidden reference? Take each vote less the *same person's* vote on the HR photo, plus 5: a strict rater is
-# strict with both. Its mean is the **DMOS**. By it SRGAN is 4.06: less than one step below the original.
+# And the hidden reference? From each vote, subtract the *same person's* vote on the HR photo, and add 5: a strict rater
+# is strict with both. The mean of this is the **DMOS**. SRGAN's is 4.06: less than one step below the original.
 #
 # ### The counter-tests
 #
-# Would this analysis find an order in anything? Two classes that know nothing. In the first we shuffle, for each rater
-# and image, which method got which score. In the second all 26 raters click at random. The agreement of raters, ICC, is
-# 1 where everybody says the same, and 0 where one rater tells nothing about another.
+# Would this analysis find an order in anything? We try two classes that know nothing. In the first, we shuffle which
+# method got which score, for each rater and image. In the second, all 26 raters click at random. The agreement of
+# raters (ICC) is 1 if everybody says the same, and 0 if one rater's votes say nothing about another's.
 
 # %% tags=["check-output"]
 rng = np.random.default_rng(1)
@@ -650,7 +660,7 @@ print(f"the class: {result.pairs['shown'].sum()} of 36 shown; agreement of two r
 # %% [markdown] tags=["slide"]
 # ## Two winners
 #
-# Now put the MOS beside the PSNR with which we began.
+# Now we put the MOS beside the PSNR that we started with.
 
 # %%
 metrics = bsd100.reset_index()[["method", "psnr"]].dropna()
@@ -665,19 +675,20 @@ assert agree[0] > 0.95
 assert agree[1] < 0.6
 
 # %% [markdown]
-# Seven methods stand in the same order by both: more PSNR, better opinion. For them PSNR would have done. **SRGAN is
-# somewhere else**: second from below by one measure, first by the other. A measure can be right for all methods that
-# you have, and wrong for the first one that is different in kind.
+# Both measures put seven methods in the same order: the higher the PSNR, the better the opinion. For these, PSNR would
+# have been enough. **SRGAN is somewhere else**: second to last by one measure, first by the other. A measure can be
+# right for all the methods you have, and wrong for the first one that is different in kind.
 #
 # ## Read the paper's table again
 #
-# An often repeated sentence: "SRGAN is closer to HR than to any other method". Is it true? The numbers are there.
+# One sentence is often repeated: "SRGAN is closer to HR than to any other method". Is it true? We have the numbers to
+# check.
 #
 # ### {{exercise: margin_to_hr}}
 #
 # Write `margin_to_hr(mos, method)`; `mos` is a dict, method -> MOS, with the HR images as `"hr"`. Expected: the
-# distance of the method to the closest of the *other methods*, less its distance to HR. Positive: it is nearer to HR.
-# Distances have no sign.
+# method's distance to the closest of the *other methods*, minus its distance to HR. A positive number means that it is
+# closer to HR. Distances have no sign.
 
 # %% tags=["stub"]
 # {{stub: margin_to_hr}}
@@ -697,8 +708,9 @@ for name in SETS:
 assert margin_to_hr(synthetic.paper_mos("Set5"), "SRGAN") < 0
 
 # %% [markdown]
-# True on Set14 and BSD100, **not on Set5**. And how sure are we? The paper prints no interval. But we can simulate
-# classes of 26 whose true MOS are the paper's, on as many images as it had, and look at the interval that *they* get.
+# It is true on Set14 and BSD100, but **not on Set5**. And how sure are we? The paper prints no intervals. But we can
+# simulate classes of 26 raters whose true MOS are the paper's, on as many images as the paper had, and look at the
+# intervals that *they* get.
 
 # %%
 shown = {}
@@ -721,14 +733,14 @@ assert shown["BSD100"] > 0.9
 assert shown["Set14"] < 0.4
 
 # %% [markdown] tags=["slide"]
-# So the sentence stands on **BSD100** alone, with its 100 images. On Set14 the numbers say so too, but 14 images are
-# too few to be sure. On Set5 the sign is the other way. The raters were 26 each time. What makes the interval narrow is
-# the *images*: from 0.6 steps with 14 of them to 0.25 with 100.
+# So the sentence holds only on **BSD100**, with its 100 images. On Set14 the numbers agree, but 14 images are too few
+# to be sure. On Set5 the sign is the other way round. There were 26 raters each time. It is the *images* that make the
+# interval narrow: from 0.6 steps with 14 of them to 0.25 with 100.
 #
 # ## How many raters?
 #
-# Before a study, not after it: which difference do you want to see, and how many people does it take? Draw studies with
-# that difference, analyse them, count how many show it. This share is the **power**.
+# Ask this before a study, not after it: what difference do you want to detect, and how many people does it take?
+# Simulate studies with that difference, analyse them, and count how many show it. This share is called the **power**.
 
 # %%
 power_of = power.power_table((0, 0.1, 0.2, 0.3, 0.5), raters=(5, 15, 26), images=20, studies=settings.power)
@@ -741,19 +753,19 @@ assert needed[0.1] is None
 assert power_of[power_of["difference"] == 0]["power"].max() <= 0.1
 
 # %% [markdown]
-# Half a step is seen by five people. A tenth of a step, with 20 images, is not seen by 26. And a difference of 0, the
-# counter-test, by next to nobody. In a terminal: `srgan-lessons study power`.
+# Five people are enough to detect half a step. With 20 images, 26 people are not enough to detect a tenth of a step.
+# And the counter-test, a difference of 0, is hardly ever "detected". In a terminal, use `srgan-lessons study power`.
 #
 # ## A study in your class
 #
-# Three commands for an instructor: `study new`, `study serve`, `study report`. The second prints a link and a QR code;
-# a student opens the link, gives a name, presses Start, and rates, on a page like the one above. Each vote is saved on
-# the instructor's machine the moment it is given. `docs/study.md` tells what helps in a room full of people.
+# An instructor needs three commands: `study new`, `study serve`, `study report`. The second prints a link and a QR
+# code; a student opens the link, enters a name, presses Start, and rates, on a page like the one above. Each vote is
+# saved on the instructor's machine the moment it is given. `docs/study.md` says what helps in a room full of people.
 #
-# A cell cannot wait for a class. So here is the way without a network: the folder of a study is all that a student
-# needs. Copy it, rate with `srgan-lessons study rate`, hand the file in `votes/` back. Each student gets another order.
-# Here 15 synthetic students do it; no real person's votes, as before. A line that begins with `$` is a command for the
-# terminal; here the cell runs it.
+# A cell cannot wait for a class, so here is the way without a network. A student only needs the folder of the study:
+# copy it, rate with `srgan-lessons study rate`, and hand in the file in `votes/`. Each student gets a different order.
+# Here, 15 synthetic students do it; again, no real person voted. A line that begins with `$` is a command for the
+# terminal; here, the cell runs it.
 
 
 # %%
@@ -799,9 +811,9 @@ print(len(files), "files, for example", files[0].name)
 assert made == 0
 
 # %% [markdown]
-# **Merge.** Student 1 sends the file twice. Student 16 rated the wrong study. What should happen?
+# Next, **merge** the files. Student 1 sent the file twice. Student 16 rated the wrong study. What should happen?
 #
-# Then the **report**: one page with figures, statements and warnings, and all tables beside it.
+# Then comes the **report**: one page with figures, statements and warnings, and all the tables beside it.
 
 # %%
 shutil.copy(files[0], folder / "handed in" / "the same again.jsonl")
@@ -827,17 +839,17 @@ assert small.pairs["shown"].all()
 assert 6 * 2 / 2**8 < 0.05 < 0.7 < 6 * 2 / 2**4  # the smallest corrected p: six pairs, eight images or four
 
 # %% [markdown]
-# The second copy counts once; votes of another study are refused, by the SHA-256 of its manifest.
+# The second copy is not counted again. Votes from another study are refused: they carry the SHA-256 of its manifest.
 #
-# Fifteen raters and eight images: enough to show all six differences. With **four** images nothing could have been
-# shown, by however many raters. If all four differences have the same sign, four coins do that in 2 of 16 cases; times
-# six pairs, p is 0.75. With eight images it is 0.047. In Colab each student gives `RatingWidget(..., folder=...)` a
-# folder on Drive, or presses the download button at the end.
+# Fifteen raters and eight images are enough to show all six differences. With **four** images nothing could have been
+# shown, no matter how many raters there were. Even if all four differences have the same sign, four coins do that in 2
+# of 16 cases; times six pairs, p is 0.75. With eight images it is 0.047. In Colab, each student gives
+# `RatingWidget(..., folder=...)` a folder on Drive, or presses the download button at the end.
 #
 # ## Play
 #
-# Spoil the class. What do ten clickers do to the values, and what to the order? What does a class of 2 show, or of 5,
-# or five images?
+# Spoil the class. What do ten clickers do to the values, and what do they do to the order? What can a class of 2 show,
+# or a class of 5? And what can five images show?
 
 
 # %% tags=["fold"]
@@ -854,38 +866,40 @@ play(spoil, **choices, screen=["screened", "everybody"])
 # ## Recap
 #
 # - A study is made before the first vote: neutral names, random order, anchors, hidden reference, gold, repeats.
-# - 240 votes are 12 people and 20 photos. Pooled intervals hold the truth in little more than half of the studies;
-#   drawing raters and images anew gives what 95 % promises.
-# - Screen by several rules, written down before. BT.500 alone missed all three spoilers; where $s = 0$ it must not
-#   look.
-# - Pair by image, rank, correct for 36 questions. "Not shown" is not "equal".
+# - 240 votes are 12 people and 20 photos. Pooled intervals contain the truth in little more than half of the studies;
+#   resampling both raters and images gives what 95 % promises.
+# - Screen by several rules, written down beforehand. BT.500 alone missed all three spoilers, and it must not be used
+#   where $s = 0$.
+# - Pair by image, rank, and correct for 36 questions. "Not shown" does not mean "equal".
 # - The class finds the paper's order, and no difference between SRCNN and SelfExSR.
 #
 # ### Three questions
 #
-# <details><summary>1. A rater is a whole step too strict, with everything. Exclude?</summary>
+# <details><summary>1. A rater is a whole step too strict with everything. Do you exclude this rater?</summary>
 #
-# No. Every method loses the same, so the differences stay. It makes the interval of the MOS wider, as it should.
+# No. Every method loses the same amount, so the differences stay. The rater makes the interval of the MOS wider, and
+# rightly so.
 # </details>
 #
-# <details><summary>2. Twice as many raters, or twice as many images: which helps "SRGAN is closer to HR" on
-# Set14?</summary>
+# <details><summary>2. Twice as many raters, or twice as many images: which would help more to show "SRGAN is closer to
+# HR" on Set14?</summary>
 #
-# Images, and raters nearly as much. Simulated as above, the interval's width shrinks from 0.61 to 0.45 with twice as
-# many images, to 0.51 with twice as many raters.
+# Images, but raters help nearly as much. Simulated as above, the interval shrinks from 0.61 to 0.45 with twice as many
+# images, and to 0.51 with twice as many raters.
 # </details>
 #
 # <details><summary>3. Four images, one pair of methods, all four differences positive. What is Wilcoxon's exact
 # p?</summary>
 #
-# Two of the 16 ways in which four coins fall are as extreme: 2/16 = 0.125. No study with four images shows anything.
+# Two of the 16 ways in which four coins can fall are as extreme: 2/16 = 0.125. No study with four images can show
+# anything.
 # </details>
 #
 # ### What this lesson leaves out
 #
-# Viewing distance, screens and light, which a laboratory controls and a browser cannot. Pair comparison, which sees
-# smaller differences. Mixed models for votes as ordinal data. And the choice of images: no analysis repairs photos that
-# were picked because they look good.
+# Viewing distance, screens and light, which a laboratory can control and a browser cannot. Pair comparison, which
+# detects smaller differences. Mixed models that treat votes as ordinal data. And the choice of images: no analysis can
+# repair a set of photos that were picked because they look good.
 #
 # ### Where to read on
 #
@@ -896,7 +910,7 @@ play(spoil, **choices, screen=["screened", "everybody"])
 #   [arXiv 2004.02067](https://arxiv.org/abs/2004.02067).
 # - In this package: `srgan_lessons/rating/`, from `intervals.py` and `screening.py` to `analysis.py`.
 #
-# Next: lesson 10 lets the networks loose on your own photos. Below is what you have solved so far.
+# Next: lesson 10 lets the networks loose on your own photos. Here is what you have solved so far.
 
 # %%
 progress()

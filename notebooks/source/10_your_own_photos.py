@@ -5,8 +5,8 @@
 #
 # **Time.** 38 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lesson 01 (LR images, PSNR) and lesson 00. Matrix products in numpy. Lessons 04 to 08 help, and are not
-# needed.
+# **Before.** Lesson 01 (LR images, PSNR) and lesson 00. You know matrix products in numpy. Lessons 04 to 08 help, but
+# are not needed.
 #
 # {{colab_badge}}
 
@@ -44,10 +44,10 @@ folder = Path(tempfile.mkdtemp())  # for all files of this lesson
 # %% [markdown] tags=["slide"] answers=["86"]
 # ## Why
 #
-# A camera has caught a house number of two digits, far away and at night. Each digit is two pixels high. A network
+# At night, a camera has caught a two-digit house number from far away. Each digit is two pixels high. A network
 # enlarges it.
 #
-# **Before you read on:** which number is it? Write it down. How sure are you, in per cent?
+# **Before you read on:** run the cells. Which number is it? Write it down. How sure are you, in per cent?
 
 
 # %%
@@ -80,19 +80,19 @@ show_images(
 )
 
 # %% [markdown]
-# Keep your number. We come back to it, with the list of all numbers that it *can* have been.
+# Keep your number. We will come back to it, with a list of all the numbers it *could* have been.
 
 # %% [markdown] tags=["instructor"]
 # **Timing.** Own photos 6 minutes, files and tiles 4, what is not in the photo 8, consistency 4, two folders 7, the
 # house number 3, noise 3, uses and cases 3. Exercises 19. **Before class** ask for photos that may be shown: a holiday
-# picture, a page of print, a face. Collect the guesses of the house number on the board, each with its per cent. Most
-# rooms are surer than they should be; the list at the end has more than one number.
+# picture, a page of print, a face. Collect the guesses for the house number on the board, each with its percentage.
+# Most rooms are surer than they should be; the list at the end has more than one number.
 
 # %% [markdown] tags=["slide"]
 # ## A photo of your own
 #
-# Choose a picture. Its middle, at most 160 x 160 pixels, becomes four times larger. It stays on the machine on which
-# this notebook runs.
+# Choose a picture. Its middle, at most 160 x 160 pixels, is enlarged four times. It stays on the machine this notebook
+# runs on.
 
 
 # %% tags=["fold"]
@@ -111,8 +111,9 @@ def enlarge(photo):
 upload_photo(enlarge)
 
 # %% [markdown] answers=[]
-# **Look closely.** Where do you see more than before? And is it *true*? Of your own photo nobody can tell. So take one
-# whose truth is known: make a photo smaller, enlarge it again, and move the box. Try the eye, the fur, the whiskers.
+# **Look closely.** Where do you see more than before? And is it *true*? For your own photo, nobody can tell. So take
+# one whose truth is known: the cell below makes a photo smaller and enlarges it again. Move the box. Try the eye, the
+# fur, the whiskers.
 
 # %%
 portrait = photos["chelsea"][:300, :448]  # (300, 448, 3)
@@ -130,10 +131,11 @@ zoom(
 # %% [markdown] answers=["upright", "refused"]
 # ### What happens to the file
 #
-# A phone held upright writes a *lying* photo, and a note in its EXIF data: turn me. A logo has transparency.
+# A phone held upright saves the photo lying on its *side*, with a note in its EXIF data: turn me. A logo has
+# transparency.
 #
-# **Question.** What should a tool do with the note? And a network that has learned three colours with the fourth
-# channel?
+# **Question.** What should a tool do with the note? And what should a network that has learned three colours do with
+# the fourth channel?
 
 # %% tags=["check-output"]
 exif = Image.Exif()
@@ -155,13 +157,13 @@ except UserError as error:
     print(textwrap.fill(str(error).replace(str(folder), ".."), 100))
 
 # %% [markdown] answers=["grid", "seams"]
-# The photo stands upright. Transparency is enlarged by bicubic, apart from the colours; a format that cannot hold it is
-# refused, not filled with black in silence.
+# The photo is upright again. Transparency is enlarged by bicubic, separately from the colours. A format that cannot
+# hold transparency is refused, instead of being quietly filled with black.
 #
 # ### Large photos: tiles
 #
-# A photo of 12 megapixels does not fit through the network at once. It is cut into tiles. An output pixel depends on
-# LR pixels around it, for ESPCN 4 to each side: the **halo**. Each tile is read with its halo.
+# A photo of 12 megapixels does not fit through the network in one piece, so it is cut into tiles. An output pixel
+# depends on the LR pixels around it, for ESPCN 4 to each side: the **halo**. Each tile is read together with its halo.
 #
 # **Question.** What do you see if the halo is left out?
 
@@ -184,21 +186,21 @@ assert wrong["halo"].max() <= 1  # a rounding, at most
 assert wrong["no halo"].max() > 10
 
 # %% [markdown]
-# With the halo nothing shows. A whole photo from the terminal, or a folder of them:
+# With the halo, nothing shows. In a terminal, you can enlarge a whole photo, or a folder of photos:
 #
 #     srgan-lessons upscale holiday.jpg -o holiday_x4.png
 #     srgan-lessons upscale photos/ -o larger/ --weights srresnet
 #
-# The result has sixteen times the pixels. That is too much for many programs: cut out what you need first.
+# The result has sixteen times as many pixels. That is too much for many programs, so cut out what you need first.
 
 # %% [markdown] tags=["slide"] answers=["93.75", "fifteen"]
 # ## What is not in the photo
 #
-# An HR tile has 16 pixels, 48 numbers. Its LR pixel has 3. Reduction is (but for rounding) a matrix: along one axis
-# each LR pixel is a weighted mean of HR pixels. You wrote these weights in lesson 01.
+# An HR tile has 16 pixels, so 48 numbers. Its LR pixel has 3. Apart from rounding, reduction is a matrix: along each
+# axis, an LR pixel is a weighted mean of HR pixels. You wrote these weights in lesson 01.
 #
-# **Question.** The matrix below is 64 x 256. For an HR picture of 256 x 256 numbers: in how many directions can you
-# change it without any change in LR? Guess the share, in per cent.
+# **Question.** The matrix below is 64 x 256. It reduces an HR picture of 256 x 256 numbers. In how many directions can
+# you change the HR picture without any change in LR? Guess the share, in per cent.
 
 
 # %% tags=["check-output"]
@@ -220,12 +222,12 @@ seen = np.linalg.matrix_rank(R) ** 2  # along both axes: the ranks multiply
 print(f"{seen} of {256**2} directions show in LR; {100 - 100 * seen / 256**2:.2f} % do not")
 
 # %% [markdown] answers=["smooth", "predictable"]
-# (The rank of a matrix is in how many independent directions it lets something through; the others, it maps to 0.)
+# (The rank of a matrix says in how many independent directions it lets something through; the others are mapped to 0.)
 #
-# 93.75 %: fifteen of sixteen. In *numbers*, nearly all of an HR picture is absent from its LR picture.
+# 93.75 %: fifteen in sixteen. Counted in *numbers*, nearly all of an HR picture is missing from its LR picture.
 #
-# **Question.** Then why does enlarging work at all? Is 93.75 % of what you *see* gone, too? Measure the energy: the
-# squared deviation from the mean. Split each photo into what LR sees and what it does not. Noise is the control.
+# **Question.** Then why does enlarging work at all? Is 93.75 % of what you *see* gone, too? We measure the energy, the
+# squared deviation from the mean, and split each photo into what LR sees and what it does not. Noise is the control.
 
 
 # %%
@@ -257,16 +259,17 @@ assert max(shares["retina"], shares["coffee"], shares["astronaut"], shares["chel
 assert shares["grass"] > 25
 
 # %% [markdown]
-# So photos are not noise. Most of their energy is smooth, and LR keeps it. What is lost is the texture, the hair, the
-# print. A network does well because photos are *predictable*. And it fails where they are not.
+# So photos are not noise. Most of their energy is in smooth areas, and LR keeps it. What is lost is the texture, the
+# hair, the print. A network does well because photos are *predictable*. It fails where they are not.
 #
-# Note `back`, the pseudo-inverse. It leads from LR to HR so that reducing again gives exactly the same LR.
+# Note `back`, the pseudo-inverse. It leads from LR back to HR in such a way that reducing again gives exactly the same
+# LR.
 #
 # ### {{exercise: invisible}}
 #
-# Write `invisible(detail, reduce)`: the part of `detail`, (n, n), that the reduction does not see: all of it but what
-# survives the way down along both axes and back up along both. Expected: (n, n), for any `reduce` of shape (n/4, n),
-# with `reduce @ result @ reduce.T` zero.
+# Write `invisible(detail, reduce)`: the part of `detail`, (n, n), that the reduction does not see. That is all of it
+# except what survives the way down along both axes and back up along both. Expected: (n, n), for any `reduce` of shape
+# (n/4, n), with `reduce @ result @ reduce.T` zero.
 
 # %% tags=["stub"]
 # {{stub: invisible}}
@@ -279,21 +282,21 @@ invisible = check("invisible", invisible)
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** Coming back by `reduce.T`, by repeating pixels or by bicubic: none of these is an inverse,
-# so a rest stays visible. Applying it to the rows alone: invisible, but a part is lost. Ask: is `back @ reduce` the
-# identity? (No, it is 256 x 256 with rank 64: it forgets.) And `reduce @ back`? (Yes, 64 x 64.)
+# so something stays visible. Applying it to the rows only: the result is invisible, but a part is lost. Ask: is `back @
+# reduce` the identity? (No, it is 256 x 256 with rank 64: it forgets.) And `reduce @ back`? (Yes, 64 x 64.)
 
 # %% [markdown] tags=["subslide"]
 # ### Another photo with the same LR picture
 #
-# Now write on the cat, with ink that no LR picture shows.
+# Now let us write on the cat, with ink that no LR picture shows.
 #
-# A file holds whole grey levels. Rounding costs some LR pixels a level, so the loop hands it back, until the LR *files*
+# A file holds whole grey levels. Rounding costs some LR pixels a level, so the loop puts it back, until the LR *files*
 # are equal byte for byte.
 
 
 # %%
 def another(photo, detail, reduce):
-    """A photo with other detail, and with the same LR picture to the last bit. photo: uint8 (n, n, 3)."""
+    """A photo with different detail, and with exactly the same LR picture. photo: uint8 (n, n, 3)."""
     lr, back = imresize(photo, 1 / 4), np.linalg.pinv(reduce)
     rng = np.random.default_rng(0)
 
@@ -318,7 +321,7 @@ for y in range(4, 256, 16):
     ImageDraw.Draw(page).text((4 - 3 * y, y), line * 3, fill=255, font=ImageFont.load_default(size=13))
 no_cat = another(cat, -60 * (np.asarray(page) / 255), R)
 same = np.array_equal(imresize(cat, 1 / 4), imresize(no_cat, 1 / 4))
-print(f"The LR pictures are equal in every byte: {same}. The photos: {psnr(no_cat, cat):.1f} dB apart.")
+print(f"The LR pictures are equal in every byte: {same}. PSNR between the photos: {psnr(no_cat, cat):.1f} dB.")
 
 # %% tags=["fold"]
 show_crops(
@@ -333,12 +336,14 @@ show_crops(
 assert same
 
 # %% [markdown] answers=["same input"]
-# **Question.** You train for a year, on all photos of the world. Which of these two photos will your network return?
+# **Question.** You train for a year, on all the photos in the world. Which of these two photos will your network
+# return?
 #
 # <details><summary>Answer</summary>
 #
-# It gets *the same input*. It returns one picture, the same for both. At least one time it is wrong, and we can say by
-# how much before it is trained. If SR is near the one, it is far from the other: at best it stands halfway.
+# It gets *the same input*, so it returns the same picture for both. It is wrong at least once, and we can say by how
+# much before it is even trained. If SR is close to one photo, it is far from the other: at best it is halfway between
+# them.
 # </details>
 
 # %%
@@ -352,7 +357,7 @@ for name in ("bicubic", *NETWORKS):
 # %% tags=["fold"]
 bars(
     worst | {"no network can do better": ceiling},
-    xlabel="PSNR on the worse of both photos, dB (RGB)",
+    xlabel="PSNR on the worse of the two photos, dB (RGB)",
     digits=1,
     alt="Bars: bicubic and all networks stay below the ceiling that holds for any network.",
 )
@@ -361,14 +366,14 @@ assert max(worst.values()) < ceiling
 # %% [markdown] tags=["slide"]
 # ## Does it fit?
 #
-# Nobody has the truth of your photo. But there is one thing that you *can* check: reduced again, the enlargement should
-# give the LR picture back. This is **consistency**, in dB.
+# Nobody has the truth for your photo. But there is one thing you *can* check: when you reduce the enlargement again,
+# you should get the LR picture back. This is **consistency**, in dB.
 #
 # ### {{exercise: consistency}}
 #
 # Write `consistency(sr, lr)`: reduce `sr`, uint8 (4h, 4w, 3), with `imresize`, and return the PSNR in dB between the
-# result and `lr`, uint8 (h, w, 3), over all pixels and all three colours, for a peak of 255. Expected: one number,
-# `np.inf` where nothing differs.
+# result and `lr`, uint8 (h, w, 3), over all pixels and all three colours, with a peak of 255. Expected: one number;
+# `np.inf` if nothing differs.
 
 # %% tags=["stub"]
 # {{stub: consistency}}
@@ -380,8 +385,8 @@ assert max(worst.values()) < ceiling
 consistency = check("consistency", consistency)
 
 # %% [markdown] answers=["inf", "fits best"]
-# **Question.** Order these by consistency: bicubic, a network, a network's picture moved by one pixel, another photo of
-# a cat. And the cat with the writing?
+# **Question.** Rank these by consistency: bicubic, a network, a network's picture moved by one pixel, another photo of
+# a cat. And where does the cat with the writing come in?
 
 # %%
 lr = imresize(cat, 1 / 4)  # (64, 64, 3)
@@ -403,13 +408,13 @@ assert fit["moved by one pixel"] < fit["espcn"] - 1
 assert consistency(no_cat, lr) == np.inf
 
 # %% [markdown] answers=["never"]
-# The picture that lies most fits best. A low consistency proves that a picture is wrong. **A high one proves
+# The picture that lies the most fits the best. A low consistency proves that a picture is wrong. **A high one proves
 # nothing.**
 #
-# ### What can be had for nothing
+# ### A repair that costs nothing
 #
-# Consistency can be repaired: `back` brings the missing LR levels into the enlargement. The result fits, whatever
-# network it came from.
+# Consistency can be repaired: `back` adds the missing LR levels to the enlargement. The result fits, whatever network
+# it came from.
 #
 # **Question.** Can this make the picture worse?
 
@@ -440,18 +445,18 @@ for name in ("bicubic", *NETWORKS):
 assert all(after >= before - 1e-9 for before, after in dbs.values())
 
 # %% [markdown]
-# Never. The truth is one of the pictures that fit, and the repair goes straight to the nearest of them: a step at a
-# right angle, so the distance to *all* pictures that fit shrinks. (Strictly, for the LR picture before it is rounded.)
-# It is honest about what is known, and still free in fifteen of sixteen directions.
+# Never. The truth is one of the pictures that fit, and the repair goes straight to the nearest of them. This step is at
+# a right angle, so the distance to *all* the pictures that fit gets smaller. (Strictly speaking, this holds for the LR
+# picture before rounding.) The result respects what is known, and is still free in fifteen of sixteen directions.
 
 # %% [markdown] tags=["slide"]
 # ## Where the detail comes from
 #
-# If it is not in the photo, where is it from? We let two networks look at the same LR picture. They are the same in
-# every way, down to the first random weights. Only what they were trained on differs.
+# If the detail is not in the photo, where does it come from? We let two networks look at the same LR picture. They are
+# the same in every way, down to the initial random weights. Only their training photos differ.
 #
-# Here are two drawn slides of a microscope. Cells with a dark nucleus are ill, say. The ill slide is the healthy one
-# with nuclei in invisible ink: **both have the same LR picture.**
+# Here are two microscope slides, drawn by a program. Let us say that cells with a dark nucleus are ill. The ill slide
+# is the healthy one with nuclei in invisible ink: **both have the same LR picture.**
 
 
 # %%
@@ -492,9 +497,9 @@ show_images(
 assert np.array_equal(imresize(ill, 1 / 4), cells_lr)
 
 # %% [markdown]
-# ### Training on a folder of one's own
+# ### Training on your own folder
 #
-# One folder with healthy slides, one with ill ones. Real folders are untidy, so we make ours so.
+# We make one folder with healthy slides and one with ill ones. Real folders are untidy, so we make ours untidy, too.
 
 # %% tags=["check-output"]
 for name in ("healthy", "ill"):
@@ -508,11 +513,11 @@ save_image(folder / "healthy/icon.png", healthy[:24, :24])
 print(load_photos(folder / "healthy", minimum=32, progress=False).report().replace(str(folder), ".."))
 
 # %% [markdown] answers=["diagnoses", "memory", "darker"]
-# Nothing is dropped in silence. What is too small for a crop, broken or there twice is named and left out.
+# Nothing is dropped silently. Files that are too small for a crop, broken or duplicated are named and left out.
 #
-# Now train, twice. The recipe is that of lesson 04 with a small network: one residual block, 16 maps.
+# Now we train twice. The recipe is that of lesson 04, with a small network: one residual block, 16 maps.
 #
-# **Before you run it:** what will each of the two make of the *one* LR picture?
+# **Before you run it:** what will each of the two networks make of the *same* LR picture?
 
 # %%
 recipe = RECIPES["srresnet-mse"].change(
@@ -558,20 +563,20 @@ assert nucleus(healthy) < 1 < 20 < nucleus(ill)
 assert nucleus(opinions["ill"]) > nucleus(opinions["healthy"]) + 4
 
 # %% [markdown]
-# One input, two diagnoses. Neither network looked at the patient: the nucleus is a memory of its training folder. And
-# the network that is wrong does not look any less sure than the other.
+# One input, two diagnoses. Neither network looked at the patient: the nucleus is a memory of the training folder. And
+# the network that is wrong looks just as sure as the other.
 #
-# This is the whole claim. The detail is the **average of the training photos that fit**, or with a GAN **one typical
-# of them**. For your holiday photo that is fine. Which folder was it for the network of your phone?
+# This is the whole claim. The detail is the **average of the training photos that fit**, or with a GAN, **a typical one
+# of them**. For your holiday photo that is fine. But which folder was the network in your phone trained on?
 #
-# The same in a terminal, with your photos: `srgan-lessons train srresnet-mse --photos my_photos/ --folder runs/mine`.
-# A few hundred photos of a kind are enough to make a network that knows this kind, and nothing else.
+# You can do the same in a terminal, with your own photos: `srgan-lessons train srresnet-mse --photos my_photos/
+# --folder runs/mine`. A few hundred photos of one kind are enough for a network that knows this kind, and nothing else.
 #
 # ### Not every folder
 #
-# A network that has trained on the test photos knows the answers. So a picture that shows what an image of Set5, Set14
-# or BSD100 shows stops the training, at any size and under any name. We have none here, but we can draw one that is
-# laid out like one.
+# A network that was trained on the test photos knows the answers. So training stops if a picture shows the same as an
+# image of Set5, Set14 or BSD100, at any size and under any name. We have none here, but we can draw one with the same
+# layout.
 
 # %%
 wanted = benchmark_hashes()["Set5 img_003"]  # (8, 8): what stands where in it, and no more
@@ -588,13 +593,14 @@ except UserError as error:
 # %% [markdown] tags=["slide"]
 # ## The house number
 #
-# What can be said honestly? Turn the question round. Do not ask the LR picture for the number. Ask of *each* number:
-# had it been there, would the camera have seen this?
+# What can we honestly say? Turn the question round. Do not ask the LR picture for the number. Ask for *each* number: if
+# it had been there, could the camera have seen this?
 #
 # ### {{exercise: possible}}
 #
-# Write `possible(lr, candidates, noise)`. `candidates` is a dict name -> HR picture, uint8 (4h, 4w, 3). Return the list
-# of names whose LR picture is nowhere, in no colour, more than `noise` grey levels away from `lr`, uint8 (h, w, 3).
+# Write `possible(lr, candidates, noise)`. `candidates` is a dict name -> HR picture, uint8 (4h, 4w, 3). Return a list
+# of the names whose LR picture is within `noise` grey levels of `lr`, uint8 (h, w, 3), at every pixel and in every
+# colour.
 
 # %% tags=["stub"]
 # {{stub: possible}}
@@ -606,13 +612,13 @@ except UserError as error:
 possible = check("possible", possible)
 
 # %% [markdown] answers=[]
-# **Question.** 100 numbers, and we even know the font, the place and the noise: 16 grey levels at most. How many
-# remain?
+# **Question.** There are 100 numbers, and we even know the font, the place and the noise: 16 grey levels at most. How
+# many numbers remain?
 
 # %%
 signs = {number: house_number(number) for number in NUMBERS}
 left = possible(caught(secret), signs, noise=16)
-print(f"possible are {len(left)}: {', '.join(left)}. It was {secret}.")
+print(f"{len(left)} numbers are possible: {', '.join(left)}. It was {secret}.")
 
 # %% tags=["fold"]
 assert secret in left  # the truth is never ruled out
@@ -620,9 +626,9 @@ assert 4 < len(left) < 40
 
 # %% [markdown]
 # Was yours among them? The list is the honest answer. The network's picture shows *one* reading, or a blend, and says
-# nothing of the others. And outside this notebook nobody knows the font, the angle, the light.
+# nothing about the others. And outside this notebook, nobody knows the font, the angle or the light.
 #
-# **Play.** How large must the digits be, and how clean the camera, until one number is left?
+# **Play.** How large must the digits be, and how clean the camera's picture, before only one number is left?
 
 # %%
 many = {size: len(possible(caught(secret, size), {n: house_number(n, size) for n in NUMBERS}, 16)) for size in (8, 20)}
@@ -648,15 +654,15 @@ assert many[8] > 12
 assert many[20] == 1
 
 # %% [markdown] tags=["slide"] answers=["more than twice"]
-# At font size 20 one number is left: the LR picture *does* hold it. At size 8, dozens. Between the two lies the limit
-# of the camera, and no network moves it.
+# At font size 20, one number is left: the LR picture *does* hold it. At size 8, there are dozens. The limit of the
+# camera lies somewhere between the two, and no network can move it.
 #
 # ## Clean bicubic only
 #
-# Our networks have seen LR pictures of one kind: reduced by bicubic, and clean. Your photos come from a sensor, with
-# noise, and from a JPEG file, with blocks.
+# Our networks have only seen LR pictures of one kind: reduced by bicubic, and clean. Your photos come from a sensor,
+# with noise, and from a JPEG file, with blocks.
 #
-# **Question.** Does SRResNet still beat bicubic if the LR picture is noisy? From which noise on does it not?
+# **Question.** Does SRResNet still beat bicubic if the LR picture is noisy? How much noise is too much?
 
 
 # %%
@@ -708,20 +714,20 @@ show_crops(
 )
 
 # %% [markdown] answers=[]
-# The networks pass on more of the noise than bicubic does, for they have learned that fine detail in LR is real. With
-# noise of 20 grey levels all of them are worse than bicubic. SRGAN suffers most: it makes the noise more than twice as
-# strong, and at 5 grey levels it is already more than 4 dB below bicubic. It takes grain for fur. (By PSNR it is below
-# bicubic on a clean LR picture, too: the price that lesson 08 explains.) And of a JPEG file all of them enlarge what
-# the file has broken.
+# The networks pass on more of the noise than bicubic does, because they have learned that fine detail in LR is real.
+# With noise of 20 grey levels, all of them are worse than bicubic. SRGAN suffers most: it makes the noise more than
+# twice as strong, and at 5 grey levels it is already more than 4 dB below bicubic. It takes grain for fur. (On PSNR it
+# is below bicubic on a clean LR picture, too: that is the price that lesson 08 explains.) And in a JPEG file, all of
+# them enlarge the damage.
 #
-# The cure is in the training: show the network LR pictures as the world makes them, with blur, noise and JPEG. That is
-# what BSRGAN and Real-ESRGAN (both 2021) did. It makes the tool useful. It makes the invention larger, not smaller.
+# The cure is in the training: show the network LR pictures as the world makes them, with blur, noise and JPEG. BSRGAN
+# and Real-ESRGAN (both 2021) did this. It makes the tool useful, but it makes the invention larger, not smaller.
 #
 # ## Taking it along: ONNX
 #
-# A browser or a phone has no torch. **ONNX** is a file that many programs can run: the layers and their weights.
+# A browser or a phone has no torch. An **ONNX** file holds the layers and their weights, and many programs can run it.
 #
-# **Question.** What must you compare, before you trust the file?
+# **Question.** What must you compare before you trust the file?
 
 # %%
 if importlib.util.find_spec("onnxruntime") and importlib.util.find_spec("onnx"):
@@ -743,40 +749,41 @@ if (folder / "espcn.onnx").exists():
     assert abs(to_image(here).astype(int) - upscale(lr[:40, :56], "espcn")).max() <= 1
 
 # %% [markdown] tags=["slide"]
-# In a terminal: `srgan-lessons export espcn -o espcn.onnx`. The file takes floats in [0, 1] and does not clip; what
-# calls it must cut into tiles, as `upscale` does.
+# In a terminal: `srgan-lessons export espcn -o espcn.onnx`. The exported network takes floats in [0, 1] and does not
+# clip its output; the program that calls it must cut large photos into tiles, as `upscale` does.
 #
 # ## What it is for, and what it must not be used for
 #
 # | use | may I? | why |
 # |---|---|---|
-# | a holiday photo, a poster, a film | yes | nobody decides anything by a leaf or a hair; say that it is enlarged |
-# | game textures, video at low bandwidth | yes | plausible is what is asked for |
+# | a holiday photo, a poster, a film | yes | no decision depends on a leaf or a hair; say that it is enlarged |
+# | game textures, video at low bandwidth | yes | being plausible is enough |
 # | a scan that a person or a program will *read* | with the LR beside it | a digit can be invented |
-# | measuring: satellite, microscope | only with proof for just this use | it counts what its training folder had |
+# | measuring: satellite, microscope | only with proof for exactly this use | it counts what its training folder had |
 # | diagnosis from an enlarged picture | **no** | you saw why: two folders, two diagnoses |
 # | identification of a face, a number plate | **no** | it draws a person of its training set |
 # | evidence in court | **no** | it is not what the camera saw |
 #
 # It has happened:
 #
-# - **A face, 2020.** PULSE (Menon et al., CVPR 2020) searches for a sharp face that reduces to the LR picture. Of a
-#   small picture of Barack Obama it made a white man. He was *consistent*. The authors answered that their faces are of
-#   people who do not exist, and that bias of the training set is the likely cause.
-# - **Numbers, 2013.** David Kriesel found that copiers of one make changed digits in documents, 6 to 8. No network: a
-#   compression that stored "similar" patches once. Sharp, plausible, wrong.
-# - **Medicine, 2018.** Cohen, Luck and Honari (MICCAI) let networks translate brain scans. Tumours were added or
-#   removed, depending on how many the training set had.
+# - **A face, 2020.** PULSE (Menon et al., CVPR 2020) searches for a sharp face that reduces to the LR picture. It
+#   turned a small picture of Barack Obama into a white man. The result was *consistent*. The authors answered that
+#   their faces show people who do not exist, and that bias in the training set is the likely cause.
+# - **Numbers, 2013.** David Kriesel found that one manufacturer's copiers changed digits in documents, such as 6 to 8.
+#   No network was involved, just a compression that stored "similar" patches only once. Sharp, plausible, wrong.
+# - **Medicine, 2018.** Cohen, Luck and Honari (MICCAI) let networks translate brain scans. The networks added or
+#   removed tumours, depending on how many the training set had.
 # - **Court, 2024.** State of Washington v. Puloka: a judge in King County did not admit a video that had been enlarged
-#   by such software, since it shows what the model "thinks" should be shown.
+#   by such software, because it shows what the model "thinks" should be shown.
 #
-# **Ask three questions** before you hand an enlarged picture on. Will anybody *decide* something by a detail of it? Is
-# the original with it? Does it say that it was enlarged, and by what?
+# **Ask three questions** before you pass on an enlarged picture. Will anybody *decide* something because of a detail in
+# it? Does the original come with it? Does it say that it was enlarged, and by what?
 
 # %% [markdown] tags=["instructor"]
 # **Discussion**, five minutes, in pairs. One defends, one attacks: a museum enlarges the only photo of a poet; a
-# newspaper enlarges the hands in a photo of a riot; a phone camera sharpens the moon. The third is usual today: ask who
-# has read it in the manual. **Common mistake:** "A better network will solve it." Point at the ceiling for any network.
+# newspaper enlarges the hands in a photo of a riot; a phone camera sharpens the moon. The third is common practice
+# today: ask who has read about it in the manual. **Common mistake:** "A better network will solve it." Point at the
+# ceiling that holds for any network.
 
 # %% [markdown] tags=["slide"]
 # ## Where the field went after 2017
@@ -786,50 +793,51 @@ if (folder / "espcn.onnx").exists():
 # | 2017 | EDSR (Lim et al., CVPR workshops) | no BatchNorm, wider, scaled residuals: PSNR up |
 # | 2018 | RCAN (Zhang et al., ECCV) | channel attention; several hundred layers |
 # | 2018 | ESRGAN (Wang et al., ECCV workshops) | denser blocks, a relativistic discriminator, VGG before the ReLU |
-# | 2018 | perception-distortion (Blau and Michaeli, CVPR) | proved: past a point, better looks cost PSNR (lesson 08) |
+# | 2018 | perception-distortion (Blau and Michaeli, CVPR) | proof: past a point, better looks cost PSNR (lesson 08) |
 # | 2018 | LPIPS (Zhang et al., CVPR) | a perceptual distance, fitted to what people say |
 # | 2020 | SRFlow (Lugmayr et al., ECCV) | not one HR picture but many, to sample from: honest about the freedom |
 # | 2021 | BSRGAN (Zhang et al., ICCV), Real-ESRGAN (Wang et al., ICCV workshops) | random blur, noise and JPEG |
 # | 2021 | SwinIR (Liang et al., ICCV workshops) | a transformer with shifted windows instead of convolutions |
-# | 2021 | SR3 (Saharia et al., arXiv; TPAMI 2022) | diffusion: starts from noise, removes it step by step |
+# | 2021 | SR3 (Saharia et al., arXiv; TPAMI 2022) | diffusion: starts from noise and removes it step by step |
 # | 2023 | HAT (Chen et al., CVPR) | transformers that use more of the picture |
 #
-# Three lines, then. **Higher PSNR**: deeper, attention, transformers. **Better looks**: from GANs to diffusion. **Real
-# photos**: LR pictures as the world makes them. None of them escapes the trade-off of lesson 08, and none of them sees
-# what is not in the photo.
+# So there are three lines of work. **Higher PSNR**: deeper networks, attention, transformers. **Better looks**: from
+# GANs to diffusion. **Real photos**: LR pictures as the world makes them. None of them escapes the trade-off of lesson
+# 08, and none of them can see what is not in the photo.
 
 # %% [markdown] tags=["slide"]
 # ## Recap
 #
-# - 93.75 % of the numbers of an HR picture are not in its LR picture; of a photo's energy, mostly less than a tenth.
+# - 93.75 % of an HR picture's numbers are not in its LR picture; of a photo's energy, usually less than a tenth is
+#   missing.
 # - Two different photos can have the same LR file, byte for byte. No network can be right about both.
 # - Consistency finds wrong pictures. It never proves a right one.
 # - The detail comes from the training folder: one LR picture, two folders, two diagnoses.
 # - An honest answer is a list of what is possible.
-# - Noise and JPEG that the network has not seen in training, it enlarges.
+# - If a network has not seen noise and JPEG in training, it enlarges them.
 #
 # ### Three questions
 #
 # <details><summary>1. An enlargement has infinite consistency. What do you know about it?</summary>
 #
-# That it reduces to the LR picture. So does the cat with the writing on it. You know nothing about its detail.
+# Only that it reduces to the LR picture. So does the cat with the writing on it. You know nothing about its detail.
 # </details>
 #
-# <details><summary>2. A network is trained on all slides of a hospital, healthy and ill. Is it safe now?</summary>
+# <details><summary>2. A network is trained on all of a hospital's slides, healthy and ill. Is it safe now?</summary>
 #
 # No. With MSE it draws the average of both, a faint nucleus in each cell; with a GAN it draws one of the two. The LR
 # picture still does not say which is true.
 # </details>
 #
-# <details><summary>3. At 2x, how many per cent of the numbers are not in the LR picture?</summary>
+# <details><summary>3. At 2x, what percentage of the numbers is not in the LR picture?</summary>
 #
-# 75 %: LR has one pixel of four. At 4x it is fifteen of sixteen, 93.75 %.
+# 75 %: LR has one pixel in four. At 4x, fifteen in sixteen are missing, 93.75 %.
 # </details>
 #
 # ### What this lesson leaves out
 #
-# Training on real degradations; several frames of a video, which together *do* hold more than one; how to measure what
-# a network is unsure of.
+# Training on real degradations; several frames of a video, which together *do* hold more than one; how to measure where
+# a network is unsure.
 #
 # ### Where to read on
 #
@@ -843,7 +851,7 @@ if (folder / "espcn.onnx").exists():
 #   [arXiv 2104.07636](https://arxiv.org/abs/2104.07636): SR3.
 # - In this package: `upscaling/`, `folding.py`, `export.py`, `datasets/photos.py` and `datasets/leakage.py`.
 #
-# Below is what you have solved. Go on from any line, whenever you like; and after it, the last page.
+# Here is what you have solved. You can go back to any exercise whenever you like. After it comes the last page.
 
 # %%
 progress()
@@ -857,25 +865,26 @@ assert 100 * (1 - 1 / 4**2) == 93.75
 #
 # | you can now | from lesson |
 # |---|---|
-# | reduce and enlarge a photo, and measure the result as the field does | 01, 08 |
-# | build the generator and the discriminator of the paper, layer by layer | 02, 03, 05 |
+# | reduce and enlarge a photo, and measure the result as researchers do | 01, 08 |
+# | build the paper's generator and discriminator, layer by layer | 02, 03, 05 |
 # | train both, stop, resume, and read the curves | 04, 07 |
 # | say what a loss asks for, and choose another | 06 |
 # | ask people, and count their answers | 09 |
-# | enlarge your own photos, and say what in them is invented | 00, 10 |
+# | enlarge your own photos, and say what is invented in them | 00, 10 |
 #
-# A whole photo of yours, tonight: `srgan-lessons upscale holiday.jpg -o holiday_x4.png --weights srgan`.
+# Try it tonight on one of your own photos: `srgan-lessons upscale holiday.jpg -o holiday_x4.png --weights srgan`.
+# Lesson 11 is a laboratory: there you train an SRGAN of your own.
 #
-# And here is the course in one card. You know how each of these pictures is made.
+# And here is the course on one card. You know how each of these pictures is made.
 
 # %%
 box = slice(64, 192), slice(108, 236)  # (128, 128, 3), of the whole photo enlarged
 wrong = np.abs(versions[BEST].astype(int) - portrait)  # (300, 448, 3)
 card = {
-    "01  the LR image: one pixel of sixteen": imresize(portrait, 1 / 4)[16:48, 27:59],
+    "01  the LR image: one pixel in sixteen": imresize(portrait, 1 / 4)[16:48, 27:59],
     "01  bicubic, by hand": versions["bicubic"][box],
     "02, 03  ESPCN, with your pixel shuffle": versions["espcn"][box],
-    "04  SRResNet: nearest to the truth": versions["srresnet"][box],
+    "04  SRResNet: closest to the truth": versions["srresnet"][box],
     "05 to 07  SRGAN: most like a photo": versions[BEST][box],
     "08  its error, 4 times as strong": np.clip(4 * wrong, 0, 255).astype(np.uint8)[box],
     "10  another photo with the same LR": no_cat[44:172, 8:136],

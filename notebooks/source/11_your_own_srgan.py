@@ -1,8 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Your own SRGAN
 #
-# **Claim.** A few seconds of measuring tell how many updates fit into the time that you have: you say beforehand when
-# the training will end, it ends then, and you take a network home.
+# **Claim.** A few seconds of measuring show how many updates fit into your time: you say in advance when the training
+# will end, it ends on time, and you take a network home.
 #
 # **Time.** 28 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -66,9 +66,9 @@ UNSEEN = ("astronaut", "chelsea", "coffee")  # never trained on
 # %% [markdown] tags=["slide"]
 # ## Why
 #
-# In lesson 07 a network of three layers met a discriminator for some hundred updates. Here is what the paper's network
-# makes of the same photo when it is given minutes on a large GPU: 16 blocks, 64 maps, two stages. This lesson has one
-# purpose: **that the last of these pictures becomes yours.**
+# In lesson 07, a network of three layers met a discriminator for a few hundred updates. Here is what the paper's
+# network, with 16 blocks and 64 maps, makes of the same photo after minutes on a large GPU, in two stages. This lesson
+# has one purpose: **to make the last of these pictures with a network of your own.**
 
 # %%
 hr_unseen = {name: sample_photos()[name][100:228, 150:278] for name in UNSEEN}  # (128, 128, 3)
@@ -88,15 +88,16 @@ show_crops(
 
 # %% [markdown] tags=["instructor"]
 # **Timing.** Photos 3 minutes, the plan 8, watching 6 (then let it run through the exercises), the result 7, taking it
-# home 4. Exercises 24. **Before class**: decide how long people may train, and say it aloud. In Colab, 10 minutes on a
-# GPU fit into the lesson; without one take `compact=True`, or let it run overnight with `--within`. Collect the bets
-# before anyone starts the training. On two slow cores the untouched lesson takes about four minutes in full mode.
+# home 4. Exercises 24. **Before class**: decide how long people may train, and announce it. In Colab, 10 minutes on a
+# GPU fit into the lesson; without a GPU, use `compact=True`, or let it run overnight with `--within`. Collect the bets
+# before anyone starts the training. On two slow cores, the untouched lesson takes about four minutes in full mode.
 
 # %% [markdown] tags=["slide"]
-# ## 1. The place and the photos
+# ## 1. A place for the run, and the photos
 #
-# Where is the run kept? Colab deletes its machine, and all that is on it, some time after you leave. Your Google Drive
-# stays. It is asked for, never assumed: set `on_drive = True`, and Colab asks you. On your own computer leave it.
+# Where will the run be kept? Some time after you leave, Colab deletes its machine and everything on it. Your Google
+# Drive stays. The lesson uses it only if you say so: set `on_drive = True`, and Colab asks for your permission. On your
+# own computer, leave it as it is.
 
 # %%
 on_drive = False  # in Colab: True
@@ -104,9 +105,10 @@ home = ask_for_drive("srgan") if on_drive else Path(settings.home)
 print(f"the run is kept in {home.resolve()}")
 
 # %% [markdown]
-# Which photos? Three choices. `"samples"` are the few that come with scikit-image: enough to see it work. `"BSDS500"`
-# has 400 training photos; fetch them once, in a cell of their own: `!srgan-lessons data get BSDS500`. Or **your own**:
-# the path of a folder on this computer, or on your Drive: `source = "/content/drive/MyDrive/photos"`.
+# Which photos will you train on? You have three choices. `"samples"` are the few that come with scikit-image: enough to
+# see it work. `"BSDS500"` has 400 training photos; fetch them once, in a separate cell: `!srgan-lessons data get
+# BSDS500`. Or use **your own**: give the path of a folder on this computer or on your Drive, such as `source =
+# "/content/drive/MyDrive/photos"`.
 
 # %%
 source = "samples"  # or "BSDS500", or a folder of your own photos
@@ -119,53 +121,54 @@ else:
 photos = load_photos(chosen, minimum=96, progress=False)
 training, held_out = photos.split()
 print(photos.report())
-print(f"{len(training)} to train on, {len(held_out)} held out, to be measured on while it trains")
+print(f"{len(training)} photos to train on, {len(held_out)} held out for measuring during training")
 
 # %% tags=["fold"]
 assert not set(UNSEEN) & set(photos.images)
 assert 0 < len(held_out) <= 10, "give at least two photos: one is held out"
 
 # %% [markdown] answers=["the third"]
-# What is left out is named, with the reason. Nothing is dropped in silence.
+# What is left out is named, with the reason. Nothing is dropped silently.
 #
-# **Question.** Somebody's folder holds a thumbnail, a photo that is there twice, and a photo of Set5, on which the
-# result will be measured. Which of the three stops the training?
+# **Question.** Somebody's folder holds a thumbnail, a photo that is there twice, and a photo from Set5, which the
+# result will be measured on. Which of the three stops the training?
 
 # %% tags=["check-output"]
 cup = sample_photos()["coffee"]
 print(load_photos({"cup": cup, "copy of cup": cup, "thumbnail": cup[:40, :40]}, progress=False).report())
 
 # %% [markdown] tags=["slide"]
-# The first two are left out. The third would be an error: a picture that shows what an image of Set5, Set14 or BSD100
-# shows is recognised even when it was cut or saved as JPEG. A test that was trained on is worth nothing.
+# The first two are left out. The third would be an error: a picture that shows the same as an image of Set5, Set14 or
+# BSD100 is recognised even if it was cut or saved as JPEG. A test set is worthless once you have trained on it.
 #
 # ## 2. The time
 #
-# How long does training take? Recipes count updates; you have minutes. So: make some updates, real ones, with real
-# crops, and count how many fit into a second. On one H100 somebody has done that for us.
+# How long does training take? Recipes count updates, but you have minutes. So make some real updates, with real crops,
+# and count how many fit into a second. On an H100, this has been measured already.
 
 # %% tags=["check-output"]
 for name in ("srresnet", "srgan"):
     with open(shipped(f"runs/{name}.csv"), newline="") as file:
         speeds = [float(row["updates_per_s"]) for row in csv.DictReader(file)]
-    print(f"{name} on an H100: {median(speeds):.0f} updates a second")
+    print(f"{name} on an H100: {median(speeds):.0f} updates per second")
 speed = Speed(updates_per_s=97, start=5.0)
 for minutes in (10, 30):
     stage = fit_into(RECIPES["srgan-offline"], 60 * minutes, speed, validation=6)
-    print(f"{minutes} minutes of SRGAN at {speed.updates_per_s} a second: {stage.recipe.steps:,} updates")
+    print(f"{minutes} minutes of SRGAN at {speed.updates_per_s} updates per second: {stage.recipe.steps:,} updates")
     assert stage.recipe.steps == int((60 * minutes - 5 - 6) * 0.96 * 97)
 print(f"the paper: {RECIPES['srgan-vgg54'].steps:,}")
 
 # %% [markdown]
-# No miracle: (seconds - start - validations) x 0.96 x speed. Above, the start takes 5 seconds and all validations 6;
-# 4 % is kept in reserve. (Colab lends a T4. By the data
-# sheets it has a fifteenth of an H100's arithmetic, 65 TFLOP/s in half precision and not 989. How many updates that
-# makes, nobody has measured here: your next cell will.)
+# There is no magic in it: (seconds - start - validations) x 0.96 x speed. Above, the start takes 5 seconds and all
+# validations together 6; 4 % of the time is kept in reserve. (Colab lends you a T4. According to the data sheets, it
+# has a fifteenth of an H100's computing power: 65 TFLOP/s in half precision instead of 989. We have not measured how
+# many updates per second that gives. Your next cell will.)
 #
-# **One number to choose.** `minutes` = 10, 30 or 60, or 480 for a night. `compact=True` takes 8 blocks and 32 maps, for
-# a CPU; on a GPU take the paper's 16 and 64. The recipe is `srgan-offline`: SRGAN with the content loss of lesson 06
-# that needs no download. As it stands, the cell trains for a moment, with small crops, so that the lesson runs through.
-# **For a real run set `smaller = {}`**: crops of 96, as in the paper. Each choice has a run folder of its own.
+# **Choose one number:** `minutes` = 10, 30 or 60, or 480 for a night. `compact=True` means 8 blocks and 32 maps, for a
+# CPU; on a GPU, use the paper's 16 and 64. The recipe is `srgan-offline`: SRGAN with the content loss of lesson 06 that
+# needs no download. If you change nothing, the cell trains only briefly, with small crops, so that you can try the
+# whole lesson. **For a real run, set `smaller = {}`**: crops of 96, as in the paper. Each choice gets its own run
+# folder.
 
 # %%
 minutes = settings.minutes  # yours: 10, 30, 60, 480
@@ -179,7 +182,7 @@ plan = make_plan(
     minutes,
     photos,
     compact=compact,
-    folder=folder,  # a plan that is kept there is gone on with
+    folder=folder,  # if it already holds a plan, that plan is continued
     measuring=settings.measuring,
     **smaller,
 )
@@ -194,8 +197,8 @@ assert (COMPACT["blocks"], COMPACT["channels"]) == (8, 32)
 assert round(989 / 65) == 15
 
 # %% [markdown] tags=["slide"]
-# SRResNet gets 45 % of the time, SRGAN the rest. Why any at all? You have seen it in the clinic: **no pretraining**. If
-# memory does not suffice for a batch, the plan takes half of it, and says so.
+# SRResNet gets 45 % of the time, SRGAN the rest. Why does SRResNet get any? You saw it in lesson 07's clinic: **no
+# pretraining**. If a batch does not fit into memory, the plan halves it, and says so.
 
 # %% tags=["fold"]
 draw_plan(
@@ -208,17 +211,17 @@ for stage in plan.stages:
 assert (PEAK_RATE, PEAK_RATE_GAN) == (4e-4, 1.5e-4)
 
 # %% [markdown] tags=["slide"] answers=[]
-# The rate ends at 0 with the last update of each stage. A run that is stopped halfway was still taking large steps, and
-# has not settled. That is why the plan comes first.
+# The learning rate reaches 0 at the last update of each stage. A run that is stopped halfway is still taking large
+# steps and has not settled. That is why the plan comes first.
 #
 # **The bet.** How many dB over bicubic will your SRGAN have on the held-out photos? Positive or negative? Write it down
-# before you run the next cell. Then the recorded runs may speak, where one resembles yours.
+# before you run the next cell. It also gives an estimate, if a recorded run resembles yours.
 
 # %%
 bet = 0.0  # dB over bicubic; yours
 
 expected = expect(plan)
-print(expected or "No recorded run resembles this plan: no estimate. Yours may become the first.")
+print(expected or "No recorded run resembles this plan, so there is no estimate. Yours may become the first.")
 
 # %% tags=["fold"]
 if expected:
@@ -228,22 +231,24 @@ if expected:
 # %% [markdown] tags=["slide"]
 # ## 3. Training, watched
 #
-# Left the content loss of both stages, right what D says of HR and SR; shaded, where both are in a healthy run. Below
-# one held-out photo: bicubic, your network, HR.
+# On the left you see the content loss of both stages; on the right, what D says about HR and SR. The shaded bands show
+# where the two are in a healthy run. Below is a held-out photo: bicubic, your network, HR.
 #
-# **The stop button stops and keeps.** Run the same cell again and it goes on with the same plan. After a disconnect, or
-# a restarted kernel, too: run all cells above once more (in Colab: Runtime, Run before), then this one. A checkpoint is
-# written every two minutes. Had enough? `outcome = read_outcome(folder)` takes a stopped run as it is.
+# **The stop button stops the run and keeps it.** Run the same cell again, and it continues with the same plan. This
+# works after a disconnect or a restarted kernel, too: run all the cells above once more (in Colab: Runtime, Run
+# before), then this one. A checkpoint is written every two minutes. If you have had enough, `outcome =
+# read_outcome(folder)` takes a stopped run as it is.
 #
-# While it runs, other cells wait. Read on, and write down your answers to the exercises; check them when it has ended.
+# While it runs, other cells have to wait. Read on, write down your answers to the exercises, and check them when the
+# run has ended.
 
 # %%
-goes_on = (folder / "plan.json").exists()  # a run that was interrupted has no clock: it makes what is missing
+goes_on = (folder / "plan.json").exists()  # a continued run ignores the clock: it makes the updates that are missing
 with Watch(plan, folder) as watch:
     outcome = train_plan(plan, photos, folder, on_report=watch, progress=False)
 
 planned, true = plan.seconds, outcome.seconds
-print(f"planned: {planned:.0f} s; true end: {true:.0f} s, {true / planned - 1:+.0%}")
+print(f"planned: {planned:.0f} s; took: {true:.0f} s, {true / planned - 1:+.0%}")
 for name, log in outcome.logs.items():
     print(f"{name}: {log[-1]['step']:,} updates")
 
@@ -254,8 +259,8 @@ assert (
 )  # seconds: the last update, its validation and its checkpoint on a busy machine
 
 # %% [markdown]
-# Nothing is lost? We call it once more. A run that is complete has nothing to do; the log is the same, line by line,
-# as it is when the run is only read. And a plan for other settings is not quietly accepted in its place.
+# Is anything lost? We call it once more. A complete run has nothing left to do: the log stays the same, line by line,
+# and reading the run from the disk gives the same log. And a plan for other settings is refused in the same folder.
 
 # %% tags=["check-output"]
 again = train_plan(plan, photos, folder, progress=False) if outcome.finished else outcome
@@ -271,9 +276,9 @@ assert again.logs == outcome.logs
 # %% [markdown] tags=["slide"]
 # ## 4. Your log
 #
-# The log is a list of rows, one for every so many updates, as in lesson 07. Three questions to it. The checks try your
-# functions on logs of their own, and then on **your** run; what comes out there nobody knows yet. It is noted with your
-# progress, so that `progress(export="anna.json")` hands it in.
+# The log is a list of rows, one for every few updates, as in lesson 07. You will ask it three questions. The checks try
+# your functions on logs of their own, and then on **your** run, whose result nobody knows yet. That result is saved
+# with your progress, so that you can hand it in with `progress(export="anna.json")`.
 
 # %%
 log = outcome.log()  # of SRGAN
@@ -289,8 +294,8 @@ assert {"step", "content", "d_hr", "d_sr", "val_psnr", "val_stlpips", "gain"} <=
 # %% [markdown]
 # ### {{exercise: outplayed}}
 #
-# D wins a row where D(HR) - D(SR) is above 0.5. Write `outplayed(log)`: the update of the row **from which on** D does
-# not win any more, neither there nor in any later row. Expected: that row's `"step"`, and None if D wins the last row.
+# D wins a row if D(HR) - D(SR) is above 0.5. Write `outplayed(log)`: find the first row **from which on** D no longer
+# wins, neither there nor in any later row. Expected: that row's `"step"`, or None if D wins the last row.
 
 # %% tags=["stub"]
 # {{stub: outplayed}}
@@ -302,7 +307,7 @@ assert {"step", "content", "d_hr", "d_sr", "val_psnr", "val_stlpips", "gain"} <=
 outplayed = check("outplayed", outplayed, own=log)
 
 since = outplayed(log)
-print("your run: D wins to the end" if since is None else f"your run: from update {since:,} on D does not win")
+print("your run: D wins to the end" if since is None else f"your run: from update {since:,} on, D no longer wins")
 lead = {row["step"]: row["d_hr"] - row["d_sr"] for row in log}
 
 # %% tags=["fold"]
@@ -310,27 +315,27 @@ assert since is None or all(lead[step] <= 0.5 for step in lead if step >= since)
 assert (since is None) == (lead[log[-1]["step"]] > 0.5)
 
 # %% [markdown]
-# Is it good or bad that D stops winning? Here is what the recorded run on the H100 says.
+# Is it good or bad if D stops winning? Let us see what the recorded run on the H100 says.
 
 # %% tags=["check-output"]
 with open(shipped("runs/srgan.csv"), newline="") as file:
     recorded = [{name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(file)]
 leads = [row["d_hr"] - row["d_sr"] for row in recorded[len(recorded) // 2 :]]
 between = fmean(0.4 < lead < 0.65 for lead in leads)
-print(f"second half: D leads by {fmean(leads):.2f} on average; in {between:.0%} of the rows by 0.4 to 0.65")
+print(f"second half: D leads by {fmean(leads):.2f} on average, and by 0.4 to 0.65 in {between:.0%} of the rows")
 
 # %% tags=["fold"]
 assert 0.4 < fmean(leads) < 0.65
 assert between > 0.5
 
 # %% [markdown]
-# D leads clearly and is not sure. A lead that never comes (D is too weak, or has had too few updates) and a lead near 1
-# are both worse.
+# D leads clearly, but is not sure. Two things would be worse: a lead that never comes, because D is too weak or has had
+# too few updates, and a lead close to 1.
 #
 # ### {{exercise: illness}}
 #
-# A doctor for logs. Three of the clinic's five illnesses are possible here; a missing detach and a wrong kernel are
-# mistakes in code, and the package's code is tested for them. Write `illness(log)`, by these rules, **in this order**:
+# Be a doctor for logs. Three of the clinic's five illnesses can occur here; a missing detach and a wrong kernel are
+# mistakes in code, and the package is tested for those. Write `illness(log)` by these rules, **in this order**:
 #
 # 1. the first `"gain"` that was measured is below -3: `"no pretraining"`
 # 2. in the second half of the rows, the mean of `"d_hr"` is above 0.9 and that of `"d_sr"` below 0.1:
@@ -359,16 +364,17 @@ print("your run:", illness(log))
 assert illness([row for row in sick if row["run"] == 5]) == "healthy"
 
 # %% [markdown]
-# A run of a minute is often told "no pretraining": its SRResNet was below bicubic when D came. That is no mistake of
-# yours, it is what a minute buys. What would you change: the minutes, the network, or the weights that it starts from?
-# (`make_plan(..., init="srresnet")` takes the shipped ones, for the paper's network; give such a run another `folder`.)
+# The diagnosis for a run of one minute is often "no pretraining": its SRResNet was still below bicubic when D joined.
+# That is not your mistake; a minute buys no more. What would you change: the minutes, the network, or the weights that
+# it starts from? (`make_plan(..., init="srresnet")` starts from the shipped weights, for the paper's network; give such
+# a run another `folder`.)
 #
 # ### {{exercise: choose}}
 #
 # Two checkpoints are kept: the last, and the best by ST-LPIPS on the held-out photos. Would you choose as the loop
-# does? Write `choose(log)` with **a criterion of your own**. Expected: the `"step"` of a row that was validated
-# (`"val_psnr"`, `"val_stlpips"`: None elsewhere) and that no other row beats in both numbers. Then defend it to your
-# neighbour, in one sentence.
+# does? Write `choose(log)` with **your own criterion**. Expected: the `"step"` of a row that was validated (in other
+# rows, `"val_psnr"` and `"val_stlpips"` are None) and that no other row beats in both numbers. Then defend your choice
+# to your neighbour, in one sentence.
 
 # %% tags=["stub"]
 # {{stub: choose}}
@@ -396,9 +402,9 @@ assert step in rows
 # %% [markdown] tags=["slide"]
 # ## 5. The result
 #
-# Three photos that no network here has seen. Yours beside bicubic, your own SRResNet, the shipped SRGAN and HR. And a
-# negative control: the same network without any training. (After the moment that the untouched cell trains, yours is
-# ugly, and far below bicubic. By ST-LPIPS it has left the control behind all the same.)
+# We take three photos that no network here has seen. Your SRGAN stands beside bicubic, your own SRResNet, the shipped
+# SRGAN and HR. There is also a negative control: the same network without any training. (If you left the settings
+# unchanged, yours trained only briefly: it is ugly and far below bicubic. On ST-LPIPS it still beats the control.)
 
 # %%
 recipe = outcome.plan.stages[-1].recipe
@@ -437,7 +443,7 @@ show_crops(
 )
 
 # %% [markdown]
-# Large, with a slider: bicubic on the left, yours on the right. Look at edges first, then at surfaces.
+# Now a large picture with a slider: bicubic on the left, yours on the right. Look at edges first, then at surfaces.
 
 # %% tags=["fold"]
 compare(
@@ -450,8 +456,8 @@ compare(
 # %% [markdown] tags=["slide"] answers=["left", "lower"]
 # ### Where you stand
 #
-# **Question.** To the right is more PSNR, downwards is nearer to HR for a network that judges. In which direction did
-# your SRGAN move from your SRResNet? And the shipped one?
+# **Question.** In the figure, PSNR rises to the right, and ST-LPIPS falls (which is better) towards the bottom. In
+# which direction did your SRGAN move from your SRResNet? And the shipped pair?
 
 # %%
 updates = {stage.recipe.name: outcome.logs[stage.recipe.name][-1]["step"] for stage in outcome.plan.stages}
@@ -471,8 +477,8 @@ draw_plane(
 )
 
 # %% [markdown] tags=["slide"]
-# The paper gives no ST-LPIPS, so its networks have no place in this plane. They have a PSNR on Set5 and Set14, and
-# there you can stand beside them, by both protocols of lesson 08.
+# The paper gives no ST-LPIPS, so its networks have no place in this plane. But it gives PSNR on Set5 and Set14, and
+# there you can compare yours, by both protocols of lesson 08.
 
 # %%
 try:
@@ -482,11 +488,11 @@ try:
     print(table)
 except UserError as error:
     table = None
-    print(f"{error}\nWith the sets, this cell gives their table.")
+    print(f"{error}\nOnce you have the sets, this cell prints their table.")
 
 # %% [markdown]
-# **What more time would have given.** The same plan, with three and ten times the minutes, if a recorded run resembles
-# it:
+# **What would more time have given?** Here is the estimate for three and ten times the minutes, if a recorded run
+# resembles the plan:
 
 # %%
 longer = {
@@ -496,15 +502,15 @@ longer = {
 }
 for factor, estimate in longer.items():
     middle, share = estimate.gain[1], estimate.stlpips[1]
-    print(f"{factor} x the time: {middle:+.1f} dB over bicubic, ST-LPIPS {share:.0%} of bicubic's")
-print("" if longer else "No recorded run resembles this one. Train 10 times as long, and tell us.")
+    print(f"{factor} times the time: {middle:+.1f} dB over bicubic, ST-LPIPS {share:.0%} of bicubic's")
+print("" if longer else "No recorded run resembles this one. Train 10 times as long, and tell us what you get.")
 
 # %% [markdown] tags=["slide"]
 # ## 6. Take it home
 #
-# One file: the weights, and the card without which weights are worth little: data, updates, machine, figures. With the
-# package onnx installed, the network also as ONNX, for programs without torch. The file lies in the folder that is
-# printed last; in Colab open the folder symbol on the left, and choose Download.
+# You get one file. It holds the weights, and a card with the data, updates, machine and results, without which weights
+# are worth little. If the package onnx is installed, it also holds the network as ONNX, for programs without torch. The
+# last line says where the file is; in Colab, click the folder symbol on the left and choose Download.
 
 # %%
 figures = {
@@ -526,7 +532,7 @@ assert zipfile.is_zipfile(home / "my_srgan.zip")
 assert {"weights.safetensors", "card.md", "card.png"} <= set(names)
 
 # %% [markdown]
-# In another place, the file that you took away is the network that you trained:
+# Unpacked elsewhere, the file gives the network that you trained:
 
 # %% tags=["check-output"]
 with zipfile.ZipFile(home / "my_srgan.zip") as file:
@@ -539,45 +545,48 @@ print("the same pixels:", same)
 assert same
 
 # %% [markdown] tags=["slide"]
-# And into your class's study, where people judge (lesson 09). Take `weights.safetensors` out of each zip, and name it
-# after its learner:
+# Then enter your network in your class's study, where people judge (lesson 09). Take `weights.safetensors` out of each
+# zip, and name it after its learner:
 #
 #     srgan-lessons study new --images photos/ --methods bicubic srgan anna=anna.safetensors hr --out study
 #
-# Or your class makes **its own Table 1**: each group trains another cell of content loss, adversarial weight and
-# pretraining, all with one plan (`docs/class_table.md`). Your teacher gives you a file and a group. In a terminal, or
-# in a cell with `!` before it:
+# Or your class can make **its own Table 1**: each group trains with a different combination of content loss,
+# adversarial weight and pretraining, all with the same plan (`docs/class_table.md`). Your teacher gives you a file and
+# a group number. In a terminal, or in a cell with `!` in front:
 #
 #     srgan-lessons class train class.json --group 3 --photos BSDS500
 #
-# At home, without a notebook, both stages in one command; the same command goes on after an interruption:
+# At home, without a notebook, one command runs both stages; after an interruption, the same command continues:
 #
 #     srgan-lessons train srgan-offline --photos MY_PHOTOS --within 30
 #     srgan-lessons train srgan-offline --photos MY_PHOTOS --within 480 --compact
 #
 # ## Recap
 #
-# - Measure, then plan: updates = (seconds - what else takes time) x speed, and a rate that ends at 0 with them.
-# - SRResNet first, SRGAN from its weights. A plan is kept with its run, and goes on.
+# - Measure, then plan: updates = (seconds - everything else that takes time) x speed, with a learning rate that ends at
+#   0.
+# - SRResNet comes first, and SRGAN starts from its weights. A plan is kept with its run, and can be continued.
 # - Held-out photos choose a checkpoint; unseen photos judge it; a card says how it was made.
 #
 # ### Three questions
 #
-# <details><summary>1. You stop a plan of 60 minutes after 30. Do you have what a plan of 30 minutes gives?</summary>
+# <details><summary>1. You stop a 60-minute plan after 30 minutes. Is the result the same as that of a 30-minute
+# plan?</summary>
 #
-# No. The rate was still high, and SRGAN has hardly begun. The averaged weights soften that, and a plan of 30 minutes is
-# still better.
+# No. The learning rate was still high, and SRGAN has hardly begun. The averaged weights make up for some of it, but a
+# 30-minute plan is still better.
 # </details>
 #
 # <details><summary>2. Your SRGAN has less PSNR than your SRResNet. Has it failed?</summary>
 #
-# Not by that. Lesson 08: from some point on, better looks cost PSNR. It has failed if ST-LPIPS and your eyes see no
-# gain.
+# That alone does not mean failure. As in lesson 08: from some point on, better looks cost PSNR. It has failed if
+# neither ST-LPIPS nor your eyes see a gain.
 # </details>
 #
-# <details><summary>3. Two learners trained one plan with two seeds, and differ by 0.2 dB. Who is better?</summary>
+# <details><summary>3. Two learners trained the same plan with different seeds. Their results differ by 0.2 dB. Whose is
+# better?</summary>
 #
-# One run each says nothing about that. You would need several seeds of both, and an interval.
+# One run each cannot tell you. You would need several seeds for both, and an interval.
 # </details>
 #
 # ### What this lesson leaves out
@@ -591,7 +600,7 @@ assert same
 # - Smith and Topin 2017, [arXiv 1708.07120](https://arxiv.org/abs/1708.07120): one cycle of the learning rate.
 # - In this package: `srgan_lessons/training/plan.py` and `planned.py`.
 #
-# That was the course. Below is what you have solved.
+# That was the course. Here is what you have solved.
 
 # %%
 progress()

@@ -103,9 +103,9 @@ class Sheet:
 
 
 def course() -> Sheet:
-    """The lessons as a way: build, train, compete, judge."""
+    """The lessons as a way: build, train, judge."""
     sheet = Sheet(940, 372)
-    build = {"00": "Start here", "01": "Images and scale", "02": "Residual blocks", "03": "Pixel shuffle"}
+    build = {"00": "Start here", "01": "Images and scale", "02": "Residual generator", "03": "Pixel shuffle"}
     train = {"07": "Training SRGAN", "06": "Content loss", "05": "Discriminator", "04": "Training SRResNet"}
     judge = {"08": "Measuring", "09": "Mean opinion score", "10": "Your own photos", "11": "Your own SRGAN"}
     rows = [("Build", build, CONV), ("Train", train, LOSS), ("Judge", judge, ACT)]
@@ -126,7 +126,7 @@ def course() -> Sheet:
 
 
 def residual_block() -> Sheet:
-    """Figure 4 of the paper, the block: two convolutions, and a way around them."""
+    """Figure 4 of the paper, the block: two convolutions, and a skip around them."""
     sheet = Sheet(900, 190)
     y, height = 128, 62
     sheet.text(30, y, "x", size=20, bold=True)
@@ -147,7 +147,7 @@ def residual_block() -> Sheet:
     sheet.arrow((end + 64, y), (end + 106, y))
     sheet.text(end + 124, y, "y", size=20, bold=True)
     sheet.arrow((66, y), (66, 44), (end + 51, 44), (end + 51, y - 13), colour=SKIP, width=2.4)
-    sheet.text(400, 26, "the way around: y = x + F(x)", colour=SKIP)
+    sheet.text(400, 26, "the skip: y = x + F(x)", colour=SKIP)
     sheet.text(400, 178, "F(x): what the block adds")
     return sheet
 
@@ -176,9 +176,9 @@ def generator() -> Sheet:
         sheet.box(x, y - height / 2, 112, height, "conv, 256", "shuffle by 2", "PReLU", tint=ACT, size=14)
         sheet.text(x + 56, y + height / 2 + 18, size)
         sheet.arrow((x + 112, y), (x + 138, y))
-    sheet.box(820, y - height / 2, 60, height, "9x9", "3 maps", tint=CONV, size=14)
-    sheet.arrow((880, y), (900, y))
-    sheet.text(920, y, "SR", bold=True)
+    sheet.box(820, y - height / 2, 74, height, "9x9 conv", "3 maps", tint=CONV, size=13)
+    sheet.arrow((894, y), (910, y))
+    sheet.text(925, y, "SR", bold=True)
     sheet.text(272, 232, "at LR size: the cheap place to be deep")
     sheet.text(720, 232, "large only at the very end")
     return sheet
@@ -202,7 +202,7 @@ def discriminator() -> Sheet:
         x += width + 18
         if i == 7:
             x -= 2
-    sheet.text(120, base + 60, "maps (above) of so many pixels a side (below)", size=13, anchor="start")
+    sheet.text(120, base + 60, "first row: number of maps; second row: their width in pixels", size=13, anchor="start")
     sheet.arrow((x - 14, base - 12), (x, base - 12))
     sheet.box(x, base - 84, 96, 84, "dense", "18,432", "to 1,024", tint=NORM, size=14)
     sheet.arrow((x + 96, base - 42), (x + 116, base - 42))
@@ -216,8 +216,8 @@ def discriminator() -> Sheet:
 
 def players() -> Sheet:
     """The two updates of lesson 07, and the place of the one `detach`."""
-    sheet = Sheet(940, 372)
-    for top, title in ((0, "G's step: D is asked, and stays as it is"), (190, "D's step: G is not asked")):
+    sheet = Sheet(940, 376)
+    for top, title in ((0, "G's step: D judges, but does not change"), (190, "D's step: G does not change")):
         y = top + 92
         sheet.text(8, top + 18, title, anchor="start", bold=True, size=16)
         sheet.box(8, y - 22, 52, 44, "LR", tint=DATA)
@@ -232,12 +232,12 @@ def players() -> Sheet:
     sheet.box(690, y - 26, 236, 52, "adversarial loss", "-log D(SR)", tint=LOSS)
     sheet.box(352, y + 36, 130, 44, "content loss", tint=LOSS)
     sheet.arrow((288, y + 22), (288, y + 58), (352, y + 58))
-    sheet.box(528, y + 48, 52, 36, "HR", tint=DATA)
-    sheet.arrow((528, y + 62), (482, y + 62))
+    sheet.box(640, y + 40, 52, 36, "HR", tint=DATA)
+    sheet.arrow((640, y + 58), (482, y + 58))
     sheet.arrow((690, y - 18), (624, y - 18), colour=BACK, dashed=True, width=2.4)
     sheet.arrow((528, y - 18), (314, y - 18), colour=BACK, dashed=True, width=2.4)
     sheet.arrow((262, y - 18), (200, y - 18), colour=BACK, dashed=True, width=2.4)
-    sheet.text(394, y - 36, "the gradient runs through D, back to G", colour=BACK, size=14)
+    sheet.text(364, y - 40, "the gradient runs through D, back to G", colour=BACK, size=14)
     y = 282
     sheet.arrow((314, y), (390, y))
     sheet.arrow((430, y), (528, y))
@@ -246,8 +246,8 @@ def players() -> Sheet:
         f'<polyline points="422,{y - 30} 422,{y + 30}" stroke="{BACK}" stroke-width="3.5" style="fill: none"/>'
     )
     sheet.text(409, y - 46, "sr.detach(): the cut", colour=BACK, bold=True, size=14)
-    sheet.box(528, y + 50, 52, 36, "HR", tint=DATA)
-    sheet.arrow((554, y + 50), (554, y + 38))
+    sheet.box(550, y + 54, 52, 36, "HR", tint=DATA)
+    sheet.arrow((576, y + 54), (576, y + 38))
     sheet.arrow((624, y), (690, y))
     sheet.box(690, y - 26, 236, 52, "loss of D", "-log D(HR) - log(1 - D(SR))", tint=LOSS, size=14)
     sheet.arrow((690, y - 18), (624, y - 18), colour=BACK, dashed=True, width=2.4)
@@ -273,7 +273,7 @@ def vgg_loss() -> Sheet:
     sheet.arrow((652, 125), (690, 125))
     sheet.box(690, 99, 200, 52, "content loss", "mean of the squares", tint=LOSS)
     sheet.arrow((690, 108), (664, 108), (664, 12), (42, 12), (42, 44), colour=BACK, dashed=True, width=2.4)
-    sheet.text(676, 30, "the gradient: to SR alone", colour=BACK, size=14, anchor="start")
+    sheet.text(676, 30, "the gradient goes to SR only", colour=BACK, size=14, anchor="start")
     sheet.text(42, 224, "no gradient", size=14)
     return sheet
 
@@ -281,9 +281,9 @@ def vgg_loss() -> Sheet:
 DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is drawn, and its alt text
     "course": (
         course,
-        "The course as a way through twelve lessons. Build: 00 Start here, 01 Images and scale, 02 Residual blocks, 03 "
-        "Pixel shuffle. Train: 04 SRResNet, 05 Discriminator, 06 Content loss, 07 SRGAN. Judge: 08 Measuring, 09 Mean "
-        "opinion score, 10 Your own photos, 11 Your own SRGAN.",
+        "The course, a way through twelve lessons. Build: 00 Start here, 01 Images and scale, 02 Residual generator, "
+        "03 Pixel shuffle. Train: 04 SRResNet, 05 Discriminator, 06 Content loss, 07 SRGAN. Judge: 08 Measuring, "
+        "09 Mean opinion score, 10 Your own photos, 11 Your own SRGAN.",
     ),
     "residual_block": (
         residual_block,
@@ -293,8 +293,8 @@ DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is dr
     "generator": (
         generator,
         "The generator: LR, a 9x9 convolution with PReLU, 16 residual blocks, a 3x3 convolution with BatchNorm, a sum "
-        "with the long skip from behind the first layer, twice a convolution to 256 maps with pixel shuffle by 2 and "
-        "PReLU, a 9x9 convolution to 3 maps, SR.",
+        "with the long skip, which starts after the first layer, twice a convolution to 256 maps with pixel shuffle by "
+        "2 and PReLU, a 9x9 convolution to 3 maps, SR.",
     ),
     "discriminator": (
         discriminator,
@@ -303,14 +303,14 @@ DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is dr
     ),
     "players": (
         players,
-        "Above, G's step: LR, G, SR; a content loss with HR, and an adversarial loss behind D, whose gradient runs "
+        "Above, G's step: LR, G, SR; a content loss with HR, and an adversarial loss after D, whose gradient runs "
         "back through D and SR to G. Below, D's step: between SR and D the graph is cut by detach; D's loss sends its "
-        "gradient to D alone.",
+        "gradient only to D.",
     ),
     "vgg_loss": (
         vgg_loss,
         "The VGG loss: SR and HR are normalised and go through the same frozen VGG up to phi(i, j); the content loss "
-        "is the mean of the squared difference of their maps. Its gradient goes back to SR alone.",
+        "is the mean of the squared difference of their maps. Its gradient goes back only to SR.",
     ),
 }
 

@@ -17,6 +17,7 @@ from fractions import Fraction
 import matplotlib as mpl
 import numpy as np
 from IPython.display import DisplayHandle, display
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
@@ -360,6 +361,42 @@ def _bars(values: Mapping[str, float], xlabel: str, digits: int, group: Callable
         axis.grid(visible=False, axis="y")
         axis.set_xlabel(xlabel)
         return figure
+
+
+def name_points(axis: Axes, points: Sequence[tuple[str, tuple[float, float], str]]) -> None:
+    """Writes names beside points of a drawn axis, (name, (x, y), colour) each, where they cover least of what is there.
+
+    Call it last: the lines, their marks and the names before it are kept clear.
+    """
+    axis.figure.draw_without_rendering()  # only now are its limits and its size known
+    lines = [axis.transData.transform(line.get_xydata()) for line in axis.lines if line.get_linestyle() != "None"]
+    between = np.linspace(0, 1, 20)[:, None, None]
+    on_lines = [(line[:-1] + (line[1:] - line[:-1]) * between).reshape(-1, 2) for line in lines]
+    marks = [axis.transData.transform(line.get_xydata()) for line in axis.lines]
+    drawn = np.concatenate(marks + on_lines)  # (places, 2), pixels
+    room, taken = axis.get_window_extent(), []
+    for name, place, colour in points:
+        tried = []
+        for right, up in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)):
+            text = axis.annotate(
+                name,
+                place,
+                xytext=(9 * right, 9 * up),
+                textcoords="offset points",
+                color=colour,
+                ha=("center", "left", "right")[right],
+                va=("center", "bottom", "top")[up],
+            )
+            box = text.get_window_extent()
+            covered = sum(box.overlaps(other) for other in taken)
+            covered += min(3, sum(box.contains(x, y) for x, y in drawn))
+            covered += 2 * (box.x0 < room.x0 or box.x1 > room.x1 or box.y0 < room.y0 or box.y1 > room.y1)
+            tried.append((covered, len(tried), text, box))
+        best = min(tried, key=lambda one: one[:2])
+        for one in tried:
+            if one is not best:
+                one[2].remove()
+        taken.append(best[3].padded(2))
 
 
 class LossBoard:

@@ -8,8 +8,9 @@
 const WIDTH = 1280, HEIGHT = 720, SIDES = 100, PADDING = 64;
 const CODE = { largest: 22, smallest: 16, letter: 0.602 }; // pixels; width of a letter as a part of the size
 const CODE_WIDTH = WIDTH - SIDES - 36;
-const FIGURE = { least: 240, part: 0.5, scale: 2 }; // pixels high beside text, if that is such a part of its size; blown up by
+const FIGURE = { least: 240, part: 0.45, scale: 2 }; // pixels high beside text, if that is such a part of its size; blown up by
 const PICTURE = "img, svg[role=img]";
+const ROOM = 0.4; // of a page: with so much left, the next minor heading stands on the same page
 
 const make = (name, className = "", ...children) => {
   const node = document.createElement(name);
@@ -41,7 +42,7 @@ function readable(note) {
 function markdown(cell) {
   const body = cell.querySelector(".jp-RenderedMarkdown") ?? cell;
   return [...body.children].map((node) => {
-    const heading = /^H[1-3]$/.test(node.tagName);
+    const heading = node.tagName.match(/^H([1-3])$/)?.[1];
     if (heading) node.querySelector(".anchor-link")?.remove();
     if (node.matches("pre, .highlight")) return codeBlock(node);
     return { node: make("div", "block", node), heading, kind: node.tagName === "TABLE" ? "table" : "text" };
@@ -115,7 +116,7 @@ class Pages {
   constructor() {
     this.pages = [];
     this.title = ""; // of the part of the lesson that we are in
-    this.groups = []; // for each page the number of its heading: notes are shown with all pages of a heading
+    this.groups = []; // for each page the numbers of its headings: notes are shown with all pages of a heading
     this.group = 0;
     this.notes = new Map();
   }
@@ -123,7 +124,7 @@ class Pages {
   open() {
     this.page = make("section", "page");
     this.pages.push(this.page);
-    this.groups.push(this.group);
+    this.groups.push(new Set([this.group]));
     if (this.title) this.page.append(make("div", "running", this.title));
   }
 
@@ -146,7 +147,8 @@ class Pages {
     if (block.heading) {
       this.group += 1;
       this.title = "";
-      this.open();
+      if (block.heading === "3" && this.hasRoom(block, next)) this.groups.at(-1).add(this.group);
+      else this.open();
       this.page.append(block.node);
       this.title = block.node.textContent.trim();
       return;
@@ -166,6 +168,17 @@ class Pages {
     const blocks = this.page.querySelectorAll(".block");
     const onlyHeading = blocks.length === 1 && blocks[0].querySelector("h1, h2, h3");
     if (!this.isEmpty && !onlyHeading) this.open();
+  }
+
+  // Whether a minor heading goes on this page: with what follows it, and not at the very foot of the page.
+  hasRoom(block, next) {
+    if (this.isEmpty || this.free() < ROOM * HEIGHT) return false;
+    const follows = next.find((other) => !other.note);
+    if (!follows || follows.heading || follows.kind === "figure") return Boolean(follows);
+    this.page.append(block.node);
+    const fits = this.fits(follows.node);
+    block.node.remove();
+    return fits;
   }
 
   free() {
@@ -278,17 +291,23 @@ async function layOut() {
   for (const slide of [...slides.children]) {
     const first = pages.pages.length;
     for (const subslide of slide.children) {
-      const before = pages.pages.length;
+      let begun = false;
       blocksOf(subslide).forEach((block, i, blocks) => {
-        // A slide begins on a new page, also where it has no heading.
-        if (pages.pages.length === before && !block.note && !block.heading) pages.open();
+        // What begins without a heading answers the question above: it appears below it at the next key, or on a page
+        // of its own where it does not fit.
+        if (!begun && !block.note && !block.heading) {
+          if (pages.isEmpty || block.kind !== "text" || !pages.fits(block.node)) pages.open();
+          else block.fragment = true;
+        }
+        begun ||= !block.note;
         pages.add(block, blocks.slice(i + 1));
       });
     }
     if (pages.pages.length > first) stacks.push(pages.pages.slice(first));
   }
   pages.pages.forEach((page, i) => {
-    for (const note of pages.notes.get(pages.groups[i]) ?? []) page.append(note.cloneNode(true));
+    for (const group of pages.groups[i])
+      for (const note of pages.notes.get(group) ?? []) page.append(note.cloneNode(true));
   });
   folded.forEach((details) => (details.open = false));
   room.remove();
