@@ -19,6 +19,7 @@ import torch
 from trouble import disk, make_read_only
 
 from srgan_lessons import UserError, __version__, classroom, cli, cli_study, doctor, files
+from srgan_lessons import surroundings as places
 from srgan_lessons.classroom.progress import record
 from srgan_lessons.cli import main
 from srgan_lessons.cli_settings import given
@@ -543,7 +544,7 @@ def findings() -> dict[str, tuple[str, str]]:
 def test_doctor_on_this_machine(capsys):
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
-    for topic in ("Python", "torch", "CPU", "GPU", "disk", "Set5", "VGG19", "VGG16", "ipywidgets"):
+    for topic in ("place", "packages", "Python", "torch", "CPU", "GPU", "disk", "Set5", "VGG19", "VGG16", "ipywidgets"):
         assert any(topic == line[5:].split()[0] for line in out.splitlines()), topic
     assert "FAIL" not in out
 
@@ -600,7 +601,76 @@ def test_doctor_sees_gpus_and_their_precisions(monkeypatch, bf16, expected):
 
 def test_doctor_without_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     assert findings()["GPU"][0] == "--"
+    assert "open the lesson in Colab" in findings()["GPU"][1]
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert findings()["GPU"][1].endswith("pip install --force-reinstall torch torchvision")
+
+
+TOLD = {
+    "Colab": {"COLAB_RELEASE_TAG": "release-colab_2026"},
+    "Kaggle": {"KAGGLE_KERNEL_RUN_TYPE": "Interactive"},
+    "Binder": {"BINDER_SERVICE_HOST": "10.0.0.1"},
+    "Codespaces": {"CODESPACES": "true", "VSCODE_PID": "7", "TERM_PROGRAM": "vscode"},
+    "VS Code": {"VSCODE_PID": "7"},
+    "this machine": {},
+}
+
+
+@pytest.fixture
+def nowhere(monkeypatch):
+    """Without the variables that the machine of these tests may have."""
+    for place in places.PLACES:
+        for name in place.told_by:
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("CONDA_PREFIX", raising=False)
+
+
+@pytest.mark.parametrize("place", TOLD)
+def test_doctor_knows_its_surroundings_and_each_line_names_the_next_step(nowhere, monkeypatch, place):
+    for name, value in TOLD[place].items():
+        monkeypatch.setenv(name, value)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**9))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("srgan_lessons.vgg.importlib.util.find_spec", lambda name: None)
+    real = doctor.version
+
+    def version(name):
+        if name == "ipywidgets":
+            raise PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor, "version", version)
+    found = findings()
+    assert found["place"][1].startswith(f"{place}, ")
+    missing = {topic: text for topic, (state, text) in found.items() if state == "--"}
+    assert {"GPU", "disk", "Set5", "VGG19", "VGG16", "ipywidgets"} <= missing.keys()
+    steps = (
+        "srgan-lessons data get",
+        "pip install",
+        "choose ",
+        "open the lesson in Colab",
+        "free some space",
+        "downloaded",
+    )
+    assert [text for text in missing.values() if not any(step in text for step in steps)] == []
+    notebook = place in ("Colab", "Kaggle")
+    assert ("choose " in missing["GPU"]) == notebook
+    assert ("!pip install" in missing["VGG16"]) == notebook
+
+
+def test_doctor_knows_conda_and_virtual_environments(nowhere, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", "/opt/conda/envs/srgan-lessons")
+    assert findings()["packages"][1].startswith("virtual environment")
+    monkeypatch.setenv("CONDA_PREFIX", "/opt/conda/envs/srgan-lessons")
+    monkeypatch.setenv("CONDA_DEFAULT_ENV", "srgan-lessons")
+    assert findings()["packages"] == ("OK", "conda environment srgan-lessons")
+    monkeypatch.setenv("CONDA_PREFIX", "/opt/conda")  # another environment is active than the one that runs
+    monkeypatch.setattr(sys, "base_prefix", sys.prefix)
+    assert findings()["packages"][1].startswith("no environment")
 
 
 def test_doctor_with_an_old_python_and_a_missing_package(capsys, monkeypatch):
@@ -615,7 +685,7 @@ def test_doctor_with_an_old_python_and_a_missing_package(capsys, monkeypatch):
 
     monkeypatch.setattr(doctor, "version", version)
     found = findings()
-    assert found["Python"] == ("FAIL", "3.9.1: the course needs 3.11 or newer")
+    assert found["Python"] == ("FAIL", "3.9.1: the course needs 3.11 or newer; make an environment with one")
     assert found["tqdm"] == ("FAIL", "not installed: pip install srgan-lessons")
     assert found["ipywidgets"][0] == "--"
     assert main(["doctor"]) == 1
