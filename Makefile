@@ -35,7 +35,7 @@ help:
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
 	@echo "make screenshots  pictures of the lessons in JupyterLab, in build/screenshots; needs chromium"
 	@echo "make site       the page that enlarges one's own photo in the browser, in build/site; needs npm once"
-	@echo "make lint       ruff: rules and format"
+	@echo "make lint       ruff: rules and format; mypy: types"
 	@echo "make install    only set up what the tests need"
 	@echo "make clean      remove $(VENV), caches and build output"
 
@@ -88,6 +88,7 @@ site: install site/node_modules/.package-lock.json
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 quick: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --ignore=tests/browser
@@ -103,6 +104,7 @@ test: install
 	part() { name=$$1; shift; printf '\n--- %s\n' "$$name"; "$$@" 2>&1 | tee "$$logs/$$name" || failed="$$failed $$name"; }; \
 	part rules $(BIN)/ruff check .; \
 	part format $(BIN)/ruff format --check .; \
+	part types $(BIN)/mypy; \
 	part lessons env SRGAN_LESSONS_FAST=1 $(NBVAL) notebooks --ignore=notebooks/solutions; \
 	part solutions env SRGAN_LESSONS_FAST=1 SRGAN_LESSONS_STRICT=1 $(NBVAL) notebooks/solutions; \
 	part windows env PYTHONPATH=tests $(ON_WINDOWS); \

@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 
 from srgan_lessons.cli_photos import SAMPLES, named_photos
+from srgan_lessons.cli_settings import add_device
 
 
-def add_class(commands: argparse._SubParsersAction) -> None:
+def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds `class` with its actions to the parser."""
     command = commands.add_parser("class", help="a class's own Table 1: hand out its cells, take them back, measure")
     actions = command.add_subparsers(required=True, metavar="ACTION")
@@ -18,24 +19,36 @@ def add_class(commands: argparse._SubParsersAction) -> None:
     action.add_argument("--groups", nargs="+", required=True, metavar="GROUP", help="how many, or their names")
     action.add_argument("--photos", nargs="+", required=True, metavar="PHOTOS", help=photos)
     time = action.add_mutually_exclusive_group(required=True)
-    time.add_argument("--minutes", type=float, help="for the slowest cell on this machine, which is measured")
+    time.add_argument(
+        "--minutes", type=float, metavar="MINUTES", help="for the slowest cell on this machine, which is measured"
+    )
     time.add_argument("--updates", type=int, nargs=2, metavar=("FIRST", "OWN"), help="of SRResNet, and of the cell")
     action.add_argument(
         "--cells",
         nargs="+",
         metavar="CELL",
-        help="one for each group: content:weight, or content:weight:scratch; for example offline:1e-3 mse:0",
+        help="one for each group: content:weight, or content:weight:scratch; for example offline:1e-3 mse:0 "
+        "(default: chosen by the number of groups)",
     )
-    action.add_argument("--vgg", action="store_true", help="VGG19's content losses, whose weights are a download")
-    action.add_argument("--compact", action="store_true", help="8 blocks, 32 maps, batches of 8: for laptops")
-    action.add_argument("--device", help="cpu, cuda, ...")
-    for name in ("blocks", "channels", "batch", "crop"):
-        action.add_argument(f"--{name}", type=int)
+    action.add_argument(
+        "--vgg", action="store_true", help="VGG19's content losses, whose weights are a download (default: no)"
+    )
+    action.add_argument(
+        "--compact", action="store_true", help="8 blocks, 32 maps, batches of 8: for laptops (default: no)"
+    )
+    add_device(action)
+    for name, unit, text in (
+        ("blocks", "BLOCKS", "residual blocks of the generator (default: 16, with --compact 8)"),
+        ("channels", "MAPS", "feature maps (default: 64, with --compact 32)"),
+        ("batch", "CROPS", "crops in an update (default: 16, with --compact 8)"),
+        ("crop", "PIXELS", "height and width of an HR crop, a multiple of 16 (default: 96)"),
+    ):
+        action.add_argument(f"--{name}", type=int, metavar=unit, help=text)
     action.add_argument("--out", default="class.json", metavar="FILE", help="the plan (default: class.json)")
     action.set_defaults(call=_new)
 
     action = actions.add_parser("more", help="the same plan with more groups, for example further seeds")
-    action.add_argument("plan", metavar="PLAN")
+    action.add_argument("plan", metavar="PLAN", help="the plan so far")
     action.add_argument("--groups", nargs="+", required=True, metavar="GROUP", help="names of the new groups")
     action.add_argument("--cells", nargs="+", required=True, metavar="CELL", help="one for each of them")
     action.add_argument("--out", required=True, metavar="FILE", help="the longer plan")
@@ -43,10 +56,10 @@ def add_class(commands: argparse._SubParsersAction) -> None:
 
     action = actions.add_parser("train", help="a group: train its cell and pack it; goes on where it was stopped")
     action.add_argument("plan", metavar="PLAN", help="the file that everybody got")
-    action.add_argument("--group", required=True)
+    action.add_argument("--group", required=True, metavar="GROUP", help="its name in the plan")
     action.add_argument("--photos", nargs="+", required=True, metavar="PHOTOS", help=photos)
     action.add_argument("--folder", metavar="FOLDER", help="of the run (default: runs/class-GROUP)")
-    action.add_argument("--device", help="cpu, cuda, ...")
+    add_device(action)
     action.add_argument("-o", "--out", metavar="FILE", help="what is handed in (default: group-GROUP.zip)")
     action.set_defaults(call=_train)
 
@@ -61,17 +74,26 @@ def add_class(commands: argparse._SubParsersAction) -> None:
     action = returned("study", "make the opinion study of the class's networks")
     action.add_argument("--images", required=True, metavar="DIR", help="a folder of HR pictures that nobody has seen")
     action.add_argument("--out", required=True, metavar="FOLDER", help="the study; it must not be there yet")
-    action.add_argument("--crop", type=int, metavar="PIXELS", help="show only the middle of each HR picture")
-    action.add_argument("--seed", type=int, default=0)
+    action.add_argument(
+        "--crop", type=int, metavar="PIXELS", help="show only the middle of each HR picture (default: all of it)"
+    )
+    action.add_argument("--seed", type=int, default=0, metavar="NUMBER", help="of the orders of pictures (default: 0)")
     action.set_defaults(call=_study)
 
     action = returned("table", "measure all cells, and print the class's table beside the paper's")
-    action.add_argument("--sets", nargs="+", default=["Set5", "Set14"], metavar="SET")
+    action.add_argument(
+        "--sets", nargs="+", default=["Set5", "Set14"], metavar="SET", help="benchmark sets (default: Set5 Set14)"
+    )
     action.add_argument("--kept", default="measured", metavar="FOLDER", help="what was measured (default: measured)")
-    action.add_argument("--votes", nargs="+", metavar="FILES", help="votes on the class's study, for a column of MOS")
-    action.add_argument("--study", metavar="FOLDER", help="the class's study, with --votes")
-    action.add_argument("--csv", metavar="FILE", help="also write a row for each cell, set and protocol")
-    action.add_argument("--device", help="cpu, cuda, ...")
+    action.add_argument(
+        "--votes",
+        nargs="+",
+        metavar="FILES",
+        help="votes on the class's study, for a column of MOS (default: no votes)",
+    )
+    action.add_argument("--study", metavar="FOLDER", help="the class's study, with --votes (default: none)")
+    action.add_argument("--csv", metavar="FILE", help="also write a row for each cell, set and protocol (default: no)")
+    add_device(action)
     action.set_defaults(call=_table)
 
 

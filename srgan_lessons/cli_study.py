@@ -8,20 +8,34 @@ from pathlib import Path
 from urllib.parse import quote
 
 from srgan_lessons import UserError
+from srgan_lessons.cli_settings import add_device
 from srgan_lessons.files import PACKAGE
 
-# The settings of a study that `study new` can change.
-STUDY_SETTINGS = {
-    "dummies": int,
-    "dummies_after_resume": int,
-    "repeats": float,
-    "gold": int,
-    "minutes": float,
-    "session_trials": int,
+# The settings of a study that `study new` can change: type, unit, what it is. Defaults: rating.manifest.Settings.
+STUDY_SETTINGS: dict[str, tuple[type, str, str]] = {
+    "dummies": (int, "COUNT", "pictures to warm up with, whose ratings do not count (default: 5)"),
+    "dummies_after_resume": (int, "COUNT", "the same after a break (default: 3)"),
+    "repeats": (float, "SHARE", "share of the pictures that are shown twice, for consistency (default: 0.1)"),
+    "gold": (
+        int,
+        "COUNT",
+        "pictures whose answer is plain, against careless clicking (default: one in 20, at least 2)",
+    ),
+    "minutes": (float, "MINUTES", "length of a session, then comes a break; at most 30 (default: 25)"),
+    "session_trials": (int, "COUNT", "length of a session in pictures, if that comes first (default: no limit)"),
+}
+
+# The settings of `study power`. Defaults: rating.power.power_table.
+POWER_SETTINGS: dict[str, tuple[type, str, str]] = {
+    "images": (int, "COUNT", "photos in the study (default: 20)"),
+    "methods": (int, "COUNT", "methods that are compared with each other (default: 2)"),
+    "mos": (float, "MOS", "mean of the two methods' true MOS (default: 3)"),
+    "studies": (int, "COUNT", "studies to simulate for each row (default: 200)"),
+    "seed": (int, "NUMBER", "of the simulation (default: 0)"),
 }
 
 
-def add_study(commands: argparse._SubParsersAction) -> None:
+def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds `study` with its actions to the parser."""
     command = commands.add_parser("study", help="an opinion study: make it, rate, merge the votes, report")
     actions = command.add_subparsers(required=True, metavar="ACTION")
@@ -41,37 +55,57 @@ def add_study(commands: argparse._SubParsersAction) -> None:
         "their folders to take (default: all)",
     )
     action.add_argument("--out", required=True, metavar="FOLDER", help="the study; it must not be there yet")
-    action.add_argument("--paper", action="store_true", help="the paper's design, of ready pictures SET/METHOD/IMAGE")
-    action.add_argument("--seed", type=int, default=0)
-    action.add_argument("--protocol", choices=("acr", "acr-hr"), help="acr-hr (default) hides the HR picture too")
-    action.add_argument("--title")
-    action.add_argument("--anchors", metavar="DIR", help="HR pictures for the calibration, not among the rated ones")
-    action.add_argument("--crop", type=int, metavar="PIXELS", help="show only the middle of each HR picture")
-    action.add_argument("--device", help="cpu, cuda, ...")
+    action.add_argument(
+        "--paper", action="store_true", help="the paper's design, of ready pictures SET/METHOD/IMAGE (default: no)"
+    )
+    action.add_argument("--seed", type=int, default=0, metavar="NUMBER", help="of the orders of pictures (default: 0)")
+    action.add_argument(
+        "--protocol",
+        choices=("acr", "acr-hr"),
+        help="acr-hr has the HR picture among those that are rated (default: acr-hr)",
+    )
+    action.add_argument("--title", metavar="TITLE", help="what raters see above the study (default: its folder's name)")
+    action.add_argument(
+        "--anchors",
+        metavar="DIR",
+        help="HR pictures for the calibration, not among the rated ones (default: photos of scikit-image)",
+    )
+    action.add_argument(
+        "--crop", type=int, metavar="PIXELS", help="show only the middle of each HR picture (default: all of it)"
+    )
+    add_device(action)
     settings = action.add_argument_group("length of the study, and what is added to its pictures")
-    for name, kind in STUDY_SETTINGS.items():
-        settings.add_argument(f"--{name.replace('_', '-')}", type=kind)
+    for name, (kind, unit, text) in STUDY_SETTINGS.items():
+        settings.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=unit, help=text)
     action.set_defaults(call=_study_new)
 
     action = actions.add_parser("serve", help="let a class rate by a link; every vote is saved at once")
     action.add_argument("folder", metavar="FOLDER", help="the study")
-    action.add_argument("--port", type=int, help="for raters (default: 8765); the instructor's page is on the next one")
-    action.add_argument("--screens", choices=("any", "large"), help="large: refuse phones, and windows too small")
-    action.add_argument("--most", type=int, metavar="COUNT", help="raters that are let in (default: 200)")
-    action.add_argument("--name", nargs="+", metavar="HOST", help="further names of this machine, such as a tunnel's")
     action.add_argument(
-        "--instructor-everywhere", action="store_true", help="the instructor's page answers other machines, too"
+        "--port", type=int, metavar="PORT", help="for raters (default: 8765); the instructor's page is on the next one"
+    )
+    action.add_argument(
+        "--screens", choices=("any", "large"), help="large: refuse phones, and windows too small (default: any)"
+    )
+    action.add_argument("--most", type=int, metavar="COUNT", help="raters that are let in (default: 200)")
+    action.add_argument(
+        "--name", nargs="+", metavar="HOST", help="further names of this machine, such as a tunnel's (default: none)"
+    )
+    action.add_argument(
+        "--instructor-everywhere",
+        action="store_true",
+        help="the instructor's page answers other machines, too (default: this one alone)",
     )
     action.set_defaults(call=_study_serve)
 
     action = actions.add_parser("rate", help="rate a study alone, on this machine, in the browser")
-    action.add_argument("folder", metavar="FOLDER")
-    action.add_argument("--no-browser", action="store_true", help="only print the address of the page")
+    action.add_argument("folder", metavar="FOLDER", help="the study")
+    action.add_argument("--no-browser", action="store_true", help="only print the address of the page (default: no)")
     action.set_defaults(call=_study_rate)
 
     action = actions.add_parser("merge", help="join the votes of a class")
     action.add_argument("files", nargs="+", metavar="FILES", help="files of votes (.jsonl), or folders of them")
-    action.add_argument("--study", required=True, metavar="FOLDER")
+    action.add_argument("--study", required=True, metavar="FOLDER", help="the study that they are votes on")
     action.add_argument(
         "-o", "--out", required=True, metavar="FILE", help=".jsonl, .csv, or .json for the package sureal"
     )
@@ -81,15 +115,27 @@ def add_study(commands: argparse._SubParsersAction) -> None:
     action.add_argument("folder", metavar="FOLDER", help="the study")
     action.add_argument("--votes", metavar="FILE", help="a file or folder of votes (default: those in the study)")
     action.add_argument("-o", "--out", metavar="FOLDER", help="where the report goes (default: report, in the study)")
-    action.add_argument("--exclude", nargs="+", metavar="NAME", help="raters to leave out, which the report says")
-    action.add_argument("--no-screening", action="store_true", help="keep everybody in; the checks are reported")
+    action.add_argument(
+        "--exclude", nargs="+", metavar="NAME", help="raters to leave out, which the report says (default: none)"
+    )
+    action.add_argument(
+        "--no-screening", action="store_true", help="keep everybody in; the checks are reported (default: no)"
+    )
     action.set_defaults(call=_study_report)
 
     action = actions.add_parser("power", help="how many raters it takes to show a difference, by simulation")
-    action.add_argument("--differences", nargs="+", type=float, metavar="MOS")
-    action.add_argument("--raters", nargs="+", type=int, metavar="COUNT")
-    for name, kind in (("images", int), ("methods", int), ("mos", float), ("studies", int), ("seed", int)):
-        action.add_argument(f"--{name}", type=kind)
+    action.add_argument(
+        "--differences",
+        nargs="+",
+        type=float,
+        metavar="MOS",
+        help="differences of MOS to look for (default: 0.1 0.2 0.3 0.5)",
+    )
+    action.add_argument(
+        "--raters", nargs="+", type=int, metavar="COUNT", help="numbers of raters to try (default: 5 10 15 20 26 35 50)"
+    )
+    for name, (kind, unit, text) in POWER_SETTINGS.items():
+        action.add_argument(f"--{name}", type=kind, metavar=unit, help=text)
     action.set_defaults(call=_study_power)
 
 

@@ -1,4 +1,4 @@
-"""What is there and what is missing on this machine, one line each."""
+"""What is there and what is missing on this machine, one line each. A line that is not "OK" names the next step."""
 
 import importlib
 import os
@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from srgan_lessons import UserError
 from srgan_lessons.files import data_root
+from srgan_lessons.surroundings import packages_from, surroundings, system
 
 MODULES = {"pillow": "PIL", "scikit-image": "skimage"}  # where the module is not named as the package
 
@@ -27,20 +28,24 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Looks at Python, the packages, the processor, disk, data sets, networks and widgets. Nothing is downloaded."""
+    """Looks at the surroundings, Python, packages, processors, disk, data sets, networks and notebooks. Nothing is
+    downloaded."""
     return [Finding(state=state, topic=topic, text=text) for state, topic, text in _lines()]
 
 
 def _lines() -> Iterator[tuple[str, str, str]]:
+    place = surroundings()
+    yield "OK", "place", f"{place.name}, {system()}: {place.files}"
+    yield "OK", "packages", packages_from()
     python = platform.python_version()
     new_enough = tuple(map(int, platform.python_version_tuple()[:2])) >= (3, 11)
     yield (
         ("OK" if new_enough else "FAIL"),
         "Python",
-        python + ("" if new_enough else ": the course needs 3.11 or newer"),
+        python + ("" if new_enough else ": the course needs 3.11 or newer; make an environment with one"),
     )
     for package in ("torch", "torchvision", "numpy", "pillow", "scikit-image", "tqdm", "safetensors", "filelock"):
-        yield _imported(package, missing="FAIL", how="pip install srgan-lessons")
+        yield _imported(package, missing="FAIL", how=f"{place.pip} srgan-lessons")
     parts = {"CPU": _processors, "disk": _room, "data sets": _data_sets, "networks": _networks, "lessons": _notebooks}
     for topic, part in parts.items():
         try:
@@ -57,7 +62,7 @@ def _processors() -> Iterator[tuple[str, str, str]]:
     precisions = "fp32, bf16" if computes_in_bf16(torch.device("cpu")) else "fp32"
     yield "OK", "CPU", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads, {precisions}"
     if not torch.cuda.is_available():
-        yield "--", "GPU", "none that torch can use: lessons run on the CPU, full training takes days"
+        yield "--", "GPU", f"none that torch can use: {_gpu_step()}"
         return
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
@@ -66,12 +71,24 @@ def _processors() -> Iterator[tuple[str, str, str]]:
         yield "OK", "GPU", f"{properties.name}, {properties.total_memory / 2**30:.0f} GiB, {precisions}"
 
 
+def _gpu_step() -> str:
+    """What to do for a GPU. A card with a torch that was built without CUDA is common on laptops."""
+    import torch
+
+    if shutil.which("nvidia-smi") and torch.version.cuda is None:
+        again = f"{surroundings().pip} --force-reinstall torch torchvision"
+        return f"there is an NVIDIA card, and a torch without CUDA; {again}"
+    return surroundings().gpu
+
+
 def _room() -> Iterator[tuple[str, str, str]]:
     place = data_root()
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free / 1e9
-    yield ("OK" if free > 2 else "--"), "disk", f"{free:.0f} GB free for data in {data_root()}"
+    enough = free > 2
+    step = "" if enough else ": free some space, or set SRGAN_LESSONS_DATA to a folder on another disk"
+    yield ("OK" if enough else "--"), "disk", f"{free:.0f} GB free for data in {data_root()}{step}"
 
 
 def _data_sets() -> Iterator[tuple[str, str, str]]:
@@ -104,7 +121,7 @@ def _networks() -> Iterator[tuple[str, str, str]]:
     from srgan_lessons.weights import shipped_weights
 
     shipped = ", ".join(shipped_weights())
-    yield ("OK" if shipped else "--"), "weights", shipped or "none are shipped with this version"
+    yield ("OK" if shipped else "--"), "weights", shipped or "none are shipped with this version: install it again"
     kept = data_root() / "weights" / "vgg19_features.safetensors"
     if kept.exists():
         yield "OK", "VGG19", str(kept)
@@ -113,12 +130,13 @@ def _networks() -> Iterator[tuple[str, str, str]]:
     try:
         yield "OK", "VGG16", f"offline: {offline_weights('vgg')}"
     except UserError:
-        yield "--", "VGG16", 'offline network not here: pip install "srgan-lessons[offline]"'
+        yield "--", "VGG16", f'offline network not here: {surroundings().pip} "srgan-lessons[offline]"'
 
 
 def _notebooks() -> Iterator[tuple[str, str, str]]:
     for package in ("jupyterlab", "ipywidgets", "matplotlib"):
-        yield _imported(package, missing="--", how='the lessons need it: pip install "srgan-lessons[notebooks]"')
+        how = f'the lessons need it: {surroundings().pip} "srgan-lessons[notebooks]"'
+        yield _imported(package, missing="--", how=how)
 
 
 def _imported(package: str, *, missing: str, how: str) -> tuple[str, str, str]:

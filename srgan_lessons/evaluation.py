@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from srgan_lessons.datasets import BenchmarkImage, benchmark
 from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.device import choose_device
 from srgan_lessons.files import atomic, shipped
-from srgan_lessons.images import check_image, load_image, pictures_in, read_picture, to_tensor
+from srgan_lessons.images import AnyPicture, check_image, load_image, pictures_in, read_picture, to_tensor
 from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
 from srgan_lessons.models import SCALE
 from srgan_lessons.precision import full_float32
@@ -143,8 +144,11 @@ def _finite(values: dict) -> dict:
     return {name: None if isinstance(x, float) and not math.isfinite(x) else x for name, x in values.items()}
 
 
+Method = str | Path | nn.Module | Callable[[np.ndarray], AnyPicture]
+
+
 def evaluate(
-    method: str | Path | nn.Module | Callable[[np.ndarray], np.ndarray],
+    method: Method,
     sets: Sequence[str] = SETS,
     protocol: str = "community",
     *,
@@ -155,7 +159,7 @@ def evaluate(
 ) -> Table:
     """Enlarges the LR images of benchmark sets and measures the results against HR.
 
-    method: "bicubic", "nearest", a name or path of weights, a network, a function uint8 (h, w, 3) -> (4h, 4w, 3), or a
+    method: "bicubic", "nearest", a name or path of weights, a network, a function uint8 (h, w, 3) -> a picture, or a
     folder of pictures that another program has enlarged, called as the HR images, with or without the endings x4, _SR
     and _out; for several sets each may have a folder of its name in it.
     sets: names of the catalogue or of one's own, see `datasets.benchmark`. protocol: "community", "paper" or "both".
@@ -204,7 +208,7 @@ def evaluate(
     return Table(method=label, rows=tuple(rows), notes=tuple(notes), whole=complete)
 
 
-def _as_function(method, device) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+def _as_function(method: Method, device: str | torch.device | None) -> tuple[str, Callable[[np.ndarray], AnyPicture]]:
     if isinstance(method, nn.Module):
         return type(method).__name__, upscaler(method, device=device)
     if callable(method):
@@ -212,7 +216,7 @@ def _as_function(method, device) -> tuple[str, Callable[[np.ndarray], np.ndarray
     return str(method), upscaler(method, device=device)
 
 
-def _is_folder(method) -> bool:
+def _is_folder(method: Method) -> TypeGuard[str | Path]:
     """A folder of pictures. A name of the package's own goes first, and a run's folder holds weights."""
     if not isinstance(method, str | Path) or method in METHODS or method in shipped_weights():
         return False
@@ -281,7 +285,7 @@ def _pair(item: BenchmarkImage) -> tuple[np.ndarray, np.ndarray, bool]:
     return hr, lr, was_cut
 
 
-def _checked(sr: np.ndarray, shape: tuple[int, ...], label: str, item: BenchmarkImage) -> np.ndarray:
+def _checked(sr: AnyPicture, shape: tuple[int, ...], label: str, item: BenchmarkImage) -> np.ndarray:
     try:
         sr = check_image(sr)
     except UserError as error:

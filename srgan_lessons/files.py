@@ -23,6 +23,7 @@ _FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read: one tha
 _TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # what systems say of a file that another has
 
 PACKAGE = Path(__file__).resolve().parent
+WEIGHTS = PACKAGE / "weights"  # the files that come with the course, each with a card
 
 
 def shipped(name: str) -> Path:
@@ -34,6 +35,11 @@ def shipped(name: str) -> Path:
         if (root / name).exists():
             return root / name
     raise FileNotFoundError(f"data/{name} is missing from this installation of srgan-lessons; install it again")
+
+
+def shipped_weights() -> list[str]:
+    """The names of the weights that come with the course, sorted."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.safetensors"))
 
 
 def lessons_folder() -> Path:

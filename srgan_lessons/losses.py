@@ -9,11 +9,9 @@ from torch import Tensor, nn
 
 from srgan_lessons import UserError
 from srgan_lessons.models import SCALE
+from srgan_lessons.settings import ADVERSARIAL_WEIGHT, CONTENT
 from srgan_lessons.stlpips import STLPIPS
 from srgan_lessons.vgg import VGG16, VGGFeatures, offline_features, paper_features, phi_index, random_features
-
-ADVERSARIAL_WEIGHT = 1e-3  # paper, eq. 3
-TV_WEIGHT = 2e-8  # paper, section 3.2: for SRResNet-VGG22 alone
 
 # The paper divides VGG19's features by 12.75, which brings the VGG loss to the size of the MSE loss (section 3.2). That
 # number belongs to VGG19. For the offline networks these factors do the same: with them the loss of a bicubic image
@@ -34,8 +32,6 @@ OFFLINE_SHARE = {"offline-vgg22": 0.55, "offline-vgg12": 0.35, "mse": 0.35}
 # crop, and a third of the weight, an SRGAN wove a pattern that followed the picture (docs/results.md).
 PHASE_WEIGHT = 60.0
 PHASE_WINDOW = 48  # pixels a side, a multiple of SCALE
-
-CONTENT = ("mse", "vgg22", "vgg54", "offline", "offline-vgg22", "stlpips", "random")
 
 
 def mse_loss(sr: Tensor, hr: Tensor) -> Tensor:

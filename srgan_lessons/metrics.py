@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srgan_lessons import UserError
-from srgan_lessons.images import check_image, to_image
+from srgan_lessons.images import AnyPicture, check_image, to_image
 
 PROTOCOLS = ("community", "paper")
 K1, K2, PEAK = 0.01, 0.03, 255.0  # Wang et al. 2004, section III.B
@@ -30,10 +30,11 @@ LUMA = {
 }
 
 
-def luma(image: np.ndarray | Tensor, *, protocol: str = "community") -> np.ndarray:
+def luma(image: AnyPicture | Tensor, *, protocol: str = "community") -> np.ndarray:
     """The Y channel, float64 (H, W), whole numbers in 16..235.
 
-    image: uint8 (H, W, 3) or (H, W), or a float tensor (1, 3, H, W) or (3, H, W) in [0, 1], rounded to 8 bits first.
+    image: a picture, as in `images.check_image`, or a float tensor (1, 3, H, W) or (3, H, W) in [0, 1], which is
+    rounded to 8 bits first.
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
@@ -41,7 +42,7 @@ def luma(image: np.ndarray | Tensor, *, protocol: str = "community") -> np.ndarr
     return np.floor(16 + pixels @ LUMA[protocol] + 0.5)  # (H, W)
 
 
-def psnr(sr: np.ndarray | Tensor, hr: np.ndarray | Tensor, *, protocol: str = "community", border: int = 4) -> float:
+def psnr(sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, *, protocol: str = "community", border: int = 4) -> float:
     """Peak signal-to-noise ratio of luma in dB; infinite for equal images.
 
     sr, hr: one image each, as in `luma`. border: pixels cut from each side. Raises UserError where sizes differ or
@@ -52,7 +53,7 @@ def psnr(sr: np.ndarray | Tensor, hr: np.ndarray | Tensor, *, protocol: str = "c
     return 10 * math.log10(PEAK**2 / mse) if mse > 0 else math.inf
 
 
-def ssim(sr: np.ndarray | Tensor, hr: np.ndarray | Tensor, *, protocol: str = "community", border: int = 4) -> float:
+def ssim(sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, *, protocol: str = "community", border: int = 4) -> float:
     """Structural similarity of luma, 1 for equal images. Arguments and errors as in `psnr`.
 
     community: 11x11 Gaussian window, sigma 1.5, where it fits whole inside the image (Wang et al. 2004, section III.C).

@@ -3,12 +3,37 @@
 Images go in and come out in [0, 1]. Nothing is clamped here: a clamp in training would stop the gradient.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
 from srgan_lessons import UserError
 
 SCALE = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What a network of a file says of itself.
+
+    name: of shipped weights, of the file, or of the run's folder. network: its kind and size in words. halo: LR pixels
+    to each side that an output pixel depends on. recipe: what trained it, where the file tells. card: data, training,
+    results and weaknesses, in Markdown; shipped weights have one.
+    """
+
+    name: str
+    network: str
+    parameters: int
+    scale: int
+    halo: int
+    recipe: str | None = None
+    card: str | None = None
+
+    def __str__(self) -> str:
+        trained = f", {self.recipe}" if self.recipe else ""
+        size = f"{self.parameters:,} parameters, x{self.scale}, halo {self.halo}"
+        return f"{self.name}: {self.network}, {size}{trained}"
 
 
 class ESPCN(nn.Module):
@@ -18,6 +43,7 @@ class ESPCN(nn.Module):
     """
 
     halo = 4  # LR pixels to each side that an output pixel depends on: 2 + 1 + 1
+    about: About  # of a network that was loaded from a file
 
     def __init__(self, *, icnr: bool = False):
         super().__init__()
@@ -84,6 +110,8 @@ class Generator(nn.Module):
     Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1]. `icnr` initialises the sub-pixel layers so that the
     untrained network shows no checkerboard (Aitken et al. 2017).
     """
+
+    about: About  # of a network that was loaded from a file
 
     def __init__(self, blocks: int = 16, channels: int = 64, *, icnr: bool = False):
         super().__init__()

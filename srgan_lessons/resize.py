@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from srgan_lessons import UserError
-from srgan_lessons.images import check_image
+from srgan_lessons.images import AnyPicture, check_image
 
 MARGIN = 8  # HR pixels on each side of a crop that the kernel at its border still sees, at a reduction by 4
 
@@ -68,10 +68,11 @@ def _resize(levels: Tensor, scale: float) -> Tensor:
     return _resize_axis(levels, levels.ndim - 1, scale, width)
 
 
-def imresize(image: np.ndarray, scale: float) -> np.ndarray:
+def imresize(image: AnyPicture, scale: float) -> np.ndarray:
     """MATLAB's imresize(image, scale) with its default bicubic kernel and antialiasing, to the last bit.
 
-    image: uint8 (H, W, 3) or (H, W). Returns uint8 of ceil(H scale) by ceil(W scale) pixels, same number of channels.
+    image: a picture, as in `images.check_image`. Returns uint8 of ceil(H scale) by ceil(W scale) pixels, in (H, W)
+    where an array was, else (H, W, 3).
     Raises UserError for another type of array or a scale that is not positive.
     """
     if not (math.isfinite(scale) and scale > 0):

@@ -1,10 +1,15 @@
 """The command srgan-lessons: each subcommand through main(), its exit codes, and mistakes without tracebacks."""
 
+import argparse
+import dataclasses
+import inspect
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
@@ -13,13 +18,17 @@ import pytest
 import torch
 from trouble import disk, make_read_only
 
-from srgan_lessons import UserError, __version__, classroom, cli, doctor, files
+from srgan_lessons import UserError, __version__, classroom, cli, cli_study, doctor, files
+from srgan_lessons import surroundings as places
 from srgan_lessons.classroom.progress import record
 from srgan_lessons.cli import main
+from srgan_lessons.cli_settings import given
 from srgan_lessons.images import load_image, sample_photos, save_image
 from srgan_lessons.models import ESPCN
+from srgan_lessons.rating import manifest, power
 from srgan_lessons.resize import imresize
-from srgan_lessons.weights import save_network
+from srgan_lessons.training import Options, Recipe
+from srgan_lessons.weights import save_network, shipped_weights
 
 PHOTO = np.ascontiguousarray(sample_photos()["astronaut"][40:100, 180:260])  # 60 x 80
 
@@ -70,7 +79,7 @@ def test_version_and_help(capsys):
         ["paint"],
         ["data"],
         ["data", "get"],
-        ["upscale", "a.png"],
+        ["upscale"],
         ["evaluate"],
         ["evaluate", "bicubic", "--protocol", "y"],
         ["train", "espcn", "--steps", "many"],
@@ -111,6 +120,91 @@ def test_an_error_of_ours_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr(doctor, "examine", fail)
     with pytest.raises(ZeroDivisionError):
         main(["doctor"])
+
+
+def each_argument(
+    parser: argparse.ArgumentParser, path: str = "srgan-lessons"
+) -> Iterator[tuple[str, argparse.Action]]:
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                yield from each_argument(below, f"{path} {name}")
+        elif action.dest not in ("help", "version"):
+            yield path, action
+
+
+ARGUMENTS = list(each_argument(cli._parser()))
+
+
+def test_each_argument_says_what_it_is_its_unit_and_its_default():
+    assert len(ARGUMENTS) > 100
+    bare = [f"{path} {action.dest}" for path, action in ARGUMENTS if not action.help]
+    assert bare == []
+    optional = [(path, action) for path, action in ARGUMENTS if action.option_strings and not action.required]
+    either = {"minutes", "updates"}  # `class new` needs one of them
+    silent = [
+        f"{path} {action.option_strings[-1]}"
+        for path, action in optional
+        if "(default: " not in action.help and not (path.endswith("class new") and action.dest in either)
+    ]
+    assert silent == []
+    unnamed = [
+        f"{path} {action.option_strings[-1]}"
+        for path, action in optional
+        if action.nargs != 0 and not action.choices and not action.metavar
+    ]
+    assert unnamed == [], "a placeholder says which unit the value has"
+
+
+def option(name: str) -> str:
+    return next(action.help for path, action in ARGUMENTS if path.endswith(" train") and name in action.option_strings)
+
+
+def test_the_options_of_train_are_the_settings_of_recipes_and_runs():
+    flags = {
+        a.option_strings[0].lstrip("-") for path, a in ARGUMENTS if path == "srgan-lessons train" and a.option_strings
+    }
+    fields = {field.name.replace("_", "-") for kind in (Recipe, Options) for field in dataclasses.fields(kind)}
+    own = {"photos", "folder", "init", "within", "compact", "resume", "threads"}
+    assert flags == fields - {"name", "network", "starts-from", "progress"} | own
+    assert option("--blocks").endswith("(default: 16)")
+    assert (
+        "(default: 1200 in espcn; 1000000 in srresnet-mse, srresnet-vgg22; 50000 in srgan-offline; else 200000)"
+        in option("--steps")
+    )
+    assert option("--adversarial").endswith("; 0.00125 in srgan-offline; else 0)")
+    assert option("--validate-every").endswith("(default: twenty validations in a run)")
+    arguments = cli._parser().parse_args(["train", "espcn", "--rate", "2e-3", "--no-icnr", "--log-every", "7"])
+    assert given(arguments, Recipe) == {"rate": 2e-3, "icnr": False}
+    assert given(arguments, Options) == {"log_every": 7}
+
+
+def test_the_help_of_studies_has_the_defaults_of_studies():
+    for field in dataclasses.fields(manifest.Settings):
+        text = cli_study.STUDY_SETTINGS[field.name][2]
+        assert field.default is None or text.endswith(f"(default: {field.default:g})")
+    parameters = inspect.signature(power.power_table).parameters
+    for name, (_, _, text) in cli_study.POWER_SETTINGS.items():
+        assert text.endswith(f"(default: {parameters[name].default:g})")
+
+
+def test_weights_are_listed_in_the_help():
+    for command in ("upscale", "evaluate", "export"):
+        helps = [action.help for path, action in ARGUMENTS if path == f"srgan-lessons {command}"]
+        assert any(all(name in text for name in shipped_weights()) for text in helps)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "tcsh"])
+def test_completion(capsys, shell):
+    pytest.importorskip("shtab")
+    assert main(["completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "upscale" in script
+    assert "--log-every" in script or "log-every" in script
+    if shell == "bash" and shutil.which("bash"):
+        words = "COMP_WORDS=(srgan-lessons upsc); COMP_CWORD=1; _shtab_srgan_lessons; echo ${COMPREPLY[@]}"
+        done = subprocess.run(["bash", "-c", f"{script}\n{words}"], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "upscale"
 
 
 # data
@@ -239,6 +333,33 @@ def test_upscale_a_file_and_a_folder(capsys, tmp_path, weights):
     assert main(["upscale", "in", "-o", "out", "--weights", weights]) == 0
     assert load_image("out/a_x4.png").shape == (240, 320, 3)
     assert load_image("out/b_x4.png").shape == (80, 320, 3)
+
+
+def test_upscale_alone_writes_beside_the_picture(capsys, tmp_path):
+    """`srgan-lessons upscale photo.jpg`, and nothing else."""
+    save_image(tmp_path / "in" / "photo.jpg", PHOTO)
+    assert main(["upscale", "in/photo.jpg"]) == 0
+    said = capsys.readouterr()
+    assert said.out.splitlines() == ["weights: srgan", str(Path("in", "photo_x4.png"))]
+    assert load_image("in/photo_x4.png").shape == (240, 320, 3)
+    before = (tmp_path / "in" / "photo_x4.png").read_bytes()
+    assert main(["upscale", "in/photo.jpg", "--weights", "nearest"]) == 0
+    assert "1 were there already" in capsys.readouterr().out
+    assert (tmp_path / "in" / "photo_x4.png").read_bytes() == before
+    assert main(["upscale", "in/photo.jpg", "--weights", "nearest", "--overwrite"]) == 0
+    assert np.array_equal(load_image("in/photo_x4.png"), load_image("in/photo.jpg").repeat(4, 0).repeat(4, 1))
+
+
+def test_upscale_beside_pictures_of_several_folders(capsys, tmp_path):
+    for name in ("a/p.png", "b/p.png", "b/p.jpg"):
+        save_image(tmp_path / name, PHOTO[:8, :8])
+    assert main(["upscale", "a/p.png", "b/p.png", "--weights", "bicubic"]) == 0
+    assert {path.parent.name for path in tmp_path.glob("*/p_x4.png")} == {"a", "b"}
+    assert "would both become" in mistake(
+        capsys, "upscale", "b/p.png", "b/p.jpg", "--weights", "bicubic", "--overwrite"
+    )
+    assert "Name one with --out" in mistake(capsys, "upscale", "a", "--weights", "bicubic")
+    assert "it would be lost" in mistake(capsys, "upscale", "a/p.png", "a/p_x4.png", "--weights", "bicubic")
 
 
 def test_upscale_goes_on_after_a_bad_picture(capsys, tmp_path):
@@ -423,7 +544,7 @@ def findings() -> dict[str, tuple[str, str]]:
 def test_doctor_on_this_machine(capsys):
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
-    for topic in ("Python", "torch", "CPU", "GPU", "disk", "Set5", "VGG19", "VGG16", "ipywidgets"):
+    for topic in ("place", "packages", "Python", "torch", "CPU", "GPU", "disk", "Set5", "VGG19", "VGG16", "ipywidgets"):
         assert any(topic == line[5:].split()[0] for line in out.splitlines()), topic
     assert "FAIL" not in out
 
@@ -480,7 +601,76 @@ def test_doctor_sees_gpus_and_their_precisions(monkeypatch, bf16, expected):
 
 def test_doctor_without_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
     assert findings()["GPU"][0] == "--"
+    assert "open the lesson in Colab" in findings()["GPU"][1]
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert findings()["GPU"][1].endswith("pip install --force-reinstall torch torchvision")
+
+
+TOLD = {
+    "Colab": {"COLAB_RELEASE_TAG": "release-colab_2026"},
+    "Kaggle": {"KAGGLE_KERNEL_RUN_TYPE": "Interactive"},
+    "Binder": {"BINDER_SERVICE_HOST": "10.0.0.1"},
+    "Codespaces": {"CODESPACES": "true", "VSCODE_PID": "7", "TERM_PROGRAM": "vscode"},
+    "VS Code": {"VSCODE_PID": "7"},
+    "this machine": {},
+}
+
+
+@pytest.fixture
+def nowhere(monkeypatch):
+    """Without the variables that the machine of these tests may have."""
+    for place in places.PLACES:
+        for name in place.told_by:
+            monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("CONDA_PREFIX", raising=False)
+
+
+@pytest.mark.parametrize("place", TOLD)
+def test_doctor_knows_its_surroundings_and_each_line_names_the_next_step(nowhere, monkeypatch, place):
+    for name, value in TOLD[place].items():
+        monkeypatch.setenv(name, value)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda path: usage(10**12, 10**12, 10**9))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("srgan_lessons.vgg.importlib.util.find_spec", lambda name: None)
+    real = doctor.version
+
+    def version(name):
+        if name == "ipywidgets":
+            raise PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor, "version", version)
+    found = findings()
+    assert found["place"][1].startswith(f"{place}, ")
+    missing = {topic: text for topic, (state, text) in found.items() if state == "--"}
+    assert {"GPU", "disk", "Set5", "VGG19", "VGG16", "ipywidgets"} <= missing.keys()
+    steps = (
+        "srgan-lessons data get",
+        "pip install",
+        "choose ",
+        "open the lesson in Colab",
+        "free some space",
+        "downloaded",
+    )
+    assert [text for text in missing.values() if not any(step in text for step in steps)] == []
+    notebook = place in ("Colab", "Kaggle")
+    assert ("choose " in missing["GPU"]) == notebook
+    assert ("!pip install" in missing["VGG16"]) == notebook
+
+
+def test_doctor_knows_conda_and_virtual_environments(nowhere, monkeypatch):
+    monkeypatch.setattr(sys, "prefix", "/opt/conda/envs/srgan-lessons")
+    assert findings()["packages"][1].startswith("virtual environment")
+    monkeypatch.setenv("CONDA_PREFIX", "/opt/conda/envs/srgan-lessons")
+    monkeypatch.setenv("CONDA_DEFAULT_ENV", "srgan-lessons")
+    assert findings()["packages"] == ("OK", "conda environment srgan-lessons")
+    monkeypatch.setenv("CONDA_PREFIX", "/opt/conda")  # another environment is active than the one that runs
+    monkeypatch.setattr(sys, "base_prefix", sys.prefix)
+    assert findings()["packages"][1].startswith("no environment")
 
 
 def test_doctor_with_an_old_python_and_a_missing_package(capsys, monkeypatch):
@@ -495,7 +685,7 @@ def test_doctor_with_an_old_python_and_a_missing_package(capsys, monkeypatch):
 
     monkeypatch.setattr(doctor, "version", version)
     found = findings()
-    assert found["Python"] == ("FAIL", "3.9.1: the course needs 3.11 or newer")
+    assert found["Python"] == ("FAIL", "3.9.1: the course needs 3.11 or newer; make an environment with one")
     assert found["tqdm"] == ("FAIL", "not installed: pip install srgan-lessons")
     assert found["ipywidgets"][0] == "--"
     assert main(["doctor"]) == 1

@@ -17,13 +17,25 @@ ROOT = PACKAGE.parent
 
 # From the ground up. A room imports from its own floor and from those below.
 FLOORS = (
-    {"files", "download", "endings"},
+    {"files", "download", "endings", "settings"},
     {"images"},
     {"weights", "vgg", "stlpips", "models", "folding", "resize", "precision", "device", "processes"},
     {"losses", "datasets", "metrics"},
     {"rating", "evaluation", "upscaling", "export", "training"},
     {"exercises"},
-    {"classroom", "class_table", "cli", "cli_class", "cli_photos", "cli_study", "doctor", "__main__"},
+    {
+        "classroom",
+        "class_table",
+        "cli",
+        "cli_class",
+        "cli_photos",
+        "cli_settings",
+        "cli_study",
+        "cli_train",
+        "doctor",
+        "surroundings",
+        "__main__",
+    },
 )
 HEAVY = ("matplotlib", "ipywidgets", "pandas", "IPython", "jupyter", "jupyterlab", "scipy.stats", "statsmodels")
 # What shows and analyses the opinion study; making it, leading raters through it and keeping votes needs none of them.
@@ -115,8 +127,14 @@ def test_no_room_on_a_floor_goes_in_circles():
 
 
 def test_the_package_itself_imports_nothing():
+    """But for type checkers, and, when a name is asked for, its room."""
     tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+    (types,) = (node for node in tree.body if isinstance(node, ast.If))
+    assert ast.unparse(types.test) == "TYPE_CHECKING"
+    tree.body.remove(types)
+    modules = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert modules == ["typing", "importlib"]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
 
 
 def python(code: str) -> str:

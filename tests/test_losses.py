@@ -12,7 +12,6 @@ from torch import nn
 from srgan_lessons import UserError, losses
 from srgan_lessons.images import load_image, sample_photos, to_tensor
 from srgan_lessons.losses import (
-    CONTENT,
     VGGLoss,
     adversarial_loss,
     content_loss,
@@ -24,6 +23,7 @@ from srgan_lessons.losses import (
 )
 from srgan_lessons.models import Discriminator, Generator
 from srgan_lessons.resize import downscale, imresize, upscale
+from srgan_lessons.settings import CONTENT
 from srgan_lessons.vgg import normalise, offline_features, random_features
 
 TERMS = ("mse", "random", "offline", "offline-vgg22", "stlpips", "phase", "adversarial", "tv")

@@ -1,6 +1,7 @@
 """The repository's own files are true: versions agree, documents name what there is, the wheel holds what it must."""
 
 import ast
+import json
 import os
 import re
 import shlex
@@ -23,6 +24,7 @@ from packaging.version import Version
 import srgan_lessons
 from srgan_lessons.cli import SAMPLES, _parser
 from srgan_lessons.datasets import catalogue
+from srgan_lessons.surroundings import PLACES
 from srgan_lessons.training import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +33,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/troubleshooting.md")]
-DOCUMENTS += [ROOT / "data" / "README.md", ROOT / "docs" / "results.md", ROOT / "docs" / "teaching.md"]
+DOCUMENTS += [
+    ROOT / "data" / "README.md",
+    ROOT / "docs" / "results.md",
+    ROOT / "docs" / "teaching.md",
+    ROOT / "docs" / "where_to_run.md",
+]
 # The repository of these tests is a checkout; tests do not travel in the wheel.
 IN_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
@@ -111,6 +118,52 @@ def test_the_workflow_is_valid_and_covers_each_python():
     assert oldest == {name: floors[name] for name in ("torch", "torchvision")}
     targets = set(re.findall(r"\bmake (\w+)", workflow.read_text()))
     assert {"test", "install", "notebooks"} <= targets <= make_targets()
+
+
+def checked(schema: str, *paths: Path) -> None:
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_citation_is_valid_and_of_this_version():
+    checked("citation-file-format", ROOT / "CITATION.cff")
+    citation = yaml.safe_load(text("CITATION.cff"))
+    assert citation["version"] == srgan_lessons.__version__
+    assert citation["license"] == PROJECT["license"]
+    assert citation["repository-code"] == PROJECT["urls"]["Repository"]
+    assert set(citation["keywords"]) == set(PROJECT["keywords"])
+
+
+def test_issue_templates_are_valid_and_problems_ask_for_the_doctor():
+    folder = ROOT / ".github" / "ISSUE_TEMPLATE"
+    forms = sorted(folder.glob("[0-9]_*.yml"))
+    checked("github-issue-forms", *forms)
+    checked("github-issue-config", folder / "config.yml")
+    asking = {
+        form.name
+        for form in forms
+        for part in yaml.safe_load(form.read_text())["body"]
+        if "srgan-lessons doctor" in part["attributes"]["label"] and part["validations"]["required"]
+    }
+    assert asking == {"1_problem.yml", "2_exercise.yml"}
+
+
+def test_the_container_of_codespaces_installs_the_course():
+    container = json.loads(text(".devcontainer/devcontainer.json"))
+    python = re.search(r"/python:(3\.\d+)", container["image"])[1]
+    assert f"Programming Language :: Python :: {python}" in PROJECT["classifiers"]
+    assert container["postCreateCommand"] == "make install"
+    vscode = container["customizations"]["vscode"]["settings"]
+    assert vscode["python.defaultInterpreterPath"].endswith("/.venv/bin/python")  # where make installs
+    for name in container["customizations"]["codespaces"]["openFiles"]:
+        assert (ROOT / name).is_file()
+
+
+def test_each_place_that_the_doctor_knows_is_in_the_guide():
+    guide = text("docs/where_to_run.md")
+    assert [place.name for place in PLACES if place.name not in guide] == []
+    assert {"Windows", "macOS", "conda"} <= set(re.findall(r"\w+", guide))
 
 
 def test_pre_commit_is_valid_and_runs_the_tested_ruff():

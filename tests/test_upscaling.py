@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from srgan_lessons import UserError, upscaling, weights
+from srgan_lessons import UserError, files, upscaling
 from srgan_lessons.images import sample_photos, save_image, to_tensor
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.resize import imresize
@@ -230,7 +230,7 @@ def test_half_precision_is_widened(saved, tmp_path):
 
 
 def test_shipped_weights_are_found_by_name(saved, monkeypatch):
-    monkeypatch.setattr(weights, "FOLDER", saved.parent)
+    monkeypatch.setattr(files, "WEIGHTS", saved.parent)
     assert shipped_weights() == ["w"]
     assert describe(load_network("w")) == {"kind": "generator", "blocks": 2, "channels": 8}
     with pytest.raises(UserError, match=r"'nothing'.*: w\. The path of"):
@@ -240,7 +240,7 @@ def test_shipped_weights_are_found_by_name(saved, monkeypatch):
 @pytest.mark.parametrize("name", shipped_weights())
 def test_each_shipped_network_loads_and_has_a_card(name):
     assert load_network(name).halo > 0
-    assert (weights.FOLDER / f"{name}.md").is_file()
+    assert (files.WEIGHTS / f"{name}.md").is_file()
 
 
 def test_a_pickle_is_refused_and_not_run(tmp_path):

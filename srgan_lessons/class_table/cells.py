@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from srgan_lessons import UserError
-from srgan_lessons.losses import ADVERSARIAL_WEIGHT
+from srgan_lessons.settings import ADVERSARIAL_WEIGHT
 from srgan_lessons.training.plan import PEAK_RATE, PEAK_RATE_GAN
 from srgan_lessons.training.recipes import RECIPES, Recipe
 

@@ -13,7 +13,7 @@ from srgan_lessons import UserError
 from srgan_lessons.class_table.cells import Cell, cells_for
 from srgan_lessons.datasets.photos import Photos
 from srgan_lessons.files import atomic
-from srgan_lessons.losses import ADVERSARIAL_WEIGHT
+from srgan_lessons.settings import ADVERSARIAL_WEIGHT
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.plan import COMPACT, PRETRAINING, make_plan
 from srgan_lessons.training.recipes import Recipe

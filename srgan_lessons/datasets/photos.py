@@ -23,7 +23,7 @@ from srgan_lessons.datasets.decoding import (
 )
 from srgan_lessons.datasets.packing import pack
 from srgan_lessons.datasets.store import Store, cached_path, is_store, open_store
-from srgan_lessons.images import check_image
+from srgan_lessons.images import AnyPicture, check_image
 from srgan_lessons.images.formats import memory
 
 
@@ -90,14 +90,16 @@ class Photos:
         return self.images.select(training), self.images.select(name for name in self.images if name in held_out)
 
 
-def load_photos(
-    source: str | Path | Iterable[str | Path] | Mapping[str, np.ndarray], *, minimum: int = 96, progress: bool = True
-) -> Photos:
-    """Reads all pictures of a folder (and the folders in it), of several, of a photo store, or of a dict of arrays.
+# Folders of pictures, a photo store, or pictures by name.
+Source = str | Path | Iterable[str | Path] | Mapping[str, AnyPicture]
+
+
+def load_photos(source: Source, *, minimum: int = 96, progress: bool = True) -> Photos:
+    """Reads all pictures of a folder (and the folders in it), of several, of a photo store, or of a dict.
 
     Formats: those of images.SUFFIXES. A picture that cannot be read, is smaller than `minimum` pixels on a
     side, or has the same pixels as another is named in `left_out`. Pictures are named by their path from the folder
-    that holds the folders given. A dict has name -> uint8 (H, W, 3).
+    that holds the folders given. A dict has name -> picture, in any form, see `images.check_image`.
 
     Pictures that would fill more than half of the memory, or that several processes of a machine train on, are packed
     into a store in the data folder, and mapped; the next call with the same files finds it there.
@@ -122,7 +124,7 @@ def load_photos(
     return _from_folders(paths, minimum, progress)
 
 
-def _from_arrays(source: Mapping[str, np.ndarray], minimum: int, progress: bool) -> Photos:
+def _from_arrays(source: Mapping[str, AnyPicture], minimum: int, progress: bool) -> Photos:
     jobs = {name: (lambda image=image: check_image(image)) for name, image in source.items()}
     sizes = {name: np.shape(image)[1::-1] for name, image in source.items()}
     total = 3 * sum(int(np.prod(size)) for size in sizes.values())

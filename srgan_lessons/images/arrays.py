@@ -1,50 +1,52 @@
 """Pictures as arrays, and as the tensors that networks take."""
 
-from dataclasses import dataclass
+import os
+from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from srgan_lessons import UserError
+from srgan_lessons.images.reading import load_image, pillow_pixels
+
+# A picture, as people have it: uint8 (H, W, 3) or (H, W), a PIL image, or the path of a file. `check_image` takes all.
+AnyPicture = np.ndarray | Image.Image | str | os.PathLike[str]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Picture:
-    """A decoded picture file with what must not be lost on the way to the enlarged file.
+def check_image(image: AnyPicture) -> np.ndarray:
+    """A picture in any form as uint8 (H, W, 3); grey becomes R = G = B.
 
-    rgb: uint8 (H, W, 3), upright, whatever the EXIF orientation of the file.
-    alpha: uint8 (H, W), or None where the file has no transparency.
-    grey: True if the file holds one channel of grey (then R = G = B).
-    icc_profile: the colour profile that the numbers refer to, or None for sRGB.
-    exif: date, camera and the like as the file has them, beginning with "Exif", or None.
-    dpi: pixels per inch, horizontally and vertically, or None where the file does not tell.
+    image: uint8 (H, W, 3) or (H, W), the path of a picture file (see `load_image`), or a PIL image. Transparency is
+    left out. Raises UserError for anything else, and for files that cannot be read.
     """
-
-    rgb: np.ndarray
-    alpha: np.ndarray | None = None
-    grey: bool = False
-    icc_profile: bytes | None = None
-    exif: bytes | None = None
-    dpi: tuple[float, float] | None = None
-
-
-def check_image(image: np.ndarray) -> np.ndarray:
-    """The same picture as uint8 (H, W, 3); grey (H, W) becomes R = G = B. Raises UserError for anything else."""
-    image = np.asarray(image)
-    if image.dtype != np.uint8:
+    if isinstance(image, str | os.PathLike):
+        return load_image(image)
+    if isinstance(image, Image.Image):
+        return pillow_pixels(image)
+    pixels = np.asarray(image)
+    if pixels.dtype == object:
+        what = type(image).__name__
+        raise UserError(f"a picture is a PIL image, a file's path, or uint8 (H, W, 3); got a {what}.")
+    if pixels.dtype != np.uint8:
         raise UserError(
-            f"a picture must be uint8 in 0..255, this array is {image.dtype}. For floats in [0, 1] use to_image."
+            f"a picture must be uint8 in 0..255, this array is {pixels.dtype}. For floats in [0, 1] use to_image."
         )
-    if image.ndim == 2 and image.size:
-        return np.stack([image] * 3, axis=-1)
-    if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
-        raise UserError(f"a picture must be of shape (H, W, 3) or (H, W), this array is {image.shape}.")
-    return image
+    if pixels.ndim == 2 and pixels.size:
+        return np.stack([pixels] * 3, axis=-1)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+        raise UserError(f"a picture must be of shape (H, W, 3) or (H, W), this array is {pixels.shape}.")
+    return pixels
 
 
-def to_tensor(image: np.ndarray) -> Tensor:
-    """uint8 (H, W, 3) or (H, W) in 0..255 -> float32 (1, 3, H, W) in [0, 1]."""
+def is_grey(image: Any) -> bool:
+    """Whether a picture in any form but a path has one channel alone."""
+    return image.mode in ("1", "L", "LA") if isinstance(image, Image.Image) else np.ndim(image) == 2
+
+
+def to_tensor(image: AnyPicture) -> Tensor:
+    """A picture, as in `check_image` -> float32 (1, 3, H, W) in [0, 1]."""
     pixels = torch.from_numpy(np.array(check_image(image)))  # (H, W, 3)
     return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255  # (1, 3, H, W)
 

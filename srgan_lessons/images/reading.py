@@ -15,10 +15,10 @@ from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 
 from srgan_lessons import UserError
 from srgan_lessons.files import explain_read_error
-from srgan_lessons.images.arrays import Picture
 from srgan_lessons.images.depth import levels, to_8_bits
 from srgan_lessons.images.formats import MOST_PIXELS, READABLE, SAVE_AS, add_heif, memory, why_unknown
 from srgan_lessons.images.metadata import orientation, read_dpi, read_exif
+from srgan_lessons.images.picture import Picture
 
 _HEAD = 65536  # bytes of a file that tell its kind
 _SCREEN = 2.2  # the exponent by which PNG expects screens to decode (PNG 3rd edition, 13.13)
@@ -32,7 +32,7 @@ _opening = threading.Lock()
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**26)
 
 
-def read_picture(path: str | Path) -> Picture:
+def read_picture(path: str | os.PathLike[str]) -> Picture:
     """Reads a picture file of any common kind.
 
     Palettes are looked up, CMYK is converted to sRGB (by its profile, if it has one), EXIF rotation is applied, a PNG's
@@ -70,7 +70,7 @@ def read_picture(path: str | Path) -> Picture:
     return picture
 
 
-def load_image(path: str | Path) -> np.ndarray:
+def load_image(path: str | os.PathLike[str]) -> np.ndarray:
     """The picture in a file as uint8 (H, W, 3). Transparency is left out; `read_picture` keeps it.
 
     Raises UserError as `read_picture` does.
@@ -78,7 +78,30 @@ def load_image(path: str | Path) -> np.ndarray:
     return read_picture(path).rgb
 
 
-def upright_size(path: str | Path) -> tuple[int, int]:
+def pillow_pixels(image: Image.Image) -> np.ndarray:
+    """A PIL image as uint8 (H, W, 3), upright by its EXIF orientation, without its transparency.
+
+    Pillow has cut 16-bit colour to 8 bits by then; `load_image` rounds it. Raises UserError for the modes F, I and LAB,
+    whose white is not known, and for a file that proves to be damaged only now.
+    """
+    name = Path(getattr(image, "filename", "") or "this PIL image")
+    if image.mode in ("F", "LAB") or image.mode.startswith("I"):
+        raise UserError(
+            f"{name} has the mode {image.mode}, whose white is not known. Convert it to RGB, or save it as a file and "
+            "give its path: files of 16 bits a channel are read."
+        )
+    try:
+        if image.mode == "CMYK":
+            pixels = _to_srgb(image, image.info.get("icc_profile"), name)
+        else:
+            pixels = np.asarray(image.convert("RGB"))
+    except OSError as error:  # Pillow reads pixels when they are first asked for
+        raise UserError(f"{name} is damaged or cut off ({error}). Copy or download it again.") from None
+    turned = 1 if image.format == "TIFF" else orientation(image)  # Pillow turns a TIFF by itself
+    return np.ascontiguousarray(_turned(to_8_bits(pixels, 255, _exponent(image)), turned))
+
+
+def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
     """(width, height) of a picture file as it is shown. Only the file's head is read; raises UserError."""
     path = Path(path)
     head = _head(path)
@@ -102,6 +125,8 @@ def _head(path: Path) -> bytes:
             head = file.read(_HEAD)
     except OSError as error:
         raise UserError(explain_read_error(path, error)) from None
+    except UserError:
+        raise
     except ValueError as error:  # a zero byte in the name
         raise UserError(f"{str(path)!r} is no name of a file ({error}).") from None
     if not head:

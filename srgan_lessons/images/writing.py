@@ -9,13 +9,14 @@ from PIL import Image
 
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic, check_name
-from srgan_lessons.images.arrays import Picture, check_image
+from srgan_lessons.images.arrays import AnyPicture, check_image, is_grey
 from srgan_lessons.images.formats import FOUR_GIGABYTES, LARGEST, LONGEST_SIDE, WRITABLE
 from srgan_lessons.images.metadata import renewed
+from srgan_lessons.images.picture import Picture
 
 
-def save_image(path: str | Path, image: np.ndarray | Picture) -> None:
-    """Writes uint8 (H, W, 3) or (H, W), or a Picture, in the format that the file name's ending asks for.
+def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
+    """Writes a picture, as in `check_image`, or a Picture, in the format that the file name's ending asks for.
 
     The file is complete or not there at all. JPEG and AVIF are written at quality 95 without chroma subsampling, WebP
     without loss. Of a Picture's EXIF the orientation and the size are set anew; with a warning it is left out where the
@@ -23,7 +24,7 @@ def save_image(path: str | Path, image: np.ndarray | Picture) -> None:
     picture's size, its transparency or its colour profile.
     """
     path = Path(path)
-    picture = image if isinstance(image, Picture) else Picture(rgb=check_image(image), grey=np.ndim(image) == 2)
+    picture = image if isinstance(image, Picture) else Picture(rgb=check_image(image), grey=is_grey(image))
     height, width = picture.rgb.shape[:2]
     check_target(path, height, width, alpha=picture.alpha is not None, profile=picture.icc_profile is not None)
     kind = WRITABLE[path.suffix.lower()]

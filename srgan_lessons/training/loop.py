@@ -6,19 +6,18 @@ It has three parts, in this order: set up, fit, report.
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from srgan_lessons import UserError, processes
 from srgan_lessons.datasets.crops import CropSampler
-from srgan_lessons.datasets.photos import Photos, load_photos
+from srgan_lessons.datasets.photos import Photos, Source, load_photos
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.absence import shelter
 from srgan_lessons.training.checkpoint import (
@@ -33,7 +32,7 @@ from srgan_lessons.training.learner import Learner, starting_generator
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.memory import is_out_of_memory, no_memory
 from srgan_lessons.training.options import Options
-from srgan_lessons.training.recipes import Recipe
+from srgan_lessons.training.recipes import Recipe, find_recipe
 from srgan_lessons.training.report import Reporter
 from srgan_lessons.training.schedule import Schedule
 from srgan_lessons.training.stopping import stop_on_signal
@@ -57,8 +56,8 @@ class Run:
 
 
 def train(
-    recipe: Recipe,
-    photos: str | Path | Mapping[str, np.ndarray] | Photos,
+    recipe: str | Recipe,
+    photos: Source | Photos,
     *,
     run: str | Path | None = None,
     init: str | Path | None = None,
@@ -67,7 +66,8 @@ def train(
 ) -> Run:
     """Trains a recipe on pictures, or goes on with the run in that folder if it holds a checkpoint.
 
-    photos: a folder, a dict name -> uint8 (H, W, 3), or Photos. One in twenty is held out for validation.
+    recipe: the name of one of RECIPES, or a Recipe. photos: a folder, folders, a photo store, a dict name -> picture
+    in any form (see `images.check_image`), or Photos. One in twenty is held out for validation.
     run: the folder of the run, runs/<recipe> if not given. init: weights that the generator starts from, a shipped
     name or a file, or "scratch"; needed where the recipe starts from another one. on_report: called with each new row
     of the log, for example to draw it. options: see Options.
@@ -75,6 +75,7 @@ def train(
     Raises UserError for pictures, settings or files that cannot be used, where memory does not suffice (naming the
     batch that would fit), and where a loss is no longer a number.
     """
+    recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
     options = Options(**options)
     machine = options.machine_for(recipe)
     if recipe.batch % machine.world_size:

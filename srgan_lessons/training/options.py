@@ -2,45 +2,51 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from srgan_lessons import UserError
+from srgan_lessons.settings import Setting
 
 if TYPE_CHECKING:
     from srgan_lessons.training.machine import Machine
     from srgan_lessons.training.recipes import Recipe
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What may differ between two runs of a recipe without changing what is learned. Checked when made."""
 
-    seed: int = 0
-    """Of the first weights and of all crops."""
-    device: str | None = None
-    """"cpu", "cuda", "cuda:1"; None: a GPU if there is one."""
-    precision: str = "auto"
-    """"fp32", "bf16", "fp16" or "auto"; see Machine."""
-    compile: bool = False
-    """Run the networks through torch.compile: minutes to start, then faster."""
-    cuda_graph: bool | None = None
-    """Record the whole update once and replay it; None: on a GPU, in one process."""
-    log_every: int = 50
-    """Updates between two lines of the log; reading the losses is the one moment at which the host waits."""
-    validate_every: int | None = None
-    """Updates between two validations; None: twenty in a run."""
-    checkpoint_minutes: float = 5.0
-    """Minutes between two checkpoints. One is also written at the end and at Ctrl-C."""
-    keep: int = 2
-    """How many of the last checkpoints stay."""
-    minutes: float | None = None
-    """Stop after so many minutes, with a checkpoint; None: train to the end."""
-    wait_minutes: float = 10.0
-    """With several processes: one that has made no update for so long ends itself, since another one hangs."""
-    tensorboard: bool = False
-    """Also write the log for TensorBoard."""
+    seed: Annotated[int, Setting("of the first weights and of all crops", "NUMBER")] = 0
+    device: Annotated[str | None, Setting("cpu, cuda, cuda:1, ...", "DEVICE", none="a GPU if there is one")] = None
+    precision: Annotated[Precision, Setting("of the networks; auto: half precision where the device gains by it")] = (
+        "auto"
+    )
+    """See Machine."""
+    compile: Annotated[bool, Setting("run the networks through torch.compile: minutes to start, then faster")] = False
+    cuda_graph: Annotated[
+        bool | None, Setting("record the whole update once and replay it", none="on a GPU, in one process")
+    ] = None
+    log_every: Annotated[int, Setting("updates between two lines of the log", "UPDATES")] = 50
+    """Reading the losses is the one moment at which the host waits."""
+    validate_every: Annotated[
+        int | None, Setting("updates between two validations", "UPDATES", none="twenty validations in a run")
+    ] = None
+    checkpoint_minutes: Annotated[
+        float, Setting("minutes between two checkpoints; one is also written at the end and at Ctrl-C", "MINUTES")
+    ] = 5.0
+    keep: Annotated[int, Setting("how many of the last checkpoints stay", "COUNT")] = 2
+    minutes: Annotated[
+        float | None, Setting("stop after so many minutes, with a checkpoint", "MINUTES", none="train to the end")
+    ] = None
+    wait_minutes: Annotated[
+        float, Setting("with several processes: one that has made no update for so long ends itself", "MINUTES")
+    ] = 10.0
+    """Another one hangs then."""
+    tensorboard: Annotated[bool, Setting("also write the log for TensorBoard")] = False
     progress: bool = True
-    """Print the settings and show a progress bar; False trains without a word."""
+    """Print the settings and show a progress bar; with False nothing is printed."""
 
     def machine_for(self, recipe: "Recipe") -> "Machine":
         """The machine that these options name, with the precision that suits the recipe's network."""
@@ -56,7 +62,7 @@ class Options:
             raise UserError("a CUDA graph (--cuda-graph) needs a GPU, and one process")
         return possible if self.cuda_graph is None else self.cuda_graph
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed is {self.seed}; it must be from 0 to {2**32 - 1}")
         for name in ("log_every", "keep"):

@@ -3,15 +3,14 @@
 import dataclasses
 import math
 from dataclasses import dataclass
-
-from torch import nn
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from srgan_lessons import UserError
 from srgan_lessons.files import fast_mode
-from srgan_lessons.losses import ADVERSARIAL_WEIGHT, CONTENT, TV_WEIGHT
-from srgan_lessons.models import ESPCN, Discriminator, Generator
+from srgan_lessons.settings import ADVERSARIAL_WEIGHT, CONTENT, SCHEDULES, TV_WEIGHT, Content, Schedule, Setting
 
-SCHEDULES = ("constant", "drop", "one-cycle")
+if TYPE_CHECKING:
+    from srgan_lessons.models import ESPCN, Discriminator, Generator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,38 +18,35 @@ class Recipe:
     """How a network is trained. Checked when made; saved in every checkpoint; printed at the start of a run."""
 
     name: str
-    network: str = "generator"
-    """"generator" (SRResNet) or "espcn"."""
-    blocks: int = 16
-    """Residual blocks of the generator."""
-    channels: int = 64
-    """Feature maps of generator and discriminator."""
-    icnr: bool = False
-    """Start the sub-pixel layers without a checkerboard (Aitken et al. 2017)."""
-    content: str = "mse"
-    """Content loss, one of losses.CONTENT."""
-    adversarial: float = 0.0
-    """Weight of the adversarial loss; 0 trains without a discriminator."""
-    tv: float = 0.0
-    """Weight of the total variation."""
+    network: Literal["generator", "espcn"] = "generator"
+    """"generator" is SRResNet."""
+    blocks: Annotated[int, Setting("residual blocks of the generator", "BLOCKS")] = 16
+    channels: Annotated[int, Setting("feature maps of generator and discriminator", "MAPS")] = 64
+    icnr: Annotated[bool, Setting("start the sub-pixel layers without a checkerboard (Aitken et al. 2017)")] = False
+    content: Annotated[Content, Setting("content loss")] = "mse"
+    adversarial: Annotated[float, Setting("weight of the adversarial loss; 0: no discriminator", "WEIGHT")] = 0.0
+    tv: Annotated[float, Setting("weight of the total variation", "WEIGHT")] = 0.0
     starts_from: str | None = None
     """The recipe whose weights the generator starts from; None: from scratch."""
-    steps: int
-    """Updates of the generator."""
-    batch: int = 16
-    """Crops an update, over all processes together."""
-    crop: int = 96
-    """Height and width of an HR crop in pixels."""
-    rate: float = 1e-4
-    """Highest learning rate of Adam."""
-    schedule: str = "constant"
-    """"constant"; "drop": a tenth after half of the steps; "one-cycle": up over a tenth, down to 0 along a cosine."""
-    ema: float = 0.999
-    """Decay of the moving average of the weights, which is what is validated and published."""
-    shuffled: bool = False
-    """Give each LR crop the HR crop of another photo: the negative control, which must not learn to enlarge."""
+    steps: Annotated[int, Setting("updates of the generator", "UPDATES")]
+    batch: Annotated[int, Setting("crops in an update, over all processes together", "CROPS")] = 16
+    crop: Annotated[int, Setting("height and width of an HR crop, a multiple of 16", "PIXELS")] = 96
+    rate: Annotated[float, Setting("highest learning rate of Adam", "RATE")] = 1e-4
+    schedule: Annotated[
+        Schedule,
+        Setting(
+            "learning rate: constant; drop, to a tenth after half of the updates; one-cycle, up over a tenth of them, "
+            "then down to 0 along a cosine"
+        ),
+    ] = "constant"
+    ema: Annotated[
+        float, Setting("decay of the moving average of the weights, which is validated and published", "DECAY")
+    ] = 0.999
+    shuffled: Annotated[
+        bool, Setting("pair each LR crop with another photo's HR crop: a negative control, which must not learn")
+    ] = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         wrong = []
         if self.network not in ("generator", "espcn"):
             wrong.append(f"network is {self.network!r}; known: generator, espcn")
@@ -77,7 +73,7 @@ class Recipe:
         if wrong:
             raise UserError(f"recipe {self.name}: " + "; ".join(wrong))
 
-    def change(self, **settings: object) -> "Recipe":
+    def change(self, **settings: Any) -> "Recipe":
         """The same recipe with other settings. Raises UserError for an unknown name or a value that cannot be."""
         known = {field.name for field in dataclasses.fields(self)}
         if unknown := settings.keys() - known:
@@ -86,14 +82,18 @@ class Recipe:
             raise UserError(f"recipe {self.name}: ESPCN has one size; leave out {' and '.join(sorted(fixed))}")
         return dataclasses.replace(self, **settings)
 
-    def make_generator(self) -> nn.Module:
-        """An untrained network: ESPCN or Generator. Draws from torch's global random numbers."""
+    def make_generator(self) -> "ESPCN | Generator":
+        """An untrained network. Draws from torch's global random numbers."""
+        from srgan_lessons.models import ESPCN, Generator  # imports torch, which settings do not need
+
         if self.network == "espcn":
             return ESPCN(icnr=self.icnr)
         return Generator(self.blocks, self.channels, icnr=self.icnr)
 
-    def make_discriminator(self) -> Discriminator | None:
+    def make_discriminator(self) -> "Discriminator | None":
         """An untrained discriminator, or None where the recipe has no adversarial loss."""
+        from srgan_lessons.models import Discriminator
+
         return Discriminator(self.crop, self.channels) if self.adversarial else None
 
     def rate_at(self, step: int) -> float:
@@ -114,10 +114,10 @@ class Recipe:
         return f"recipe {self.name}\n  " + "\n  ".join(lines)
 
 
-def _gan(name: str, content: str, **settings: object) -> Recipe:
+def _gan(name: str, content: Content, **settings: Any) -> Recipe:
     """Paper, section 3.2: from SRResNet-MSE, 100,000 updates at 1e-4, then 100,000 at 1e-5."""
-    common = dict(starts_from="srresnet-mse", adversarial=ADVERSARIAL_WEIGHT, steps=200_000, schedule="drop")
-    return Recipe(name=name, content=content, **(common | settings))
+    common: dict[str, Any] = {"adversarial": ADVERSARIAL_WEIGHT, "steps": 200_000, "schedule": "drop"}
+    return Recipe(name=name, content=content, starts_from="srresnet-mse", **(common | settings))
 
 
 RECIPES: dict[str, Recipe] = {

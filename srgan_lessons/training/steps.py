@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from srgan_lessons.losses import ADVERSARIAL_WEIGHT, adversarial_loss, discriminator_loss, perceptual_loss
+from srgan_lessons.losses import adversarial_loss, discriminator_loss, perceptual_loss
 from srgan_lessons.losses import total_variation as total_variation_of
+from srgan_lessons.settings import ADVERSARIAL_WEIGHT
 from srgan_lessons.training.machine import Machine
 
 

@@ -116,7 +116,7 @@ class Outcome:
 
 def upscale_many(
     sources: Iterable[str | Path],
-    out: str | Path,
+    out: str | Path | None = None,
     weights: str | Path | nn.Module = "srgan",
     *,
     device: str | torch.device | None = None,
@@ -129,7 +129,8 @@ def upscale_many(
 
     sources: files and folders; a name with * or ? that no file has is a pattern, as a shell would expand it. out: a
     folder, which gets `<stem>_x4.png` of each; for a single file also the name of a picture file. What is no folder
-    yet, and has an ending, must have that of a format that can be written, or end with a slash.
+    yet, and has an ending, must have that of a format that can be written, or end with a slash. None: each result is
+    written beside its picture; not for folders, whose results would be among the pictures.
     overwrite: replaces results that are there already. Without it, those in a folder stay as they are, whatever weights
     they were made with, and what is missing is made: so a call that was interrupted is given again. progress: a bar
     over each picture's tiles.
@@ -190,45 +191,19 @@ def _found(sources: Iterable[str | Path]) -> list[Path]:
     return found
 
 
-def _plan(sources: list[Path], out: str | Path, overwrite: bool, outcome: Outcome) -> dict[Path, Path]:
+def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome: Outcome) -> dict[Path, Path]:
     """Which file becomes which. What is passed over, and what cannot be, is noted in the outcome."""
-    named_as_folder = str(out).endswith(("/", os.sep))
-    out = Path(out)
-    files: list[Path] = []
-    for source in sources:
-        if os.path.isdir(source):
-            inside = pictures_in(source)
-            others = [path for path in list_folder(source) if not is_picture(path) and not os.path.isdir(path)]
-            if not inside:
-                raise UserError(f"the folder {source} holds no pictures ({' '.join(SUFFIXES)}).")
-            if os.path.isdir(out) and os.path.samefile(out, source):
-                raise UserError(f"{out} is the folder that the pictures come from. Choose another for the results.")
-            files += inside
-            outcome.passed_over += others
-        elif os.path.lexists(source):  # whatever it is, why it cannot be read is said of this one alone
-            files.append(source)
-        else:
-            raise UserError(f"{source} is not there: no such file or folder.")
+    files = _files(sources, out, outcome)
     if not files:
         raise UserError("there is no picture to enlarge: give files or a folder.")
-    if os.path.isdir(out) or named_as_folder or (not out.suffix and not os.path.exists(out)):
-        targets = [out / f"{file.stem}_x4.png" for file in files]
-    elif out.suffix.lower() in WRITABLE:
-        if len(files) > 1:
-            raise UserError(f"{out} is one file, and there are {len(files)} pictures. Name a folder for the results.")
-        targets = [out]
-    else:
-        raise UserError(
-            f"{out} is no folder, and its name does not end as that of a picture file that can be written "
-            f"({' '.join(WRITABLE)}). Choose another ending, or for a folder write {out}{os.sep}"
-        )
+    targets = _targets(files, out)
     if file := next((parent for parent in targets[0].parents if parent.is_file()), None):
         raise UserError(f"{targets[0]} cannot be written: {file} is a file, and a folder is needed there.")
     by_name: dict[str, Path] = {}
     originals = {os.path.realpath(file) for file in files}
     plan: dict[Path, Path] = {}
     for file, target in zip(files, targets, strict=True):
-        other = by_name.setdefault(target.name.casefold(), file)  # some file systems take A.png and a.png for one
+        other = by_name.setdefault(str(target).casefold(), file)  # some file systems take A.png and a.png for one
         if other is not file:
             raise UserError(
                 f"{other} and {file} would both become {target}. Enlarge them one after the other, into "
@@ -237,7 +212,7 @@ def _plan(sources: list[Path], out: str | Path, overwrite: bool, outcome: Outcom
         if os.path.realpath(target) in originals:
             raise UserError(f"{target} is one of the pictures to enlarge; it would be lost. Choose another name.")
         if os.path.exists(target) and not overwrite:
-            if target == out:
+            if out is not None and target == Path(out):
                 raise UserError(f"{target} is there already. Remove it, choose another name, or add --overwrite.")
             if not _is_enlarged(file, target):
                 raise UserError(
@@ -250,6 +225,46 @@ def _plan(sources: list[Path], out: str | Path, overwrite: bool, outcome: Outcom
         except UserError as error:
             outcome.failed[file] = f"its result cannot be named: {error}"
     return plan
+
+
+def _files(sources: list[Path], out: str | Path | None, outcome: Outcome) -> list[Path]:
+    """The pictures that are meant: files, and what is in folders."""
+    files: list[Path] = []
+    for source in sources:
+        if os.path.isdir(source):
+            inside = pictures_in(source)
+            others = [path for path in list_folder(source) if not is_picture(path) and not os.path.isdir(path)]
+            if not inside:
+                raise UserError(f"the folder {source} holds no pictures ({' '.join(SUFFIXES)}).")
+            if out is None:
+                raise UserError(f"{source} is a folder: its results need a folder of their own. Name one with --out.")
+            if os.path.isdir(out) and os.path.samefile(out, source):
+                raise UserError(f"{out} is the folder that the pictures come from. Choose another for the results.")
+            files += inside
+            outcome.passed_over += others
+        elif os.path.lexists(source):  # whatever it is, why it cannot be read is said of this one alone
+            files.append(source)
+        else:
+            raise UserError(f"{source} is not there: no such file or folder.")
+    return files
+
+
+def _targets(files: list[Path], out: str | Path | None) -> list[Path]:
+    """The result of each picture. Raises UserError for a name that is neither a folder's nor one picture's."""
+    if out is None:
+        return [file.with_name(f"{file.stem}_x4.png") for file in files]
+    named_as_folder = str(out).endswith(("/", os.sep))
+    out = Path(out)
+    if os.path.isdir(out) or named_as_folder or (not out.suffix and not os.path.exists(out)):
+        return [out / f"{file.stem}_x4.png" for file in files]
+    if out.suffix.lower() in WRITABLE:
+        if len(files) > 1:
+            raise UserError(f"{out} is one file, and there are {len(files)} pictures. Name a folder for the results.")
+        return [out]
+    raise UserError(
+        f"{out} is no folder, and its name does not end as that of a picture file that can be written "
+        f"({' '.join(WRITABLE)}). Choose another ending, or for a folder write {out}{os.sep}"
+    )
 
 
 def _is_enlarged(source: Path, target: Path) -> bool:

@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 from srgan_lessons import UserError
 from srgan_lessons.device import choose_device
 from srgan_lessons.folding import Folded, crop, foldable
-from srgan_lessons.images import check_image, to_image
+from srgan_lessons.images import AnyPicture, check_image, to_image
 from srgan_lessons.images import to_tensor as image_to_tensor
 from srgan_lessons.models import SCALE
 from srgan_lessons.precision import computes_in_bf16, full_float32
@@ -67,7 +67,7 @@ def upscaler(
     tile: int = TILE,
     precision: str = "fp32",
     progress: bool = False,
-) -> Callable[[np.ndarray], np.ndarray]:
+) -> Callable[[AnyPicture], np.ndarray]:
     """`upscale` for many pictures: the network is loaded once, and what is returned takes one picture after the other.
 
     Arguments and errors as in `upscale`.
@@ -78,7 +78,7 @@ def upscaler(
 
 
 def upscale(
-    image: np.ndarray,
+    image: AnyPicture,
     weights: str | Path | nn.Module = "srgan",
     *,
     device: str | torch.device | None = None,
@@ -86,8 +86,9 @@ def upscale(
     precision: str = "fp32",
     progress: bool = False,
 ) -> np.ndarray:
-    """A picture four times as high and wide: uint8 (H, W, 3) or (H, W) -> uint8 (4H, 4W, 3).
+    """A picture four times as high and wide: uint8 (4H, 4W, 3).
 
+    image: uint8 (H, W, 3) or (H, W), a PIL image, or the path of a file; `upscale_file` keeps more of a file.
     weights: a name of `weights.shipped_weights()`, the path of a .safetensors file, "bicubic", "nearest", or a network
     that maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w) and has the attribute `halo`; it is copied, not changed.
     device: as torch names it; by default the GPU where there is one, for a network the device where it is.

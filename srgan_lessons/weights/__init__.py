@@ -6,24 +6,20 @@ what training adds: recipe, updates. The weights that come with the course lie i
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from srgan_lessons import UserError
-from srgan_lessons.files import atomic, expand, explain_read_error
-from srgan_lessons.models import ESPCN, Generator
+from srgan_lessons import UserError, files
+from srgan_lessons.files import atomic, expand, explain_read_error, shipped_weights
+from srgan_lessons.images import to_tensor
+from srgan_lessons.models import ESPCN, SCALE, About, Generator, count_parameters
 
-FOLDER = Path(__file__).resolve().parent
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
 LARGEST = 1024  # blocks or channels; beyond that a file is broken, and building its network would fill the memory
-
-
-def shipped_weights() -> list[str]:
-    """The names of the weights that come with the course, sorted."""
-    return sorted(path.stem for path in FOLDER.glob("*.safetensors"))
 
 
 def describe(network: nn.Module) -> dict[str, str | int]:
@@ -54,9 +50,11 @@ def save_network(path: str | Path, network: nn.Module, **metadata: str) -> None:
         temporary.write_bytes(save(state, metadata={"network": json.dumps(describe(network)), **metadata}))
 
 
-def load_network(weights: str | Path) -> nn.Module:
-    """The network of a weights file, in float32 on the CPU, in evaluation mode.
+def load_network(weights: str | Path) -> ESPCN | Generator:
+    """The network of a weights file, in float32 on the CPU, in evaluation mode: `srgan_lessons.load`.
 
+    It maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), and also takes one picture in any form, see `images.check_image`;
+    whole photos are for `upscaling.upscale`. Its attribute `about` says what it is, see `models.About`.
     weights: a name of `shipped_weights()`, or the path of a .safetensors file that training wrote. Weights kept in half
     precision are widened. Raises UserError for an unknown name, a file that is not safetensors (a pickle is not opened:
     it could run code), a file that is cut off, of another program, or does not fit the network that it describes.
@@ -77,7 +75,29 @@ def load_network(weights: str | Path) -> nn.Module:
     if broken := [name for name in sorted(state) if not state[name].isfinite().all()]:
         raise UserError(f"{path}: {_some(broken)} holds values that are not numbers (NaN or infinite). {_AGAIN}")
     network.to_empty(device="cpu").load_state_dict(state)  # copies into float32
+    network.about = _about(path, network, metadata)
+    network.register_forward_pre_hook(_picture_as_tensor)
     return network.eval()
+
+
+def _about(path: Path, network: ESPCN | Generator, metadata: dict[str, str]) -> About:
+    card = path.with_suffix(".md") if path.parent == files.WEIGHTS else None
+    return About(
+        name=path.absolute().parent.name if path.stem == "weights" else path.stem,  # of a run: its folder
+        network=label(network),
+        parameters=count_parameters(network),
+        scale=SCALE,
+        halo=network.halo,
+        recipe=metadata.get("recipe"),
+        card=card.read_text(encoding="utf-8") if card and card.is_file() else None,
+    )
+
+
+def _picture_as_tensor(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """Before a loaded network: a picture becomes (1, 3, h, w) on the network's device; tensors are as they were."""
+    if len(inputs) != 1 or isinstance(inputs[0], Tensor):
+        return None
+    return (to_tensor(inputs[0]).to(next(network.parameters()).device),)
 
 
 def read_metadata(weights: str | Path) -> dict[str, str]:
@@ -88,7 +108,7 @@ def read_metadata(weights: str | Path) -> dict[str, str]:
 def find_weights(weights: str | Path) -> Path:
     """The file of a shipped name or of a path. Raises UserError where there is none, and lists the names."""
     if isinstance(weights, str) and weights in shipped_weights():
-        return FOLDER / f"{weights}.safetensors"
+        return files.WEIGHTS / f"{weights}.safetensors"
     path = expand(weights)
     if path.is_file():
         return path
@@ -149,7 +169,7 @@ def _unwrapped(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _build(metadata: dict[str, str], path: Path) -> nn.Module:
+def _build(metadata: dict[str, str], path: Path) -> ESPCN | Generator:
     """The described network without memory for its weights (on torch's meta device)."""
     if "network" not in metadata:
         raise UserError(
