@@ -145,4 +145,6 @@ def find_recipe(name: str) -> Recipe:
     recipe = RECIPES[name]
     if not fast_mode():
         return recipe
-    return recipe.change(blocks=2, channels=8, steps=20 if recipe.network == "generator" else 300, batch=4, crop=32)
+    if recipe.network == "espcn":
+        return recipe.change(steps=300, batch=4, crop=32)
+    return recipe.change(blocks=2, channels=8, steps=20, batch=4, crop=32)
