@@ -1,7 +1,7 @@
 """A class of 26 at the served study, all at once on the loopback, while the server is killed again and again.
 
-    python benchmarks/served_study.py --out benchmarks/results/served_study.md     26 raters, 50 kills: some minutes
-    python benchmarks/served_study.py --kills 0                                    the times of a quiet server
+    python benchmarks/served_study.py                     26 raters, 50 kills: some minutes
+    python benchmarks/served_study.py --kills 0           the times of a quiet server
 
 Each rater does what the page does: loads the picture, votes, and sends a vote again until it is answered. At random
 a rater loads the page again, repeats a request that was answered, throws an answer away, or votes in a second tab that

@@ -132,7 +132,7 @@ async def main() -> None:
                 executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
             )
             size = dict(zip(("width", "height"), SCREENS[0], strict=True))
-            page, leader = (await (await browser.new_context(viewport=size)).new_page() for _ in range(2))
+            page, leader = [await (await browser.new_context(viewport=size)).new_page() for _ in range(2)]
             await leader.goto(server.instructor)
             tasks = [asyncio.create_task(person.run()) for person in people]
             await asyncio.sleep(2)
@@ -148,7 +148,7 @@ async def main() -> None:
             await page.reload()
             await page.get_by_text("You and the class").wait_for()
             await shoot(page, arguments.shots, "9_result")
-            await leader.goto(server.instructor + "report/report.html")
+            await leader.goto(server.instructor.rstrip("/") + "/report/report.html")
             await leader.get_by_text("Mean opinion scores").wait_for()
             await shoot(leader, arguments.shots, "10_report")
             if arguments.shots:

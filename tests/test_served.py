@@ -340,6 +340,7 @@ def test_closing_ends_the_votes_and_shows_each_rater_the_class(tmp_path):
                 break
             time.sleep(0.2)
         assert live["reported"], live
+        assert [row["phase"] for row in live["raters"]] == ["done"] * 3
         result = clients[1].tell({"do": "state"})["result"]
         assert {row["method"] for row in result} == set(study.methods)
         own = [r for r in Votes.read(study.votes_folder) if r.rater == "rater 1" and r.phase == "main"

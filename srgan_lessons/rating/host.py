@@ -124,7 +124,8 @@ class Host:
             if session is not None:
                 done, of = session.place
                 paces = [vote.response_ms / 1000 for vote in session.lines[-20:] if vote.score is not None]
-                row |= {"phase": session.phase, "done": done, "of": of}
+                ended = session.phase == "closed" and done == of  # with the study, after all was rated
+                row |= {"phase": "done" if ended else session.phase, "done": done, "of": of}
                 row["pace"] = statistics.median(paces) if paces else None
             if name in self._seen:
                 row["away"] = time.monotonic() - self._seen[name]

@@ -33,7 +33,7 @@ def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
     names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
     images = [image for image in study.images if (image, HIDDEN_REFERENCE) in names]
     rows = []
-    for image in tqdm(images, unit="image", disable=not progress):
+    for image in tqdm(images, desc="metrics", unit="image", disable=not progress):
         hr = _pixels(study, names[image, HIDDEN_REFERENCE])
         for method in study.methods:
             if method == HIDDEN_REFERENCE or (image, method) not in names:
