@@ -35,7 +35,7 @@ help:
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
 	@echo "make screenshots  pictures of the lessons in JupyterLab, in build/screenshots; needs chromium"
 	@echo "make site       the page that enlarges one's own photo in the browser, in build/site; needs npm once"
-	@echo "make lint       ruff: rules and format"
+	@echo "make lint       ruff: rules and format; phrases at which native readers stumble"
 	@echo "make install    only set up what the tests need"
 	@echo "make clean      remove $(VENV), caches and build output"
 
@@ -88,6 +88,7 @@ site: install site/node_modules/.package-lock.json
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/english.py
 
 quick: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --ignore=tests/browser
