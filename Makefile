@@ -35,7 +35,7 @@ help:
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
 	@echo "make screenshots  pictures of the lessons in JupyterLab, in build/screenshots; needs chromium"
 	@echo "make site       the page that enlarges one's own photo in the browser, in build/site; needs npm once"
-	@echo "make lint       ruff: rules and format; mypy: types"
+	@echo "make lint       ruff: rules and format; mypy: types; phrases at which native readers stumble"
 	@echo "make install    only set up what the tests need"
 	@echo "make clean      remove $(VENV), caches and build output"
 
@@ -89,6 +89,7 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/english.py
 
 quick: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --ignore=tests/browser

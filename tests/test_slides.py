@@ -172,6 +172,21 @@ def test_what_is_shown_and_what_is_said(lesson):
     assert drawn.outputs[1].text == "one\ntwo\n"
 
 
+def test_prose_is_said_and_what_is_looked_at_is_shown():
+    said = ["A second paragraph.", "*Figure: it rises.*", "A third."]
+    shown = ["## A part", "The first paragraph.", "- a list", "**Question.** How many?", "$$y = x$$", "| a | b |"]
+    answer = "<details><summary>Answer</summary>\n\nSeven.\n</details>"
+    text = "\n\n".join([*shown[:2], *said[:2], *shown[2:], answer, said[2]])
+    assert build_slides.shown_and_said(text) == (
+        "\n\n".join(shown),
+        "\n\n".join([*said[:2], "**Answer.** Seven.", said[2]]),
+    )
+    exercise = "### Exercise 1.1: it (easy)\n\nWrite it.\n\nExpected: a number.\n\nNo padding."
+    assert build_slides.shown_and_said(exercise) == (exercise, "")
+    questions = "### Three questions\n\n<details><summary>1. Why?</summary>\n\nSo.\n\nAnd so.\n</details>"
+    assert build_slides.shown_and_said(questions) == (questions, "")
+
+
 @pytest.mark.parametrize(
     ("code", "shown"),
     [

@@ -168,6 +168,9 @@ def shown_and_said(source: str) -> tuple[str, str]:
     for text in re.findall(r"<details>.*?</details>|```.*?```|(?:[^\n]+\n?)+", source, re.DOTALL):
         if text.startswith("#"):
             whole, first = text.startswith("### Exercise "), True
+        elif text.startswith("<details><summary>Answer</summary>"):
+            said.append("**Answer.** " + text.partition("</summary>")[2].removesuffix("</details>").strip())
+            continue
         elif not (whole or SHOWN.match(text)):
             if text.startswith("*Figure") or not (first or text.rstrip().endswith(":")):
                 said.append(text.strip())
@@ -209,7 +212,9 @@ def _outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Without widgets, beside which a still picture stands; what was printed in several goes as one."""
     kept: list[dict[str, Any]] = []
     for output in outputs:
-        if output.get("name") == "stderr" or "<progress" in str(output.get("data", {}).get("text/html", "")):
+        data = output.get("data", {})
+        page = str(data.get("text/html", ""))
+        if output.get("name") == "stderr" or "<progress" in page or re.search(r">[^<>]*: done in \d+ s<", page):
             continue
         if kept and output["output_type"] == kept[-1]["output_type"] == "stream" and output["name"] == kept[-1]["name"]:
             kept[-1]["text"] += output["text"]

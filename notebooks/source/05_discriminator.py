@@ -917,7 +917,7 @@ play(judged, judge=["A", "B"], version=list(cat))
 #
 # - The best discriminator is $p/(p+q)$; its logit is $\log p - \log q$. A network can find it from samples alone.
 # - At the end of the game, D is 1/2 and its loss is $\log 4 = 1.39$.
-# - Sigmoid and log break at 17, in float16 at 9: with inf, with nan, or without a word. `softplus` on logits is exact.
+# - Sigmoid and log break at 17, in float16 at 9: with inf, with nan, or silently. `softplus` on logits is exact.
 # - $-\log D$ pulls hardest where D is surest. $\log(1 - D)$ falls silent there.
 # - The paper's D: eight convolutions, four with stride 2, no pooling, LeakyReLU 0.2; a dense layer that fits one crop
 #   size.

@@ -138,7 +138,7 @@ _warm: set[str] = set()  # exercises whose judge has run in this kernel
 
 
 def _warm_up(exercise: Exercise) -> None:
-    """Lets the judge run once on the reference: what torch and numpy load at first shall not count for the learner."""
+    """Lets the judge run once on the reference: what torch and numpy load at first must not count for the learner."""
     if exercise.name not in _warm:
         _warm.add(exercise.name)
         sandbox.run(lambda: exercise.judge(exercise.reference), seconds=60)

@@ -30,7 +30,7 @@ from srgan_lessons.images import check_image, to_image
 
 WIDTH = 10.0  # inches; on a page, an inch is 96 pixels
 FONT = 13  # points, 17 pixels on the page
-DOTS = 144  # dots an inch where a figure becomes a file, so that a sharp screen or a beamer has something to show
+DOTS = 144  # dots per inch where a figure becomes a file, so that a sharp screen or a projector has something to show
 MARK = "#d62728"  # of the zoom box
 CHARACTER = 0.6 * FONT / 72  # about how wide one is, in inches
 # A contrast of 3 or more on white and on the ground of a dark theme, and apart from each other in style. Black becomes

@@ -75,7 +75,7 @@ class Gradebook:
         return rows
 
     def _own_rows(self) -> list[str]:
-        """What learners' answers said of their own runs, judged anew from the rows that were handed in with them."""
+        """What learners' answers said about their own runs, judged again from the rows handed in with them."""
         noted = [
             (learner, name, own)
             for learner, records in self.learners.items()

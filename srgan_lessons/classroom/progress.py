@@ -97,7 +97,7 @@ def _now() -> str:
 def load() -> dict[str, Record]:
     """What was recorded so far, by the name of the exercise.
 
-    A file that cannot be understood is kept aside under another name, and said to be; the table starts anew. One that
+    A file that cannot be understood is kept under another name, with a message; the table starts from the beginning. One that
     cannot be read at all stays as it is, and what follows is kept until the kernel ends.
     """
     try:
@@ -243,7 +243,7 @@ def _export(path: Path, known: dict[str, Record]) -> Path:
         try:
             read_export(path)  # an earlier one is replaced, anything else is not
         except UserError as error:
-            raise UserError(f"{path} is there already and is not an earlier export. Choose another name.") from error
+            raise UserError(f"{path} already exists and is not an earlier export. Choose another name.") from error
     content = {
         "format": EXPORT,
         "learner": path.stem,
@@ -314,6 +314,6 @@ def _keep_aside(path: Path, error: Exception) -> None:
         raise UserError(f"the progress file {path} is damaged and cannot be set aside ({reason}).") from failure
     print(
         f"The progress file {path.name} was damaged ({type(error).__name__}: {error}). "
-        f"It is kept as {aside.name}, and your progress starts anew.",
+        f"It is kept as {aside.name}, and your progress starts from the beginning.",
         file=sys.stderr,
     )

@@ -36,7 +36,7 @@ class Watch:
 
     def __call__(self, name: str, row: dict[str, Any]) -> None:
         rows = self.rows[name]
-        if not rows:  # a stage begins, whose updates may have been counted anew
+        if not rows:  # a stage begins, whose updates may be counted from 0 again
             self.plan = read_plan(self.folder) or self.plan
         self.rows[name] = [old for old in rows if old["step"] < row["step"]] + [row]
         if figures._live() and time.perf_counter() >= self._next:

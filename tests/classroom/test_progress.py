@@ -202,7 +202,7 @@ def test_a_name_that_cannot_stand_in_a_table_is_refused(name, tmp_path):
 def test_export_replaces_no_other_file(tmp_path):
     for content in ("[1, 2]", '{"format": "another"}', "{"):
         (tmp_path / "anna.json").write_text(content)
-        with pytest.raises(UserError, match=r"anna\.json is there already and is not an earlier export"):
+        with pytest.raises(UserError, match=r"anna\.json already exists and is not an earlier export"):
             progress(export="anna.json")
         assert (tmp_path / "anna.json").read_text() == content
 

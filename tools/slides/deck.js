@@ -109,7 +109,14 @@ const room = make("div", "reveal measure"); // pages are measured here, where `h
 
 function height(page) {
   room.replaceChildren(page);
-  return page.scrollHeight;
+  const folded = [...page.querySelectorAll("details")]; // one of them is open at a time: the tallest needs its room
+  const heights = folded.map((details) => {
+    details.open = true;
+    const tall = page.scrollHeight;
+    details.open = false;
+    return tall;
+  });
+  return Math.max(page.scrollHeight, ...heights);
 }
 
 class Pages {
@@ -158,6 +165,10 @@ class Pages {
     if (block.kind === "figure") return this.addFigure(block, next);
     if (this.fits(block.node)) return void this.page.append(block.node);
     if (block.kind === "code") return this.addCode(block);
+    const follows = next.find((other) => !other.note);
+    if (block.kind === "text" && (!follows || follows.heading) && block.node.querySelector(":scope > p:not(:has(strong))")) {
+      return this.add({ note: make("aside", "notes", ...block.node.children) }); // a page for this alone: say it
+    }
     this.newPage();
     if (this.fits(block.node)) return void this.page.append(block.node);
     this.addParts(block);
@@ -173,11 +184,12 @@ class Pages {
   // Whether a minor heading goes on this page: with what follows it, and not at the very foot of the page.
   hasRoom(block, next) {
     if (this.isEmpty || this.free() < ROOM * HEIGHT) return false;
-    const follows = next.find((other) => !other.note);
-    if (!follows || follows.heading || follows.kind === "figure") return Boolean(follows);
-    this.page.append(block.node);
-    const fits = this.fits(follows.node);
-    block.node.remove();
+    const rest = next.filter((other) => !other.note);
+    const end = rest.findIndex((other) => other.heading);
+    const part = end < 0 ? rest : rest.slice(0, end);
+    const whole = block.node.textContent.trim().startsWith("Exercise"); // its text and its stub are read together
+    const together = [block, ...(whole ? part : part.slice(0, 1))].filter((other) => other.kind !== "figure");
+    const fits = part.length > 0 && this.fits(make("div", "", ...together.map((other) => other.node)));
     return fits;
   }
 
@@ -212,7 +224,7 @@ class Pages {
       free = this.free() - around;
     }
     const needed = this.need(next);
-    if (free - needed >= 0.7 * box.height) free -= needed;
+    if (free - needed >= 0.6 * box.height) free -= needed;
     const largest = Math.min(FIGURE.scale, (WIDTH - SIDES) / box.width);
     const scale = Math.min(largest, free / box.height);
     if (figure) figure.style.zoom = scale;
@@ -284,8 +296,7 @@ async function layOut() {
   await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
   document.body.append(room);
   const slides = document.querySelector(".reveal .slides");
-  const folded = [...slides.querySelectorAll("details")];
-  folded.forEach((details) => (details.open = true)); // so much room is left for the answers
+  slides.querySelectorAll("details").forEach((details) => (details.name = "answer")); // to open one closes the others
   const pages = new Pages();
   const stacks = [];
   for (const slide of [...slides.children]) {
@@ -309,7 +320,6 @@ async function layOut() {
     for (const group of pages.groups[i])
       for (const note of pages.notes.get(group) ?? []) page.append(note.cloneNode(true));
   });
-  folded.forEach((details) => (details.open = false));
   room.remove();
   slides.replaceChildren(...stacks.map((stack) => make("section", "", ...stack)));
 }

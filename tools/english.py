@@ -1,0 +1,142 @@
+"""Finds the turns of phrase at which native readers of English stumble most often in this project.
+
+    python tools/english.py             all that a person reads: README, docs, lessons, docstrings, comments, messages
+    python tools/english.py docs lab    files whose path contains one of these words
+
+It knows a few patterns, each with what to write instead, and no grammar: that it finds nothing does not make a text
+good. CONTRIBUTING.md has the page of style. A line that quotes such a phrase ends with `english: quoted`.
+"""
+
+import argparse
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+READ = ("*.md", "docs/*.md", "data/*.md", "notebooks/source/*.py", "srgan_lessons/**/*.py", "srgan_lessons/**/*.md")
+READ += ("tools/*.py",)
+# Pages that are still to be gone through. A page that is done leaves this list, and stays done.
+PENDING = (
+    "CHANGELOG.md",
+    "data/README.md",
+    "docs/results.md",
+    "docs/several_gpus.md",
+    "docs/teaching.md",
+    "docs/troubleshooting.md",
+    "srgan_lessons/class_table/handout.py",
+    "srgan_lessons/cli.py",
+    "srgan_lessons/datasets/catalogue.py",
+    "srgan_lessons/datasets/leakage.py",
+    "srgan_lessons/datasets/unzip.py",
+    "srgan_lessons/datasets/verification.py",
+    "srgan_lessons/download.py",
+    "srgan_lessons/exercises/calling.py",
+    "srgan_lessons/exercises/exercise.py",
+    "srgan_lessons/exercises/lesson04/overfit.py",
+    "srgan_lessons/exercises/lesson04/rate_at.py",
+    "srgan_lessons/exercises/lesson05/discriminator_loss.py",
+    "srgan_lessons/exercises/lesson06/content_loss.py",
+    "srgan_lessons/exercises/lesson07/discriminator_step.py",
+    "srgan_lessons/exercises/lesson09/mos_interval.py",
+    "srgan_lessons/images/metadata.py",
+    "srgan_lessons/images/writing.py",
+    "srgan_lessons/rating/analysis.py",
+    "srgan_lessons/rating/host.py",
+    "srgan_lessons/rating/intervals.py",
+    "srgan_lessons/rating/manifest.py",
+    "srgan_lessons/rating/orders.py",
+    "srgan_lessons/rating/raters.py",
+    "srgan_lessons/rating/report.py",
+    "srgan_lessons/rating/stimuli.py",
+    "srgan_lessons/rating/synthetic.py",
+    "srgan_lessons/rating/votefile.py",
+    "srgan_lessons/training/absence.py",
+    "srgan_lessons/training/checkpoint.py",
+    "srgan_lessons/training/loop.py",
+    "srgan_lessons/training/options.py",
+    "srgan_lessons/training/planned.py",
+    "srgan_lessons/upscaling/files.py",
+    "srgan_lessons/vgg.py",
+    "srgan_lessons/weights/__init__.py",
+    "tools/build_site.py",
+    "tools/new_exercise.py",
+    "tools/results.py",
+)
+QUOTED = "english: quoted"
+
+COUNTED = "photos?|images?|pictures?|files?|updates?|threads?|votes?|raters?|methods?|pixels?|lines?|seconds?|minutes?"
+RULES = {  # pattern -> what to write
+    r"\banew\b": "again, or from the start",
+    r"\bshall\b": "should, must or will",
+    r"(?<![?\w] )\bWho (?:\w+ ){1,6}(?:gets|has|knows|needs|wants|sees|finds)\b(?![^.]*\?)": "if you ..., you ...",
+    r"\b(?:bytes|from|what stands|directly|right) behind\b": "after",
+    r"\bbehind the (?:end|first layer|last layer|first line|name|number)\b": "after the ...",
+    r"\ba (?:hundredth|thousandth|tenth) (?:level|second|pixel|decibel)\b": "a hundredth of a ...",
+    r"\b1 (?:photos|images|files|updates|threads|votes|raters|methods|pixels|lines|seconds|minutes)\b": "1 takes no s",
+    rf"\b(?:two|three|four|five|several|(?<!x )\d*[2-9]) (?:{COUNTED.replace('s?', '')})(?=[.,;:)])": "a plural",
+    r"\b(?:is|are) there already\b": "already exists",
+    r"\bThere after\b": "done in",
+    r"\b(?:dropped|replaced|resized|changed|lost|filled|left out)(?: \w+){0,3} in silence\b": "silently",
+    r"\beach (?:\d+|two|three|five|ten|few|so many) \w+s\b": "every ten updates",
+    r"\bof so many\b": "say how many, or turn the sentence round",
+    r"\bwithout a word\b": "without warning",
+    r"\b(?:can|could) be had\b": "is available",
+    r"(?:^|[.:;] )(?:Possible|Allowed|Needed|Missing|New) (?:are|is)\b": "put the subject first",
+    r"\b(?:trainings|informations|softwares|feedbacks)\b": "no plural: training runs, information",
+    r"\bbeamer\b": "projector",
+    r"\b(?:is|are|was|were) gone on with\b": "continued",
+    r"\b[Gg]ives? (?:\w+ ){1,3}free\b": "releases",
+}
+
+
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file that are for people, numbered: all of a page; of Python its comments and strings."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        yield from enumerate(source.splitlines(), start=1)
+        return
+    kinds = {tokenize.COMMENT, tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type in kinds:
+            yield from enumerate(token.string.splitlines(), start=token.start[0])
+
+
+def found(path: Path) -> Iterator[str]:
+    """What stands in a file that should not, as "path:line: what: what to write"."""
+    for number, line in texts(path):
+        if QUOTED in line:
+            continue
+        for pattern, better in RULES.items():
+            for match in re.finditer(pattern, line):
+                yield f"{path.relative_to(ROOT)}:{number}: {match[0].strip()!r}: {better}"
+
+
+def pages() -> list[Path]:
+    """All files that are checked, those that are pending included."""
+    files = {path for pattern in READ for path in ROOT.glob(pattern)}
+    return sorted(files - {Path(__file__).resolve()})
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("words", nargs="*", help="check files whose path contains one of these; all if none is given")
+    chosen = parser.parse_args(arguments)
+    wanted = [
+        path
+        for path in pages()
+        if (any(word in str(path.relative_to(ROOT)) for word in chosen.words) if chosen.words else not _pending(path))
+    ]
+    stumbles = [line for path in wanted for line in found(path)]
+    print(*stumbles, sep="\n", end="\n" if stumbles else "")
+    return 1 if stumbles else 0
+
+
+def _pending(path: Path) -> bool:
+    return path.relative_to(ROOT).as_posix() in PENDING
+
+
+if __name__ == "__main__":
+    sys.exit(main())
