@@ -35,7 +35,7 @@ from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe, find_recipe
 from srgan_lessons.training.report import Reporter
 from srgan_lessons.training.schedule import Schedule
-from srgan_lessons.training.stopping import stop_on_signal
+from srgan_lessons.training.stopping import Stop, stop_on_signal
 from srgan_lessons.training.validation import Validation
 from srgan_lessons.weights import save_network
 
@@ -76,20 +76,20 @@ def train(
     batch that would fit), and where a loss is no longer a number.
     """
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
-    options = Options(**options)
-    machine = options.machine_for(recipe)
+    chosen = Options(**options)
+    machine = chosen.machine_for(recipe)
     if recipe.batch % machine.world_size:
         raise UserError(
             f"a batch of {recipe.batch} cannot be divided evenly among {machine.world_size} processes. "
             f"Choose a --batch that is a multiple of {machine.world_size}."
         )
     if not isinstance(photos, Photos):
-        source, shown = photos, options.progress and machine.is_main
+        source, shown = photos, chosen.progress and machine.is_main
         photos = processes.together(lambda: load_photos(source, minimum=recipe.crop, progress=shown))
     path = Path(run or Path("runs") / recipe.name)
-    folder = processes.together(lambda: RunFolder(path, keep=options.keep) if machine.is_main else None)
+    folder = processes.together(lambda: RunFolder(path, keep=chosen.keep) if machine.is_main else None)
     with folder or nullcontext():
-        training = _Training(recipe, photos, init, options, machine, folder, path, on_report)
+        training = _Training(recipe, photos, init, chosen, machine, folder, path, on_report)
         return training.run()
 
 
@@ -122,7 +122,7 @@ class _Training:
         checkpoint = processes.from_main(processes.together(self._find_checkpoint))
         if checkpoint:
             names = {hash: name for name, hash in photos.hashes.items()}
-            training = photos.images.select(names[hash] for hash in checkpoint["photos"])
+            training = photos.album.select(names[hash] for hash in checkpoint["photos"])
             self.identity["photos"] = checkpoint["photos"]
         torch.manual_seed(options.seed)  # of the first weights; the sampler has its own
         graphed = options.records(machine)
@@ -150,6 +150,7 @@ class _Training:
         processes.together(lambda: self._announce(photos, len(held_out), graphed) if folder else None)
 
     def _announce(self, photos: Photos, held_out: int, graphed: bool) -> None:
+        assert self.folder is not None  # the main process announces
         size = self.learner.checkpoint_bytes()
         self.folder.check_space(size)
         self.folder.write_settings(self.identity, self.options, self.machine)
@@ -194,12 +195,12 @@ class _Training:
         if short_of_memory:
             raise no_memory(self.learner, self.sampler)
         self.reporter.finish(self.step)
-        network = self.learner.average.to("cpu", memory_format=torch.contiguous_format)
+        network = self.learner.average.to("cpu").to(memory_format=torch.contiguous_format)
         finished = self.step >= self.recipe.steps
         stop.interrupt()  # a stop button ends what stands behind this call too
         return Run(folder=self.path, network=network, log=self.reporter.log, step=self.step, finished=finished)
 
-    def _fit(self, stop, watch: processes.Watch) -> None:
+    def _fit(self, stop: Stop, watch: processes.Watch) -> None:
         options, machine, learner = self.options, self.machine, self.learner
         schedule = Schedule(
             steps=self.recipe.steps,
@@ -245,6 +246,8 @@ class _Training:
 
     def _validate(self) -> tuple[bool, dict[str, float]]:
         """Whether the averaged network is the best so far, and its figures."""
+        assert self.folder is not None  # it is due in the main process alone
+        assert self.validation is not None
         places = [shelter(self.path)] if self.folder.is_gone() else [self.path, shelter(self.path)]
         name = f"update_{self.step:08d}.png"
         scores = self.validation(self.learner.average, *(place / "preview" / name for place in places))
@@ -290,8 +293,9 @@ class _Training:
     def _no_number(self, what: str) -> UserError:
         latest = self.folder.latest() if self.folder else None
         kept = f"The last good checkpoint, {latest}, is untouched." if latest else "No checkpoint was written yet."
-        there = self.folder is not None and self.folder.weights.exists()
-        start = f", from this run's weights if you like (--init {self.folder.weights})" if there else ""
+        start = ""
+        if self.folder is not None and self.folder.weights.exists():
+            start = f", from this run's weights if you like (--init {self.folder.weights})"
         other = " Or use --precision fp32." if self.machine.precision == "fp16" else ""
         return UserError(
             f"{what} (after update {self.step:,}, learning rate {self.recipe.rate_at(self.step - 1):.3g}, "
