@@ -66,11 +66,10 @@ def train(
 ) -> Run:
     """Trains a recipe on pictures, or goes on with the run in that folder if it holds a checkpoint.
 
-    recipe: the name of one of RECIPES, or a Recipe. photos: a folder, folders, a photo store, a dict name -> picture
-    in any form (see `images.check_image`), or Photos. One in twenty is held out for validation.
-    run: the folder of the run, runs/<recipe> if not given. init: weights that the generator starts from, a shipped
-    name or a file, or "scratch"; needed where the recipe starts from another one. on_report: called with each new row
-    of the log, for example to draw it. options: see Options.
+    recipe: a name of RECIPES, or a Recipe. photos: a folder, folders, a photo store, a dict name -> picture in any form
+    (see `images.check_image`), or Photos; one in twenty is held out for validation. run: the folder of the run,
+    runs/<recipe> if not given. init: weights that the generator starts from, a shipped name or a file, or "scratch";
+    needed where the recipe starts from another one. on_report: called with each row of the log. options: see Options.
 
     Raises UserError for pictures, settings or files that cannot be used, where memory does not suffice (naming the
     batch that would fit), and where a loss is no longer a number.
@@ -89,8 +88,7 @@ def train(
     path = Path(run or Path("runs") / recipe.name)
     folder = processes.together(lambda: RunFolder(path, keep=chosen.keep) if machine.is_main else None)
     with folder or nullcontext():
-        training = _Training(recipe, photos, init, chosen, machine, folder, path, on_report)
-        return training.run()
+        return _Training(recipe, photos, init, chosen, machine, folder, path, on_report).run()
 
 
 class _Training:
@@ -147,13 +145,12 @@ class _Training:
         elif machine.world_size > 1:
             self.learner.load_state_dict(processes.from_main(self.learner.state_dict() if folder else None))
         self.reporter = Reporter(recipe, options, machine, folder, on_report, first=self.step)
-        processes.together(lambda: self._announce(photos, len(held_out), graphed) if folder else None)
+        processes.together(lambda: self._announce(folder, photos, len(held_out), graphed) if folder else None)
 
-    def _announce(self, photos: Photos, held_out: int, graphed: bool) -> None:
-        assert self.folder is not None  # the main process announces
+    def _announce(self, folder: RunFolder, photos: Photos, held_out: int, graphed: bool) -> None:
         size = self.learner.checkpoint_bytes()
-        self.folder.check_space(size)
-        self.folder.write_settings(self.identity, self.options, self.machine)
+        folder.check_space(size)
+        folder.write_settings(self.identity, self.options, self.machine)
         self.reporter.announce(photos, self.sampler, held_out, self.validation, size, graphed)
 
     def _find_checkpoint(self) -> dict[str, Any] | None:
@@ -230,8 +227,7 @@ class _Training:
             better, scores = self._validate() if due.validate else (False, {})
             if due.report:
                 learner.forget_losses()
-                rate = self.recipe.rate_at(self.step - 1)
-                row = {"step": self.step, "rate": rate, **losses, "updates_per_s": speed}
+                row = {"step": self.step, "rate": self.recipe.rate_at(self.step - 1), **losses, "updates_per_s": speed}
                 try:
                     self.reporter.report(row, scores)
                 except BaseException:  # of on_report, or a second Ctrl-C: what was trained is saved first
@@ -246,8 +242,8 @@ class _Training:
 
     def _validate(self) -> tuple[bool, dict[str, float]]:
         """Whether the averaged network is the best so far, and its figures."""
-        assert self.folder is not None  # it is due in the main process alone
-        assert self.validation is not None
+        if not (self.folder and self.validation):  # the main process alone has them
+            return False, {}
         places = [shelter(self.path)] if self.folder.is_gone() else [self.path, shelter(self.path)]
         name = f"update_{self.step:08d}.png"
         scores = self.validation(self.learner.average, *(place / "preview" / name for place in places))
@@ -293,9 +289,8 @@ class _Training:
     def _no_number(self, what: str) -> UserError:
         latest = self.folder.latest() if self.folder else None
         kept = f"The last good checkpoint, {latest}, is untouched." if latest else "No checkpoint was written yet."
-        start = ""
-        if self.folder is not None and self.folder.weights.exists():
-            start = f", from this run's weights if you like (--init {self.folder.weights})"
+        weights = self.folder.weights if self.folder else None
+        start = f", from this run's weights if you like (--init {weights})" if weights and weights.exists() else ""
         other = " Or use --precision fp32." if self.machine.precision == "fp16" else ""
         return UserError(
             f"{what} (after update {self.step:,}, learning rate {self.recipe.rate_at(self.step - 1):.3g}, "
