@@ -98,6 +98,7 @@ windows: export PYTHONPATH := tests
 windows: install
 	OMP_NUM_THREADS=1 $(ON_WINDOWS)
 
+# Types are checked with the tested versions alone: other versions of torch have other types.
 # The package's tests begin in the order of their files: those in a browser, which last longest, first.
 # All parts run, also after one has failed; at the end stand the failed parts and the closing line of each pytest run.
 test: install
@@ -105,7 +106,7 @@ test: install
 	part() { name=$$1; shift; printf '\n--- %s\n' "$$name"; "$$@" 2>&1 | tee "$$logs/$$name" || failed="$$failed $$name"; }; \
 	part rules $(BIN)/ruff check .; \
 	part format $(BIN)/ruff format --check .; \
-	part types $(BIN)/mypy; \
+	$(if $(filter constraints.txt,$(CONSTRAINTS)),part types $(BIN)/mypy;) \
 	part lessons env SRGAN_LESSONS_FAST=1 $(NBVAL) notebooks --ignore=notebooks/solutions; \
 	part solutions env SRGAN_LESSONS_FAST=1 SRGAN_LESSONS_STRICT=1 $(NBVAL) notebooks/solutions; \
 	part windows env PYTHONPATH=tests $(ON_WINDOWS); \

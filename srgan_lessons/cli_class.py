@@ -4,9 +4,13 @@ import argparse
 import sys
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srgan_lessons.cli_photos import SAMPLES, named_photos
 from srgan_lessons.cli_settings import add_device
+
+if TYPE_CHECKING:
+    from srgan_lessons.class_table.returned import Collected
 
 
 def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -153,7 +157,7 @@ def _train(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _collected(arguments: argparse.Namespace):
+def _collected(arguments: argparse.Namespace) -> "Collected":
     from srgan_lessons.class_table.handout import read_handout
     from srgan_lessons.class_table.returned import collect
 

@@ -1,13 +1,17 @@
 """Photos as they are named on the command line."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from srgan_lessons import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SAMPLES = "samples"  # the photos that come with scikit-image
 
 
-def named_photos(names: list[str] | None, recipe: str):
+def named_photos(names: list[str] | None, recipe: str) -> "list[Path] | dict[str, np.ndarray]":
     """What `--photos` names, for `load_photos`: one list of folders, or the sample photos as they are.
 
     names: folders and names of training sets, or SAMPLES alone. recipe: for the sentence where nothing is named.

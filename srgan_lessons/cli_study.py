@@ -5,11 +5,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from srgan_lessons import UserError
 from srgan_lessons.cli_settings import add_device
 from srgan_lessons.files import PACKAGE
+
+if TYPE_CHECKING:
+    from srgan_lessons.rating import Study
 
 # The settings of a study that `study new` can change: type, unit, what it is. Defaults: rating.manifest.Settings.
 STUDY_SETTINGS: dict[str, tuple[type, str, str]] = {
@@ -166,7 +171,7 @@ def _study_new(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _too_few(study) -> str:
+def _too_few(study: "Study") -> str:
     """What no vote on so few photos can ever show, or "".
 
     The smallest two-sided p of Wilcoxon's test on n photos is 2 / 2^n; Holm multiplies it by the number of pairs.
@@ -207,7 +212,7 @@ def _study_rate(arguments: argparse.Namespace) -> int:
     return _serving().rate(arguments.folder, browser=not arguments.no_browser)
 
 
-def _serving():
+def _serving() -> ModuleType:
     """The module that serves. Raises UserError where tornado, which comes with JupyterLab, is not installed."""
     try:
         from srgan_lessons.rating import serving
@@ -238,8 +243,9 @@ def _study_merge(arguments: argparse.Namespace) -> int:
 def _study_report(arguments: argparse.Namespace) -> int:
     from srgan_lessons.rating.report import write_report
 
-    options = {"screening": not arguments.no_screening, "exclude": arguments.exclude or ()}
-    print(write_report(arguments.folder, arguments.votes, arguments.out, progress=True, **options))
+    screening, exclude = not arguments.no_screening, arguments.exclude or ()
+    how = {"progress": True, "screening": screening}
+    print(write_report(arguments.folder, arguments.votes, arguments.out, exclude=exclude, **how))
     return 0
 
 

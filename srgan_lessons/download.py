@@ -104,7 +104,8 @@ def fetch_all(
     missing = sum(max(0, (remote.size or remote.room) - _size(_part(remote.path))) for remote in remotes)
     need_room(remotes[0].path.parent, missing)
     sizes = [remote.size for remote in remotes]
-    total = None if None in sizes else sum(sizes)
+    known = [size for size in sizes if size is not None]
+    total = sum(known) if len(known) == len(sizes) else None
     label = label or (remotes[0].path.name if len(remotes) == 1 else "download")
     with (
         tqdm(total=total, desc=label, unit="B", unit_scale=True, disable=not progress) as bar,
@@ -239,7 +240,7 @@ def _receive(remote: Remote, part: Path, etag_file: IO[str], reached: Callable[[
     except urllib.error.URLError as error:
         raise _explain_connection(remote, error.reason, run.timeout) from None
     except (http.client.HTTPException, OSError) as error:
-        raise _TryAgain(f"the connection broke ({error or type(error).__name__})") from None
+        raise _TryAgain(f"the connection broke ({str(error) or type(error).__name__})") from None
     if total is not None and have < total:
         raise _TryAgain(f"the connection ended after {_bytes(have)} of {_bytes(total)}")
 
@@ -269,14 +270,15 @@ def _append(
 def _agree(remote: Remote, response: http.client.HTTPResponse, have: int) -> tuple[int, int | None]:
     """From where the answer starts, and how long the whole file is (None if the server does not say)."""
     length = response.headers.get("Content-Length")
+    total: int | None
     if response.status == 206:  # "bytes 1000-1999/2000", RFC 9110, section 14.4
         unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
         first, _, whole = rest.partition("-")
-        total = whole.partition("/")[2]
-        if unit != "bytes" or first != str(have) or not total.isdigit():
+        size = whole.partition("/")[2]
+        if unit != "bytes" or first != str(have) or not size.isdigit():
             _part(remote.path).unlink(missing_ok=True)
             raise _TryAgain(f"the server answered with a range that was not asked for ({unit} {rest})")
-        total = int(total)
+        total = int(size)
     else:  # it ignores ranges, or the file has changed: from the start
         have, total = 0, int(length) if length else remote.size
     if remote.size is not None and total != remote.size:

@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -83,13 +83,14 @@ class Table:
         if not rows:
             known = ", ".join(dict.fromkeys(f"{row.set} ({row.protocol})" for row in self.rows))
             raise UserError(f"{set} has no results under the protocol {protocol!r}. There are: {known}")
+        distances = [row.stlpips for row in rows if row.stlpips is not None]
         return Mean(
             set=set,
             protocol=protocol,
             images=len(rows),
             psnr=fmean(row.psnr for row in rows),
             ssim=fmean(row.ssim for row in rows),
-            stlpips=None if rows[0].stlpips is None else fmean(row.stlpips for row in rows),
+            stlpips=fmean(distances) if len(distances) == len(rows) else None,
         )
 
     @property
@@ -186,7 +187,10 @@ def evaluate(
     ready = {}
     if _is_folder(method):
         ready = {name: _Pictures(Path(method), name, found) for name, found in images.items()}
-    label, enlarge = (str(method), None) if ready else _as_function(method, device)
+    enlarge: Callable[[np.ndarray], AnyPicture] | None = None
+    label = str(method)
+    if not ready:
+        label, enlarge = _as_function(method, device)
     distance = STLPIPSDistance(choose_device(device)) if stlpips else None
 
     rows: list[Row] = []
@@ -197,7 +201,7 @@ def evaluate(
             for item in found:
                 hr, lr, was_cut = _pair(item)
                 cut += was_cut
-                sr = ready[name].read(item, hr.shape) if ready else _checked(enlarge(lr), hr.shape, label, item)
+                sr = _checked(enlarge(lr), hr.shape, label, item) if enlarge else ready[name].read(item, hr.shape)
                 shared = None if distance is None else distance(sr, hr)
                 for each in protocols:
                     values = _measure(sr, hr, each, item)
@@ -344,6 +348,5 @@ def paper_table(number: int) -> list[PaperRow]:
 
 
 def _paper_row(entry: dict[str, str]) -> PaperRow:
-    numbers: Iterable[float | None] = (float(entry[k]) if entry[k] else None for k in ("psnr", "ssim", "mos"))
-    decibels, similarity, opinion = numbers
-    return PaperRow(set=entry["set"], method=entry["method"], psnr=decibels, ssim=similarity, mos=opinion)
+    decibels, similarity = (float(entry[k]) if entry[k] else None for k in ("psnr", "ssim"))
+    return PaperRow(set=entry["set"], method=entry["method"], psnr=decibels, ssim=similarity, mos=float(entry["mos"]))

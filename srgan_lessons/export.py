@@ -6,6 +6,7 @@ import json
 import logging
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -71,7 +72,7 @@ def _export(network: nn.Module, path: Path, opset: int, dynamo: bool) -> None:
     device = next(network.parameters()).device
     example = torch.rand(2, 3, 24, 32, device=device)  # sizes of 1 would be taken for fixed ones
     was_training = network.training
-    options = {"verbose": False, "input_names": ["lr"], "output_names": ["sr"], "opset_version": opset}
+    options: dict[str, Any] = {"verbose": False, "input_names": ["lr"], "output_names": ["sr"], "opset_version": opset}
     if dynamo:
         batch, height, width = (torch.export.Dim(name, min=1) for name in ("batch", "height", "width"))
         options |= {"dynamo": True, "dynamic_shapes": ({0: batch, 2: height, 3: width},), "external_data": False}

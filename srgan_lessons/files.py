@@ -13,11 +13,11 @@ from srgan_lessons import UserError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]  # a module elsewhere
 try:
     import msvcrt
 except ImportError:  # everywhere else
-    msvcrt = None
+    msvcrt = None  # type: ignore[assignment]  # a module there
 
 _FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read: one that no file reaches
 _TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # what systems say of a file that another has

@@ -5,12 +5,14 @@ BatchNorm and the convolution before it become one (Jacob et al. 2018, arXiv 171
 only what is needed is computed. The results do not change, but for rounding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeGuard
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srgan_lessons.images import take_pictures
 from srgan_lessons.models import Generator
 
 WHOLE = (0, 0, 0, 0)  # nothing is spare
@@ -25,10 +27,11 @@ class Folded(nn.Module):
 
     def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32):
         super().__init__()
-        *blocks, last, norm = generator.trunk
-        first, second = generator.upsample
+        layers: Any = generator  # nn.Sequential does not tell the types of its layers
+        *blocks, last, norm = layers.trunk
+        first, second = layers.upsample
         self.halo = generator.halo
-        self.head = _Conv(generator.head[0].weight, generator.head[0].bias, slope=generator.head[1].weight)
+        self.head = _Conv(layers.head[0].weight, layers.head[0].bias, slope=layers.head[1].weight)
         self.blocks = nn.ModuleList(_Block(block.body) for block in blocks)
         self.trunk_end = _Conv(*_without_norm(last, norm))
         self.upsample = _Conv(first.conv.weight, first.conv.bias, slope=first.act.weight)
@@ -81,7 +84,8 @@ class ShuffleLast(nn.Module):
         network = self.generator
         first = network.head(x)  # (N, 64, h, w)
         x = first + network.trunk(first)  # (N, 64, h, w)
-        enlarge, enlarge_last = network.upsample
+        layers: Any = network.upsample
+        enlarge, enlarge_last = layers
         x = enlarge_last.conv(enlarge(x))  # (N, 256, 2h, 2w)
         x = enlarge_last.act(x)  # has one slope for all maps: before the shuffle it does the same
         weight, bias = before_shuffle(network.tail)
@@ -92,9 +96,15 @@ class ShuffleLast(nn.Module):
         return (x + 1) / 2  # (N, 3, 4h, 4w), in [0, 1]
 
 
-def foldable(network: nn.Module) -> bool:
-    """Whether a network is a Generator as models.py makes it: no subclass, no part exchanged, no hook to be called."""
-    if type(network) is not Generator or any(m._forward_hooks or m._forward_pre_hooks for m in network.modules()):
+def foldable(network: nn.Module) -> TypeGuard[Generator]:
+    """Whether a network is a Generator as models.py makes it: no subclass, no part exchanged, no hook to be called.
+
+    But for `take_pictures`, which a loaded network has: here it is given tensors.
+    """
+    if type(network) is not Generator:
+        return False
+    hooks = [h for m in network.modules() for h in (*m._forward_hooks.values(), *m._forward_pre_hooks.values())]
+    if any(hook is not take_pictures for hook in hooks):
         return False
     with torch.device("meta"):
         return repr(network) == repr(Generator(len(network.trunk) - 2, getattr(network.tail, "in_channels", 64)))
@@ -132,7 +142,7 @@ class _Conv(nn.Conv2d):
 class _Block(nn.Sequential):
     """The body of a residual block: convolution, PReLU, convolution. The sum is made outside, where x is cropped."""
 
-    def __init__(self, body: nn.Sequential):
+    def __init__(self, body: Iterable[Any]):
         conv, norm, act, second_conv, second_norm = body
         super().__init__(
             _Conv(*_without_norm(conv, norm), slope=act.weight),
@@ -142,6 +152,8 @@ class _Block(nn.Sequential):
 
 def _without_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Weight and bias of the one convolution that does what a convolution without bias and BatchNorm do. float64."""
+    assert norm.running_mean is not None, "as models.py makes it"
+    assert norm.running_var is not None
     mean, variance, gamma, beta = (
         tensor.detach().cpu().double() for tensor in (norm.running_mean, norm.running_var, norm.weight, norm.bias)
     )
@@ -156,6 +168,7 @@ def before_shuffle(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
     of the grid before the shuffle: 10x10 pixels, of which the 9x9 kernel leaves out a row and a column, at the other
     side for each pixel of the tile. What is outside the picture is zero on both grids. Differentiable.
     """
+    assert conv.bias is not None  # as models.py makes it
     kernel = conv.weight  # (C, inputs, 9, 9)
     tile = [F.pad(kernel, [j, 1 - j, i, 1 - i]) for i in (0, 1) for j in (0, 1)]  # 4 times (C, inputs, 10, 10)
     wide = torch.stack(tile, dim=1).unflatten(4, (5, 2)).unflatten(3, (5, 2))  # (C, 4, inputs, 5, 2, 5, 2)

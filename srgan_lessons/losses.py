@@ -91,7 +91,7 @@ _FEATURES = {
 class STLPIPSLoss(nn.Module):
     """ST-LPIPS (VGG) as a content loss: (N, 3, H, W) twice, in [0, 1] -> a scalar. Only `sr` receives a gradient."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.distance = STLPIPS("vgg")
 
@@ -107,7 +107,7 @@ class OfflineLoss(nn.Module):
     Raises UserError where weights are missing.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.features = offline_features(2, 2)
         self.places = tuple(phi_index(i, 2, convs=VGG16, blur=True) for i in (1, 2))

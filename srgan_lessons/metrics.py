@@ -130,7 +130,9 @@ def _ssim_map(a: np.ndarray, b: np.ndarray, window: np.ndarray) -> tuple[np.ndar
     return luminance * contrast_structure, coverage
 
 
-def _luma_pair(sr, hr, protocol: str, border: int) -> tuple[np.ndarray, np.ndarray]:
+def _luma_pair(
+    sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, protocol: str, border: int
+) -> tuple[np.ndarray, np.ndarray]:
     a, b = luma(sr, protocol=protocol), luma(hr, protocol=protocol)
     _check_sizes(a, b)
     if border < 0 or min(a.shape) <= 2 * border:

@@ -4,6 +4,7 @@ Images go in and come out in [0, 1]. Nothing is clamped here: a clamp in trainin
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,8 +56,9 @@ class ESPCN(nn.Module):
         )
         self.upsample = nn.Sequential(nn.Conv2d(32, 3 * SCALE**2, 3, padding=1), nn.PixelShuffle(SCALE))
         if icnr:
-            icnr_(self.upsample[0].weight, SCALE)
-            nn.init.zeros_(self.upsample[0].bias)  # a bias for each pixel of a tile would be a pattern
+            convolution: Any = self.upsample[0]
+            icnr_(convolution.weight, SCALE)
+            nn.init.zeros_(convolution.bias)  # a bias for each pixel of a tile would be a pattern
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, h, w), in [0, 1]
         x = self.body(x)  # (N, 32, h, w)
@@ -96,6 +98,7 @@ class SubPixelUpsample(nn.Module):
         self.act = nn.PReLU()
         if icnr:
             icnr_(self.conv.weight, 2)
+            assert self.conv.bias is not None
             nn.init.zeros_(self.conv.bias)  # a bias for each pixel of a tile would be a pattern
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 64, h, w)

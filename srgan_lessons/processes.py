@@ -131,7 +131,7 @@ def from_main(state: Any) -> Any:
         dist.broadcast(data, src=0)
     if rank() == 0:
         return state
-    return torch.load(io.BytesIO(data.cpu().numpy()), map_location="cpu", weights_only=True)
+    return torch.load(io.BytesIO(data.cpu().numpy().tobytes()), map_location="cpu", weights_only=True)
 
 
 def together(work: Callable[[], T]) -> T:
@@ -141,19 +141,21 @@ def together(work: Callable[[], T]) -> T:
     """
     if world_size() == 1:
         return work()
-    result = error = None
+    result: Any = None
+    said: str | None = None
     try:
         result = work()
     except UserError as found:
-        error = str(found)
-    failed = {number: text for number, text in enumerate(gather(error)) if text}
+        said = str(found)
+    failed = {number: text for number, text in enumerate(gather(said)) if text}
     if failed:
         number = min(failed)
         alone = f"process {number} of {world_size()}: " if len(failed) < world_size() else ""
         error = UserError(f"{alone}{failed[number]}")
         error.told = rank() != number
         raise error
-    return result
+    done: T = result
+    return done
 
 
 class Watch:

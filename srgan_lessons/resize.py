@@ -5,6 +5,7 @@
 
 import math
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -42,7 +43,7 @@ def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
 
 @torch.compiler.disable  # a compiled caller gets the kept ones too
 @lru_cache(maxsize=64)  # training asks for the same two thousands of times, and must not wait for a copy to the GPU
-def _taps_on(device: torch.device, dtype: torch.dtype, *sizes) -> tuple[Tensor, Tensor]:
+def _taps_on(device: torch.device, dtype: torch.dtype, *sizes: Any) -> tuple[Tensor, Tensor]:
     index, weight = taps(*sizes)
     return index.to(device), weight.to(device, dtype)
 
@@ -80,7 +81,7 @@ def imresize(image: AnyPicture, scale: float) -> np.ndarray:
     pixels = torch.from_numpy(np.array(check_image(image)))  # (H, W, 3)
     levels = _resize(pixels.permute(2, 0, 1).double(), scale)  # (3, H', W')
     result = levels.to(torch.uint8).permute(1, 2, 0).numpy()  # (H', W', 3)
-    return np.ascontiguousarray(result[..., 0] if np.ndim(image) == 2 else result)
+    return np.ascontiguousarray(result[..., 0] if isinstance(image, np.ndarray) and image.ndim == 2 else result)
 
 
 def downscale(images: Tensor, factor: int = 4) -> Tensor:

@@ -59,6 +59,8 @@ class STLPIPS(nn.Module):
     or a side is under 21 pixels (alex) or 18 (vgg).
     """
 
+    depths: tuple[int, ...]
+
     def __init__(self, network: str = "alex"):
         super().__init__()
         if network not in ("alex", "vgg"):

@@ -38,13 +38,13 @@ class BlurPool(nn.Module):
     As the offline networks were trained: two reflected pixels of padding. (N, C, H, W) -> (N, C, H/2 + 1, W/2 + 1).
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         line = torch.tensor([0.25, 0.5, 0.25])
         self.register_buffer("kernel", (line[:, None] * line).view(1, 1, 3, 3), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W)
-        kernel = self.kernel.to(x).expand(x.shape[1], 1, 3, 3)  # (C, 1, 3, 3)
+        kernel = self.get_buffer("kernel").to(x).expand(x.shape[1], 1, 3, 3)  # (C, 1, 3, 3)
         return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
 
 
@@ -127,7 +127,8 @@ def random_features(i: int, j: int, *, seed: int = 0) -> VGGFeatures:
     for layer in network.layers:
         if isinstance(layer, nn.Conv2d):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
     return network
 
 

@@ -28,7 +28,7 @@ class Cell:
     weight: float
     pretraining: bool = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.content not in CONTENTS:
             raise UserError(f"a cell has no content loss {self.content!r}; known: {', '.join(CONTENTS)}")
         if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and 0 <= self.weight <= 1):

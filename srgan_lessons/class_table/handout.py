@@ -97,8 +97,8 @@ class Handout:
             f"{'group':<10}{'cell':<26}{'content':<10}{'weight':>8}  {'pretraining':<13}{'seed':>4}",
         ]
         for name, (cell, seed) in self.groups.items():
-            before = "SRResNet-MSE" if cell.pretraining and (cell.content, cell.weight) != ("mse", 0) else "-"
-            lines.append(f"{name:<10}{cell.name:<26}{cell.content:<10}{cell.weight:>8g}  {before:<13}{seed:>4}")
+            start = "SRResNet-MSE" if cell.pretraining and (cell.content, cell.weight) != ("mse", 0) else "-"
+            lines.append(f"{name:<10}{cell.name:<26}{cell.content:<10}{cell.weight:>8g}  {start:<13}{seed:>4}")
         return "\n".join(lines)
 
 
@@ -136,13 +136,13 @@ def hand_out(
         made = _parsed(cells, len(names))
         chosen = [(cell, made[:number].count(cell)) for number, cell in enumerate(made)]
     settings = (COMPACT if compact else {}) | settings
-    if updates is None:
+    if minutes is not None:
         updates = _measured({cell for cell, _ in chosen}, minutes, photos, settings, options, measuring)
-    elif len(updates) != 2 or not all(isinstance(count, int) and count >= 1 for count in updates):
+    if updates is None or len(updates) != 2 or not all(isinstance(count, int) and count >= 1 for count in updates):
         raise UserError(f"updates is {updates}; it must be two whole numbers of at least 1")
     handout = Handout(
         groups=dict(zip(names, chosen, strict=True)),
-        updates=tuple(updates),
+        updates=(updates[0], updates[1]),
         settings=settings,
         photos=dict(sorted((photos.hashes[name], name) for name in photos.images)),
         source=source,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from srgan_lessons import UserError, __version__
 from srgan_lessons.class_table.returned import Collected, Returned
 from srgan_lessons.evaluation import Row, evaluate
 from srgan_lessons.files import atomic
+
+if TYPE_CHECKING:
+    from srgan_lessons.rating import Study
 
 BASELINE = "bicubic"
 SETS = ("Set5", "Set14")  # of the paper's Table 1
@@ -74,7 +77,7 @@ def measure_all(
 
 def make_study(
     collected: Collected, images: Any, out: str | Path, *, crop: int | None = None, seed: int = 0, **settings: Any
-):
+) -> "Study":
     """The class's opinion study: bicubic, each accepted cell, and HR as the hidden reference. Returns a rating.Study.
 
     images, crop, seed, settings: as for `Study.create`. Raises UserError where nothing was accepted, and as that does.

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from srgan_lessons import UserError
+from srgan_lessons.class_table.cells import Cell
 from srgan_lessons.class_table.handout import Handout
 from srgan_lessons.class_table.measuring import BASELINE, Measured
-from srgan_lessons.evaluation import paper_table
+from srgan_lessons.evaluation import PaperRow, paper_table
 from srgan_lessons.files import atomic
 from srgan_lessons.training.recipes import RECIPES
 
@@ -81,6 +82,10 @@ class ClassTable:
     def __str__(self) -> str:
         return self.text
 
+    def _cells(self) -> list[tuple[Measured, Cell]]:
+        """What the class has trained, with its cells: all methods but bicubic."""
+        return [(each, each.returned.cell) for each in self.methods if each.returned is not None]
+
     def gain(self, method: Measured, name: str) -> Interval:
         """PSNR over bicubic on a set, paired image by image: the interval asks about other images of this kind."""
         return mean_interval(method.values("psnr", [name]) - self.methods[0].values("psnr", [name]))
@@ -94,9 +99,9 @@ class ClassTable:
         """
         from scipy import stats
 
-        by_cell: dict = {}
-        for each in self.methods[1:]:
-            by_cell.setdefault(each.returned.cell, []).append(each)
+        by_cell: dict[Cell, list[Measured]] = {}
+        for each, cell in self._cells():
+            by_cell.setdefault(cell, []).append(each)
         several = [runs for runs in by_cell.values() if len(runs) > 1]
         if not several:
             return None
@@ -114,9 +119,9 @@ class ClassTable:
 
         Their intervals hold together with 95 %: each is one of 1 - 0.05 / (number of intervals), after Bonferroni.
         """
-        runs: dict = {}
-        for each in self.methods[1:]:
-            runs.setdefault(each.returned.cell, each)
+        runs: dict[Cell, Measured] = {}
+        for each, cell in self._cells():
+            runs.setdefault(cell, each)
         pairs = [(a, b) for a, b in itertools.combinations(runs, 2) if len(a.differs(b)) == 1]
         level = 1 - (1 - LEVEL) / max(1, len(pairs) * len(MEASURES))
         chance = self.chance()
@@ -173,7 +178,7 @@ class ClassTable:
             f"350,000 photos where you had {len(self.handout.photos):,}; its order may be another at the end than on "
             "the way."
         )
-        if any(each.returned.cell.content == "offline" for each in self.methods[1:]):
+        if any(cell.content == "offline" for _, cell in self._cells()):
             lines.append(
                 "- What VGG22 or VGG54 would have given: the offline content loss is of another network, and of pixels."
             )
@@ -196,8 +201,10 @@ class ClassTable:
 
     def _rows(self) -> list[str]:
         width = max(len(each.name) for each in self.methods) + 2
-        lines = []
-        whole = {(row.set, row.method): row for number in (2, 1) for row in paper_table(number)}
+        lines: list[str] = []
+        whole: dict[tuple[str, str | None], PaperRow] = {
+            (row.set, row.method): row for number in (2, 1) for row in paper_table(number)
+        }
         for name in self.sets:
             images = len(self.methods[0].values("psnr", [name]))
             known = any(key[0] == name for key in whole)
@@ -226,7 +233,7 @@ class ClassTable:
 
     def _papers_rows(self) -> list[str]:
         """The paper's methods that no cell of the class stands for."""
-        here = {each.returned.cell.paper for each in self.methods[1:]}
+        here = {cell.paper for _, cell in self._cells()}
         rows = [row for row in paper_table(1) if row.method not in here and row.set in self.sets]
         if not rows:
             return []
@@ -306,9 +313,9 @@ def _opinion(interval: Interval | None) -> str:
     return f"{middle:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def _papers(row, bicubic) -> str:
+def _papers(row: PaperRow | None, bicubic: PaperRow) -> str:
     """PSNR, the gain over bicubic, SSIM and MOS of the paper; dashes where it has no such method."""
-    if row is None:
+    if row is None or row.psnr is None or bicubic.psnr is None:
         return f"{'-':>6}{'-':>14}{'-':>8}{'-':>6}"
     gain = f"{row.psnr - bicubic.psnr:+.2f}" if row is not bicubic else ""
     return f"{row.psnr:>6.2f}{gain:>14}{row.ssim:>8.4f}{row.mos:>6.2f}"

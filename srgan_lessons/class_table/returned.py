@@ -185,7 +185,7 @@ def _check_stages(
             differs.append(f"seed {stage['seed']}, in the plan {seed}")
         if differs:
             raise UserError(f"{where}: {recipe.name} was trained with other settings: {'; '.join(differs)}.")
-        rows = logs.get(recipe.name) or [{"step": 0}]
+        rows = logs.get(recipe.name) or [{"step": "0"}]
         made = min(int(stage["updates"]), int(rows[-1]["step"]))
         if made != recipe.steps:
             raise UserError(

@@ -77,7 +77,7 @@ def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Call
         button.description = f"Hint {seen + 1} of {len(hints)}" if seen < len(hints) else "These were all hints"
         button.disabled = seen == len(hints)
 
-    def click(_) -> None:
+    def click(_: object) -> None:
         nonlocal seen
         seen = min(max(seen + 1, used), len(hints))  # what was seen before is there at once
         items = "".join(f"<li>{_as_html(hint)}</li>" for hint in hints[:seen])

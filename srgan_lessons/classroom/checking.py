@@ -225,7 +225,7 @@ def _text(error: BaseException) -> str:
 def _not_the_students() -> tuple[str, ...]:
     """Folders whose code is not the student's: this package, the standard library, installed packages."""
     folders = [sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
-    folders += [str(PACKAGE), *(str(Path(module.__file__).parents[1]) for module in (np, torch))]
+    folders += [str(PACKAGE), *(str(Path(module.__file__ or "").parents[1]) for module in (np, torch))]
     return tuple(os.path.join(os.path.realpath(folder), "") for folder in folders)
 
 

@@ -187,7 +187,8 @@ def generator() -> Sheet:
 def discriminator() -> Sheet:
     """Figure 4 of the paper, the discriminator: smaller and smaller maps, more and more of them, one number."""
     sheet = Sheet(940, 300)
-    base, x = 214, 78
+    base = 214
+    x: float = 78
     sheet.box(8, base - 120, 54, 120, "HR", "or", "SR", tint=DATA)
     sheet.text(35, base + 18, "96 x 96", size=13)
     layers = [(64, 1), (64, 2), (128, 1), (128, 2), (256, 1), (256, 2), (512, 1), (512, 2)]

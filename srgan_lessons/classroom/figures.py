@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -46,7 +47,7 @@ LINES = (
 INK = "#111111"  # on a tint: it stays dark in any theme
 TINTS = ("#ffffff", "#fdd0a2", "#9ecae1", "#d9d9d9", "#c7e9c0", "#dadaeb")  # black text is legible on each
 HATCHES = ("", "//", "..", "xx", "\\\\", "++")
-STYLE = {
+STYLE: dict[Any, Any] = {  # matplotlib's types spell out all its keys
     "font.size": FONT,
     "axes.titlesize": FONT,
     "axes.labelsize": FONT,
@@ -244,7 +245,7 @@ def number_cells(
         put(as_html(figure, check_alt(alt)), alt)
 
 
-def _draw(axis, picture: np.ndarray, title: str, inches: float) -> None:
+def _draw(axis: Axes, picture: np.ndarray, title: str, inches: float) -> None:
     axis.imshow(picture, interpolation="none")
     axis.set_title(_wrapped(title, inches))
     axis.set_axis_off()
@@ -454,5 +455,5 @@ class LossBoard:
     def __enter__(self) -> "LossBoard":
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self.draw()

@@ -94,7 +94,7 @@ def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.nd
 
     row: grey levels, 0 to 255. weights(distance, factor): how much pixels at these distances count, with a sum of 1.
     """
-    row, cell, left, factor = np.asarray(row, dtype=float), 26, 20, 4
+    cell, left, factor = 26, 20, 4
     width, ground, scale = 2 * left + cell * len(row), 150, 520  # ground: where weight 0 is; pixels for a weight of 1
 
     def x_of(place: float) -> float:
@@ -106,7 +106,7 @@ def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.nd
     base = "".join(_rect(left + cell * i, 186, cell, cell, grey(level)) for i, level in enumerate(row))
     base += _text(left, 172, f"HR: {len(row)} pixels", anchor="start") + _text(left, 230, "LR", anchor="start")
     base += _line([(left, ground), (width - left, ground)], "#7a7a7a", width=1)
-    places = np.arange(len(row))
+    places = np.arange(float(len(row)))
     frames, captions, made = [], [], ""
     centres = np.arange(1.5, len(row) - 1, 1.0)
     for centre in centres:
@@ -142,10 +142,10 @@ def shuffle_film(r: int = 2, size: int = 2, *, alt: str) -> None:
     right = 20 + r * r * gap + 50
     for channel in range(r * r):
         for place in range(size * size):
-            y, x = divmod(place, size)
+            line, column = divmod(place, size)
             i, j = divmod(channel, r)
-            begin.append((20 + channel * gap + x * cell, top + (r - 1) * cell + y * cell))
-            end.append((right + (x * r + j) * cell, top + (y * r + i) * cell))
+            begin.append((20 + channel * gap + column * cell, top + (r - 1) * cell + line * cell))
+            end.append((right + (column * r + j) * cell, top + (line * r + i) * cell))
     numbers = [(channel, place) for channel in range(r * r) for place in range(size * size)]
     outline = "".join(_rect(x, y, cell, cell, "none", 0.7) for x, y in [*begin, *end])
     base = outline + _text(right + r * size * cell / 2, 16, "the image")
@@ -155,8 +155,8 @@ def shuffle_film(r: int = 2, size: int = 2, *, alt: str) -> None:
     frames, captions = [], []
     for moving in range(r * r):
         for step in range(steps + 1):
-            share = step / steps
-            share = share * share * (3 - 2 * share)  # it starts and ends softly
+            passed = step / steps
+            share = passed * passed * (3 - 2 * passed)  # it starts and ends softly
             drawn = ""
             for (channel, place), (x0, y0), (x1, y1) in zip(numbers, begin, end, strict=True):
                 part = 1.0 if channel < moving else share if channel == moving else 0.0
@@ -186,9 +186,9 @@ def curves_film(x: Sequence[float], frames: Sequence[Mapping[str, Sequence[float
     for tick in range(int(np.ceil(low)), int(high) + 1):
         if tick % 2 == 0:
             base += _text(at(tick, 0)[0], bottom + 18, f"{tick}".replace("-", "\N{MINUS SIGN}"))
-    for tick in np.arange(0, top + 1e-9, 0.25):
-        base += _text(left - 10, at(low, tick)[1], f"{tick:.2f}", anchor="end", size=13)
-        base += _line([at(low, tick), at(high, tick)], "#88888855", width=1)
+    for level in np.arange(0, top + 1e-9, 0.25).tolist():
+        base += _text(left - 10, at(low, level)[1], f"{level:.2f}", anchor="end", size=13)
+        base += _line([at(low, level), at(high, level)], "#88888855", width=1)
     base += _text((left + width) / 2, bottom + 44, xlabel)
     looks = {}
     for k, (name, (colour, _, _)) in enumerate(zip(frames[0], LINES, strict=False)):

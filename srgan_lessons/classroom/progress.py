@@ -178,13 +178,14 @@ def _overview(known: dict[str, Record]) -> tuple[str, str]:
             solved = "\N{CHECK MARK} yes" if now.solved else "\N{WHITE CIRCLE} no"
             seen = "seen" if now.seen else "handed on" if now.handed_on and not now.solved else ""
             rows.append((exercise.name, solved, f"{now.hints} of {len(exercise.hints)}", seen))
-    text, page = [], []
+    text: list[str] = []
+    page: list[str] = []
     if rows:
         width = max(len(row[0]) for row in [head, *rows])
         text += [f"{row[0]:{width}}  {row[1]:6}  {row[2]:6}  {row[3]}".rstrip() for row in [head, *rows]] + [""]
         cells = ["".join(f'<td style="text-align: left">{html.escape(cell)}</td>' for cell in row) for row in rows]
-        names = "".join(f'<th style="text-align: left">{name}</th>' for name in head)
-        page.append(f"<table><tr>{names}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>")
+        heads = "".join(f'<th style="text-align: left">{name}</th>' for name in head)
+        page.append(f"<table><tr>{heads}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>")
     bars = []
     for lesson in lessons:
         names = [exercise.name for exercise in exercises if exercise.lesson == lesson]

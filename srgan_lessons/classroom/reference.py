@@ -28,7 +28,8 @@ OWN = "Write your own in the cell above and run both cells."
 def handed_on(exercise: Exercise) -> Any:
     """The reference, marked. A function or class is the same object each time, a value is a new one each time."""
     if inspect.isclass(exercise.reference):
-        return _counting_class(exercise.name, exercise.reference)
+        made: Any = _counting_class  # functools.cache wants to be told that a class can be hashed
+        return made(exercise.name, exercise.reference)
     if exercise.takes_a_call:
         return _counting(exercise.name, exercise.reference)
     return marked(exercise.name, exercise.reference)
@@ -111,7 +112,7 @@ def marked(name: str, value: Any) -> Any:
 
 @functools.cache
 def _marked_kind(name: str, kind: type) -> type:
-    plain = {np.ndarray: np.array, Tensor: lambda tensor: tensor.as_subclass(Tensor)}.get(kind, kind)
+    plain: Any = {np.ndarray: np.array, Tensor: lambda tensor: tensor.as_subclass(Tensor)}.get(kind, kind)
     fields = {
         "exercise": name,
         "kind": kind,

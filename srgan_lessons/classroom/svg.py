@@ -42,7 +42,10 @@ def inline(figure: Figure, alt: str, *, trim: bool = True) -> str:
         )
     written = file.getvalue()
     opening = re.search(r"<svg\b[^>]*>", written)
-    left, top, width, height = (float(n) for n in re.search(r'viewBox="([^"]+)"', opening[0])[1].split())
+    box = opening and re.search(r'viewBox="([^"]+)"', opening[0])
+    assert opening, "matplotlib writes one"
+    assert box
+    left, top, width, height = (float(n) for n in box[1].split())
     inside = written[opening.end() : written.rindex("</svg>")]
     # its comments, its metadata, and a style sheet that would hold for the whole page
     inside = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style\b.*?</style>", "", inside, flags=re.DOTALL)

@@ -119,7 +119,7 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
     chosen = {name: _control(widgets, name, values) for name, values in controls.items() if len(values) > 1}
     screen = widgets.HTML(still)
 
-    def redraw(_) -> None:
+    def redraw(_: object) -> None:
         # what is seen belongs to the old setting until the new one is computed
         screen.value = f'<div style="opacity: 0.35">{screen.value}</div><p role="status">computing ...</p>'
         screen.value = _drawn_or_said(draw, first | {name: control.value for name, control in chosen.items()})
@@ -190,7 +190,7 @@ def _use_file(use: Callable[[np.ndarray], None], name: str, content: bytes) -> N
     use(photo)
 
 
-def _control(widgets, name: str, values: Sequence[Any]):
+def _control(widgets: Any, name: str, values: Sequence[Any]) -> Any:
     label, first = name.replace("_", " "), values[0]
     style, layout = {"description_width": "9em"}, widgets.Layout(width="30em")
     if any(isinstance(value, str) for value in values):
@@ -216,7 +216,7 @@ def _drawn_or_said(draw: Callable[..., None], values: Mapping[str, Any]) -> str:
         return f"<pre>{html.escape(traceback.format_exc())}</pre>"
 
 
-def _widgets():
+def _widgets() -> Any:
     """The module ipywidgets, or None where it is not installed."""
     try:
         import ipywidgets
@@ -225,7 +225,7 @@ def _widgets():
     return ipywidgets
 
 
-def show_widget(widget, still: str, text: str = "[controls]") -> None:
+def show_widget(widget: Any, still: str, text: str = "[controls]") -> None:
     """A widget, and in the same place what stands still, for pages that show no widgets."""
     data = {
         WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id},

@@ -61,8 +61,9 @@ class DataSet:
     @property
     def download_bytes(self) -> int | None:
         """What a download of the whole set transfers, or None where sizes are not known."""
-        sizes = [item.size for item in (*self.singles, *self.archives)]
-        return None if None in sizes else sum(sizes)
+        sizes = [file.size for file in self.singles] + [archive.size for archive in self.archives]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
 
 
 @cache

@@ -54,7 +54,8 @@ class CropSampler:
         places = torch.tensor(list(album.places.values()))  # (M, 3): first pixel, height, width
         self.sizes = places[:, 1:]  # (M, 2)
         self.pixels = as_tensor(album.pixels)  # (all pixels, 3), uint8
-        spans = places.unbind(1)  # (M,) each
+        first, height, width = places.unbind(1)  # (M,) each
+        spans = (first, height, width)
         self.staged = self.pixels.nbytes > room_for_photos(self.device)
         if self.staged:  # then the device sees windows of photos, each a small photo
             self._staging = Staging(self._drawn, self.pixels, spans, crop, batch // world, self.device)

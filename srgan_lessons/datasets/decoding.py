@@ -34,7 +34,10 @@ def find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int], di
             raise UserError(f"{folder} {what}. Give a folder with pictures.")
     roots = [Path(os.path.realpath(folder)) for folder in folders]
     above = Path(os.path.commonpath([root.parent for root in roots]))
-    files, others, visited, unreadable = {}, Counter(), set(), []
+    files: dict[str, Path] = {}
+    others: Counter[str] = Counter()
+    visited: set[str] = set()
+    unreadable: list[OSError] = []
     for root in roots:
         for parent, below, names in os.walk(root, followlinks=True, onerror=unreadable.append):
             if (real := os.path.realpath(parent)) in visited:  # a folder given twice, or a link back up
@@ -116,7 +119,7 @@ def _run(job: Callable[[], np.ndarray]) -> Decoded:
 def pixel_hash(image: np.ndarray) -> str:
     """SHA-256 of a picture's shape and pixels."""
     digest = hashlib.sha256(repr(image.shape).encode())
-    digest.update(np.ascontiguousarray(image))
+    digest.update(np.ascontiguousarray(image).data)
     return digest.hexdigest()
 
 

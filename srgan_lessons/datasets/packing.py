@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from filelock import FileLock, SoftFileLock, Timeout
@@ -46,11 +46,11 @@ def pack(
     threads: that decode; None: one a core. Raises UserError if a folder is missing, if no picture is left, if one is a
     benchmark image, if the disk has too little space, if `path` is another file or a folder, or does not end in .store.
     """
-    folders, path = [Path(folder) for folder in folders], Path(path)
+    path, places = Path(path), [Path(folder) for folder in folders]
     if path.suffix != ".store" or path.is_dir():
         raise UserError(f"{path} cannot be a photo store: choose the name of a new file that ends in .store.")
-    files, not_pictures, closed = find_files(folders)
-    place = ", ".join(map(str, folders))
+    files, not_pictures, closed = find_files(places)
+    place = ", ".join(map(str, places))
     say = tqdm.write if progress else (lambda text: None)
     source = source_key(files)
     try:
@@ -127,7 +127,9 @@ def _fill(
 
 def _judge(part: "_Part", files: Mapping[str, Path], reasons: Mapping[str, str], place: str) -> dict[str, Any]:
     """The index: which pictures stay, which do not and why. Raises UserError for benchmark images."""
-    left_out, pictures, seen = dict(reasons), {}, {}
+    left_out = dict(reasons)
+    pictures: dict[str, Any] = {}
+    seen: dict[str, str] = {}
     facts = {name: part.facts[name] for name in files if name in part.facts}
     looks = {name: bytes.fromhex(fact["look"]) for name, fact in facts.items()}
     left_out |= excuse_known(benchmark_images(looks), files, place)
@@ -183,7 +185,8 @@ class _Part:
         self._pending: list[dict[str, Any]] = []  # facts that are not in the journal yet
         self._end = 0  # pixels
         self._synced = 0
-        self._file = self._lines = None
+        self._file: Any = None  # opened by `start`, closed by `close`
+        self._lines: Any = None
 
     def open(self, files: Mapping[str, Path]) -> set[str]:
         """Takes over what an earlier process has packed: the names of the files that are still as they were."""
@@ -266,7 +269,7 @@ class _Part:
         self.journal.unlink(missing_ok=True)
 
     @staticmethod
-    def _flush(file) -> None:
+    def _flush(file: IO[bytes]) -> None:
         file.flush()
         os.fsync(file.fileno())
 

@@ -2,11 +2,12 @@
 
 import os
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tqdm.auto import tqdm
 
 from srgan_lessons import UserError, processes
@@ -42,10 +43,15 @@ class Photos:
     hashes: dict[str, str] = field(default_factory=dict)
     store: Path | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "images", as_album(self.images))
         for name in self.images.keys() - self.hashes.keys():
             self.hashes[name] = pixel_hash(self.images[name])
+
+    @property
+    def album(self) -> Album:
+        """The pictures, which stand in one array."""
+        return as_album(self.images)  # no copy: they are one
 
     def __len__(self) -> int:
         return len(self.images)
@@ -66,7 +72,7 @@ class Photos:
             lines.append(f"  files that are not pictures, by their ending, were not read: {kinds}")
         if len(self):
             where = f"mapped from the store {self.store}" if self.store else "in memory"
-            lines.append(f"  {where}: {self.images.pixels.nbytes / 1e6:,.1f} MB")
+            lines.append(f"  {where}: {self.album.pixels.nbytes / 1e6:,.1f} MB")
         return "\n".join(lines)
 
     def split(self, *, validation: int | None = None) -> tuple[Album, Album]:
@@ -87,7 +93,7 @@ class Photos:
             )
         held_out = set(sorted(self.images, key=self.hashes.__getitem__)[:validation])
         training = [name for name in self.images if name not in held_out]
-        return self.images.select(training), self.images.select(name for name in self.images if name in held_out)
+        return self.album.select(training), self.album.select(name for name in self.images if name in held_out)
 
 
 # Folders of pictures, a photo store, or pictures by name.
@@ -126,7 +132,7 @@ def load_photos(source: Source, *, minimum: int = 96, progress: bool = True) -> 
 
 def _from_arrays(source: Mapping[str, AnyPicture], minimum: int, progress: bool) -> Photos:
     jobs = {name: (lambda image=image: check_image(image)) for name, image in source.items()}
-    sizes = {name: np.shape(image)[1::-1] for name, image in source.items()}
+    sizes = {name: _shape(image)[1::-1] for name, image in source.items()}
     total = 3 * sum(int(np.prod(size)) for size in sizes.values())
     if total > (limit := memory() / 2):
         warnings.warn(
@@ -135,6 +141,11 @@ def _from_arrays(source: Mapping[str, AnyPicture], minimum: int, progress: bool)
             stacklevel=3,
         )
     return _into_memory(jobs, sizes, {}, "the pictures given", {}, {}, minimum, progress)
+
+
+def _shape(picture: AnyPicture) -> tuple[int, ...]:
+    """(H, W, ...) of an array or a PIL image; () of a path, which is not opened for it."""
+    return picture.size[::-1] if isinstance(picture, Image.Image) else np.shape(np.asarray(picture))
 
 
 def _from_folders(folders: list[Path], minimum: int, progress: bool) -> Photos:
@@ -182,9 +193,9 @@ def _from_store(store: Store, minimum: int) -> Photos:
 
 
 def _into_memory(
-    jobs,
-    sizes,
-    files,
+    jobs: Mapping[str, Callable[[], np.ndarray]],
+    sizes: Mapping[str, tuple[int, ...]],
+    files: Mapping[str, Path],
     place: str,
     not_pictures: dict[str, int],
     closed: dict[str, str],

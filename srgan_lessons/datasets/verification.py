@@ -126,6 +126,7 @@ def get(name: str, root: str | Path | None = None, *, progress: bool = True) -> 
         if file.path in wanted:
             known = file.sha256 or noted.get(_inside(name, file.path))
             check = None if known else first_download(file)
+            assert file.url is not None  # a picture that is published by itself has one
             room = file.pixels[0] * file.pixels[1] * 3 if file.pixels else 0  # a PNG is smaller than its pixels
             remotes.append(
                 Remote(url=file.url, path=root / file.path, sha256=known, size=file.size, check=check, room=room)

@@ -6,7 +6,7 @@ picture in any form (`check_image`), and leads from arrays to tensors and back; 
 keeps date, camera and resolution, `writing.py` saves, and `samples.py` has photos to begin with.
 """
 
-from srgan_lessons.images.arrays import AnyPicture, check_image, to_image, to_tensor
+from srgan_lessons.images.arrays import AnyPicture, check_image, take_pictures, to_image, to_tensor
 from srgan_lessons.images.formats import SUFFIXES, WRITABLE, pictures_in
 from srgan_lessons.images.picture import Picture
 from srgan_lessons.images.reading import load_image, read_picture, upright_size
@@ -25,6 +25,7 @@ __all__ = [
     "read_picture",
     "sample_photos",
     "save_image",
+    "take_pictures",
     "to_image",
     "to_tensor",
     "upright_size",

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from srgan_lessons import UserError
 from srgan_lessons.images.reading import load_image, pillow_pixels
@@ -38,6 +38,13 @@ def check_image(image: AnyPicture) -> np.ndarray:
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise UserError(f"a picture must be of shape (H, W, 3) or (H, W), this array is {pixels.shape}.")
     return pixels
+
+
+def take_pictures(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    """A hook before a network's forward: a picture becomes (1, 3, h, w) on its device; tensors are as they were."""
+    if len(inputs) != 1 or isinstance(inputs[0], Tensor):
+        return None
+    return (to_tensor(inputs[0]).to(next(network.parameters()).device),)
 
 
 def is_grey(image: Any) -> bool:

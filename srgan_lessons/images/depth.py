@@ -6,20 +6,23 @@ zero. Here such files are decoded with all their bits.
 
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.ImageFile import ImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from srgan_lessons import UserError
 
 # TIFF 6.0: numbers of tags
 _BITS, _PHOTOMETRIC, _COLORMAP, _PLANAR, _SAMPLE_FORMAT, _SUBSAMPLING = 258, 262, 320, 284, 339, 530
 
-Opener = Callable[[Path], AbstractContextManager[Image.Image]]
+Opener = Callable[[Path], AbstractContextManager[ImageFile]]
 
 
 @dataclass(kw_only=True)
@@ -35,14 +38,14 @@ class Levels:
     bits: int
 
 
-def levels(path: Path, image: Image.Image, head: bytes, reopen: Opener) -> Levels:
+def levels(path: Path, image: ImageFile, head: bytes, reopen: Opener) -> Levels:
     """Decodes an opened picture. head: the file's first bytes. Raises UserError for numbers that have no white."""
     bits = _bits(path, image, head)
     _check(path, image, bits)
     transparent = image.info.get("transparency")
     if image.mode.startswith("I"):  # "I;16" and its kin: grey of more than 8 bits
         grey, top = _deep_grey(path, image, bits), 2**bits - 1
-        if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == 0:  # white is zero
+        if _tags(image).get(_PHOTOMETRIC) == 0:  # white is zero
             grey = top - grey
         alpha = None if transparent is None else np.where(grey == transparent, 0, top)
         return Levels(colours=grey, alpha=alpha, top=top, bits=bits)
@@ -73,12 +76,17 @@ def to_8_bits(numbers: np.ndarray, top: int, exponent: float = 1.0) -> np.ndarra
     return table[numbers]
 
 
+def _tags(image: Image.Image) -> Mapping[int, Any]:
+    """What a TIFF tells of itself, by the numbers of its tags; nothing of other kinds."""
+    return image.tag_v2 if isinstance(image, TiffImageFile) else {}
+
+
 def _bits(path: Path, image: Image.Image, head: bytes) -> int:
     """Bits a channel."""
     if image.format == "PNG":
         return head[24]  # PNG standard, IHDR
     if image.format == "TIFF":
-        found = image.tag_v2.get(_BITS, (1,))
+        found = _tags(image).get(_BITS, (1,))
         return max(found) if isinstance(found, tuple) else int(found)
     if image.format == "JPEG2000":
         start = head.find(b"\xff\x4f\xff\x51")  # ISO 15444-1, A.5.1: SIZ, whose Ssiz stand after 40 bytes
@@ -94,7 +102,7 @@ def _bits(path: Path, image: Image.Image, head: bytes) -> int:
     return 16 if image.mode.startswith("I") else 8  # PPM of more than 8 bits: Pillow has scaled it
 
 
-def _check(path: Path, image: Image.Image, bits: int) -> None:
+def _check(path: Path, image: ImageFile, bits: int) -> None:
     """Raises UserError for what Pillow opens and cannot be brought to 8 bits rightly."""
     if image.mode == "F":
         raise UserError(f"{path} holds floating-point numbers, whose white is not defined. Save it with 8 or 16 bits.")
@@ -106,7 +114,7 @@ def _check(path: Path, image: Image.Image, bits: int) -> None:
         raise UserError(f"{path} has {bits} bits a channel; JPEG 2000 is read here up to 16. Save it as 16-bit PNG.")
     if image.format != "TIFF":
         return
-    tags = image.tag_v2
+    tags = _tags(image)
     signs = tags.get(_SAMPLE_FORMAT, (1,))
     if set(signs if isinstance(signs, tuple) else (signs,)) - {1, 4}:  # 1: without a sign, 4: not told
         raise UserError(f"{path} holds numbers with a sign, whose black is not defined. Save it with 8 or 16 bits.")
@@ -132,15 +140,16 @@ def _deep_grey(path: Path, image: Image.Image, bits: int) -> np.ndarray:
     return numbers
 
 
-def _raw_mode(image: Image.Image) -> str:
-    args = image.tile[0][3] if image.tile else ""
+def _raw_mode(image: ImageFile) -> str:
+    args: Any = image.tile[0][3] if image.tile else ""
     return args if isinstance(args, str) else str(args[0])
 
 
-def _decode_as(image: Image.Image, change: Callable[[str], str]) -> np.ndarray:
+def _decode_as(image: ImageFile, change: Callable[[str], str]) -> np.ndarray:
     """The pixels, unpacked in another way than Pillow would: the name of its raw mode is changed first."""
-    changed = []
-    for tile in image.tile:
+    tiles: list[Any] = image.tile
+    changed: list[Any] = []
+    for tile in tiles:
         codec, box, offset, args = tile
         args = change(args) if isinstance(args, str) else (change(args[0]), *args[1:])
         # In Pillow up to 10 a tile is a plain tuple
@@ -150,7 +159,7 @@ def _decode_as(image: Image.Image, change: Callable[[str], str]) -> np.ndarray:
     return np.asarray(image)
 
 
-def _deep_colour(path: Path, image: Image.Image, reopen: Opener) -> np.ndarray:
+def _deep_colour(path: Path, image: ImageFile, reopen: Opener) -> np.ndarray:
     """(H, W, C), uint16. Pillow unpacks only one of the two bytes of a number: here first the one, then the other."""
     raw = _raw_mode(image).replace("a", "A")  # associated alpha is divided out afterwards, with all bits
     if raw == "LA;16B":  # a grey and an alpha of two bytes: four channels of one
@@ -164,20 +173,20 @@ def _deep_colour(path: Path, image: Image.Image, reopen: Opener) -> np.ndarray:
     return _decode_as(image, lambda _: raw).astype(np.uint16) * 256 + low
 
 
-def _shallow(image: Image.Image, bits: int) -> np.ndarray:
+def _shallow(image: ImageFile, bits: int) -> np.ndarray:
     """(H, W) or (H, W, C), uint8, of up to 8 bits a channel."""
     raw = _raw_mode(image)
     if image.format == "TIFF" and "a" in raw:
         return _decode_as(image, lambda name: name.replace("a", "A"))
     image.load()
     if image.format == "TIFF" and image.mode == "P":
-        colours = np.array(image.tag_v2[_COLORMAP], np.uint32)  # 16 bits an entry; some writers use only 8 of them
+        colours = np.array(_tags(image)[_COLORMAP], np.uint32)  # 16 bits an entry; some writers use only 8 of them
         colours = colours if colours.max() < 256 else (colours + 128) // 257
         image.putpalette(colours.reshape(3, -1).T.astype(np.uint8).tobytes())
     if image.mode == "P":
         return np.asarray(image.convert("RGBA" if "transparency" in image.info else "RGB"))
     if image.mode in ("1", "PA", "YCbCr", "RGBX", "HSV"):
-        image = image.convert({"1": "L", "PA": "RGBA"}.get(image.mode, "RGB"))
+        return np.asarray(image.convert({"1": "L", "PA": "RGBA"}.get(image.mode, "RGB")))
     pixels = np.asarray(image)
     if raw in ("BGR;15", "BGR;16"):  # 5 or 6 bits a channel, which Pillow scales without rounding
         for channel in range(3):
@@ -193,11 +202,11 @@ def _split(numbers: np.ndarray, image: Image.Image) -> tuple[np.ndarray, np.ndar
     """Colours and alpha."""
     if numbers.ndim == 2 or numbers.shape[2] == 3 or image.mode == "CMYK":
         return numbers, None
-    alpha = numbers[..., -1]
-    if image.mode == "P" and alpha.min() == 255:  # a palette with a transparent entry that no pixel has
+    alpha: np.ndarray | None = numbers[..., -1]
+    if image.mode == "P" and numbers[..., -1].min() == 255:  # a palette with a transparent entry that no pixel has
         alpha = None
     return numbers[..., 0] if numbers.shape[2] == 2 else numbers[..., :3], alpha
 
 
 def _associated(image: Image.Image) -> bool:
-    return image.format == "TIFF" and 1 in tuple(image.tag_v2.get(338, ()))  # ExtraSamples
+    return 1 in tuple(_tags(image).get(338, ()))  # ExtraSamples

@@ -12,7 +12,7 @@ from srgan_lessons.files import list_folder
 try:
     import resource
 except ImportError:  # Windows has none
-    resource = None
+    resource = None  # type: ignore[assignment]  # a module elsewhere
 
 # Pillow's names of what is read, with the endings that files of this kind have.
 READABLE = {

@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from srgan_lessons import UserError
 from srgan_lessons.files import explain_read_error
@@ -135,7 +137,7 @@ def _head(path: Path) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
+def _opened(path: Path) -> Iterator[ImageFile]:
     """The picture with its head read. Pillow's own limit does not hold, `_check_size` does."""
     add_heif()
     with _opening:  # the limit is one for all threads
@@ -169,7 +171,8 @@ def _check_size(path: Path, image: Image.Image) -> None:
 def _reason(path: Path, head: bytes) -> str:
     """Why a file could not be opened: what the reader says whose kind it begins as."""
     for name in READABLE:
-        factory, accept = Image.OPEN.get(name, (None, None))
+        reader: Any = Image.OPEN.get(name, (None, None))  # Pillow's readers are typed for one of their two calls
+        factory, accept = reader
         begins = False
         with suppress(struct.error, IndexError):  # of a file of a few bytes
             begins = accept is not None and accept(head[:16]) is True
@@ -184,7 +187,7 @@ def _reason(path: Path, head: bytes) -> str:
     return f"It may be a text file with a wrong ending. {why_unknown(head)}"
 
 
-def _decode(path: Path, image: Image.Image, head: bytes) -> tuple[Picture, int]:
+def _decode(path: Path, image: ImageFile, head: bytes) -> tuple[Picture, int]:
     """The picture, and how many bits a channel had in the file."""
     profile, exponent = image.info.get("icc_profile"), _exponent(image)
     numbers = levels(path, image, head, _opened)

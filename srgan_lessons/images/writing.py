@@ -3,6 +3,7 @@
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -31,7 +32,7 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
     pixels = picture.rgb[..., 0] if picture.grey else picture.rgb
     if picture.alpha is not None:
         pixels = np.dstack([pixels, picture.alpha])  # (H, W, 2) or (H, W, 4)
-    options = {"icc_profile": picture.icc_profile} if picture.icc_profile else {}
+    options: dict[str, Any] = {"icc_profile": picture.icc_profile} if picture.icc_profile else {}
     options |= {"dpi": picture.dpi} if picture.dpi else {}
     options |= {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
     options |= {"quality": 95, "subsampling": "4:4:4"} if kind == "AVIF" else {}

@@ -69,7 +69,8 @@ class RunFolder:
             ) from None
         except (OSError, NotImplementedError) as error:  # some network file systems have no locks
             if not self._can_write():
-                raise UserError(f"the run folder cannot be used: {explain_write_error(self.path, error)}") from None
+                why = explain_write_error(self.path, error) if isinstance(error, OSError) else str(error)
+                raise UserError(f"the run folder cannot be used: {why}") from None
             locked = False
         if locked:
             self._clear_parts()
@@ -243,7 +244,7 @@ class RunFolder:
         for line in csv.DictReader(line for line in lines if line.endswith("\n")):
             try:
                 if None not in line and None not in line.values():
-                    row = {name: float(text) if text else None for name, text in line.items()}
+                    row: dict[str, Any] = {name: float(text) if text else None for name, text in line.items()}
                     rows.append(row | {"step": int(row["step"])})
             except (ValueError, TypeError, KeyError):
                 continue
@@ -396,7 +397,7 @@ def check_processes(identity: dict[str, Any], options: Options, machine: Machine
     }
     everybody = processes.gather(mine)
     photos = processes.gather(_photos_hash(identity))
-    sets = [{}] * machine.world_size
+    sets: list[dict[str, str]] = [{}] * machine.world_size
     if len(set(photos)) > 1:  # only then are they told apart by name
         sets = processes.gather(identity["photos"] | identity["held_out"])
     wrong = []

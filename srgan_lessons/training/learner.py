@@ -58,15 +58,16 @@ class Learner:
         """
         generator, discriminator, content, cut = self.shuffled_last, self.discriminator, self.content, sampler.cut
         if compile:
-            generator, content, cut = torch.compile(generator), torch.compile(content), torch.compile(cut)
-            discriminator = torch.compile(discriminator) if discriminator else None
+            compiled: Any = torch.compile  # of a module it makes a module, which its types do not say
+            generator, content, cut = compiled(generator), compiled(content), compiled(cut)
+            discriminator = compiled(discriminator) if discriminator else None
         recipe, machine = self.recipe, self.machine
 
         def update_at(places: Tensor) -> None:
             lr, hr = cut(places)
             if recipe.shuffled:
                 hr = hr.roll(1, dims=0)  # another photo's
-            if discriminator is None:
+            if discriminator is None or self.optimizer_d is None:
                 found = pretrain_step(generator, self.optimizer_g, content, lr, hr, machine, total_variation=recipe.tv)
             else:
                 found = gan_step(
@@ -95,7 +96,7 @@ class Learner:
         return update
 
     def _set_rate(self, rate: float) -> None:
-        if self.graphed:
+        if isinstance(self.rate, Tensor):
             self.rate.fill_(rate)  # the tensor that both optimisers hold
             return
         for optimizer in (self.optimizer_g, self.optimizer_d):
@@ -139,7 +140,7 @@ class Learner:
             "totals": self.totals,
             "counted": self.counted,
         }
-        if self.discriminator is not None:
+        if self.discriminator is not None and self.optimizer_d is not None:
             state |= {
                 "discriminator": self.discriminator.state_dict(),
                 "optimizer_d": self.optimizer_d.state_dict(),
@@ -151,7 +152,7 @@ class Learner:
         self.generator.load_state_dict(state["generator"])
         self.average.load_state_dict(state["average"])
         _load_moments(self.optimizer_g, state["optimizer_g"])
-        if self.discriminator is not None:
+        if self.discriminator is not None and self.optimizer_d is not None:
             self.discriminator.load_state_dict(state["discriminator"])
             _load_moments(self.optimizer_d, state["optimizer_d"])
         if state["scaler"] and self.machine.scaler.is_enabled():

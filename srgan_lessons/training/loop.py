@@ -35,7 +35,7 @@ from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe, find_recipe
 from srgan_lessons.training.report import Reporter
 from srgan_lessons.training.schedule import Schedule
-from srgan_lessons.training.stopping import stop_on_signal
+from srgan_lessons.training.stopping import Stop, stop_on_signal
 from srgan_lessons.training.validation import Validation
 from srgan_lessons.weights import save_network
 
@@ -66,31 +66,29 @@ def train(
 ) -> Run:
     """Trains a recipe on pictures, or goes on with the run in that folder if it holds a checkpoint.
 
-    recipe: the name of one of RECIPES, or a Recipe. photos: a folder, folders, a photo store, a dict name -> picture
-    in any form (see `images.check_image`), or Photos. One in twenty is held out for validation.
-    run: the folder of the run, runs/<recipe> if not given. init: weights that the generator starts from, a shipped
-    name or a file, or "scratch"; needed where the recipe starts from another one. on_report: called with each new row
-    of the log, for example to draw it. options: see Options.
+    recipe: a name of RECIPES, or a Recipe. photos: a folder, folders, a photo store, a dict name -> picture in any form
+    (see `images.check_image`), or Photos; one in twenty is held out for validation. run: the folder of the run,
+    runs/<recipe> if not given. init: weights that the generator starts from, a shipped name or a file, or "scratch";
+    needed where the recipe starts from another one. on_report: called with each row of the log. options: see Options.
 
     Raises UserError for pictures, settings or files that cannot be used, where memory does not suffice (naming the
     batch that would fit), and where a loss is no longer a number.
     """
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
-    options = Options(**options)
-    machine = options.machine_for(recipe)
+    chosen = Options(**options)
+    machine = chosen.machine_for(recipe)
     if recipe.batch % machine.world_size:
         raise UserError(
             f"a batch of {recipe.batch} cannot be divided evenly among {machine.world_size} processes. "
             f"Choose a --batch that is a multiple of {machine.world_size}."
         )
     if not isinstance(photos, Photos):
-        source, shown = photos, options.progress and machine.is_main
+        source, shown = photos, chosen.progress and machine.is_main
         photos = processes.together(lambda: load_photos(source, minimum=recipe.crop, progress=shown))
     path = Path(run or Path("runs") / recipe.name)
-    folder = processes.together(lambda: RunFolder(path, keep=options.keep) if machine.is_main else None)
+    folder = processes.together(lambda: RunFolder(path, keep=chosen.keep) if machine.is_main else None)
     with folder or nullcontext():
-        training = _Training(recipe, photos, init, options, machine, folder, path, on_report)
-        return training.run()
+        return _Training(recipe, photos, init, chosen, machine, folder, path, on_report).run()
 
 
 class _Training:
@@ -122,7 +120,7 @@ class _Training:
         checkpoint = processes.from_main(processes.together(self._find_checkpoint))
         if checkpoint:
             names = {hash: name for name, hash in photos.hashes.items()}
-            training = photos.images.select(names[hash] for hash in checkpoint["photos"])
+            training = photos.album.select(names[hash] for hash in checkpoint["photos"])
             self.identity["photos"] = checkpoint["photos"]
         torch.manual_seed(options.seed)  # of the first weights; the sampler has its own
         graphed = options.records(machine)
@@ -147,12 +145,12 @@ class _Training:
         elif machine.world_size > 1:
             self.learner.load_state_dict(processes.from_main(self.learner.state_dict() if folder else None))
         self.reporter = Reporter(recipe, options, machine, folder, on_report, first=self.step)
-        processes.together(lambda: self._announce(photos, len(held_out), graphed) if folder else None)
+        processes.together(lambda: self._announce(folder, photos, len(held_out), graphed) if folder else None)
 
-    def _announce(self, photos: Photos, held_out: int, graphed: bool) -> None:
+    def _announce(self, folder: RunFolder, photos: Photos, held_out: int, graphed: bool) -> None:
         size = self.learner.checkpoint_bytes()
-        self.folder.check_space(size)
-        self.folder.write_settings(self.identity, self.options, self.machine)
+        folder.check_space(size)
+        folder.write_settings(self.identity, self.options, self.machine)
         self.reporter.announce(photos, self.sampler, held_out, self.validation, size, graphed)
 
     def _find_checkpoint(self) -> dict[str, Any] | None:
@@ -194,12 +192,12 @@ class _Training:
         if short_of_memory:
             raise no_memory(self.learner, self.sampler)
         self.reporter.finish(self.step)
-        network = self.learner.average.to("cpu", memory_format=torch.contiguous_format)
+        network = self.learner.average.to("cpu").to(memory_format=torch.contiguous_format)
         finished = self.step >= self.recipe.steps
         stop.interrupt()  # a stop button ends what stands behind this call too
         return Run(folder=self.path, network=network, log=self.reporter.log, step=self.step, finished=finished)
 
-    def _fit(self, stop, watch: processes.Watch) -> None:
+    def _fit(self, stop: Stop, watch: processes.Watch) -> None:
         options, machine, learner = self.options, self.machine, self.learner
         schedule = Schedule(
             steps=self.recipe.steps,
@@ -229,8 +227,7 @@ class _Training:
             better, scores = self._validate() if due.validate else (False, {})
             if due.report:
                 learner.forget_losses()
-                rate = self.recipe.rate_at(self.step - 1)
-                row = {"step": self.step, "rate": rate, **losses, "updates_per_s": speed}
+                row = {"step": self.step, "rate": self.recipe.rate_at(self.step - 1), **losses, "updates_per_s": speed}
                 try:
                     self.reporter.report(row, scores)
                 except BaseException:  # of on_report, or a second Ctrl-C: what was trained is saved first
@@ -245,6 +242,8 @@ class _Training:
 
     def _validate(self) -> tuple[bool, dict[str, float]]:
         """Whether the averaged network is the best so far, and its figures."""
+        if not (self.folder and self.validation):  # the main process alone has them
+            return False, {}
         places = [shelter(self.path)] if self.folder.is_gone() else [self.path, shelter(self.path)]
         name = f"update_{self.step:08d}.png"
         scores = self.validation(self.learner.average, *(place / "preview" / name for place in places))
@@ -290,8 +289,8 @@ class _Training:
     def _no_number(self, what: str) -> UserError:
         latest = self.folder.latest() if self.folder else None
         kept = f"The last good checkpoint, {latest}, is untouched." if latest else "No checkpoint was written yet."
-        there = self.folder is not None and self.folder.weights.exists()
-        start = f", from this run's weights if you like (--init {self.folder.weights})" if there else ""
+        weights = self.folder.weights if self.folder else None
+        start = f", from this run's weights if you like (--init {weights})" if weights and weights.exists() else ""
         other = " Or use --precision fp32." if self.machine.precision == "fp16" else ""
         return UserError(
             f"{what} (after update {self.step:,}, learning rate {self.recipe.rate_at(self.step - 1):.3g}, "

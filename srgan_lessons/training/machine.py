@@ -89,7 +89,7 @@ class Machine:
         if self.world_size > 1 and self.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
         layout = torch.contiguous_format if isinstance(network, ESPCN) else torch.channels_last
-        return network.to(self.device, memory_format=layout)
+        return network.to(self.device).to(memory_format=layout)
 
     def average_gradients(self, network: nn.Module) -> None:
         """Replaces each gradient by its mean over all processes: one message for all of them."""

@@ -18,7 +18,7 @@ import torch
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
-from srgan_lessons.datasets.photos import Photos, load_photos
+from srgan_lessons.datasets.photos import Photos, Source, load_photos
 from srgan_lessons.files import atomic
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.learner import Learner
@@ -200,7 +200,7 @@ class Plan:
 def make_plan(
     recipe: str | Recipe,
     minutes: float,
-    photos: str | Path | Mapping[str, np.ndarray] | Photos,
+    photos: Source | Photos,
     *,
     compact: bool = False,
     init: str | None = None,

@@ -17,7 +17,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from srgan_lessons import UserError, processes
-from srgan_lessons.datasets.photos import Photos, load_photos
+from srgan_lessons.datasets.photos import Photos, Source, load_photos
 from srgan_lessons.files import atomic
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.absence import refuse_unmounted
@@ -72,7 +72,7 @@ class Outcome:
 
 def train_plan(
     plan: Plan,
-    photos: str | Path | Mapping[str, np.ndarray] | Photos,
+    photos: Source | Photos,
     folder: str | Path,
     *,
     on_report: OnReport | None = None,
@@ -93,7 +93,7 @@ def train_plan(
 
 def _train_plan(
     plan: Plan,
-    photos: str | Path | Mapping[str, np.ndarray] | Photos,
+    photos: Source | Photos,
     folder: Path,
     on_report: OnReport | None,
     options: dict[str, Any],
@@ -137,7 +137,7 @@ def _train_plan(
             break
         init = str(path / "weights.safetensors")
     in_time = run is not None and not run.finished and clock.is_over(len(plan.stages) - 1)
-    if in_time:
+    if run is not None and in_time:
         steps = plan.stages[-1].recipe.steps
         last = plan.stages[-1].recipe
         _validate_the_end(run, last, photos, Options(**options).machine_for(last))
@@ -201,7 +201,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def train_within(
     recipe: str,
     minutes: float,
-    photos: str | Path | list[Path] | Mapping[str, np.ndarray],
+    photos: Source,
     folder: str | Path | None = None,
     *,
     compact: bool = False,
@@ -229,12 +229,18 @@ def train_within(
     if not there and resume:
         raise UserError(f"there is no planned run in {folder} to resume. Remove --resume to start one.")
     crop = (settings or {}).get("crop", find_recipe(recipe).crop)
-    photos = load_photos(photos, minimum=crop)
+    pictures = load_photos(photos, minimum=crop)
     print(f"going on with the plan in {folder}" if there else "measuring this machine ...", flush=True)
-    how = {"compact": compact, "init": init, "folder": folder, "options": Options(**options), **(settings or {})}
-    plan = make_plan(recipe, minutes, photos, **how)
+    how: dict[str, Any] = {
+        "compact": compact,
+        "init": init,
+        "folder": folder,
+        "options": Options(**options),
+        **(settings or {}),
+    }
+    plan = make_plan(recipe, minutes, pictures, options=Options(**options), **how)
     print(plan.text, expect(plan) or "", sep="\n", flush=True)
-    outcome = train_plan(plan, photos, folder, **options)
+    outcome = train_plan(plan, pictures, folder, **options)
     print(f"{outcome.seconds / 60:.1f} minutes; weights: {outcome.weights}")
     return outcome
 
@@ -244,7 +250,9 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     with open(path, newline="") as file:
-        rows = [{name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(file)]
+        rows: list[dict[str, Any]] = [
+            {name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(file)
+        ]
     return [row | {"step": int(row["step"])} for row in rows]
 
 

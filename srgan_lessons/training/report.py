@@ -48,7 +48,7 @@ class Reporter:
         self.draws = self.speaks and (in_notebook() or _is_terminal(sys.stderr))  # else a line now and then
         self._spoken = time.monotonic()
         self._bar: tqdm | None = None
-        self._tensorboard = None
+        self._tensorboard: Any = None
         self.start_clock()
 
     def say(self, text: str) -> None:
@@ -67,7 +67,8 @@ class Reporter:
         checkpoint: int,
         graphed: bool,
     ) -> None:
-        """The first lines: settings, pictures, machine, and what the disk will hold."""
+        """The first lines: settings, pictures, machine, and what the disk will hold. In the main process."""
+        assert self.folder is not None
         self.say(self.recipe.describe())
         self.say(f"photos: {photos.report()}\n  {len(sampler.sizes)} to train on, {held_out} held out for validation")
         if sampler.whereabouts:
@@ -128,7 +129,8 @@ class Reporter:
             self.say(f"{problem} Training goes on; this line of the log is written together with the next one.")
         hidden = ("step", "rate", "updates_per_s")
         shown = {name: f"{value:.4g}" for name, value in row.items() if name not in hidden and value is not None}
-        self._bar.set_postfix(shown)
+        if self._bar is not None:
+            self._bar.set_postfix(shown)
         if not self.draws and time.monotonic() - self._spoken > SELDOM:
             self._spoken = time.monotonic()
             figures = ", ".join(f"{name} {value}" for name, value in shown.items())
@@ -144,7 +146,7 @@ class Reporter:
             self.on_report(row)
 
     def _write_tensorboard(self, row: dict[str, Any]) -> None:
-        if self._tensorboard is None:
+        if self._tensorboard is None and self.folder is not None:
             from torch.utils.tensorboard import SummaryWriter
 
             self._tensorboard = SummaryWriter(self.folder.path / "tensorboard", purge_step=row["step"])
@@ -174,7 +176,7 @@ class _Patient:
     """
 
     def __init__(self, stream: TextIO | None):
-        self.stream = stream
+        self.stream: Any = stream
 
     def write(self, text: str) -> None:
         with suppress(OSError, ValueError, AttributeError):  # ValueError: closed; AttributeError: pythonw has no stream

@@ -33,7 +33,7 @@ class Schedule:
     seconds: float | None
     now: float
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         self.began = self.saved = self.now
 
     def out_of_time(self, now: float) -> bool:

@@ -12,7 +12,7 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "S
 class Stop:
     """Set when somebody asked the run to stop. `number` is the first signal that did."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.number: int | None = None
         self.in_notebook = in_notebook()
 

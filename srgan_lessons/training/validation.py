@@ -63,7 +63,7 @@ class Validation:
     @torch.no_grad()
     def __call__(self, network: nn.Module, *previews: Path) -> dict[str, float]:
         found: dict[str, list[float]] = {name: [] for name in self.names}
-        rows = []
+        rows: list[np.ndarray] = []
         with full_float32():  # but for the network, which runs as it is trained
             for (lr, hr), picture in zip(self.pairs, self.pictures, strict=True):
                 with self.machine.autocast():

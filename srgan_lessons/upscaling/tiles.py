@@ -112,13 +112,10 @@ def prepare(weights: str | Path | nn.Module, device: str | torch.device | None, 
     if precision not in PRECISIONS:
         raise UserError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
     if isinstance(weights, nn.Module):
-        if not isinstance(getattr(weights, "halo", None), int):
-            raise UserError(
-                f"{type(weights).__name__} has no attribute `halo`: how many LR pixels to each side does an output "
-                "pixel depend on? Set it, as models.ESPCN does; for a 3x3 convolution it is 1."
-            )
+        _halo(weights)
         first = next(weights.parameters(), torch.empty(0))
-        network, place = weights, first.device if device is None else choose_device(device)
+        network: nn.Module = weights
+        place = first.device if device is None else choose_device(device)
     elif weights in METHODS:
         network, place = {"bicubic": Bicubic, "nearest": Nearest}[str(weights)](), torch.device("cpu")
     else:
@@ -129,7 +126,18 @@ def prepare(weights: str | Path | nn.Module, device: str | torch.device | None, 
         raise UserError(f"precision bf16: the device {place} does not compute in bfloat16. Leave it out.")
     network = Folded(network, PRECISIONS[precision]) if foldable(network) else copy.deepcopy(network).eval().float()
     # channels_last: 1.3 times as fast for the generator on a CPU, and more on GPUs with tensor cores.
-    return network.to(place, memory_format=torch.channels_last)
+    return network.to(place).to(memory_format=torch.channels_last)
+
+
+def _halo(network: nn.Module) -> int:
+    """How many LR pixels to each side an output pixel depends on. Raises UserError where a network does not tell."""
+    halo = getattr(network, "halo", None)
+    if not isinstance(halo, int):
+        raise UserError(
+            f"{type(network).__name__} has no attribute `halo`: how many LR pixels to each side does an output "
+            "pixel depend on? Set it, as models.ESPCN does; for a 3x3 convolution it is 1."
+        )
+    return halo
 
 
 @torch.inference_mode()
@@ -141,7 +149,7 @@ def tiles(image: np.ndarray, network: nn.Module, tile: int) -> Iterator[tuple[in
     """
     height, width = image.shape[:2]
     device = next(network.parameters(), torch.empty(0)).device
-    halo = network.halo
+    halo = _halo(network)
     for top, bottom in _cuts(height, tile):
         for left, right in _cuts(width, tile):
             y, x = max(0, top - halo), max(0, left - halo)  # where the piece with its halo begins
@@ -159,7 +167,7 @@ def _run(network: nn.Module, piece: Tensor, spare: tuple[int, int, int, int]) ->
                 return network(piece, spare)
             result = network(piece)  # (1, 3, 4h, 4w)
         except torch.cuda.OutOfMemoryError:
-            side = max(piece.shape[2:]) - 2 * network.halo
+            side = max(piece.shape[2:]) - 2 * _halo(network)
             raise UserError(
                 f"the GPU's memory is too small for tiles of {side} pixels. Choose smaller ones "
                 f"(tile={max(1, side // 2)}), or the CPU."

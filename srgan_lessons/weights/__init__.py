@@ -6,7 +6,6 @@ what training adds: recipe, updates. The weights that come with the course lie i
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from srgan_lessons import UserError, files
 from srgan_lessons.files import atomic, expand, explain_read_error, shipped_weights
-from srgan_lessons.images import to_tensor
+from srgan_lessons.images import take_pictures
 from srgan_lessons.models import ESPCN, SCALE, About, Generator, count_parameters
 
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
@@ -76,7 +75,7 @@ def load_network(weights: str | Path) -> ESPCN | Generator:
         raise UserError(f"{path}: {_some(broken)} holds values that are not numbers (NaN or infinite). {_AGAIN}")
     network.to_empty(device="cpu").load_state_dict(state)  # copies into float32
     network.about = _about(path, network, metadata)
-    network.register_forward_pre_hook(_picture_as_tensor)
+    network.register_forward_pre_hook(take_pictures)
     return network.eval()
 
 
@@ -91,13 +90,6 @@ def _about(path: Path, network: ESPCN | Generator, metadata: dict[str, str]) -> 
         recipe=metadata.get("recipe"),
         card=card.read_text(encoding="utf-8") if card and card.is_file() else None,
     )
-
-
-def _picture_as_tensor(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Before a loaded network: a picture becomes (1, 3, h, w) on the network's device; tensors are as they were."""
-    if len(inputs) != 1 or isinstance(inputs[0], Tensor):
-        return None
-    return (to_tensor(inputs[0]).to(next(network.parameters()).device),)
 
 
 def read_metadata(weights: str | Path) -> dict[str, str]:
@@ -179,7 +171,7 @@ def _build(metadata: dict[str, str], path: Path) -> ESPCN | Generator:
     try:
         about = json.loads(metadata["network"])
         kind, sizes = about["kind"], {name: value for name, value in about.items() if name != "kind"}
-        known = {"espcn": set(), "generator": {"blocks", "channels"}}[kind]
+        known: set[str] = {"espcn": set(), "generator": {"blocks", "channels"}}[kind]
         if set(sizes) != known or not all(type(n) is int and 1 <= n <= LARGEST for n in sizes.values()):
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
