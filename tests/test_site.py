@@ -53,7 +53,8 @@ def test_every_link_of_every_guide_can_be_led():
 
 
 def test_terms_are_linked_once_and_never_in_code_links_headings_or_formulas():
-    link = build_site.link_terms(build_site.words_of_glossary(":::{glossary}\nHR\n  a\n\nLPIPS\n  b\n\nST-LPIPS\n  c\n:::"))
+    glossary = ":::{glossary}\nHR\n  a\n\nLPIPS\n  b\n\nST-LPIPS\n  c\n:::"
+    link = build_site.link_terms(build_site.words_of_glossary(glossary))
     text = "# HR\n`HR` [HR](x) $HR$ and HR, HR.\n\n    HR\nST-LPIPS"
     assert link(text) == "# HR\n`HR` [HR](x) $HR$ and {term}`HR`, HR.\n\n    HR\n{term}`ST-LPIPS`"
     assert link("HR, LPIPS") == "HR, {term}`LPIPS`"
@@ -145,18 +146,18 @@ def test_controls_are_thinned_until_all_settings_can_be_drawn():
     assert 64 in kept["size"]
 
 
-def test_pictures_move_out_of_a_page_without_loss(tmp_path):
+@pytest.mark.parametrize("columns", [10**9, 76])
+def test_pictures_move_out_of_a_page_without_loss(tmp_path, columns):
     import numpy as np
     from PIL import Image
 
     from srgan_lessons.classroom.figures import data_url, png
 
     picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-    output = {
-        "output_type": "display_data",
-        "metadata": {},
-        "data": {"text/html": f'<img src="{data_url(png(picture))}">'},
-    }
+    start, encoded = data_url(png(picture)).split(",")
+    lines = "\n".join(encoded[at : at + columns] for at in range(0, len(encoded), columns))
+    page = f'<img src="{start},{lines}">'
+    output = {"output_type": "display_data", "metadata": {}, "data": {"text/html": page}}
     (shown,) = site_lessons._shown([output], tmp_path)
     (file,) = (tmp_path / "pictures").iterdir()
     assert shown.data["text/html"] == f'<img loading="lazy" src="../pictures/{file.name}">'

@@ -26,8 +26,8 @@ from srgan_lessons.files import fast_mode
 
 RAN = ROOT / "build" / "lessons"  # lessons as they ran, kept while their code and the package stay equal
 WIDGET = "application/vnd.jupyter.widget-view+json"
-DATA_URL = re.compile(r"data:image/png;base64,([A-Za-z0-9+/=]{2000,})")
-BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)\n*")
+DATA_URL = re.compile(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]{2000,})(?=[\"'])")  # matplotlib's SVG breaks lines
+BADGE = re.compile(r"\[!\[Open in Colab\].*\n*")  # its line: the page has buttons of its own
 CHECK = re.compile(r"^\w+ = check\(\"(\w+)\"", re.MULTILINE)
 
 Outputs = dict[int, list[Any]]  # cell number -> outputs
