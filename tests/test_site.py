@@ -109,6 +109,17 @@ def test_a_docstring_keeps_its_examples_and_means_no_markup():
     assert lines[2:6] == ["::", "", "    for i in x:", "        draw(i)"]
 
 
+def test_pages_are_mended_for_screen_readers():
+    page = "<dt>f<dl>\n<dd><em>a</em>,</dd>\n<dd>b,</dd>\n</dl>\n</dt><dl>\n<dt>x</dt><dd>y</dd></dl>"
+    expected = (
+        '<dt>f<ul class="parameters">\n<li><em>a</em>,</li>\n<li>b,</li>\n</ul>\n</dt><dl>\n<dt>x</dt><dd>y</dd></dl>'
+    )
+    assert build_site.mended(page) == expected
+    assert (
+        build_site.mended('<p class="caption" role="heading">') == '<p class="caption" role="heading" aria-level="2">'
+    )
+
+
 def test_every_public_module_has_its_place_in_the_reference():
     shown = "".join(site_reference.api_pages().values())
     apart = {"cli", "cli_class", "cli_photos", "cli_study", "doctor", "endings"}  # the command line has its own page

@@ -100,7 +100,7 @@ def gather(lessons: list[Lesson], outputs: Callable[[Lesson], site_lessons.Outpu
         shutil.move(BOOK / "pictures", BOOK / "extra" / "pictures")
     index = (BOOK / "index.md").read_text(encoding="utf-8")
     index = index.replace("{{lessons}}", cards(lessons))
-    _put("index.md", index.replace("{{toc: lessons}}", "\n".join(f"lessons/{lesson.stem}" for lesson in lessons)))
+    _put("index.md", index.replace("{{toc: lessons}}", "\n".join(_entry(lesson, "lessons/") for lesson in lessons)))
     _put("solutions/index.md", _list_page("Solutions", "The lessons, solved, with notes for the instructor.", lessons))
     shipped = sorted(path.stem for path in (ROOT / "srgan_lessons" / "weights").glob("*.md"))
     toc = "\n".join(shipped)
@@ -114,8 +114,13 @@ def _put(place: str, text: str) -> None:
     (BOOK / place).write_text(text, encoding="utf-8")
 
 
+def _entry(lesson: Lesson, folder: str = "") -> str:
+    """A line of a list of contents: with the lesson's number."""
+    return f"{lesson.stem[:2]} · {lesson.cells[0].source.splitlines()[0].removeprefix('# ')} <{folder}{lesson.stem}>"
+
+
 def _list_page(title: str, text: str, lessons: list[Lesson]) -> str:
-    names = "\n".join(lesson.stem for lesson in lessons)
+    names = "\n".join(map(_entry, lessons))
     return f"# {title}\n\n{text}\n\n```{{toctree}}\n:maxdepth: 1\n\n{names}\n```\n"
 
 
@@ -128,8 +133,8 @@ def cards(lessons: list[Lesson]) -> str:
         words = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(" ".join(claim[1].split()) if claim else ""))
         items.append(
             f'<li><a href="lessons/{lesson.stem}.html"><img src="figures/front/lesson_{lesson.stem[:2]}.webp" alt="" '
-            f'width="320" height="200" loading="lazy"></a><p><strong><a href="lessons/{lesson.stem}.html">'
-            f"{lesson.stem[:2]} · {html.escape(title)}</a></strong>{words}</p></li>"
+            f'width="320" height="200" loading="lazy"><strong>{lesson.stem[:2]} · {html.escape(title)}</strong></a>'
+            f"<p>{words}</p></li>"
         )
     return '<ul class="cards">\n' + "\n".join(items) + "\n</ul>"
 
@@ -165,6 +170,18 @@ def link_terms(terms: list[str]) -> Callable[[str], str]:
 # --- building --------------------------------------------------------------------------------------------------------
 
 
+def mended(page: str) -> str:
+    """A page as Sphinx, its theme and myst-nb write it, without what screen readers stumble over."""
+
+    def as_list(match: re.Match[str]) -> str:
+        items = match[1].replace("<dd>", "<li>").replace("</dd>", "</li>")
+        return f'<ul class="parameters">\n{items}</ul>'
+
+    page = page.replace('<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">')
+    page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # it has words of its own
+    return re.sub(r"<dl>\n((?:<dd>(?:(?!</?d[dl]\b).)*</dd>\n*)+)</dl>", as_list, page, flags=re.DOTALL)
+
+
 def sphinx() -> None:
     """Raises SiteError where Sphinx warns."""
     shutil.rmtree(OUT, ignore_errors=True)
@@ -175,6 +192,8 @@ def sphinx() -> None:
     done = subprocess.run([*command, str(BOOK), str(OUT)], env=os.environ | {"PYTHONPATH": path}, check=False)
     if done.returncode:
         raise SiteError("Sphinx has warned, and a warning is an error here.")
+    for file in OUT.rglob("*.html"):
+        file.write_text(mended(file.read_text(encoding="utf-8")), encoding="utf-8")
     for name in (".buildinfo", "objects.inv"):
         (OUT / name).unlink(missing_ok=True)
     (OUT / ".nojekyll").touch()  # or GitHub Pages leaves out the folders that begin with _

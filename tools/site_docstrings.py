@@ -54,7 +54,9 @@ def _block(block: str, names: set[str]) -> list[str]:
     if re.match(r"(?:[-*]|\d+\.) ", block):  # a list of its own: an item for each line that is not indented
         items = re.sub(r"\n\s+", " ", block).splitlines()
         return [f"* {escaped(re.sub(r'^(?:[-*]|[0-9]+[.]) ', '', item))}" for item in items]
-    lines = [" ".join(line.split()) for line in re.sub(r"\n\s+", " ", block).splitlines()]
+    lines = [" ".join(line.split()) for line in re.sub(r"\n(?:\s+|(?!(?:\w+, )*[\w\"]+: ))", " ", block).splitlines()]
+    if len(lines) > 1 and all(re.match(r'"\w+": ', line) for line in lines):  # one value a line
+        return [f"* {escaped(line)}" for line in lines]
     starts = [line for line in lines if NAMED.match(line)]
     if len(starts) > 1 and len(starts) == len(lines):  # one name a line
         return [f"* {_named(line, None)}" for line in lines]
