@@ -117,6 +117,7 @@ def test_pages_are_mended_for_screen_readers():
     assert page == f'<dt>f<ul class="parameters">\n{mended}</ul>\n</dt>{others}'
     assert 'aria-level="2"' in build_site.mended('<p class="caption" role="heading">')
     assert build_site.mended('<summary aria-label="Toggle hidden content">') == "<summary>"
+    assert build_site.mended('<p class="collapsed">Show the outputs</p>') == '<p class="collapsed">Show the answer</p>'
 
 
 def test_every_public_module_has_its_place_in_the_reference():

@@ -171,7 +171,7 @@ def link_terms(terms: list[str]) -> Callable[[str], str]:
 
 
 def mended(page: str) -> str:
-    """A page as Sphinx, its theme and myst-nb write it, without what screen readers stumble over."""
+    """A page as Sphinx, its theme and myst-nb write it, in our words and without what screen readers stumble over."""
 
     def as_list(match: re.Match[str]) -> str:
         items = match[1].replace("<dd>", "<li>").replace("</dd>", "</li>")
@@ -179,6 +179,8 @@ def mended(page: str) -> str:
 
     page = page.replace('<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">')
     page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # it has words of its own
+    for theirs, ours in (("source", "code"), ("outputs", "answer"), ("content", "code and its answer")):
+        page = re.sub(rf"(?<=>)(Show|Hide) the {theirs}(?=</p>)", rf"\1 the {ours}", page)
     return re.sub(r"<dl>\n((?:<dd>(?:(?!</?d[dl]\b).)*</dd>\n*)+)</dl>", as_list, page, flags=re.DOTALL)
 
 
