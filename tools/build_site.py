@@ -13,6 +13,7 @@ repository become links to pages where there is a page, else to GitHub. Sphinx's
 import argparse
 import html
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -63,15 +64,20 @@ def linked(text: str, file: Path, place: str, pages: dict[Path, str]) -> str:
             return match[0]
         there = (file.parent / target).resolve()
         if there in pages:
-            return f"{words}({os.path.relpath(pages[there], Path(place).parent)}{anchor})"
+            return f"{words}({_from(place, pages[there])}{anchor})"
         if words.startswith("!") and there.is_relative_to(DOCS):
-            return f"{words}({os.path.relpath(there.relative_to(DOCS), Path(place).parent)})"
+            return f"{words}({_from(place, there.relative_to(DOCS).as_posix())})"
         if not there.exists():
-            raise SiteError(f"{file.relative_to(ROOT)}: the link to {target} leads nowhere")
+            raise SiteError(f"{file.relative_to(ROOT).as_posix()}: the link to {target} leads nowhere")
         kind = "tree" if there.is_dir() else "blob"
         return f"{words}({repository()}/{kind}/{BRANCH}/{there.relative_to(ROOT).as_posix()}{anchor})"
 
     return LINK.sub(lead, text)
+
+
+def _from(place: str, target: str) -> str:
+    """The relative address of one place in the book, seen from another."""
+    return posixpath.relpath(target, posixpath.dirname(place) or ".")
 
 
 def gather(lessons: list[Lesson], outputs: Callable[[Lesson], site_lessons.Outputs]) -> None:

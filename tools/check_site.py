@@ -58,7 +58,7 @@ def broken_links(site: Path, *, without: Sequence[str] = ()) -> list[str]:
             known = pages.get(there)
             anchored = not parts.fragment or known is None or unquote(parts.fragment) in known.anchors
             if not there.exists() or not there.is_relative_to(site.resolve()) or not anchored:
-                wrong.append(f"{file.relative_to(site)}: {link}")
+                wrong.append(f"{file.relative_to(site).as_posix()}: {link}")
     return wrong
 
 
