@@ -22,7 +22,7 @@ NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-ti
 ON_WINDOWS := $(BIN)/python -m pytest -p as_on_windows -n $(WORKERS) -q -m "not slow" $(addprefix tests/test_,$(addsuffix .py,\
   datasets download files images machines picture_kinds study upscaled_files upscaling votes))
 
-.PHONY: help install lab test quick windows notebooks exercise slides screenshots site lint clean
+.PHONY: help install lab test quick windows notebooks exercise pictures slides screenshots site lint clean
 .DELETE_ON_ERROR:
 
 help:
@@ -34,7 +34,8 @@ help:
 	@echo "make exercise   begin an exercise: make exercise ARGS='7 best_weight'"
 	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
 	@echo "make screenshots  pictures of the lessons in JupyterLab, in build/screenshots; needs chromium"
-	@echo "make site       the page that enlarges one's own photo in the browser, in build/site; needs npm once"
+	@echo "make site       the site, with all lessons and the page for one's own photo, in build/site; needs npm once"
+	@echo "make pictures   the pictures of the README, in docs/figures/front"
 	@echo "make lint       ruff: rules and format; mypy: types; phrases at which native readers stumble"
 	@echo "make install    only set up what the tests need"
 	@echo "make clean      remove $(VENV), caches and build output"
@@ -50,9 +51,10 @@ $(BIN)/python:
 	"$(PYTHON)" -m venv "$(VENV)"
 
 # The stamps: written when the packages are in, out of date when the lists of packages change.
-STAMPS := $(VENV)/.srgan-lessons-lab $(VENV)/.srgan-lessons-test
+STAMPS := $(VENV)/.srgan-lessons-lab $(VENV)/.srgan-lessons-test $(VENV)/.srgan-lessons-site
 $(VENV)/.srgan-lessons-lab: EXTRAS := notebooks,offline,export
 $(VENV)/.srgan-lessons-test: EXTRAS := test
+$(VENV)/.srgan-lessons-site: EXTRAS := test,site
 $(STAMPS): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@"$(BIN)/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "make: $(VENV) was made with $$("$(BIN)/python" --version 2>&1); the course needs Python 3.11 or newer." >&2; \
@@ -82,8 +84,12 @@ slides: install
 site/node_modules/.package-lock.json: site/package.json site/package-lock.json
 	npm ci --prefix site --no-audit --no-fund
 
-site: install site/node_modules/.package-lock.json
-	$(BIN)/python tools/build_site.py
+# Runs the lessons that have changed; ARGS=--keep-outputs runs none, and ARGS=--check looks at the site in a browser.
+site: $(VENV)/.srgan-lessons-site site/node_modules/.package-lock.json
+	$(BIN)/python tools/build_site.py $(ARGS)
+
+pictures: install
+	$(BIN)/python tools/pictures.py $(ARGS)
 
 lint: install
 	$(BIN)/ruff check .

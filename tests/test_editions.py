@@ -297,8 +297,9 @@ def test_the_first_code_cell_installs_in_colab_alone(student, monkeypatch):
 
 def test_readme_gets_its_table(built):
     text = (built.parent / "README.md").read_text()
-    assert text.startswith("# T\n\n<!-- lessons:begin -->\n| lesson |")
-    assert "| [01 A lesson made up](notebooks/01_made_up.ipynb) | Two and two are four. | [![Open in Colab]" in text
+    assert text.startswith("# T\n\n<!-- lessons:begin -->\n| &nbsp;")
+    assert "| lesson |\n|---|---|\n| <img src=" in text
+    assert "[01 A lesson made up](notebooks/01_made_up.ipynb)**<br>Two and two are four.<br>[![Open in Colab]" in text
     assert text.endswith("<!-- lessons:end -->\n\nend\n")
     assert "old" not in text
 

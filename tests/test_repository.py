@@ -32,13 +32,9 @@ PACKAGE = ROOT / "srgan_lessons"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/troubleshooting.md")]
-DOCUMENTS += [
-    ROOT / "data" / "README.md",
-    ROOT / "docs" / "results.md",
-    ROOT / "docs" / "teaching.md",
-    ROOT / "docs" / "where_to_run.md",
-]
+DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
+DOCUMENTS += [ROOT / "docs" / f"{name}.md" for name in ("install", "measuring", "results", "teaching")]
+DOCUMENTS += [ROOT / "docs" / f"{name}.md" for name in ("troubleshooting", "using", "where_to_run")]
 # The repository of these tests is a checkout; tests do not travel in the wheel.
 IN_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
@@ -79,7 +75,7 @@ def test_constraints_pin_every_requirement_at_a_version_that_is_allowed():
         name, version = line.split("==")
         pins[canonicalize_name(name)] = Version(version)
     assert len(pins) == len(lines)
-    for name, one in requirements("test").items() | requirements("notebooks", "offline", "export").items():
+    for name, one in requirements("test").items() | requirements("notebooks", "offline", "export", "site").items():
         assert name in pins, f"{name} is not pinned"
         assert one.specifier.contains(pins[name]), f"{one} does not allow {pins[name]}"
     bound_to_a_platform = [name for name in pins if name.startswith(("nvidia-", "cuda-", "triton", "pywin"))]
@@ -305,13 +301,13 @@ def test_contributing_names_every_environment_variable_and_nothing_else():
     assert table == used
 
 
-def test_readme_shows_the_golden_numbers():
-    """Also held by the tests of metrics: here only that the README says the same as data/tables/golden.csv."""
+def test_the_page_on_measuring_shows_the_golden_numbers():
+    """Also held by the tests of metrics: here only that the page says the same as data/tables/golden.csv."""
     import csv
 
     with open(ROOT / "data" / "tables" / "golden.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    shown = set(re.findall(r"(\d\d\.\d{4}) / (\.\d{4})", text("README.md")))
+    shown = set(re.findall(r"(\d\d\.\d{4}) / (\.\d{4})", text("docs/measuring.md")))
     golden = {(row["psnr"], row["ssim"].removeprefix("0")) for row in rows if row["method"] == "bicubic"}
     assert shown == golden
     assert len(shown) == 6
@@ -320,6 +316,19 @@ def test_readme_shows_the_golden_numbers():
 def test_readme_lists_each_lesson_that_is_there():
     lessons = {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert set(re.findall(r"\]\(notebooks/(\w+\.ipynb)\)", text("README.md"))) == lessons
+
+
+def test_readme_fits_its_first_impression():
+    """At most 120 lines; each picture is there and has words for those who do not see it; 1.5 MB together."""
+    body = text("README.md")
+    assert len(body.splitlines()) <= 120
+    pictures = re.findall(r"""!\[[^\]]+\]\(([^):]+)\)|(?:src|srcset)="([^":]+)\"""", body)
+    files = {ROOT / (markdown or html) for markdown, html in pictures}
+    assert len(files) > 15
+    assert [file for file in files if not file.exists()] == []
+    assert sum(file.stat().st_size for file in files) < 1_500_000
+    assert all("alt=" in tag for tag in re.findall(r"<img [^>]+>", body))
+    assert {"    make lab", "    make test"} <= {line.split(" #")[0].rstrip() for line in body.splitlines()}
 
 
 # --- what travels ----------------------------------------------------------------------------------------------------

@@ -196,8 +196,8 @@ def build(path: Path, folder: Path, *, execute: bool | None = None) -> dict[Path
 
 
 def readme(text: str, lessons: list[Lesson]) -> str:
-    """README.md with its table of lessons, between two comments, made from the sources."""
-    rows = ["| lesson | claim | |", "|---|---|---|"]
+    """README.md with its table of lessons, between two comments, made from the sources; tools/pictures.py paints."""
+    rows = [f"| {'&nbsp;' * 30} | lesson |", "|---|---|"]  # so wide that the pictures keep their size beside long text
     for lesson in lessons:
         first = lesson.cells[0].source
         title, claim = (
@@ -205,7 +205,9 @@ def readme(text: str, lessons: list[Lesson]) -> str:
             re.search(r"\*\*Claim\.\*\* (.+?)(?:\n\n|\Z)", first, re.DOTALL),
         )
         words = " ".join(claim[1].split()) if claim else ""
-        rows.append(f"| [{title}](notebooks/{lesson.stem}.ipynb) | {words} | {colab_badge(lesson.stem)} |")
+        picture = f'<img src="docs/figures/front/lesson_{lesson.stem[:2]}.webp" width="140" alt="">'
+        name = f"**{lesson.stem[:2]} · [{title}](notebooks/{lesson.stem}.ipynb)**"
+        rows.append(f"| {picture} | {name}<br>{words}<br>{colab_badge(lesson.stem)} |")
     return README_BLOCK.sub(lambda block: block[1] + "\n".join(rows) + "\n" + block[2], text)
 
 

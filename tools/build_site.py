@@ -1,188 +1,238 @@
-"""Makes the site: the page on which one's own photo is enlarged in the browser. To build/site.
+"""Builds the site in build/site: lessons with their outputs, guides, reference, and the page of one's own photo.
 
-    python tools/build_site.py           the shipped networks, as they are today
-    python tools/build_site.py OUT       to another folder
+    python tools/build_site.py                   runs the lessons that have changed since the last time (minutes)
+    python tools/build_site.py --keep-outputs    runs none: shows what they gave last, or nothing
+    python tools/build_site.py --without-try     leaves out site/try, which tools/build_try.py makes
+    python tools/build_site.py --check           then looks at it in a browser, as tools/check_site.py does
 
-The page itself is copied from site/try. Made here are its pictures, from scikit-image's photos and the shipped weights;
-the networks, by `export_onnx`, with weights of half precision where that changes no pixel by more than one level; and
-two lists: files.json, what the page may download, and files.js, what its service worker keeps. onnxruntime-web comes
-from site/node_modules, which `npm ci` fills with the versions and hashes of site/package-lock.json.
+The pages are gathered in build/book: those of site/book, those of docs/, which must also read well on GitHub, and what
+is made here from the sources of the lessons, from the package and from the command line's parser. Links to files of the
+repository become links to pages where there is a page, else to GitHub. Sphinx's warnings are errors.
 """
 
 import argparse
-import gzip
-import hashlib
-import inspect
-import json
+import html
+import os
+import posixpath
+import re
 import shutil
+import subprocess
 import sys
-import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-import onnx
-import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
-from PIL import Image
+import check_site
+import site_lessons
+from lesson_source import BRANCH, ROOT, Lesson, read_lesson, repository
+from site_reference import api_pages, command_page
 
 from srgan_lessons import UserError
-from srgan_lessons.export import export_onnx
-from srgan_lessons.images import sample_photos
-from srgan_lessons.resize import imresize
-from srgan_lessons.upscaling import upscale
-from srgan_lessons.weights import shipped_weights
 
-ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "site" / "try"
-RUNTIME = ROOT / "site" / "node_modules" / "onnxruntime-web"
-KEPT = ROOT / "build" / "networks"  # exports of an earlier build: torch needs seconds for each
-NETWORKS = ("espcn", "srresnet", "srgan")
-ENGINES = {"wasm": "ort-wasm-simd-threaded", "webgpu": "ort-wasm-simd-threaded.asyncify"}  # of onnxruntime-web/dist
+BOOK, OUT = ROOT / "build" / "book", ROOT / "build" / "site"
+SOURCE, DOCS = ROOT / "site" / "book", ROOT / "docs"
+MATHJAX = ROOT / "site" / "node_modules" / "mathjax" / "es5"
+LINK = re.compile(r"(!?\[(?:[^\]\[]|\[[^\]]*\])*\])\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
-class SiteError(Exception):
-    """What keeps the site from being made, and what to do."""
+class SiteError(UserError):
+    """What keeps the site from being built, and what to do."""
 
 
-# --- networks --------------------------------------------------------------------------------------------------------
+def places() -> dict[Path, str]:
+    """Files of the repository that become a page: file -> its place in the book."""
+    pages = {file: f"guide/{file.name}" for file in sorted(DOCS.glob("*.md"))}
+    pages |= {ROOT / "CONTRIBUTING.md": "contributing.md", ROOT / "CHANGELOG.md": "changelog.md"}
+    pages |= {ROOT / "data" / "README.md": "data.md", ROOT / "README.md": "index.md", DOCS: "guide/install.md"}
+    cards = sorted((ROOT / "srgan_lessons" / "weights").glob("*.md"))
+    pages |= {file: f"weights/{file.name}" for file in cards}
+    for source in site_lessons.sources():
+        pages[ROOT / "notebooks" / f"{source.stem}.ipynb"] = f"lessons/{source.stem}.ipynb"
+        pages[ROOT / "notebooks" / "solutions" / f"{source.stem}.ipynb"] = f"solutions/{source.stem}.ipynb"
+    return pages | {ROOT / "notebooks" / "solutions": "solutions/index.md"}
 
 
-def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network, its weights stored with 16 bits and made 32 bits again when it is loaded: half the download."""
-    half = onnx.ModelProto()
-    half.CopyFrom(model)
-    for weight in half.graph.initializer:
-        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims) > 64:
-            name, values = weight.name, numpy_helper.to_array(weight).astype(np.float16)
-            weight.CopyFrom(numpy_helper.from_array(values, f"{name}_half"))
-            half.graph.node.insert(0, helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
-    onnx.checker.check_model(half, full_check=True)
-    return half
+def linked(text: str, file: Path, place: str, pages: dict[Path, str]) -> str:
+    """The text of a page with its links to files led to pages of the site, to copied pictures, or to GitHub.
+
+    Raises SiteError where a link leads nowhere.
+    """
+
+    def lead(match: re.Match[str]) -> str:
+        words, target, anchor = match[1], match[2], match[3] or ""
+        if re.match(r"[a-z]+:", target):
+            return match[0]
+        there = (file.parent / target).resolve()
+        if there in pages:
+            return f"{words}({_from(place, pages[there])}{anchor})"
+        if words.startswith("!") and there.is_relative_to(DOCS):
+            return f"{words}({_from(place, there.relative_to(DOCS).as_posix())})"
+        if not there.exists():
+            raise SiteError(f"{file.relative_to(ROOT).as_posix()}: the link to {target} leads nowhere")
+        kind = "tree" if there.is_dir() else "blob"
+        return f"{words}({repository()}/{kind}/{BRANCH}/{there.relative_to(ROOT).as_posix()}{anchor})"
+
+    return LINK.sub(lead, text)
 
 
-def enlarged(model: onnx.ModelProto, photo: np.ndarray) -> np.ndarray:
-    """What ONNX Runtime makes of uint8 (H, W, 3): int (1, 3, 4H, 4W), levels 0..255."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    lr = photo.transpose(2, 0, 1)[None].astype(np.float32) / 255
-    return np.floor(session.run(None, {"lr": lr})[0].clip(0, 1) * 255 + 0.5).astype(int)
+def _from(place: str, target: str) -> str:
+    """The relative address of one place in the book, seen from another."""
+    return posixpath.relpath(target, posixpath.dirname(place) or ".")
 
 
-def export(name: str) -> tuple[bytes, int]:
-    """A shipped network as gzipped ONNX, and its halo. Kept for the next build while weights and package are equal."""
-    digest = hashlib.sha256()
-    for module in sorted((ROOT / "srgan_lessons").glob("*.py")):
-        digest.update(module.read_bytes())
-    digest.update(inspect.getsource(halved).encode())
-    digest.update((ROOT / "srgan_lessons" / "weights" / f"{name}.safetensors").read_bytes())
-    kept = KEPT / f"{name}-{digest.hexdigest()[:12]}.onnx"
-    if not kept.exists():
-        print("exporting", name, flush=True)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            export_onnx(name, Path(folder) / "network.onnx")
-            model = onnx.load(Path(folder) / "network.onnx")
-        half = halved(model)
-        off = max(
-            np.abs(enlarged(model, photo) - enlarged(half, photo)).max()
-            for photo in (imresize(picture, 1 / 8) for picture in list(sample_photos().values())[:3])
+def gather(lessons: list[Lesson], outputs: Callable[[Lesson], site_lessons.Outputs]) -> None:
+    """Fills build/book."""
+    shutil.rmtree(BOOK, ignore_errors=True)
+    shutil.copytree(SOURCE, BOOK)
+    for name in ("figures", "drawings"):
+        shutil.copytree(DOCS / name, BOOK / name)
+        shutil.copytree(DOCS / name, BOOK / "extra" / name)  # for pictures that stand in HTML
+    shutil.copytree(ROOT / "notebooks", BOOK / "notebooks", ignore=shutil.ignore_patterns("source", ".*"))
+    if not MATHJAX.is_dir():
+        raise SiteError(f"MathJax is not in {MATHJAX.parent}. Run: npm ci --prefix site")
+    for part in ("tex-chtml.js", "a11y", "input/tex/extensions", "output/chtml/fonts/woff-v2"):
+        there, here = MATHJAX / part, BOOK / "static" / "mathjax" / part
+        here.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copy if there.is_file() else shutil.copytree)(there, here)
+    pages = places()
+    for file, place in pages.items():
+        if (file.suffix == ".md" and file.name != "README.md") or place == "data.md":
+            _put(place, linked(file.read_text(encoding="utf-8"), file, place, pages))
+
+    glossary = words_of_glossary((BOOK / "glossary.md").read_text(encoding="utf-8"))
+    for lesson in lessons:
+        site_lessons.write(lesson, outputs(lesson), BOOK, link_terms(glossary))
+    if (BOOK / "pictures").is_dir():
+        shutil.move(BOOK / "pictures", BOOK / "extra" / "pictures")
+    index = (BOOK / "index.md").read_text(encoding="utf-8")
+    index = index.replace("{{lessons}}", cards(lessons))
+    _put("index.md", index.replace("{{toc: lessons}}", "\n".join(_entry(lesson, "lessons/") for lesson in lessons)))
+    _put("solutions/index.md", _list_page("Solutions", "The lessons, solved, with notes for the instructor.", lessons))
+    shipped = sorted(path.stem for path in (ROOT / "srgan_lessons" / "weights").glob("*.md"))
+    toc = "\n".join(shipped)
+    _put("weights/index.md", f"# Weights that come with the course\n\n```{{toctree}}\n:maxdepth: 1\n\n{toc}\n```\n")
+    for place, text in (api_pages() | {"command_line.md": command_page()}).items():
+        _put(place, text)
+
+
+def _put(place: str, text: str) -> None:
+    (BOOK / place).parent.mkdir(parents=True, exist_ok=True)
+    (BOOK / place).write_text(text, encoding="utf-8")
+
+
+def _entry(lesson: Lesson, folder: str = "") -> str:
+    """A line of a list of contents: with the lesson's number."""
+    return f"{lesson.stem[:2]} · {lesson.cells[0].source.splitlines()[0].removeprefix('# ')} <{folder}{lesson.stem}>"
+
+
+def _list_page(title: str, text: str, lessons: list[Lesson]) -> str:
+    names = "\n".join(map(_entry, lessons))
+    return f"# {title}\n\n{text}\n\n```{{toctree}}\n:maxdepth: 1\n\n{names}\n```\n"
+
+
+def cards(lessons: list[Lesson]) -> str:
+    """The lessons on the home page, a picture and the claim of each."""
+    items = []
+    for lesson in lessons:
+        title = lesson.cells[0].source.splitlines()[0].removeprefix("# ")
+        claim = re.search(r"\*\*Claim\.\*\* (.+?)(?:\n\n|\Z)", lesson.cells[0].source, re.DOTALL)
+        words = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(" ".join(claim[1].split()) if claim else ""))
+        items.append(
+            f'<li><a href="lessons/{lesson.stem}.html"><img src="figures/front/lesson_{lesson.stem[:2]}.webp" alt="" '
+            f'width="320" height="200" loading="lazy"><strong>{lesson.stem[:2]} · {html.escape(title)}</strong></a>'
+            f"<p>{words}</p></li>"
         )
-        print(f"  half precision changes a pixel by {off} at most: it is {'taken' if off <= 1 else 'not taken'}")
-        unfinished = kept.with_suffix(".part")
-        onnx.save(half if off <= 1 else model, unfinished)
-        unfinished.replace(kept)
-    about = {entry.key: entry.value for entry in onnx.load(kept).metadata_props}
-    if about["scale"] != "4":
-        raise SiteError(f"{name} enlarges by {about['scale']}; the page is written for 4.")
-    return gzip.compress(kept.read_bytes(), mtime=0), int(about["halo"])
+    return '<ul class="cards">\n' + "\n".join(items) + "\n</ul>"
 
 
-def put(content: bytes, folder: Path, name: str) -> dict:
-    """Writes a large file under a name that changes with its content. What files.json says of it."""
-    digest = hashlib.sha256(content).hexdigest()
-    target = folder / f"{name}-{digest[:10]}.bin"  # no .gz: servers may unpack it, or say that it is packed
-    target.write_bytes(content)
-    return {"file": f"{folder.name}/{target.name}", "bytes": len(content), "sha256": digest}
+# --- the glossary ----------------------------------------------------------------------------------------------------
 
 
-# --- pictures --------------------------------------------------------------------------------------------------------
+def words_of_glossary(text: str) -> list[str]:
+    """The terms, longest first, so that "ST-LPIPS" is found before "LPIPS"."""
+    return sorted(re.findall(r"^(\S.*)\n  \S", text, re.MULTILINE), key=len, reverse=True)
 
 
-def save(picture: np.ndarray, path: Path, quality: int) -> None:
-    Image.fromarray(picture).save(path, quality=quality, method=6)
+def link_terms(terms: list[str]) -> Callable[[str], str]:
+    """A function that links the first use of each term, for one lesson. Headings, code and links stay as they are."""
+    left = list(terms)
+    kept = r"```.*?```|`[^`]*`|\[[^\]]*\]\([^)]*\)|\$\$.*?\$\$|\$[^$\n]*\$|<[^>]+>|^ {4}[^\n]*$|^[#>|][^\n]*$"
+    apart = re.compile(f"({kept})", re.DOTALL | re.MULTILINE)
+
+    def link(text: str) -> str:
+        parts = apart.split(text)
+        for index in range(0, len(parts), 2):
+            for term in list(left):
+                pattern = re.compile(rf"(?<![\w-]){re.escape(term)}(?![\w-])")
+                if match := pattern.search(parts[index]):
+                    left.remove(term)
+                    before, after = parts[index][: match.start()], parts[index][match.end() :]
+                    parts[index] = f"{before}\0{term}\0{after}"
+        return re.sub("\0([^\0]+)\0", r"{term}`\1`", "".join(parts))
+
+    return link
 
 
-def paint(folder: Path) -> None:
-    """The cat by three methods, and the three pictures of how it works."""
-    cat = sample_photos()["chelsea"]  # (300, 451, 3)
-    small = imresize(cat, 1 / 2)[1:149, 2:224]  # (148, 222, 3)
-    for name in ("bicubic", "srresnet", "srgan"):
-        save(upscale(small, name), folder / f"{name}.webp", 86)
-    truth = cat[52:180, 108:300]  # (128, 192, 3), an eye
-    lr = imresize(truth, 1 / 4)  # (32, 48, 3)
-    shown = {name: upscale(lr, name) for name in ("nearest", "bicubic", "srresnet", "srgan")}
-    pairs = ((truth, shown["nearest"]), (shown["bicubic"], shown["srresnet"]), (shown["srgan"], truth))
-    for number, (left, right) in enumerate(pairs, start=1):
-        picture = np.hstack([left[:, :96], right[:, 96:]]).repeat(3, axis=0).repeat(3, axis=1)  # (384, 576, 3)
-        picture[:, 287:290] = 255
-        save(picture, folder / f"how{number}.webp", 86)
+# --- building --------------------------------------------------------------------------------------------------------
 
 
-# --- the page --------------------------------------------------------------------------------------------------------
+def mended(page: str) -> str:
+    """A page as Sphinx, its theme and myst-nb write it, in our words and without what screen readers stumble over."""
+
+    def as_list(match: re.Match[str]) -> str:
+        items = match[1].replace("<dd>", "<li>").replace("</dd>", "</li>")
+        return f'<ul class="parameters">\n{items}</ul>'
+
+    page = page.replace('<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">')
+    page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # it has words of its own
+    for theirs, ours in (("source", "code"), ("outputs", "answer"), ("content", "code and its answer")):
+        page = re.sub(rf"(?<=>)(Show|Hide) the {theirs}(?=</p>)", rf"\1 the {ours}", page)
+    return re.sub(r"<dl>\n((?:<dd>(?:(?!</?d[dl]\b).)*</dd>\n*)+)</dl>", as_list, page, flags=re.DOTALL)
 
 
-def build(out: Path) -> Path:
-    """Writes out/try, anew. Raises SiteError where onnxruntime-web or shipped weights are missing."""
-    if not RUNTIME.is_dir():
-        raise SiteError(f"onnxruntime-web is not in {RUNTIME.parent}. Run: npm ci --prefix site")
-    if missing := set(NETWORKS) - set(shipped_weights()):
-        raise SiteError(f"these weights are not shipped, and the page offers them: {', '.join(sorted(missing))}")
-    page = out / "try"
-    shutil.rmtree(page, ignore_errors=True)
-    shutil.copytree(SOURCE, page, ignore=shutil.ignore_patterns("tsconfig.json"))
-    for name in ("ort", "networks", "pictures"):
-        (page / name).mkdir()
-    shutil.move(page / "icon.svg", page / "pictures" / "icon.svg")
-    for kind, name in ENGINES.items():
-        shutil.copy(RUNTIME / "dist" / f"ort.{kind}.min.mjs", page / "ort")
-        shutil.copy(RUNTIME / "dist" / f"{name}.mjs", page / "ort")
-    for name in ("LICENSE", "ThirdPartyNotices.txt"):  # the npm package has neither; they are those of the Python one
-        shutil.copy(Path(onnxruntime.__file__).parent / name, page / "ort" / f"{Path(name).stem}.txt")
-    paint(page / "pictures")
-    small = sorted(
-        file.relative_to(page).as_posix() for file in page.rglob("*") if file.is_file() and file.parent.name != "ort"
-    )
-
-    files: dict = {"runtime": {}, "networks": {}}
-    for kind, name in ENGINES.items():
-        packed = gzip.compress((RUNTIME / "dist" / f"{name}.wasm").read_bytes(), mtime=0)
-        files["runtime"][kind] = put(packed, page / "ort", kind)
-    for name in NETWORKS:
-        packed, halo = export(name)
-        files["networks"][name] = put(packed, page / "networks", name) | {"halo": halo}
-    (page / "files.json").write_text(json.dumps(files, indent=1), encoding="utf-8")
-
-    small = ["./", "files.json", *(name for name in small if name not in ("index.html", "sw.js"))]
-    version = hashlib.sha256()
-    for name in small:
-        version.update((page / (name if name != "./" else "index.html")).read_bytes())
-    large = [entry["file"] for group in files.values() for entry in group.values()]
-    site = {"version": version.hexdigest()[:10], "files": small, "large": large}
-    (page / "files.js").write_text(f"self.SITE = {json.dumps(site, indent=1)};\n", encoding="utf-8")
-    return page
+def sphinx() -> None:
+    """Raises SiteError where Sphinx warns."""
+    shutil.rmtree(OUT, ignore_errors=True)
+    cache = ROOT / "build" / "doctrees"
+    shutil.rmtree(cache, ignore_errors=True)
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q", "-d", str(cache)]
+    path = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "tools"), os.environ.get("PYTHONPATH")]))
+    done = subprocess.run([*command, str(BOOK), str(OUT)], env=os.environ | {"PYTHONPATH": path}, check=False)
+    if done.returncode:
+        raise SiteError("Sphinx has warned, and a warning is an error here.")
+    for file in OUT.rglob("*.html"):
+        file.write_text(mended(file.read_text(encoding="utf-8")), encoding="utf-8")
+    for name in (".buildinfo", "objects.inv"):
+        (OUT / name).unlink(missing_ok=True)
+    (OUT / ".nojekyll").touch()  # or GitHub Pages leaves out the folders that begin with _
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", nargs="?", type=Path, default=ROOT / "build" / "site")
+    parser.add_argument("--keep-outputs", action="store_true", help="run no lesson: show what it gave last, or nothing")
+    parser.add_argument("--without-try", action="store_true", help="leave out the page of one's own photo")
+    parser.add_argument("--check", action="store_true", help="look at the site in a browser, too: tools/check_site.py")
+    chosen = parser.parse_args()
+    started = time.monotonic()
     try:
-        page = build(parser.parse_args(arguments).out)
+        lessons = [read_lesson(source) for source in site_lessons.sources()]
+        gather(lessons, site_lessons.before if chosen.keep_outputs else site_lessons.ran)
+        sphinx()
+        if not chosen.without_try:
+            import build_try  # needs onnx, and seconds
+
+            build_try.build(OUT)
+        wrong = check_site.broken_links(OUT, without=["try/"] if chosen.without_try else [])
+        if wrong:
+            raise SiteError("\n".join(["links that lead nowhere:", *wrong]))
     except (SiteError, UserError) as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{page}: serve its parent with any web server, for example: python -m http.server --directory {page.parent}")
-    return 0
+    files = [file for file in OUT.rglob("*") if file.is_file()]
+    size = sum(file.stat().st_size for file in files) / 1e6
+    print(f"{OUT}: {len(files)} files, {size:.0f} MB, {time.monotonic() - started:.0f} s. To look at it:")
+    print(f"  python -m http.server --directory {OUT}")
+    return check_site.main([]) if chosen.check else 0
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def server(browser, tmp_path_factory):
-    from build_site import build
+    from build_try import build
 
     folder = tmp_path_factory.mktemp("site")
     build(folder)

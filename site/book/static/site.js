@@ -1,0 +1,40 @@
+// Figures with controls: all settings were drawn beforehand and stand in templates, the last control changing fastest.
+// Numbers get a slider in place of the list of choices that is there without JavaScript.
+"use strict";
+
+for (const box of document.querySelectorAll(".controls")) {
+  const sizes = JSON.parse(box.dataset.sizes);
+  const pages = [...box.querySelectorAll(":scope > template")];
+  const screen = box.querySelector(".screen");
+  const controls = [...box.querySelectorAll("select")].map(asSlider);
+
+  function draw() {
+    const index = controls.reduce((sum, control, i) => sum * sizes[i] + Number(control.value), 0);
+    screen.replaceChildren(pages[index].content.cloneNode(true));
+  }
+  for (const control of controls) control.addEventListener("input", draw);
+}
+
+function asSlider(select) {
+  const words = [...select.options].map((option) => option.text);
+  if (words.some((word) => Number.isNaN(Number(word)))) return select;
+  const slider = document.createElement("input");
+  Object.assign(slider, { type: "range", min: 0, max: words.length - 1, step: 1, value: select.value });
+  const shown = document.createElement("output");
+  const say = () => {
+    shown.textContent = words[slider.value];
+    slider.setAttribute("aria-valuetext", words[slider.value]);
+  };
+  slider.addEventListener("input", say);
+  select.replaceWith(slider, shown);
+  say();
+  return slider;
+}
+
+// Wide tables and code can be scrolled by keyboard, too; what is printed shows what was folded.
+for (const wide of document.querySelectorAll("pre, .table-wrapper, .cell_output .output")) {
+  if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
+}
+addEventListener("beforeprint", () => {
+  for (const folded of document.querySelectorAll("main details:not([open])")) folded.open = true;
+});

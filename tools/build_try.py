@@ -1,0 +1,189 @@
+"""Makes the page of the site on which one's own photo is enlarged in the browser. To build/site/try.
+
+    python tools/build_try.py           the shipped networks, as they are today
+    python tools/build_try.py OUT       to OUT/try
+
+The page itself is copied from site/try. Made here are its pictures, from scikit-image's photos and the shipped weights;
+the networks, by `export_onnx`, with weights of half precision where that changes no pixel by more than one level; and
+two lists: files.json, what the page may download, and files.js, what its service worker keeps. onnxruntime-web comes
+from site/node_modules, which `npm ci` fills with the versions and hashes of site/package-lock.json.
+"""
+
+import argparse
+import gzip
+import hashlib
+import inspect
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from srgan_lessons import UserError
+from srgan_lessons.export import export_onnx
+from srgan_lessons.images import sample_photos
+from srgan_lessons.resize import imresize
+from srgan_lessons.upscaling import upscale
+from srgan_lessons.weights import shipped_weights
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ROOT / "site" / "try"
+RUNTIME = ROOT / "site" / "node_modules" / "onnxruntime-web"
+KEPT = ROOT / "build" / "networks"  # exports of an earlier build: torch needs seconds for each
+NETWORKS = ("espcn", "srresnet", "srgan")
+ENGINES = {"wasm": "ort-wasm-simd-threaded", "webgpu": "ort-wasm-simd-threaded.asyncify"}  # of onnxruntime-web/dist
+
+
+class SiteError(UserError):
+    """What keeps the site from being made, and what to do."""
+
+
+# --- networks --------------------------------------------------------------------------------------------------------
+
+
+def halved(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The same network, its weights stored with 16 bits and made 32 bits again when it is loaded: half the download."""
+    half = onnx.ModelProto()
+    half.CopyFrom(model)
+    for weight in half.graph.initializer:
+        if weight.data_type == TensorProto.FLOAT and np.prod(weight.dims) > 64:
+            name, values = weight.name, numpy_helper.to_array(weight).astype(np.float16)
+            weight.CopyFrom(numpy_helper.from_array(values, f"{name}_half"))
+            half.graph.node.insert(0, helper.make_node("Cast", [f"{name}_half"], [name], to=TensorProto.FLOAT))
+    onnx.checker.check_model(half, full_check=True)
+    return half
+
+
+def enlarged(model: onnx.ModelProto, photo: np.ndarray) -> np.ndarray:
+    """What ONNX Runtime makes of uint8 (H, W, 3): int (1, 3, 4H, 4W), levels 0..255."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    lr = photo.transpose(2, 0, 1)[None].astype(np.float32) / 255
+    return np.floor(session.run(None, {"lr": lr})[0].clip(0, 1) * 255 + 0.5).astype(int)
+
+
+def export(name: str) -> tuple[bytes, int]:
+    """A shipped network as gzipped ONNX, and its halo. Kept for the next build while weights and package are equal."""
+    digest = hashlib.sha256()
+    for module in sorted((ROOT / "srgan_lessons").glob("*.py")):
+        digest.update(module.read_bytes())
+    digest.update(inspect.getsource(halved).encode())
+    digest.update((ROOT / "srgan_lessons" / "weights" / f"{name}.safetensors").read_bytes())
+    kept = KEPT / f"{name}-{digest.hexdigest()[:12]}.onnx"
+    if not kept.exists():
+        print("exporting", name, flush=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory() as folder:
+            export_onnx(name, Path(folder) / "network.onnx")
+            model = onnx.load(Path(folder) / "network.onnx")
+        half = halved(model)
+        off = max(
+            np.abs(enlarged(model, photo) - enlarged(half, photo)).max()
+            for photo in (imresize(picture, 1 / 8) for picture in list(sample_photos().values())[:3])
+        )
+        print(f"  half precision changes a pixel by {off} at most: it is {'taken' if off <= 1 else 'not taken'}")
+        unfinished = kept.with_suffix(".part")
+        onnx.save(half if off <= 1 else model, unfinished)
+        unfinished.replace(kept)
+    about = {entry.key: entry.value for entry in onnx.load(kept).metadata_props}
+    if about["scale"] != "4":
+        raise SiteError(f"{name} enlarges by {about['scale']}; the page is written for 4.")
+    return gzip.compress(kept.read_bytes(), mtime=0), int(about["halo"])
+
+
+def put(content: bytes, folder: Path, name: str) -> dict:
+    """Writes a large file under a name that changes with its content. What files.json says of it."""
+    digest = hashlib.sha256(content).hexdigest()
+    target = folder / f"{name}-{digest[:10]}.bin"  # no .gz: servers may unpack it, or say that it is packed
+    target.write_bytes(content)
+    return {"file": f"{folder.name}/{target.name}", "bytes": len(content), "sha256": digest}
+
+
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+def save(picture: np.ndarray, path: Path, quality: int) -> None:
+    Image.fromarray(picture).save(path, quality=quality, method=6)
+
+
+def paint(folder: Path) -> None:
+    """The cat by three methods, and the three pictures of how it works."""
+    cat = sample_photos()["chelsea"]  # (300, 451, 3)
+    small = imresize(cat, 1 / 2)[1:149, 2:224]  # (148, 222, 3)
+    for name in ("bicubic", "srresnet", "srgan"):
+        save(upscale(small, name), folder / f"{name}.webp", 86)
+    truth = cat[52:180, 108:300]  # (128, 192, 3), an eye
+    lr = imresize(truth, 1 / 4)  # (32, 48, 3)
+    shown = {name: upscale(lr, name) for name in ("nearest", "bicubic", "srresnet", "srgan")}
+    pairs = ((truth, shown["nearest"]), (shown["bicubic"], shown["srresnet"]), (shown["srgan"], truth))
+    for number, (left, right) in enumerate(pairs, start=1):
+        picture = np.hstack([left[:, :96], right[:, 96:]]).repeat(3, axis=0).repeat(3, axis=1)  # (384, 576, 3)
+        picture[:, 287:290] = 255
+        save(picture, folder / f"how{number}.webp", 86)
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+def build(out: Path) -> Path:
+    """Writes out/try, anew. Raises SiteError where onnxruntime-web or shipped weights are missing."""
+    if not RUNTIME.is_dir():
+        raise SiteError(f"onnxruntime-web is not in {RUNTIME.parent}. Run: npm ci --prefix site")
+    if missing := set(NETWORKS) - set(shipped_weights()):
+        raise SiteError(f"these weights are not shipped, and the page offers them: {', '.join(sorted(missing))}")
+    page = out / "try"
+    shutil.rmtree(page, ignore_errors=True)
+    shutil.copytree(SOURCE, page, ignore=shutil.ignore_patterns("tsconfig.json"))
+    for name in ("ort", "networks", "pictures"):
+        (page / name).mkdir()
+    shutil.move(page / "icon.svg", page / "pictures" / "icon.svg")
+    for kind, name in ENGINES.items():
+        shutil.copy(RUNTIME / "dist" / f"ort.{kind}.min.mjs", page / "ort")
+        shutil.copy(RUNTIME / "dist" / f"{name}.mjs", page / "ort")
+    for name in ("LICENSE", "ThirdPartyNotices.txt"):  # the npm package has neither; they are those of the Python one
+        shutil.copy(Path(onnxruntime.__file__).parent / name, page / "ort" / f"{Path(name).stem}.txt")
+    paint(page / "pictures")
+    small = sorted(
+        file.relative_to(page).as_posix() for file in page.rglob("*") if file.is_file() and file.parent.name != "ort"
+    )
+
+    files: dict = {"runtime": {}, "networks": {}}
+    for kind, name in ENGINES.items():
+        packed = gzip.compress((RUNTIME / "dist" / f"{name}.wasm").read_bytes(), mtime=0)
+        files["runtime"][kind] = put(packed, page / "ort", kind)
+    for name in NETWORKS:
+        packed, halo = export(name)
+        files["networks"][name] = put(packed, page / "networks", name) | {"halo": halo}
+    (page / "files.json").write_text(json.dumps(files, indent=1), encoding="utf-8")
+
+    small = ["./", "files.json", *(name for name in small if name not in ("index.html", "sw.js"))]
+    version = hashlib.sha256()
+    for name in small:
+        version.update((page / (name if name != "./" else "index.html")).read_bytes())
+    large = [entry["file"] for group in files.values() for entry in group.values()]
+    site = {"version": version.hexdigest()[:10], "files": small, "large": large}
+    (page / "files.js").write_text(f"self.SITE = {json.dumps(site, indent=1)};\n", encoding="utf-8")
+    return page
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", nargs="?", type=Path, default=ROOT / "build" / "site")
+    try:
+        page = build(parser.parse_args(arguments).out)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{page}: serve its parent with any web server, for example: python -m http.server --directory {page.parent}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Turns the project's docstrings, plain text, into what Sphinx reads: parameters, results and errors each on a line.
+
+A docstring names a parameter where a sentence begins: "border: pixels cut from each side. Raises UserError where ...".
+Such sentences become a list; "Returns" and "Raises" begin lines of their own; `names` are code; what stands four
+columns in is an example, and stays as it is.
+"""
+
+import dataclasses
+import inspect
+import re
+from itertools import pairwise
+from textwrap import dedent
+from typing import Any
+
+NAMED = re.compile(r"(?:^|(?<=[.;)] ))((?:\w+, )*\w+): ")
+RESULT = re.compile(r"(?:^|(?<=[.;)] ))(Returns|Raises) ")
+
+
+def to_rst(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """For Sphinx's event autodoc-process-docstring: changes the lines in place."""
+    names = parameters(thing)
+    text = dedent("\n".join(lines)).strip("\n")
+    lines[:] = [line for block in blocks(text) for line in [*_block(block, names), ""]]
+
+
+def parameters(thing: Any) -> set[str]:
+    """The names that a docstring may explain: of a function's parameters, of a dataclass's fields."""
+    if inspect.isclass(thing):
+        fields = {field.name for field in dataclasses.fields(thing)} if dataclasses.is_dataclass(thing) else set()
+        try:
+            return fields | set(inspect.signature(thing).parameters)
+        except (TypeError, ValueError):
+            return fields
+    try:
+        return set(inspect.signature(thing).parameters)
+    except (TypeError, ValueError):
+        return set()
+
+
+def blocks(text: str) -> list[str]:
+    """Paragraphs, and indented examples, which may hold empty lines."""
+    found: list[str] = []
+    for part in re.split(r"\n\s*\n", text):
+        if found and part.startswith("    ") and found[-1].startswith("    "):
+            found[-1] += "\n\n" + part
+        else:
+            found.append(part)
+    return found
+
+
+def _block(block: str, names: set[str]) -> list[str]:
+    if block.startswith("    "):
+        return ["::", "", *block.splitlines()]
+    if re.match(r"(?:[-*]|\d+\.) ", block):  # a list of its own: an item for each line that is not indented
+        items = re.sub(r"\n\s+", " ", block).splitlines()
+        return [f"* {escaped(re.sub(r'^(?:[-*]|[0-9]+[.]) ', '', item))}" for item in items]
+    lines = [" ".join(line.split()) for line in re.sub(r"\n(?:\s+|(?!(?:\w+, )*[\w\"]+: ))", " ", block).splitlines()]
+    if len(lines) > 1 and all(re.match(r'"\w+": ', line) for line in lines):  # one value a line
+        return [f"* {escaped(line)}" for line in lines]
+    starts = [line for line in lines if NAMED.match(line)]
+    if len(starts) > 1 and len(starts) == len(lines):  # one name a line
+        return [f"* {_named(line, None)}" for line in lines]
+    return _sentences(" ".join(lines), names)
+
+
+def _sentences(text: str, names: set[str]) -> list[str]:
+    cuts = [match.start() for match in NAMED.finditer(text) if set(match[1].split(", ")) <= names]
+    cuts += [match.start() for match in RESULT.finditer(text)]
+    cuts = sorted({0, *cuts, len(text)})
+    pieces = [text[start:end].strip() for start, end in pairwise(cuts)]
+    out: list[str] = []
+    for piece in filter(None, pieces):
+        if result := RESULT.match(piece):
+            line = f"* **{result[1]}** {escaped(piece[result.end() :])}"
+        elif (match := NAMED.match(piece)) and set(match[1].split(", ")) <= names:
+            line = f"* {_named(piece, names)}"
+        else:
+            out += [escaped(piece), ""]
+            continue
+        out.append(line)
+        out.append("")
+    return out[:-1] if out and not out[-1] else out
+
+
+def _named(piece: str, names: set[str] | None) -> str:
+    match = NAMED.match(piece)
+    assert match is not None
+    shown = ", ".join(f"**{_plain(one)}**" for one in match[1].split(", "))
+    return f"{shown}: {escaped(piece[match.end() :])}"
+
+
+def escaped(text: str) -> str:
+    """Text in which nothing but `code` has a meaning for Sphinx."""
+    parts = re.split(r"`([^`]+)`", text)
+    return "".join(f"``{part}``" if index % 2 else _plain(part) for index, part in enumerate(parts))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"([\\*|`]|_(?=\W|$))", r"\\\1", text)
