@@ -138,7 +138,7 @@ def _parser() -> argparse.ArgumentParser:
         help="bf16 is faster, and the picture nearly the same (default: fp32)",
     )
     command.add_argument(
-        "--overwrite", action="store_true", help="replace results that are there already (default: keep them)"
+        "--overwrite", action="store_true", help="replace results that already exist (default: keep them)"
     )
     command.set_defaults(call=_upscale)
 
@@ -280,7 +280,7 @@ def _upscale(arguments: argparse.Namespace) -> int:
     for path in outcome.written:
         print(path)
     if outcome.there:
-        print(f"{len(outcome.there)} were there already and stay as they are; --overwrite replaces them")
+        print(f"kept {len(outcome.there)} that already existed; --overwrite replaces them")
     if outcome.passed_over:
         print(f"files that are not pictures, by their ending, were not read: {endings(outcome.passed_over)}")
     for path, reason in outcome.failed.items():

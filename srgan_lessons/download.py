@@ -74,7 +74,7 @@ def download(
     progress: bool = True,
     timeout: float = 30.0,
 ) -> Path:
-    """Fetches `url` to `path` and returns the path. A file that is there already and has the right hash is kept.
+    """Fetches `url` to `path` and returns the path. A file that already exists and has the right hash is kept.
 
     The bytes go to `<name>.part`, which gets its name only after size (bytes) and hashes were found right. A broken
     download is resumed where it stopped, by this call or by a later one. A server that fails or sends nothing for
@@ -292,7 +292,7 @@ def _agree(remote: Remote, response: http.client.HTTPResponse, have: int) -> tup
 def _explain_status(remote: Remote, error: urllib.error.HTTPError, part: Path, have: int) -> None:
     """Returns if `part` was complete already; raises _TryAgain or UserError else."""
     code = error.code
-    if code == 416:  # asked for bytes behind the end: either nothing is missing, or the part is of another file
+    if code == 416:  # asked for bytes after the end: either nothing is missing, or the part is of another file
         if error.headers.get("Content-Range", "") == f"bytes */{have}":
             return
         part.unlink(missing_ok=True)

@@ -104,7 +104,7 @@ def paper_features(i: int, j: int) -> VGGFeatures:
     try:
         weights = load_file(path)
     except SafetensorError as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it; it is then made anew.") from None
+        raise UserError(f"{path} is damaged ({error}). Delete it; it is then made again.") from None
     load_layers(network.layers, weights, path)
     return network
 
@@ -162,7 +162,7 @@ def vgg19_weights() -> Path:
     url = _vgg19_url()
     whole = kept.with_name(url.rsplit("/", 1)[1])  # vgg19-dcbb9e9d.pth: the hash's first digits are in the name
     try:
-        download(url, whole, sha256=whole.stem.rsplit("-", 1)[1])  # a copy that is there already is verified too
+        download(url, whole, sha256=whole.stem.rsplit("-", 1)[1])  # an existing copy is verified too
     except UserError as error:
         raise UserError(
             f"the paper's VGG19 is not on this machine and could not be downloaded: {error}\n"

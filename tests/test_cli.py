@@ -344,7 +344,7 @@ def test_upscale_alone_writes_beside_the_picture(capsys, tmp_path):
     assert load_image("in/photo_x4.png").shape == (240, 320, 3)
     before = (tmp_path / "in" / "photo_x4.png").read_bytes()
     assert main(["upscale", "in/photo.jpg", "--weights", "nearest"]) == 0
-    assert "1 were there already" in capsys.readouterr().out
+    assert "kept 1 that already existed" in capsys.readouterr().out
     assert (tmp_path / "in" / "photo_x4.png").read_bytes() == before
     assert main(["upscale", "in/photo.jpg", "--weights", "nearest", "--overwrite"]) == 0
     assert np.array_equal(load_image("in/photo_x4.png"), load_image("in/photo.jpg").repeat(4, 0).repeat(4, 1))

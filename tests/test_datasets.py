@@ -167,7 +167,7 @@ def test_verify_names_what_is_missing_wrong_and_not_of_the_set(site, tiny, tmp_p
     mended = datasets.get("Tiny", tmp_path, progress=False)
     assert mended.passed
     assert mended.replaced == ["Tiny/HR/1.png", "Tiny/HR/2.png", "Tiny/3.png", "Tiny/train/0001.png"]
-    assert "4 were wrong and have been fetched anew" in mended.report()
+    assert "4 were wrong and have been fetched again" in mended.report()
     assert {path: (folder / "HR" / path).read_bytes() for path in ("0.png", "1.png", "2.png")} == {
         path: tiny[path] for path in ("0.png", "1.png", "2.png")
     }

@@ -558,7 +558,7 @@ def test_a_damaged_checkpoint_and_none_beside_it(tmp_path):
     """The advice is one that the next call takes."""
     folder = train(TINY, {"only": pictures()["photo0"]}, run=tmp_path / "run", **QUIET | {"keep": 1}).folder
     latest_checkpoint(folder).write_bytes(b"")
-    with pytest.raises(UserError, match=r"damaged.*start anew in another folder.*--init .*weights\.safetensors"):
+    with pytest.raises(UserError, match=r"damaged.*start again in another folder.*--init .*weights\.safetensors"):
         train(TINY, pictures(), run=folder, **QUIET)
 
 

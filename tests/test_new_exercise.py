@@ -38,7 +38,7 @@ def test_what_it_writes_is_an_exercise(tool, tmp_path, capsys):
 
 def test_nothing_is_replaced(tool, tmp_path):
     (tmp_path / FILES[1]).write_text("mine")
-    with pytest.raises(SystemExit, match="is there already"):
+    with pytest.raises(SystemExit, match="already exists"):
         tool.main(["7", "best_weight"])
     assert (tmp_path / FILES[1]).read_text() == "mine"
     assert not (tmp_path / FILES[0]).exists()

@@ -93,7 +93,7 @@ def test_shares_of_a_folder_are_enlarged(tmp_path):
     assert found["two"][1][1].strip() == ""
     again = found["again"][0][1]
     assert "p2_x4.png" in again
-    assert "5 were there already" in again
+    assert "kept 5 that already existed" in again
 
 
 def test_plans_are_for_one_process(monkeypatch, tmp_path):

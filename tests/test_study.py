@@ -248,7 +248,7 @@ def test_unknown_weights_are_refused_before_any_work(tmp_path):
 def test_a_folder_that_is_not_empty(tmp_path):
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "mine.txt").write_text("keep me")
-    refused("is there already and not empty", small_study, tmp_path)
+    refused("already exists and is not empty", small_study, tmp_path)
     assert (tmp_path / "study" / "mine.txt").read_text() == "keep me"
     (tmp_path / "study" / "mine.txt").unlink()
     assert small_study(tmp_path).trials  # an empty one serves

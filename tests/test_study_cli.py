@@ -106,7 +106,7 @@ def test_new_mistakes(capsys):
     Path("full").mkdir()
     Path("full/x").write_text("")
     argv = ("study", "new", "--images", "photos", "--methods", "hr", "--out", "full")
-    assert "is there already and not empty" in mistake(capsys, *argv)
+    assert "already exists and is not empty" in mistake(capsys, *argv)
     assert sorted(path.name for path in Path().iterdir()) == ["full", "photos"]
     for argv in (["study"], ["study", "new"], ["study", "merge", "x", "-o", "y"], ["study", "sing"]):
         with pytest.raises(SystemExit, match="2"):

@@ -304,7 +304,7 @@ def test_a_stranger_in_a_result_s_place_is_not_taken_for_it(tmp_path):
         (tmp_path / "out" / "a_x4.png").write_bytes(stranger)
         with pytest.raises(
             UserError,
-            match=r"a_x4\.png is there already, and it is not four times as wide and "
+            match=r"a_x4\.png already exists, and it is not four times as wide and "
             r"high as .*a\.png",
         ):
             upscale_many([tmp_path / "in"], tmp_path / "out", "nearest", progress=False)
@@ -330,7 +330,7 @@ def test_a_terminated_command_leaves_no_part_behind(tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a_x4.png"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "1 were there already and stay as they are; --overwrite makes them anew" in done.stdout
+    assert "kept 1 that already existed; --overwrite replaces them" in done.stdout
     assert load_image(tmp_path / "out" / "b_x4.png").shape == (3600, 3600, 3)
 
 
@@ -345,7 +345,7 @@ def test_one_file_to_a_named_file_and_what_is_refused_before_any_work(tmp_path):
     assert load_image(tmp_path / "big.jpg").shape == (20, 24, 3)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*")}
     for sources, out, reason in (
-        ([one], tmp_path / "big.jpg", "there already"),
+        ([one], tmp_path / "big.jpg", "already exists"),
         ([one, two], tmp_path / "both.png", "Name a folder"),
         ([one, tmp_path / "other" / "ONE.png"], tmp_path / "out", "would both become"),
         ([one, one], tmp_path / "out", "would both become"),

@@ -133,7 +133,7 @@ def paint(folder: Path) -> None:
 
 
 def build(out: Path) -> Path:
-    """Writes out/try, anew. Raises SiteError where onnxruntime-web or shipped weights are missing."""
+    """Writes out/try, again. Raises SiteError where onnxruntime-web or shipped weights are missing."""
     if not RUNTIME.is_dir():
         raise SiteError(f"onnxruntime-web is not in {RUNTIME.parent}. Run: npm ci --prefix site")
     if missing := set(NETWORKS) - set(shipped_weights()):

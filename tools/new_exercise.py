@@ -155,7 +155,7 @@ def main(arguments: list[str] | None = None) -> None:
         ROOT / "tests" / "exercises" / folder / f"test_{fields['file']}.py": TEST,
     }
     if there := [path for path in files if path.exists()]:
-        sys.exit(f"{there[0].relative_to(ROOT)} is there already. Take another name.")
+        sys.exit(f"{there[0].relative_to(ROOT)} already exists. Choose another name.")
     for path, text in files.items():
         path.write_text(text.format(**fields), encoding="utf-8")
         print(f"written: {path.relative_to(ROOT)}")

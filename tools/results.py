@@ -211,7 +211,7 @@ BLOCKS = {
 
 
 def filled(page: str) -> str:
-    """The page with each block between `<!-- begin NAME -->` and `<!-- end NAME -->` made anew."""
+    """The page with each block between `<!-- begin NAME -->` and `<!-- end NAME -->` made again."""
     for name, table in BLOCKS.items():
         begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
         pattern = re.escape(begin) + ".*?" + re.escape(end)

@@ -58,7 +58,8 @@ class Handout:
     def more(self, groups: Sequence[str], cells: Sequence[Cell | str]) -> "Handout":
         """The same plan with more groups, one cell each; what the others have handed in stays right.
 
-        A cell that is there already gets the next seed. Raises UserError for names that are taken or are no names.
+        A cell that has been handed out before gets the next seed. Raises UserError for names that are taken or are no
+        names.
         """
         names = _names([*self.groups, *groups])
         chosen = list(self.groups.values())

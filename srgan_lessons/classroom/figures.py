@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import matplotlib as mpl
 import numpy as np
@@ -21,6 +21,8 @@ from IPython.display import DisplayHandle, display
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox
 from PIL import Image
 from torch import Tensor
 
@@ -369,15 +371,17 @@ def name_points(axis: Axes, points: Sequence[tuple[str, tuple[float, float], str
 
     Call it last: the lines, their marks and the names before it are kept clear.
     """
-    axis.figure.draw_without_rendering()  # only now are its limits and its size known
+    figure = cast(Figure, axis.figure)  # lessons have no figures in figures
+    figure.draw_without_rendering()  # only now are its limits and its size known
     lines = [axis.transData.transform(line.get_xydata()) for line in axis.lines if line.get_linestyle() != "None"]
     between = np.linspace(0, 1, 20)[:, None, None]
     on_lines = [(line[:-1] + (line[1:] - line[:-1]) * between).reshape(-1, 2) for line in lines]
     marks = [axis.transData.transform(line.get_xydata()) for line in axis.lines]
     drawn = np.concatenate(marks + on_lines)  # (places, 2), pixels
-    room, taken = axis.get_window_extent(), []
+    room = axis.get_window_extent()
+    taken: list[Bbox] = []
     for name, place, colour in points:
-        tried = []
+        tried: list[tuple[int, int, Annotation, Bbox]] = []
         for right, up in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)):
             text = axis.annotate(
                 name,

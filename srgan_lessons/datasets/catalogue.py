@@ -98,7 +98,7 @@ def _read_set(name: str, entry: dict) -> DataSet:
 
 
 def catalogue() -> dict[str, DataSet]:
-    """The data sets that can be had with `get`, by name."""
+    """The data sets that `get` can fetch, by name."""
     return dict(_catalogue())
 
 

@@ -84,7 +84,7 @@ def _stacked() -> tuple[list[str], np.ndarray]:
 
 
 def make_hashes(root: str | Path | None = None) -> dict[str, str]:
-    """What stands in data/benchmark_hashes.json, made anew from the benchmark sets under `root`."""
+    """What stands in data/benchmark_hashes.json, made again from the benchmark sets under `root`."""
     root = Path(root or data_root())
     table = {}
     for name in BENCHMARKS:

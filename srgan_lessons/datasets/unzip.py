@@ -17,7 +17,7 @@ def unzip_safely(archive: str | Path, folder: str | Path, *, progress: bool = Tr
     """Unpacks the pictures of a zip archive right into `folder` and returns their paths, sorted.
 
     Folders inside the archive are dropped and files that are not pictures stay in it. A picture gets its name only when
-    it is complete and its CRC-32 is right, and one that is there already with that CRC is kept, so that a run that was
+    it is complete and its CRC-32 is right, and one that already exists with that CRC is kept, so that a run that was
     stopped goes on where it was. Free disk is looked at first.
 
     Raises UserError, before anything is written, for a member that would leave the folder (absolute path, "..", drive

@@ -31,7 +31,7 @@ class Verification:
     missing: list[str] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)  # path -> what is wrong
     strays: list[str] = field(default_factory=list)  # pictures in the set's folder that are not of the published set
-    replaced: list[str] = field(default_factory=list)  # were wrong before `get` fetched them anew
+    replaced: list[str] = field(default_factory=list)  # were wrong before `get` fetched them again
 
     @property
     def passed(self) -> bool:
@@ -49,7 +49,7 @@ class Verification:
         if self.unverified:
             lines.append(f"  {len(self.unverified)} can be read, but there is no SHA-256 to hold them against")
         if self.replaced:
-            lines.append(f"  {len(self.replaced)} were wrong and have been fetched anew: {some(self.replaced)}")
+            lines.append(f"  {len(self.replaced)} were wrong and have been fetched again: {some(self.replaced)}")
         lines += [f"  WRONG: {path}: {why}" for path, why in self.wrong.items()]
         if self.missing:
             lines.append(f"  MISSING: {len(self.missing)}: {some(self.missing)}")
@@ -178,7 +178,7 @@ def _read_sums(folder: Path) -> dict[str, str]:
         if not all(isinstance(text, str) for pair in sums.items() for text in pair):
             raise ValueError("not a table of file names and hashes")
     except (ValueError, AttributeError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read ({error}). Delete it: hashes are then noted anew.") from None
+        raise UserError(f"{path} cannot be read ({error}). Delete it: the hashes are then noted again.") from None
     return sums
 
 

@@ -1,7 +1,7 @@
 """What a picture file says beside its pixels: EXIF (date, camera, place) and the resolution in dots per inch.
 
 EXIF is kept as the bytes that the camera wrote, entries included that no reader understands; only what is no longer
-true of the enlarged picture, its orientation and its size, is set anew (EXIF 2.32, 4.6).
+true of the enlarged picture, its orientation and its size, is set again (EXIF 2.32, 4.6).
 """
 
 import math

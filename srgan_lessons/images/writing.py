@@ -20,9 +20,9 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
     """Writes a picture, as in `check_image`, or a Picture, in the format that the file name's ending asks for.
 
     The file is complete or not there at all. JPEG and AVIF are written at quality 95 without chroma subsampling, WebP
-    without loss. Of a Picture's EXIF the orientation and the size are set anew; with a warning it is left out where the
-    format has no place for it. Raises UserError for an unknown ending, a full disk, or a format that cannot hold the
-    picture's size, its transparency or its colour profile.
+    without loss. Of a Picture's EXIF the orientation and the size are set again; where the format has no place for it,
+    it is left out, with a warning. Raises UserError for an unknown ending, a full disk, or a format that cannot hold
+    the picture's size, its transparency or its colour profile.
     """
     path = Path(path)
     picture = image if isinstance(image, Picture) else Picture(rgb=check_image(image), grey=is_grey(image))

@@ -28,7 +28,7 @@ class Analysis:
 
     methods: method, mos, low, high (95 %), sd (of its votes), votes, raters, images, quality (mean of the P.910 model's
         qualities), mos_all (before screening). Best first.
-    images: image, method, mos, low, high (only raters drawn anew), sd, votes, quality, quality_low, quality_high.
+    images: image, method, mos, low, high (only raters drawn again), sd, votes, quality, quality_low, quality_high.
     dmos: method, dmos, low, high, votes; empty where no hidden reference was rated.
     raters: a row a rater: see screening.screen.
     pairs: better, worse, difference, low, high, p, p_holm, shown, statement; every pair of methods once.
@@ -116,15 +116,15 @@ def analyse(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
-    """Studies made from one by drawing anew. images: (resamples, images, methods), with raters drawn anew, the image's
-    MOS by each; methods: (resamples, methods), with raters and images drawn anew, the MOS of each method."""
+    """Studies made from one by drawing again. images: (resamples, images, methods), with raters drawn again, the
+    image's MOS by each; methods: (resamples, methods), with raters and images drawn again, the MOS of each method."""
 
     images: np.ndarray
     methods: np.ndarray
 
 
 def bootstrap(scores: Scores, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> Samples:
-    """`intervals.two_way_bootstrap`, with what it had on the way: the same raters drawn anew, image by image."""
+    """`intervals.two_way_bootstrap`, with what it had on the way: the same raters drawn again, image by image."""
     by_rater, by_image = intervals.bootstrap_weights(*scores.cube.shape[:2], resamples=resamples, seed=seed)
     images = intervals.image_means(scores.cube, by_rater)
     return Samples(images=images, methods=intervals.method_means(images, by_image))
@@ -149,7 +149,7 @@ def mos_table(scores: Scores, samples: Samples) -> pd.DataFrame:
 def image_table(scores: Scores, samples: Samples) -> pd.DataFrame:
     """MOS of each stimulus: image, method, mos, low, high, sd, votes.
 
-    The image is given, so for its interval only raters are drawn anew.
+    The image is given, so for its interval only raters are drawn again.
     """
     count = (~np.isnan(scores.cube)).sum(axis=0)  # (images, methods)
     low, high = np.full((2, *count.shape), np.nan)

@@ -133,7 +133,7 @@ class Host:
         return {"title": self.study.title, "closed": self.closed, "raters": rows, "reported": self._means() is not None}
 
     def close(self) -> None:
-        """No more votes are taken, and the sessions give their files free."""
+        """No more votes are accepted, and the sessions release their files."""
         self.closed = True
         self._write()
         for name, session in list(self._sessions.items()):

@@ -56,7 +56,7 @@ def mos_of(scores: np.ndarray) -> np.ndarray:
 
 
 def two_way_bootstrap(scores: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0, block: int = 200) -> np.ndarray:
-    """MOS of `resamples` studies made from this one, with raters and images drawn anew: (resamples, M).
+    """MOS of `resamples` studies made from this one, with raters and images drawn again: (resamples, M).
 
     scores: (raters, images, methods), NaN where a vote is missing. This is the pigeonhole bootstrap (Owen 2007, The
     pigeonhole bootstrap, Annals of Applied Statistics 1:386). Works block by block, so that memory stays small.

@@ -151,7 +151,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise UserError(f"{folder} is there already and not empty. Choose another name for the new study.")
+            raise UserError(f"{folder} already exists and is not empty. Choose another name for the new study.")
         part.mkdir(parents=True)
         yield part
         if folder.exists():

@@ -114,7 +114,7 @@ def _rounds(places: Sequence[Place], dice: random.Random) -> list[tuple[float, P
     """Each place with a time in [0, 1).
 
     Images with the same number of versions share a Latin square: with M methods, image i is seen in round r of M with
-    method (row of the image + symbol of the round) modulo M. Rows, symbols and methods are drawn anew for each rater.
+    method (row of the image + symbol of the round) modulo M. Rows, symbols and methods are drawn again for each rater.
     """
     by_image: dict[str, dict[str, Place]] = defaultdict(dict)
     for place in places:

@@ -114,7 +114,7 @@ class Raters:
             raise UserError(f"{self.path} cannot be read: {error.strerror}.") from None
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{self.path} is damaged ({type(error).__name__}). Move it away: raters then join anew under other "
+                f"{self.path} is damaged ({type(error).__name__}). Move it away: raters then join again under other "
                 "names; the votes are kept."
             ) from None
 

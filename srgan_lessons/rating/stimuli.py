@@ -267,6 +267,6 @@ def sizes_checked(made: Iterator[tuple[Version, np.ndarray]]) -> Iterator[tuple[
         if (height, width) != (h, w):
             raise UserError(
                 f"the versions of {version.image!r} differ in size: {method} is {w} x {h}, {version.method} is "
-                f"{width} x {height} pixels. Nothing is scaled here; cut or make them anew."
+                f"{width} x {height} pixels. Nothing is scaled here; cut or make them again."
             )
         yield version, pixels

@@ -204,7 +204,7 @@ def paper_mos(dataset: str = "BSD100") -> dict[str, float]:
 
 
 def make_example_class() -> pd.DataFrame:
-    """The shipped class, drawn anew: 26 synthetic raters, nine versions of 100 images, as the paper had on BSD100.
+    """The shipped class, drawn again: 26 synthetic raters, nine versions of 100 images, as the paper had on BSD100.
 
     The true MOS of the honest population are the paper's. Raters 24, 25 and 26 are a clicker, one who always clicks the
     same button, and one who took 1 for the best. With 5 % repeats, 6 gold items and the training on 5 pictures.

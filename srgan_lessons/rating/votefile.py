@@ -160,7 +160,7 @@ class VoteFile:
             raise
 
     def close(self) -> None:
-        """Gives the file free. What was written stays."""
+        """Releases the file. What was written stays."""
         if self._file != CLOSED:
             os.close(self._file)
             self._file = CLOSED

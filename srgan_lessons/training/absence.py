@@ -1,6 +1,6 @@
 """When the disk of a run goes away under it: Colab's Drive is unmounted, a stick is pulled out.
 
-A folder that is missing would be made anew, on the disk that is still there, and be gone with the machine. So a run
+A folder that is missing would be made again, on the disk that is still there, and be gone with the machine. So a run
 remembers which disk it is on, and keeps what it has on this machine until that disk is back.
 """
 

@@ -122,7 +122,7 @@ class RunFolder:
         return True
 
     def check_space(self, checkpoint: int) -> None:
-        """Raises UserError where the disk has no room for one checkpoint of so many bytes and one being written."""
+        """Raises UserError where the disk has no room for a checkpoint of that many bytes and one being written."""
         free = shutil.disk_usage(self.path).free
         if free < 2 * checkpoint:
             raise UserError(
@@ -346,7 +346,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         advice = (
             "Delete it: the run then goes on from the one before it."
             if others
-            else "There is no other one: start anew in another folder (--folder), from the weights beside it if there "
+            else "There is no other one: start again in another folder (--folder), from the weights beside it if there "
             f"are any (--init {path.parent.parent / 'weights.safetensors'})."
         )
         raise UserError(f"the checkpoint {path} is damaged or incomplete ({reason}). {advice}") from None

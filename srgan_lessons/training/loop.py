@@ -194,7 +194,7 @@ class _Training:
         self.reporter.finish(self.step)
         network = self.learner.average.to("cpu").to(memory_format=torch.contiguous_format)
         finished = self.step >= self.recipe.steps
-        stop.interrupt()  # a stop button ends what stands behind this call too
+        stop.interrupt()  # a stop button also ends what comes after this call
         return Run(folder=self.path, network=network, log=self.reporter.log, step=self.step, finished=finished)
 
     def _fit(self, stop: Stop, watch: processes.Watch) -> None:

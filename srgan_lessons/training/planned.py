@@ -80,7 +80,7 @@ def train_plan(
 ) -> Outcome:
     """Trains what a plan says, or goes on where that was stopped. on_report: called with recipe name and row.
 
-    When SRResNet has ended, SRGAN's updates are counted anew for the time that is left. A machine that became slower
+    When SRResNet has ended, SRGAN's updates are counted again for the time that is left. A machine that became slower
     meanwhile ends the last stage early rather than late: at 4 % over the time it stops, saves, and says so. A call that
     goes on with an interrupted run makes all the updates that are missing, without a clock. options: see Options.
 

@@ -131,7 +131,7 @@ def upscale_many(
     folder, which gets `<stem>_x4.png` of each; for a single file also the name of a picture file. What is no folder
     yet, and has an ending, must have that of a format that can be written, or end with a slash. None: each result is
     written beside its picture; not for folders, whose results would be among the pictures.
-    overwrite: replaces results that are there already. Without it, those in a folder stay as they are, whatever weights
+    overwrite: replaces results that already exist. Without it, those in a folder stay as they are, whatever weights
     they were made with, and what is missing is made: so a call that was interrupted is given again. progress: a bar
     over each picture's tiles.
 
@@ -213,10 +213,10 @@ def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome:
             raise UserError(f"{target} is one of the pictures to enlarge; it would be lost. Choose another name.")
         if os.path.exists(target) and not overwrite:
             if out is not None and target == Path(out):
-                raise UserError(f"{target} is there already. Remove it, choose another name, or add --overwrite.")
+                raise UserError(f"{target} already exists. Remove it, choose another name, or add --overwrite.")
             if not _is_enlarged(file, target):
                 raise UserError(
-                    f"{target} is there already, and it is not four times as wide and high as {file}. Remove it, "
+                    f"{target} already exists, and it is not four times as wide and high as {file}. Remove it, "
                     "choose another folder, or add --overwrite."
                 )
         try:

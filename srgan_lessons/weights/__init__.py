@@ -22,7 +22,7 @@ LARGEST = 1024  # blocks or channels; beyond that a file is broken, and building
 
 
 def describe(network: nn.Module) -> dict[str, str | int]:
-    """What it takes to build the network anew: {"kind": "espcn"} or {"kind": "generator", "blocks", "channels"}.
+    """What it takes to build the network again: {"kind": "espcn"} or {"kind": "generator", "blocks", "channels"}.
 
     Raises TypeError for another kind of network.
     """
