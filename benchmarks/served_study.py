@@ -12,6 +12,7 @@ once, and each rater must have rated each picture. Ends with 1 where that is not
 
 import argparse
 import asyncio
+import atexit
 import json
 import os
 import platform
@@ -194,6 +195,7 @@ async def main() -> int:
         study = small_study(Path(folder) / "study")
         server = StudyServer(study.folder, options=("--port", "0")).start()
         server.options = ()
+        atexit.register(server.kill)  # however this ends
         pages = arguments.browsers if shutil.which("chromium") else 0
         if pages:
             playwright = await async_playwright().start()

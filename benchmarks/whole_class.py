@@ -10,6 +10,7 @@ the page for instructors, where the report is then made.
 
 import argparse
 import asyncio
+import atexit
 import hashlib
 import shutil
 import subprocess
@@ -124,6 +125,7 @@ async def main() -> None:
         subprocess.run([*command, "--crop", "384", "--methods", *METHODS], check=True)
         watch("`study new`: 10 photos by 4 methods, with the metrics")
         server = StudyServer(folder, options=("--port", "0")).start()
+        atexit.register(server.kill)  # however this ends
         watch("`study serve`, until it prints the link")
         study = Study.open(folder)
         people = [Person(server, f"rater {k:02d}", arguments.pace, study) for k in range(arguments.raters)]
