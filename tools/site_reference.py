@@ -20,14 +20,14 @@ ROOMS = {
     "Losses": ["losses", "vgg", "stlpips"],
     "Data sets": ["datasets"],
     "Training": ["training"],
-    "Precision and processes": ["precision", "processes"],
+    "Devices and processes": ["device", "precision", "processes"],
     "Enlarging": ["upscaling"],
     "Evaluation": ["evaluation", "export"],
     "Rating": ["rating"],
     "A class's own Table 1": ["class_table"],
     "Classroom": ["classroom"],
     "Writing exercises": [f"exercises/{name}" for name in ("exercise", "calling", "reading", "naming")],
-    "Files and downloads": ["files", "download"],
+    "Files and downloads": ["files", "download", "settings"],
 }
 
 
@@ -74,8 +74,10 @@ def api_pages() -> dict[str, str]:
     pages["api/index.md"] = (
         "# API\n\n"
         "The package reads like the course: an image walks through the rooms in the order in which they are taught.\n"
-        "Float images are (N, 3, H, W) in [0, 1] at every public border, photos uint8 (H, W, 3).\n"
-        "An error that a user can mend is a `srgan_lessons.UserError`: what was wrong, where, what to do next.\n\n"
+        "Float images are (N, 3, H, W) in [0, 1] at every public interface, and photos are uint8 (H, W, 3).\n"
+        "An error that a user can fix is a `srgan_lessons.UserError`: what was wrong, where, what to do next.\n\n"
+        "Four functions are imported with the package itself, when they are used: `sl.load`, `sl.upscale`, `sl.train` "
+        "and `sl.evaluate` after `import srgan_lessons as sl`.\n\n"
         f"```{{toctree}}\n:maxdepth: 1\n\n{toc}\n```\n"
     )
     return pages
