@@ -325,7 +325,7 @@ def _completion(arguments: argparse.Namespace) -> int:
         if metavar.startswith(("FILE", "PICTURE", "PLAN", "WEIGHTS", "PHOTOS", "OUT", "METHOD")):
             action.complete = shtab.FILE  # type: ignore[attr-defined]  # which shtab looks for
         elif metavar in ("DIR", "FOLDER"):
-            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
+            action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]  # likewise
     print(shtab.complete(parser, arguments.shell))
     return 0
 
