@@ -165,13 +165,17 @@ class Pages {
     if (block.kind === "figure") return this.addFigure(block, next);
     if (this.fits(block.node)) return void this.page.append(block.node);
     if (block.kind === "code") return this.addCode(block);
-    const follows = next.find((other) => !other.note);
-    if (block.kind === "text" && (!follows || follows.heading) && block.node.querySelector(":scope > p:not(:has(strong))")) {
-      return this.add({ note: make("aside", "notes", ...block.node.children) }); // a page for this alone: say it
-    }
+    if (this.isSaid(block, next)) return this.add({ note: make("aside", "notes", ...block.node.children) });
     this.newPage();
     if (this.fits(block.node)) return void this.page.append(block.node);
     this.addParts(block);
+  }
+
+  // A paragraph that would have a page to itself is for the speaker, unless something in it is bold.
+  isSaid(block, next) {
+    const follows = next.find((other) => !other.note);
+    const plain = block.kind === "text" && block.node.querySelector(":scope > p:not(:has(strong))");
+    return Boolean(plain) && (!follows || Boolean(follows.heading)) && !this.fits(block.node);
   }
 
   // A page that has only a heading is no page of its own: what follows stays with it.
@@ -307,8 +311,8 @@ async function layOut() {
         // What begins without a heading answers the question above: it appears below it at the next key, or on a page
         // of its own where it does not fit.
         if (!begun && !block.note && !block.heading) {
-          if (pages.isEmpty || block.kind !== "text" || !pages.fits(block.node)) pages.open();
-          else block.fragment = true;
+          if (!pages.isEmpty && block.kind === "text" && pages.fits(block.node)) block.fragment = true;
+          else if (pages.isEmpty || !pages.isSaid(block, blocks.slice(i + 1))) pages.open();
         }
         begun ||= !block.note;
         pages.add(block, blocks.slice(i + 1));
