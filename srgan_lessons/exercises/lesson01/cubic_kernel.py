@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -41,6 +42,12 @@ def judge(candidate) -> None:
             "This is the kernel with a = -0.75, the one that torch uses; MATLAB's has a = -0.5.": _chosen(x, -0.75),
             "This is the kernel with a = -1; MATLAB's has a = -0.5.": _chosen(x, -1),
             "This is the kernel with a = +0.5: the sign of a is lost. MATLAB's has a = -0.5.": _chosen(x, 0.5),
+            "The places are cut off to whole numbers first. Keep x as it is, or make it an array of floats.": _chosen(
+                np.trunc(x), -0.5
+            ),
+            "The values are divided by their sum. The kernel is 1 at 0; weights with a sum of 1 are the next exercise.": (
+                right / right.sum()
+            ),
             f"The piece for 1 < |x| < 2 is missing. {both}": np.where(far_x <= 1, near, 0),
             f"The piece for |x| <= 1 is missing. {both}": np.where((far_x > 1) & (far_x < 2), far, 0),
             f"It is not zero beyond |x| = 2. {both}": np.where(far_x <= 1, near, far),
@@ -60,6 +67,8 @@ def judge(candidate) -> None:
         },
         within=1e-4,
     )
+    spots = (np.array([-1.5, -0.5, 0.0, 0.5, 1.5]), np.array([1.0, 1.25, 1.75, 2.0, 2.5]))
+    show_smallest(candidate, cubic_kernel, [(places,) for places in spots], advice=both)
     if result.dtype.kind in "iu":
         raise NotYet("The result holds whole numbers, so the fractions are cut off. Make it an array of floats.")
     worst = int(np.abs(result - right).argmax())

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number
@@ -46,11 +47,25 @@ def judge(candidate) -> None:
         return
     slips = {message: [slip(stack) for stack in STACKS.values()] for message, slip in _field_slips().items()}
     recognise(list(results.values()), slips, within=1e-6)
+    advice = (
+        "Begin with 1 pixel; each layer adds (kernel - 1) steps, and the strides of the layers before it make the step."
+    )
+    show_smallest(candidate, receptive_field, [(stack,) for stack in SMALL], advice=advice)
     first = wrong[0]
     raise NotYet(
         f"For {first} it gives {results[first]:g}, and one output pixel sees {right[first]:g}. Begin with 1 pixel; "
         "each layer adds (kernel - 1) steps, and the strides of the layers before it make the step."
     )
+
+
+SMALL: tuple[list[tuple[float, float]], ...] = (
+    [],
+    [(3, 1)],
+    [(3, 1), (3, 1)],
+    [(3, 2), (5, 1)],
+    [(3, 2), (3, 3), (3, 1)],
+    [(5, 2), (1, 1 / 2), (3, 1)],
+)
 
 
 def _field_slips() -> dict[str, Callable[[list], float]]:
@@ -77,6 +92,10 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         f"Each layer adds its whole kernel, and the count begins with 0. {kernel_only} Begin with 1 pixel.": (
             walked(less=0, start=0)
         ),
+        "Only the first layer is counted. Does the `return` stand inside the loop?": lambda stack: receptive_field(
+            stack[:1]
+        ),
+        "The last layer is left out.": lambda stack: receptive_field(stack[:-1]),
         "The count begins with 0. Without any layer, a pixel sees itself: begin with 1.": walked(start=0),
         "The step grows too early: a layer's own stride counts for the layers after it.": walked(early=True),
         "The step is the last stride alone. Strides multiply: after 2 and 3, a step is 6 input pixels wide.": (

@@ -24,8 +24,7 @@ REAL = torch.tensor([[2.0], [-1.0], [0.5], [3.0]])  # (4, 1)
 
 
 def judge(candidate) -> None:
-    right = float(discriminator_loss(REAL, FAKE))
-    judge_value(candidate, (REAL, FAKE), right, _discriminator_slips(REAL, FAKE), "HR and SR")
+    judge_value(candidate, (REAL, FAKE), discriminator_loss, _discriminator_slips(REAL, FAKE), "HR and SR")
     sure, wrong = torch.full((4, 1), LARGE), torch.full((4, 1), -LARGE)
     judge_extreme(candidate, (wrong, wrong), LARGE, "HR is judged -200: wrong, and sure of it")
     judge_extreme(candidate, (sure, sure), LARGE, "SR is judged +200: wrong, and sure of it")
@@ -71,6 +70,15 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         ),
         "The mean is taken before the softplus. Each crop has its own loss; the mean comes last.": (
             minus(real.mean()) + plus(fake.mean())
+        ),
+        "This is the hinge loss. Cross-entropy is asked for.": F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
+        "HR's label is 0.9 (label smoothing). -log D(HR) has the label 1.": (
+            F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9)) + on_fake
+        ),
+        "This is a relativistic loss, as ESRGAN has it: each logit less the mean of the others. The paper judges each "
+        "crop by itself.": minus(real - fake.mean()).mean() + plus(fake - real.mean()).mean(),
+        "HR is judged relative to the mean of SR. The paper judges each crop by itself: -log D(HR).": (
+            minus(real - fake.mean()).mean() + on_fake
         ),
         "log2 was used. The paper's log is the natural one.": right / np.log(2),
     }

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_lessons.exercises.calling import call_as_it_is
+from srgan_lessons.exercises.calling import call, call_as_it_is
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number, as_tensor
@@ -56,6 +56,7 @@ def judge(candidate) -> None:
         check_loss_gradient(loss, sr, hr, gradient)
         if looks > 2:
             raise NotYet(f"The number is right, but the network is called {looks} times. Once for each is enough.")
+    _check_mode(candidate)
 
 
 def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
@@ -152,6 +153,12 @@ def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) 
         )
     if not same(of_sr, expected):
         raise NotYet("The number is right, but the gradient of SR is not that of the mean squared distance.")
+
+
+def _check_mode(candidate) -> None:
+    """Raises NotYet where a network that came in training mode does not stay there."""
+    maps = small_vgg((2, 1), seed=1)[:5].train()
+    call(candidate, maps, pictures(1, 8, 8, seed=3).requires_grad_(), pictures(1, 8, 8, seed=4))
 
 
 EXERCISE = Exercise(

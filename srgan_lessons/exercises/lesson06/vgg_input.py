@@ -3,6 +3,7 @@
 import torch
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_tensor
@@ -26,6 +27,10 @@ def judge(candidate) -> None:
     result = _normalised(candidate, images)
     if not same(result, vgg_input(images)):
         recognise(result.detach(), _input_slips(images), within=1e-4)
+        if result.dtype in (torch.float16, torch.bfloat16):
+            raise NotYet(f"The result is {result.dtype}, which holds three digits. Stay with the images' own type.")
+        one = torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1)
+        show_smallest(candidate, vgg_input, [(one,)], within=1e-4, advice="(image - mean) / std, channel by channel.")
         raise NotYet(
             "These are not (image - mean) / std of each channel. Try one pixel: pure white, in red, must become "
             "(1 - 0.485) / 0.229 = 2.249."

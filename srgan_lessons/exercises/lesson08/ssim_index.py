@@ -101,6 +101,10 @@ PARTIAL = {  # one part alone is wrong
     "c1 = 0.01 * 255 ** 2 squares 255 alone: (0.01 * 255) ** 2.": lambda a, b, w: _fractions(
         a, b, w, c=(0.01 * 255**2, 7.65**2)
     ),
+    "Below the second fraction stands c1. It is c2, as above it.": lambda a, b, w: _fractions(
+        a, b, w, below=lambda x, y: x + y + 2.55**2 - 7.65**2
+    ),
+    "c2 is (0.03 * 255) ** 2. Here it is made with 0.02.": lambda a, b, w: _fractions(a, b, w, c=(2.55**2, 5.1**2)),
     "c2 lacks the 255: c2 = (0.03 * 255) ** 2.": lambda a, b, w: _fractions(a, b, w, c=(2.55**2, 0.03**2)),
     "c1 lacks the 255: c1 = (0.01 * 255) ** 2.": lambda a, b, w: _fractions(a, b, w, c=(0.01**2, 7.65**2)),
     "The covariance takes absolute values: where a rises and b falls it must be below 0, with its sign.": (

@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -53,6 +54,8 @@ def judge(candidate) -> None:
             "Nobody is rejected, ever. Print above and below: both must be large for a rater who guesses. If one is 0, "
             "look at the sign of the reach; if both are large, at the shares: 0.05 of the stimuli, and 0.3."
         )
+    advice = "Take the six steps one by one; print s, kurtosis and reach."
+    show_smallest(candidate, bt500_rejects, small_classes(), advice=advice)
     wrong = found != right
     raise NotYet(
         f"{(wrong & found).sum()} raters are rejected who should stay, and {(wrong & right).sum()} stay who should be "
@@ -88,12 +91,16 @@ def bt500(
     rule="both",
     ddof=0,
     strict=False,
+    low=2.0,
+    high=4.0,
+    share=0.05,
+    at_least=False,
 ) -> np.ndarray:
     """The rule with one slip, or in one of the ways that are right: True for raters that are rejected."""
     distance = scores - scores.mean(axis=1, keepdims=True)
     s = scores.std(axis=1, keepdims=True, ddof=ddof)
     kurtosis = (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4 - excess
-    bound = np.where((kurtosis >= 2) & (kurtosis <= 4), inner, outer) * (
+    bound = np.where((kurtosis >= low) & (kurtosis <= high), inner, outer) * (
         np.ones_like(s) if not scaled else s**2 if squared else s
     )
     used = np.ones_like(s, dtype=bool) if trap else s > 1e-9
@@ -101,7 +108,8 @@ def bt500(
     above = (used & (distance >= bound)).sum(axis=0)
     below = (used & (distance <= -bound)).sum(axis=0)
     far = above + below
-    often, balanced = far > 0.05 * len(scores), np.abs(above - below) < 0.3 * far
+    often = far >= share * len(scores) if at_least else far > share * len(scores)
+    balanced = np.abs(above - below) < 0.3 * far
     return {"both": often & balanced, "often": often, "balanced": balanced, "bias": often & ~balanced}[rule]
 
 
@@ -112,6 +120,10 @@ BT500_SLIPS = {
     "is 3: do not subtract 3.": {"excess": 3.0},
     "The reach is 2 s for every stimulus. Where the kurtosis is outside 2 to 4 it is sqrt(20) s.": {"outer": 2.0},
     "The reach is sqrt(20) s for every stimulus. Where the kurtosis is from 2 to 4 it is 2 s.": {"inner": 20**0.5},
+    "A kurtosis below 2 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"low": -np.inf},
+    "A kurtosis above 4 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"high": np.inf},
+    "Whoever is far on exactly 5 % of the stimuli is rejected, too. It must be more.": {"at_least": True},
+    "The share is 0.5, half of the stimuli. It is 5 %, 0.05.": {"share": 0.5},
     "The two reaches are swapped: 2 s where the kurtosis is from 2 to 4, sqrt(20) s elsewhere.": {
         "inner": 20**0.5,
         "outer": 2.0,
@@ -169,7 +181,30 @@ def bt500_cases() -> list[np.ndarray]:
         scores = np.clip(np.rint(scores), 1, 5)
         scores[-stimuli // 5 :] = 1  # anchors: everybody agrees
         cases.append(scores)
-    return cases
+    return [*cases, _two_lumps(), _exactly_five_per_cent()]
+
+
+def _two_lumps() -> np.ndarray:
+    """(20, 40): a kurtosis below 2, and two raters 2.2 s from the mean, up and down in turn: that is not far."""
+    scores = np.tile([2.2, 3.8], (20, 20))
+    scores[::2, :2], scores[1::2, :2] = (4.92, 1.08), (1.08, 4.92)
+    return scores
+
+
+def _exactly_five_per_cent() -> np.ndarray:
+    """(40, 24): the first rater is far once above and once below, on 2 of 40 stimuli, which is not more than 5 %."""
+    scores = np.tile([2.0, 4.0], (40, 12))
+    scores[:2] = 3
+    scores[:2, 0] = 5, 1
+    return scores
+
+
+def small_classes() -> list[tuple[np.ndarray]]:
+    """Two or three stimuli, eleven raters, of which the first two are far, and far in both directions, or not."""
+    up = np.array([5.0, 1, 4, 2, *[3] * 7])
+    down, same = 6 - up, np.full(11, 3.0)
+    narrow = [3 + (row - 3) / 2 for row in (up, down)]
+    return [(np.array(rows),) for rows in ((up, up), (up, down), narrow, (up, down, same))]
 
 
 # seed, stimuli, raters, noise: chosen so that no verdict hangs on n or n - 1, nor on > or >=, and each slip shows

@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -39,14 +40,17 @@ def judge(candidate) -> None:
         raise NotYet("True and False came back. Return the corrected p-values; whoever reads them compares with 0.05.")
     slips = {message: np.concatenate([slip(p) for p in cases]) for message, slip in HOLM_SLIPS.items()}
     right = np.concatenate([holm(p) for p in cases])
-    if np.allclose(found, right, rtol=0, atol=1e-9):
+    if np.allclose(found, right, rtol=0, atol=1e-6):
         return
-    recognise(found, slips, within=1e-9)
+    recognise(found, slips, within=1e-6)
     if (found > 1).any():
         raise NotYet(f"A corrected p-value is {found.max():.2f}. No probability is above 1: cut it there.")
+    small = ([0.3], [0.01, 0.02], [0.02, 0.01], [0.04, 0.01, 0.03], [0.9, 0.2, 0.6], [0.02, 0.02, 0.02])
+    advice = "The smallest is multiplied by their count, the next by one less, and so on; none is below the one before."
+    show_smallest(candidate, holm, [(np.array(p),) for p in small], advice=advice)
     for p, values in zip(cases, results, strict=True):
         for value, corrected, wanted in zip(p, values, holm(p), strict=True):
-            if abs(corrected - wanted) > 1e-9:
+            if abs(corrected - wanted) > 1e-6:
                 raise NotYet(
                     f"Of the p-values {p.tolist()}, {value:g} becomes {corrected:.4g}; it should be {wanted:.4g}. The "
                     "smallest is multiplied by their count, the next by one less, and so on; none may be below the one "

@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import apart, recognise
 from srgan_lessons.exercises.reading import as_number
@@ -36,6 +37,8 @@ def judge(candidate) -> None:
     if np.allclose(found, [margin_to_hr(*case) for case in TABLES], rtol=0, atol=1e-9):
         return
     recognise(found, {message: [slip(*case) for case in TABLES] for message, slip in MARGIN_SLIPS.items()}, within=1e-9)
+    advice = "The distance to the closest other method, less the distance to hr, both without a sign."
+    show_smallest(candidate, margin_to_hr, SMALL, advice=advice)
     wrong = [k for k, case in enumerate(TABLES) if abs(found[k] - margin_to_hr(*case)) > 1e-9]
     mos, method = TABLES[wrong[0]]
     one, other = apart(found[wrong[0]], margin_to_hr(mos, method))
@@ -43,6 +46,14 @@ def judge(candidate) -> None:
         f"With the MOS {mos} the margin of {method} is {one}; {other} is expected: the distance to the closest other "
         "method, less the distance to hr, both without a sign."
     )
+
+
+SMALL = (
+    ({"a": 1.0, "b": 3.0, "hr": 4.5}, "b"),
+    ({"hr": 4.5, "b": 4.9, "a": 1.25}, "b"),
+    ({"a": 1.0, "b": 3.25, "c": 4.0, "hr": 4.5}, "b"),
+    ({"c": 4.0, "a": 1.0, "hr": 4.5, "b": 3.0}, "c"),
+)
 
 
 def _margin(mos, method, *, without=("hr",), itself=False, signed=False, pick=min) -> float:

@@ -44,6 +44,10 @@ def judge(candidate) -> None:
         right.append(bounds(two_way(scores)))
     found, right = np.array(found), np.array(right)  # (cases, 2)
     width = (right[:, 1] - right[:, 0])[:, None]
+    if (found[:, 0] > 5).all():
+        raise NotYet(
+            "The whole interval lies above the scale. Are the votes of a sample summed up? Its MOS is their mean."
+        )
     if found[-1, 1] > 5:
         raise NotYet(
             f"Near the end of the scale the interval goes up to {found[-1, 1]:.2f}, and nobody can vote more than 5. "
@@ -107,6 +111,11 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
 
 def _check_rng(candidate, scores: np.ndarray) -> None:
     """Raises NotYet unless all chance comes from the generator that is given."""
+    rng = np.random.default_rng(0)
+    before = str(rng.bit_generator.state)
+    call(candidate, scores, rng)
+    if str(rng.bit_generator.state) == before:
+        raise NotYet("rng, the generator that is given, is never used. Draw with rng.integers or rng.choice.")
     ends = []
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002 - what students use
@@ -149,12 +158,13 @@ def interval_cases() -> dict[str, np.ndarray]:
     }
 
 
-def two_way(scores: np.ndarray, who: bool = True, what: bool = True) -> np.ndarray:
-    """MOS (DRAWS,) of studies in which raters, images or both were drawn anew."""
+def two_way(scores: np.ndarray, who: bool = True, what: bool = True, raters: int | None = None) -> np.ndarray:
+    """MOS (DRAWS,) of studies in which raters, images or both were drawn anew; raters: how many, if not all."""
     rng = np.random.default_rng(1)
+    counts = (raters or scores.shape[0], scores.shape[1])
     weights = [
-        rng.multinomial(n, np.full(n, 1 / n), size=DRAWS) / n if drawn else np.full((DRAWS, n), 1 / n)
-        for n, drawn in zip(scores.shape, (who, what), strict=True)
+        rng.multinomial(count, np.full(n, 1 / n), size=DRAWS) / count if drawn else np.full((DRAWS, n), 1 / n)
+        for n, count, drawn in zip(scores.shape, counts, (who, what), strict=True)
     ]
     return np.einsum("br,ri,bi->b", weights[0], scores, weights[1], optimize=True)
 
@@ -164,8 +174,9 @@ def single_votes(scores: np.ndarray, count: int) -> np.ndarray:
     return np.random.default_rng(1).choice(scores.ravel(), (DRAWS, count)).mean(axis=1)
 
 
-def bounds(samples: np.ndarray, level: float = 95) -> tuple[float, float]:
-    return tuple(np.percentile(samples, [50 - level / 2, 50 + level / 2]))
+def bounds(samples: np.ndarray, level: float | tuple[float, float] = 95) -> tuple[float, float]:
+    """The ends of the middle `level` per cent of the samples, or two percentiles."""
+    return tuple(np.percentile(samples, level if isinstance(level, tuple) else [50 - level / 2, 50 + level / 2]))
 
 
 def _pairs(scores: np.ndarray) -> np.ndarray:
@@ -191,6 +202,17 @@ INTERVAL_SLIPS = {
     "scores[who][:, what].": lambda s: (_pairs(s), 95),
     "The last rater is never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (two_way(s[:-1]), 95),
     "The last image is never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (two_way(s[:, :-1]), 95),
+    "5 % are cut from the upper end, and nothing from the lower. For the middle 95 % cut 2.5 % from each end.": (
+        lambda s: (two_way(s), (0, 95))
+    ),
+    "5 % are cut from the lower end, and nothing from the upper. For the middle 95 % cut 2.5 % from each end.": (
+        lambda s: (two_way(s), (5, 100))
+    ),
+    "Half of the raters are drawn. Draw as many as there are: fewer make the interval too wide.": lambda s: (
+        two_way(s, raters=len(s) // 2),
+        95,
+    ),
+    "One rater is drawn for each sample. Draw as many as there are.": lambda s: (two_way(s, raters=1), 95),
     "This interval holds 90 % of the samples. For 95 % cut 2.5 % from each end.": lambda s: (two_way(s), 90),
     "This interval holds 99 % of the samples. For 95 % cut 2.5 % from each end.": lambda s: (two_way(s), 99),
     "This interval holds only two thirds of the samples, as mean plus and minus one standard deviation does. Cut 2.5 "

@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -41,6 +42,14 @@ def judge(candidate) -> None:
         if np.abs(result - invisible(detail, reduce)).max() <= 1e-3:
             continue
         recognise(result, _invisible_slips(detail, reduce), within=1e-3)
+        mean, corner = np.full((1, 4), 0.25), np.zeros((4, 4))
+        corner[0, :2] = 16.0, 32.0
+        show_smallest(
+            candidate,
+            invisible,
+            [(corner, mean), (corner, np.array([[0.5, 0.5, 0.0, 0.0]]))],
+            advice="The detail, less what comes back when it is reduced along both axes.",
+        )
         left = np.abs(reduce @ result @ reduce.T).max()
         if left > 0.01:
             raise NotYet(
@@ -78,6 +87,9 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
     slips = {
         "This is the detail as it was. Subtract what the LR image sees of it.": detail,
         "This is what the LR image *sees*. The task asks for the rest: detail minus this.": seen,
+        "Rows and columns of the detail have changed places: reduce @ detail @ reduce.T, without detail.T.": (
+            detail - seen.T
+        ),
         "The sign is reversed: detail minus seen, not seen minus detail.": seen - detail,
         "The visible part was added, not subtracted.": detail + seen,
         "Nothing is left: everything was subtracted. Only what the LR image sees must go.": np.zeros_like(detail),

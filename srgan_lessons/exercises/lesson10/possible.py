@@ -109,6 +109,9 @@ def _possible_slips(lr: np.ndarray, noise: int) -> dict[str, Callable[[np.ndarra
         "Only exact matches are named. The camera added noise: differences up to `noise` are possible.": lambda hr: (
             np.abs(off(hr)).max() == 0
         ),
+        "The differences of the three colours are added up. Each colour counts by itself.": lambda hr: (
+            np.abs(off(hr)).sum(axis=2).max() <= noise
+        ),
         "It compares at HR size, with the enlarged LR picture. Reduce the candidates instead: what they become can be "
         "known, what the LR picture was cannot.": lambda hr: np.abs(hr.astype(int) - imresize(lr, 4)).max() <= noise,
         "Only one colour is looked at. It must hold in all three.": lambda hr: np.abs(off(hr))[..., 0].max() <= noise,
@@ -167,6 +170,7 @@ def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         "one number, one level too far": least * tile,
         "as it was": 0,
         "a little brighter": noise,
+        "one level less": noise - 1,
         "a little darker": -noise,
         "brighter": noise + 1,
         "darker": -noise - 1,

@@ -1,6 +1,7 @@
 """Exercise 11.2: a doctor in four lines."""
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet, OwnRun
 from srgan_lessons.exercises.shared.logs import CLOSE, Rows
 
@@ -79,6 +80,20 @@ WHY = {
 }
 
 
+SMALL = tuple(
+    (_run(gains, says),)
+    for gains, says in (
+        ([0.5, 0.5], CLOSE),
+        ([-4.0, -4.0], CLOSE),
+        ([0.5, 0.5], SURE),
+        ([0.5, -4.0], CLOSE),
+        ([-4.0, -4.0], SURE),
+        ([0.5, -4.0], SURE),
+        ([None, 0.5], CLOSE),
+    )
+)
+
+
 def judge(candidate) -> None:
     names = ", ".join(map(repr, ILLNESSES))
     for what, log, right in RUNS:
@@ -112,6 +127,9 @@ def judge(candidate) -> None:
             raise NotYet(said + "No gain is below -3: is a sign lost, or < turned round?")
         if "takes everything" in what:
             raise NotYet(said + "Both are needed: D(HR) near 1, and D(SR) near 0.")
+        show_smallest(
+            lambda log: str(candidate(log)).strip().lower(), illness, SMALL, advice="The rules hold in their order."
+        )
         raise NotYet(said)
 
 

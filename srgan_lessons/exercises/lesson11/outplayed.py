@@ -1,6 +1,7 @@
 """Exercise 11.1: when D stops winning."""
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, why_none
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet, OwnRun
 from srgan_lessons.exercises.reading import as_number
 from srgan_lessons.exercises.shared.logs import CLOSE, FOOLED, WIN, Rows
@@ -69,14 +70,25 @@ RULES = {  # what comes back in each log -> how that comes about
     "Update 0 counts as nothing: `not since` holds for 0, too. Write `since is None`.": lambda log: (
         None if (found := outplayed(log)) is None else found or log[1]["step"]
     ),
+    "D(HR) is divided by D(SR). D wins where the difference, D(HR) - D(SR), is above 0.5.": lambda log: _from(
+        log, lambda hr, sr: hr / sr > 2
+    ),
+    "D(HR) and D(SR) are rounded first. D wins where the difference, D(HR) - D(SR), is above 0.5.": lambda log: _from(
+        log, lambda hr, sr: round(hr) - round(sr) > 0.5
+    ),
     "It is the last row of the log. Asked for is the row from which on D does not win: where that began.": lambda log: (
         None if outplayed(log) is None else log[-1]["step"]
     ),
 }
 
 
+SMALL = tuple(
+    (_says(*pairs),) for pairs in ((CLOSE,), (WIN,), (VAGUE,), (SUSPICIOUS,), (FOOLED,), (WIN, CLOSE), (CLOSE, WIN))
+)
+
+
 def _name_rule(candidate) -> None:
-    """Raises NotYet if all that comes back follows from one rule."""
+    """Raises NotYet if all that comes back follows from one rule, else with the smallest log that differs."""
     try:
         found = [call(candidate, log) for _, log, _ in OUTPLAYED]
     except Exception:
@@ -84,6 +96,9 @@ def _name_rule(candidate) -> None:
     for message, rule in RULES.items():
         if found == [rule(log) for _, log, _ in OUTPLAYED]:
             raise NotYet(message)
+    if all(value is None for value in found):
+        return
+    show_smallest(candidate, outplayed, SMALL, advice="D wins a row where D(HR) - D(SR) is above 0.5.")
 
 
 def judge(candidate) -> None:
@@ -110,8 +125,8 @@ def judge(candidate) -> None:
         if found is None:
             _name_rule(candidate)
             raise NotYet(
-                f"In a log where {what}, None comes back; update {right} is expected. Is the `return` missing, or does "
-                "one row that D wins decide for the whole log?"
+                f"In a log where {what}, None comes back; update {right} is expected. {why_none()} Or does one row that "
+                "D wins decide for the whole log?"
             )
         value = as_number(found, "the update")
         if value != right:

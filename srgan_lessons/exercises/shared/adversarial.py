@@ -87,6 +87,12 @@ def run(candidate: Callable, *args: Any, no_path: str) -> Any:
     except (RuntimeError, UserWarning) as error:
         if "does not require grad" in str(error):
             raise NotYet(no_path) from error
+        optimizers = [value for value in args if isinstance(value, Watched)]
+        if "modified by an inplace operation" in str(error) and any("step" in o.events for o in optimizers):
+            raise NotYet(
+                "There are two steps in one call, and the second backward() passes through weights that the first step "
+                "has moved. Add both losses: one backward(), one step()."
+            ) from error
         if "second time" in str(error) or "modified by an inplace operation" in str(error):
             raise NotYet(LEAK) from error
         raise
