@@ -1,4 +1,4 @@
-"""Each sentence of each exercise's text has a check that fails without it: sentences.txt says which wrong answer shows it.
+"""Each sentence of each exercise's text has a check that fails without it: sentences.txt names the wrong answers.
 
 A line quotes words of the text, and names wrong answers of learners/*.txt that do not heed them:
 
@@ -26,9 +26,9 @@ def texts() -> dict[str, str]:
     found = {}
     for path in sorted(SOURCES.glob("*.py")):
         source = path.read_text(encoding="utf-8")
-        for part in source.split("# ### Exercise ")[1:]:
-            body = part.partition("\n")[2].partition("\n# %%")[0]
-            name = re.search(r'check\("(\w+)"', part).group(1)
+        for part in source.split("# ### {{exercise: ")[1:]:
+            name, _, rest = part.partition("}}\n")
+            body = rest.partition("\n# %%")[0]
             lines = [line.removeprefix("#").strip() for line in body.splitlines()]
             found[name] = " ".join(" ".join(lines).split())
     return found

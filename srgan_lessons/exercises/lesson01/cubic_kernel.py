@@ -45,7 +45,7 @@ def judge(candidate) -> None:
             "The places are cut off to whole numbers first. Keep x as it is, or make it an array of floats.": _chosen(
                 np.trunc(x), -0.5
             ),
-            "The values are divided by their sum. The kernel is 1 at 0; weights with a sum of 1 are the next exercise.": (
+            "The values are divided by their sum. The kernel itself is 1 at 0; the next exercise divides.": (
                 right / right.sum()
             ),
             f"The piece for 1 < |x| < 2 is missing. {both}": np.where(far_x <= 1, near, 0),

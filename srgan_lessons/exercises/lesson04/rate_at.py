@@ -41,17 +41,17 @@ def judge(candidate) -> None:
                     f"In the {part} alone it is {times[0]:.3g} times what is expected. Is a factor, such as the peak "
                     f"({peak:g} in this call), missing there, or there twice?"
                 )
-        show_smallest(candidate, rate_at, SMALL)
         times = result / right
         if np.ptp(times) <= 1e-3 * times.max():
             raise NotYet(f"Everywhere it is {times[0]:.3g} times what is expected; the peak is {peak:g} in this call.")
-        rise = steps // 10
-        warm, off = np.abs(result - right)[:rise].max(), int(np.abs(result - right).argmax())
-        if warm <= 1e-6 * peak:
-            raise NotYet(f"The warm-up is right, the cosine is not. {_at(off, steps, result, right, peak)}")
-        if np.abs(result - right)[rise:].max() <= 1e-6 * peak:
-            raise NotYet(f"The cosine is right, the warm-up is not. {_at(off, steps, result, right, peak)}")
-        raise NotYet(_at(off, steps, result, right, peak))
+        off = np.abs(result - right)
+        advice = ""
+        if off[:rise].max() <= 1e-6 * peak:
+            advice = "The warm-up is right, the cosine is not."
+        elif off[rise:].max() <= 1e-6 * peak:
+            advice = "The cosine is right, the warm-up is not."
+        show_smallest(candidate, rate_at, SMALL, advice=advice)
+        raise NotYet(f"{_at(int(off.argmax()), steps, result, right, peak)} {advice}".strip())
 
 
 SMALL = ((0, 10, 1.0), (1, 10, 1.0), (0, 20, 1.0), (1, 20, 1.0), (2, 20, 1.0), (11, 20, 1.0), (19, 20, 3.0))
@@ -63,7 +63,7 @@ def _name_length(shares: np.ndarray, at: np.ndarray, steps: int) -> None:
         down = 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise)))
         if np.allclose(shares, np.where(at < rise, (at + 1) / rise, down), rtol=0, atol=1e-4):
             raise NotYet(
-                f"Of {steps} updates the warm-up takes {rise}. It is the first tenth, {steps // 10}: rise = steps // 10."
+                f"Of {steps} updates the warm-up takes {rise}. It takes a tenth, {steps // 10}: rise = steps // 10."
             )
 
 
@@ -102,6 +102,13 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         ),
         "The cosine ends too early or too late: from update `rise` to the end there are steps - rise.": joined(
             up, 0.5 * (1 + np.cos(np.pi * (at - rise) / steps))
+        ),
+        "There is no warm-up, and the cosine begins at `rise` all the same: before it, the rate must rise.": down,
+        "The cosine begins in update 0, not where the warm-up ends: step - rise, not step.": joined(
+            up, 0.5 * (1 + np.cos(np.pi * at / (steps - rise)))
+        ),
+        "This is a sine. It must be the cosine, which begins at 1 and ends at -1.": joined(
+            up, 0.5 * (1 + np.sin(np.pi * share))
         ),
         "It falls along a straight line. A cosine is asked for: slow, fast, slow.": joined(up, 1 - share),
         "After the warm-up it stays at the peak. It must fall to 0 along the cosine.": joined(up, np.ones(steps)),

@@ -62,7 +62,7 @@ def _name_constant(result: np.ndarray, p: Tensor, q: Tensor) -> None:
         for top in (0.0, 10.0**-digits):
             if np.allclose(result, ((p + top) / (p + q + 10.0**-digits)).numpy(), rtol=0, atol=1e-5):
                 raise NotYet(
-                    f"1e-{digits} is added to p + q. Where both densities are that small it changes the share: p = 3e-6 "
+                    f"1e-{digits} is added to p + q. Where densities are that small it changes the share: p = 3e-6 "
                     "and q = 1e-6 are 0.75, too. Divide by p + q alone, and put 0.5 where it is 0."
                 )
 

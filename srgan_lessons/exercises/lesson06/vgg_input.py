@@ -67,6 +67,9 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
     one = images.mean(), images.std()
     ours = "Use ImageNet's mean and std: the network was trained with these."
     return {
+        "The images are rounded to half precision (float16) on the way. Stay with their own type.": (
+            (images.half().float() - mean) / std
+        ),
         "The images come out as they went in.": images,
         "The mean is subtracted, but nothing is divided by std.": images - mean,
         "It is divided by std, but the mean is not subtracted first.": images / std,

@@ -48,7 +48,8 @@ def judge(candidate) -> None:
         if "differ in size" in str(error):
             raise NotYet(
                 f"psnr says: {error}. A photo of 51 x 65 pixels has an LR image of 13 x 17, and that is enlarged to "
-                "52 x 68. Cut HR to a multiple of 4 first, then make LR from what is left."
+                "52 x 68. Cut HR to a multiple of 4 first (rows are the first axis, hr[:height, :width]), "
+                "then make LR from what is left."
             ) from error
         raise
     values = as_array(result)
@@ -161,9 +162,6 @@ SET_SLIPS = {
     },
     "The LR image was made by taking every fourth pixel, without antialiasing. Use imresize(hr, 1 / 4).": {
         "reduce": lambda hr: hr[::4, ::4]
-    },
-    "Height and width have changed places in the cut: rows are the first axis, hr[:height, :width].": {
-        "cut": lambda photo: photo[: photo.shape[1] // 4 * 4, : photo.shape[0] // 4 * 4]
     },
     "HR was cut at the top and on the left. All others keep the top left corner and cut at the bottom and on the "
     "right: hr[:height, :width].": {"cut": _end},

@@ -93,7 +93,6 @@ def bt500(
     strict=False,
     low=2.0,
     high=4.0,
-    share=0.05,
     at_least=False,
 ) -> np.ndarray:
     """The rule with one slip, or in one of the ways that are right: True for raters that are rejected."""
@@ -108,7 +107,7 @@ def bt500(
     above = (used & (distance >= bound)).sum(axis=0)
     below = (used & (distance <= -bound)).sum(axis=0)
     far = above + below
-    often = far >= share * len(scores) if at_least else far > share * len(scores)
+    often = far >= 0.05 * len(scores) if at_least else far > 0.05 * len(scores)
     balanced = np.abs(above - below) < 0.3 * far
     return {"both": often & balanced, "often": often, "balanced": balanced, "bias": often & ~balanced}[rule]
 
@@ -123,7 +122,6 @@ BT500_SLIPS = {
     "A kurtosis below 2 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"low": -np.inf},
     "A kurtosis above 4 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"high": np.inf},
     "Whoever is far on exactly 5 % of the stimuli is rejected, too. It must be more.": {"at_least": True},
-    "The share is 0.5, half of the stimuli. It is 5 %, 0.05.": {"share": 0.5},
     "The two reaches are swapped: 2 s where the kurtosis is from 2 to 4, sqrt(20) s elsewhere.": {
         "inner": 20**0.5,
         "outer": 2.0,

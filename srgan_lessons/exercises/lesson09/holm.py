@@ -88,6 +88,12 @@ HOLM_SLIPS = {
     "it came from.": lambda p: _stepped(p, back=False)[np.argsort(np.argsort(p))].take(
         np.argsort(np.argsort(np.argsort(np.argsort(p))))
     ),
+    "The factors are squared. The smallest of five is multiplied by 5.": lambda p: _stepped(
+        p, factor=lambda m, place: (m - place) ** 2
+    ),
+    "The factors do not begin with the count of the p-values that are given, but always with 3.": lambda p: _stepped(
+        p, factor=lambda m, place: 3 - place
+    ),
     "They are as they were. The smallest of five must be multiplied by 5.": lambda p: p,
     "This is Bonferroni: all are multiplied by their count. Holm multiplies the smallest by the count, the next by one "
     "less, and so on.": lambda p: np.minimum(len(p) * p, 1),

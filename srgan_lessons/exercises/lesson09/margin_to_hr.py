@@ -49,8 +49,8 @@ def judge(candidate) -> None:
 
 
 SMALL = (
-    ({"a": 1.0, "b": 3.0, "hr": 4.5}, "b"),
-    ({"hr": 4.5, "b": 4.9, "a": 1.25}, "b"),
+    ({"a": 1.0, "b": 3.0, "c": 2.75, "hr": 4.5}, "b"),
+    ({"hr": 4.5, "b": 4.9, "a": 1.25, "c": 3.0}, "b"),
     ({"a": 1.0, "b": 3.25, "c": 4.0, "hr": 4.5}, "b"),
     ({"c": 4.0, "a": 1.0, "hr": 4.5, "b": 3.0}, "c"),
 )
@@ -73,6 +73,12 @@ def _neighbour(mos: dict[str, float], method: str, step: int) -> float:
 MARGIN_SLIPS = {
     "The sign is turned round: positive means nearer to hr. Take the distance to the closest other method, less the "
     "distance to hr.": lambda mos, method: -_margin(mos, method),
+    "This is the margin to the second closest of the others. Take the closest.": lambda mos, method: _margin(
+        mos, method, pick=lambda values: sorted(values)[1]
+    ),
+    "The distances to the others are added up. Take the closest alone.": lambda mos, method: _margin(
+        mos, method, pick=sum
+    ),
     "The method is compared with itself, and that distance is always 0. Leave it out.": lambda mos, method: _margin(
         mos, method, itself=True
     ),

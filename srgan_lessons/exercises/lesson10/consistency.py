@@ -47,7 +47,7 @@ def judge(candidate) -> None:
             )
         recognise(result, _consistency_slips(sr, lr), within=1e-3)
         flat = [
-            np.full((size, size, 3), level, np.uint8) for size, level in ((8, 10), (2, 12), (2, 7), (8, 60), (2, 50))
+            np.full((size, size, 3), level, np.uint8) for size, level in ((16, 10), (4, 12), (4, 7), (16, 60), (4, 50))
         ]
         cases = ((flat[0], flat[1]), (flat[0], flat[2]), (flat[3], flat[4]))
         show_smallest(candidate, consistency, cases, within=1e-3)
@@ -108,6 +108,9 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
         ),
         f"This is the PSNR of the luma. {every}": db(y, y_lr),
         f"A border of 4 pixels is cut off. {every}": db(again[4:-4, 4:-4], lr[4:-4, 4:-4]),
+        "The mean is of absolute differences. The mse squares them.": 10
+        * np.log10(255**2 / np.abs(again.astype(float) - lr).mean()),
+        f"A border of 1 pixel is cut off. {every}": db(again[1:-1, 1:-1], lr[1:-1, 1:-1]),
         "The root is taken of the mse. 10 log10 takes the mse itself, 20 log10 its root.": 10
         * np.log10(255**2 / np.sqrt(mse)),
         "This is the mean squared error. The consistency is 10 log10(255² / mse), in dB.": mse,

@@ -172,6 +172,7 @@ def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         "a little brighter": noise,
         "one level less": noise - 1,
         "a little darker": -noise,
+        "a little redder": noise * np.array([1, 0, 0]) * np.ones_like(spot),
         "brighter": noise + 1,
         "darker": -noise - 1,
         "much brighter": 3 * noise,

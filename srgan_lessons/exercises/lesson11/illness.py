@@ -94,7 +94,42 @@ SMALL = tuple(
 )
 
 
+def _by(log: Rows, *, first=-3.0, lowest=min, part=None, both=True, exchanged=False, over=None) -> str:
+    """The illness by rules with one slip."""
+    gains = [row["gain"] for row in log if row["gain"] is not None]
+    late = log[part or slice(len(log) // 2, None)]
+    d_hr, d_sr = (sum(row[name] for row in late) / len(over(log) if over else late) for name in ("d_hr", "d_sr"))
+    d_hr, d_sr = (d_sr, d_hr) if exchanged else (d_hr, d_sr)
+    if gains[0] < first:
+        return ILLNESSES[0]
+    if (d_hr > 0.9 and d_sr < 0.1) if both else (d_hr > 0.9 or d_sr < 0.1):
+        return ILLNESSES[1]
+    return ILLNESSES[2] if lowest(gains) < -3 else ILLNESSES[3]
+
+
+SLIPS = {
+    "The largest gain is taken in the third rule: it asks for the lowest, min(gains).": {"lowest": max},
+    "The mean gain is taken in the third rule: it asks for the lowest, min(gains).": {
+        "lowest": lambda gains: sum(gains) / len(gains)
+    },
+    "The last gain is taken in the third rule: it asks for the lowest, min(gains).": {
+        "lowest": lambda gains: gains[-1]
+    },
+    "The sign of -3 is lost: a first gain is held against +3.": {"first": 3.0},
+    "d_hr and d_sr have changed places: D is too strong where the mean of d_hr is above 0.9, that of d_sr below 0.1.": {
+        "exchanged": True
+    },
+    "The sum over the second half is divided by the number of all rows: the mean divides by len(late).": {
+        "over": lambda log: log
+    },
+}
+
+
 def judge(candidate) -> None:
+    given = [str(call(candidate, log)).strip().lower() for _, log, _ in RUNS] if callable(candidate) else []
+    for message, slip in SLIPS.items():
+        if given == [_by(log, **slip) for _, log, _ in RUNS]:
+            raise NotYet(message)
     names = ", ".join(map(repr, ILLNESSES))
     for what, log, right in RUNS:
         found = call(candidate, log)

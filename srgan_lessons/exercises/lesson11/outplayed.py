@@ -76,6 +76,9 @@ RULES = {  # what comes back in each log -> how that comes about
     "D(HR) and D(SR) are rounded first. D wins where the difference, D(HR) - D(SR), is above 0.5.": lambda log: _from(
         log, lambda hr, sr: round(hr) - round(sr) > 0.5
     ),
+    "It is the first row that D does not win, and D may win again after it: from where on does it not, in any later "
+    "row?": lambda log: next((row["step"] for row in log if row["d_hr"] - row["d_sr"] <= 0.5), None),
+    "The last row is never looked at.": lambda log: outplayed(log[:-1]),
     "It is the last row of the log. Asked for is the row from which on D does not win: where that began.": lambda log: (
         None if outplayed(log) is None else log[-1]["step"]
     ),
@@ -88,7 +91,7 @@ SMALL = tuple(
 
 
 def _name_rule(candidate) -> None:
-    """Raises NotYet if all that comes back follows from one rule, else with the smallest log that differs."""
+    """Raises NotYet if all that comes back follows from one rule,"""
     try:
         found = [call(candidate, log) for _, log, _ in OUTPLAYED]
     except Exception:
@@ -96,9 +99,6 @@ def _name_rule(candidate) -> None:
     for message, rule in RULES.items():
         if found == [rule(log) for _, log, _ in OUTPLAYED]:
             raise NotYet(message)
-    if all(value is None for value in found):
-        return
-    show_smallest(candidate, outplayed, SMALL, advice="D wins a row where D(HR) - D(SR) is above 0.5.")
 
 
 def judge(candidate) -> None:
@@ -125,14 +125,20 @@ def judge(candidate) -> None:
         if found is None:
             _name_rule(candidate)
             raise NotYet(
-                f"In a log where {what}, None comes back; update {right} is expected. {why_none()} Or does one row that "
-                "D wins decide for the whole log?"
+                f"In a log where {what}, None comes back; update {right} is expected. {why_none()} Or does one row "
+                "that D wins decide for the whole log?"
             )
         value = as_number(found, "the update")
         if value != right:
             _name_rule(candidate)
         if value != right:
-            raise NotYet(_name_outplayed(what, log, value, right))
+            told = _name_outplayed(what, log, value, right)
+            if told.endswith(LAST):
+                show_smallest(candidate, outplayed, SMALL, advice=LAST)
+            raise NotYet(told)
+
+
+LAST = "D wins a row where D(HR) - D(SR) is above 0.5; the answer is the row after the last such row."
 
 
 def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
@@ -153,7 +159,7 @@ def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
         return said + "D wins where D(HR) - D(SR) is above 0.5. D(SR) alone is looked at."
     if "fooled" in what:
         return said + "Where D(SR) is above D(HR), D has lost. Is an absolute value taken?"
-    return said + "D wins a row where D(HR) - D(SR) is above 0.5; the answer is the row after the last such row."
+    return said + LAST
 
 
 def judge_own(candidate, log: Rows) -> int | None:

@@ -35,8 +35,26 @@ def judge_value(
     if result < 0:
         raise NotYet(f"The loss is {result:.4g}. The logarithm of a probability is negative: minus log D is expected.")
     rows = itertools.product(([[0.0]], [[1.0]], [[-1.0]], [[2.0], [-1.0]]), repeat=len(logits))
-    show_smallest(candidate, reference, [tuple(map(torch.tensor, row)) for row in rows])
+    show_smallest(
+        candidate,
+        reference,
+        [tuple(map(torch.tensor, row)) for row in rows],
+        advice=_part(candidate, logits, reference),
+    )
     raise NotYet(f"For moderate logits of {whose} the loss is {result:.4g}; {right:.4g} is expected.")
+
+
+def _part(candidate: Callable, logits: tuple[Tensor, ...], reference: Callable) -> str:
+    """Which of two parts of a sum is right, and which is not: one is changed, and the other stays."""
+    if len(logits) != 2:
+        return "-log D is softplus(-logit), then comes the mean over the batch."
+    real, fake = logits
+    before, wanted = as_number(call(candidate, real, fake)), float(reference(real, fake))
+    for changed, fine, wrong in (((real, 0.5 - fake), "SR", "HR"), ((1.5 - real, fake), "HR", "SR")):
+        if abs(as_number(call(candidate, *changed)) - before - (float(reference(*changed)) - wanted)) <= 1e-4:
+            formula = "-log D is softplus(-logit)" if wrong == "HR" else "-log(1 - D) is softplus(logit)"
+            return f"The part on {fine} is right, the part on {wrong} is not: {formula}, then comes the mean."
+    return ""
 
 
 def judge_extreme(candidate: Callable, logits: tuple[Tensor, ...], right: float, where: str) -> None:
