@@ -79,7 +79,7 @@ def _related(found: list, right: list, within: float) -> str:
         return bool(np.allclose(f, outcome, rtol=0, atol=within))
 
     if is_now(-r):
-        return "The sign is turned round."
+        return "The sign is reversed."
     if (r < 0).any() and is_now(np.abs(r)):
         return "Numbers below zero have lost their sign."
     if (r < 0).any() and is_now(r.clip(0)):
@@ -93,7 +93,8 @@ def _related(found: list, right: list, within: float) -> str:
         return f"Everywhere it is {abs((f - r).mean()):.4g} too {'large' if f[0] > r[0] else 'small'}."
     for digits in range(4):
         if is_now(r.round(digits)):
-            return f"The numbers are rounded to {digits} digits. Return them as they are."
+            to = f"{digits} digit{'s' if digits > 1 else ''}" if digits else "whole numbers"
+            return f"The numbers are rounded to {to}. Return them as they are."
     if is_now(np.trunc(r)):
         return "The fractions are cut off. Is it an array of whole numbers?"
     if is_now(r**2):

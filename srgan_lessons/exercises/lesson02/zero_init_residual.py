@@ -70,7 +70,8 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
         )
     if all(torch.equal(now[name], value) for name, value in before.items()):
         raise NotYet(
-            "The block is as it was. Was a copy of it changed, or another layer? nn.init.zeros_(parameter) changes the "
+            "The block has not changed. Was a copy of it changed, or another layer? nn.init.zeros_(parameter) "
+            "changes the "
             "block that is given; a new name for a number does not."
         )
     if not gamma.any() and beta.any():

@@ -142,7 +142,8 @@ EXERCISE = Exercise(
     hints=(
         "Two formulas, and both give the peak where they meet. Try them by hand for steps = 20: what is the rate "
         "of update 0, of update 1, of update 2, and of update 19?",
-        "Warm-up: steps count from 0, and update 0 shall move. Cosine: 1 + cos goes from 2 to 0 while its argument "
+        "Warm-up: steps count from 0, and update 0 must already move the weights. Cosine: 1 + cos goes from 2 "
+        "to 0 while its argument "
         "goes from 0 to np.pi.",
         "peak * (step + 1) / rise, then peak * 0.5 * (1 + np.cos(np.pi * (step - rise) / (steps - rise))).",
     ),

@@ -31,9 +31,8 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
     return {
         "This is the discriminator's loss on SR, -log(1 - D). The generator wants the opposite: to be taken for real, "
         "-log D.": F.softplus(fake).mean(),
-        "This is log(1 - D), the first idea, which hardly pulls where D is sure. The paper's equation 6 has -log D.": (
-            -F.softplus(fake).mean()
-        ),
+        "This is log(1 - D), the first idea, which has hardly any gradient where D is sure. The paper's "
+        "equation 6 has -log D.": (-F.softplus(fake).mean()),
         "The sign is wrong: log D is made large. A loss is made small: -log D.": -right,
         "This is the sum over the batch. Take the mean, so that the loss does not depend on the batch's size.": (
             F.softplus(-fake).sum()
@@ -78,7 +77,11 @@ EXERCISE = Exercise(
         "F.softplus(-fake_logits).mean(); the weight 1e-3 comes later, with the content loss.",
     ),
     mistakes=(
-        Mistake("log(1 - D(SR))", says="hardly pulls where D is sure", ask="D is sure. How steep is the loss there?"),
+        Mistake(
+            "log(1 - D(SR))",
+            says="has hardly any gradient where D is sure",
+            ask="D is sure. How steep is the loss there?",
+        ),
         Mistake("the weight 1e-3 is in it", says="weight 1e-3", ask="Where does the paper put the weight?"),
     ),
 )

@@ -42,10 +42,10 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     return {
         "Real and generated have changed places: this loss is small if HR is judged below 0 and SR above. -log D is "
         "for HR, -log(1 - D) for SR.": plus(real).mean() + minus(fake).mean(),
-        "Both are asked to be real. On SR the discriminator shall be low: -log(1 - D), which is softplus(+x).": (
+        "Both are asked to be real. On SR the discriminator should be low: -log(1 - D), which is softplus(+x).": (
             on_real + minus(fake).mean()
         ),
-        "Both are asked to be generated. On HR the discriminator shall be high: -log D, which is softplus(-x).": (
+        "Both are asked to be generated. On HR the discriminator should be high: -log D, which is softplus(-x).": (
             plus(real).mean() + on_fake
         ),
         "This is the part on HR alone. SR is missing.": on_real,

@@ -136,7 +136,7 @@ def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) 
     """Raises NotYet unless `loss` gives SR the gradient `expected` and HR none."""
     missing = (
         "The number is right, but SR gets no gradient: a generator could not learn from it. Is there a no_grad or a "
-        "detach around the maps of SR, or was the loss made anew with torch.tensor or .item()?"
+        "detach around the maps of SR, or was the loss rebuilt with torch.tensor or .item()?"
     )
     if not loss.requires_grad:
         raise NotYet(missing)
@@ -181,6 +181,6 @@ EXERCISE = Exercise(
         Mistake(
             "no 12.75", says="The maps are not divided by 12.75", ask="How large are the maps compared with pixels?"
         ),
-        Mistake("all under no_grad", says="SR gets no gradient", ask="Who shall learn from this loss?"),
+        Mistake("all under no_grad", says="SR gets no gradient", ask="Who should learn from this loss?"),
     ),
 )

@@ -66,7 +66,7 @@ def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor,
     slips = {
         "All answers count the same. Weight each of them with its chance.": answers.mean(dim=0),
         "This is the sum of the answers; their chances are not used.": answers.sum(dim=0),
-        "This is the median. It has the smallest expected absolute error; asked for is the squared error.": (
+        "This is the median. It has the smallest expected absolute error; the task asks for the squared error.": (
             answers.median(dim=0).values
         ),
         "The weighted answers are averaged: divided by their number once more. The chances sum to 1 already.": (

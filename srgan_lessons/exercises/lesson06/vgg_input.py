@@ -88,8 +88,8 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
             ((images + 1) / 2 - mean) / std
         ),
         "This only takes the images to [-1, 1]. Use the mean and the std of each channel.": 2 * images - 1,
-        "The channels are turned to B, G, R. This network takes R, G, B.": ((images - mean) / std).flip(1),
-        "The images are turned to B, G, R, and the means are not. This network takes R, G, B.": (
+        "The channels are reordered to B, G, R. This network takes R, G, B.": ((images - mean) / std).flip(1),
+        "The images are reordered to B, G, R, but the means are not. This network takes R, G, B.": (
             (images.flip(1) - mean) / std
         ),
         "The means and stds are in the order B, G, R. The images are R, G, B.": (images - mean.flip(1)) / std.flip(1),

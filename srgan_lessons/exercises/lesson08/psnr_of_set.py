@@ -61,7 +61,7 @@ def judge(candidate) -> None:
         return
     recognise(found, {message: set_psnr(photos, **slip) for message, slip in SET_SLIPS.items()}, within=1e-4)
     if abs(found - round(right)) < 1e-9 or abs(found - round(right, 1)) < 1e-9:
-        raise NotYet("The result is rounded. Return all its digits; who prints it can round.")
+        raise NotYet("The result is rounded. Return all its digits, and round only where you print it.")
     for photo in sorted(photos, key=np.size):
         mine, theirs = as_number(call(candidate, blocks, [photo])), set_psnr([photo])
         if abs(mine - theirs) > 1e-4:
@@ -150,7 +150,7 @@ SET_SLIPS = {
     },
     "This is the median over the photos. Papers report the mean.": {"collect": lambda v, p: float(np.median(v))},
     "This is the sum over the photos. Divide it by their number.": {"collect": lambda v, p: float(sum(v))},
-    "This is the value of the last photo alone. Collect the values of all, and take their mean behind the loop.": {
+    "This is the value of the last photo alone. Collect the values of all, and take their mean after the loop.": {
         "collect": lambda v, p: v[-1]
     },
     "This is the value of the first photo alone. Does the `return` stand inside the loop?": {

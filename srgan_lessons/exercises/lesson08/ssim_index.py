@@ -129,7 +129,7 @@ def _one_index(result) -> float:
         raise NotYet("Of two flat windows it makes 0 / 0. The constants c1 and c2 are there to prevent that.")
     if array.ndim == 2:
         raise NotYet(
-            f"The result has the shape {array.shape}: a number for each pixel. One number a window is expected; is a "
+            f"The result has the shape {array.shape}: a number for each pixel. One number per window is expected; is a "
             ".sum() missing?"
         )
     return as_number(result)

@@ -69,11 +69,12 @@ def _rejected(value, scores: np.ndarray) -> np.ndarray:
     result = as_array(value)
     if result.shape == (stimuli,):
         raise NotYet(
-            f"There is one value a stimulus ({stimuli}), not one a rater ({raters}). Means and standard deviations are "
+            f"There is one value per stimulus ({stimuli}), not one per rater ({raters}). Means and standard "
+            "deviations are "
             "taken over raters, axis 1; above and below are counted over stimuli, axis 0."
         )
     if result.shape != (raters,):
-        raise NotYet(f"The result has the shape {result.shape}; one True or False a rater is expected, {(raters,)}.")
+        raise NotYet(f"The result has the shape {result.shape}; one True or False per rater is expected, {(raters,)}.")
     if not np.isin(result, (0, 1)).all():
         raise NotYet("The result holds numbers other than 0 and 1: True for a rater that is rejected, else False.")
     return result.astype(bool)
@@ -113,7 +114,7 @@ def bt500(
 
 
 BT500_SLIPS = {
-    "Stimuli on which all raters agree count, too. There s is 0, every vote is 0 s away, and everybody is above and "
+    "Stimuli on which all raters agree also count. There s is 0, every vote is 0 s away, and everybody is above and "
     "below at once: the trap. Leave these stimuli out.": {"trap": True},
     "This is the excess kurtosis, which is 0 for a normal distribution (scipy's default). BT.500 means the one which "
     "is 3: do not subtract 3.": {"excess": 3.0},
@@ -129,7 +130,7 @@ BT500_SLIPS = {
     "The reach is 20 s where it should be sqrt(20) s.": {"outer": 20.0},
     "The reach is not multiplied by s: far means far in standard deviations of this stimulus.": {"scaled": False},
     "The reach is multiplied by the variance. s is its root, the standard deviation.": {"squared": True},
-    "Whoever is far often is rejected. The rule asks for both directions, too: whoever is only strict, or only "
+    "Every rater who is often far is rejected. The rule also asks for both directions: one who is only strict, or only "
     "generous, stays. Compare above with below.": {"rule": "often"},
     "How often a rater is far does not matter here. The rule asks for both: more than 0.05 of the stimuli, and in "
     "both directions.": {"rule": "balanced"},
@@ -152,10 +153,10 @@ COUNTED = {  # (above, below, stimuli) -> rejected
     "abs() is missing: above - below may be negative. Both directions count alike: np.abs(above - below).": (
         lambda a, b, n: (a + b > 0.05 * n) & (a - b < 0.3 * (a + b))
     ),
-    "far is held against 5, not against 5 % of the stimuli: 0.05 * len(scores).": lambda a, b, n: (
+    "far is compared with 5, not against 5 % of the stimuli: 0.05 * len(scores).": lambda a, b, n: (
         (a + b > 5) & (abs(a - b) < 0.3 * (a + b))
     ),
-    "far is held against 0.05, and it is a number of stimuli: 0.05 * len(scores).": lambda a, b, n: (
+    "far is compared with 0.05, and it is a number of stimuli: 0.05 * len(scores).": lambda a, b, n: (
         (a + b > 0.05) & (abs(a - b) < 0.3 * (a + b))
     ),
 }
@@ -228,7 +229,9 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         Mistake(
-            "whoever is far away goes", says="asks for both directions, too", ask="Strict or careless: how do you tell?"
+            "everyone who is far is rejected",
+            says="also asks for both directions",
+            ask="Strict or careless: how do you tell?",
         ),
         Mistake("kurtosis less 3", says="excess kurtosis", ask="What has a normal distribution in this formula?"),
     ),

@@ -37,7 +37,7 @@ def judge(candidate) -> None:
     results = [as_array(call(candidate, p), p.shape, "the corrected p-values") for p in cases]
     found = np.concatenate(results).astype(float)
     if all(result.dtype == bool for result in results):
-        raise NotYet("True and False came back. Return the corrected p-values; whoever reads them compares with 0.05.")
+        raise NotYet("True and False came back. Return the corrected p-values; the reader compares them with 0.05.")
     slips = {message: np.concatenate([slip(p) for p in cases]) for message, slip in HOLM_SLIPS.items()}
     right = np.concatenate([holm(p) for p in cases])
     if np.allclose(found, right, rtol=0, atol=1e-6):
@@ -94,7 +94,7 @@ HOLM_SLIPS = {
     "The factors do not begin with the count of the p-values that are given, but always with 3.": lambda p: _stepped(
         p, factor=lambda m, place: 3 - place
     ),
-    "They are as they were. The smallest of five must be multiplied by 5.": lambda p: p,
+    "They are unchanged. The smallest of five must be multiplied by 5.": lambda p: p,
     "This is Bonferroni: all are multiplied by their count. Holm multiplies the smallest by the count, the next by one "
     "less, and so on.": lambda p: np.minimum(len(p) * p, 1),
     "This is Bonferroni, and it goes above 1. Holm multiplies the smallest by the count, the next by one less, and so "

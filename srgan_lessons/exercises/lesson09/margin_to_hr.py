@@ -71,7 +71,7 @@ def _neighbour(mos: dict[str, float], method: str, step: int) -> float:
 
 
 MARGIN_SLIPS = {
-    "The sign is turned round: positive means nearer to hr. Take the distance to the closest other method, less the "
+    "The sign is reversed: positive means nearer to hr. Take the distance to the closest other method, less the "
     "distance to hr.": lambda mos, method: -_margin(mos, method),
     "This is the margin to the second closest of the others. Take the closest.": lambda mos, method: _margin(
         mos, method, pick=lambda values: sorted(values)[1]

@@ -50,7 +50,7 @@ def judge(candidate) -> None:
         )
     if found[-1, 1] > 5:
         raise NotYet(
-            f"Near the end of the scale the interval goes up to {found[-1, 1]:.2f}, and nobody can vote more than 5. "
+            f"Near the end of the scale the interval goes up to {found[-1, 1]:.2f}, and no vote is above 5. "
             "Take percentiles of the samples: they never leave the scale."
         )
     wide = (found[:, 1] - found[:, 0]) / width[:, 0]  # (cases,)
@@ -62,7 +62,7 @@ def judge(candidate) -> None:
         raise NotYet("The interval lies below the MOS. np.percentile counts in per cent: 2.5 and 97.5, not fractions.")
     if (wide < NEAR).all():
         raise NotYet(
-            "All samples are the same, or nearly. Draw anew in each round, inside the loop, and with replacement: "
+            "All samples are the same, or nearly. Draw again in each round, inside the loop, and with replacement: "
             "some raters twice, some not at all."
         )
     for inner, cut, outer, past in (
@@ -111,7 +111,7 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
         if "out of bounds" in str(error):
             raise NotYet(
                 f"An index is too large: {error}. Raters are the first axis of scores, images the second; numbers are "
-                "drawn from 0 to their count, which is left out."
+                "drawn from 0 up to their count, which is not included."
             ) from error
         raise
     if isinstance(result, tuple | list) and len(result) == 2:
@@ -145,7 +145,7 @@ def _check_mos(mos: float, scores: np.ndarray) -> None:
     if abs(mos - scores.mean()) < 0.1:
         raise NotYet(
             f"The MOS is {mos:.4f}; the mean of all votes is {scores.mean():.4f}. Return the mean of the votes, not of "
-            "the samples: drawing anew is for the interval alone."
+            "the samples: redrawing is for the interval only."
         )
     raise NotYet(f"The first value is {mos:.2f}; the MOS, the mean of all votes, is {scores.mean():.2f}.")
 
@@ -196,10 +196,10 @@ def _pairs(scores: np.ndarray) -> np.ndarray:
 
 
 INTERVAL_SLIPS = {
-    "Only images are drawn anew. Other people would have voted differently, too: draw raters as well.": lambda s: (
+    "Only images are redrawn. Other people would have voted differently, too: draw raters as well.": lambda s: (
         (two_way(s, who=False), 95)
     ),
-    "Only raters are drawn anew. Other images would have been rated differently, too: draw images as well.": (
+    "Only raters are redrawn. Other images would have been rated differently, too: draw images as well.": (
         lambda s: (two_way(s, what=False), 95)
     ),
     "The votes are treated as if they were independent of each other. This is the trap: a rater's votes share that "
@@ -245,7 +245,7 @@ EXERCISE = Exercise(
             ask="Ask one rater a thousand times: how sure are you?",
         ),
         Mistake(
-            "images drawn, raters not", says="Only images are drawn anew", ask="Would other raters have said the same?"
+            "images drawn, raters not", says="Only images are redrawn", ask="Would other raters have said the same?"
         ),
     ),
 )

@@ -81,7 +81,7 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
     gram = reduce.T @ reduce  # (n, n)
     not_back = "reduced once more, what came back is not the LR image any more. Come back with `back`, the pinv."
     one_axis = (
-        "Invisible it is, but too little is left: the reduction was applied along one axis only, and it sees what is "
+        "It is invisible, but too little is left: the reduction was applied along one axis only, and it sees what is "
         "smooth along *both*. A matrix on the left works on the columns; for the rows put its transpose on the right."
     )
     slips = {
@@ -95,7 +95,7 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         "Nothing is left: everything was subtracted. Only what the LR image sees must go.": np.zeros_like(detail),
         one_axis: detail - keep @ detail,
         one_axis + " Here the rows were done, and the columns not.": detail - detail @ keep.T,
-        "Invisible it is, but too little is left: it was removed along the columns, and then once more along the rows. "
+        "It is invisible, but too little is left: it was removed along the columns, and then once more along the rows. "
         "The reduction sees what is smooth along *both* axes: reduce along both, come back, and subtract once.": (
             detail - keep @ detail - detail @ keep.T + seen
         ),

@@ -115,7 +115,7 @@ SLIPS = {
     "The last gain is taken in the third rule: it asks for the lowest, min(gains).": {
         "lowest": lambda gains: gains[-1]
     },
-    "The sign of -3 is lost: a first gain is held against +3.": {"first": 3.0},
+    "The sign of -3 is lost: the first gain is compared with +3.": {"first": 3.0},
     "d_hr and d_sr have changed places: D is too strong where the mean of d_hr is above 0.9, that of d_sr below 0.1.": {
         "exchanged": True
     },

@@ -79,9 +79,8 @@ RULES = {  # what comes back in each log -> how that comes about
     "It is the first row that D does not win, and D may win again after it: from where on does it not, in any later "
     "row?": lambda log: next((row["step"] for row in log if row["d_hr"] - row["d_sr"] <= 0.5), None),
     "The last row is never looked at.": lambda log: outplayed(log[:-1]),
-    "It is the last row of the log. Asked for is the row from which on D does not win: where that began.": lambda log: (
-        None if outplayed(log) is None else log[-1]["step"]
-    ),
+    "It is the last row of the log. The task asks for the row from which on D does not win: where that "
+    "began.": lambda log: None if outplayed(log) is None else log[-1]["step"],
 }
 
 
@@ -150,7 +149,10 @@ def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
     if value in (at, at + 1) and value not in steps:
         return said + 'This is the number of a row. Which update was that? row["step"] says it.'
     if value == first:
-        return said + "It is the first row that D does not win, and D wins again after it. From where on does it not?"
+        return (
+            said + "It is the first row that D does not win, and D wins again after it. From which row on does it "
+            "no longer win?"
+        )
     if at and value == steps[at - 1]:
         return said + "It is the last row that D wins. The one after it is asked for."
     if "is high all the time" in what:

@@ -72,7 +72,7 @@ def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None
         also = "" if "step" in events else " Nor is there an optimizer.step()."
         raise NotYet(f"{whose} does not move: no gradient reached its weights. Is the backward() missing?{also}")
     if "step" not in events:
-        raise NotYet(f"{whose} does not move: its gradients are there, and nobody uses them. Call optimizer.step().")
+        raise NotYet(f"{whose} does not move: it has gradients, but nothing uses them. Call optimizer.step().")
     if events.index("step") < events.index("backward"):
         raise NotYet("optimizer.step() comes before backward(). First the gradient, then the step.")
     raise NotYet(f"{whose} does not move: zero_grad() threw the new gradients away. It comes before backward().")

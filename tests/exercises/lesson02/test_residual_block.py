@@ -231,7 +231,7 @@ class PlainList(nn.Module):
         return x + y
 
 
-@answers.wrong(says="Has a 3x3 convolution no padding=1?")
+@answers.wrong(says="Does a 3x3 convolution lack its padding=1?")
 class WithoutPadding(Layers):
     def __init__(self, channels):
         super().__init__(channels)

@@ -38,7 +38,7 @@ def new_batch_each_time(network, sampler, steps, rate):
     return [train_step(network, optimizer, *sampler(step)).item() for step in range(steps)]
 
 
-@answers.wrong(says="made anew for each update")
+@answers.wrong(says="new optimiser is made for each update")
 def optimiser_in_the_loop(network, sampler, steps, rate):
     lr, hr = sampler(0)
     return [train_step(network, torch.optim.Adam(network.parameters(), lr=rate), lr, hr).item() for _ in range(steps)]

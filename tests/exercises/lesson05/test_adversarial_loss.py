@@ -28,7 +28,7 @@ def to_be_generated(fake):
     return F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
 
 
-@answers.wrong(says="hardly pulls where D is sure")
+@answers.wrong(says="has hardly any gradient where D is sure")
 def saturating(fake):
     return F.logsigmoid(-fake).mean()
 

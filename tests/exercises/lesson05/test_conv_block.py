@@ -22,7 +22,7 @@ class AsAClass(nn.Module):
         return torch.maximum(x, 0.2 * x)
 
 
-@answers.right
+@answers.wrong(says="One module is asked for")
 def a_list(inputs, outputs, stride):
     layers = [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)]
     return [*layers, nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2, inplace=True)]

@@ -72,7 +72,7 @@ def reach_of_variance(scores):
     return _as_written(scores, squared=True)
 
 
-@answers.wrong(says="asks for both directions, too")
+@answers.wrong(says="also asks for both directions")
 def whoever_is_far(scores):
     return _as_written(scores, rule="often")
 
@@ -102,7 +102,7 @@ def wrong_axis(scores):
     return bt500_rejects(scores.T)
 
 
-@answers.wrong(says="one True or False a rater is expected")
+@answers.wrong(says="one True or False per rater is expected")
 def names_of_the_rejected(scores):
     return np.flatnonzero(bt500_rejects(scores))
 

@@ -46,14 +46,14 @@ def its_own_generator(scores, rng):
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), PERCENT)
 
 
-@answers.wrong(says="Only images are drawn anew")
+@answers.wrong(says="Only images are redrawn")
 def images_alone(scores, rng):
     images = scores.shape[1]
     samples = [scores[:, rng.integers(0, images, images)].mean() for _ in range(1000)]
     return scores.mean(), *np.percentile(samples, PERCENT)
 
 
-@answers.wrong(says="Only raters are drawn anew")
+@answers.wrong(says="Only raters are redrawn")
 def raters_alone(scores, rng):
     raters = len(scores)
     samples = [scores[rng.integers(0, raters, raters)].mean() for _ in range(1000)]
@@ -98,7 +98,7 @@ def ninety(scores, rng):
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), [5, 95])
 
 
-@answers.wrong(says="nobody can vote more than 5")
+@answers.wrong(says="no vote is above 5")
 def normal(scores, rng):
     half = 1.96 * np.std(_samples(scores, rng, _both))
     return scores.mean(), scores.mean() - half, scores.mean() + half
