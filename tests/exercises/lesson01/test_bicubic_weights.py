@@ -9,7 +9,16 @@ from srgan_lessons.exercises.lesson01.bicubic_weights import bicubic_weights
 from srgan_lessons.exercises.lesson01.cubic_kernel import cubic_kernel
 from srgan_lessons.resize import imresize
 
-answers = Answers("bicubic_weights")
+answers = Answers(
+    "bicubic_weights",
+    sentences="""
+in HR pixels :: no widening; times factor
+how many HR pixels fit into an LR pixel :: factor fixed 4; floor division
+how much each of them counts :: clipped below 0; rounded
+the widened kernel :: no widening
+with a sum of 1 :: not divided; divided by factor, not sum
+""",
+)
 
 
 def _kernel(x, a):

@@ -8,7 +8,16 @@ from torch import nn
 from srgan_lessons import models
 from srgan_lessons.exercises.lesson02.residual_block import ResidualBlock
 
-answers = Answers("ResidualBlock")
+answers = Answers(
+    "ResidualBlock",
+    sentences="""
+that keeps its own weights :: layers in forward; one conv used twice
+Layers of torch may be used -- a permission
+maps (N, channels, h, w) to the same shape :: no padding
+`ResidualBlock(channels)` :: channels 64 fixed
+computes what `residual_block` computes :: no skip; act before norm; relu
+""",
+)
 
 
 @answers.right

@@ -5,7 +5,17 @@ import torch.nn.functional as F
 from answers import Answers
 from torch import nn
 
-answers = Answers("adversarial_loss")
+answers = Answers(
+    "adversarial_loss",
+    sentences=r"""
+the generator's side -- says whose loss it is
+It wants its samples to be taken for real :: sign
+the mean of $-\log D(SR)$ :: sum; minimax; weight included
+Write it on logits :: probabilities; sigmoid log
+large where D is sure that SR is generated :: sign; eps
+near 0 where D is deceived :: sign
+""",
+)
 
 
 @answers.right

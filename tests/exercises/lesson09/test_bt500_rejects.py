@@ -6,7 +6,14 @@ from answers import Answers
 
 from srgan_lessons.exercises.lesson09.bt500_rejects import BT500_RIGHT, bt500, bt500_cases, bt500_rejects
 
-answers = Answers("bt500_rejects")
+answers = Answers(
+    "bt500_rejects",
+    sentences="""
+`scores` (stimuli, raters) :: sum over raters; mean over the rest
+True for each rater that is rejected :: names; any
+they must not count as far -- the trap: wrong answers of lessonNN.txt and of its own test have it
+""",
+)
 
 
 def _as_written(scores, **how):

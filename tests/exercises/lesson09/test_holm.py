@@ -6,7 +6,15 @@ from answers import Answers
 
 from srgan_lessons.exercises.lesson09.holm import holm
 
-answers = Answers("holm")
+answers = Answers(
+    "holm",
+    sentences="""
+`holm(p_values)` -- its signature
+the corrected p-values :: sum so far; squared factor
+in the order in which they came :: sorted results
+`[0.04, 0.01, 0.03]` gives `[0.06, 0.03, 0.06]` :: last only max
+""",
+)
 
 
 @answers.right

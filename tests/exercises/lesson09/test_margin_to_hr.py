@@ -9,7 +9,16 @@ from answers import Answers
 from srgan_lessons.exercises.lesson09.margin_to_hr import margin_to_hr
 from srgan_lessons.files import shipped
 
-answers = Answers("margin_to_hr")
+answers = Answers(
+    "margin_to_hr",
+    sentences="""
+with the HR images as `"hr"` :: last by position; best of all as hr
+the closest of the *other methods* :: second closest; sum to others
+less its distance to HR :: plus
+Positive: it is nearer to HR :: abs of all
+Distances have no sign :: squared
+""",
+)
 
 
 def _table2(dataset):

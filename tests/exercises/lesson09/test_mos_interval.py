@@ -7,7 +7,17 @@ from answers import Answers
 from srgan_lessons.classroom import grade
 from srgan_lessons.exercises.lesson09.mos_interval import mos_interval
 
-answers = Answers("mos_interval")
+answers = Answers(
+    "mos_interval",
+    sentences="""
+(raters, images) of one method :: rows drawn twice; half the raters
+`rng` a numpy generator :: own generator
+the MOS :: MOS rounded
+the lower and upper end :: half widths
+of the middle 95 % :: 99; 95 from below
+of 1000 such means :: 10 samples; sum
+""",
+)
 
 
 PERCENT = [2.5, 97.5]
