@@ -22,12 +22,14 @@ def show_smallest(
     reference: Callable,
     cases: Iterable[tuple],
     *,
+    place: str = "",
     advice: str = "",
     within: float = 1e-5,
 ) -> None:
     """Raises NotYet if `candidate` differs from `reference` on one of the cases, with the first one that differs.
 
-    cases: the arguments of each call, the smallest first. advice: what to look at, said last. Where all differences
+    cases: the arguments of each call, the smallest first. place: which part is wrong, said first. advice: what to look
+    at, said last. Where all differences
     follow from one general mistake, such as two arguments in the wrong order or a factor, that is said first.
     """
     cases = list(cases)
@@ -36,7 +38,7 @@ def show_smallest(
     wrong = [k for k in range(len(cases)) if not _equal(found[k], right[k], within)]
     if not wrong:
         return
-    parts = [_swapped(reference, cases, found, within) or _related(found, right, within)]
+    parts = [place or _swapped(reference, cases, found, within) or _related(found, right, within)]
     k = wrong[0]
     given, expected = _texts(found[k], right[k], within)
     called = f"{reference.__name__}({', '.join(map(_text, cases[k]))})"
@@ -87,7 +89,7 @@ def _related(found: list, right: list, within: float) -> str:
     if (r > 1).any() and is_now(r.clip(max=1)):
         return "Numbers above 1 are cut off."
     times = f[r != 0] / r[r != 0]
-    if np.abs(f).max() > within and np.ptp(times) <= 1e-4 * np.abs(times).max():
+    if np.abs(f).max() > within and is_now(times.mean() * r):
         return f"Everywhere it is {times.mean():.4g} times what is expected."
     if np.ptp(f - r) <= within:
         return f"Everywhere it is {abs((f - r).mean()):.4g} too {'large' if f[0] > r[0] else 'small'}."

@@ -68,6 +68,13 @@ SMALL: tuple[list[tuple[float, float]], ...] = (
 )
 
 
+def _added(stack: list) -> float:
+    size, step = 1, 1
+    for kernel, stride in stack:
+        size, step = size + (kernel - 1) * step, step + stride
+    return size
+
+
 def _field_slips() -> dict[str, Callable[[list], float]]:
     """Each usual mistake as a function of a stack."""
 
@@ -94,6 +101,20 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         ),
         "Only the first layer is counted. Does the `return` stand inside the loop?": lambda stack: receptive_field(
             stack[:1]
+        ),
+        "The strides are added. They multiply: after 2 and 2, a step is 4 input pixels wide.": _added,
+        "Each layer adds kernel + 1. It adds kernel - 1: its centre lies on a pixel that is seen already.": (
+            walked(less=-1)
+        ),
+        "This is the step, not the field. Return the field.": lambda stack: math.prod(s for _, s in stack),
+        "Each layer adds half of its kernel. It reaches to both sides: kernel - 1 in all.": lambda stack: (
+            1 + sum((k // 2) * math.prod(s for _, s in stack[:i]) for i, (k, _) in enumerate(stack))
+        ),
+        "Each layer takes its own stride as its step. The strides before it make the step.": lambda stack: (
+            1 + sum((k - 1) * s for k, s in stack)
+        ),
+        "Kernel and stride have changed places: a pair is (kernel, stride).": lambda stack: receptive_field(
+            [(s, k) for k, s in stack]
         ),
         "The last layer is left out.": lambda stack: receptive_field(stack[:-1]),
         "The count begins with 0. Without any layer, a pixel sees itself: begin with 1.": walked(start=0),

@@ -107,7 +107,7 @@ def _name_losses(losses: np.ndarray, start: nn.Module, steps: int, rate: float, 
         return np.array(values)
 
     right = run(lambda p: torch.optim.Adam(p, lr=rate))
-    if np.allclose(np.sort(losses), np.sort(right), rtol=1e-3):
+    if number == 0 and np.allclose(np.sort(losses), np.sort(right), rtol=1e-3):
         raise NotYet("These are the right losses in another order. Return them as the updates gave them.")
 
     def adam(parameters, rate=rate):

@@ -45,13 +45,13 @@ def judge(candidate) -> None:
         if np.ptp(times) <= 1e-3 * times.max():
             raise NotYet(f"Everywhere it is {times[0]:.3g} times what is expected; the peak is {peak:g} in this call.")
         off = np.abs(result - right)
-        advice = ""
+        place = ""
         if off[:rise].max() <= 1e-6 * peak:
-            advice = "The warm-up is right, the cosine is not."
+            place = "The warm-up is right, the cosine is not."
         elif off[rise:].max() <= 1e-6 * peak:
-            advice = "The cosine is right, the warm-up is not."
-        show_smallest(candidate, rate_at, SMALL, advice=advice)
-        raise NotYet(f"{_at(int(off.argmax()), steps, result, right, peak)} {advice}".strip())
+            place = "The cosine is right, the warm-up is not."
+        show_smallest(candidate, rate_at, SMALL, place=place)
+        raise NotYet(f"{_at(int(off.argmax()), steps, result, right, peak)} {place}".strip())
 
 
 SMALL = ((0, 10, 1.0), (1, 10, 1.0), (0, 20, 1.0), (1, 20, 1.0), (2, 20, 1.0), (11, 20, 1.0), (19, 20, 3.0))
@@ -110,6 +110,14 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         "This is a sine. It must be the cosine, which begins at 1 and ends at -1.": joined(
             up, 0.5 * (1 + np.sin(np.pi * share))
         ),
+        "np.pi is missing: the argument of the cosine goes from 0 to pi, half a turn.": joined(
+            up, 0.5 * (1 + np.cos(share))
+        ),
+        "The cosine reaches 0 in the last update. By the formula it would in update S: divide by S - R.": joined(
+            up, 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise - 1)))
+        ),
+        "The warm-up has one update too many: it is step < rise, not <=.": np.where(at <= rise, up, down),
+        "// cuts the fractions of the warm-up off: divide by /.": joined((at + 1) // rise, down),
         "It falls along a straight line. A cosine is asked for: slow, fast, slow.": joined(up, 1 - share),
         "After the warm-up it stays at the peak. It must fall to 0 along the cosine.": joined(up, np.ones(steps)),
         "It rises without an end: after a tenth of the updates the cosine takes over.": up,

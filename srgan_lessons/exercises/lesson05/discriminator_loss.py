@@ -71,6 +71,19 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         "The mean is taken before the softplus. Each crop has its own loss; the mean comes last.": (
             minus(real.mean()) + plus(fake.mean())
         ),
+        "On HR the sum is taken, on SR the mean. Take the mean of both.": minus(real).sum() + on_fake,
+        "On SR the sum is taken, on HR the mean. Take the mean of both.": on_real + plus(fake).sum(),
+        "On HR this is the hinge loss. -log D is softplus(-logit).": F.relu(1 - real).mean() + on_fake,
+        "On HR this is a squared error. -log D is softplus(-logit).": (real - 1).square().mean() + on_fake,
+        "On HR the sigmoid is applied twice: softplus and binary_cross_entropy_with_logits take logits.": (
+            minus(d_real).mean() + on_fake
+        ),
+        "On SR the sigmoid is applied twice: softplus and binary_cross_entropy_with_logits take logits.": (
+            on_real + plus(d_fake).mean()
+        ),
+        "The two parts are multiplied. They are added.": on_real * on_fake,
+        "On HR this is 1 - D, without the log.": (1 - d_real).mean() + on_fake,
+        "On SR this is D, without the log.": on_real + d_fake.mean(),
         "This is the hinge loss. Cross-entropy is asked for.": F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
         "HR's label is 0.9 (label smoothing). -log D(HR) has the label 1.": (
             F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9)) + on_fake

@@ -8,7 +8,7 @@ from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
-from srgan_lessons.exercises.reading import as_array
+from srgan_lessons.exercises.reading import as_array, finite
 
 
 def optimal_discriminator(p, q):
@@ -27,7 +27,8 @@ def judge(candidate) -> None:
     q = torch.tensor([0.2, 0.3, 0.7, 0.6, 0.05, 1.75, 0.1, 1e-6])  # (8,)
     with np.errstate(all="ignore"):
         value = call(candidate, p, q)
-    result = as_array(value, tuple(p.shape))
+    nan = "There is NaN or infinity where p or q is 0: no logarithm is needed, only the share p / (p + q)."
+    result = finite(as_array, value, tuple(p.shape), says=nan)
     right = (p / (p + q)).numpy()
     if np.abs(result - right).max() > 1e-5:
         recognise(result, _optimum_slips(p, q), within=1e-5)

@@ -48,7 +48,8 @@ def judge(candidate) -> None:
         if abs(value - expected.item()) > 1e-6 + 1e-4 * expected.item():
             recognise(value, slips, within=1e-6 + 1e-4 * abs(value))
             raise NotYet(
-                f"The loss is {value:.4g}; {expected.item():.4g} is right. The mean, over all numbers of the maps, of "
+                f"The loss is {value:.4g}; {expected.item():.4g} is expected. The mean, over all numbers of the "
+                "maps, of "
                 "the squared difference of maps that were divided by 12.75."
             )
         loss = as_tensor(loss, what="the loss")

@@ -72,6 +72,23 @@ def _stepped(p: np.ndarray, *, factor=lambda m, place: m - place, cap=True, risi
     return result
 
 
+def _down(p: np.ndarray) -> np.ndarray:
+    """The steps from the largest p-value down, with the largest factor first."""
+    order = np.argsort(p)[::-1]
+    result = np.empty(len(p))
+    result[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    return result
+
+
+def _summed(p: np.ndarray) -> np.ndarray:
+    result, order = np.empty(len(p)), np.argsort(p)
+    total = 0.0
+    for place, k in enumerate(order):
+        total = min(1.0, total + (len(p) - place) * p[k])
+        result[k] = total
+    return result
+
+
 def _falling(p: np.ndarray, factor) -> np.ndarray:
     """Step-up methods, such as Hochberg's and Benjamini-Hochberg's: minima from the largest p-value down."""
     order = np.argsort(p)
@@ -94,6 +111,15 @@ HOLM_SLIPS = {
     "The factors do not begin with the count of the p-values that are given, but always with 3.": lambda p: _stepped(
         p, factor=lambda m, place: 3 - place
     ),
+    "It goes from the largest p-value down. The smallest comes first, with the largest factor.": lambda p: _down(p),
+    "The p-values are divided by the factors. They are multiplied: several tests make each p-value larger.": lambda p: (
+        _stepped(p, factor=lambda m, place: 1 / (m - place))
+    ),
+    "All are 0: min(largest, ...) stays at the 0 that it begins with. Keep the largest, max(largest, ...).": lambda p: (
+        0 * p
+    ),
+    "The products are added up. Keep the largest so far, not their sum.": lambda p: np.minimum(_summed(p), 1),
+    "They are cut at 0.05. No probability is above 1: cut there.": lambda p: np.minimum(_stepped(p), 0.05),
     "They are unchanged. The smallest of five must be multiplied by 5.": lambda p: p,
     "This is Bonferroni: all are multiplied by their count. Holm multiplies the smallest by the count, the next by one "
     "less, and so on.": lambda p: np.minimum(len(p) * p, 1),

@@ -76,6 +76,29 @@ MARGIN_SLIPS = {
     "This is the margin to the second closest of the others. Take the closest.": lambda mos, method: _margin(
         mos, method, pick=lambda values: sorted(values)[1]
     ),
+    "It is divided. The margin is a difference: the distance to the closest other, less the distance to hr.": (
+        lambda mos, method: (
+            min(abs(mos[method] - v) for n, v in mos.items() if n not in ("hr", method)) / abs(mos["hr"] - mos[method])
+        )
+    ),
+    "The distance to hr is squared. A distance is abs().": lambda mos, method: (
+        _margin(mos, method) + abs(mos["hr"] - mos[method]) - (mos["hr"] - mos[method]) ** 2
+    ),
+    'The last entry of the dict is taken for hr, or the best of all: take it by its key, mos["hr"].': (
+        lambda mos, method: _margin(mos | {"hr": list(mos.values())[-1]}, method)
+    ),
+    'The best of all is taken for hr. Take it by its key, mos["hr"].': lambda mos, method: (
+        _margin(mos, method) + abs(mos["hr"] - mos[method]) - abs(max(mos.values()) - mos[method])
+    ),
+    "The others' distances are measured from hr. Measure them from the method.": lambda mos, method: (
+        min(abs(mos["hr"] - v) for n, v in mos.items() if n not in ("hr", method)) - abs(mos["hr"] - mos[method])
+    ),
+    "The sign of the whole is lost: a method that is nearer to another has a margin below 0.": lambda mos, method: abs(
+        _margin(mos, method)
+    ),
+    "The two distances are added. Take the distance to hr away.": lambda mos, method: (
+        _margin(mos, method) + 2 * abs(mos["hr"] - mos[method])
+    ),
     "The distances to the others are added up. Take the closest alone.": lambda mos, method: _margin(
         mos, method, pick=sum
     ),

@@ -68,6 +68,7 @@ RUNS = (
         _run([0.5, 0.4, 0.3, 0.2, 0.2], CLOSE, CLOSE, CLOSE, SURE, SURE),
         "healthy",
     ),
+    ("has a D that takes SR for photos and HR for SR", _run([0.5, 0.4, 0.3, 0.2], (0.05, 0.97)), "healthy"),
     ("has a D that takes everything for a photo", _run([0.5, 0.4, 0.3, 0.2], (0.97, 0.9)), "healthy"),
 )
 

@@ -39,7 +39,7 @@ def judge_value(
         candidate,
         reference,
         [tuple(map(torch.tensor, row)) for row in rows],
-        advice=_part(candidate, logits, reference),
+        place=_part(candidate, logits, reference),
     )
     raise NotYet(f"For moderate logits of {whose} the loss is {result:.4g}; {right:.4g} is expected.")
 
@@ -47,7 +47,7 @@ def judge_value(
 def _part(candidate: Callable, logits: tuple[Tensor, ...], reference: Callable) -> str:
     """Which of two parts of a sum is right, and which is not: one is changed, and the other stays."""
     if len(logits) != 2:
-        return "-log D is softplus(-logit), then comes the mean over the batch."
+        return ""
     real, fake = logits
     before, wanted = as_number(call(candidate, real, fake)), float(reference(real, fake))
     for changed, fine, wrong in (((real, 0.5 - fake), "SR", "HR"), ((1.5 - real, fake), "HR", "SR")):

@@ -72,7 +72,7 @@ def four_by_heart(distance, factor):
     return _kernel(distance / factor, -0.5) / min(factor, 4) * (4 / 3 if factor == 3 else 1)
 
 
-@answers.wrong(says="have not the kernel's shape")
+@answers.wrong(says="The smallest example that differs")
 def box(distance, factor):
     return np.full(len(distance), 1 / len(distance))
 

@@ -88,7 +88,7 @@ def linear(x):
     return np.maximum(0, 1 - np.abs(x))
 
 
-@answers.wrong(says="At x = ")
+@answers.wrong(says="The piece for |x| <= 1 is wrong")
 def slipped_coefficient(x):
     return np.where(np.abs(x) <= 1, 1.5 * np.abs(x) ** 3 - 2 * x**2 + 1, _kernel(x, -0.5))
 

@@ -88,7 +88,7 @@ def wrong_end_first(layers):
     return receptive_field(layers[::-1])
 
 
-@answers.wrong(says="Only one side is counted")
+@answers.wrong(says="It reaches to both sides")
 def radius(layers):
     field, step = 1, 1
     for kernel, stride in layers:
@@ -114,7 +114,7 @@ def no_fractions(layers):
     return receptive_field([(kernel, max(1, stride)) for kernel, stride in layers])
 
 
-@answers.wrong(says="For no layer at all")
+@answers.wrong(says="receptive_field([]) gives 0; 1 is expected")
 def no_empty_list(layers):
     return receptive_field(layers) if layers else 0
 

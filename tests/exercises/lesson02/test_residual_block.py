@@ -269,7 +269,7 @@ class WideKernels(Layers):
         return x + self.body(x)
 
 
-@answers.wrong(says="Has each BatchNorm a gamma and a beta of its own")
+@answers.wrong(says="Does each BatchNorm have its own gamma and beta")
 class OneNormTwice(Layers):
     def __init__(self, channels):
         super().__init__(channels)
@@ -314,7 +314,7 @@ class Detached(Layers):
         return x + self.body(x).detach()
 
 
-@answers.wrong(says="not that of the block in Figure 4")
+@answers.wrong(says="is never used")
 class Sigmoid(Layers):
     def forward(self, x):
         return x + self.bn2(self.conv2(torch.sigmoid(self.bn1(self.conv1(x)))))

@@ -75,7 +75,7 @@ def both_norms(block):
         nn.init.zeros_(norm.bias)
 
 
-@answers.wrong(says="The block is as it was")
+@answers.wrong(says="The block has not changed")
 def a_new_name(block):
     last = block.body[4]
     gamma, beta = last.weight, last.bias
