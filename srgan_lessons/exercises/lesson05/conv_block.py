@@ -58,11 +58,9 @@ def judge(candidate) -> None:
 
 
 def _as_module(value: object) -> object:
+    """A list or tuple of layers is as good as the nn.Sequential made from it."""
     if isinstance(value, list | tuple) and value and all(isinstance(layer, nn.Module) for layer in value):
-        raise NotYet(
-            f"A {type(value).__name__} of layers came back. One module is asked for, which can be called: "
-            "nn.Sequential(*layers)."
-        )
+        return nn.Sequential(*value)
     return value
 
 

@@ -10,7 +10,7 @@ from srgan_lessons.classroom import grade
 answers = Answers(
     "conv_block",
     sentences="""
-as a module :: list
+as a module -- layers in a list or tuple, as models.conv_block gives them, are allowed: the lesson takes them
 convolution, BatchNorm, LeakyReLU :: order; no norm; relu
 the convolution padded with zeros :: reflect; no padding
 (N, inputs, h, w) becomes (N, outputs, h, w) with stride 1 :: inputs outputs swapped; stride always 2
@@ -31,7 +31,7 @@ class AsAClass(nn.Module):
         return torch.maximum(x, 0.2 * x)
 
 
-@answers.wrong(says="One module is asked for")
+@answers.right
 def a_list(inputs, outputs, stride):
     layers = [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)]
     return [*layers, nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2, inplace=True)]

@@ -129,7 +129,7 @@ def wrong_side_detached(maps, sr, hr):
     return F.mse_loss(maps(sr).detach() / 12.75, maps(hr) / 12.75)
 
 
-@answers.wrong(says="made anew with torch.tensor")
+@answers.wrong(says="rebuilt with torch.tensor")
 def wrapped(maps, sr, hr):
     return torch.tensor(content_loss(maps, sr, hr).item())
 
