@@ -33,7 +33,12 @@ def show_smallest(
     follow from one general mistake, such as two arguments in the wrong order or a factor, that is said first.
     """
     cases = list(cases)
-    found = [_plain(call(candidate, *case)) for case in cases]
+    try:
+        found = [_plain(call(candidate, *case)) for case in cases]
+    except NotYet:
+        raise
+    except Exception:  # so small a case was never meant: the judge says what it knows of larger ones
+        return
     right = [_plain(reference(*case)) for case in cases]
     wrong = [k for k in range(len(cases)) if not _equal(found[k], right[k], within)]
     if not wrong:

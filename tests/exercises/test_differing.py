@@ -73,3 +73,7 @@ def test_results_that_are_no_numbers_are_compared_too():
 def test_digits_are_as_many_as_it_takes_to_tell_them_apart():
     message = said(lambda x: x + 2e-5, lambda x: x, [(np.array([27.296]),)])
     assert "gives [27.29602]; [27.296] is expected" in message
+
+
+def test_an_answer_that_stops_on_so_small_a_case_is_left_to_its_judge():
+    show_smallest(lambda x, slope: line(x, slope)[1], line, CASES)

@@ -104,7 +104,7 @@ def five_as_a_count(scores):
     return np.zeros(scores.shape[1], dtype=bool)
 
 
-@answers.wrong(says="one value a stimulus")
+@answers.wrong(says="one value per stimulus")
 def wrong_axis(scores):
     return bt500_rejects(scores.T)
 
@@ -119,7 +119,7 @@ def counts(scores):
     return bt500_rejects(scores) * 7
 
 
-@answers.wrong(says="who should stay")
+@answers.wrong(says="The smallest example that differs")
 def at_random(scores):
     return np.arange(scores.shape[1]) % 2
 

@@ -34,7 +34,7 @@ def in_plain_python(p_values):
     return out
 
 
-@answers.wrong(says="They are as they were")
+@answers.wrong(says="They are unchanged")
 def untouched(p_values):
     return p_values
 
@@ -127,7 +127,7 @@ def decisions(p_values):
     return holm(p_values) < 0.05
 
 
-@answers.wrong(says="0.04 becomes 0.045; it should be 0.09")
+@answers.wrong(says="Everywhere it is 0.5 times what is expected")
 def halved(p_values):
     return holm(p_values) / 2
 

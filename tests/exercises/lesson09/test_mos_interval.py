@@ -50,7 +50,7 @@ def by_weights(scores, rng):
     return np.array([scores.mean(), *np.percentile(samples, PERCENT)])
 
 
-@answers.wrong(says="not all chance comes from rng")
+@answers.wrong(says="is never used")
 def its_own_generator(scores, rng):
     rng = np.random.default_rng()
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), PERCENT)

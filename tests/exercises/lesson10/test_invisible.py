@@ -121,7 +121,7 @@ def reduced_along_one_axis(detail, reduce):
     return reduce @ detail
 
 
-@answers.wrong(says="something invisible was added, or lost")
+@answers.wrong(says="This is half of it")
 def half_of_it(detail, reduce):
     return invisible(detail, reduce) / 2
 
