@@ -68,6 +68,7 @@ def judge(candidate) -> None:
         within=1e-4,
     )
     spots = (np.array([-1.5, -0.5, 0.0, 0.5, 1.5]), np.array([1.0, 1.25, 1.75, 2.0, 2.5]))
+    recognise(result, _signs(far_x), within=1e-4)
     pieces = {"|x| <= 1": far_x <= 1, "1 < |x| < 2": (far_x > 1) & (far_x < 2), "|x| >= 2": far_x >= 2}
     wrong = [piece for piece, there in pieces.items() if np.abs(result - right)[there].max() > 1e-4]
     where = f"The piece for {wrong[0]} is wrong, the others are right." if len(wrong) == 1 else ""
@@ -84,6 +85,28 @@ def judge(candidate) -> None:
     plane = x[:48].reshape(6, 8)
     if np.abs(as_array(call(candidate, plane), plane.shape) - cubic_kernel(plane)).max() > 1e-4:
         raise NotYet("It is right for an array of one axis and wrong for one of two. Work on all places at once.")
+
+
+def _signs(x: np.ndarray) -> dict[str, np.ndarray]:
+    """What comes of one term that has the wrong sign, or is missing; x: |x|."""
+    (near, far), a = keys(x, -0.5), -0.5
+    terms = {
+        "(a + 2) |x|^3": (near, (a + 2) * x**3),
+        "-(a + 3) |x|^2": (near, -(a + 3) * x**2),
+        "+1": (near, np.ones_like(x)),
+        "a |x|^3": (far, a * x**3),
+        "-5a |x|^2": (far, -5 * a * x**2),
+        "8a |x|": (far, 8 * a * x),
+        "-4a": (far, np.full_like(x, -4 * a)),
+    }
+    slips = {}
+    for term, (piece, value) in terms.items():
+        where = "|x| <= 1" if piece is near else "1 < |x| < 2"
+        for what, times in (("has the wrong sign", 2), ("is missing", 1)):
+            one, other = (near - times * value, far) if piece is near else (near, far - times * value)
+            wrong = np.where(x <= 1, one, np.where(x < 2, other, 0))
+            slips[f"In the piece for {where} the term {term} {what}."] = wrong
+    return slips
 
 
 def _chosen(x: np.ndarray, a: float) -> np.ndarray:

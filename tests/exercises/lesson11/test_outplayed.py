@@ -29,7 +29,7 @@ def by_index(log):
     return log[after]["step"] if after < len(log) else None
 
 
-@answers.wrong(says="D wins again after it")
+@answers.wrong(says="D may win again after it")
 def first_lost(log):
     return next((row["step"] for row in log if row["d_hr"] - row["d_sr"] <= 0.5), None)
 
@@ -78,7 +78,7 @@ def absolute(log):
     return since or log[-1]["step"] + 1
 
 
-@answers.wrong(says="the first row has update 0")
+@answers.wrong(says="gives 40; None is expected")
 def never_none(log):
     return outplayed_plainly(log) or log[-1]["step"]
 
