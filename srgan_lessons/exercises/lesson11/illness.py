@@ -204,7 +204,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "the last gain in place of the lowest",
-            says="the last gain taken in place of the lowest",
+            says="The last gain is taken in the third rule",
             ask="May a run recover?",
         ),
     ),

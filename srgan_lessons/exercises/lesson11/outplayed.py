@@ -194,7 +194,7 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         Mistake(
-            "the first row that D does not win", says="D wins again after it", ask="What happens later in the log?"
+            "the first row that D does not win", says="D may win again after it", ask="What happens later in the log?"
         ),
         Mistake(
             "the last row that D wins", says="the last row that D wins", ask="Who wins in the row that you return?"
