@@ -88,6 +88,14 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
     first = np.zeros(length)
     first[:kernel] = 1
     return {
+        "The first input pixel writes nothing: range(size) begins at 0.": counted(lambda i: i * stride, kernel)
+        - counted(lambda i: 0, kernel) // size,
+        "Only every stride-th of the kernel places is written: the slice has a third number, its step. Leave it out.": (
+            np.sum([np.isin(np.arange(length) - i * stride, range(0, kernel, stride)) for i in range(size)], axis=0)
+        ),
+        "Each input pixel adds its own number, i. Each adds 1.": np.sum(
+            [i * np.isin(np.arange(length) - i * stride, range(kernel)) for i in range(size)], axis=0
+        ),
         "The last input pixel writes nothing: range(size) goes up to size - 1.": last,
         "Only the first input pixel has written: the return stands in the loop, too far to the right.": first,
         "The counts are divided by the largest. The counts themselves are asked for.": counted(

@@ -86,6 +86,10 @@ def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor,
             mse_answer(answers.square(), chances).sqrt()
         ),
         "The chances are paired with the answers in the wrong order.": mse_answer(answers, chances.flip(0)),
+        "The chances are squared, so that they do not sum to 1. The error is squared, its chance is not.": mse_answer(
+            answers, chances.square()
+        ),
+        "The result is rounded to grey levels. Return it as it is.": plain.mul(255).round().div(255),
         "The chances are sorted first: then they are those of other answers. Leave their order.": mse_answer(
             answers, chances.sort().values
         ),
