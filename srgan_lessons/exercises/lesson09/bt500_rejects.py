@@ -95,11 +95,14 @@ def bt500(
     low=2.0,
     high=4.0,
     at_least=False,
+    power=4,
+    root=4,
+    axis=1,
 ) -> np.ndarray:
     """The rule with one slip, or in one of the ways that are right: True for raters that are rejected."""
     distance = scores - scores.mean(axis=1, keepdims=True)
-    s = scores.std(axis=1, keepdims=True, ddof=ddof)
-    kurtosis = (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4 - excess
+    s = scores.std(axis=axis, keepdims=True, ddof=ddof)
+    kurtosis = (distance**power).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** root - excess
     bound = np.where((kurtosis >= low) & (kurtosis <= high), inner, outer) * (
         np.ones_like(s) if not scaled else s**2 if squared else s
     )
@@ -110,7 +113,13 @@ def bt500(
     far = above + below
     often = far >= 0.05 * len(scores) if at_least else far > 0.05 * len(scores)
     balanced = np.abs(above - below) < 0.3 * far
-    return {"both": often & balanced, "often": often, "balanced": balanced, "bias": often & ~balanced}[rule]
+    return {
+        "both": often & balanced,
+        "often": often,
+        "balanced": balanced,
+        "either": often | balanced,
+        "bias": often & ~balanced,
+    }[rule]
 
 
 BT500_SLIPS = {
@@ -123,6 +132,10 @@ BT500_SLIPS = {
     "A kurtosis below 2 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"low": -np.inf},
     "A kurtosis above 4 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"high": np.inf},
     "Whoever is far on exactly 5 % of the stimuli is rejected, too. It must be more.": {"at_least": True},
+    "Often, or in both directions, is enough here. The rule asks for both: and, not or.": {"rule": "either"},
+    "The kurtosis has the third power of the distance. It is the mean of d ** 4, over s ** 4.": {"power": 3},
+    "The kurtosis is divided by s ** 2. It is the mean of d ** 4 over s ** 4.": {"root": 2},
+    "s is taken over stimuli, axis 0, one per rater. It is the standard deviation over raters, axis 1.": {"axis": 0},
     "The two reaches are swapped: 2 s where the kurtosis is from 2 to 4, sqrt(20) s elsewhere.": {
         "inner": 20**0.5,
         "outer": 2.0,

@@ -120,6 +120,7 @@ HOLM_SLIPS = {
     ),
     "The products are added up. Keep the largest so far, not their sum.": lambda p: np.minimum(_summed(p), 1),
     "They are cut at 0.05. No probability is above 1: cut there.": lambda p: np.minimum(_stepped(p), 0.05),
+    "1 - p is returned, or corrected. Multiply p itself.": lambda p: 1 - p,
     "They are unchanged. The smallest of five must be multiplied by 5.": lambda p: p,
     "This is Bonferroni: all are multiplied by their count. Holm multiplies the smallest by the count, the next by one "
     "less, and so on.": lambda p: np.minimum(len(p) * p, 1),

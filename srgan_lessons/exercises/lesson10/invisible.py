@@ -87,6 +87,10 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
     slips = {
         "This is the detail as it was. Subtract what the LR image sees of it.": detail,
         "This is what the LR image *sees*. The task asks for the rest: detail minus this.": seen,
+        "Half of what the LR image sees is left. Subtract all of it.": detail - seen / 2,
+        "Here the mean of the detail is subtracted, too. The LR image sees it: it is gone with the rest.": (
+            detail - seen - detail.mean()
+        ),
         "This is half of it. Return all that the LR image does not see.": (detail - seen) / 2,
         "Rows and columns of the detail have changed places: reduce @ detail @ reduce.T, without detail.T.": (
             detail - seen.T
