@@ -1,6 +1,6 @@
 """How the tests of an exercise are written: right and wrong answers, as students write them.
 
-answers = Answers("psnr_y")
+answers = Answers("psnr_y", sentences="...")
 
 @answers.right
 def one_liner(sr, hr): ...
@@ -22,6 +22,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from learners import ANSWERS, UNSEEN
+from sentences import text_of, unheeded
 
 from srgan_lessons.classroom import grade
 from srgan_lessons.exercises import all_exercises
@@ -51,6 +53,7 @@ class Answers:
     """The answers to one exercise."""
 
     name: str
+    sentences: str = ""  # of its text, with the wrong answers that do not heed them: see tests/sentences.py
     rights: list[tuple[str, Any]] = field(default_factory=list)  # what it is called here, answer
     wrongs: list[tuple[str, Any, str]] = field(default_factory=list)  # ..., words that the message must have
 
@@ -71,7 +74,7 @@ class Answers:
     def tests(self) -> type:
         """The tests: stub and wrong answers fail and are told why, solution and right ones pass; enough of each."""
         exercise = all_exercises()[self.name]
-        rights, wrongs = self.rights, self.wrongs
+        rights, wrongs, sentences = self.rights, self.wrongs, self.sentences
 
         class TestAnswers:
             def test_enough_answers(self):
@@ -83,6 +86,12 @@ class Answers:
                 for mistake in exercise.mistakes:
                     assert any(mistake.says in says for *_, says in wrongs), f"no wrong answer expects {mistake.says!r}"
                     assert mistake.ask.endswith((".", "?"))
+
+            def test_each_sentence_of_the_text_has_a_wrong_answer_that_does_not_heed_it(self):
+                known = {called for called, *_ in wrongs}
+                known |= {what for kind, what, *_ in ANSWERS.get(exercise.name, []) if kind != "R"}
+                known -= {what for name, what in UNSEEN if name == exercise.name}
+                assert unheeded(text_of(exercise.name), sentences, known) == []
 
             def test_untouched_stub_is_not_done_yet(self):
                 stub = run_cell(exercise.stub, NOTEBOOK | references(exercise.lesson))[exercise.name]

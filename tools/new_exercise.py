@@ -66,7 +66,13 @@ from answers import Answers
 
 from srgan_lessons.exercises.lesson{lesson:02d}.{file} import {name}
 
-answers = Answers("{name}")
+answers = Answers(
+    "{name}",
+    sentences="""
+What is to be written :: square; unchanged
+what it is called with :: summed
+""",
+)
 
 
 @answers.right

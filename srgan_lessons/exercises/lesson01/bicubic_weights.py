@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.lesson01.cubic_kernel import cubic_kernel
 from srgan_lessons.exercises.naming import recognise
@@ -40,19 +41,28 @@ def judge(candidate) -> None:
             f"The weights sum to {total:g}, not to 1: the picture would become {total:g} times as bright.": wide,
             f"{few} {wider}": narrow / narrow.sum(),
             f"{few} {wider} And make the sum of the weights 1.": narrow,
+            "The weights went through a softmax. Divide the kernel's values by their sum, without exp.": np.exp(wide)
+            / np.exp(wide).sum(),
             "The largest weight is 1. It is the sum of the weights that must be 1.": wide / wide.max(),
             f"The kernel has become narrower. {wider}": squeezed / (squeezed.sum() or 1),
             "distance and factor have changed places: divide the distance by the factor.": turned / (turned.sum() or 1),
             "// cuts the fractions off: the distances are divided by /, so that all 16 differ.": cut / (cut.sum() or 1),
             "The negative weights are lost. They keep edges sharp: keep them.": positive / positive.sum(),
         }
+        if factor != 4:
+            four = cubic_kernel(distance / 4)
+            slips["The distances are divided by 4, whatever the factor: divide them by `factor`."] = four / four.sum()
         if factor % 1:
             slips = {by_factor: wide / factor} | slips
         recognise(result, slips, within=1e-6)
         if abs(result.sum() - 1) > 1e-4:
             raise NotYet(f"The weights sum to {result.sum():.4f}, not to 1, at a factor of {factor}.")
         if np.abs(result - bicubic_weights(distance, factor)).max() > 1e-4:
-            raise NotYet(f"The weights sum to 1 and have not the kernel's shape. {wider}")
+            show_smallest(candidate, bicubic_weights, WINDOWS, advice=wider)
+            raise NotYet(f"The weights sum to 1, but they do not have the kernel's shape. {wider}")
+
+
+WINDOWS = ((np.array([-0.5, 0.5]), 2), (np.array([-2.0, -1, 0, 1]), 2), (np.array([-2.5, -1, 0.5, 4, 5.5]), 3))
 
 
 EXERCISE = Exercise(

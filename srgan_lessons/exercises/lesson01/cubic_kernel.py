@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -41,6 +42,12 @@ def judge(candidate) -> None:
             "This is the kernel with a = -0.75, the one that torch uses; MATLAB's has a = -0.5.": _chosen(x, -0.75),
             "This is the kernel with a = -1; MATLAB's has a = -0.5.": _chosen(x, -1),
             "This is the kernel with a = +0.5: the sign of a is lost. MATLAB's has a = -0.5.": _chosen(x, 0.5),
+            "The places are cut off to whole numbers first. Keep x as it is, or make it an array of floats.": _chosen(
+                np.trunc(x), -0.5
+            ),
+            "The values are divided by their sum. The kernel itself is 1 at 0; the next exercise divides.": (
+                right / right.sum()
+            ),
             f"The piece for 1 < |x| < 2 is missing. {both}": np.where(far_x <= 1, near, 0),
             f"The piece for |x| <= 1 is missing. {both}": np.where((far_x > 1) & (far_x < 2), far, 0),
             f"It is not zero beyond |x| = 2. {both}": np.where(far_x <= 1, near, far),
@@ -60,6 +67,16 @@ def judge(candidate) -> None:
         },
         within=1e-4,
     )
+    spots = (np.array([-1.5, -0.5, 0.0, 0.5, 1.5]), np.array([1.0, 1.25, 1.75, 2.0, 2.5]))
+    recognise(result, _signs(far_x), within=1e-4)
+    pieces = {"|x| <= 1": far_x <= 1, "1 < |x| < 2": (far_x > 1) & (far_x < 2), "|x| >= 2": far_x >= 2}
+    wrong = [piece for piece, there in pieces.items() if np.abs(result - right)[there].max() > 1e-4]
+    where = f"The piece for {wrong[0]} is wrong, the others are right." if len(wrong) == 1 else ""
+    at_one = result[far_x == 1].any() and np.abs(result - right)[far_x != 1].max() <= 1e-4
+    where = (
+        "It is wrong at |x| = 1 alone, where it must be 0: that place belongs to the near piece." if at_one else where
+    )
+    show_smallest(candidate, cubic_kernel, [(places,) for places in spots], place=where, advice=both)
     if result.dtype.kind in "iu":
         raise NotYet("The result holds whole numbers, so the fractions are cut off. Make it an array of floats.")
     worst = int(np.abs(result - right).argmax())
@@ -68,6 +85,28 @@ def judge(candidate) -> None:
     plane = x[:48].reshape(6, 8)
     if np.abs(as_array(call(candidate, plane), plane.shape) - cubic_kernel(plane)).max() > 1e-4:
         raise NotYet("It is right for an array of one axis and wrong for one of two. Work on all places at once.")
+
+
+def _signs(x: np.ndarray) -> dict[str, np.ndarray]:
+    """What comes of one term that has the wrong sign, or is missing; x: |x|."""
+    (near, far), a = keys(x, -0.5), -0.5
+    terms = {
+        "(a + 2) |x|^3": (near, (a + 2) * x**3),
+        "-(a + 3) |x|^2": (near, -(a + 3) * x**2),
+        "+1": (near, np.ones_like(x)),
+        "a |x|^3": (far, a * x**3),
+        "-5a |x|^2": (far, -5 * a * x**2),
+        "8a |x|": (far, 8 * a * x),
+        "-4a": (far, np.full_like(x, -4 * a)),
+    }
+    slips = {}
+    for term, (piece, value) in terms.items():
+        where = "|x| <= 1" if piece is near else "1 < |x| < 2"
+        for what, times in (("has the wrong sign", 2), ("is missing", 1)):
+            one, other = (near - times * value, far) if piece is near else (near, far - times * value)
+            wrong = np.where(x <= 1, one, np.where(x < 2, other, 0))
+            slips[f"In the piece for {where} the term {term} {what}."] = wrong
+    return slips
 
 
 def _chosen(x: np.ndarray, a: float) -> np.ndarray:

@@ -129,6 +129,7 @@ def _lr_result(value, size: int) -> np.ndarray:
     sizes = {
         (size, size, 3): "this is still the size of the HR crop. Reduce it by 4",
         (n + 4, n + 4, 3): "the margin is still there. Trim 2 LR pixels on each side",
+        (n, n): "the colours are missing. Cut height and width alone, and keep the last axis",
         (0, 0, 3): "too much is trimmed. The margin of 8 HR pixels has become 2 LR pixels",
     }
     if result.shape != (n, n, 3):

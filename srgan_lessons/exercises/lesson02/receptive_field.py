@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number
@@ -46,11 +47,32 @@ def judge(candidate) -> None:
         return
     slips = {message: [slip(stack) for stack in STACKS.values()] for message, slip in _field_slips().items()}
     recognise(list(results.values()), slips, within=1e-6)
+    advice = (
+        "Begin with 1 pixel; each layer adds (kernel - 1) steps, and the strides of the layers before it make the step."
+    )
+    show_smallest(candidate, receptive_field, [(stack,) for stack in SMALL], advice=advice)
     first = wrong[0]
     raise NotYet(
         f"For {first} it gives {results[first]:g}, and one output pixel sees {right[first]:g}. Begin with 1 pixel; "
         "each layer adds (kernel - 1) steps, and the strides of the layers before it make the step."
     )
+
+
+SMALL: tuple[list[tuple[float, float]], ...] = (
+    [],
+    [(3, 1)],
+    [(3, 1), (3, 1)],
+    [(3, 2), (5, 1)],
+    [(3, 2), (3, 3), (3, 1)],
+    [(5, 2), (1, 1 / 2), (3, 1)],
+)
+
+
+def _added(stack: list) -> float:
+    size, step = 1, 1
+    for kernel, stride in stack:
+        size, step = size + (kernel - 1) * step, step + stride
+    return size
 
 
 def _field_slips() -> dict[str, Callable[[list], float]]:
@@ -77,6 +99,24 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         f"Each layer adds its whole kernel, and the count begins with 0. {kernel_only} Begin with 1 pixel.": (
             walked(less=0, start=0)
         ),
+        "Only the first layer is counted. Does the `return` stand inside the loop?": lambda stack: receptive_field(
+            stack[:1]
+        ),
+        "The strides are added. They multiply: after 2 and 2, a step is 4 input pixels wide.": _added,
+        "Each layer adds kernel + 1. It adds kernel - 1: its centre lies on a pixel that is seen already.": (
+            walked(less=-1)
+        ),
+        "This is the step, not the field. Return the field.": lambda stack: math.prod(s for _, s in stack),
+        "Each layer adds half of its kernel. It reaches to both sides: kernel - 1 in all.": lambda stack: (
+            1 + sum((k // 2) * math.prod(s for _, s in stack[:i]) for i, (k, _) in enumerate(stack))
+        ),
+        "Each layer takes its own stride as its step. The strides before it make the step.": lambda stack: (
+            1 + sum((k - 1) * s for k, s in stack)
+        ),
+        "Kernel and stride have changed places: a pair is (kernel, stride).": lambda stack: receptive_field(
+            [(s, k) for k, s in stack]
+        ),
+        "The last layer is left out.": lambda stack: receptive_field(stack[:-1]),
         "The count begins with 0. Without any layer, a pixel sees itself: begin with 1.": walked(start=0),
         "The step grows too early: a layer's own stride counts for the layers after it.": walked(early=True),
         "The step is the last stride alone. Strides multiply: after 2 and 3, a step is 6 input pixels wide.": (

@@ -64,6 +64,7 @@ def judge(candidate) -> None:
         for a, b in orders:
             recognise(y.detach(), block_slips(x, a, b), within=1e-3)
         _name_scaled((y - x).detach(), [residual(x, a, b) for a, b in orders])
+        check_gradients(block, x)
         raise NotYet(
             "The output is not that of the block in Figure 4. In this order: convolution, BatchNorm, PReLU, "
             "convolution, BatchNorm; then the sum with the input."

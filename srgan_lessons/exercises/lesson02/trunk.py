@@ -59,6 +59,7 @@ def judge(candidate) -> None:
     if not any(close(y, trunk_output(x, *order)) for order in orders):
         for order in orders:
             recognise(y.detach(), trunk_slips(x, *order) | {ONE_BLOCK: trunk_output(x, *order[2:])}, within=1e-3)
+        check_gradients(trunk, x)
         raise NotYet(
             "The output is not that of Figure 4. In this order: the residual blocks, a convolution, a BatchNorm; then "
             "the sum with the trunk's input."
@@ -133,6 +134,7 @@ def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:
         ),
         "The BatchNorm after the last convolution is missing.": first + convolved(x, last),
         "There is an activation after the last BatchNorm. The trunk ends with the sum.": first + activated(end),
+        "There is a ReLU after the last BatchNorm. The trunk ends with the sum.": first + F.relu(end),
         "There is an activation after the sum. The trunk ends with the sum.": activated(first + end),
         "There is an activation between the last convolution and its BatchNorm.": first
         + normalised(activated(convolved(x, last))),

@@ -69,7 +69,11 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
             "trained, that is not 0. Set the last BatchNorm's gamma and beta to 0."
         )
     if all(torch.equal(now[name], value) for name, value in before.items()):
-        raise NotYet("The block is as it was. nn.init.zeros_(parameter) changes it; a new name for a number does not.")
+        raise NotYet(
+            "The block has not changed. Was a copy of it changed, or another layer? nn.init.zeros_(parameter) "
+            "changes the "
+            "block that is given; a new name for a number does not."
+        )
     if not gamma.any() and beta.any():
         raise NotYet(
             "The last gamma is 0, and still something is added: the last BatchNorm's beta, which training has moved "

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -25,6 +26,9 @@ def overlap_counts(size, kernel, stride):
     return counts
 
 
+ADVICE = "Each of the input pixels adds 1 at `kernel` places, from i * stride on."
+
+
 def judge(candidate) -> None:
     for size, kernel, stride in ((6, 4, 2), (5, 3, 2), (4, 9, 4), (3, 2, 3), (4, 5, 1), (150, 140, 1)):
         where = f"For size {size}, kernel {kernel}, stride {stride}"
@@ -40,25 +44,14 @@ def judge(candidate) -> None:
         if result.min() < 0 or result.max() < right.max() > 127:
             raise NotYet(f"{where} the counts go up to {right.max()}, and {result.dtype} overflows: take dtype=int.")
         recognise(result, _overlap_slips(size, kernel, stride), within=0)
-        _show_smallest(candidate)
+        show_smallest(candidate, overlap_counts, itertools.product((1, 2, 3), repeat=3), advice=ADVICE)
         place = int(np.argmax(result != right))
         raise NotYet(f"{where} place {place} has the count {result[place]:g}; {right[place]} is expected.")
 
 
-def _show_smallest(candidate) -> None:
-    """Raises NotYet with the smallest case that differs, both rows side by side."""
-    for size, kernel, stride in itertools.product((1, 2, 3), (1, 2, 3), (1, 2, 3)):
-        found = as_array(call(candidate, size, kernel, stride)).tolist()
-        if found != (right := overlap_counts(size, kernel, stride).tolist()):
-            raise NotYet(
-                f"overlap_counts({size}, {kernel}, {stride}), the smallest case that differs, gives {found}; "
-                f"{right} is "
-                "expected. Each of the input pixels adds 1 at `kernel` places, from i * stride on."
-            )
-
-
 def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int) -> str:
     lengths = {
+        (size - 1) * stride + kernel + 1: "That is one place more than the last input pixel writes.",
         size * stride: "Is the kernel's length in it? The last input pixel begins at (size - 1) * stride and writes "
         "kernel places.",
         size * stride + kernel: "The last input pixel begins at (size - 1) * stride, not at size * stride.",
@@ -95,6 +88,14 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
     first = np.zeros(length)
     first[:kernel] = 1
     return {
+        "The first input pixel writes nothing: range(size) begins at 0.": counted(lambda i: i * stride, kernel)
+        - counted(lambda i: 0, kernel) // size,
+        "Only every stride-th of the kernel places is written: the slice has a third number, its step. Leave it out.": (
+            np.sum([np.isin(np.arange(length) - i * stride, range(0, kernel, stride)) for i in range(size)], axis=0)
+        ),
+        "Each input pixel adds its own number, i. Each adds 1.": np.sum(
+            [i * np.isin(np.arange(length) - i * stride, range(kernel)) for i in range(size)], axis=0
+        ),
         "The last input pixel writes nothing: range(size) goes up to size - 1.": last,
         "Only the first input pixel has written: the return stands in the loop, too far to the right.": first,
         "The counts are divided by the largest. The counts themselves are asked for.": counted(

@@ -37,7 +37,7 @@ def judge(candidate) -> None:
                 raise
             if (r, c) != (2, 1):
                 raise NotYet(
-                    f"It stops {where}: {error}. Take all sizes from x.shape and r as it is given, no fixed numbers."
+                    f"It stops {where}: {error}. Take all sizes from x.shape and r as it is given, not fixed numbers."
                 ) from error
             more = f"{error}. x is {tuple(x.shape)} and r is {r}: its {c * r * r} channels are C r r, so C is {c}"
             raise RuntimeError(more).with_traceback(error.__traceback__) from None  # still with the student's line

@@ -91,6 +91,8 @@ def _name_content(state: Any, network: nn.Module, optimizer: torch.optim.Optimiz
             )
     if not isinstance(state["network"], dict):
         raise NotYet('state["network"] must be the network\'s state_dict().')
+    if "param_groups" in state["network"]:
+        raise NotYet("The states of the network and of the optimiser have changed places: each belongs under its name.")
     missing = sorted(set(network.state_dict()) - set(state["network"]))
     if any("running" in name for name in missing):
         raise NotYet(

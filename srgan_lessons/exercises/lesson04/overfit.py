@@ -70,7 +70,9 @@ def judge(candidate) -> None:
         )
     again = _loss_list(call(candidate, copy.deepcopy(start), WatchedSampler(), 5, rate), 5)
     if np.abs(again - wanted[:5]).max() > 1e-3 * wanted.max():
-        raise NotYet("A second call, with a new network, does not begin anew. Make the optimiser inside the function.")
+        raise NotYet(
+            "A second call, with a new network, does not start from scratch. Make the optimiser inside the function."
+        )
 
 
 def _loss_list(result: Any, steps: int) -> np.ndarray:
@@ -104,16 +106,25 @@ def _name_losses(losses: np.ndarray, start: nn.Module, steps: int, rate: float, 
             values.append(value.item())
         return np.array(values)
 
+    right = run(lambda p: torch.optim.Adam(p, lr=rate))
+    if number == 0 and np.allclose(np.sort(losses), np.sort(right), rtol=1e-3):
+        raise NotYet("These are the right losses in another order. Return them as the updates gave them.")
+
     def adam(parameters, rate=rate):
         return torch.optim.Adam(parameters, lr=rate)
 
     slips = {
         f"It takes batch {number} of the sampler. Batch 0 is asked for, so that all see the same.": lambda: run(adam),
-        "The optimiser is made anew for each update: Adam forgets its moments, and every step is as long as the first. "
+        "A new optimiser is made for each update: Adam forgets its moments, and every step is as long as the first. "
         "Make it once, before the loop.": lambda: run(adam, keep=False),
         "The learning rate is not the one given: this is Adam's default, 1e-3.": lambda: run(lambda p: adam(p, 1e-3)),
         "The learning rate is not the one given: this is the paper's, 1e-4.": lambda: run(lambda p: adam(p, 1e-4)),
         "The learning rate is not the one given: it is a tenth of it.": lambda: run(lambda p: adam(p, rate / 10)),
+        "The learning rate is not the one given: it is half of it.": lambda: run(lambda p: adam(p, rate / 2)),
+        "The learning rate is not the one given: it is twice that.": lambda: run(lambda p: adam(p, rate * 2)),
+        "This is RMSprop. The paper, and this exercise, use Adam.": lambda: run(
+            lambda p: torch.optim.RMSprop(p, lr=rate)
+        ),
         "This is plain SGD. The paper, and this exercise, use Adam.": lambda: run(
             lambda p: torch.optim.SGD(p, lr=rate)
         ),
@@ -129,7 +140,7 @@ def _name_losses(losses: np.ndarray, start: nn.Module, steps: int, rate: float, 
         if np.abs(losses - values).max() <= 1e-3 * values.max():
             raise NotYet(message)
     if np.abs(losses - np.round(losses, 2)).max() == 0:
-        raise NotYet("The losses are rounded. Keep all their digits; whoever shows them can round.")
+        raise NotYet("The losses are rounded. Keep all their digits, and round only where you show them.")
     raise NotYet(
         f"The losses go from {losses[0]:.4g} to {losses[-1]:.4g}, and they are not those of Adam at this rate on "
         "batch 0."
@@ -152,6 +163,10 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         Mistake("a new batch at each update", says="12 different batches", ask="What is this a test of?"),
-        Mistake("the optimiser is made in the loop", says="made anew for each update", ask="What does Adam remember?"),
+        Mistake(
+            "the optimiser is made in the loop",
+            says="new optimiser is made for each update",
+            ask="What does Adam remember?",
+        ),
     ),
 )

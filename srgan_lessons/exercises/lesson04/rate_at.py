@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number
@@ -31,16 +32,39 @@ def judge(candidate) -> None:
         if steps % 10:
             _name_rise(result / peak, at, steps, result, right, peak)
         recognise(result / peak, {text: rates for text, rates in _schedules(at, steps).items()}, within=1e-4)
+        _name_length(result / peak, at, steps)
+        rise = steps // 10
+        for part, where in (("warm-up", slice(0, rise)), ("cosine", slice(rise, None))):
+            times, rest = result[where] / right[where], np.delete(result - right, np.arange(steps)[where])
+            if np.abs(rest).max() <= 1e-6 * peak and np.ptp(times) <= 1e-3 * np.abs(times).max():
+                raise NotYet(
+                    f"In the {part} alone it is {times[0]:.3g} times what is expected. Is a factor, such as the peak "
+                    f"({peak:g} in this call), missing there, or there twice?"
+                )
         times = result / right
         if np.ptp(times) <= 1e-3 * times.max():
             raise NotYet(f"Everywhere it is {times[0]:.3g} times what is expected; the peak is {peak:g} in this call.")
-        rise = steps // 10
-        warm, off = np.abs(result - right)[:rise].max(), int(np.abs(result - right).argmax())
-        if warm <= 1e-6 * peak:
-            raise NotYet(f"The warm-up is right, the cosine is not. {_at(off, steps, result, right, peak)}")
-        if np.abs(result - right)[rise:].max() <= 1e-6 * peak:
-            raise NotYet(f"The cosine is right, the warm-up is not. {_at(off, steps, result, right, peak)}")
-        raise NotYet(_at(off, steps, result, right, peak))
+        off = np.abs(result - right)
+        place = ""
+        if off[:rise].max() <= 1e-6 * peak:
+            place = "The warm-up is right, the cosine is not."
+        elif off[rise:].max() <= 1e-6 * peak:
+            place = "The cosine is right, the warm-up is not."
+        show_smallest(candidate, rate_at, SMALL, place=place)
+        raise NotYet(f"{_at(int(off.argmax()), steps, result, right, peak)} {place}".strip())
+
+
+SMALL = ((0, 10, 1.0), (1, 10, 1.0), (0, 20, 1.0), (1, 20, 1.0), (2, 20, 1.0), (11, 20, 1.0), (19, 20, 3.0))
+
+
+def _name_length(shares: np.ndarray, at: np.ndarray, steps: int) -> None:
+    """Raises NotYet if everything is right but how long the warm-up is."""
+    for rise in range(1, steps // 2):
+        down = 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise)))
+        if np.allclose(shares, np.where(at < rise, (at + 1) / rise, down), rtol=0, atol=1e-4):
+            raise NotYet(
+                f"Of {steps} updates the warm-up takes {rise}. It takes a tenth, {steps // 10}: rise = steps // 10."
+            )
 
 
 def _name_rise(
@@ -79,6 +103,21 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         "The cosine ends too early or too late: from update `rise` to the end there are steps - rise.": joined(
             up, 0.5 * (1 + np.cos(np.pi * (at - rise) / steps))
         ),
+        "There is no warm-up, and the cosine begins at `rise` all the same: before it, the rate must rise.": down,
+        "The cosine begins in update 0, not where the warm-up ends: step - rise, not step.": joined(
+            up, 0.5 * (1 + np.cos(np.pi * at / (steps - rise)))
+        ),
+        "This is a sine. It must be the cosine, which begins at 1 and ends at -1.": joined(
+            up, 0.5 * (1 + np.sin(np.pi * share))
+        ),
+        "np.pi is missing: the argument of the cosine goes from 0 to pi, half a turn.": joined(
+            up, 0.5 * (1 + np.cos(share))
+        ),
+        "The cosine reaches 0 in the last update. By the formula it would in update S: divide by S - R.": joined(
+            up, 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise - 1)))
+        ),
+        "The warm-up has one update too many: it is step < rise, not <=.": np.where(at <= rise, up, down),
+        "// cuts the fractions of the warm-up off: divide by /.": joined((at + 1) // rise, down),
         "It falls along a straight line. A cosine is asked for: slow, fast, slow.": joined(up, 1 - share),
         "After the warm-up it stays at the peak. It must fall to 0 along the cosine.": joined(up, np.ones(steps)),
         "It rises without an end: after a tenth of the updates the cosine takes over.": up,
@@ -88,6 +127,9 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         "It begins its fall at twice the peak: 1 + cos goes from 2 to 0. Halve it.": joined(up, 2 * down),
         "The cosine is upside down: it rises from 0 to the peak. It is 1 + cos, not 1 - cos.": joined(up, 1 - down),
         "np.cos counts in radians: half a turn is np.pi, not 180.": joined(up, 0.5 * (1 + np.cos(180 * share))),
+        "The cosine goes half its way alone: its argument ends at pi / 2. It ends at pi.": joined(
+            up, 0.5 * (1 + np.cos(np.pi / 2 * share))
+        ),
         "This is a quarter of a cosine, pi / 2. Half a turn is pi, and 1 + cos of it goes from 2 to 0.": joined(
             up, np.cos(np.pi / 2 * share)
         ),
@@ -108,7 +150,8 @@ EXERCISE = Exercise(
     hints=(
         "Two formulas, and both give the peak where they meet. Try them by hand for steps = 20: what is the rate "
         "of update 0, of update 1, of update 2, and of update 19?",
-        "Warm-up: steps count from 0, and update 0 shall move. Cosine: 1 + cos goes from 2 to 0 while its argument "
+        "Warm-up: steps count from 0, and update 0 must already move the weights. Cosine: 1 + cos goes from 2 "
+        "to 0 while its argument "
         "goes from 0 to np.pi.",
         "peak * (step + 1) / rise, then peak * 0.5 * (1 + np.cos(np.pi * (step - rise) / (steps - rise))).",
     ),

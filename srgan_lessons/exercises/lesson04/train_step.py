@@ -110,7 +110,7 @@ def _name_standstill(optimizer: Watched) -> None:
         also = " Nor is there an optimizer.step()." if "step" not in events else ""
         raise NotYet(f"No weight has moved: without loss.backward() no weight has a gradient.{also}")
     if "step" not in events:
-        raise NotYet("No weight has moved: the gradients are there, and nobody uses them. Call optimizer.step().")
+        raise NotYet("No weight has moved: the gradients are there, but nothing uses them. Call optimizer.step().")
     if events.index("step") < events.index("backward"):
         raise NotYet(_STEP_FIRST)
     if "zero_grad" in events[events.index("backward") : events.index("step")]:

@@ -18,7 +18,7 @@ def adversarial_loss(fake_logits):
 
 
 def judge(candidate) -> None:
-    judge_value(candidate, (FAKE,), float(adversarial_loss(FAKE)), _adversarial_slips(FAKE), "SR")
+    judge_value(candidate, (FAKE,), adversarial_loss, _adversarial_slips(FAKE), "SR")
     sure, wrong = torch.full((4, 1), LARGE), torch.full((4, 1), -LARGE)
     judge_extreme(candidate, (wrong,), LARGE, "D is sure, at -200, that SR is generated")
     judge_extreme(candidate, (sure,), 0.0, "D takes SR for real, at +200")
@@ -31,9 +31,8 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
     return {
         "This is the discriminator's loss on SR, -log(1 - D). The generator wants the opposite: to be taken for real, "
         "-log D.": F.softplus(fake).mean(),
-        "This is log(1 - D), the first idea, which hardly pulls where D is sure. The paper's equation 6 has -log D.": (
-            -F.softplus(fake).mean()
-        ),
+        "This is log(1 - D), the first idea, which has hardly any gradient where D is sure. The paper's "
+        "equation 6 has -log D.": (-F.softplus(fake).mean()),
         "The sign is wrong: log D is made large. A loss is made small: -log D.": -right,
         "This is the sum over the batch. Take the mean, so that the loss does not depend on the batch's size.": (
             F.softplus(-fake).sum()
@@ -52,6 +51,13 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "The mean of D is taken before the log. Each crop has its own loss; the mean comes last.": (
             -torch.log(d_fake.mean())
         ),
+        "This is the loss of the first crop alone. Take the mean over the batch.": F.softplus(-fake[0]).mean(),
+        "This is the loss of the last crop alone. Take the mean over the batch.": F.softplus(-fake[-1]).mean(),
+        "This is the median over the batch. Take the mean.": F.softplus(-fake).median(),
+        "This is the largest loss of the batch. Take the mean.": F.softplus(-fake).max(),
+        "This is a ReLU of minus the logit, without a logarithm. -log D is softplus(-logit).": F.relu(-fake).mean(),
+        "This is the hinge loss. The paper's equation 6 has -log D.": F.relu(1 - fake).mean(),
+        "log10 was used. The paper's log is the natural one.": right / np.log(10),
         "log2 was used. The paper's log is the natural one.": right / np.log(2),
     }
 
@@ -71,7 +77,11 @@ EXERCISE = Exercise(
         "F.softplus(-fake_logits).mean(); the weight 1e-3 comes later, with the content loss.",
     ),
     mistakes=(
-        Mistake("log(1 - D(SR))", says="hardly pulls where D is sure", ask="D is sure. How steep is the loss there?"),
+        Mistake(
+            "log(1 - D(SR))",
+            says="has hardly any gradient where D is sure",
+            ask="D is sure. How steep is the loss there?",
+        ),
         Mistake("the weight 1e-3 is in it", says="weight 1e-3", ask="Where does the paper put the weight?"),
     ),
 )

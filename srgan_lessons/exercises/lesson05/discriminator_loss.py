@@ -24,8 +24,7 @@ REAL = torch.tensor([[2.0], [-1.0], [0.5], [3.0]])  # (4, 1)
 
 
 def judge(candidate) -> None:
-    right = float(discriminator_loss(REAL, FAKE))
-    judge_value(candidate, (REAL, FAKE), right, _discriminator_slips(REAL, FAKE), "HR and SR")
+    judge_value(candidate, (REAL, FAKE), discriminator_loss, _discriminator_slips(REAL, FAKE), "HR and SR")
     sure, wrong = torch.full((4, 1), LARGE), torch.full((4, 1), -LARGE)
     judge_extreme(candidate, (wrong, wrong), LARGE, "HR is judged -200: wrong, and sure of it")
     judge_extreme(candidate, (sure, sure), LARGE, "SR is judged +200: wrong, and sure of it")
@@ -43,10 +42,10 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     return {
         "Real and generated have changed places: this loss is small if HR is judged below 0 and SR above. -log D is "
         "for HR, -log(1 - D) for SR.": plus(real).mean() + minus(fake).mean(),
-        "Both are asked to be real. On SR the discriminator shall be low: -log(1 - D), which is softplus(+x).": (
+        "Both are asked to be real. On SR the discriminator should be low: -log(1 - D), which is softplus(+x).": (
             on_real + minus(fake).mean()
         ),
-        "Both are asked to be generated. On HR the discriminator shall be high: -log D, which is softplus(-x).": (
+        "Both are asked to be generated. On HR the discriminator should be high: -log D, which is softplus(-x).": (
             plus(real).mean() + on_fake
         ),
         "This is the part on HR alone. SR is missing.": on_real,
@@ -71,6 +70,28 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         ),
         "The mean is taken before the softplus. Each crop has its own loss; the mean comes last.": (
             minus(real.mean()) + plus(fake.mean())
+        ),
+        "On HR the sum is taken, on SR the mean. Take the mean of both.": minus(real).sum() + on_fake,
+        "On SR the sum is taken, on HR the mean. Take the mean of both.": on_real + plus(fake).sum(),
+        "On HR this is the hinge loss. -log D is softplus(-logit).": F.relu(1 - real).mean() + on_fake,
+        "On HR this is a squared error. -log D is softplus(-logit).": (real - 1).square().mean() + on_fake,
+        "On HR the sigmoid is applied twice: softplus and binary_cross_entropy_with_logits take logits.": (
+            minus(d_real).mean() + on_fake
+        ),
+        "On SR the sigmoid is applied twice: softplus and binary_cross_entropy_with_logits take logits.": (
+            on_real + plus(d_fake).mean()
+        ),
+        "The two parts are multiplied. They are added.": on_real * on_fake,
+        "On HR this is 1 - D, without the log.": (1 - d_real).mean() + on_fake,
+        "On SR this is D, without the log.": on_real + d_fake.mean(),
+        "This is the hinge loss. Cross-entropy is asked for.": F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
+        "HR's label is 0.9 (label smoothing). -log D(HR) has the label 1.": (
+            F.binary_cross_entropy_with_logits(real, torch.full_like(real, 0.9)) + on_fake
+        ),
+        "This is a relativistic loss, as ESRGAN has it: each logit less the mean of the others. The paper judges each "
+        "crop by itself.": minus(real - fake.mean()).mean() + plus(fake - real.mean()).mean(),
+        "HR is judged relative to the mean of SR. The paper judges each crop by itself: -log D(HR).": (
+            minus(real - fake.mean()).mean() + on_fake
         ),
         "log2 was used. The paper's log is the natural one.": right / np.log(2),
     }

@@ -83,7 +83,7 @@ def _check_shape(y: Tensor, what: str) -> None:
     if shape == (6, 2):
         raise NotYet(f"{what} gives two numbers a crop. One logit is enough: the other probability is 1 - D.")
     if shape != (6, 1):
-        raise NotYet(f"{what} gives {shape} for 6 crops; (6, 1) is expected, one logit a crop.")
+        raise NotYet(f"{what} gives {shape} for 6 crops; (6, 1) is expected, one logit per crop.")
 
 
 def _dense(head: nn.Module) -> list[tuple[Tensor, Tensor]]:
@@ -119,7 +119,7 @@ def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
             maps * (crop // 4) ** 2: "Four of the eight convolutions have stride 2; you halved it twice.",
             maps * crop**2: "The crop's own size: but four convolutions have halved it on the way.",
             maps * side: "Height *times* width: a map is a square.",
-            maps: "That is one number a map: the places of each map are missing, or were averaged away.",
+            maps: "That is one number per map: the places of each map are missing, or were averaged away.",
             channels * side**2: "The last convolution gives 8 * channels maps.",
             3 * crop**2: "That is the crop itself. The head sees the last feature maps.",
             512 * side**2: "512 maps are right for 64 channels alone. Compute it: 8 * channels.",

@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
-from srgan_lessons.exercises.reading import as_array
+from srgan_lessons.exercises.reading import as_array, finite
 
 
 def optimal_discriminator(p, q):
@@ -26,10 +27,21 @@ def judge(candidate) -> None:
     q = torch.tensor([0.2, 0.3, 0.7, 0.6, 0.05, 1.75, 0.1, 1e-6])  # (8,)
     with np.errstate(all="ignore"):
         value = call(candidate, p, q)
-    result = as_array(value, tuple(p.shape))
+    nan = "There is NaN or infinity where p or q is 0: no logarithm is needed, only the share p / (p + q)."
+    result = finite(as_array, value, tuple(p.shape), says=nan)
     right = (p / (p + q)).numpy()
     if np.abs(result - right).max() > 1e-5:
         recognise(result, _optimum_slips(p, q), within=1e-5)
+        _name_constant(result, p, q)
+        show_smallest(
+            candidate,
+            optimal_discriminator,
+            [
+                tuple(torch.tensor([number]) for number in pair)
+                for pair in ((0.3, 0.1), (0.1, 0.3), (0.0, 2.0), (3.0, 1.0))
+            ],
+            advice="Of all samples that fall there, which share is real?",
+        )
         place = int(np.argmax(np.abs(result - right)))
         raise NotYet(
             f"Where p is {p[place]:.2g} and q is {q[place]:.2g} you return {result[place]:.3g}; {right[place]:.3g} is "
@@ -45,6 +57,17 @@ def judge(candidate) -> None:
         raise NotYet(f"Right, but where p and q are both 0 you return {empty[1]:.3g}. Nothing is known there: 0.5.")
 
 
+def _name_constant(result: np.ndarray, p: Tensor, q: Tensor) -> None:
+    """Raises NotYet where a small number is added below the fraction line."""
+    for digits in range(1, 10):
+        for top in (0.0, 10.0**-digits):
+            if np.allclose(result, ((p + top) / (p + q + 10.0**-digits)).numpy(), rtol=0, atol=1e-5):
+                raise NotYet(
+                    f"1e-{digits} is added to p + q. Where densities are that small it changes the share: p = 3e-6 "
+                    "and q = 1e-6 are 0.75, too. Divide by p + q alone, and put 0.5 where it is 0."
+                )
+
+
 def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
     share = p / (p + q)
     half = torch.tensor(0.5)
@@ -54,6 +77,8 @@ def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
         "Where one of the two is 0 it says 0.5. That is for places where both are: else it is 0 or 1.": torch.where(
             (p > 0) & (q > 0), share, half
         ),
+        "p and q are divided by their sums first. They are densities at some places; each place counts for itself: "
+        "p / (p + q).": p / p.sum() / (p / p.sum() + q / q.sum()),
         "The share is taken of the sum over all places. Each place counts for itself: p / (p + q).": p / (p + q).sum(),
         "This is the share of the generated ones. D is the probability of *real*.": 1 - share,
         "This is the ratio p / q, the odds. It may be any large number; a probability is p out of all, p + q.": p / q,

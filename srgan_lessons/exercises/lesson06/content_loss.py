@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_lessons.exercises.calling import call_as_it_is
+from srgan_lessons.exercises.calling import call, call_as_it_is
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number, as_tensor
@@ -48,7 +48,8 @@ def judge(candidate) -> None:
         if abs(value - expected.item()) > 1e-6 + 1e-4 * expected.item():
             recognise(value, slips, within=1e-6 + 1e-4 * abs(value))
             raise NotYet(
-                f"The loss is {value:.4g}; {expected.item():.4g} is right. The mean, over all numbers of the maps, of "
+                f"The loss is {value:.4g}; {expected.item():.4g} is expected. The mean, over all numbers of the "
+                "maps, of "
                 "the squared difference of maps that were divided by 12.75."
             )
         loss = as_tensor(loss, what="the loss")
@@ -56,6 +57,7 @@ def judge(candidate) -> None:
         check_loss_gradient(loss, sr, hr, gradient)
         if looks > 2:
             raise NotYet(f"The number is right, but the network is called {looks} times. Once for each is enough.")
+    _check_mode(candidate)
 
 
 def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
@@ -135,7 +137,7 @@ def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) 
     """Raises NotYet unless `loss` gives SR the gradient `expected` and HR none."""
     missing = (
         "The number is right, but SR gets no gradient: a generator could not learn from it. Is there a no_grad or a "
-        "detach around the maps of SR, or was the loss made anew with torch.tensor or .item()?"
+        "detach around the maps of SR, or was the loss rebuilt with torch.tensor or .item()?"
     )
     if not loss.requires_grad:
         raise NotYet(missing)
@@ -152,6 +154,12 @@ def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) 
         )
     if not same(of_sr, expected):
         raise NotYet("The number is right, but the gradient of SR is not that of the mean squared distance.")
+
+
+def _check_mode(candidate) -> None:
+    """Raises NotYet where a network that came in training mode does not stay there."""
+    maps = small_vgg((2, 1), seed=1)[:5].train()
+    call(candidate, maps, pictures(1, 8, 8, seed=3).requires_grad_(), pictures(1, 8, 8, seed=4))
 
 
 EXERCISE = Exercise(
@@ -174,6 +182,6 @@ EXERCISE = Exercise(
         Mistake(
             "no 12.75", says="The maps are not divided by 12.75", ask="How large are the maps compared with pixels?"
         ),
-        Mistake("all under no_grad", says="SR gets no gradient", ask="Who shall learn from this loss?"),
+        Mistake("all under no_grad", says="SR gets no gradient", ask="Who should learn from this loss?"),
     ),
 )

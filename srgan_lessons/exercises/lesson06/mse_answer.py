@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -25,7 +26,7 @@ def mse_answer(answers, chances):
 def judge(candidate) -> None:
     axes = ("the answers", "the channels", "the height", "the width")
     for chances in ([0.1, 0.9], [0.3, 0.5, 0.2], [0.25, 0.15, 0.4, 0.2], [1.0]):  # two first: channels are three
-        answers, weights = pictures(len(chances), 4, 5, seed=len(chances)), torch.tensor(chances)
+        answers, weights = 1.6 * pictures(len(chances), 4, 5, seed=len(chances)) - 0.3, torch.tensor(chances)
         try:
             result = as_array(call(candidate, answers, weights))
         except RuntimeError as error:
@@ -47,6 +48,9 @@ def judge(candidate) -> None:
         if np.allclose(result, right, atol=1e-5):
             continue
         _name_answer(candidate, result, answers, weights)
+        two, three = torch.tensor([[0.0, 1, 0.5], [1.0, 0, 0.25], [0.2, 0.4, 0.6]])[:2, :, None, None], torch.eye(3)
+        cases = ((two, torch.tensor([0.75, 0.25])), (three[..., None, None] * 2, torch.tensor([0.2, 0.5, 0.3])))
+        show_smallest(candidate, mse_answer, cases, advice="The result is the sum of chance times answer.")
         raise NotYet(
             f"With chances {chances} it is not the image of the smallest expected squared error. Each answer counts "
             "as much as its chance: the sum of chance times answer."
@@ -62,7 +66,7 @@ def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor,
     slips = {
         "All answers count the same. Weight each of them with its chance.": answers.mean(dim=0),
         "This is the sum of the answers; their chances are not used.": answers.sum(dim=0),
-        "This is the median. It has the smallest expected absolute error; asked for is the squared error.": (
+        "This is the median. It has the smallest expected absolute error; the task asks for the squared error.": (
             answers.median(dim=0).values
         ),
         "The weighted answers are averaged: divided by their number once more. The chances sum to 1 already.": (
@@ -82,6 +86,17 @@ def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor,
             mse_answer(answers.square(), chances).sqrt()
         ),
         "The chances are paired with the answers in the wrong order.": mse_answer(answers, chances.flip(0)),
+        "The chances are squared, so that they do not sum to 1. The error is squared, its chance is not.": mse_answer(
+            answers, chances.square()
+        ),
+        "The result is rounded to grey levels. Return it as it is.": plain.mul(255).round().div(255),
+        "The chances are sorted first: then they are those of other answers. Leave their order.": mse_answer(
+            answers, chances.sort().values
+        ),
+        "The chances are sorted, the largest first: then they are those of other answers. Leave their order.": (
+            mse_answer(answers, chances.sort(descending=True).values)
+        ),
+        "The result is clamped to [0, 1]. The mean is the best answer, wherever it lies.": plain.clamp(0, 1),
     }
     recognise(result, slips, within=1e-5)
 

@@ -159,12 +159,13 @@ def check_cut(candidate: Callable, layers: nn.Sequential, i: int, j: int, which:
         raise NotYet(f"For {asked}, it returns a network without layers: the image comes back.")
     if blurs:
         raise NotYet(
-            f"Your network ends with {place(layers, found)}. Asked for was {asked}; it must end with layer {right}. In "
+            f"Your network ends with {place(layers, found)}. The task asks for {asked}; it must end with layer "
+            f"{right}. In "
             "networks whose pooling is one layer it was right: is a number computed, such as start + 2 * j? Here each "
             "pooling is nn.MaxPool2d and BlurPool. Walk along the layers and count."
         )
     _name_rule(candidate, layers)
-    raise NotYet(f"{_slip(layers, found, right, i, j)} Asked for was {asked}; it must end with layer {right}.")
+    raise NotYet(f"{_slip(layers, found, right, i, j)} The task asks for {asked}; it must end with layer {right}.")
 
 
 def _end(cut: object, layers: nn.Sequential, x: Tensor, right: int = -1) -> int | None:

@@ -3,6 +3,7 @@
 import torch
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_tensor
@@ -26,6 +27,10 @@ def judge(candidate) -> None:
     result = _normalised(candidate, images)
     if not same(result, vgg_input(images)):
         recognise(result.detach(), _input_slips(images), within=1e-4)
+        if result.dtype in (torch.float16, torch.bfloat16):
+            raise NotYet(f"The result is {result.dtype}, which holds three digits. Stay with the images' own type.")
+        one = torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1)
+        show_smallest(candidate, vgg_input, [(one,)], within=1e-4, advice="(image - mean) / std, channel by channel.")
         raise NotYet(
             "These are not (image - mean) / std of each channel. Try one pixel: pure white, in red, must become "
             "(1 - 0.485) / 0.229 = 2.249."
@@ -62,6 +67,9 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
     one = images.mean(), images.std()
     ours = "Use ImageNet's mean and std: the network was trained with these."
     return {
+        "The images are rounded to half precision (float16) on the way. Stay with their own type.": (
+            (images.half().float() - mean) / std
+        ),
         "The images come out as they went in.": images,
         "The mean is subtracted, but nothing is divided by std.": images - mean,
         "It is divided by std, but the mean is not subtracted first.": images / std,
@@ -80,8 +88,8 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
             ((images + 1) / 2 - mean) / std
         ),
         "This only takes the images to [-1, 1]. Use the mean and the std of each channel.": 2 * images - 1,
-        "The channels are turned to B, G, R. This network takes R, G, B.": ((images - mean) / std).flip(1),
-        "The images are turned to B, G, R, and the means are not. This network takes R, G, B.": (
+        "The channels are reordered to B, G, R. This network takes R, G, B.": ((images - mean) / std).flip(1),
+        "The images are reordered to B, G, R, but the means are not. This network takes R, G, B.": (
             (images.flip(1) - mean) / std
         ),
         "The means and stds are in the order B, G, R. The images are R, G, B.": (images - mean.flip(1)) / std.flip(1),

@@ -122,7 +122,7 @@ def _with_gradients_of_the_generators_step(candidate, start, sr: Tensor, hr: Ten
         return
     if same(weights_of(network), after(start, lambda d: _judgement(d, sr, hr), stale), first):
         raise NotYet(
-            "Gradients that were there before count, too. The generator's step has passed through D and left some: "
+            "Gradients left from before also count. The generator's step has passed through D and left some: "
             "call optimizer.zero_grad() before backward()."
         )
     raise NotYet("A second call, after a generator's step, moves D elsewhere. Is anything kept from the call before?")
@@ -154,7 +154,7 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
         found,
         first,
         {
-            "The labels are swapped: D learns to call SR real and HR made. D(HR) shall rise, D(SR) fall.": by(
+            "The labels are swapped: D learns to call SR real and HR made. D(HR) should rise and D(SR) fall.": by(
                 lambda d: F.softplus(d(hr)).mean() + F.softplus(-d(sr)).mean()
             ),
             "Both are called real. SR is made: its loss is -log(1 - D(SR)), softplus(+logit).": by(
@@ -170,7 +170,7 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             "there? Then D gets no gradient from it: D's answer to HR must keep its graph.": by(
                 lambda d: F.softplus(d(sr)).mean()
             ),
-            "SR's loss is subtracted. Both are added: D(SR) shall fall, and -log(1 - D(SR)) = +softplus(+logit).": by(
+            "SR's loss is subtracted. Both are added: D(SR) should fall, and -log(1 - D(SR)) = +softplus(+logit).": by(
                 lambda d: F.softplus(-d(hr)).mean() - F.softplus(d(sr)).mean()
             ),
             "SR is clamped to [0, 1]. D judges SR as the generator made it: its values beyond 0 and 1 are a fault to "

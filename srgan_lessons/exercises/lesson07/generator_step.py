@@ -75,7 +75,7 @@ def judge(candidate) -> None:
     if "step" not in optimizer.events:
         raise NotYet(OWN_OPTIMISER.format("The generator"))
     if not torch.equal(weights_of(discriminator), opponents_weights):
-        raise NotYet("The discriminator has learned, too. This is the generator's step: D is used, and stays as it is.")
+        raise NotYet("The discriminator has also learned. This is the generator's step: D is used, and stays as it is.")
     if not all(parameter.requires_grad for parameter in discriminator.parameters()):
         raise NotYet(
             "The discriminator is left frozen: requires_grad is still False, and its own step could not move it. "

@@ -89,6 +89,9 @@ def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: 
             "size.": content + WEIGHT * count * good,
             "The content loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": plain
             + WEIGHT * good,
+            "SR is clamped to [0, 1] in the content. What lies beyond is a fault to learn from: take sr as it is.": (
+                mse_loss(sr.clamp(0, 1), hr).item() + WEIGHT * good
+            ),
             "The content is the mean absolute error (L1). Take mse_loss(sr, hr).": F.l1_loss(sr, hr).item()
             + WEIGHT * good,
             "The logarithm is to the base 2 or 10. -log D(SR) is the natural one.": content

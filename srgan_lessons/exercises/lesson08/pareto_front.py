@@ -32,7 +32,7 @@ def judge(candidate) -> None:
         if found == [slip(methods) for methods in PLANES]:
             raise NotYet(message)
     if not any(found):
-        raise NotYet("No method is ever on the front. Is each one compared with itself? Nobody dominates himself.")
+        raise NotYet("No method is ever on the front. Is each one compared with itself? No method dominates itself.")
     if found == [set(methods) for methods in PLANES]:
         raise NotYet("Every method is on the front. Some are beaten in both numbers: leave them out.")
     for methods, names, wanted in zip(PLANES, found, right, strict=True):
@@ -63,7 +63,7 @@ def _names(result, methods: dict) -> set[str]:
     if any(name is ... for name in result):
         raise NotDone("The result holds `...`, the placeholder.")
     if strange := [name for name in result if name not in methods]:
-        raise NotYet(f"{strange[0]!r} is no name of a method. Return names, not numbers or pairs.")
+        raise NotYet(f"{strange[0]!r} is not the name of a method. Return names, not numbers or pairs.")
     return set(result)
 
 
@@ -111,7 +111,7 @@ FRONT_SLIPS: dict[str, Callable[[dict[str, tuple[float, float]]], set[str]]] = {
     "PSNR is taken as if lower were better. Higher is better.": lambda m: front(
         m, lambda p, d, psnr, distance: p <= psnr and d <= distance and (p, d) != (psnr, distance)
     ),
-    "Both directions are turned round: PSNR is better where it is higher, ST-LPIPS where it is lower.": lambda m: front(
+    "Both directions are reversed: PSNR is better where it is higher, ST-LPIPS where it is lower.": lambda m: front(
         m, lambda p, d, psnr, distance: p <= psnr and d >= distance and (p, d) != (psnr, distance)
     ),
     "A method that is equal in one number and worse in the other is on your front. It is dominated, too: at least as "
@@ -136,7 +136,7 @@ FRONT_SLIPS: dict[str, Callable[[dict[str, tuple[float, float]]], set[str]]] = {
     ),
     "A method is thrown out as soon as another is better in *one* number. To dominate, it must be at least as good in "
     "both: and, not or.": lambda m: front(m, lambda p, d, psnr, distance: p > psnr or d < distance),
-    "Only the best of each number is here. A method between them that nobody beats in both is on the front, too.": (
+    "Only the best in each number is here. A method between them that no other beats in both is on the front, too.": (
         _best_two
     ),
     "Each method is compared with its neighbour only. A better one may stand farther away: compare with all.": (

@@ -101,6 +101,10 @@ PARTIAL = {  # one part alone is wrong
     "c1 = 0.01 * 255 ** 2 squares 255 alone: (0.01 * 255) ** 2.": lambda a, b, w: _fractions(
         a, b, w, c=(0.01 * 255**2, 7.65**2)
     ),
+    "Below the second fraction stands c1. It is c2, as above it.": lambda a, b, w: _fractions(
+        a, b, w, below=lambda x, y: x + y + 2.55**2 - 7.65**2
+    ),
+    "c2 is (0.03 * 255) ** 2. Here it is made with 0.02.": lambda a, b, w: _fractions(a, b, w, c=(2.55**2, 5.1**2)),
     "c2 lacks the 255: c2 = (0.03 * 255) ** 2.": lambda a, b, w: _fractions(a, b, w, c=(2.55**2, 0.03**2)),
     "c1 lacks the 255: c1 = (0.01 * 255) ** 2.": lambda a, b, w: _fractions(a, b, w, c=(0.01**2, 7.65**2)),
     "The covariance takes absolute values: where a rises and b falls it must be below 0, with its sign.": (
@@ -125,7 +129,7 @@ def _one_index(result) -> float:
         raise NotYet("Of two flat windows it makes 0 / 0. The constants c1 and c2 are there to prevent that.")
     if array.ndim == 2:
         raise NotYet(
-            f"The result has the shape {array.shape}: a number for each pixel. One number a window is expected; is a "
+            f"The result has the shape {array.shape}: a number for each pixel. One number per window is expected; is a "
             ".sum() missing?"
         )
     return as_number(result)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -53,6 +54,8 @@ def judge(candidate) -> None:
             "Nobody is rejected, ever. Print above and below: both must be large for a rater who guesses. If one is 0, "
             "look at the sign of the reach; if both are large, at the shares: 0.05 of the stimuli, and 0.3."
         )
+    advice = "Take the six steps one by one; print s, kurtosis and reach."
+    show_smallest(candidate, bt500_rejects, small_classes(), advice=advice)
     wrong = found != right
     raise NotYet(
         f"{(wrong & found).sum()} raters are rejected who should stay, and {(wrong & right).sum()} stay who should be "
@@ -66,11 +69,12 @@ def _rejected(value, scores: np.ndarray) -> np.ndarray:
     result = as_array(value)
     if result.shape == (stimuli,):
         raise NotYet(
-            f"There is one value a stimulus ({stimuli}), not one a rater ({raters}). Means and standard deviations are "
+            f"There is one value per stimulus ({stimuli}), not one per rater ({raters}). Means and standard "
+            "deviations are "
             "taken over raters, axis 1; above and below are counted over stimuli, axis 0."
         )
     if result.shape != (raters,):
-        raise NotYet(f"The result has the shape {result.shape}; one True or False a rater is expected, {(raters,)}.")
+        raise NotYet(f"The result has the shape {result.shape}; one True or False per rater is expected, {(raters,)}.")
     if not np.isin(result, (0, 1)).all():
         raise NotYet("The result holds numbers other than 0 and 1: True for a rater that is rejected, else False.")
     return result.astype(bool)
@@ -88,12 +92,18 @@ def bt500(
     rule="both",
     ddof=0,
     strict=False,
+    low=2.0,
+    high=4.0,
+    at_least=False,
+    power=4,
+    root=4,
+    axis=1,
 ) -> np.ndarray:
     """The rule with one slip, or in one of the ways that are right: True for raters that are rejected."""
     distance = scores - scores.mean(axis=1, keepdims=True)
-    s = scores.std(axis=1, keepdims=True, ddof=ddof)
-    kurtosis = (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4 - excess
-    bound = np.where((kurtosis >= 2) & (kurtosis <= 4), inner, outer) * (
+    s = scores.std(axis=axis, keepdims=True, ddof=ddof)
+    kurtosis = (distance**power).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** root - excess
+    bound = np.where((kurtosis >= low) & (kurtosis <= high), inner, outer) * (
         np.ones_like(s) if not scaled else s**2 if squared else s
     )
     used = np.ones_like(s, dtype=bool) if trap else s > 1e-9
@@ -101,17 +111,31 @@ def bt500(
     above = (used & (distance >= bound)).sum(axis=0)
     below = (used & (distance <= -bound)).sum(axis=0)
     far = above + below
-    often, balanced = far > 0.05 * len(scores), np.abs(above - below) < 0.3 * far
-    return {"both": often & balanced, "often": often, "balanced": balanced, "bias": often & ~balanced}[rule]
+    often = far >= 0.05 * len(scores) if at_least else far > 0.05 * len(scores)
+    balanced = np.abs(above - below) < 0.3 * far
+    return {
+        "both": often & balanced,
+        "often": often,
+        "balanced": balanced,
+        "either": often | balanced,
+        "bias": often & ~balanced,
+    }[rule]
 
 
 BT500_SLIPS = {
-    "Stimuli on which all raters agree count, too. There s is 0, every vote is 0 s away, and everybody is above and "
+    "Stimuli on which all raters agree also count. There s is 0, every vote is 0 s away, and everybody is above and "
     "below at once: the trap. Leave these stimuli out.": {"trap": True},
     "This is the excess kurtosis, which is 0 for a normal distribution (scipy's default). BT.500 means the one which "
     "is 3: do not subtract 3.": {"excess": 3.0},
     "The reach is 2 s for every stimulus. Where the kurtosis is outside 2 to 4 it is sqrt(20) s.": {"outer": 2.0},
     "The reach is sqrt(20) s for every stimulus. Where the kurtosis is from 2 to 4 it is 2 s.": {"inner": 20**0.5},
+    "A kurtosis below 2 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"low": -np.inf},
+    "A kurtosis above 4 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"high": np.inf},
+    "Whoever is far on exactly 5 % of the stimuli is rejected, too. It must be more.": {"at_least": True},
+    "Often, or in both directions, is enough here. The rule asks for both: and, not or.": {"rule": "either"},
+    "The kurtosis has the third power of the distance. It is the mean of d ** 4, over s ** 4.": {"power": 3},
+    "The kurtosis is divided by s ** 2. It is the mean of d ** 4 over s ** 4.": {"root": 2},
+    "s is taken over stimuli, axis 0, one per rater. It is the standard deviation over raters, axis 1.": {"axis": 0},
     "The two reaches are swapped: 2 s where the kurtosis is from 2 to 4, sqrt(20) s elsewhere.": {
         "inner": 20**0.5,
         "outer": 2.0,
@@ -119,7 +143,7 @@ BT500_SLIPS = {
     "The reach is 20 s where it should be sqrt(20) s.": {"outer": 20.0},
     "The reach is not multiplied by s: far means far in standard deviations of this stimulus.": {"scaled": False},
     "The reach is multiplied by the variance. s is its root, the standard deviation.": {"squared": True},
-    "Whoever is far often is rejected. The rule asks for both directions, too: whoever is only strict, or only "
+    "Every rater who is often far is rejected. The rule also asks for both directions: one who is only strict, or only "
     "generous, stays. Compare above with below.": {"rule": "often"},
     "How often a rater is far does not matter here. The rule asks for both: more than 0.05 of the stimuli, and in "
     "both directions.": {"rule": "balanced"},
@@ -142,10 +166,10 @@ COUNTED = {  # (above, below, stimuli) -> rejected
     "abs() is missing: above - below may be negative. Both directions count alike: np.abs(above - below).": (
         lambda a, b, n: (a + b > 0.05 * n) & (a - b < 0.3 * (a + b))
     ),
-    "far is held against 5, not against 5 % of the stimuli: 0.05 * len(scores).": lambda a, b, n: (
+    "far is compared with 5, not against 5 % of the stimuli: 0.05 * len(scores).": lambda a, b, n: (
         (a + b > 5) & (abs(a - b) < 0.3 * (a + b))
     ),
-    "far is held against 0.05, and it is a number of stimuli: 0.05 * len(scores).": lambda a, b, n: (
+    "far is compared with 0.05, and it is a number of stimuli: 0.05 * len(scores).": lambda a, b, n: (
         (a + b > 0.05) & (abs(a - b) < 0.3 * (a + b))
     ),
 }
@@ -169,7 +193,30 @@ def bt500_cases() -> list[np.ndarray]:
         scores = np.clip(np.rint(scores), 1, 5)
         scores[-stimuli // 5 :] = 1  # anchors: everybody agrees
         cases.append(scores)
-    return cases
+    return [*cases, _two_lumps(), _exactly_five_per_cent()]
+
+
+def _two_lumps() -> np.ndarray:
+    """(20, 40): a kurtosis below 2, and two raters 2.2 s from the mean, up and down in turn: that is not far."""
+    scores = np.tile([2.2, 3.8], (20, 20))
+    scores[::2, :2], scores[1::2, :2] = (4.92, 1.08), (1.08, 4.92)
+    return scores
+
+
+def _exactly_five_per_cent() -> np.ndarray:
+    """(40, 24): the first rater is far once above and once below, on 2 of 40 stimuli, which is not more than 5 %."""
+    scores = np.tile([2.0, 4.0], (40, 12))
+    scores[:2] = 3
+    scores[:2, 0] = 5, 1
+    return scores
+
+
+def small_classes() -> list[tuple[np.ndarray]]:
+    """Two or three stimuli, eleven raters, of which the first two are far, and far in both directions, or not."""
+    up = np.array([5.0, 1, 4, 2, *[3] * 7])
+    down, same = 6 - up, np.full(11, 3.0)
+    narrow = [3 + (row - 3) / 2 for row in (up, down)]
+    return [(np.array(rows),) for rows in ((up, up), (up, down), narrow, (up, down, same))]
 
 
 # seed, stimuli, raters, noise: chosen so that no verdict hangs on n or n - 1, nor on > or >=, and each slip shows
@@ -195,7 +242,9 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         Mistake(
-            "whoever is far away goes", says="asks for both directions, too", ask="Strict or careless: how do you tell?"
+            "everyone who is far is rejected",
+            says="also asks for both directions",
+            ask="Strict or careless: how do you tell?",
         ),
         Mistake("kurtosis less 3", says="excess kurtosis", ask="What has a normal distribution in this formula?"),
     ),

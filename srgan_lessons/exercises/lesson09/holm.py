@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -36,17 +37,20 @@ def judge(candidate) -> None:
     results = [as_array(call(candidate, p), p.shape, "the corrected p-values") for p in cases]
     found = np.concatenate(results).astype(float)
     if all(result.dtype == bool for result in results):
-        raise NotYet("True and False came back. Return the corrected p-values; whoever reads them compares with 0.05.")
+        raise NotYet("True and False came back. Return the corrected p-values; the reader compares them with 0.05.")
     slips = {message: np.concatenate([slip(p) for p in cases]) for message, slip in HOLM_SLIPS.items()}
     right = np.concatenate([holm(p) for p in cases])
-    if np.allclose(found, right, rtol=0, atol=1e-9):
+    if np.allclose(found, right, rtol=0, atol=1e-6):
         return
-    recognise(found, slips, within=1e-9)
+    recognise(found, slips, within=1e-6)
     if (found > 1).any():
         raise NotYet(f"A corrected p-value is {found.max():.2f}. No probability is above 1: cut it there.")
+    small = ([0.3], [0.01, 0.02], [0.02, 0.01], [0.04, 0.01, 0.03], [0.9, 0.2, 0.6], [0.02, 0.02, 0.02])
+    advice = "The smallest is multiplied by their count, the next by one less, and so on; none is below the one before."
+    show_smallest(candidate, holm, [(np.array(p),) for p in small], advice=advice)
     for p, values in zip(cases, results, strict=True):
         for value, corrected, wanted in zip(p, values, holm(p), strict=True):
-            if abs(corrected - wanted) > 1e-9:
+            if abs(corrected - wanted) > 1e-6:
                 raise NotYet(
                     f"Of the p-values {p.tolist()}, {value:g} becomes {corrected:.4g}; it should be {wanted:.4g}. The "
                     "smallest is multiplied by their count, the next by one less, and so on; none may be below the one "
@@ -68,6 +72,23 @@ def _stepped(p: np.ndarray, *, factor=lambda m, place: m - place, cap=True, risi
     return result
 
 
+def _down(p: np.ndarray) -> np.ndarray:
+    """The steps from the largest p-value down, with the largest factor first."""
+    order = np.argsort(p)[::-1]
+    result = np.empty(len(p))
+    result[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    return result
+
+
+def _summed(p: np.ndarray) -> np.ndarray:
+    result, order = np.empty(len(p)), np.argsort(p)
+    total = 0.0
+    for place, k in enumerate(order):
+        total = min(1.0, total + (len(p) - place) * p[k])
+        result[k] = total
+    return result
+
+
 def _falling(p: np.ndarray, factor) -> np.ndarray:
     """Step-up methods, such as Hochberg's and Benjamini-Hochberg's: minima from the largest p-value down."""
     order = np.argsort(p)
@@ -84,7 +105,23 @@ HOLM_SLIPS = {
     "it came from.": lambda p: _stepped(p, back=False)[np.argsort(np.argsort(p))].take(
         np.argsort(np.argsort(np.argsort(np.argsort(p))))
     ),
-    "They are as they were. The smallest of five must be multiplied by 5.": lambda p: p,
+    "The factors are squared. The smallest of five is multiplied by 5.": lambda p: _stepped(
+        p, factor=lambda m, place: (m - place) ** 2
+    ),
+    "The factors do not begin with the count of the p-values that are given, but always with 3.": lambda p: _stepped(
+        p, factor=lambda m, place: 3 - place
+    ),
+    "It goes from the largest p-value down. The smallest comes first, with the largest factor.": lambda p: _down(p),
+    "The p-values are divided by the factors. They are multiplied: several tests make each p-value larger.": lambda p: (
+        _stepped(p, factor=lambda m, place: 1 / (m - place))
+    ),
+    "All are 0: min(largest, ...) stays at the 0 that it begins with. Keep the largest, max(largest, ...).": lambda p: (
+        0 * p
+    ),
+    "The products are added up. Keep the largest so far, not their sum.": lambda p: np.minimum(_summed(p), 1),
+    "They are cut at 0.05. No probability is above 1: cut there.": lambda p: np.minimum(_stepped(p), 0.05),
+    "1 - p is returned, or corrected. Multiply p itself.": lambda p: 1 - p,
+    "They are unchanged. The smallest of five must be multiplied by 5.": lambda p: p,
     "This is Bonferroni: all are multiplied by their count. Holm multiplies the smallest by the count, the next by one "
     "less, and so on.": lambda p: np.minimum(len(p) * p, 1),
     "This is Bonferroni, and it goes above 1. Holm multiplies the smallest by the count, the next by one less, and so "

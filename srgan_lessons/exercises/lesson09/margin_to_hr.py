@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import apart, recognise
 from srgan_lessons.exercises.reading import as_number
@@ -36,6 +37,8 @@ def judge(candidate) -> None:
     if np.allclose(found, [margin_to_hr(*case) for case in TABLES], rtol=0, atol=1e-9):
         return
     recognise(found, {message: [slip(*case) for case in TABLES] for message, slip in MARGIN_SLIPS.items()}, within=1e-9)
+    advice = "The distance to the closest other method, less the distance to hr, both without a sign."
+    show_smallest(candidate, margin_to_hr, SMALL, advice=advice)
     wrong = [k for k, case in enumerate(TABLES) if abs(found[k] - margin_to_hr(*case)) > 1e-9]
     mos, method = TABLES[wrong[0]]
     one, other = apart(found[wrong[0]], margin_to_hr(mos, method))
@@ -43,6 +46,14 @@ def judge(candidate) -> None:
         f"With the MOS {mos} the margin of {method} is {one}; {other} is expected: the distance to the closest other "
         "method, less the distance to hr, both without a sign."
     )
+
+
+SMALL = (
+    ({"a": 1.0, "b": 3.0, "c": 2.75, "hr": 4.5}, "b"),
+    ({"hr": 4.5, "b": 4.9, "a": 1.25, "c": 3.0}, "b"),
+    ({"a": 1.0, "b": 3.25, "c": 4.0, "hr": 4.5}, "b"),
+    ({"c": 4.0, "a": 1.0, "hr": 4.5, "b": 3.0}, "c"),
+)
 
 
 def _margin(mos, method, *, without=("hr",), itself=False, signed=False, pick=min) -> float:
@@ -60,8 +71,37 @@ def _neighbour(mos: dict[str, float], method: str, step: int) -> float:
 
 
 MARGIN_SLIPS = {
-    "The sign is turned round: positive means nearer to hr. Take the distance to the closest other method, less the "
+    "The sign is reversed: positive means nearer to hr. Take the distance to the closest other method, less the "
     "distance to hr.": lambda mos, method: -_margin(mos, method),
+    "This is the margin to the second closest of the others. Take the closest.": lambda mos, method: _margin(
+        mos, method, pick=lambda values: sorted(values)[1]
+    ),
+    "It is divided. The margin is a difference: the distance to the closest other, less the distance to hr.": (
+        lambda mos, method: (
+            min(abs(mos[method] - v) for n, v in mos.items() if n not in ("hr", method)) / abs(mos["hr"] - mos[method])
+        )
+    ),
+    "The distance to hr is squared. A distance is abs().": lambda mos, method: (
+        _margin(mos, method) + abs(mos["hr"] - mos[method]) - (mos["hr"] - mos[method]) ** 2
+    ),
+    'The last entry of the dict is taken for hr, or the best of all: take it by its key, mos["hr"].': (
+        lambda mos, method: _margin(mos | {"hr": list(mos.values())[-1]}, method)
+    ),
+    'The best of all is taken for hr. Take it by its key, mos["hr"].': lambda mos, method: (
+        _margin(mos, method) + abs(mos["hr"] - mos[method]) - abs(max(mos.values()) - mos[method])
+    ),
+    "The others' distances are measured from hr. Measure them from the method.": lambda mos, method: (
+        min(abs(mos["hr"] - v) for n, v in mos.items() if n not in ("hr", method)) - abs(mos["hr"] - mos[method])
+    ),
+    "The sign of the whole is lost: a method that is nearer to another has a margin below 0.": lambda mos, method: abs(
+        _margin(mos, method)
+    ),
+    "The two distances are added. Take the distance to hr away.": lambda mos, method: (
+        _margin(mos, method) + 2 * abs(mos["hr"] - mos[method])
+    ),
+    "The distances to the others are added up. Take the closest alone.": lambda mos, method: _margin(
+        mos, method, pick=sum
+    ),
     "The method is compared with itself, and that distance is always 0. Leave it out.": lambda mos, method: _margin(
         mos, method, itself=True
     ),

@@ -44,9 +44,13 @@ def judge(candidate) -> None:
         right.append(bounds(two_way(scores)))
     found, right = np.array(found), np.array(right)  # (cases, 2)
     width = (right[:, 1] - right[:, 0])[:, None]
+    if (found[:, 0] > 5).all():
+        raise NotYet(
+            "The whole interval lies above the scale. Are the votes of a sample summed up? Its MOS is their mean."
+        )
     if found[-1, 1] > 5:
         raise NotYet(
-            f"Near the end of the scale the interval goes up to {found[-1, 1]:.2f}, and nobody can vote more than 5. "
+            f"Near the end of the scale the interval goes up to {found[-1, 1]:.2f}, and no vote is above 5. "
             "Take percentiles of the samples: they never leave the scale."
         )
     wide = (found[:, 1] - found[:, 0]) / width[:, 0]  # (cases,)
@@ -58,9 +62,19 @@ def judge(candidate) -> None:
         raise NotYet("The interval lies below the MOS. np.percentile counts in per cent: 2.5 and 97.5, not fractions.")
     if (wide < NEAR).all():
         raise NotYet(
-            "All samples are the same, or nearly. Draw anew in each round, inside the loop, and with replacement: "
+            "All samples are the same, or nearly. Draw again in each round, inside the loop, and with replacement: "
             "some raters twice, some not at all."
         )
+    for inner, cut, outer, past in (
+        (1, 95, 0, lambda end, s: end < np.percentile(s, 0.5)),
+        (0, 5, 1, lambda end, s: end > np.percentile(s, 99.5)),
+    ):
+        drawn = [two_way(scores) for scores in cases.values()]
+        near = np.abs(found[:, inner] - [np.percentile(s, cut) for s in drawn]) <= NEAR * width[:, 0]
+        if near.all() and all(past(end, s) for end, s in zip(found[:, outer], drawn, strict=True)):
+            raise NotYet(
+                "5 % are cut from one end, and nothing from the other. For the middle 95 % cut 2.5 % from each."
+            )
     slips = {
         message: np.array([bounds(samples, level) for samples, level in map(make, cases.values())])
         for message, make in INTERVAL_SLIPS.items()
@@ -97,7 +111,7 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
         if "out of bounds" in str(error):
             raise NotYet(
                 f"An index is too large: {error}. Raters are the first axis of scores, images the second; numbers are "
-                "drawn from 0 to their count, which is left out."
+                "drawn from 0 up to their count, which is not included."
             ) from error
         raise
     if isinstance(result, tuple | list) and len(result) == 2:
@@ -107,6 +121,11 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
 
 def _check_rng(candidate, scores: np.ndarray) -> None:
     """Raises NotYet unless all chance comes from the generator that is given."""
+    rng = np.random.default_rng(0)
+    before = str(rng.bit_generator.state)
+    call(candidate, scores, rng)
+    if str(rng.bit_generator.state) == before:
+        raise NotYet("rng, the generator that is given, is never used. Draw with rng.integers or rng.choice.")
     ends = []
     for seed in (1, 2):
         np.random.seed(seed)  # noqa: NPY002 - what students use
@@ -126,7 +145,7 @@ def _check_mos(mos: float, scores: np.ndarray) -> None:
     if abs(mos - scores.mean()) < 0.1:
         raise NotYet(
             f"The MOS is {mos:.4f}; the mean of all votes is {scores.mean():.4f}. Return the mean of the votes, not of "
-            "the samples: drawing anew is for the interval alone."
+            "the samples: redrawing is for the interval only."
         )
     raise NotYet(f"The first value is {mos:.2f}; the MOS, the mean of all votes, is {scores.mean():.2f}.")
 
@@ -149,12 +168,13 @@ def interval_cases() -> dict[str, np.ndarray]:
     }
 
 
-def two_way(scores: np.ndarray, who: bool = True, what: bool = True) -> np.ndarray:
-    """MOS (DRAWS,) of studies in which raters, images or both were drawn anew."""
+def two_way(scores: np.ndarray, who: bool = True, what: bool = True, raters: int | None = None) -> np.ndarray:
+    """MOS (DRAWS,) of studies in which raters, images or both were drawn anew; raters: how many, if not all."""
     rng = np.random.default_rng(1)
+    counts = (raters or scores.shape[0], scores.shape[1])
     weights = [
-        rng.multinomial(n, np.full(n, 1 / n), size=DRAWS) / n if drawn else np.full((DRAWS, n), 1 / n)
-        for n, drawn in zip(scores.shape, (who, what), strict=True)
+        rng.multinomial(count, np.full(n, 1 / n), size=DRAWS) / count if drawn else np.full((DRAWS, n), 1 / n)
+        for n, count, drawn in zip(scores.shape, counts, (who, what), strict=True)
     ]
     return np.einsum("br,ri,bi->b", weights[0], scores, weights[1], optimize=True)
 
@@ -176,10 +196,10 @@ def _pairs(scores: np.ndarray) -> np.ndarray:
 
 
 INTERVAL_SLIPS = {
-    "Only images are drawn anew. Other people would have voted differently, too: draw raters as well.": lambda s: (
+    "Only images are redrawn. Other people would have voted differently, too: draw raters as well.": lambda s: (
         (two_way(s, who=False), 95)
     ),
-    "Only raters are drawn anew. Other images would have been rated differently, too: draw images as well.": (
+    "Only raters are redrawn. Other images would have been rated differently, too: draw images as well.": (
         lambda s: (two_way(s, what=False), 95)
     ),
     "The votes are treated as if they were independent of each other. This is the trap: a rater's votes share that "
@@ -191,6 +211,11 @@ INTERVAL_SLIPS = {
     "scores[who][:, what].": lambda s: (_pairs(s), 95),
     "The last rater is never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (two_way(s[:-1]), 95),
     "The last image is never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (two_way(s[:, :-1]), 95),
+    "Half of the raters are drawn. Draw as many as there are: fewer make the interval too wide.": lambda s: (
+        two_way(s, raters=len(s) // 2),
+        95,
+    ),
+    "One rater is drawn for each sample. Draw as many as there are.": lambda s: (two_way(s, raters=1), 95),
     "This interval holds 90 % of the samples. For 95 % cut 2.5 % from each end.": lambda s: (two_way(s), 90),
     "This interval holds 99 % of the samples. For 95 % cut 2.5 % from each end.": lambda s: (two_way(s), 99),
     "This interval holds only two thirds of the samples, as mean plus and minus one standard deviation does. Cut 2.5 "
@@ -220,7 +245,7 @@ EXERCISE = Exercise(
             ask="Ask one rater a thousand times: how sure are you?",
         ),
         Mistake(
-            "images drawn, raters not", says="Only images are drawn anew", ask="Would other raters have said the same?"
+            "images drawn, raters not", says="Only images are redrawn", ask="Would other raters have said the same?"
         ),
     ),
 )

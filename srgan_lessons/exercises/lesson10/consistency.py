@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -45,6 +46,11 @@ def judge(candidate) -> None:
                 "numbers overflows: int8 ends at 127, and int16 cannot hold 255². Turn them into float."
             )
         recognise(result, _consistency_slips(sr, lr), within=1e-3)
+        flat = [
+            np.full((size, size, 3), level, np.uint8) for size, level in ((16, 10), (4, 12), (4, 7), (16, 60), (4, 50))
+        ]
+        cases = ((flat[0], flat[1]), (flat[0], flat[2]), (flat[3], flat[4]))
+        show_smallest(candidate, consistency, cases, within=1e-3)
         raise NotYet(
             f"It is {result:.2f} dB and should be {right:.2f} dB: reduce the enlargement with imresize, subtract the "
             "LR picture as floats, take the mean of the squares over all pixels and colours, peak 255."
@@ -102,6 +108,11 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
         ),
         f"This is the PSNR of the luma. {every}": db(y, y_lr),
         f"A border of 4 pixels is cut off. {every}": db(again[4:-4, 4:-4], lr[4:-4, 4:-4]),
+        "The mean is of absolute differences. The mse squares them.": 10
+        * np.log10(255**2 / np.abs(again.astype(float) - lr).mean()),
+        f"A border of 1 pixel is cut off. {every}": db(again[1:-1, 1:-1], lr[1:-1, 1:-1]),
+        "The root is taken of the mse. 10 log10 takes the mse itself, 20 log10 its root.": 10
+        * np.log10(255**2 / np.sqrt(mse)),
         "This is the mean squared error. The consistency is 10 log10(255² / mse), in dB.": mse,
         "This is the mean absolute difference. The consistency is 10 log10(255² / mse), in dB.": (
             np.abs(again.astype(float) - lr).mean()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
@@ -41,6 +42,14 @@ def judge(candidate) -> None:
         if np.abs(result - invisible(detail, reduce)).max() <= 1e-3:
             continue
         recognise(result, _invisible_slips(detail, reduce), within=1e-3)
+        mean, corner = np.full((1, 4), 0.25), np.zeros((4, 4))
+        corner[0, :2] = 16.0, 32.0
+        show_smallest(
+            candidate,
+            invisible,
+            [(corner, mean), (corner, np.array([[0.5, 0.5, 0.0, 0.0]]))],
+            advice="The detail, less what comes back when it is reduced along both axes.",
+        )
         left = np.abs(reduce @ result @ reduce.T).max()
         if left > 0.01:
             raise NotYet(
@@ -72,18 +81,26 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
     gram = reduce.T @ reduce  # (n, n)
     not_back = "reduced once more, what came back is not the LR image any more. Come back with `back`, the pinv."
     one_axis = (
-        "Invisible it is, but too little is left: the reduction was applied along one axis only, and it sees what is "
+        "It is invisible, but too little is left: the reduction was applied along one axis only, and it sees what is "
         "smooth along *both*. A matrix on the left works on the columns; for the rows put its transpose on the right."
     )
     slips = {
         "This is the detail as it was. Subtract what the LR image sees of it.": detail,
         "This is what the LR image *sees*. The task asks for the rest: detail minus this.": seen,
+        "Half of what the LR image sees is left. Subtract all of it.": detail - seen / 2,
+        "Here the mean of the detail is subtracted, too. The LR image sees it: it is gone with the rest.": (
+            detail - seen - detail.mean()
+        ),
+        "This is half of it. Return all that the LR image does not see.": (detail - seen) / 2,
+        "Rows and columns of the detail have changed places: reduce @ detail @ reduce.T, without detail.T.": (
+            detail - seen.T
+        ),
         "The sign is reversed: detail minus seen, not seen minus detail.": seen - detail,
         "The visible part was added, not subtracted.": detail + seen,
         "Nothing is left: everything was subtracted. Only what the LR image sees must go.": np.zeros_like(detail),
         one_axis: detail - keep @ detail,
         one_axis + " Here the rows were done, and the columns not.": detail - detail @ keep.T,
-        "Invisible it is, but too little is left: it was removed along the columns, and then once more along the rows. "
+        "It is invisible, but too little is left: it was removed along the columns, and then once more along the rows. "
         "The reduction sees what is smooth along *both* axes: reduce along both, come back, and subtract once.": (
             detail - keep @ detail - detail @ keep.T + seen
         ),

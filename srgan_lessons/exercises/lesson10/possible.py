@@ -57,7 +57,7 @@ def _names(value: Any, candidates: Mapping[str, np.ndarray]) -> set[str]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise NotYet(f"The result is {value!r:.40}; a list of names is expected, also where only one is possible.")
     if isinstance(value, set | dict):
-        raise NotYet(f"A {type(value).__name__} came back; a list of names is asked for, of which one can take a part.")
+        raise NotYet(f"A {type(value).__name__} came back; a list of names is asked for, which keeps its order.")
     items = list(value)
     if items and all(isinstance(item, bool | np.bool_) for item in items):
         raise NotYet("The result is a list of yes and no. Return the names of those that are possible.")
@@ -97,17 +97,20 @@ def _possible_slips(lr: np.ndarray, noise: int) -> dict[str, Callable[[np.ndarra
         "Candidates that are much *brighter* are named, too: take the absolute value of the difference.": lambda hr: (
             (-off(hr)).max() <= noise
         ),
-        f"The *mean* of the difference is held against the noise. {everywhere}": lambda hr: (
+        f"The *mean* of the difference is compared with the noise. {everywhere}": lambda hr: (
             np.abs(off(hr)).mean() <= noise
         ),
         f"The mean of the differences is taken with their signs. {everywhere}": lambda hr: abs(off(hr).mean()) <= noise,
-        f"The root of the mean square is held against the noise. {everywhere}": lambda hr: (
+        f"The root of the mean square is compared with the noise. {everywhere}": lambda hr: (
             np.sqrt((off(hr) ** 2).mean()) <= noise
         ),
         f"It asks whether *any* pixel is near enough. {everywhere}": lambda hr: np.abs(off(hr)).min() <= noise,
         "A difference of exactly the noise is still possible: <=, not <.": lambda hr: np.abs(off(hr)).max() < noise,
         "Only exact matches are named. The camera added noise: differences up to `noise` are possible.": lambda hr: (
             np.abs(off(hr)).max() == 0
+        ),
+        "The differences of the three colours are added up. Each colour counts by itself.": lambda hr: (
+            np.abs(off(hr)).sum(axis=2).max() <= noise
         ),
         "It compares at HR size, with the enlarged LR picture. Reduce the candidates instead: what they become can be "
         "known, what the LR picture was cannot.": lambda hr: np.abs(hr.astype(int) - imresize(lr, 4)).max() <= noise,
@@ -129,7 +132,7 @@ def _possible_slips(lr: np.ndarray, noise: int) -> dict[str, Callable[[np.ndarra
         "The border is left out. Nowhere, at no edge, may it be more than the noise.": lambda hr: (
             np.abs(off(hr))[1:-1, 1:-1].max() <= noise
         ),
-        "The squares are held against the noise. It is in grey levels: take the absolute value.": lambda hr: (
+        "The squares are compared with the noise. It is in grey levels: take the absolute value.": lambda hr: (
             (off(hr) ** 2).max() <= noise
         ),
         "The noise is taken for 16, whatever it is: use the number that is given.": lambda hr: (
@@ -167,7 +170,9 @@ def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         "one number, one level too far": least * tile,
         "as it was": 0,
         "a little brighter": noise,
+        "one level less": noise - 1,
         "a little darker": -noise,
+        "a little redder": noise * np.array([1, 0, 0]) * np.ones_like(spot),
         "brighter": noise + 1,
         "darker": -noise - 1,
         "much brighter": 3 * noise,

@@ -1,6 +1,7 @@
 """Exercise 11.2: a doctor in four lines."""
 
 from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet, OwnRun
 from srgan_lessons.exercises.shared.logs import CLOSE, Rows
 
@@ -67,6 +68,7 @@ RUNS = (
         _run([0.5, 0.4, 0.3, 0.2, 0.2], CLOSE, CLOSE, CLOSE, SURE, SURE),
         "healthy",
     ),
+    ("has a D that takes SR for photos and HR for SR", _run([0.5, 0.4, 0.3, 0.2], (0.05, 0.97)), "healthy"),
     ("has a D that takes everything for a photo", _run([0.5, 0.4, 0.3, 0.2], (0.97, 0.9)), "healthy"),
 )
 
@@ -79,7 +81,56 @@ WHY = {
 }
 
 
+SMALL = tuple(
+    (_run(gains, says),)
+    for gains, says in (
+        ([0.5, 0.5], CLOSE),
+        ([-4.0, -4.0], CLOSE),
+        ([0.5, 0.5], SURE),
+        ([0.5, -4.0], CLOSE),
+        ([-4.0, -4.0], SURE),
+        ([0.5, -4.0], SURE),
+        ([None, 0.5], CLOSE),
+    )
+)
+
+
+def _by(log: Rows, *, first=-3.0, lowest=min, part=None, both=True, exchanged=False, over=None) -> str:
+    """The illness by rules with one slip."""
+    gains = [row["gain"] for row in log if row["gain"] is not None]
+    late = log[part or slice(len(log) // 2, None)]
+    d_hr, d_sr = (sum(row[name] for row in late) / len(over(log) if over else late) for name in ("d_hr", "d_sr"))
+    d_hr, d_sr = (d_sr, d_hr) if exchanged else (d_hr, d_sr)
+    if gains[0] < first:
+        return ILLNESSES[0]
+    if (d_hr > 0.9 and d_sr < 0.1) if both else (d_hr > 0.9 or d_sr < 0.1):
+        return ILLNESSES[1]
+    return ILLNESSES[2] if lowest(gains) < -3 else ILLNESSES[3]
+
+
+SLIPS = {
+    "The largest gain is taken in the third rule: it asks for the lowest, min(gains).": {"lowest": max},
+    "The mean gain is taken in the third rule: it asks for the lowest, min(gains).": {
+        "lowest": lambda gains: sum(gains) / len(gains)
+    },
+    "The last gain is taken in the third rule: it asks for the lowest, min(gains).": {
+        "lowest": lambda gains: gains[-1]
+    },
+    "The sign of -3 is lost: the first gain is compared with +3.": {"first": 3.0},
+    "d_hr and d_sr have changed places: D is too strong where the mean of d_hr is above 0.9, that of d_sr below 0.1.": {
+        "exchanged": True
+    },
+    "The sum over the second half is divided by the number of all rows: the mean divides by len(late).": {
+        "over": lambda log: log
+    },
+}
+
+
 def judge(candidate) -> None:
+    given = [str(call(candidate, log)).strip().lower() for _, log, _ in RUNS] if callable(candidate) else []
+    for message, slip in SLIPS.items():
+        if given == [_by(log, **slip) for _, log, _ in RUNS]:
+            raise NotYet(message)
     names = ", ".join(map(repr, ILLNESSES))
     for what, log, right in RUNS:
         found = call(candidate, log)
@@ -112,6 +163,9 @@ def judge(candidate) -> None:
             raise NotYet(said + "No gain is below -3: is a sign lost, or < turned round?")
         if "takes everything" in what:
             raise NotYet(said + "Both are needed: D(HR) near 1, and D(SR) near 0.")
+        show_smallest(
+            lambda log: str(candidate(log)).strip().lower(), illness, SMALL, advice="The rules hold in their order."
+        )
         raise NotYet(said)
 
 
@@ -150,7 +204,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "the last gain in place of the lowest",
-            says="the last gain taken in place of the lowest",
+            says="The last gain is taken in the third rule",
             ask="May a run recover?",
         ),
     ),

@@ -1,6 +1,7 @@
 """Exercise 11.1: when D stops winning."""
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, why_none
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet, OwnRun
 from srgan_lessons.exercises.reading import as_number
 from srgan_lessons.exercises.shared.logs import CLOSE, FOOLED, WIN, Rows
@@ -69,14 +70,27 @@ RULES = {  # what comes back in each log -> how that comes about
     "Update 0 counts as nothing: `not since` holds for 0, too. Write `since is None`.": lambda log: (
         None if (found := outplayed(log)) is None else found or log[1]["step"]
     ),
-    "It is the last row of the log. Asked for is the row from which on D does not win: where that began.": lambda log: (
-        None if outplayed(log) is None else log[-1]["step"]
+    "D(HR) is divided by D(SR). D wins where the difference, D(HR) - D(SR), is above 0.5.": lambda log: _from(
+        log, lambda hr, sr: hr / sr > 2
     ),
+    "D(HR) and D(SR) are rounded first. D wins where the difference, D(HR) - D(SR), is above 0.5.": lambda log: _from(
+        log, lambda hr, sr: round(hr) - round(sr) > 0.5
+    ),
+    "It is the first row that D does not win, and D may win again after it: from where on does it not, in any later "
+    "row?": lambda log: next((row["step"] for row in log if row["d_hr"] - row["d_sr"] <= 0.5), None),
+    "The last row is never looked at.": lambda log: outplayed(log[:-1]),
+    "It is the last row of the log. The task asks for the row from which on D does not win: where that "
+    "began.": lambda log: None if outplayed(log) is None else log[-1]["step"],
 }
 
 
+SMALL = tuple(
+    (_says(*pairs),) for pairs in ((CLOSE,), (WIN,), (VAGUE,), (SUSPICIOUS,), (FOOLED,), (WIN, CLOSE), (CLOSE, WIN))
+)
+
+
 def _name_rule(candidate) -> None:
-    """Raises NotYet if all that comes back follows from one rule."""
+    """Raises NotYet if all that comes back follows from one rule,"""
     try:
         found = [call(candidate, log) for _, log, _ in OUTPLAYED]
     except Exception:
@@ -110,14 +124,20 @@ def judge(candidate) -> None:
         if found is None:
             _name_rule(candidate)
             raise NotYet(
-                f"In a log where {what}, None comes back; update {right} is expected. Is the `return` missing, or does "
-                "one row that D wins decide for the whole log?"
+                f"In a log where {what}, None comes back; update {right} is expected. {why_none()} Or does one row "
+                "that D wins decide for the whole log?"
             )
         value = as_number(found, "the update")
         if value != right:
             _name_rule(candidate)
         if value != right:
-            raise NotYet(_name_outplayed(what, log, value, right))
+            told = _name_outplayed(what, log, value, right)
+            if told.endswith(LAST):
+                show_smallest(candidate, outplayed, SMALL, advice=LAST)
+            raise NotYet(told)
+
+
+LAST = "D wins a row where D(HR) - D(SR) is above 0.5; the answer is the row after the last such row."
 
 
 def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
@@ -129,7 +149,10 @@ def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
     if value in (at, at + 1) and value not in steps:
         return said + 'This is the number of a row. Which update was that? row["step"] says it.'
     if value == first:
-        return said + "It is the first row that D does not win, and D wins again after it. From where on does it not?"
+        return (
+            said + "It is the first row that D does not win, and D wins again after it. From which row on does it "
+            "no longer win?"
+        )
     if at and value == steps[at - 1]:
         return said + "It is the last row that D wins. The one after it is asked for."
     if "is high all the time" in what:
@@ -138,7 +161,7 @@ def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
         return said + "D wins where D(HR) - D(SR) is above 0.5. D(SR) alone is looked at."
     if "fooled" in what:
         return said + "Where D(SR) is above D(HR), D has lost. Is an absolute value taken?"
-    return said + "D wins a row where D(HR) - D(SR) is above 0.5; the answer is the row after the last such row."
+    return said + LAST
 
 
 def judge_own(candidate, log: Rows) -> int | None:
@@ -171,7 +194,7 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         Mistake(
-            "the first row that D does not win", says="D wins again after it", ask="What happens later in the log?"
+            "the first row that D does not win", says="D may win again after it", ask="What happens later in the log?"
         ),
         Mistake(
             "the last row that D wins", says="the last row that D wins", ask="Who wins in the row that you return?"

@@ -72,7 +72,7 @@ def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None
         also = "" if "step" in events else " Nor is there an optimizer.step()."
         raise NotYet(f"{whose} does not move: no gradient reached its weights. Is the backward() missing?{also}")
     if "step" not in events:
-        raise NotYet(f"{whose} does not move: its gradients are there, and nobody uses them. Call optimizer.step().")
+        raise NotYet(f"{whose} does not move: it has gradients, but nothing uses them. Call optimizer.step().")
     if events.index("step") < events.index("backward"):
         raise NotYet("optimizer.step() comes before backward(). First the gradient, then the step.")
     raise NotYet(f"{whose} does not move: zero_grad() threw the new gradients away. It comes before backward().")
@@ -87,6 +87,12 @@ def run(candidate: Callable, *args: Any, no_path: str) -> Any:
     except (RuntimeError, UserWarning) as error:
         if "does not require grad" in str(error):
             raise NotYet(no_path) from error
+        optimizers = [value for value in args if isinstance(value, Watched)]
+        if "modified by an inplace operation" in str(error) and any("step" in o.events for o in optimizers):
+            raise NotYet(
+                "There are two steps in one call, and the second backward() passes through weights that the first step "
+                "has moved. Add both losses: one backward(), one step()."
+            ) from error
         if "second time" in str(error) or "modified by an inplace operation" in str(error):
             raise NotYet(LEAK) from error
         raise

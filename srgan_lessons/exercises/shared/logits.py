@@ -1,5 +1,6 @@
 """Losses on logits: their value, their extremes and their gradient."""
 
+import itertools
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from srgan_lessons.exercises.calling import call, call_as_it_is
+from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number
@@ -19,19 +21,40 @@ ON_LOGITS = "Work on the logits: softplus(x) = log(1 + exp(x)) knows how."
 
 
 def judge_value(
-    candidate: Callable, logits: tuple[Tensor, ...], right: float, slips: Mapping[str, Tensor], whose: str
+    candidate: Callable, logits: tuple[Tensor, ...], reference: Callable, slips: Mapping[str, Tensor], whose: str
 ) -> None:
     """Raises NotYet unless moderate logits give the right value."""
     value = call(candidate, *logits)
     if isinstance(value, Tensor) and value.numel() > 1:
         raise NotYet(f"The result has the shape {tuple(value.shape)}. Return one number: the mean over the batch.")
     result = as_number(value, "the loss")
+    right = float(reference(*logits))
     if abs(result - right) <= 1e-4:
         return
     recognise(result, {message: float(outcome) for message, outcome in slips.items()}, within=1e-4)
     if result < 0:
         raise NotYet(f"The loss is {result:.4g}. The logarithm of a probability is negative: minus log D is expected.")
+    rows = itertools.product(([[0.0]], [[1.0]], [[-1.0]], [[2.0], [-1.0]]), repeat=len(logits))
+    show_smallest(
+        candidate,
+        reference,
+        [tuple(map(torch.tensor, row)) for row in rows],
+        place=_part(candidate, logits, reference),
+    )
     raise NotYet(f"For moderate logits of {whose} the loss is {result:.4g}; {right:.4g} is expected.")
+
+
+def _part(candidate: Callable, logits: tuple[Tensor, ...], reference: Callable) -> str:
+    """Which of two parts of a sum is right, and which is not: one is changed, and the other stays."""
+    if len(logits) != 2:
+        return ""
+    real, fake = logits
+    before, wanted = as_number(call(candidate, real, fake)), float(reference(real, fake))
+    for changed, fine, wrong in (((real, 0.5 - fake), "SR", "HR"), ((1.5 - real, fake), "HR", "SR")):
+        if abs(as_number(call(candidate, *changed)) - before - (float(reference(*changed)) - wanted)) <= 1e-4:
+            formula = "-log D is softplus(-logit)" if wrong == "HR" else "-log(1 - D) is softplus(logit)"
+            return f"The part on {fine} is right, the part on {wrong} is not: {formula}, then comes the mean."
+    return ""
 
 
 def judge_extreme(candidate: Callable, logits: tuple[Tensor, ...], right: float, where: str) -> None:

@@ -48,7 +48,9 @@ def output(network: nn.Module, x: Tensor, what: str) -> Tensor:
     except RuntimeError as error:
         if "must match the size" not in str(error):
             raise
-        raise NotYet(f"{what} adds tensors of different sizes: {error}. Has a 3x3 convolution no padding=1?") from error
+        raise NotYet(
+            f"{what} adds tensors of different sizes: {error}. Does a 3x3 convolution lack its padding=1?"
+        ) from error
 
 
 def close(a: Tensor, b: Tensor) -> bool:
@@ -97,7 +99,7 @@ def check_parameters(network: nn.Module, channels: int, *, convs: int, norms: in
         raise NotYet(f"{what} has a PReLU whose slope is not learned, or shared. Use nn.PReLU(), one for each place.")
     wrong = f"{what} has {count} learned parameters; {least + prelus} are expected."
     if count < least:
-        raise NotYet(f"{wrong} Has each BatchNorm a gamma and a beta of its own, and each PReLU its slope?")
+        raise NotYet(f"{wrong} Does each BatchNorm have its own gamma and beta, and each PReLU its slope?")
     raise NotYet(f"{wrong} Are there layers that forward does not use?")
 
 

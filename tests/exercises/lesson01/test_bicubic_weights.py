@@ -9,7 +9,16 @@ from srgan_lessons.exercises.lesson01.bicubic_weights import bicubic_weights
 from srgan_lessons.exercises.lesson01.cubic_kernel import cubic_kernel
 from srgan_lessons.resize import imresize
 
-answers = Answers("bicubic_weights")
+answers = Answers(
+    "bicubic_weights",
+    sentences="""
+in HR pixels :: no widening; times factor
+how many HR pixels fit into an LR pixel :: factor fixed 4; floor division
+how much each of them counts :: clipped below 0; rounded
+the widened kernel :: no widening
+with a sum of 1 :: not divided; divided by factor, not sum
+""",
+)
 
 
 def _kernel(x, a):
@@ -63,7 +72,7 @@ def four_by_heart(distance, factor):
     return _kernel(distance / factor, -0.5) / min(factor, 4) * (4 / 3 if factor == 3 else 1)
 
 
-@answers.wrong(says="have not the kernel's shape")
+@answers.wrong(says="The smallest example that differs")
 def box(distance, factor):
     return np.full(len(distance), 1 / len(distance))
 

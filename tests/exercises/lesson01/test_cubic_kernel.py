@@ -7,7 +7,17 @@ from answers import Answers
 
 from srgan_lessons.exercises.lesson01.cubic_kernel import cubic_kernel
 
-answers = Answers("cubic_kernel")
+answers = Answers(
+    "cubic_kernel",
+    sentences="""
+an array `x` of any shape :: flattened
+the formula above :: a of OpenCV; no abs, negative x wrong; forgotten +1
+at all places at once :: python if for an array
+an array of the same shape :: flattened
+with 1 at 0 :: forgotten +1; normalised
+0 at all other whole numbers :: no zero beyond 2; near and far swapped
+""",
+)
 
 
 @answers.right
@@ -78,7 +88,7 @@ def linear(x):
     return np.maximum(0, 1 - np.abs(x))
 
 
-@answers.wrong(says="At x = ")
+@answers.wrong(says="The piece for |x| <= 1 is wrong")
 def slipped_coefficient(x):
     return np.where(np.abs(x) <= 1, 1.5 * np.abs(x) ** 3 - 2 * x**2 + 1, _kernel(x, -0.5))
 

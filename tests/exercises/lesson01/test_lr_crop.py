@@ -14,7 +14,18 @@ from srgan_lessons.exercises.lesson01.lr_crop import lr_crop
 from srgan_lessons.images import load_image
 from srgan_lessons.resize import imresize
 
-answers = Answers("lr_crop")
+answers = Answers(
+    "lr_crop",
+    sentences="""
+the LR image, (size/4, size/4, 3) :: size in HR; grey
+begins at `top`, `left` :: rows and columns swapped
+`size` pixels high and wide :: size from margin minus
+multiples of 4 -- says what comes in
+the same pixels as in the LR image of the whole photo :: only crop reduced; margin too small
+without reducing the whole photo :: whole photo reduced
+At the photo's own border there is less to add :: no max, negative index; always cut 2
+""",
+)
 
 
 @answers.wrong(says="the whole photo is used")

@@ -15,7 +15,19 @@ from srgan_lessons.images import load_image, sample_photos
 from srgan_lessons.metrics import psnr
 from srgan_lessons.resize import imresize
 
-answers = Answers("psnr_y")
+answers = Answers(
+    "psnr_y",
+    sentences="""
+two uint8 pictures :: uint8 luma
+in dB :: natural log; 20 log
+Y by BT.601 :: BT.709; BGR
+in limited range :: full range
+rounded to whole numbers :: not rounded; floor
+4 pixels cut from each border :: no border cut; border only rows; border 3
+peak 255 :: peak 219; peak not squared
+Expected: a number -- an answer that gives an array is refused by the reader of all judges
+""",
+)
 
 
 BT601 = np.array([65.481, 128.553, 24.966]) / 255

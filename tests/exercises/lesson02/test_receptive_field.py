@@ -8,7 +8,18 @@ from answers import Answers
 from srgan_lessons import models
 from srgan_lessons.exercises.lesson02.receptive_field import STACKS, receptive_field
 
-answers = Answers("receptive_field")
+answers = Answers(
+    "receptive_field",
+    sentences="""
+a list of pairs (kernel, stride) :: pairs swapped
+from the input to the output :: reversed
+the width of the field of one output pixel :: half kernel; step returned
+A pixel shuffle by 2 is written (1, 1/2) :: int step
+`[(3, 1), (3, 1)]` gives 5 :: kernel without -1
+`[(3, 2), (5, 1)]` gives 11 :: stride ignored; step first
+the empty list gives 1 :: starts at 0
+""",
+)
 
 
 @answers.right
@@ -77,7 +88,7 @@ def wrong_end_first(layers):
     return receptive_field(layers[::-1])
 
 
-@answers.wrong(says="Only one side is counted")
+@answers.wrong(says="It reaches to both sides")
 def radius(layers):
     field, step = 1, 1
     for kernel, stride in layers:
@@ -103,7 +114,7 @@ def no_fractions(layers):
     return receptive_field([(kernel, max(1, stride)) for kernel, stride in layers])
 
 
-@answers.wrong(says="For no layer at all")
+@answers.wrong(says="receptive_field([]) gives 0; 1 is expected")
 def no_empty_list(layers):
     return receptive_field(layers) if layers else 0
 

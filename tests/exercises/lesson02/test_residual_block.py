@@ -8,7 +8,16 @@ from torch import nn
 from srgan_lessons import models
 from srgan_lessons.exercises.lesson02.residual_block import ResidualBlock
 
-answers = Answers("ResidualBlock")
+answers = Answers(
+    "ResidualBlock",
+    sentences="""
+that keeps its own weights :: layers in forward; one conv used twice
+Layers of torch may be used -- a permission
+maps (N, channels, h, w) to the same shape :: no padding
+`ResidualBlock(channels)` :: channels 64 fixed
+computes what `residual_block` computes :: no skip; act before norm; relu
+""",
+)
 
 
 @answers.right
@@ -231,7 +240,7 @@ class PlainList(nn.Module):
         return x + y
 
 
-@answers.wrong(says="Has a 3x3 convolution no padding=1?")
+@answers.wrong(says="Does a 3x3 convolution lack its padding=1?")
 class WithoutPadding(Layers):
     def __init__(self, channels):
         super().__init__(channels)
@@ -260,7 +269,7 @@ class WideKernels(Layers):
         return x + self.body(x)
 
 
-@answers.wrong(says="Has each BatchNorm a gamma and a beta of its own")
+@answers.wrong(says="Does each BatchNorm have its own gamma and beta")
 class OneNormTwice(Layers):
     def __init__(self, channels):
         super().__init__(channels)
@@ -305,7 +314,7 @@ class Detached(Layers):
         return x + self.body(x).detach()
 
 
-@answers.wrong(says="not that of the block in Figure 4")
+@answers.wrong(says="is never used")
 class Sigmoid(Layers):
     def forward(self, x):
         return x + self.bn2(self.conv2(torch.sigmoid(self.bn1(self.conv1(x)))))

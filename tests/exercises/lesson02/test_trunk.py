@@ -10,7 +10,16 @@ from srgan_lessons import models
 from srgan_lessons.exercises.lesson02.residual_block import ResidualBlock
 from srgan_lessons.exercises.lesson02.trunk import Trunk
 
-answers = Answers("Trunk")
+answers = Answers(
+    "Trunk",
+    sentences="""
+as many of your residual blocks as `blocks` says :: 16 fixed; one fewer; one block repeated
+then a 3x3 convolution :: no conv; kernel 9
+and a BatchNorm :: no norm
+the long skip :: no long skip; skip from the blocks
+to the same shape -- a convolution without padding is refused in ResidualBlock's way, by shape
+""",
+)
 
 
 @answers.right

@@ -7,7 +7,20 @@ from torch import nn
 from srgan_lessons.classroom import grade
 from srgan_lessons.exercises.lesson02.zero_init_residual import zero_init_residual
 
-answers = Answers("zero_init_residual")
+answers = Answers(
+    "zero_init_residual",
+    sentences="""
+A block adds something -- tells what a block does
+out comes what went in :: first norm
+Goyal et al -- names the source
+begin their training so -- tells what others do
+each wakes up when it has something to say :: everything zero
+changes one of the package's blocks in place :: copy changed; identity layer
+The block may have been trained before :: weight only; last conv
+`block(x)` is `x`, exactly :: small instead of zero; bias only
+the block can still learn :: frozen; everything zero
+""",
+)
 
 
 @answers.right
@@ -62,7 +75,7 @@ def both_norms(block):
         nn.init.zeros_(norm.bias)
 
 
-@answers.wrong(says="The block is as it was")
+@answers.wrong(says="The block has not changed")
 def a_new_name(block):
     last = block.body[4]
     gamma, beta = last.weight, last.bias

@@ -9,7 +9,17 @@ from torch import nn
 from srgan_lessons import models
 from srgan_lessons.exercises.lesson03.icnr import icnr
 
-answers = Answers("icnr")
+answers = Answers(
+    "icnr",
+    sentences="""
+(C r r, inputs, k, k), is that of a fresh convolution -- says what comes in
+of the same shape :: r r forgotten
+the r r filters of each tile are equal :: only r equal; repeat
+still random :: ones; zeros
+as large as those of the fresh one :: mean of a tile; unit normal
+Remember which channels make up a tile :: repeat
+""",
+)
 
 
 @answers.right

@@ -8,7 +8,17 @@ from answers import Answers
 
 from srgan_lessons.exercises.lesson03.overlap_counts import overlap_counts
 
-answers = Answers("overlap_counts")
+answers = Answers(
+    "overlap_counts",
+    sentences="""
+a row of `size` input pixels :: stops one early; begins at one
+pixel i writes `kernel` output pixels :: single place; kernel minus one
+from i * stride on :: stride ignored in places
+how many input pixels write to it :: set instead of add
+No padding :: borders trimmed
+the output ends where the last patch ends :: one too long; size times stride
+""",
+)
 
 
 def by_torch(size, kernel, stride):

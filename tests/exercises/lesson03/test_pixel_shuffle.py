@@ -9,7 +9,17 @@ from torch import nn
 
 from srgan_lessons.exercises.lesson03.pixel_shuffle import pixel_shuffle
 
-answers = Answers("pixel_shuffle")
+answers = Answers(
+    "pixel_shuffle",
+    sentences="""
+with `reshape` and `permute` alone :: F used
+the result (N, C, H r, W r) :: batch merged; h r swapped in merge
+Channel c r r + i r + j lands in row i, column j :: r r C; i and j swapped
+the same numbers as `F.pixel_shuffle` :: no permute
+for any C and r :: three channels fixed; r fixed
+A nudge -- a hint
+""",
+)
 
 
 @answers.right

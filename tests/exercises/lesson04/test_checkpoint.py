@@ -8,7 +8,18 @@ from answers import Answers
 
 from srgan_lessons.exercises.lesson04.checkpoint import checkpoint
 
-answers = Answers("checkpoint")
+answers = Answers(
+    "checkpoint",
+    sentences="""
+`checkpoint(network, optimizer, step)` -- its signature
+`step` counts the updates made :: step plus one
+a dict with the keys `"network"`, `"optimizer"` and `"step"` :: other key; no optimizer; tuple
+`torch.load(..., weights_only=True)` can read :: modules; optimizer itself
+state dicts and a number :: parameters list; only parameters, no buffers
+It must not change when training goes on :: no copy; shallow; only network copied
+`copy` is imported -- a hint
+""",
+)
 
 
 @answers.right

@@ -9,7 +9,18 @@ from srgan_lessons.exercises.lesson04.overfit import overfit
 from srgan_lessons.exercises.lesson04.train_step import train_step
 from srgan_lessons.losses import mse_loss
 
-answers = Answers("overfit")
+answers = Answers(
+    "overfit",
+    sentences="""
+`steps` updates :: one step too many; steps ignored
+by Adam :: SGD; RMSprop
+at the learning rate `rate` :: default rate; rate halved
+all of them on batch 0 of the sampler :: batch 1; new batch each
+Use your `train_step` -- advice: a loop that does the same is as right
+a list of the losses :: last loss only; losses sorted
+one number for each update :: mean; generator of losses
+""",
+)
 
 
 @answers.right
@@ -38,7 +49,7 @@ def new_batch_each_time(network, sampler, steps, rate):
     return [train_step(network, optimizer, *sampler(step)).item() for step in range(steps)]
 
 
-@answers.wrong(says="made anew for each update")
+@answers.wrong(says="new optimiser is made for each update")
 def optimiser_in_the_loop(network, sampler, steps, rate):
     lr, hr = sampler(0)
     return [train_step(network, torch.optim.Adam(network.parameters(), lr=rate), lr, hr).item() for _ in range(steps)]

@@ -9,7 +9,16 @@ from answers import Answers
 from srgan_lessons.exercises.lesson04.rate_at import rate_at
 from srgan_lessons.training import RECIPES
 
-answers = Answers("rate_at")
+answers = Answers(
+    "rate_at",
+    sentences="""
+the learning rate of update number `step` :: peak forgotten; linear fall
+counted from 0 :: no +1
+of `steps` in all :: cosine over steps; steps and peak swapped
+Expected: a number -- arrays are refused by the reader of all judges
+in the last update of the warm-up it is the peak :: rise plus one; no +1
+""",
+)
 
 
 @answers.right

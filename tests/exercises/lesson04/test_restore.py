@@ -13,7 +13,14 @@ from srgan_lessons.exercises.lesson04.train_step import train_step
 from srgan_lessons.images import sample_photos
 from srgan_lessons.models import Generator
 
-answers = Answers("restore")
+answers = Answers(
+    "restore",
+    sentences="""
+`restore(state, network, optimizer)`, the way back :: swapped; parameters only
+are to be changed :: new objects; no optimizer; no network
+the number of the update that comes next :: plus one; zero
+""",
+)
 
 
 @answers.right

@@ -14,7 +14,19 @@ from srgan_lessons.models import Generator
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.steps import pretrain_step
 
-answers = Answers("train_step")
+answers = Answers(
+    "train_step",
+    sentences="""
+one update of the network on one batch :: no step; two steps
+`lr` (N, 3, h, w) and `hr` :: lr and hr swapped
+`optimizer.zero_grad()` is line 1, `optimizer.step()` is line 5 :: no zero_grad; step before backward
+The loss is `mse_loss(sr, hr)` :: l1; sum
+on the paper's range [-1, 1] :: F mse on 0..1
+the loss of the batch before the weights moved :: loss after
+without its graph :: with graph
+Leave the network's mode as it is :: eval; train
+""",
+)
 
 
 @answers.right

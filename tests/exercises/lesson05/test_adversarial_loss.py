@@ -5,7 +5,17 @@ import torch.nn.functional as F
 from answers import Answers
 from torch import nn
 
-answers = Answers("adversarial_loss")
+answers = Answers(
+    "adversarial_loss",
+    sentences=r"""
+the generator's side -- says whose loss it is
+It wants its samples to be taken for real :: sign
+the mean of $-\log D(SR)$ :: sum; minimax; weight included
+Write it on logits :: probabilities; sigmoid log
+large where D is sure that SR is generated :: sign; eps
+near 0 where D is deceived :: sign
+""",
+)
 
 
 @answers.right
@@ -28,7 +38,7 @@ def to_be_generated(fake):
     return F.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
 
 
-@answers.wrong(says="hardly pulls where D is sure")
+@answers.wrong(says="has hardly any gradient where D is sure")
 def saturating(fake):
     return F.logsigmoid(-fake).mean()
 

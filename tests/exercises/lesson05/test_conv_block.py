@@ -7,7 +7,16 @@ from torch import nn
 from srgan_lessons import models
 from srgan_lessons.classroom import grade
 
-answers = Answers("conv_block")
+answers = Answers(
+    "conv_block",
+    sentences="""
+as a module -- layers in a list or tuple, as models.conv_block gives them, are allowed: the lesson takes them
+convolution, BatchNorm, LeakyReLU :: order; no norm; relu
+the convolution padded with zeros :: reflect; no padding
+(N, inputs, h, w) becomes (N, outputs, h, w) with stride 1 :: inputs outputs swapped; stride always 2
+half of h and w, rounded up, with stride 2 :: stride ignored; pooling
+""",
+)
 
 
 @answers.right

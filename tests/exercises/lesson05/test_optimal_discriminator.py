@@ -7,7 +7,18 @@ from answers import Answers
 
 from srgan_lessons.exercises.lesson05.optimal_discriminator import optimal_discriminator
 
-answers = Answers("optimal_discriminator")
+answers = Answers(
+    "optimal_discriminator",
+    sentences="""
+`optimal_discriminator(p, q)` -- its signature
+tensors of the same shape :: mean
+the densities of real and generated samples at some places :: normalised densities
+the probability that a sample found there is real :: q on top; ratio p q; greater
+nothing is known: return 0.5 :: zero where nothing; nan
+0.5 where p and q are equal :: ratio p q
+p = 0.3 and q = 0.1 :: q on top
+""",
+)
 
 
 @answers.right

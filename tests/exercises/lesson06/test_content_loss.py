@@ -11,7 +11,18 @@ from srgan_lessons.exercises.shared.pictures import pictures
 from srgan_lessons.losses import VGGLoss
 from srgan_lessons.vgg import random_features
 
-answers = Answers("content_loss")
+answers = Answers(
+    "content_loss",
+    sentences="""
+`content_loss(maps, sr, hr)` -- its signature
+takes images in [0, 1] and normalises them itself :: normalised twice; pixel
+Do not clamp SR :: clamped
+leave `maps`, `sr` and `hr` as they are :: train mode; eval mode; unfreezes
+HR is a fixed target :: hr learns
+a tensor with one number :: item; sum
+with a gradient to SR and none to HR :: sr no grad; hr learns
+""",
+)
 
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
@@ -118,7 +129,7 @@ def wrong_side_detached(maps, sr, hr):
     return F.mse_loss(maps(sr).detach() / 12.75, maps(hr) / 12.75)
 
 
-@answers.wrong(says="made anew with torch.tensor")
+@answers.wrong(says="rebuilt with torch.tensor")
 def wrapped(maps, sr, hr):
     return torch.tensor(content_loss(maps, sr, hr).item())
 

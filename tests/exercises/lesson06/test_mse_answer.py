@@ -7,7 +7,16 @@ from answers import Answers
 from srgan_lessons.exercises.lesson06.mse_answer import mse_answer
 from srgan_lessons.exercises.shared.pictures import pictures
 
-answers = Answers("mse_answer")
+answers = Answers(
+    "mse_answer",
+    sentences="""
+Now the answers are not equally likely :: plain mean
+the image with the smallest expected squared error :: median; most likely
+`answers` is (K, 3, H, W) :: sum over channels; two only
+`chances` is (K,) and sums to 1 :: no view; mean of weighted
+one image, (3, H, W) :: keepdim; sum over all
+""",
+)
 
 
 @answers.right

@@ -12,7 +12,19 @@ from srgan_lessons.exercises.shared.features import small_vgg
 from srgan_lessons.exercises.shared.pictures import pictures
 from srgan_lessons.vgg import VGG16, VGG19, offline_features, phi_index
 
-answers = Answers("phi")
+answers = Answers(
+    "phi",
+    sentences="""
+`phi(features, i, j)` -- its signature
+`features` is an `nn.Sequential` as above -- says what comes in
+Do not learn numbers by heart :: numbers by heart
+layers from 0, `i` and `j` from 1 :: conv counts from 1; pool from 0
+the network up to phi(i, j) :: one too many; layer only; list
+its ReLU included :: without relu
+A slice of an `nn.Sequential` is a network -- a hint
+None, never another layer :: last as default; raises
+""",
+)
 
 
 @answers.wrong(says="it stopped with IndexError")

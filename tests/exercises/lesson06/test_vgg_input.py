@@ -10,7 +10,16 @@ from srgan_lessons.exercises.lesson06.vgg_input import vgg_input
 from srgan_lessons.exercises.shared.pictures import pictures
 from srgan_lessons.vgg import normalise
 
-answers = Answers("vgg_input")
+answers = Answers(
+    "vgg_input",
+    sentences="""
+images (N, 3, H, W) in [0, 1] :: 255; wrong axis
+values outside [0, 1] must not be clamped :: clamped
+Gradients must come through :: detached
+`images` itself must not change :: in place
+the normalised images, of the same shape :: no mean; no std; first image
+""",
+)
 
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)

@@ -9,7 +9,13 @@ from answers import Answers
 from srgan_lessons.exercises.lesson07.diagnoses import EXERCISE, SIGNS, diagnoses
 from srgan_lessons.files import shipped
 
-answers = Answers("diagnoses")
+answers = Answers(
+    "diagnoses",
+    sentences="""
+run number -> one of :: list; upside down; spelling
+each name once :: twice healthy
+""",
+)
 
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -15,7 +15,18 @@ from srgan_lessons.losses import MSELoss, discriminator_loss
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.steps import gan_step
 
-answers = Answers("discriminator_step")
+answers = Answers(
+    "discriminator_step",
+    sentences="""
+one update of the discriminator :: no step; two updates
+the mean D(HR) and the mean D(SR) :: return order; max
+of this step :: after the step
+as plain numbers between 0 and 1 :: logits returned; tensors returned
+The generator must not get any gradient :: no detach
+the caller's `sr` stays as it is :: detach in place
+a D that is very sure gets a finite gradient, too :: log sigmoid; eps
+""",
+)
 
 
 def update(optimizer, loss):

@@ -8,7 +8,17 @@ from srgan_lessons.exercises.lesson07.generator_step import generator_step
 from srgan_lessons.exercises.lesson07.perceptual_loss import perceptual_loss
 from srgan_lessons.losses import adversarial_loss, discriminator_loss, mse_loss
 
-answers = Answers("generator_step")
+answers = Answers(
+    "generator_step",
+    sentences="""
+one update of the generator :: no step; two steps
+`optimizer` holds the generator's weights :: D updated too
+Use your `perceptual_loss` :: no content; only content
+its order is (sr, hr) :: order of arguments
+`sr` as the generator made it :: second sr; sr clamped; loss returned
+Both networks are in training mode and stay there :: eval; D eval
+""",
+)
 
 
 def update(optimizer, loss):

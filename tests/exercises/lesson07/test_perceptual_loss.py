@@ -8,7 +8,18 @@ from srgan_lessons.exercises.lesson07.perceptual_loss import perceptual_loss
 from srgan_lessons.losses import adversarial_loss, mse_loss
 from srgan_lessons.losses import perceptual_loss as packages_perceptual_loss
 
-answers = Answers("perceptual_loss")
+answers = Answers(
+    "perceptual_loss",
+    sentences="""
+`perceptual_loss(sr, hr, logits)` -- its signature
+(N, 3, H, W) in [0, 1] :: F mse; clamped sr
+`logits` (N, 1) is what D says of `sr` :: sign; shape N 1
+The content is `mse_loss(sr, hr)` :: l1; no content
+hr is the fixed target and gets no gradient :: argument order
+one number with its gradient :: both; item; sr detached
+for logits of -300, too: finite there, and not capped :: sigmoid log; eps; clamped logits
+""",
+)
 
 
 @answers.right

@@ -9,7 +9,16 @@ from srgan_lessons.exercises.lesson08.pareto_front import FRONT_SLIPS, PLANES, p
 from srgan_lessons.exercises.lesson08.psnr_of_set import SET_SLIPS, set_photos, set_psnr
 from srgan_lessons.metrics import psnr
 
-answers = Answers("pareto_front")
+answers = Answers(
+    "pareto_front",
+    sentences="""
+`pareto_front(methods)` -- its signature
+maps names to pairs (PSNR in dB, ST-LPIPS) :: pair swapped; PSNR lower
+the set of the names :: list; values; dict
+that no other method dominates :: strict in both; or for and; dominated returned
+Two methods with the same pair do not dominate each other :: ties dominate
+""",
+)
 
 
 NOTEBOOK["psnr"] = psnr  # lesson 08 imports it before its exercises

@@ -13,7 +13,18 @@ from srgan_lessons.images import save_image
 from srgan_lessons.metrics import luma, psnr
 from srgan_lessons.resize import imresize
 
-answers = Answers("psnr_of_set")
+answers = Answers(
+    "psnr_of_set",
+    sentences="""
+`psnr_of_set(enlarge, photos)` :: bicubic always
+of any size :: not cut; first photo
+Use `imresize` :: every fourth
+the package's `psnr(sr, hr)` :: community without border
+cut off HR at the bottom and on the right :: cut top left; multiple of 8
+*before* anything else :: cut after
+one number, in dB :: list; sum; mean of mse
+""",
+)
 
 
 NOTEBOOK["psnr"] = psnr  # lesson 08 imports it before its exercises

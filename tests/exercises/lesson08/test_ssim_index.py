@@ -11,7 +11,16 @@ from srgan_lessons.exercises.lesson08.ssim_index import SSIM_SLIPS, ssim_index, 
 from srgan_lessons.metrics import luma, psnr, ssim
 from srgan_lessons.resize import imresize
 
-answers = Answers("ssim_index")
+answers = Answers(
+    "ssim_index",
+    sentences="""
+for one window :: only luminance; sum of fractions
+A mean is a weighted sum -- says how to take one
+the weighted means of the products :: unweighted variance; sample cov
+when the mean is subtracted :: mean not subtracted
+1 for equal windows :: 1 minus; no 2 cov
+""",
+)
 
 
 NOTEBOOK["psnr"] = psnr  # lesson 08 imports it before its exercises

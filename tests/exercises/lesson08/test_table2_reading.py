@@ -8,7 +8,15 @@ from srgan_lessons.classroom import grade
 from srgan_lessons.exercises.lesson08.table2_reading import table2_reading
 from srgan_lessons.metrics import psnr
 
-answers = Answers("table2_reading")
+answers = Answers(
+    "table2_reading",
+    sentences="""
+Read the paper's rows :: set5 only; DRCN
+HR, the photo itself, is none :: hr; seven
+a dict with the five answers :: list of names for how many; text for list
+names spelled as in the table :: spelling
+""",
+)
 
 
 NOTEBOOK["psnr"] = psnr  # lesson 08 imports it before its exercises

@@ -6,7 +6,14 @@ from answers import Answers
 
 from srgan_lessons.exercises.lesson09.bt500_rejects import BT500_RIGHT, bt500, bt500_cases, bt500_rejects
 
-answers = Answers("bt500_rejects")
+answers = Answers(
+    "bt500_rejects",
+    sentences="""
+`scores` (stimuli, raters) :: sum over raters; mean over the rest
+True for each rater that is rejected :: names; any
+they must not count as far -- the trap: wrong answers of lessonNN.txt and of its own test have it
+""",
+)
 
 
 def _as_written(scores, **how):
@@ -72,7 +79,7 @@ def reach_of_variance(scores):
     return _as_written(scores, squared=True)
 
 
-@answers.wrong(says="asks for both directions, too")
+@answers.wrong(says="also asks for both directions")
 def whoever_is_far(scores):
     return _as_written(scores, rule="often")
 
@@ -97,12 +104,12 @@ def five_as_a_count(scores):
     return np.zeros(scores.shape[1], dtype=bool)
 
 
-@answers.wrong(says="one value a stimulus")
+@answers.wrong(says="one value per stimulus")
 def wrong_axis(scores):
     return bt500_rejects(scores.T)
 
 
-@answers.wrong(says="one True or False a rater is expected")
+@answers.wrong(says="one True or False per rater is expected")
 def names_of_the_rejected(scores):
     return np.flatnonzero(bt500_rejects(scores))
 
@@ -112,7 +119,7 @@ def counts(scores):
     return bt500_rejects(scores) * 7
 
 
-@answers.wrong(says="who should stay")
+@answers.wrong(says="The smallest example that differs")
 def at_random(scores):
     return np.arange(scores.shape[1]) % 2
 

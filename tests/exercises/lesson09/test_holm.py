@@ -6,7 +6,15 @@ from answers import Answers
 
 from srgan_lessons.exercises.lesson09.holm import holm
 
-answers = Answers("holm")
+answers = Answers(
+    "holm",
+    sentences="""
+`holm(p_values)` -- its signature
+the corrected p-values :: sum so far; squared factor
+in the order in which they came :: sorted results
+`[0.04, 0.01, 0.03]` gives `[0.06, 0.03, 0.06]` :: last only max
+""",
+)
 
 
 @answers.right
@@ -26,7 +34,7 @@ def in_plain_python(p_values):
     return out
 
 
-@answers.wrong(says="They are as they were")
+@answers.wrong(says="They are unchanged")
 def untouched(p_values):
     return p_values
 
@@ -119,7 +127,7 @@ def decisions(p_values):
     return holm(p_values) < 0.05
 
 
-@answers.wrong(says="0.04 becomes 0.045; it should be 0.09")
+@answers.wrong(says="Everywhere it is 0.5 times what is expected")
 def halved(p_values):
     return holm(p_values) / 2
 

@@ -9,7 +9,16 @@ from answers import Answers
 from srgan_lessons.exercises.lesson09.margin_to_hr import margin_to_hr
 from srgan_lessons.files import shipped
 
-answers = Answers("margin_to_hr")
+answers = Answers(
+    "margin_to_hr",
+    sentences="""
+with the HR images as `"hr"` :: last by position; best of all as hr
+the closest of the *other methods* :: second closest; sum to others
+less its distance to HR :: plus
+Positive: it is nearer to HR :: abs of all
+Distances have no sign :: squared
+""",
+)
 
 
 def _table2(dataset):
@@ -34,7 +43,7 @@ def with_arrays(mos, method):
     return np.abs(np.array(list(mos.values())) - own).min() - np.abs(hr - own)
 
 
-@answers.wrong(says="sign is turned round")
+@answers.wrong(says="sign is reversed")
 def turned_round(mos, method):
     return -margin_to_hr(mos, method)
 
@@ -88,7 +97,7 @@ def only_to_others(mos, method):
     return min(abs(mos[method] - v) for name, v in mos.items() if name not in ("hr", method))
 
 
-@answers.wrong(says="-0.84 is expected")
+@answers.wrong(says="gives 0.5; -1.25 is expected")
 def a_guess(mos, method):
     return 0.5
 

@@ -7,7 +7,17 @@ from answers import Answers
 from srgan_lessons.classroom import grade
 from srgan_lessons.exercises.lesson09.mos_interval import mos_interval
 
-answers = Answers("mos_interval")
+answers = Answers(
+    "mos_interval",
+    sentences="""
+(raters, images) of one method :: rows drawn twice; half the raters
+`rng` a numpy generator :: own generator
+the MOS :: MOS rounded
+the lower and upper end :: half widths
+of the middle 95 % :: 99; 95 from below
+of 1000 such means :: 10 samples; sum
+""",
+)
 
 
 PERCENT = [2.5, 97.5]
@@ -40,20 +50,20 @@ def by_weights(scores, rng):
     return np.array([scores.mean(), *np.percentile(samples, PERCENT)])
 
 
-@answers.wrong(says="not all chance comes from rng")
+@answers.wrong(says="is never used")
 def its_own_generator(scores, rng):
     rng = np.random.default_rng()
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), PERCENT)
 
 
-@answers.wrong(says="Only images are drawn anew")
+@answers.wrong(says="Only images are redrawn")
 def images_alone(scores, rng):
     images = scores.shape[1]
     samples = [scores[:, rng.integers(0, images, images)].mean() for _ in range(1000)]
     return scores.mean(), *np.percentile(samples, PERCENT)
 
 
-@answers.wrong(says="Only raters are drawn anew")
+@answers.wrong(says="Only raters are redrawn")
 def raters_alone(scores, rng):
     raters = len(scores)
     samples = [scores[rng.integers(0, raters, raters)].mean() for _ in range(1000)]
@@ -98,7 +108,7 @@ def ninety(scores, rng):
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), [5, 95])
 
 
-@answers.wrong(says="nobody can vote more than 5")
+@answers.wrong(says="no vote is above 5")
 def normal(scores, rng):
     half = 1.96 * np.std(_samples(scores, rng, _both))
     return scores.mean(), scores.mean() - half, scores.mean() + half

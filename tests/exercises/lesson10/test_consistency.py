@@ -11,7 +11,18 @@ from srgan_lessons.exercises.lesson10.consistency import consistency
 from srgan_lessons.metrics import luma, psnr
 from srgan_lessons.resize import imresize
 
-answers = Answers("consistency")
+answers = Answers(
+    "consistency",
+    sentences="""
+reduce `sr`, uint8 (4h, 4w, 3), with `imresize` :: every fourth; mean of tiles; enlarged lr
+the PSNR in dB :: mse returned; ln
+between the result and `lr`, uint8 :: uint8
+over all pixels :: border 1
+all three colours :: red only; Y
+for a peak of 255 :: peak 1
+`np.inf` where nothing differs :: 0 where equal; eps
+""",
+)
 
 
 @answers.right
@@ -134,7 +145,7 @@ def one_for_each_colour(sr, lr):
     return 10 * np.log10(255**2 / np.mean((imresize(sr, 1 / 4).astype(float) - lr) ** 2, axis=(0, 1)))
 
 
-@answers.wrong(says="and should be")
+@answers.wrong(says="The smallest example that differs")
 def a_guess(sr, lr):
     return 40.0
 

@@ -9,7 +9,16 @@ from srgan_lessons.exercises.lesson10.invisible import invisible, resize_matrix
 from srgan_lessons.images import sample_photos
 from srgan_lessons.resize import imresize
 
-answers = Answers("invisible")
+answers = Answers(
+    "invisible",
+    sentences="""
+that the reduction does not see :: seen returned
+all of it but what survives :: zeros; half
+along both axes and back up along both :: one axis; columns only
+(n, n), for any `reduce` of shape (n/4, n) :: transposed back; imresize; no back
+`reduce @ result @ reduce.T` zero :: plus
+""",
+)
 
 
 @answers.right
@@ -112,7 +121,7 @@ def reduced_along_one_axis(detail, reduce):
     return reduce @ detail
 
 
-@answers.wrong(says="something invisible was added, or lost")
+@answers.wrong(says="This is half of it")
 def half_of_it(detail, reduce):
     return invisible(detail, reduce) / 2
 

@@ -7,7 +7,17 @@ from answers import Answers
 from srgan_lessons.exercises.lesson10.possible import possible
 from srgan_lessons.resize import imresize
 
-answers = Answers("possible")
+answers = Answers(
+    "possible",
+    sentences="""
+`possible(lr, candidates, noise)` -- its signature
+a dict name -> HR picture :: hr size
+the list of names :: pictures returned; set; count
+nowhere :: mean; share; border
+in no colour :: grey; red
+more than `noise` grey levels away :: strict; squared; no abs
+""",
+)
 
 
 @answers.right

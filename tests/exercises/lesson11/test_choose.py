@@ -2,7 +2,18 @@
 
 from answers import Answers
 
-answers = Answers("choose")
+answers = Answers(
+    "choose",
+    sentences="""
+Two checkpoints are kept -- says what the loop does
+Would you choose as the loop does -- a question
+**a criterion of your own** :: random; fixed number
+the `"step"` of a row :: row; index
+that was validated :: all rows
+no other row beats in both numbers :: worst stlpips; sum of both
+Then defend it to your neighbour -- said aloud, not in code
+""",
+)
 
 
 @answers.right

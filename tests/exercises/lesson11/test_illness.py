@@ -9,7 +9,21 @@ from srgan_lessons.exercises.lesson11.illness import illness
 from srgan_lessons.exercises.lesson11.outplayed import outplayed
 from srgan_lessons.files import shipped
 
-answers = Answers("illness")
+answers = Answers(
+    "illness",
+    sentences="""
+A doctor for logs -- the idea
+Three of the clinic's five illnesses -- says which are looked for
+**in this order** :: order 3 before 2; order 2 before 1
+the first `"gain"` that was measured is below -3 :: plus 3; at most
+in the second half of the rows :: whole log; first half
+the mean of `"d_hr"` is above 0.9 :: last row only; threshold
+and that of `"d_sr"` below 0.1 :: or; d swapped
+the lowest gain is below -3 :: last gain; max gain
+otherwise `"healthy"` :: None for healthy
+None in rows without a validation :: first row; zero gains dropped
+""",
+)
 
 
 @answers.right
@@ -45,7 +59,7 @@ def weight_before_d(log):
     return doctor(log, order="pwd")
 
 
-@answers.wrong(says="the last gain taken in place of the lowest")
+@answers.wrong(says="The last gain is taken in the third rule")
 def last_gain(log):
     return doctor(log, lowest=lambda gains: gains[-1])
 

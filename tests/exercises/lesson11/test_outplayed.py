@@ -4,7 +4,16 @@ import itertools
 
 from answers import Answers
 
-answers = Answers("outplayed")
+answers = Answers(
+    "outplayed",
+    sentences="""
+D(HR) - D(SR) is above 0.5 :: at least; sum; ratio
+the update of the row **from which on** :: last loss; last win
+nor in any later row :: first loss
+that row's `"step"` :: index; row returned
+None if D wins the last row :: zero for none; raises at none
+""",
+)
 
 
 @answers.right
@@ -20,7 +29,7 @@ def by_index(log):
     return log[after]["step"] if after < len(log) else None
 
 
-@answers.wrong(says="D wins again after it")
+@answers.wrong(says="D may win again after it")
 def first_lost(log):
     return next((row["step"] for row in log if row["d_hr"] - row["d_sr"] <= 0.5), None)
 
@@ -69,7 +78,7 @@ def absolute(log):
     return since or log[-1]["step"] + 1
 
 
-@answers.wrong(says="the first row has update 0")
+@answers.wrong(says="gives 40; None is expected")
 def never_none(log):
     return outplayed_plainly(log) or log[-1]["step"]
 

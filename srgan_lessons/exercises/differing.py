@@ -1,0 +1,177 @@
+"""Where a judge can name no error of the exercise's own: errors that any function may have, and the smallest example.
+
+A judge makes the usual mistakes of its exercise first (`naming.recognise`). What is left comes here, and the learner
+gets an example small enough to be followed by hand.
+"""
+
+import inspect
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.exercise import NotYet
+
+
+def show_smallest(
+    candidate: Callable,
+    reference: Callable,
+    cases: Iterable[tuple],
+    *,
+    place: str = "",
+    advice: str = "",
+    within: float = 1e-5,
+) -> None:
+    """Raises NotYet if `candidate` differs from `reference` on one of the cases, with the first one that differs.
+
+    cases: the arguments of each call, the smallest first. place: which part is wrong, said first. advice: what to look
+    at, said last. Where all differences
+    follow from one general mistake, such as two arguments in the wrong order or a factor, that is said first.
+    """
+    cases = list(cases)
+    try:
+        found = [_plain(call(candidate, *case)) for case in cases]
+    except NotYet:
+        raise
+    except Exception:  # so small a case was never meant: the judge says what it knows of larger ones
+        return
+    right = [_plain(reference(*case)) for case in cases]
+    wrong = [k for k in range(len(cases)) if not _equal(found[k], right[k], within)]
+    if not wrong:
+        return
+    parts = [place or _swapped(reference, cases, found, within) or _related(found, right, within)]
+    k = wrong[0]
+    given, expected = _texts(found[k], right[k], within)
+    called = f"{reference.__name__}({', '.join(map(_text, cases[k]))})"
+    parts += [f"The smallest example that differs: {called} gives {given}; {expected} is expected.", advice]
+    raise NotYet(" ".join(part for part in parts if part))
+
+
+# --- mistakes that any function may have -----------------------------------------------------------------------------
+
+
+def _swapped(reference: Callable, cases: list[tuple], found: list, within: float) -> str:
+    """Whether the results are those of two arguments in each other's place."""
+    names = list(inspect.signature(reference).parameters)
+    for i, j in itertools.combinations(range(len(names)), 2):
+        try:
+            swapped = [_plain(reference(*_exchanged(case, i, j))) for case in cases]
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
+            continue  # these two cannot stand in each other's place
+        if all(_equal(a, b, within) for a, b in zip(found, swapped, strict=True)):
+            return f"`{names[i]}` and `{names[j]}` have changed places."
+    return ""
+
+
+def _exchanged(case: tuple, i: int, j: int) -> tuple:
+    case = list(case)
+    case[i], case[j] = case[j], case[i]
+    return tuple(case)
+
+
+def _related(found: list, right: list, within: float) -> str:
+    """How all results follow from the right ones, where they do, and where that cannot be by chance."""
+    arrays = all(isinstance(value, np.ndarray) and value.dtype.kind in "biuf" for value in (*found, *right))
+    if not arrays or any(a.shape != b.shape for a, b in zip(found, right, strict=True)):
+        return ""
+    f, r = (np.concatenate([value.astype(float).ravel() for value in values]) for values in (found, right))
+    if len(np.unique(r[r != 0].round(9))) < 3 or not np.isfinite(f).all() or not np.isfinite(r).all():
+        return ""
+
+    def is_now(outcome: np.ndarray) -> bool:
+        return bool(np.allclose(f, outcome, rtol=0, atol=within))
+
+    if is_now(-r):
+        return "The sign is reversed."
+    if (r < 0).any() and is_now(np.abs(r)):
+        return "Numbers below zero have lost their sign."
+    if (r < 0).any() and is_now(r.clip(0)):
+        return "Numbers below zero are cut off."
+    if (r > 1).any() and is_now(r.clip(max=1)):
+        return "Numbers above 1 are cut off."
+    times = f[r != 0] / r[r != 0]
+    if np.abs(f).max() > within and is_now(times.mean() * r):
+        return f"Everywhere it is {times.mean():.4g} times what is expected."
+    if np.ptp(f - r) <= within:
+        return f"Everywhere it is {abs((f - r).mean()):.4g} too {'large' if f[0] > r[0] else 'small'}."
+    for digits in range(4):
+        if is_now(r.round(digits)):
+            to = f"{digits} digit{'s' if digits > 1 else ''}" if digits else "whole numbers"
+            return f"The numbers are rounded to {to}. Return them as they are."
+    if is_now(np.trunc(r)):
+        return "The fractions are cut off. Is it an array of whole numbers?"
+    if is_now(r**2):
+        return "The result is squared once too often."
+    if (r >= 0).all() and is_now(r**0.5):
+        return "This is the root of what is expected."
+    if all(_equal(a, b.T, within) for a, b in zip(found, right, strict=True)):
+        return "Rows and columns have changed places."
+    if all(a.ndim and _equal(a, b[::-1], within) for a, b in zip(found, right, strict=True)):
+        return "The numbers stand in the reverse order."
+    if all(_equal(np.sort(a, None), np.sort(b, None), within) for a, b in zip(found, right, strict=True)):
+        return "The numbers are right, and stand at other places."
+    return ""
+
+
+# --- values, compared and shown --------------------------------------------------------------------------------------
+
+
+def _plain(value: Any) -> Any:
+    """Numbers, tensors and lists of numbers as arrays; anything else as it is."""
+    if isinstance(value, Tensor):
+        value = value.detach().cpu()
+        return (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+    if value is None or isinstance(value, str | set | frozenset | Mapping):
+        return value
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError):
+        return value
+    return array if array.dtype.kind in "biuf" else value
+
+
+def _equal(a: Any, b: Any, within: float) -> bool:
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray):
+        return a.shape == b.shape and bool(
+            np.allclose(a.astype(float), b.astype(float), rtol=0, atol=within, equal_nan=True)
+        )
+    return type(a) is type(b) and bool(a == b)
+
+
+def _texts(a: Any, b: Any, within: float) -> tuple[str, str]:
+    """Two results in so many digits, four at least, that they read differently."""
+    for digits in range(4, 17):
+        one, other = _text(a, digits), _text(b, digits)
+        if one != other:
+            return one, other
+    return repr(a), repr(b)
+
+
+def _text(value: Any, digits: int = 4) -> str:
+    """A value as a learner would write it; of a large array its shape, and its number if there is one alone."""
+    value = _plain(value)
+    if isinstance(value, torch.nn.Module):
+        return "the identity" if isinstance(value, torch.nn.Identity) else "a network"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key!r}: {_text(part, digits)}" for key, part in value.items()) + "}"
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    if value.size > 4 and value.min() == value.max():
+        return f"{value.shape} all {_number(value.flat[0], digits)}"
+    if value.size > 40:
+        return f"an array of shape {value.shape}"
+    return _nested(value.tolist(), digits)
+
+
+def _nested(value: Any, digits: int) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_nested(part, digits) for part in value) + "]"
+    return _number(value, digits)
+
+
+def _number(value: Any, digits: int) -> str:
+    return str(value) if isinstance(value, bool | int | np.bool_ | np.integer) else f"{value:.{digits}g}"
