@@ -26,7 +26,7 @@ ROOMS = {
     "Rating": ["rating"],
     "A class's own Table 1": ["class_table"],
     "Classroom": ["classroom"],
-    "Writing exercises": [f"exercises/{name}" for name in ("exercise", "calling", "reading", "naming")],
+    "Writing exercises": [f"exercises/{name}" for name in ("exercise", "calling", "reading", "naming", "differing")],
     "Files and downloads": ["files", "download", "settings"],
 }
 
