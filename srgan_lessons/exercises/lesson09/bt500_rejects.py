@@ -48,7 +48,7 @@ def judge(candidate) -> None:
     for message, rule in COUNTED.items():
         slips[message] = np.concatenate([rule(*far_counts(scores), len(scores)) for scores in cases])
     slips["The answer is upside down: True is for raters that are rejected."] = ~right
-    recognise(found, slips, within=0)
+    recognise(found, {message: outcome for message, outcome in slips.items() if outcome.any()}, within=0)
     if not found.any():
         raise NotYet(
             "Nobody is rejected, ever. Print above and below: both must be large for a rater who guesses. If one is 0, "
@@ -200,6 +200,7 @@ def _two_lumps() -> np.ndarray:
     """(20, 40): a kurtosis below 2, and two raters 2.2 s from the mean, up and down in turn: that is not far."""
     scores = np.tile([2.2, 3.8], (20, 20))
     scores[::2, :2], scores[1::2, :2] = (4.92, 1.08), (1.08, 4.92)
+    scores[-1] = 1  # everybody agrees
     return scores
 
 

@@ -134,7 +134,7 @@ def test_bt500_rejects_as_the_package_does():
         assert np.array_equal(bt500_rejects(scores), screening.bt500(scores)["rejected"])
         naive = screening.bt500(scores, naive=True)["rejected"]
         assert np.array_equal(bt500(scores, trap=True), naive)
-        assert (scores.std(axis=1) == 0).any()
+    assert sum((scores.std(axis=1) == 0).any() for scores in cases) >= 5
     assert any(bt500_rejects(scores).any() for scores in cases)
 
 
