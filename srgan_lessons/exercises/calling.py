@@ -156,7 +156,7 @@ def on_cpu(value: Any) -> Any:
         if any(moved[key] is not value[key] for key in moved):
             return moved
     elif type(value) in (list, tuple):
-        moved = [on_cpu(part) for part in value]
-        if any(new is not old for new, old in zip(moved, value, strict=True)):
-            return type(value)(moved)
+        parts = [on_cpu(part) for part in value]
+        if any(new is not old for new, old in zip(parts, value, strict=True)):
+            return type(value)(parts)
     return value

@@ -68,9 +68,9 @@ def _swapped(reference: Callable, cases: list[tuple], found: list, within: float
 
 
 def _exchanged(case: tuple, i: int, j: int) -> tuple:
-    case = list(case)
-    case[i], case[j] = case[j], case[i]
-    return tuple(case)
+    exchanged = list(case)
+    exchanged[i], exchanged[j] = case[j], case[i]
+    return tuple(exchanged)
 
 
 def _related(found: list, right: list, within: float) -> str:

@@ -27,8 +27,8 @@ def small_discriminator() -> nn.Sequential:
         nn.Linear(8 * 6 * 6, 1),
     )
     with torch.no_grad():
-        network[0].weight *= 6
-        network[-1].weight *= 20
+        network.get_parameter("0.weight").mul_(6)
+        network.get_parameter("6.weight").mul_(20)
     return network
 
 

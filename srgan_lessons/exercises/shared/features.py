@@ -18,6 +18,7 @@ def small_vgg(convs: tuple[int, ...] = VGG19, *, channels: int = 4, blur: bool =
         for _ in range(count):
             conv = nn.Conv2d(inputs, channels, 3, padding=1)
             nn.init.kaiming_normal_(conv.weight, nonlinearity="relu", generator=generator)
+            assert conv.bias is not None
             nn.init.normal_(conv.bias, std=0.3, generator=generator)
             layers += [conv, nn.ReLU()]
             inputs = channels
