@@ -175,8 +175,8 @@ class RunFolder:
             except RuntimeError as error:
                 raise _disk_error(error) or error from None
         return UserError(
-            f"{why} Nothing is lost: update {state['step']:,} is kept on this machine for now. When the disk is there "
-            "again, run the same cell or command: it goes on from that update."
+            f"{why} Nothing is lost: update {state['step']:,} is kept on this machine for now. When the disk is "
+            "back, run the same cell or command: it goes on from that update."
         )
 
     def _bring_back(self) -> None:
@@ -344,9 +344,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         others = any(other != path for other in path.parent.glob("*.pt"))
         advice = (
-            "Delete it: the run then goes on from the one before it."
+            "Delete it: the run then continues from the one before it."
             if others
-            else "There is no other one: start again in another folder (--folder), from the weights beside it if there "
+            else "There is no other one: start again in another folder (--folder), from this run's weights if there "
             f"are any (--init {path.parent.parent / 'weights.safetensors'})."
         )
         raise UserError(f"the checkpoint {path} is damaged or incomplete ({reason}). {advice}") from None
@@ -408,7 +408,7 @@ def check_processes(identity: dict[str, Any], options: Options, machine: Machine
             if value != everybody[0][name]
         ]
         if photos[number] != photos[0]:
-            differs += _other_photos(sets[0], sets[number]) or ["the same training pictures in another order"]
+            differs += _other_photos(sets[0], sets[number]) or ["the same training pictures in a different order"]
         if differs:
             wrong.append(f"process {number} has {'; '.join(differs)}")
     if wrong:
@@ -433,8 +433,8 @@ def check_run_is_here(path: Path) -> None:
         error = UserError(
             f"the run in {path} is on {host}, at update {furthest:,}, and process 0 is on {everybody[0][1]}, which has "
             f"{'none' if everybody[0][0] < 0 else f'update {everybody[0][0]:,}'}. Copy the folder there, or choose a "
-            "--folder on a disk that both share. torchrun --node_rank 0 --master_addr HOST --master_port 29500, in "
-            "place of --rdzv_..., makes the machine of your choice the first."
+            "--folder on a disk that both share. torchrun --node_rank 0 --master_addr HOST --master_port 29500, "
+            "instead of --rdzv_..., makes the machine of your choice the first."
         )
         error.told = processes.rank() != 0
         raise error

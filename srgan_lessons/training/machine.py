@@ -43,7 +43,7 @@ class Machine:
             else:
                 precision = "fp16" if self.device.type == "cuda" else "fp32"
         if precision == "bf16" and self.device.type == "cuda" and not computes_in_bf16(self.device):
-            raise UserError(f"{self.name()} does not compute in bf16, it only imitates it, slowly. Use fp16.")
+            raise UserError(f"{self.name()} does not compute in bf16; it only emulates it, slowly. Use fp16.")
         self.precision = precision
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
         processes.connect("nccl" if self.device.type == "cuda" else "gloo", SETTING_UP)

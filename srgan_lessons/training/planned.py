@@ -165,7 +165,7 @@ def read_outcome(folder: str | Path) -> Outcome:
     if not (outcome.weights.exists() and outcome.log()):
         raise UserError(
             f"{plan.stages[-1].recipe.name} has no weights in {folder} yet: the run was stopped before its first "
-            "checkpoint. Go on with it."
+            "checkpoint. Continue it."
         )
     return outcome
 
@@ -187,7 +187,7 @@ def _alone(folder: Path) -> Iterator[None]:
         acquire(lock)
     except Timeout:
         raise UserError(
-            f"another tab or program is training in {folder}. Look at it there, or wait for its end; this one has "
+            f"another tab or program is training in {folder}. Look at it there, or wait until it ends; this one has "
             "changed nothing. For a second run choose another folder."
         ) from None
     except (OSError, NotImplementedError):
@@ -220,8 +220,8 @@ def train_within(
         raise UserError(f"--within chooses {', '.join(named)} for you: remove it from the command")
     if processes.world_size() > 1:
         raise UserError(
-            "--within measures and plans for one process. Under torchrun choose --steps: the log tells how many "
-            "updates a second there are."
+            "--within measures and plans for one process. Under torchrun choose --steps: the log shows how many "
+            "updates per second there are."
         )
     folder = Path(folder or Path("runs") / f"{recipe}-{minutes:g}-minutes")
     there = (folder / "plan.json").exists()
@@ -231,7 +231,7 @@ def train_within(
         raise UserError(f"there is no planned run in {folder} to resume. Remove --resume to start one.")
     crop = (settings or {}).get("crop", find_recipe(recipe).crop)
     pictures = load_photos(photos, minimum=crop)
-    print(f"going on with the plan in {folder}" if there else "measuring this machine ...", flush=True)
+    print(f"continuing the plan in {folder}" if there else "measuring this machine ...", flush=True)
     how: dict[str, Any] = {
         "compact": compact,
         "init": init,

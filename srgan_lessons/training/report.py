@@ -94,7 +94,7 @@ class Reporter:
                 f"{self.folder.log} came from a run without a checkpoint; it was renamed to {self.folder.put_aside}"
             )
         if self.first:
-            self.say(f"going on after update {self.first:,}")
+            self.say(f"continuing after update {self.first:,}")
 
     def count(self) -> None:
         """Counts one more update."""
