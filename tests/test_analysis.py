@@ -473,5 +473,5 @@ def test_half_a_rater_is_named(votes):
 def test_votes_that_are_all_equal_are_one_warning():
     table = long_table(np.full((16, 8, 3), 3.0), ["a", "b", "hr"])
     found = analyse(table, resamples=50)
-    assert sum("kept, since all would be excluded" in text for text in found.warnings) == 1
+    assert sum("kept, because all would be excluded" in text for text in found.warnings) == 1
     assert not found.pairs["shown"].any()

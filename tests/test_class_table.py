@@ -151,9 +151,9 @@ def test_a_cell_is_written_in_a_word(text, name):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("offline", "is no cell"),
-        ("offline:much", "is no cell"),
-        ("offline:1e-3:pretrained", "is no cell"),
+        ("offline", "is not a cell"),
+        ("offline:much", "is not a cell"),
+        ("offline:1e-3:pretrained", "is not a cell"),
         ("l1:1e-3", "no content loss 'l1'"),
         ("mse:-1", "from 0 to 1"),
         ("mse:nan", "from 0 to 1"),
@@ -370,12 +370,12 @@ def says_nothing(record):
         ({"record": other_group}, "srresnet-mse then srgan-mse was trained, and the plan says srresnet-mse then"),
         ({"record": other_plan}, "belongs to another plan"),
         ({"record": trained_on_set14}, r"1 benchmark images: photo . is Set14 img_003"),
-        ({"record": says_nothing}, "does not tell what photo"),
+        ({"record": says_nothing}, "does not say what photo"),
         ({"record": lambda record: record.pop("stages")}, "cannot be read"),
         ({"weights__safetensors": b"other"}, "not those that it was packed with"),
         ({"weights__safetensors": None}, "no weights.safetensors in it"),
         ({"cell__json": b"{}"}, "cannot be read"),
-        ({"cell__json": b"[]"}, "holds no record"),
+        ({"cell__json": b"[]"}, "contains no record"),
         ({"cell__json": b"\xff"}, "damaged"),
     ],
 )
@@ -501,7 +501,7 @@ def test_what_one_seed_each_can_say_is_said_and_no_more(photos):
     table = invented(made, gain={"srresnet-mse": 2.0})
     (pair,) = table.comparisons()
     assert pair.psnr[1] == pytest.approx(1.0, abs=0.05)
-    assert "whether their recipes do, one seed each cannot tell" in pair.sentence("psnr")
+    assert "one seed each cannot tell whether their recipes do" in pair.sentence("psnr")
     assert table.chance() is None
     assert "one seed, and how far two runs of one recipe differ was not measured" in table.text
 
@@ -544,7 +544,7 @@ def test_the_paper_stands_beside_the_class(photos):
 def test_votes_of_another_study_are_refused(photos):
     made = hand_out(2, photos, updates=(2, 3), cells=["mse:0", "mse:1e-3"], **TINY)
     table = invented(made)
-    with pytest.raises(UserError, match="the votes know nothing of srgan-mse, srresnet-mse"):
+    with pytest.raises(UserError, match="there are no votes on srgan-mse, srresnet-mse"):
         class_table(made, table.methods, table.sets, {"bicubic": (1, 2, 3)})
 
 
@@ -579,7 +579,7 @@ def test_a_class_of_eight(handout, photos, returned, room, tmp_path, capsys):
     plan = ["--plan", str(tmp_path / "class.json")]
     assert main(["class", "check", str(desk), *plan]) == 1  # done in part
     said = capsys.readouterr().out
-    assert "5 of 8 cells are here and right" in said
+    assert "5 of 8 cells are here and valid" in said
     assert "group-5.zip: damaged" in said
     assert "group 7, srgan-mse-2e-3: it was trained on other photos" in said
     assert "group 8, srgan-mse-5e-3: it was trained on 3 benchmark images: " in said

@@ -200,7 +200,7 @@ def test_crops_show_the_same_place_of_smaller_and_larger_versions():
     [
         (HR, (60, 0, 16, 16), "not inside an image of 64x96"),
         (HR, (-4, 0, 16, 16), "not inside"),
-        (LR, (6, 0, 16, 16), "no whole number of pixels"),
+        (LR, (6, 0, 16, 16), "not a whole number of pixels"),
         (HR[:60], (0, 0, 16, 16), "image 2 is 60x96 pixels, the first 64x96"),
     ],
 )

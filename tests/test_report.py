@@ -96,7 +96,7 @@ def test_the_page_says_what_the_analysis_says(report, votes):
         assert f"{row.mos:.2f}" in page.text
         assert f"[{row.low:.2f}, {row.high:.2f}]" in page.text
     assert any(text in page.text for text in found.statements)
-    for words in ("BT.500", "P.910", "two-way bootstrap", "Holm", "Repeats, used for test-retest only", "How to cite"):
+    for words in ("BT.500", "P.910", "two-way bootstrap", "Holm", "Repeats, used only for test-retest", "How to cite"):
         assert words in page.text
 
 
@@ -335,7 +335,7 @@ def test_votes_of_another_study_are_refused_in_every_form(study, tmp_path):
         write_report(study.folder, tmp_path / "strange.csv", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     own.table().drop(columns="study").to_csv(tmp_path / "silent.csv", index=False)
-    assert "does not say of which study" in page_of(study, tmp_path / "silent.csv", tmp_path)
+    assert "does not say which study" in page_of(study, tmp_path / "silent.csv", tmp_path)
 
 
 def test_the_page_says_how_pictures_were_shown(study, tmp_path):

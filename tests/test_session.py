@@ -499,7 +499,7 @@ def test_names_and_folders_that_cannot_be_used(study, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="was not written"):
         Session.open(study, "anna", tmp_path / "file")
-    with pytest.raises(UserError, match="is no study"):
+    with pytest.raises(UserError, match="is not a study"):
         Session.open(tmp_path, "anna")
     html = opened(study, tmp_path, "<img src=x onerror=alert(1)>/..")
     assert html.path.parent == tmp_path / "votes"
@@ -549,8 +549,8 @@ def test_one_picture_is_one_picture():
     numbers |= {"gold_passed": 1, "anchors": 4, "anchors_passed": 4, "variance": None, "one_button": False}
     assert Consistency(**numbers).text.splitlines()[:3] == [
         "You gave 1 rating that counts, each in about 2.0 s.",
-        "1 picture was shown twice: 0 times you gave the same score, once the same or the next. On average the two "
-        "scores are 1.0 steps apart.",
+        "1 picture was shown twice: 0 times you gave the same score, once the same or a neighbouring one. On average "
+        "the two scores are 1.0 steps apart.",
         "1 picture was obvious, and you scored 1 of 1 as expected.",
     ]
 

@@ -131,7 +131,7 @@ def test_where_all_photos_for_the_calibration_are_rated_others_are_asked_for(tmp
     photos = {
         name: pixels(k, 64, 64) for k, name in enumerate(("chelsea", "coffee", "rocket", "astronaut", "motorcycle"))
     }
-    with pytest.raises(UserError, match="calibrated on are among those that are rated"):
+    with pytest.raises(UserError, match="calibrated on are rated themselves"):
         Study.create(photos, ["nearest", "hr"], tmp_path / "x")
 
 
@@ -183,12 +183,12 @@ def test_versions_of_different_sizes(tmp_path):
         (lambda g: g.update(again=g["image1"]), "'again' and 'image1' are the same picture"),
         (lambda g: g.update({"": g.pop("image1")}), "the image '' needs a name"),
         (lambda g: [g.pop(f"image{k}") for k in range(1, 6)], "Add more images"),
-        (lambda g: g.update(anchor0=g.pop("image1")), "anchor0 would be an anchor and rated too"),
+        (lambda g: g.update(anchor0=g.pop("image1")), "anchor0 would be both an anchor and rated"),
         (lambda g: g["image2"].update(srgan=pixels(5).astype(float)), "must be uint8"),
         (lambda g: g["image2"].update(srgan=3), "a uint8 array or a file is needed"),
         (lambda g: g["image2"].update(srgan="none.png"), "none.png is not a file"),
-        (lambda g: g["image2"].update(srgan=pixels(5, 1200, 20)), "cut the middle out with crop"),
-        (lambda g: g.update(image1=pixels(5)), "Give all in one way"),
+        (lambda g: g["image2"].update(srgan=pixels(5, 1200, 20)), "Cut out the middle with crop"),
+        (lambda g: g.update(image1=pixels(5)), "Give all the same way"),
     ],
 )
 def test_wrong_versions(tmp_path, change, words):
@@ -214,7 +214,7 @@ def test_names_that_differ_by_a_usual_ending(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"protocol": "dcr"}, "There are: acr, acr-hr"),
+        ({"protocol": "dcr"}, "It must be one of: acr, acr-hr"),
         ({"seed": -1}, "seed is -1"),
         ({"minutes": 45}, "at most 30 minutes"),
         ({"minutes": 0}, "at most 30 minutes"),
@@ -298,9 +298,9 @@ def test_a_changed_or_damaged_manifest(tmp_path):
     path.write_text(text[:500])
     refused("manifest.json is damaged", Study.open, study.folder)
     path.write_text(text.replace('"format": 1', '"format": 2'))
-    refused("has the format 2", Study.open, study.folder)
+    refused("has format 2", Study.open, study.folder)
     path.unlink()
-    refused("is no study", Study.open, study.folder)
+    refused("is not a study", Study.open, study.folder)
 
 
 def test_a_study_can_be_moved(tmp_path):

@@ -62,7 +62,7 @@ def test_new_makes_the_versions(capsys):
     assert "3 images by 4 methods (bicubic, espcn, hr, nearest)" in out
     assert "too few photos: with 3, no number of raters can show a difference between 4 methods" in out
     assert "Take at least 8" in out
-    assert "24 pictures a rater, about 2 minutes; 18 of the ratings count" in out
+    assert "24 pictures per rater, about 2 minutes; 18 of the ratings count" in out
     study = Study.open("study")
     assert (study.seed, study.title, study.protocol) == (4, "Ours", "acr-hr")
     assert study.settings == Settings(
@@ -147,7 +147,7 @@ def test_merge_mistakes(capsys, here):
     assert "holds votes of another study" in mistake(capsys, *merge[:2], str(strange), *merge[3:], "a.csv")
     assert "name a .jsonl file" in mistake(capsys, *merge, "a.xlsx")
     assert "no such file of votes" in mistake(capsys, *merge[:2], "none", *merge[3:], "a.csv")
-    assert "is no study" in mistake(capsys, *merge[:4], "other", "-o", "a.csv")
+    assert "is not a study" in mistake(capsys, *merge[:4], "other", "-o", "a.csv")
     assert not Path("a.csv").exists()
 
 
@@ -170,8 +170,8 @@ def test_rate_and_serve_are_handed_what_was_asked_for(monkeypatch, capsys, here)
 
 def test_rate_and_serve_need_a_study_and_a_free_port(capsys, here):
     serving = pytest.importorskip("srgan_lessons.rating.serving")
-    assert "is no study" in mistake(capsys, "study", "rate", ".")
-    assert "is no study" in mistake(capsys, "study", "serve", ".")
+    assert "is not a study" in mistake(capsys, "study", "rate", ".")
+    assert "is not a study" in mistake(capsys, "study", "serve", ".")
     small_study(here)
     with socket.socket() as taken:
         taken.bind(("", 0))

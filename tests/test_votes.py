@@ -165,12 +165,12 @@ def test_half_a_number_is_no_vote(tmp_path):
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (b"{broken", "it is damaged (no JSON)"),
-        (b"\xff\xfe\x00", "it is damaged (no JSON)"),
-        (as_line(row(7)).encode()[:-1] + as_line(row(8)).encode()[:-1], "it is damaged (no JSON)"),
-        (b"[1, 2]", "it is no vote (no JSON object)"),
-        (b"{}", "it is no vote (study is missing)"),
-        (b"[" * 100_000, "it is damaged (no JSON)"),
+        (b"{broken", "it is damaged (not JSON)"),
+        (b"\xff\xfe\x00", "it is damaged (not JSON)"),
+        (as_line(row(7)).encode()[:-1] + as_line(row(8)).encode()[:-1], "it is damaged (not JSON)"),
+        (b"[1, 2]", "it is not a vote (not a JSON object)"),
+        (b"{}", "it is not a vote (study is missing)"),
+        (b"[" * 100_000, "it is damaged (not JSON)"),
         (json.dumps(values(7, score=6)).encode(), "score is 6; it must be a whole number from 1 to 5"),
         (json.dumps(values(7, score=0)).encode(), "score is 0"),
         (json.dumps(values(7, score=3.5)).encode(), "score is 3.5"),
@@ -181,7 +181,7 @@ def test_half_a_number_is_no_vote(tmp_path):
         (json.dumps(values(7, study="../x")).encode(), "study is '../x'"),
         (json.dumps(values(-1)).encode(), "trial is -1"),
         (json.dumps(values(7, gold_expected=3)).encode(), "gold_expected is 3"),
-        (json.dumps(values(7, width=float("nan"))).encode(), "it is damaged (no JSON)"),
+        (json.dumps(values(7, width=float("nan"))).encode(), "it is damaged (not JSON)"),
         (json.dumps(values(7, device_pixel_ratio=0)).encode(), "device_pixel_ratio is 0"),
     ],
 )
@@ -297,7 +297,7 @@ def test_a_limit_that_the_system_itself_sets(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device file")
 def test_a_device_is_no_file_of_votes(tmp_path):
     (tmp_path / "v.jsonl").symlink_to("/dev/full")
-    with pytest.raises(UserError, match="is no ordinary file"):
+    with pytest.raises(UserError, match="is not an ordinary file"):
         VoteFile(tmp_path / "v.jsonl")
 
 
@@ -480,7 +480,7 @@ def test_exact_copies_are_taken_once(study, tmp_path):
     votes = merged([older, path], study)
     assert votes.lines == read(path).lines
     assert (votes.copies, votes.problems) == (9, [])
-    assert "9 lines were there more than once" in votes.report()
+    assert "9 lines occurred more than once" in votes.report()
     assert merged([path, older], study).effective() == votes.effective()
 
 

@@ -268,7 +268,7 @@ def test_a_full_disk_is_said_and_the_vote_can_be_cast_again(opened, monkeypatch)
 
 def test_no_study_or_a_changed_one(tmp_path):
     page = Page(RatingWidget(tmp_path / "nowhere", "anna"))
-    assert "is no study" in page.state["error"]
+    assert "is not a study" in page.state["error"]
     study = small_study(tmp_path)
     name = next(iter(study.stimuli))
     good = study.path(name).read_bytes()

@@ -1,8 +1,8 @@
-"""A class's own Table 1: each group trains one cell of it, all by one plan; what comes back is checked and measured.
+"""A class's own Table 1: each group trains one cell, all follow one plan, and what comes back is checked and measured.
 
 - `cells.py`: a cell is a content loss, an adversarial weight, and whether SRResNet is trained before it.
-- `handout.py`: the one file that everybody gets: cells, updates, networks, photos.
-- `homework.py`: trains a group's cell, and packs what is handed in.
-- `returned.py`: looks at what comes back.
-- `measuring.py` and `report.py`: the table, beside the paper's, and what follows from it.
+- `handout.py`: the file that everybody gets, with cells, updates, networks, photos.
+- `homework.py`: trains a group's cell, and packs the file to hand in.
+- `returned.py`: checks what comes back.
+- `measuring.py` and `report.py`: the table beside the paper's, and what follows from it.
 """

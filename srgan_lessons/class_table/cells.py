@@ -1,4 +1,4 @@
-"""The cells of a class's table: content loss, adversarial weight, pretraining, as the paper's Table 1 varies them."""
+"""The cells of a class's table: content loss, adversarial weight and pretraining, as varied in the paper's Table 1."""
 
 import math
 from collections.abc import Mapping
@@ -11,17 +11,17 @@ from srgan_lessons.training.plan import PEAK_RATE, PEAK_RATE_GAN
 from srgan_lessons.training.recipes import RECIPES, Recipe
 
 CONTENTS = ("mse", "offline", "vgg22", "vgg54")
-# The shares of the offline content loss sum to 1.25; a weight of a cell counts against a content loss of 1.
+# The shares of the offline content loss sum to 1.25; the weight of a cell is relative to a content loss of 1.
 OFFLINE_SUM = RECIPES["srgan-offline"].adversarial / ADVERSARIAL_WEIGHT
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """One cell. Checked when made.
+    """One cell. It is checked when it is made.
 
-    content: one of CONTENTS. weight: of the adversarial loss beside a content loss of 1; 0 trains no discriminator.
-    pretraining: whether SRResNet (MSE) is trained first. A cell without it makes all its updates with its own loss, so
-    that each cell has as many updates of the generator as any other.
+    content: one of CONTENTS. weight: of the adversarial loss, relative to a content loss of 1; 0 trains no
+    discriminator. pretraining: whether SRResNet (MSE) is trained first. A cell without it makes all its updates with
+    its own loss, so every cell has the same number of generator updates.
     """
 
     content: str
@@ -34,11 +34,12 @@ class Cell:
         if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and 0 <= self.weight <= 1):
             raise UserError(f"the adversarial weight of a cell is {self.weight!r}; it must be from 0 to 1")
         if (self.content, self.weight, self.pretraining) == ("mse", 0, False):
-            raise UserError("the cell mse:0 is SRResNet itself, and has no other pretraining: leave out :scratch")
+            raise UserError("the cell mse:0 is SRResNet itself, which has no pretraining: leave out :scratch")
 
     @classmethod
     def parse(cls, text: str) -> "Cell":
-        """A cell of "content:weight" or "content:weight:scratch", for example offline:1e-3. Raises UserError."""
+        """The cell of "content:weight" or "content:weight:scratch", for example offline:1e-3. Raises UserError for
+        other text."""
         content, *rest = text.split(":")
         try:
             weight = float(rest[0])
@@ -46,14 +47,15 @@ class Cell:
                 raise ValueError
         except (IndexError, ValueError):
             raise UserError(
-                f"{text!r} is no cell. Write content:weight, or content:weight:scratch for one without pretraining: "
+                f"{text!r} is not a cell. Write content:weight, or content:weight:scratch for one without pretraining: "
                 "offline:1e-3, mse:0, vgg54:1e-3:scratch."
             ) from None
         return cls(content=content, weight=weight, pretraining=len(rest) == 1)
 
     @property
     def name(self) -> str:
-        """For example srgan-offline, srgan-offline-1e-2, srresnet-mse, srgan-mse-scratch. 1e-3 is not said."""
+        """For example srgan-offline, srgan-offline-1e-2, srresnet-mse, srgan-mse-scratch. The usual weight, 1e-3, is
+        left out."""
         kind = "srgan" if self.weight else "srresnet"
         weight = f"-{weight_text(self.weight)}" if self.weight not in (0, ADVERSARIAL_WEIGHT) else ""
         return f"{kind}-{self.content}{weight}" + ("" if self.pretraining else "-scratch")
@@ -71,9 +73,9 @@ class Cell:
         return known.get((self.content, self.weight)) if self.pretraining else None
 
     def recipes(self, updates: tuple[int, int], settings: Mapping[str, Any]) -> tuple[Recipe, ...]:
-        """What is trained, in this order: SRResNet-MSE, then the cell; or the cell alone.
+        """What is trained, in this order: SRResNet-MSE and then the cell, or only the cell.
 
-        updates: of the pretraining, and of the cell. settings: of all recipes, such as blocks and batch.
+        updates: (of the pretraining, of the cell). settings: for all recipes, such as blocks and batch.
         """
         common = {"schedule": "one-cycle", **settings}
         before = RECIPES["srresnet-mse"].change(rate=PEAK_RATE, steps=updates[0], **common)
@@ -91,7 +93,7 @@ class Cell:
         return (before, recipe) if self.pretraining else (recipe,)
 
     def differs(self, other: "Cell") -> list[str]:
-        """In what two cells differ, in words: [] for equal ones. SRResNet-MSE is its own pretraining."""
+        """How two cells differ, in words; [] if they are equal. SRResNet-MSE is its own pretraining."""
         found = []
         if self.content != other.content:
             found.append(f"content loss {self.content} against {other.content}")
@@ -115,11 +117,11 @@ def weight_text(weight: float) -> str:
 
 
 def cells_for(count: int, *, vgg: bool = False) -> list[tuple[Cell, int]]:
-    """(cell, seed) for so many groups, the most telling first: for eight groups seven cells, one of them twice.
+    """(cell, seed) for this many groups, the most informative first. Eight groups get seven cells, one of them twice.
 
-    vgg: the paper's five cells with VGG19's features, where its weights are here; else the offline content loss. The
-    repeated cell has another seed: without it nobody could tell a difference between cells from one between seeds.
-    More than eight groups repeat the cells in their order.
+    vgg: the paper's five cells with VGG19's features, for which its weights are needed; otherwise the offline content
+    loss. The repeated cell has another seed: without it, nobody could tell a difference between cells from one between
+    seeds. If there are more than eight groups, the cells repeat in their order.
     """
     if count < 1:
         raise UserError(f"a class has at least one group, not {count}")

@@ -1,4 +1,4 @@
-"""What everybody in the class gets: one file with the cells, the updates, the networks and the photos' hashes."""
+"""The file that everybody in the class gets, with the cells, the updates, the networks and the photos' hashes."""
 
 import dataclasses
 import hashlib
@@ -19,7 +19,7 @@ from srgan_lessons.training.plan import COMPACT, PRETRAINING, make_plan
 from srgan_lessons.training.recipes import Recipe
 
 FORMAT = 1
-# What all cells have in common. A smaller handout may change them; what a cell is about it may not.
+# What all cells have in common. A smaller handout may change these, but not what defines a cell.
 SETTINGS = ("blocks", "channels", "icnr", "batch", "crop", "ema")
 
 
@@ -27,8 +27,8 @@ SETTINGS = ("blocks", "channels", "icnr", "batch", "crop", "ema")
 class Handout:
     """The plan of a class. Made by `hand_out`, read by `read_handout`.
 
-    groups: name -> (cell, seed). updates: of the pretraining, and of the cell. settings: of all recipes. photos:
-    SHA-256 of the pixels -> name, held-out ones included. source: where the photos are from, in words.
+    groups: name -> (cell, seed). updates: (of the pretraining, of the cell). settings: for all recipes. photos: SHA-256
+    of the pixels -> name, including held-out photos. source: where the photos come from, in words.
     """
 
     groups: dict[str, tuple[Cell, int]]
@@ -39,7 +39,7 @@ class Handout:
 
     @property
     def content(self) -> dict[str, Any]:
-        """What stands in the file."""
+        """The content of the file."""
         groups = [{"group": name, **asdict(cell), "seed": seed} for name, (cell, seed) in self.groups.items()]
         return {
             "format": FORMAT,
@@ -52,14 +52,15 @@ class Handout:
 
     @property
     def id(self) -> str:
-        """SHA-256 of what all cells have in common, which each file that is handed in names. More groups keep it."""
+        """SHA-256 of what all cells have in common. Each file handed in contains it. Adding groups does not change
+        it."""
         return _sha256({name: value for name, value in self.content.items() if name != "groups"})
 
     def more(self, groups: Sequence[str], cells: Sequence[Cell | str]) -> "Handout":
-        """The same plan with more groups, one cell each; what the others have handed in stays right.
+        """The same plan with more groups, one cell each. Files already handed in stay valid.
 
-        A cell that has been handed out before gets the next seed. Raises UserError for names that are taken or are no
-        names.
+        A cell that has been handed out before gets the next seed. Raises UserError for names that are taken or not
+        allowed.
         """
         names = _names([*self.groups, *groups])
         chosen = list(self.groups.values())
@@ -78,13 +79,13 @@ class Handout:
         return self.groups[group]
 
     def label(self, group: str) -> str:
-        """The cell's name; where the class has it with several seeds, with this one's."""
+        """The cell's name, with the seed if the class has this cell with several seeds."""
         cell, seed = self.of(group)
         several = len({s for c, s in self.groups.values() if c == cell}) > 1
         return f"{cell.name} (seed {seed})" if several else cell.name
 
     def write(self, path: str | Path) -> None:
-        """Writes the file, complete or not at all. Raises UserError where it cannot be written."""
+        """Writes the file, complete or not at all. Raises UserError if it cannot be written."""
         with atomic(path) as temporary:
             text = json.dumps(self.content | {"hash": _sha256(self.content)}, indent=1, ensure_ascii=False)
             temporary.write_text(text + "\n", encoding="utf-8")
@@ -117,14 +118,14 @@ def hand_out(
     measuring: float = 3.0,
     **settings: Any,
 ) -> Handout:
-    """Makes the plan of a class: everybody makes the same number of updates, whatever the machine.
+    """Makes the plan of a class: everybody makes the same number of updates on any machine.
 
-    groups: how many, or their names. minutes: the updates are those that the slowest cell makes here in so many
-    minutes, which is measured; or give updates, (of the pretraining, of the cell). cells: one for each group, else
-    `cells_for` chooses. Equal cells get seeds of 0, 1, 2, ... settings: such as crop=64.
+    groups: how many, or their names. minutes: this measures how many updates the slowest cell makes here in that time;
+    or give updates, (of the pretraining, of the cell). cells: one for each group; by default `cells_for` chooses them.
+    Equal cells get the seeds 0, 1, 2, ... settings: for example crop=64.
 
-    Raises UserError for names that are there twice, other settings than SETTINGS, neither or both of minutes and
-    updates, and as `make_plan` does.
+    Raises UserError for duplicate names, settings that are not in SETTINGS, and neither or both of minutes and updates,
+    and as `make_plan` does.
     """
     names = _names([str(number) for number in range(1, groups + 1)] if isinstance(groups, int) else groups)
     if (minutes is None) == (updates is None):
@@ -149,12 +150,12 @@ def hand_out(
         source=source,
     )
     for name in names:
-        handout.recipes(name)  # settings that cannot be are refused now, not on eight machines
+        handout.recipes(name)  # impossible settings are refused now, not on eight machines
     return handout
 
 
 def read_handout(path: str | Path) -> Handout:
-    """Reads what `Handout.write` wrote. Raises UserError for a file that is missing, damaged or was changed."""
+    """Reads what `Handout.write` wrote. Raises UserError for a file that is missing, damaged or changed."""
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         expected = content.pop("hash")
@@ -175,7 +176,7 @@ def read_handout(path: str | Path) -> Handout:
         raise
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = error.strerror if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-        raise UserError(f"{path} is no plan of a class that can be read ({reason}). Ask for the file again.") from None
+        raise UserError(f"{path} is not a readable plan of a class ({reason}). Ask for the file again.") from None
     if _sha256(handout.content) != expected:
         raise UserError(f"{path} was changed after it was made (its SHA-256 differs). Ask for the file again.")
     return handout
@@ -186,11 +187,11 @@ def _sha256(content: Mapping[str, Any]) -> str:
 
 
 def _names(names: Sequence[str]) -> list[str]:
-    """The groups' names; they become names of files. Raises UserError."""
+    """The groups' names, which become file names. Raises UserError if they cannot."""
     good = all(name and all(letter.isalnum() or letter in "-_" for letter in name) for name in names)
     if len({name.casefold() for name in names}) != len(names) or not good:
         raise UserError(
-            f"the groups are {', '.join(names)}: each needs a name of its own, of letters, digits, - and _ alone "
+            f"the groups are {', '.join(names)}: each needs its own name, made only of letters, digits, - and _ "
             "(it becomes the name of a file)"
         )
     return list(names)
@@ -211,7 +212,7 @@ def _measured(
     options: Options | None,
     measuring: float,
 ) -> tuple[int, int]:
-    """The updates with which the slowest cell ends here in so many minutes: of the pretraining, and of the cell."""
+    """The updates that the slowest cell can make here in this many minutes: (of the pretraining, of the cell)."""
     before, own, together = [], [], []
     for content, adversarial, pretraining in sorted({(c.content, c.weight > 0, c.pretraining) for c in cells}):
         weight = ADVERSARIAL_WEIGHT if adversarial else 0
@@ -219,7 +220,7 @@ def _measured(
         plan = make_plan(recipe, minutes, photos, options=options, measuring=measuring, **settings)
         if plan.notes:
             raise UserError(
-                f"{' '.join(plan.notes)} All cells of a class have the same batch: choose it with --batch, or take the "
+                f"{' '.join(plan.notes)} All cells of a class have the same batch: choose it with --batch, or use the "
                 "compact network (--compact)."
             )
         steps = [stage.recipe.steps for stage in plan.stages]
@@ -231,6 +232,6 @@ def _measured(
     if not own:
         first = round(PRETRAINING * min(together))
         return first, min(together) - first
-    # Without pretraining all updates are the cell's own, which are slower where there is a discriminator.
+    # Without pretraining, all updates are the cell's own, which are slower if there is a discriminator.
     factor = min(1.0, min(together, default=math.inf) / (min(before) + min(own)))
     return max(1, int(factor * min(before))), max(1, int(factor * min(own)))

@@ -1,4 +1,4 @@
-"""A group's homework: its cell trained by the class's plan, and the one file that is handed in."""
+"""A group's homework: training its cell by the class's plan, and the one file to hand in."""
 
 import json
 import zipfile
@@ -33,15 +33,16 @@ def plan_of(
     options: Options | None = None,
     measuring: float = 3.0,
 ) -> Plan:
-    """A group's part as a Plan: draw it, watch it, `train_plan` it. The updates are the class's; the time is measured.
+    """A group's part as a Plan, which you can draw, watch, and train with `train_plan`. The updates are the class's;
+    the time is measured.
 
     The plan is kept in the folder, and the same call returns it again. Raises UserError for a group that is not in the
-    class, other photos than the class's, a folder that holds another plan, and a machine whose memory does not suffice.
+    class, photos that are not the class's, a folder with another plan, and a machine with too little memory.
     """
     seed = handout.of(group)[1]
     if differs := other_photos(handout, {photos.hashes[name]: name for name in photos.images}):
         raise UserError(
-            f"the class trains on other photos: {differs}. Take the class's ({handout.source}); cells that saw "
+            f"the class trains on other photos: {differs}. Use the class's ({handout.source}); cells that saw "
             "different photos cannot be compared."
         )
     request = {"class": handout.id, "group": group, "init": None, "seed": seed}
@@ -60,7 +61,7 @@ def plan_of(
                 raise
             raise UserError(
                 f"a batch of {recipe.batch} does not fit into the memory of {options.machine_for(recipe).name()}, and "
-                "the class's plan has it for all. Train on another machine, or ask for a plan with a smaller batch."
+                "the class's plan uses it for all. Train on another machine, or ask for a plan with a smaller batch."
             ) from None
         seconds = speed.start + recipe.steps / speed.updates_per_s
         validations = min(MOST_VALIDATIONS, recipe.steps, max(1, round(seconds / 60)))
@@ -72,7 +73,7 @@ def plan_of(
         machine=f"{machine.name()}, {machine.precision}",
         request=request,
     )
-    plan.save(Path(folder))  # a plan that is kept is carried out without a clock
+    plan.save(Path(folder))  # a saved plan is carried out without a clock
     return plan
 
 
@@ -86,7 +87,7 @@ def train_cell(
     measuring: float = 3.0,
     **options: Any,
 ) -> Outcome:
-    """Trains a group's cell, or goes on where that was stopped. `pack` then makes the file.
+    """Trains a group's cell, or continues where that stopped. `pack` then makes the file.
 
     on_report, options: as for `train_plan`; the seed is the class's. Raises UserError as `plan_of` and `train_plan` do.
     """
@@ -102,10 +103,10 @@ def train_cell(
 
 
 def pack(handout: Handout, group: str, outcome: Outcome, photos: Photos, path: str | Path) -> Path:
-    """Writes what is handed in, a zip of weights, logs and `cell.json`. Returns its path.
+    """Writes the file to hand in, a zip of weights, logs and `cell.json`. Returns its path.
 
-    cell.json says what was trained as the run folders say it, the photos by SHA-256 and by perceptual hash, never the
-    photos themselves. Raises UserError where the training has not ended, or the file cannot be written.
+    cell.json says what was trained, as recorded in the run folders. It lists the photos by SHA-256 and perceptual hash
+    and never contains them. Raises UserError if the training has not ended, or if the file cannot be written.
     """
     if not outcome.finished:
         done = outcome.log()[-1]["step"] if outcome.log() else 0
@@ -149,7 +150,7 @@ def pack(handout: Handout, group: str, outcome: Outcome, photos: Photos, path: s
 
 
 def other_photos(handout: Handout, found: dict[str, str]) -> str:
-    """In what photos (SHA-256 of the pixels -> name) differ from the class's, in words; "" for the same."""
+    """How photos (SHA-256 of the pixels -> name) differ from the class's, in words; "" if they are the same."""
     gone = sorted(handout.photos[digest] for digest in handout.photos.keys() - found.keys())
     new = sorted(found[digest] for digest in found.keys() - handout.photos.keys())
     parts = [f"{len(names)} {what} ({some(names)})" for what, names in (("missing", gone), ("others", new)) if names]

@@ -1,4 +1,4 @@
-"""All cells of a class measured on the same images, each once, and their study."""
+"""Measures all cells of a class on the same images, each once, and makes their study."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from srgan_lessons.rating import Study
 
 BASELINE = "bicubic"
-SETS = ("Set5", "Set14")  # of the paper's Table 1
+SETS = ("Set5", "Set14")  # as in the paper's Table 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,11 @@ def measure_all(
     device: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Measured]:
-    """Bicubic, then each accepted cell: PSNR and SSIM by both protocols, ST-LPIPS, by `evaluation.evaluate`.
+    """Measures bicubic, then each accepted cell, with `evaluation.evaluate`: PSNR and SSIM by both protocols, and
+    ST-LPIPS.
 
-    kept: a folder for what was measured; a network that was measured before, on the same set and by the same version,
-    is not measured again. say: called with each name. Raises UserError where nothing was accepted, and as `evaluate`
-    does.
+    kept: a folder for the measurements; a network that was already measured on the same set by the same version is not
+    measured again. say: called with each name. Raises UserError if nothing was accepted, and as `evaluate` does.
     """
     if not collected.accepted:
         raise UserError("there is no cell to measure: no file was accepted. " + " ".join(collected.problems))
@@ -80,7 +80,8 @@ def make_study(
 ) -> "Study":
     """The class's opinion study: bicubic, each accepted cell, and HR as the hidden reference. Returns a rating.Study.
 
-    images, crop, seed, settings: as for `Study.create`. Raises UserError where nothing was accepted, and as that does.
+    images, crop, seed, settings: as for `Study.create`. Raises UserError if nothing was accepted, and as `Study.create`
+    does.
     """
     from srgan_lessons.rating import Study
 
@@ -91,7 +92,7 @@ def make_study(
 
 
 def _read(path: Path) -> list[Row] | None:
-    """What was measured before; None where it was not, or by another version."""
+    """What was measured before; None if nothing was, or if another version measured it."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return [Row(**row) for row in content["rows"]] if content["srgan_lessons"] == __version__ else None

@@ -1,4 +1,4 @@
-"""The class's table beside the paper's Table 1, and what follows from it, computed from what was measured."""
+"""The class's table beside the paper's Table 1, and conclusions computed from the measurements."""
 
 import csv
 import io
@@ -19,14 +19,14 @@ from srgan_lessons.files import atomic
 from srgan_lessons.training.recipes import RECIPES
 
 LEVEL = 0.95
-MEASURES = {"psnr": ("PSNR", "dB", 2), "stlpips": ("ST-LPIPS", "", 4)}  # what cells are compared by
+MEASURES = {"psnr": ("PSNR", "dB", 2), "stlpips": ("ST-LPIPS", "", 4)}  # the measures by which cells are compared
 
 Interval = tuple[float, float, float]  # low, middle, high
-Opinions = Mapping[str, Interval]  # of a method: MOS
+Opinions = Mapping[str, Interval]  # method -> MOS
 
 
 def mean_interval(values: np.ndarray, level: float = LEVEL) -> Interval:
-    """Student's t interval of the mean of values (images,). NaN at its ends for a single image."""
+    """Student's t interval of the mean of values (images,). Its ends are NaN for a single image."""
     from scipy import stats
 
     middle = float(np.mean(values))
@@ -38,10 +38,10 @@ def mean_interval(values: np.ndarray, level: float = LEVEL) -> Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """Two cells that differ in one thing. psnr, stlpips: the first less the second, over all images, paired.
+    """Two cells that differ in one thing. psnr, stlpips: the first minus the second, over all images, paired.
 
-    chance: by how much two runs of one cell may differ through their seeds alone, by measure; None where no cell was
-    trained twice.
+    chance: measure -> how much two runs of one cell may differ through their seeds alone; None if no cell was trained
+    twice.
     """
 
     first: str
@@ -59,7 +59,7 @@ class Comparison:
         if not (low > 0 or high < 0):
             return said + "no difference shown between these two networks"
         if self.chance is None:
-            return said + "these two networks differ; whether their recipes do, one seed each cannot tell"
+            return said + "these two networks differ; one seed each cannot tell whether their recipes do"
         if abs(middle) > self.chance[measure]:
             return said + "these two networks differ, by more than seeds may explain"
         return said + "these two networks differ, by no more than seeds may explain"
@@ -67,7 +67,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassTable:
-    """What a class has measured. methods: bicubic first. opinions: MOS by method, where the study was rated."""
+    """What a class has measured. methods: bicubic first. opinions: method -> MOS, if the study was rated."""
 
     handout: Handout
     methods: tuple[Measured, ...]
@@ -76,7 +76,7 @@ class ClassTable:
 
     @property
     def text(self) -> str:
-        """Table, comparisons, and what cannot be concluded."""
+        """The table, the comparisons, and what cannot be concluded."""
         return "\n".join([*self._rows(), "", *self._papers_rows(), "", *self.conclusions()])
 
     def __str__(self) -> str:
@@ -87,15 +87,15 @@ class ClassTable:
         return [(each, each.returned.cell) for each in self.methods if each.returned is not None]
 
     def gain(self, method: Measured, name: str) -> Interval:
-        """PSNR over bicubic on a set, paired image by image: the interval asks about other images of this kind."""
+        """PSNR over bicubic on a set, paired image by image. The interval is about other images of this kind."""
         return mean_interval(method.values("psnr", [name]) - self.methods[0].values("psnr", [name]))
 
     def chance(self) -> dict[str, float] | None:
-        """By how much the means of two runs of one cell may differ through their seeds, in 95 % of cases.
+        """How much the means of two runs of one cell may differ through their seeds, in 95 % of cases.
 
-        From the cells that were trained more than once: the pooled standard deviation s between seeds with f degrees
-        of freedom gives t(f) x s x sqrt(2). With one repeated cell f is 1, t is 12.7, and the bound is wide: so little
-        is known from two runs.
+        It comes from the cells that were trained more than once: the pooled standard deviation s between seeds, with f
+        degrees of freedom, gives t(f) x s x sqrt(2). With one repeated cell, f is 1, t is 12.7, and the bound is wide,
+        because two runs tell so little.
         """
         from scipy import stats
 
@@ -115,9 +115,10 @@ class ClassTable:
         return bounds
 
     def comparisons(self) -> list[Comparison]:
-        """All pairs of cells that differ in one thing, of each cell the first run.
+        """All pairs of cells that differ in one thing, using the first run of each cell.
 
-        Their intervals hold together with 95 %: each is one of 1 - 0.05 / (number of intervals), after Bonferroni.
+        All their intervals together have a level of 95 %: each has the level 1 - 0.05 / (number of intervals), after
+        Bonferroni.
         """
         runs: dict[Cell, Measured] = {}
         for each, cell in self._cells():
@@ -145,10 +146,10 @@ class ClassTable:
         lines = [f"WHAT CAN BE CONCLUDED, from {images} images of {' and '.join(self.sets)}"]
         compared = self.comparisons()
         for pair in compared:
-            lines.append(f"{pair.first} less {pair.second} ({pair.what})")
+            lines.append(f"{pair.first} minus {pair.second} ({pair.what})")
             lines += [f"  {pair.sentence(measure)}" for measure in MEASURES]
         if not compared:
-            lines.append("Nothing: no two cells differ in one thing alone.")
+            lines.append("Nothing: no two cells differ in only one thing.")
         lines += ["", "WHAT CANNOT"]
         if worse := self._worse_than_bicubic():
             lines.append(
@@ -165,8 +166,8 @@ class ClassTable:
                 f"{MEASURES[m][0]} {chance[m]:.{MEASURES[m][2]}f} {MEASURES[m][1]}".strip() for m in chance
             )
             lines.append(
-                f"- That a recipe is better than another where they differ by less than {bounds}. So far may the seeds "
-                "of two runs bring them apart (95 %), as far as the repeated cells can tell; few repeats make it wide."
+                f"- That a recipe is better than another where they differ by less than {bounds}. The seeds alone may "
+                "make two runs differ by this much (95 %), as far as the repeated cells tell; few repeats make it wide."
             )
         lines.append(
             "- What a difference comes from where two cells differ in more than one thing: they are not compared here."
@@ -175,21 +176,21 @@ class ClassTable:
         paper = RECIPES["srresnet-mse"].steps + RECIPES["srgan-vgg54"].steps
         lines.append(
             f"- That the paper is right or wrong. It made {paper / (before + own):,.0f} times as many updates, on "
-            f"350,000 photos where you had {len(self.handout.photos):,}; its order may be another at the end than on "
+            f"350,000 photos where you had {len(self.handout.photos):,}; its final ranking may differ from that on "
             "the way."
         )
         if any(cell.content == "offline" for _, cell in self._cells()):
             lines.append(
-                "- What VGG22 or VGG54 would have given: the offline content loss is of another network, and of pixels."
+                "- What VGG22 or VGG54 would have given: the offline content loss uses another network, and pixels."
             )
         if self.opinions is None:
             lines.append(
-                "- How people see it. PSNR does not, and ST-LPIPS is a network's guess; for that the study is rated."
+                "- How people see it. PSNR does not tell, and ST-LPIPS is a network's guess; rating the study does."
             )
         return lines
 
     def _worse_than_bicubic(self) -> list[str]:
-        """Cells that have less PSNR than bicubic and a higher ST-LPIPS, over all images."""
+        """Cells with a lower PSNR and a higher ST-LPIPS than bicubic, over all images."""
         psnr, stlpips = ([float(np.mean(m.values(name, self.sets))) for m in self.methods] for name in MEASURES)
         return [
             each.name
@@ -232,7 +233,7 @@ class ClassTable:
         return lines
 
     def _papers_rows(self) -> list[str]:
-        """The paper's methods that no cell of the class stands for."""
+        """The paper's methods that no cell of the class corresponds to."""
         here = {cell.paper for _, cell in self._cells()}
         rows = [row for row in paper_table(1) if row.method not in here and row.set in self.sets]
         if not rows:
@@ -243,9 +244,9 @@ class ClassTable:
         return lines
 
     def write_csv(self, path: str | Path) -> None:
-        """A row for each method, set and protocol: means, and the gain over bicubic with its interval.
+        """Writes one row per method, set and protocol: means, and the gain over bicubic with its interval.
 
-        Raises UserError where it cannot be written.
+        Raises UserError if it cannot be written.
         """
         text = io.StringIO(newline="")
         table = csv.writer(text)
@@ -278,7 +279,7 @@ class ClassTable:
 
 
 def read_opinions(votes: Sequence[str | Path], study: str | Path) -> dict[str, Interval]:
-    """MOS of each method with its interval, from the votes on the class's study, by `rating.analyse`.
+    """MOS of each method with its interval, computed by `rating.analyse` from the votes on the class's study.
 
     Raises UserError as `rating.merge` and `rating.analyse` do.
     """
@@ -291,11 +292,11 @@ def read_opinions(votes: Sequence[str | Path], study: str | Path) -> dict[str, I
 def class_table(
     handout: Handout, methods: Sequence[Measured], sets: Sequence[str], opinions: Opinions | None = None
 ) -> ClassTable:
-    """The table of what `measure_all` measured. Raises UserError for opinions on other methods than these."""
+    """The table of what `measure_all` measured. Raises UserError for opinions on other methods."""
     names = {each.name for each in methods}
     if opinions is not None and (missing := sorted(names - opinions.keys())):
         raise UserError(
-            f"the votes know nothing of {', '.join(missing)}: they are of another study, or of one that was made "
+            f"there are no votes on {', '.join(missing)}: they belong to another study, or to one that was made "
             "before those cells came back."
         )
     return ClassTable(handout=handout, methods=tuple(methods), sets=tuple(sets), opinions=opinions)
@@ -314,7 +315,7 @@ def _opinion(interval: Interval | None) -> str:
 
 
 def _papers(row: PaperRow | None, bicubic: PaperRow) -> str:
-    """PSNR, the gain over bicubic, SSIM and MOS of the paper; dashes where it has no such method."""
+    """PSNR, the gain over bicubic, SSIM and MOS of the paper; dashes if the paper has no such method."""
     if row is None or row.psnr is None or bicubic.psnr is None:
         return f"{'-':>6}{'-':>14}{'-':>8}{'-':>6}"
     gain = f"{row.psnr - bicubic.psnr:+.2f}" if row is not bicubic else ""

@@ -1,4 +1,4 @@
-"""What a class hands in: each file is looked at before a number of it enters the table."""
+"""What a class hands in: each file is checked before any of its numbers enters the table."""
 
 import csv
 import io
@@ -23,12 +23,12 @@ from srgan_lessons.datasets.leakage import find_benchmark, hash_from_text
 from srgan_lessons.training.recipes import Recipe
 from srgan_lessons.weights import describe, load_network, read_metadata
 
-LARGEST = 400_000_000  # bytes of a file in the zip; weights of the paper's network have 6 MB
+LARGEST = 400_000_000  # bytes of a file in the zip; the weights of the paper's network take 6 MB
 
 
 @dataclass(frozen=True, kw_only=True)
 class Returned:
-    """A group's file that has passed. network: on the CPU, in evaluation mode. weights: SHA-256 of its file."""
+    """A group's file that was accepted. network: on the CPU, in evaluation mode. weights: SHA-256 of their file."""
 
     group: str
     cell: Cell
@@ -42,9 +42,8 @@ class Returned:
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What came back. accepted: in the order of the handout. problems: a sentence a file that was refused.
-
-    missing: groups of which no file was accepted.
+    """What came back. accepted: in the order of the handout. problems: one sentence per refused file. missing: groups
+    without an accepted file.
     """
 
     handout: Handout
@@ -53,7 +52,7 @@ class Collected:
     missing: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"{len(self.accepted)} of {len(self.handout.groups)} cells are here and right:"]
+        lines = [f"{len(self.accepted)} of {len(self.handout.groups)} cells are here and valid:"]
         lines += [f"  {each.group}: {each.label}, {each.machine} ({each.path.name})" for each in self.accepted]
         if self.problems:
             lines += [f"{len(self.problems)} refused:", *(f"  {problem}" for problem in self.problems)]
@@ -63,12 +62,12 @@ class Collected:
 
 
 def collect(handout: Handout, files: Iterable[str | Path]) -> Collected:
-    """Looks at what groups handed in: files, and all .zip files of folders.
+    """Checks what groups handed in: files, and all .zip files in folders.
 
-    A file is refused, with a sentence that names it, where it is damaged, belongs to another plan or group, has another
-    recipe, seed, network or number of updates than the plan, was trained on other photos, or on a picture that shows
-    what an image of Set5, Set14 or BSD100 shows. Of two different files of one group neither is taken. This finds
-    mistakes; a file that was forged by hand it cannot tell from an honest one. Raises UserError where there is no file.
+    A file is refused, with a sentence that names it, if it is damaged, belongs to another plan or group, has another
+    recipe, seed, network or number of updates than the plan, or was trained on other photos or on a picture that shows
+    the same as an image of Set5, Set14 or BSD100. If a group sends two different files, neither is accepted. This finds
+    mistakes; it cannot tell a forged file from an honest one. Raises UserError if there is no file.
     """
     paths: list[Path] = []
     problems: list[str] = []
@@ -100,7 +99,7 @@ def collect(handout: Handout, files: Iterable[str | Path]) -> Collected:
 
 
 def read_returned(handout: Handout, path: str | Path) -> Returned:
-    """One file. Raises UserError where it must be refused, see `collect`."""
+    """Reads one file. Raises UserError if it must be refused; see `collect`."""
     path = Path(path)
     record, weights, logs = _unpack(path)
     try:
@@ -110,7 +109,7 @@ def read_returned(handout: Handout, path: str | Path) -> Returned:
         if record["class"] != handout.id:
             raise UserError(
                 f"{path}: it belongs to another plan ({record['class'][:12]}..., this one is {handout.id[:12]}...). "
-                "Cells of different plans do not stand in one table."
+                "Cells of different plans cannot share a table."
             )
         if group not in handout.groups:
             raise UserError(f"{path}: there is no group {group!r} in this class.")
@@ -149,7 +148,7 @@ def _unpack(path: Path) -> tuple[dict[str, Any], bytes, dict[str, list[dict[str,
             infos = {info.filename: info for info in file.infolist()}
             if missing := [name for name in (RECORD, WEIGHTS) if name not in infos]:
                 raise UserError(
-                    f"{path}: there is no {' and no '.join(missing)} in it. It is no file of `srgan-lessons class "
+                    f"{path}: there is no {' and no '.join(missing)} in it. It is not a file from `srgan-lessons class "
                     "train`: ask for group-NAME.zip."
                 )
             if large := [name for name, info in infos.items() if info.file_size > LARGEST]:
@@ -167,7 +166,7 @@ def _unpack(path: Path) -> tuple[dict[str, Any], bytes, dict[str, list[dict[str,
         reason = str(error) or type(error).__name__
         raise UserError(f"{path}: damaged or cut off ({reason}). Ask the group to send it again.") from None
     if not isinstance(record, dict):
-        raise UserError(f"{path}: its {RECORD} holds no record. Let the group pack it again.")
+        raise UserError(f"{path}: its {RECORD} contains no record. Let the group pack it again.")
     return record, weights, {name: list(csv.DictReader(io.StringIO(text))) for name, text in texts.items()}
 
 
@@ -195,11 +194,11 @@ def _check_stages(
 
 
 def _check_photos(where: str, stages: list[dict], shows: dict[str, str], handout: Handout) -> None:
-    """What was trained on first: a benchmark picture is worse than any other strange one."""
+    """Checks the training photos; benchmark pictures first, because they are worse than any other wrong photo."""
     for stage in stages:
         found = stage["photos"] | stage["held_out"]
         if unknown := [name for digest, name in found.items() if digest not in shows]:
-            raise UserError(f"{where}: it does not tell what {some(unknown)} shows. Let the group pack it again.")
+            raise UserError(f"{where}: it does not say what {some(unknown)} shows. Let the group pack it again.")
         known = {name: find_benchmark(hash_from_text(shows[digest])) for digest, name in found.items()}
         if leaks := [f"{name} is {image}" for name, image in known.items() if image]:
             raise UserError(
@@ -233,13 +232,13 @@ def _network(where: str, weights: bytes, recipe: Recipe) -> nn.Module:
 
 
 def _one_a_group(read: list[Returned], problems: list[str]) -> list[Returned]:
-    """Each group once, and each network once."""
+    """Accepts each group once, and each network once."""
     accepted: list[Returned] = []
     for group in dict.fromkeys(each.group for each in read):
         theirs = [each for each in read if each.group == group]
         if len({each.weights for each in theirs}) > 1:
             names = ", ".join(str(each.path) for each in theirs)
-            problems.append(f"{names}: different networks of one group, {group}. Leave in the one that counts.")
+            problems.append(f"{names}: different networks of one group, {group}. Keep only the one that counts.")
             continue
         accepted.append(theirs[0])
     twins = [[each for each in accepted if each.weights == weights] for weights in {each.weights for each in accepted}]
@@ -247,7 +246,7 @@ def _one_a_group(read: list[Returned], problems: list[str]) -> list[Returned]:
         groups = " and ".join(each.group for each in same)
         problems.append(
             f"{', '.join(str(each.path) for each in same)}: groups {groups} have the very same weights. Ask "
-            "whose they are, and leave in that file."
+            "whose they are, and keep only that file."
         )
         accepted = [each for each in accepted if each not in same]
     return accepted

@@ -1,7 +1,7 @@
-"""What a check and `progress` show: coloured boxes and bars where the page can show them, the same as text elsewhere.
+"""What a check and `progress` show: coloured boxes and bars if the page can show them, otherwise the same as text.
 
-Colour is never the only sign, and every colour is a tint of the page's own ground: it works in a light theme and in a
-dark one.
+Colour is never the only sign, and every colour is a tint over the page's own background, so it works in light and in
+dark themes.
 """
 
 import html
@@ -11,22 +11,22 @@ from collections.abc import Callable, Sequence
 from IPython import get_ipython
 from IPython.display import display
 
-SIGNS = {  # how a verdict begins: sign and words, colour of the edge, tint of the ground
+SIGNS = {  # the start of a verdict: sign and words, colour of the edge, tint of the background
     "passed.": ("\N{CHECK MARK} Passed", "#2e9e5b", "rgba(46, 158, 91, 0.15)"),
     "not yet.": ("\N{BALLOT X} Not yet", "#d55e00", "rgba(213, 94, 0, 0.15)"),
     "not done yet.": ("\N{WHITE CIRCLE} Not done yet", "#7a7a7a", "rgba(122, 122, 122, 0.18)"),
 }
-DONE = "#2e9e5b"  # of a bar
-BLOCKS = 12  # of a bar in text
+DONE = "#2e9e5b"  # colour of a bar
+BLOCKS = 12  # length of a bar in text
 
 
 def live() -> bool:
-    """True in a notebook, whose page can show HTML and be changed; in a terminal only text is shown."""
+    """True in a notebook, whose page can show HTML and change it. A terminal shows only text."""
     return getattr(get_ipython(), "kernel", None) is not None
 
 
 def say(page: str, text: str) -> None:
-    """Shows HTML in a notebook, and where it is not shown, or in a terminal, the text."""
+    """Shows HTML in a notebook; shows the text in a terminal, or where HTML cannot be shown."""
     if live():
         display({"text/html": page, "text/plain": text}, raw=True)
     else:
@@ -37,7 +37,7 @@ def say(page: str, text: str) -> None:
 
 
 def verdict(name: str, message: str, after: str = "", printed: Sequence[str] = ()) -> str:
-    """The box of a verdict. message: "passed.", "not yet. ..." or "not done yet. ..."; after: what comes of it."""
+    """The box of a verdict. message: "passed.", "not yet. ..." or "not done yet. ..."; after: what follows from it."""
     sign = next(sign for sign in SIGNS if message.startswith(sign))
     words, edge, ground = SIGNS[sign]
     rest = " ".join(filter(None, (message.removeprefix(sign).strip(), after)))
@@ -54,12 +54,13 @@ def verdict(name: str, message: str, after: str = "", printed: Sequence[str] = (
 
 
 def _as_html(text: str) -> str:
-    """Text in which `names of code` stand between backticks."""
+    """Makes HTML of text with `names of code` between backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Callable[[int], None]) -> None:
-    """A verdict, and below it a button that shows one hint more at each click; take(n): n of them are seen now."""
+    """A verdict, and below it a button that shows one more hint per click; take(n) is called when n of them are
+    seen."""
     try:
         import ipywidgets as widgets
     except ImportError:
@@ -74,12 +75,12 @@ def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Call
     seen = 0
 
     def label() -> None:
-        button.description = f"Hint {seen + 1} of {len(hints)}" if seen < len(hints) else "These were all hints"
+        button.description = f"Hint {seen + 1} of {len(hints)}" if seen < len(hints) else "These were all the hints"
         button.disabled = seen == len(hints)
 
     def click(_: object) -> None:
         nonlocal seen
-        seen = min(max(seen + 1, used), len(hints))  # what was seen before is there at once
+        seen = min(max(seen + 1, used), len(hints))  # hints seen before appear at once
         items = "".join(f"<li>{_as_html(hint)}</li>" for hint in hints[:seen])
         screen.value = (
             f'<ol style="margin: 4px 0; padding-left: 1.6em; line-height: 1.45; max-width: 54em">{items}</ol>'
@@ -96,7 +97,7 @@ def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Call
 
 
 def bar(done: int, of: int) -> str:
-    """A bar in HTML: how many of how many."""
+    """A bar in HTML: how many of how many are done."""
     share = 100 * done / of if of else 0
     return (
         f'<div style="display: inline-block; vertical-align: middle; width: 15em; height: 0.8em; border-radius: 4px; '
@@ -106,6 +107,6 @@ def bar(done: int, of: int) -> str:
 
 
 def bar_of_text(done: int, of: int) -> str:
-    """The same in letters."""
+    """The same as text."""
     full = round(BLOCKS * done / of) if of else 0
     return "#" * full + "." * (BLOCKS - full)

@@ -24,11 +24,11 @@ from srgan_lessons.exercises.calling import call_as_it_is
 from srgan_lessons.exercises.exercise import Exercise, NotDone, NotYet
 from srgan_lessons.files import PACKAGE
 
-SECONDS = 10.0  # of computing, that one check may take
+SECONDS = 10.0  # of computing time that one check may use
 
 
 class CheckFailed(UserError):
-    """An exercise failed its check where SRGAN_LESSONS_STRICT=1 makes that an error."""
+    """An exercise failed its check, and SRGAN_LESSONS_STRICT=1 makes that an error."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Verdict:
     """What a check found.
 
     message: "passed.", "not done yet. ..." or "not yet. ...", in whole sentences.
-    printed: the end of what the answer printed while it was judged, at most 4000 characters.
-    own: what is noted of a right answer to a question about one's own run; see exercise.OwnRun.
+    printed: the last part of what the answer printed while it was judged, at most 4000 characters.
+    own: what is recorded for a right answer to a question about the learner's own run; see exercise.OwnRun.
     """
 
     passed: bool
@@ -47,7 +47,7 @@ class Verdict:
 
 
 def find(name: str) -> Exercise:
-    """The exercise of that name. Raises UserError that lists the known ones."""
+    """The exercise with that name. Raises UserError that lists the known names."""
     known = all_exercises()
     if not isinstance(name, str) or name not in known:
         given = repr(name) if isinstance(name, str) else f"a {type(name).__name__}"
@@ -60,9 +60,9 @@ def grade(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
 
     own: the log of the learner's own run, for an exercise about it.
 
-    The reference is no answer, whatever was made of it (module reference): it is "not done yet".
-    The answer may be anything: whatever it raises, prints or sets, and however long it runs (10 s at most), the
-    verdict comes back, and random states and settings are as before. Raises UserError for an unknown name, and lets
+    The reference does not count as an answer, whatever was made of it (module reference): it is "not done yet".
+    The answer may be anything. Whatever it raises, prints or sets, and however long it runs (10 s at most), there is a
+    verdict, and random states and settings are as before. Raises UserError for an unknown name, and lets
     KeyboardInterrupt through.
     """
     exercise = find(name)
@@ -81,12 +81,12 @@ def grade(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
 
 
 def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) -> Any:
-    """Judges an answer, says what it found, and returns what the lesson goes on with.
+    """Judges an answer, says what it found, and returns what the lesson continues with.
 
-    That is `candidate` if it passed, else the reference, marked as such (module reference). An exercise that was solved
-    once stays solved. own: the log of one's own run, for an exercise about it; what the answer gives there is noted for
-    the gradebook. Where the answer failed and had printed something, the last lines of that follow. In a notebook
-    this stands in a coloured box with a button for hints, elsewhere in one line of text. With
+    That is `candidate` if it passed, otherwise the reference, marked as such (module reference). An exercise that was
+    solved once stays solved. own: the log of the learner's own run, for an exercise about it; the answer's result there
+    is recorded for the gradebook. If the answer failed and had printed something, the last lines of that follow. In a
+    notebook, this appears in a coloured box with a button for hints, elsewhere as one line of text. With
     SRGAN_LESSONS_STRICT=1 a failed check raises CheckFailed. Raises UserError for an unknown name.
     """
     exercise = find(name)
@@ -114,14 +114,14 @@ def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
 
 
 def hint(name: str) -> None:
-    """Prints the hints to an exercise, one more at each call: a nudge, a pointer, nearly the answer."""
+    """Prints the hints to an exercise, one more per call: a nudge, a pointer, nearly the answer."""
     exercise = find(name)
     used = load().get(name, Record()).hints
     shown = min(used + 1, len(exercise.hints))
     for number, text in enumerate(exercise.hints[:shown], start=1):
         print(f"Hint {number} of {len(exercise.hints)}: {text}")
     if used >= len(exercise.hints):
-        print(f'These were all hints. solution("{name}") shows the solution.')
+        print(f'These were all the hints. solution("{name}") shows the solution.')
     record(name, hints=shown)
 
 
@@ -138,14 +138,16 @@ _warm: set[str] = set()  # exercises whose judge has run in this kernel
 
 
 def _warm_up(exercise: Exercise) -> None:
-    """Lets the judge run once on the reference: what torch and numpy load at first must not count for the learner."""
+    """Runs the judge once on the reference, so that the learner's time does not include what torch and numpy load at
+    first."""
     if exercise.name not in _warm:
         _warm.add(exercise.name)
         sandbox.run(lambda: exercise.judge(exercise.reference), seconds=60)
 
 
 def _look_at(exercise: Exercise, candidate: Any) -> None:
-    """What can be said of an answer before it is judged. Runs in the sandbox, as all that touches it."""
+    """Checks what can be said about an answer before it is judged. It runs in the sandbox, like everything that touches
+    the answer."""
     if candidate is None or candidate is ... or _is_untouched(exercise, candidate):
         raise NotDone
     if ours := reference.whose(exercise, candidate):
@@ -161,7 +163,8 @@ def _look_at(exercise: Exercise, candidate: Any) -> None:
 
 
 def _judge(exercise: Exercise, candidate: Any, own: list[dict[str, Any]] | None) -> dict[str, Any] | None:
-    """Judges it, on the learner's own run too; returns what is noted of it there. Runs in the sandbox."""
+    """Judges the answer, also on the learner's own run; returns what is recorded about it there. It runs in the
+    sandbox."""
     before = reference.runs[exercise.name]
     exercise.judge(candidate)
     noted = exercise.own.judged(candidate, own) if exercise.own and own is not None else None
@@ -171,7 +174,7 @@ def _judge(exercise: Exercise, candidate: Any, own: list[dict[str, Any]] | None)
 
 
 def _explain(exercise: Exercise, raised: BaseException) -> str:
-    """The message for what judging an answer raised."""
+    """The message for an exception that was raised while an answer was judged."""
     if isinstance(raised, NotYet):
         return " ".join(f"not yet. {raised}".split())
     no_forward = 'missing the required "forward"' in _text(raised)  # torch raises NotImplementedError for it
@@ -213,7 +216,7 @@ def _described(value: Any) -> str:
 
 
 def _text(error: BaseException) -> str:
-    """An exception's message in one line of at most 300 characters."""
+    """An exception's message as one line of at most 300 characters."""
     try:
         text = " ".join(str(error).split())
     except Exception:  # an exception of the student's own, whose __str__ fails
@@ -230,9 +233,8 @@ def _not_the_students() -> tuple[str, ...]:
 
 
 def _students_line(tb: TracebackType | None) -> tuple[int, str] | None:
-    """Number and text of the innermost line of the student's own code on a traceback; None if there is none.
-
-    In a notebook the number counts from the top of the cell. IPython keeps the text of cells in linecache.
+    """Number and text of the innermost line of the student's own code on a traceback; None if there is none. In a
+    notebook, the number counts from the top of the cell. IPython keeps the text of cells in linecache.
     """
     found = None
     while tb is not None:
@@ -252,7 +254,7 @@ def _holds_placeholder(line: str) -> bool:
     """True if a line of code has a `...` that is not part of an index such as x[..., 0]."""
     try:
         tree = ast.parse(line)
-    except SyntaxError:  # a part of a longer statement
+    except SyntaxError:  # part of a longer statement
         return "..." in line and "[" not in line
     in_index = {id(node) for sub in ast.walk(tree) if isinstance(sub, ast.Subscript) for node in ast.walk(sub.slice)}
     return any(isinstance(n, ast.Constant) and n.value is ... and id(n) not in in_index for n in ast.walk(tree))
@@ -262,7 +264,7 @@ def _holds_placeholder(line: str) -> bool:
 
 
 def _is_untouched(exercise: Exercise, candidate: Any) -> bool:
-    """True if the answer is the stub as it was handed out: the same instructions, whatever its comments."""
+    """True if the answer is the unchanged stub: the same bytecode instructions, whatever its comments."""
     stub = next((c for c in _codes(compile(exercise.stub, "stub", "exec")) if c.co_name == exercise.name), None)
     if stub is None:
         return False

@@ -1,7 +1,8 @@
-"""The drawings of the course, by code, in one style: the map, both networks, the block, the two steps, the VGG loss.
+"""The drawings of the course, made by code in one style: the map, both networks, the block, the two steps, the VGG
+loss.
 
-Lines and text have the colour of the page, grounds are tints of it: they are legible in a light and in a dark theme.
-`tools/build_lessons.py` writes them to docs/drawings/ as files, for the README and the site.
+Lines and text have the colour of the page's text, and backgrounds are tints, so they are legible in light and dark
+themes. `tools/build_lessons.py` writes them to docs/drawings/ as files, for the README and the site.
 """
 
 import html
@@ -14,14 +15,14 @@ from srgan_lessons.classroom.figures import put
 
 CONV, NORM, ACT = "rgba(0, 114, 178, 0.22)", "rgba(122, 122, 122, 0.22)", "rgba(0, 158, 115, 0.24)"
 DATA, LOSS, PLAIN = "rgba(230, 159, 0, 0.20)", "rgba(213, 94, 0, 0.24)", "none"
-BACK = "#d55e00"  # of a gradient, and of what is cut
+BACK = "#d55e00"  # for a gradient, and for what is cut
 SKIP = "#0072b2"
 FONT = 15
 STYLE = "font-family: 'DejaVu Sans', Verdana, sans-serif"
 
 
 class Sheet:
-    """A sheet of that size in pixels to draw on; y goes down."""
+    """A sheet to draw on, with its size in pixels; y points down."""
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
@@ -38,7 +39,7 @@ class Sheet:
         bold: bool = False,
         colour: str = "currentColor",
     ) -> None:
-        """Text whose middle is at height y."""
+        """Text whose vertical middle is at y."""
         weight = ' font-weight="bold"' if bold else ""
         self.parts.append(
             f'<text x="{x:g}" y="{y:g}" text-anchor="{anchor}" dominant-baseline="central" font-size="{size:g}"'
@@ -103,7 +104,7 @@ class Sheet:
 
 
 def course() -> Sheet:
-    """The lessons as a way: build, train, judge."""
+    """The lessons as a path: build, train, judge."""
     sheet = Sheet(940, 372)
     build = {"00": "Start here", "01": "Images and scale", "02": "Residual generator", "03": "Pixel shuffle"}
     train = {"07": "Training SRGAN", "06": "Content loss", "05": "Discriminator", "04": "Training SRResNet"}
@@ -126,7 +127,7 @@ def course() -> Sheet:
 
 
 def residual_block() -> Sheet:
-    """Figure 4 of the paper, the block: two convolutions, and a skip around them."""
+    """Figure 4 of the paper, the block: two convolutions and a skip around them."""
     sheet = Sheet(900, 190)
     y, height = 128, 62
     sheet.text(30, y, "x", size=20, bold=True)
@@ -185,7 +186,8 @@ def generator() -> Sheet:
 
 
 def discriminator() -> Sheet:
-    """Figure 4 of the paper, the discriminator: smaller and smaller maps, more and more of them, one number."""
+    """Figure 4 of the paper, the discriminator: smaller and smaller maps, more and more of them, and one number at the
+    end."""
     sheet = Sheet(940, 300)
     base = 214
     x: float = 78
@@ -257,7 +259,7 @@ def players() -> Sheet:
 
 
 def vgg_loss() -> Sheet:
-    """Equation 5 of the paper: not pixels are compared, but what a frozen network sees in them."""
+    """Equation 5 of the paper: it does not compare pixels, but what a frozen network sees in them."""
     sheet = Sheet(900, 250)
     for y, name in ((70, "SR"), (180, "HR")):
         sheet.box(10, y - 26, 64, 52, name, tint=DATA)
@@ -282,7 +284,7 @@ def vgg_loss() -> Sheet:
 DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is drawn, and its alt text
     "course": (
         course,
-        "The course, a way through twelve lessons. Build: 00 Start here, 01 Images and scale, 02 Residual generator, "
+        "The course, a path through twelve lessons. Build: 00 Start here, 01 Images and scale, 02 Residual generator, "
         "03 Pixel shuffle. Train: 04 SRResNet, 05 Discriminator, 06 Content loss, 07 SRGAN. Judge: 08 Measuring, "
         "09 Mean opinion score, 10 Your own photos, 11 Your own SRGAN.",
     ),
@@ -330,7 +332,7 @@ def drawing(name: str) -> None:
 
 
 def as_file(name: str) -> str:
-    """The same as a file of its own, which follows the theme of the system: for a README or a page."""
+    """The same as an SVG file that follows the theme of the system, for a README or a page."""
     draw, alt = _known(name)
     sheet = draw()
     theme = "<style>svg{color:#1a1a1a}@media(prefers-color-scheme:dark){svg{color:#e6e6e6}}</style>"

@@ -1,4 +1,4 @@
-"""Google Drive, which keeps a run when Colab closes the session. It is asked for by a cell, never assumed."""
+"""Google Drive, which keeps a run when Colab closes the session. A cell asks for it; it is never assumed."""
 
 import importlib.util
 from pathlib import Path
@@ -8,23 +8,23 @@ from srgan_lessons.training.absence import DRIVE
 
 
 def ask_for_drive(folder: str = "srgan") -> Path:
-    """Asks for the learner's Google Drive, in Colab, and returns a folder of that name in it.
+    """Asks for access to the learner's Google Drive, in Colab, and returns a folder of that name in it.
 
-    Colab shows a window in which the learner says yes or no. Raises UserError for a no, and outside Colab.
+    Colab shows a window in which the learner agrees or refuses. Raises UserError for a refusal, and outside Colab.
     """
     try:
         there = importlib.util.find_spec("google.colab") is not None
-    except ModuleNotFoundError:  # no package google at all
+    except ModuleNotFoundError:  # there is no package google at all
         there = False
     if not there:
-        raise UserError("Google Drive can be asked for in Colab alone. Here any folder is kept: set on_drive = False.")
+        raise UserError("Google Drive is available only in Colab. Here every folder is kept: set on_drive = False.")
     from google.colab import drive
 
     try:
         drive.mount(str(DRIVE))
-    except Exception as error:  # whatever Colab raises for a no: ValueError, MessageError, ...
+    except Exception as error:  # whatever Colab raises for a refusal: ValueError, MessageError, ...
         raise UserError(
             f"Drive was not mounted ({error}). Run the cell again and allow it, or set on_drive = False: the run is "
-            "then on this machine alone, and gone when Colab closes it."
+            "then only on this machine, and is gone when Colab closes it."
         ) from None
     return DRIVE / "MyDrive" / folder

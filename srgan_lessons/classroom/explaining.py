@@ -1,8 +1,8 @@
-"""What Python's, numpy's and torch's own error messages mean, in a learner's terms: all of them in one place."""
+"""What Python's, numpy's and torch's own error messages mean, in a learner's terms."""
 
 import re
 
-# Pattern in "TypeError: the message" -> what it means; {0} and {1} stand for the pattern's groups. The first that fits
+# Pattern in "TypeError: the message" -> what it means; {0} and {1} stand for the pattern's groups. The first match
 # counts.
 MEANINGS: dict[str, str] = {
     # one yes or no
@@ -12,7 +12,7 @@ MEANINGS: dict[str, str] = {
     ),
     # powers
     r"bitwise_xor|unsupported operand type\(s\) for \^|\"bitwise_xor_cpu\"|xor": (
-        "In Python ^ is no power: the power of x is x**3."
+        "In Python ^ is not a power: the third power of x is x**3."
     ),
     # shapes
     r"matmul: Input operand 1 has a mismatch.*\(size (\d+) is different from (\d+)\)": (
@@ -21,7 +21,7 @@ MEANINGS: dict[str, str] = {
         "another, or is a .T missing or too much?"
     ),
     r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)": (
-        "The dense layer takes {2} numbers of each image, and gets {1}. Which axes does flatten merge?"
+        "The dense layer expects {2} numbers per image, and gets {1}. Which axes does flatten merge?"
     ),
     r"operands could not be broadcast together with shapes (\([\d,]*\)) (\([\d,]*\))": (
         "The shapes {0} and {1} do not fit. They are compared from the last axis on: each pair must be equal, or "
@@ -38,25 +38,25 @@ MEANINGS: dict[str, str] = {
         "shape and count."
     ),
     r"to have (\d+) channels, but got (\d+) channels": (
-        "The convolution takes {0} maps, and gets {1}: the number that the layer before it gives."
+        "The convolution expects {0} maps, and gets {1}, the number that the layer before it returns."
     ),
     r"number of dimensions in the tensor input does not match the length of the desired ordering": (
-        "permute names each axis once: as many numbers as the tensor has axes."
+        "permute names each axis once, so it needs as many numbers as the tensor has axes."
     ),
     r"not enough values to unpack \(expected (\d+), got (\d+)\)|too many values to unpack \(expected (\d+)": (
-        "On the left there are more or fewer names than values on the right. Print what stands on the right."
+        "There are more or fewer names on the left than values on the right. Print what is on the right."
     ),
-    r"cannot unpack non-iterable": "On the left there are several names, on the right one value.",
+    r"cannot unpack non-iterable": "There are several names on the left, but only one value on the right.",
     # whole numbers
     r"'float' object cannot be interpreted as an integer|must be tuple of (?:Sym)?[Ii]nts|slice indices must be "
     "integers"
     r"|only integer scalar arrays|only integer tensors|must be integers, not|received an invalid combination.*float"
     r"|got \(.*float.*\) ?|arrays used as indices must be of integer": (
-        "A whole number is wanted here, and this is a float: / gives a float, // a whole number."
+        "A whole number is needed here, and this is a float: / gives a float, // a whole number."
     ),
     # indices and keys
     r"index out of range|index -?\d+ is out of (?:bounds|range)": (
-        "There is no item of that number: the first is 0, the last of n is n - 1."
+        "There is no item with that number: the first of n items is 0, the last is n - 1."
     ),
     r"KeyError: (.+)": "There is no key {0}. Look at the keys: print(list(...)). Capital letters count.",
     r"(?:min|max)\(\) (?:arg|iterable argument) is (?:an )?empty|zero-size array to reduction|argmax of an empty": (
@@ -71,15 +71,15 @@ MEANINGS: dict[str, str] = {
         "None, too."
     ),
     # names
-    r"NameError: name '(\w+)' is not defined": "There is no `{0}` here: is it misspelt, or set in another place?",
+    r"NameError: name '(\w+)' is not defined": "There is no `{0}` here: is it misspelt, or set somewhere else?",
     r"cannot access local variable '(\w+)'|local variable '(\w+)' referenced before": (
-        "`{0}` is used before it was set. A name that is set anywhere in a function is the function's own."
+        "`{0}` is used before it was set. A name that is set anywhere in a function is local to it."
     ),
     r"'(\w+)' object has no attribute '(\w+)'": ("{0} has no `{1}`: is it spelt as where it was made, as in __init__?"),
     r"missing the required \"forward\" function": (
-        "The class has no method `forward`: is it misspelt, or does it stand too far to the left or right?"
+        "The class has no method `forward`: is it misspelt, or indented too little or too much?"
     ),
-    r"object is not callable": "Something that is no function is called with (...): is a * or a comma missing?",
+    r"object is not callable": "Something that is not a function is called with (...): is a * or a comma missing?",
     # networks
     r"cannot assign module before Module.__init__\(\) call": (
         "super().__init__() is missing: it comes first in __init__."
@@ -88,23 +88,23 @@ MEANINGS: dict[str, str] = {
         "A parameter cannot become a number. nn.init.zeros_(parameter) changes the numbers that are in it."
     ),
     r"uninitialized parameter|UninitializedParameter": (
-        "A Lazy layer has no weights before the first image: nothing can count or load them. Write its sizes."
+        "A Lazy layer has no weights before the first image, so they cannot be counted or loaded. Write its sizes."
     ),
     # gradients
     r"does not require grad and does not have a grad_fn|does not require grad": (
         "There is no path back from the loss to the weights: it was detached, made a number, or computed under no_grad."
     ),
     r"Can't call numpy\(\) on Tensor that requires grad": (
-        "numpy would lose the gradient. Stay with torch's functions; .detach() first where no gradient is wanted."
+        "numpy would lose the gradient. Use torch's functions, or .detach() first if no gradient is needed."
     ),
     r"leaf Variable that requires grad|view .*leaf": (
-        "A tensor that wants a gradient is changed in place. Write x = x - 1 in place of x -= 1."
+        "A tensor that needs a gradient is changed in place. Write x = x - 1 instead of x -= 1."
     ),
     r"backward through the graph a second time": (
-        "The graph is gone after one backward(). One loss, one backward; or detach what comes from elsewhere."
+        "The graph is gone after one backward(). Call backward once per loss, or detach what comes from elsewhere."
     ),
     r"modified by an inplace operation": (
-        "A tensor that the gradient still needs was changed in place. Write a new tensor: x + y in place of x += y."
+        "A tensor that the gradient still needs was changed in place. Write a new tensor: x + y instead of x += y."
     ),
     # numpy's types
     r"Cannot cast ufunc|Cannot cast .* from dtype": (
@@ -112,14 +112,14 @@ MEANINGS: dict[str, str] = {
     ),
     r"Numpy is not available|can't convert .* device type tensor to numpy": ".cpu() comes before .numpy().",
     r"expected np.ndarray \(got|got an unexpected keyword argument|must be Tensor, not|must be Tensor, but": (
-        "This function wants another type: torch's take tensors, numpy's arrays."
+        "This function needs another type: torch's functions take tensors, numpy's take arrays."
     ),
-    r"same device|torch\.cuda\.": ("It is judged on the CPU: take the device from what comes in, as in x.device."),
+    r"same device|torch\.cuda\.": ("It is judged on the CPU: use the device of the input, as in x.device."),
 }
 
 
 def meaning(error: str) -> str:
-    """A sentence or two on "TypeError: its message", or "" where it is not known."""
+    """A sentence or two on "TypeError: its message", or "" for an unknown message."""
     for pattern, text in MEANINGS.items():
         if found := re.search(pattern, error):
             return text.format(*(group or "" for group in found.groups()))

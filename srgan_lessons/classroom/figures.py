@@ -1,8 +1,8 @@
 """The figures of the lessons: photos, zoomed crops, feature maps, curves that grow while a network trains.
 
-Each figure carries alt text, which says what is to be seen to whoever does not see it. Lines differ in style and mark
-as well as in colour, and text is at least 16 pixels high: a figure also works in grey, and from the back row. Its
-ground is transparent, and its text has the colour of the page: a dark theme shows no white boxes.
+Each figure has alt text, which tells people who cannot see it what it shows. Lines differ in style and marker as well
+as in colour, and text is at least 16 pixels high, so a figure also works in grey and from the back row. Its background
+is transparent and its text has the page's text colour, so a dark theme shows no white boxes.
 """
 
 import base64
@@ -33,11 +33,11 @@ from srgan_lessons.images import check_image, to_image
 
 WIDTH = 10.0  # inches; on a page, an inch is 96 pixels
 FONT = 13  # points, 17 pixels on the page
-DOTS = 144  # dots per inch where a figure becomes a file, so that a sharp screen or a projector has something to show
-MARK = "#d62728"  # of the zoom box
+DOTS = 144  # dots per inch of a figure as a file, so that it is sharp on dense screens and projectors
+MARK = "#d62728"  # colour of the zoom box
 CHARACTER = 0.6 * FONT / 72  # about how wide one is, in inches
-# A contrast of 3 or more on white and on the ground of a dark theme, and apart from each other in style. Black becomes
-# the colour of the page's text (module svg).
+# The contrast is 3 or more on white and on the background of a dark theme, and the styles differ. Black becomes the
+# colour of the page's text (module svg).
 LINES = (
     ("#000000", "-", "o"),
     ("#d55e00", "--", "s"),
@@ -46,10 +46,10 @@ LINES = (
     ("#009e73", (0, (8, 2)), "v"),
     ("#aa4499", (0, (3, 1, 1, 1, 1, 1)), "x"),
 )
-INK = "#111111"  # on a tint: it stays dark in any theme
+INK = "#111111"  # text on a tint; it stays dark in any theme
 TINTS = ("#ffffff", "#fdd0a2", "#9ecae1", "#d9d9d9", "#c7e9c0", "#dadaeb")  # black text is legible on each
 HATCHES = ("", "//", "..", "xx", "\\\\", "++")
-STYLE: dict[Any, Any] = {  # matplotlib's types spell out all its keys
+STYLE: dict[Any, Any] = {  # matplotlib's own type lists every key
     "font.size": FONT,
     "axes.titlesize": FONT,
     "axes.labelsize": FONT,
@@ -87,7 +87,7 @@ def catch() -> Iterator[list[str]]:
 
 
 def put(page: str, alt: str) -> None:
-    """Shows HTML; where only text can be shown, the alt text."""
+    """Shows HTML, or the alt text where only text can be shown."""
     if _caught:
         _caught[-1].append(page)
     else:
@@ -95,14 +95,14 @@ def put(page: str, alt: str) -> None:
 
 
 def check_alt(alt: str) -> str:
-    """The alt text in one line. Raises UserError where it is empty."""
+    """The alt text as one line. Raises UserError if it is empty."""
     if not isinstance(alt, str) or not alt.strip():
         raise UserError('a figure needs alt="...": one sentence that says what is to be seen')
     return " ".join(alt.split())
 
 
 def as_picture(picture: Picture) -> np.ndarray:
-    """uint8 (H, W, 3). Raises UserError for what is not a picture."""
+    """The picture as uint8 (H, W, 3). Raises UserError if it is not a picture."""
     return to_image(picture) if isinstance(picture, Tensor) else check_image(picture)
 
 
@@ -129,7 +129,7 @@ def show_images(*images: Picture, titles: Sequence[str] = (), alt: str) -> None:
     """Whole pictures side by side, all of the same height, four in a row.
 
     images: uint8 (H, W, 3) or (H, W), or float (1, 3, H, W) in [0, 1]; every pixel is drawn as a square. Raises
-    UserError for anything else, or where titles and pictures differ in number.
+    UserError for anything else, or if there are not as many titles as pictures.
     """
     pictures, titles = [as_picture(image) for image in images], _checked_titles(titles, len(images))
     rows = [range(i, min(i + 4, len(pictures))) for i in range(0, len(pictures), 4)]
@@ -156,11 +156,12 @@ def show_images(*images: Picture, titles: Sequence[str] = (), alt: str) -> None:
 def show_crops(
     *images: Picture, titles: Sequence[str] = (), box: tuple[int, int, int, int] | None = None, alt: str
 ) -> None:
-    """One place of several versions of a photo: the first whole, with the place marked, then all zoomed side by side.
+    """Shows one region in several versions of a photo: the whole first version with the region marked, then all
+    versions zoomed, side by side.
 
-    box: (top, left, height, width) in pixels of the first image; the middle where not given. The others may be larger
-    or smaller by a whole factor, as an LR image is: the same place is cut from them. Pixels are drawn as squares, never
-    smoothed. Raises UserError where the box leaves the image or does not fit the others.
+    box: (top, left, height, width) in pixels of the first image; by default, the middle. The others may be larger or
+    smaller by a whole factor, like an LR image; the same region is cut from them. Pixels are drawn as squares, never
+    smoothed. Raises UserError if the box leaves the image or does not fit the others.
     """
     pictures, titles = [as_picture(image) for image in images], _checked_titles(titles, len(images))
     if not pictures:
@@ -174,7 +175,7 @@ def show_crops(
     with mpl.rc_context(STYLE):
         figure = Figure(layout="constrained")
         inches = min(WIDTH / (rows * whole + columns * zoomed), 4.0)  # the height of one crop
-        if rows * whole > 1.2 * columns * zoomed:  # the whole picture would leave the crops no room
+        if rows * whole > 1.2 * columns * zoomed:  # the whole picture would leave no room for the crops
             inches = min(WIDTH * 0.6 / (columns * zoomed), 4.0)
         grid = figure.add_gridspec(
             rows, columns + 1, width_ratios=[WIDTH / inches - columns * zoomed] + [zoomed] * columns
@@ -182,7 +183,7 @@ def show_crops(
         overview = figure.add_subplot(grid[:, 0])
         _draw(overview, pictures[0], "", inches)
         top, left, h, w = box
-        for colour, line in (("white", 5), (MARK, 2.5)):  # a light edge, so that the box also shows on dark ground
+        for colour, line in (("white", 5), (MARK, 2.5)):  # a light edge, so that the box is also visible on dark areas
             overview.add_patch(Rectangle((left - 0.5, top - 0.5), w, h, fill=False, edgecolor=colour, linewidth=line))
         for i, crop in enumerate(crops):
             axis = figure.add_subplot(grid[i // columns, 1 + i % columns])
@@ -192,7 +193,8 @@ def show_crops(
 
 
 def feature_grid(maps: Tensor, *, columns: int = 8, titles: Sequence[str] = (), alt: str) -> None:
-    """Feature maps (C, h, w) or (1, C, h, w) as small grey pictures, each from its own minimum to its own maximum."""
+    """Feature maps (C, h, w) or (1, C, h, w) as small grey pictures, each scaled from its own minimum to its own
+    maximum."""
     maps = maps.detach().float().cpu()
     maps = maps[0] if maps.ndim == 4 and maps.shape[0] == 1 else maps
     if maps.ndim != 3:
@@ -219,7 +221,7 @@ def number_cells(
 ) -> None:
     """Small tables (rows, columns) side by side, each number in a cell of its own, all cells of the same size.
 
-    group: number -> which of six tints its cell has; without it, the larger the number, the darker the cell.
+    group: number -> which of six tints its cell has. Without it, larger numbers have darker cells.
     """
     arrays = [np.asarray(table.detach().cpu() if isinstance(table, Tensor) else table) for table in tables]
     if any(array.ndim != 2 for array in arrays):
@@ -258,13 +260,14 @@ def _aspect(picture: np.ndarray) -> float:
 
 
 def _middle(height: int, width: int) -> tuple[int, int, int, int]:
-    """A square of a quarter of the shorter side, on multiples of 4 so that it also fits an image reduced by 4."""
+    """A square in the middle, a quarter of the shorter side wide, on multiples of 4, so that it also fits an image
+    reduced by 4."""
     side = min(height, width) if min(height, width) < 16 else max(16, min(height, width) // 4 // 4 * 4)
     return (height - side) // 2 // 4 * 4, (width - side) // 2 // 4 * 4, side, side
 
 
 def _crop(picture: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, int], name: str) -> np.ndarray:
-    """The box, given in pixels of an image of that size, cut out of a larger or smaller version of it."""
+    """Cuts the box, given in pixels of an image of that size, out of a larger or smaller version of it."""
     top, left, height, width = box
     if top < 0 or left < 0 or min(height, width) < 1 or top + height > size[0] or left + width > size[1]:
         raise UserError(f"box (top, left, height, width) = {box} is not inside an image of {size[0]}x{size[1]} pixels")
@@ -274,7 +277,7 @@ def _crop(picture: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, 
     if picture.shape[1] != size[1] * scale or not whole or any(edge.denominator != 1 for edge in edges):
         raise UserError(
             f"{name} is {picture.shape[0]}x{picture.shape[1]} pixels, the first {size[0]}x{size[1]}: the box {box} is "
-            "no whole number of pixels in both. Cut the images to a multiple of the factor first, and the box, too."
+            "not a whole number of pixels in both. First crop the images to a multiple of the factor, and the box, too."
         )
     y0, y1, x0, x1 = map(int, edges)
     return picture[y0:y1, x0:x1]
@@ -287,13 +290,13 @@ def _checked_titles(titles: Sequence[str], count: int) -> Sequence[str]:
 
 
 def _wrapped(title: str, inches: float) -> str:
-    """A title in lines that are no wider than the picture below it."""
+    """A title, broken into lines that are no wider than the picture below it."""
     letters = max(8, int(inches / CHARACTER))
     return "\n".join(textwrap.fill(line, letters) for line in title.split("\n"))
 
 
 def _title_height(titles: Sequence[str], widths: Sequence[float]) -> float:
-    """Room that the titles of one row need, in inches, above pictures of these widths."""
+    """The height that the titles of one row need above pictures of these widths, in inches."""
     lines = max(
         (_wrapped(title, width).count("\n") + 1 for title, width in zip(titles, widths, strict=True) if title),
         default=0,
@@ -309,7 +312,7 @@ Line = Sequence[float] | tuple[Sequence[float], Sequence[float]]
 def curves(
     lines: Mapping[str, Line], *, xlabel: str, ylabel: str, title: str = "", log: bool = False, alt: str
 ) -> None:
-    """Lines with their names: values, or a pair (places, values). log: a logarithmic vertical axis."""
+    """Draws named lines, each given as values or as a pair (places, values). log: a logarithmic vertical axis."""
     put(as_html(_curves(lines, xlabel, ylabel, title, log), check_alt(alt)), alt)
 
 
@@ -326,7 +329,7 @@ def _curves(lines: Mapping[str, Line], xlabel: str, ylabel: str, title: str, log
         axis.set(xlabel=xlabel, ylabel=ylabel, title=title)
         if log:
             axis.set_yscale("log")
-        if len(lines) > 1:  # beside the axes, where no curve can run under it
+        if len(lines) > 1:  # outside the axes, where no curve runs under it
             figure.legend(loc="outside upper center", ncols=2)
         return figure
 
@@ -339,10 +342,10 @@ def bars(
     group: Callable[[str], int] | None = None,
     alt: str,
 ) -> None:
-    """Horizontal bars with their numbers, in the order given. The zero is always in the picture.
+    """Draws horizontal bars with their numbers, in the order given. Zero is always visible.
 
-    group: name -> which tint and hatching its bar has, where bars of several kinds stand in one figure. A plus sign
-    stands only where a minus stands beside it: a share of "+93 %" is none.
+    group: name -> which tint and hatching its bar has, if a figure has several kinds of bars. Numbers have a plus sign
+    only if others have a minus sign, because "+93 %" does not read as a share.
     """
     put(as_html(_bars(values, xlabel, digits, group), check_alt(alt)), alt)
 
@@ -367,9 +370,9 @@ def _bars(values: Mapping[str, float], xlabel: str, digits: int, group: Callable
 
 
 def name_points(axis: Axes, points: Sequence[tuple[str, tuple[float, float], str]]) -> None:
-    """Writes names beside points of a drawn axis, (name, (x, y), colour) each, where they cover least of what is there.
+    """Writes names beside points of a drawn axis, (name, (x, y), colour) each, where they cover as little as possible.
 
-    Call it last: the lines, their marks and the names before it are kept clear.
+    Call it last, because it avoids the lines, markers and names that already exist.
     """
     figure = cast(Figure, axis.figure)  # lessons have no figures in figures
     figure.draw_without_rendering()  # only now are its limits and its size known
@@ -405,14 +408,14 @@ def name_points(axis: Axes, points: Sequence[tuple[str, tuple[float, float], str
 
 
 class LossBoard:
-    """Curves that grow while a network trains, always in the same place on the page.
+    """Curves that grow during training, always in the same place on the page.
 
         with LossBoard(xlabel="updates", ylabel="loss", alt="...") as board:
             board.add(step, loss=0.01)
 
-    bounds: what of the vertical axis is shown; everything where not given.
-    `add` takes as many named values as there are curves; it draws at most twice a second and spends at most a tenth of
-    the time on it. The last state stays on the page, and with its numbers in the alt text.
+    bounds: which part of the vertical axis is shown; by default, all of it.
+    `add` takes one named value per curve. It draws at most twice a second, and spends at most a tenth of the time on
+    drawing. The last state stays on the page, with its numbers in the alt text.
     """
 
     def __init__(
@@ -439,7 +442,7 @@ class LossBoard:
             self.draw()
 
     def draw(self) -> None:
-        """Draws what there is now."""
+        """Draws the current state."""
         started = time.perf_counter()
         last = ", ".join(f"{name} {numbers[-1]:.4g}" for name, (_, numbers) in self.lines.items())
         alt = f"{self.alt} Last values: {last or 'none yet'}."

@@ -1,4 +1,4 @@
-"""What `srgan-lessons progress FILES` shows: a class's progress, from the files that its learners exported."""
+"""A class's progress from the files that its learners exported, as shown by `srgan-lessons progress FILES`."""
 
 import csv
 import json
@@ -26,9 +26,9 @@ COLUMNS = (
 class Gradebook:
     """A class's progress.
 
-    learners: by name, in alphabetical order, the records of each by the exercise's name.
-    problems: files that could not be read, a sentence each with what to do.
-    notes: what an instructor should know of the files that were read.
+    learners: name -> that learner's records by name of the exercise, in alphabetical order. problems: one sentence for
+    each file that could not be read, with what to do. notes: what an instructor should know about the files that were
+    read.
     """
 
     learners: dict[str, dict[str, Record]]
@@ -37,7 +37,7 @@ class Gradebook:
 
     @property
     def text(self) -> str:
-        """A row a learner, then a row an exercise."""
+        """One row per learner, then one row per exercise."""
         lessons: dict[int, list[str]] = {}
         for exercise in all_exercises().values():
             lessons.setdefault(exercise.lesson, []).append(exercise.name)
@@ -75,7 +75,7 @@ class Gradebook:
         return rows
 
     def _own_rows(self) -> list[str]:
-        """What learners' answers said about their own runs, judged again from the rows handed in with them."""
+        """The learners' answers about their own runs, judged again from the rows handed in with them."""
         noted = [
             (learner, name, own)
             for learner, records in self.learners.items()
@@ -89,7 +89,7 @@ class Gradebook:
         return ["", "on their own runs", *(f"{who:{width}}  {name:{wide}}  {own}" for who, name, own in noted)]
 
     def write_csv(self, path: str | Path) -> None:
-        """Writes a row for each learner and exercise, with the columns COLUMNS; times are in UTC.
+        """Writes one row per learner and exercise, with the columns COLUMNS; times are in UTC.
 
         Raises UserError where it cannot be written.
         """
@@ -100,7 +100,7 @@ class Gradebook:
                 for name, exercise in all_exercises().items():
                     known = records.get(name, Record())
                     row = [exercise.lesson, name, int(known.solved), known.hints, int(known.seen)]
-                    # A spreadsheet takes a cell that begins so for a formula.
+                    # A spreadsheet takes a cell that begins like this for a formula.
                     safe = f"'{learner}" if learner[0] in "=+-@" else learner
                     table.writerow(
                         [safe, *row, known.solved_at, known.seen_at, int(known.handed_on), own_answer(name, known)]
@@ -115,7 +115,7 @@ def mark(record: Record) -> str:
 
 
 def own_answer(name: str, record: Record) -> str:
-    """What an answer said of the learner's own run, and whether it is right there; "" where nothing was noted."""
+    """What an answer said about the learner's own run, and whether it is right there; "" if nothing was recorded."""
     own = all_exercises()[name].own
     if own is None or record.own is None:
         return ""
@@ -123,7 +123,7 @@ def own_answer(name: str, record: Record) -> str:
 
 
 def _same_runs(learners: dict[str, dict[str, Record]]) -> list[str]:
-    """A sentence for each run that several learners have handed in as their own."""
+    """One sentence for each run that several learners handed in as their own."""
     whose: dict[str, set[str]] = {}
     for learner, records in learners.items():
         for name, record in records.items():
@@ -134,9 +134,9 @@ def _same_runs(learners: dict[str, dict[str, Record]]) -> list[str]:
 
 
 def gradebook(files: Iterable[str | Path]) -> Gradebook:
-    """Reads exported files, and all .json files of folders. One that cannot be read is a problem; the others count.
+    """Reads exported files, and all .json files in folders. A file that cannot be read is a problem; the others count.
 
-    Two files of one name are taken together: what was solved in one of them is solved. Raises UserError where there is
+    Files of the same learner are combined: what is solved in one of them counts as solved. Raises UserError if there is
     no file at all.
     """
     paths: list[Path] = []
@@ -170,12 +170,12 @@ def gradebook(files: Iterable[str | Path]) -> Gradebook:
                 unknown.setdefault(name, []).append(learner)
         sources.setdefault(learner, []).append(str(path))
     notes = [
-        f"{learner}: {len(paths)} files taken together ({', '.join(paths)}). If these are two people, rename one."
+        f"{learner}: {len(paths)} files combined ({', '.join(paths)}). If these are two people, rename one."
         for learner, paths in sources.items()
         if len(paths) > 1
     ]
     notes += [
-        f"{name}: no exercise of this version of the course, left out ({', '.join(sorted(set(learners)))})."
+        f"{name}: not an exercise of this version of the course, left out ({', '.join(sorted(set(learners)))})."
         for name, learners in unknown.items()
     ]
     notes += _same_runs(known)

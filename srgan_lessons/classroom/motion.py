@@ -1,7 +1,7 @@
-"""Films: figures that move when somebody presses Play, without a kernel, also in an exported page.
+"""Films: figures that move when somebody presses Play. They need no kernel, and also work in an exported page.
 
-A film stands still until it is started. Where the system asks for less motion there is no Play button, and the slider
-alone leads through it; on paper there is one frame, and no controls.
+A film does not move until it is started. If the system asks for less motion, there is only a slider and no Play button;
+on paper there is one frame, without controls.
 """
 
 import html
@@ -39,9 +39,9 @@ QUIET = (
 
 def film(base: str, frames: Sequence[str], captions: Sequence[str], *, width: int, height: int, alt: str,
          still: int = -1, pace: int = 120) -> None:  # fmt: skip
-    """Shows a film. base: SVG that stays; frames: SVG that comes and goes; one caption for each frame.
+    """Shows a film. base: SVG that stays; frames: SVG that changes; captions: one per frame.
 
-    still: the frame that is seen at first, and on paper. pace: milliseconds a frame.
+    still: the frame that is shown first, and on paper. pace: milliseconds per frame.
     """
     alt, still = check_alt(alt), still % len(frames)
     if len(frames) != len(captions):
@@ -90,12 +90,12 @@ def _line(points: Sequence[tuple[float, float]], colour: str, *, width: float = 
 
 
 def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.ndarray], *, alt: str) -> None:
-    """The widened kernel glides over a row of HR pixels, and leaves an LR pixel at every fourth.
+    """The widened kernel moves over a row of HR pixels and writes an LR pixel at every fourth.
 
-    row: grey levels, 0 to 255. weights(distance, factor): how much pixels at these distances count, with a sum of 1.
+    row: grey levels, 0 to 255. weights(distance, factor): the weights of pixels at these distances; their sum is 1.
     """
     cell, left, factor = 26, 20, 4
-    width, ground, scale = 2 * left + cell * len(row), 150, 520  # ground: where weight 0 is; pixels for a weight of 1
+    width, ground, scale = 2 * left + cell * len(row), 150, 520  # ground: y of weight 0; scale: pixels for weight 1
 
     def x_of(place: float) -> float:
         return left + cell * (place + 0.5)
@@ -110,7 +110,7 @@ def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.nd
     frames, captions, made = [], [], ""
     centres = np.arange(1.5, len(row) - 1, 1.0)
     for centre in centres:
-        counted = weights(centre - places, factor)  # the border is left out here: the weights are not repeated
+        counted = weights(centre - places, factor)  # the border is ignored here: weights are not repeated there
         total = counted.sum()
         fine = np.linspace(centre - 8, centre + 8, 97)
         fine = fine[(fine > -0.5) & (fine < len(row) - 0.5)]
@@ -135,7 +135,8 @@ def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.nd
 
 
 def shuffle_film(r: int = 2, size: int = 2, *, alt: str) -> None:
-    """Pixel shuffle: the numbers of r x r channels fly to their places in the image. Tens: channel, ones: place."""
+    """Pixel shuffle: the numbers of r x r channels move to their places in the image. Their tens are the channel, their
+    ones the place."""
     cell, top, steps = 46, 34, 8
     begin, end = [], []
     gap = (size + 0.7) * cell
@@ -175,7 +176,7 @@ def shuffle_film(r: int = 2, size: int = 2, *, alt: str) -> None:
 
 def curves_film(x: Sequence[float], frames: Sequence[Mapping[str, Sequence[float]]], captions: Sequence[str], *,
                 xlabel: str, top: float, alt: str, still: int = -1) -> None:  # fmt: skip
-    """Curves that change: for each frame name -> values at all places x, from 0 to `top`; the same names in each."""
+    """Curves that change. Each frame maps name -> values at all places x, from 0 to `top`, with the same names."""
     width, height, left, bottom = 860, 400, 60, 340
     low, high = float(min(x)), float(max(x))
 
@@ -211,7 +212,7 @@ def curves_film(x: Sequence[float], frames: Sequence[Mapping[str, Sequence[float
 
 def pictures_film(pictures: Sequence[Picture], captions: Sequence[str], *, beside: Mapping[str, Picture], alt: str,
                   side: int = 300) -> None:  # fmt: skip
-    """A picture that changes, pixel by pixel as it is, and beside it others that stay: name -> picture."""
+    """A picture that changes, drawn pixel by pixel, and others beside it that stay: name -> picture."""
     fixed = {name: as_picture(picture) for name, picture in beside.items()}
     moving = [as_picture(picture) for picture in pictures]
     if len({picture.shape for picture in [*moving, *fixed.values()]}) != 1:

@@ -1,7 +1,8 @@
-"""Which exercises are solved and how many hints were used: a small JSON file in the folder where the notebook runs.
+"""Which exercises are solved and how many hints were used, kept in a small JSON file in the folder where the notebook
+runs.
 
-Jupyter starts a notebook in the notebook's own folder, Colab in /content: so the file lies beside the notebooks, or in
-the working folder, and outlives the kernel.
+Jupyter starts a notebook in its own folder, Colab in /content. So the file is beside the notebooks, or in the working
+folder, and outlives the kernel.
 """
 
 import hashlib
@@ -26,21 +27,22 @@ from srgan_lessons.files import atomic
 
 NAME = ".srgan_lessons_progress.json"
 FORMAT = 1
-EXPORT = "srgan-lessons progress 1"  # what an exported file calls itself
-LONGEST_NAME = 40  # letters of a learner's name
-WAIT = 10  # seconds for another notebook that is writing
+EXPORT = "srgan-lessons progress 1"  # the format that an exported file names
+LONGEST_NAME = 40  # characters in a learner's name
+WAIT = 10  # seconds to wait for another notebook that is writing
 
-_here: list[int] = []  # the lesson that this kernel runs, once an exercise of it was checked
-_unwritten: dict[str, "Record"] = {}  # what could not be written, for as long as this kernel lives
+_here: list[int] = []  # the lesson that this kernel runs, once one of its exercises was checked
+_unwritten: dict[str, "Record"] = {}  # what could not be written; kept while this kernel runs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What is known of one exercise: hints used (0 to 3), solved once, solution looked at; when each came first.
+    """What is known about one exercise: hints used (0 to 3), solved once, solution looked at, and when each first
+    happened.
 
-    handed_on: a lesson has gone on with the reference once, which may have been before or after it was solved.
-    own: rows of the learner's own run and the answer there, for an exercise about it; the last that was right.
-    Times are ISO 8601 in UTC, "2026-11-23T09:14:05+00:00"; "" where it has not happened or is not known.
+    handed_on: a lesson has gone on with the reference at least once, before or after the exercise was solved. own: rows
+    of the learner's own run and the answer there, for an exercise about it; the last right one.
+    Times are ISO 8601 in UTC, "2026-11-23T09:14:05+00:00"; "" if it has not happened or is not known.
     """
 
     hints: int = 0
@@ -65,7 +67,7 @@ class Record:
             raise ValueError(f"not a record: {self}")
 
     def __add__(self, new: "Record") -> "Record":
-        """Both together: nothing that was reached is taken back, and the first time counts."""
+        """Combines both: nothing achieved is taken back, and the first time counts."""
         return Record(
             hints=max(self.hints, new.hints),
             solved=self.solved or new.solved,
@@ -78,7 +80,7 @@ class Record:
 
     @property
     def helped(self) -> bool:
-        """True if the solution was looked at before the exercise was solved, as far as is known."""
+        """True if the solution was looked at before the exercise was solved, as far as we know."""
         return self.seen and not (self.solved_at and self.seen_at and self.solved_at <= self.seen_at)
 
 
@@ -95,10 +97,10 @@ def _now() -> str:
 
 
 def load() -> dict[str, Record]:
-    """What was recorded so far, by the name of the exercise.
+    """What has been recorded so far, by the name of the exercise.
 
-    A file that cannot be understood is kept under another name, with a message; the table starts from zero. One
-    that cannot be read at all stays as it is, and what follows is kept until the kernel ends.
+    A file that cannot be understood is kept under another name, with a message, and the table starts from the
+    beginning. A file that cannot be read at all stays as it is, and new records are kept until the kernel ends.
     """
     try:
         return _merged(_read(Path.cwd() / NAME), _unwritten)
@@ -116,10 +118,10 @@ def record(
     handed_on: bool = False,
     own: dict[str, Any] | None = None,
 ) -> Record:
-    """Adds to what is known of an exercise, and returns all of it; nothing is taken back.
+    """Adds to what is known about an exercise and returns all of it. Nothing is taken back.
 
-    The file is replaced in one step, by one notebook at a time: two that are open together lose nothing. Where it
-    cannot be written, says so once and goes on: a lesson does not stop for it.
+    The file is replaced in one step, by one notebook at a time, so two open notebooks lose nothing. If it cannot be
+    written, this says so once and goes on, because a lesson must not stop for it.
     """
     if exercise := all_exercises().get(name):
         _here[:] = [exercise.lesson]
@@ -152,13 +154,13 @@ def record(
 def progress(*, export: str | Path | None = None) -> None:
     """Shows this lesson's exercises (solved, hints used, solution looked at), then a bar for each lesson.
 
-    This lesson is the one whose exercises were checked in this kernel; where none was, only the bars are shown.
-    "handed on": not solved; the lesson has gone on with the reference.
+    This lesson is the one whose exercises were checked in this kernel; if none was, only the bars are shown. "handed
+    on" means not solved: the lesson has gone on with the reference.
 
     export="anna.json" also writes all of it to that file, for an instructor to collect; `srgan-lessons progress FILES`
-    makes a table of many. The file's name, without .json, is the learner's name in it: a pseudonym will do. It is sent
-    nowhere. Raises UserError where that name is not usable, where another file of that name is there, or where it
-    cannot be written.
+    makes a table of many such files. The file's name, without .json, is the learner's name in it; a pseudonym will do.
+    Nothing is sent anywhere. Raises UserError if that name cannot be used, if a different file with that name exists,
+    or if the file cannot be written.
     """
     known = load()
     boxes.say(*_overview(known))
@@ -202,7 +204,7 @@ def _overview(known: dict[str, Record]) -> tuple[str, str]:
 def read_export(path: Path) -> tuple[str, dict[str, Record]]:
     """A learner's name and records from a file that `progress(export=...)` wrote.
 
-    Raises UserError, with the file's name and what to do, where it is anything else.
+    Raises UserError, with the file's name and what to do, for any other file.
     """
     try:
         text = path.read_bytes().decode("utf-8")
@@ -237,12 +239,12 @@ def _export(path: Path, known: dict[str, Record]) -> Path:
     path = path.expanduser().absolute()
     if path.suffix.lower() != ".json" or not _is_name(path.stem):
         raise UserError(
-            f'progress(export={str(path.name)!r}): name a file like "anna.json". What stands before .json is your name '
+            f'progress(export={str(path.name)!r}): name a file like "anna.json". What comes before .json is your name '
             f"or a pseudonym, 1 to {LONGEST_NAME} letters."
         )
     if path.exists():
         try:
-            read_export(path)  # an earlier one is replaced, anything else is not
+            read_export(path)  # an earlier export is replaced, anything else is not
         except UserError as error:
             raise UserError(f"{path} already exists and is not an earlier export. Choose another name.") from error
     content = {
@@ -258,7 +260,7 @@ def _export(path: Path, known: dict[str, Record]) -> Path:
 
 
 def _is_name(name: Any) -> bool:
-    """True for text that can stand in a table: no line breaks, no control characters, not too long."""
+    """True for text that fits into a table: no line breaks, no control characters, not too long."""
     return isinstance(name, str) and 0 < len(name.strip()) <= len(name) <= LONGEST_NAME and name.isprintable()
 
 
@@ -272,9 +274,10 @@ def _merged(*records: dict[str, Record]) -> dict[str, Record]:
 
 @contextmanager
 def _alone_with(path: Path) -> Iterator[None]:
-    """Keeps other notebooks from changing the file meanwhile. Raises UserError where that takes longer than WAIT.
+    """Keeps other notebooks from changing the file meanwhile. Raises UserError if getting the lock takes longer than
+    WAIT.
 
-    The lock lies in the temporary folder: beside the notebooks there is to be nothing but the file itself.
+    The lock is in the temporary folder, so that only the file itself is beside the notebooks.
     """
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir()) / f"srgan-lessons-progress-{digest}.lock", timeout=WAIT)
@@ -289,7 +292,7 @@ def _alone_with(path: Path) -> Iterator[None]:
 
 
 def _read(path: Path) -> dict[str, Record]:
-    """Raises UserError where the file is there and cannot be read."""
+    """Reads the file. Raises UserError if it exists and cannot be read."""
     try:
         content = json.loads(path.read_bytes().decode("utf-8"))
         if content["format"] != FORMAT:
@@ -297,7 +300,7 @@ def _read(path: Path) -> dict[str, Record]:
         return {name: Record(**fields) for name, fields in content["exercises"].items()}
     except FileNotFoundError:
         return {}
-    except OSError as error:  # no permission, or a folder of that name
+    except OSError as error:  # no permission, or a folder with that name
         raise UserError(f"the progress file {path} cannot be read ({error.strerror}).") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         _keep_aside(path, error)

@@ -1,11 +1,11 @@
-"""The reference as check hands it on: so marked that it is known again, whatever a learner does with it.
+"""The reference as check hands it on, marked so that it is recognised, whatever a learner does with it.
 
-A lesson goes on with it where an answer is wrong, under the name of the learner's answer. So a check cell that is run
-twice gets the reference, and must not take it for an answer: nobody has done that exercise.
+If an answer is wrong, the lesson goes on with the reference under the name of the learner's answer. So a check cell
+that is run twice gets the reference, and must not take it for an answer.
 
-Functions and classes are handed on as copies that count how often they run. Code that calls one, wraps it or inherits
-from it is found out while it is judged; the judges' own use of the reference does not count. A value is handed on as an
-object of a subclass of its type, and so is each of its parts.
+Functions and classes are handed on as copies that count how often they run. So code that calls one, wraps it or
+inherits from it is detected while it is judged; the judges' own use of the reference does not count. A value is handed
+on as an object of a subclass of its type, and so is each of its parts.
 """
 
 import functools
@@ -20,15 +20,15 @@ from torch import Tensor
 from srgan_lessons.exercises import all_exercises
 from srgan_lessons.exercises.exercise import KINDS, Exercise
 
-runs: Counter[str] = Counter()  # by the exercise's name: how often what was handed on has run in this kernel
+runs: Counter[str] = Counter()  # by name of the exercise: how often the reference handed on has run in this kernel
 
 OWN = "Write your own in the cell above and run both cells."
 
 
 def handed_on(exercise: Exercise) -> Any:
-    """The reference, marked. A function or class is the same object each time, a value is a new one each time."""
+    """The reference, marked. A function or class is the same object each time; a value is a new object each time."""
     if inspect.isclass(exercise.reference):
-        made: Any = _counting_class  # functools.cache wants to be told that a class can be hashed
+        made: Any = _counting_class  # functools.cache needs to know that a class can be hashed
         return made(exercise.name, exercise.reference)
     if exercise.takes_a_call:
         return _counting(exercise.name, exercise.reference)
@@ -36,9 +36,9 @@ def handed_on(exercise: Exercise) -> Any:
 
 
 def whose(exercise: Exercise, candidate: Any) -> str:
-    """Says that an answer is not the learner's own, where it is the reference or comes from this package; else "".
+    """Says that an answer is not the learner's own, if it is the reference or comes from this package; otherwise "".
 
-    For functions and classes that is where their code stands; what calls them is found out by `runs`.
+    For functions and classes this looks at where their code is; `runs` detects what calls them.
     """
     if not exercise.takes_a_call:
         ours = "the course's reference" if _holds_mark(exercise.name, candidate) else ""
@@ -47,12 +47,13 @@ def whose(exercise: Exercise, candidate: Any) -> str:
     elif candidate.__module__.startswith(("srgan_lessons.classroom.", "srgan_lessons.exercises.")):
         ours = "the course's reference"
     else:
-        return f"What stands under this name is {candidate.__module__}.{candidate.__qualname__}, of the package. {OWN}"
-    return f"What stands under this name is {ours}, handed on so that the lesson can go on. {OWN}" if ours else ""
+        return f"This name refers to {candidate.__module__}.{candidate.__qualname__}, from the package. {OWN}"
+    return f"This name refers to {ours}, handed on so that the lesson can go on. {OWN}" if ours else ""
 
 
 def _is_ours(candidate: Any) -> bool:
-    """True for a function or class of this package. Of a function its globals tell: the rest can be copied by wraps."""
+    """True for a function or class of this package. For a function, its globals decide, because wraps can copy the
+    rest."""
     if inspect.isclass(candidate):
         return candidate.__module__.startswith("srgan_lessons.")
     return inspect.isfunction(candidate) and candidate.__globals__.get("__name__", "").startswith("srgan_lessons.")
@@ -74,13 +75,14 @@ def _counting(name: str, function: Callable) -> Callable:
 
 @functools.cache
 def _counting_class(name: str, reference: type) -> type:
-    """A subclass without anything new; the methods count, since an object may outlive the cell that made it."""
+    """A subclass with nothing new, except that its methods count, because an object may outlive the cell that made
+    it."""
     methods = {key: _counting(name, value) for key, value in vars(reference).items() if inspect.isfunction(value)}
     return type(reference)(name, (reference,), {"__doc__": reference.__doc__, "__module__": __name__, **methods})
 
 
 def __getattr__(name: str) -> Any:
-    """What pickle looks for when it reads a function or class that was handed on."""
+    """Where pickle looks when it reads a function or class that was handed on."""
     if name in all_exercises():
         return handed_on(all_exercises()[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -97,7 +99,8 @@ class Mark:
 
 
 def marked(name: str, value: Any) -> Any:
-    """A copy of a value, it and its parts marked. What is not of KINDS, such as a bool, stays as it is."""
+    """A copy of a value in which it and its parts are marked. What is not one of KINDS, such as a bool, stays as it
+    is."""
     kind = value.kind if isinstance(value, Mark) else type(value)
     if kind is dict:
         value = {key: marked(name, part) for key, part in value.items()}

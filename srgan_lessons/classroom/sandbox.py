@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 
-PATIENCE = 6  # so many times its limit may pass on the wall: on a busy machine, or in a wait
+PATIENCE = 6  # wall time may be up to this many times the limit: the machine may be busy, or the code may wait
 
 
 class TimeLimit(BaseException):
     """Raised inside code that ran too long. Not an Exception, so that `except Exception` does not catch it.
 
-    computed: for how many seconds it has computed, of those that passed. Near 0 it has slept, or waited.
+    computed: how many of the seconds that passed were spent computing. Near 0, the code has slept or waited.
     """
 
     def __init__(self, computed: float = 0.0) -> None:
@@ -52,15 +52,16 @@ class Tail(io.TextIOBase):
 def run(function: Callable[[], Any], *, seconds: float) -> tuple[BaseException | None, str]:
     """Calls function() with fixed seeds and a time limit. Returns what it raised (None: nothing) and what it printed.
 
-    The limit is of computing time, of this thread: what other processes take does not count. PATIENCE times as long on
-    the wall ends it, too.
+    The limit counts this thread's computing time, not that of other processes. PATIENCE times the limit in wall time
+    also ends the call.
 
     Afterwards the random states of Python, numpy and torch (CPU and GPU), torch's default dtype and device, gradient
     mode, number of threads and determinism, the recursion limit, the working folder and the warning filters are as they
-    were. KeyboardInterrupt is not held back: it is the person at the keyboard.
+    were. KeyboardInterrupt passes through: it comes from the person at the keyboard.
 
-    Output is kept apart and not shown as it comes: a judge calls an answer many times, on inputs that the student did
-    not choose. check() shows its end where the answer failed, which is when a student prints to find out why.
+    Output is collected and not shown as it comes, because a judge calls an answer many times, on inputs that the
+    student did not choose. check() shows its last part if the answer failed, because then a student prints to find out
+    why.
     """
     printed = Tail()
     with _state_kept(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _no_input():
@@ -112,10 +113,10 @@ def _determinism() -> tuple[bool, bool]:
 
 @contextlib.contextmanager
 def _no_input() -> Iterator[None]:
-    """input() raises instead of waiting for an answer that nobody gives."""
+    """Makes input() raise instead of waiting for an answer that nobody gives."""
 
     def refuse(*_: object) -> str:
-        raise RuntimeError("input() cannot be used here: a check runs without anybody to answer")
+        raise RuntimeError("input() cannot be used here: nobody is there to answer during a check")
 
     kept, builtins.input = builtins.input, refuse
     try:
@@ -126,11 +127,11 @@ def _no_input() -> Iterator[None]:
 
 # --- time ------------------------------------------------------------------------------------------------------------
 
-_jitter = random.Random()  # its own generator: code that seeds the shared one in a loop would make the moments regular
+_jitter = random.Random()  # its own generator: code that seeds the shared one in a loop would make the times regular
 
 
 def _arena(function: Callable[[], Any]) -> None:
-    """The frame that a strike looks for: code is interrupted only while this stands on the stack."""
+    """The frame that a strike looks for: code is interrupted only while this frame is on the stack."""
     function()
 
 
@@ -151,15 +152,15 @@ def _limited(function: Callable[[], Any], seconds: float) -> BaseException | Non
             raise
         except BaseException as error:  # SystemExit too: sys.exit() in an answer must not end the kernel
             raised = error
-    if struck:  # the first strike that was raised tells the line, also where the code caught it and went on
+    if struck:  # the first strike gives the line, even if the code caught it and went on
         told = next((strike for strike in struck if strike.__traceback__), None)
         raised = told or (raised if isinstance(raised, TimeLimit) else struck[0])
-        raised.computed = struck[0].computed  # one that the interpreter has made does not know it
+        raised.computed = struck[0].computed  # a strike made by the interpreter does not know it
     return raised
 
 
 class Stopwatch:
-    """Reads computing time and the time on the wall, from now on."""
+    """Measures computing time and wall time from now on."""
 
     def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
         self.seconds, self.clock = seconds, clock
@@ -169,7 +170,7 @@ class Stopwatch:
         return self.clock() - self.began
 
     def left(self) -> float:
-        """How long until the limit can be reached; 0 where it is."""
+        """How long until the limit can be reached; 0 if it has been reached."""
         waiting = PATIENCE * self.seconds - (time.monotonic() - self.since)
         return max(0.0, min(self.seconds - self.computed(), waiting))
 
@@ -200,7 +201,7 @@ def _alarm(seconds: float) -> Iterator[list[TimeLimit]]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, handler)
-        if left:  # another alarm was running, such as a test runner's: it goes on
+        if left:  # another alarm was running, such as a test runner's: let it continue
             signal.setitimer(signal.ITIMER_REAL, max(1e-3, left - (time.monotonic() - started)), interval)
 
 
@@ -208,7 +209,7 @@ def _alarm(seconds: float) -> Iterator[list[TimeLimit]]:
 def _watcher(seconds: float) -> Iterator[list[TimeLimit]]:
     """In another thread, or on Windows: a second thread asks the interpreter to raise TimeLimit in this one.
 
-    The code stays in the calling thread, so none is left behind, running. A sleep is interrupted only when it ends.
+    The code stays in the calling thread, so no thread is left running. A sleep is interrupted only when it ends.
     """
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
     caller, lock, over = threading.get_ident(), threading.Lock(), threading.Event()
@@ -216,7 +217,7 @@ def _watcher(seconds: float) -> Iterator[list[TimeLimit]]:
     if hasattr(time, "pthread_getcpuclockid"):
         clock = time.pthread_getcpuclockid(caller)
         stopwatch = Stopwatch(seconds, lambda: time.clock_gettime(clock))
-    else:  # on Windows and macOS the time on the wall is all there is
+    else:  # on Windows and macOS there is only wall time
         stopwatch = Stopwatch(seconds, time.monotonic)
 
     def watch() -> None:

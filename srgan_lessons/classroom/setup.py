@@ -1,4 +1,4 @@
-"""The first cell of each lesson: what runs here, on what, and with which settings."""
+"""The first cell of each lesson: which versions run here, on which device, and with which settings."""
 
 import functools
 import os
@@ -21,11 +21,10 @@ SEED = 0
 
 
 def setup() -> torch.device:
-    """Seeds Python, numpy and torch, takes as many threads as there are CPUs for us, and prints one line about it.
+    """Seeds Python, numpy and torch, uses one thread per available CPU, and prints one line about it.
 
-    Returns the device to compute on: the GPU where there is one that torch can use, else the CPU. In Colab without a
-    GPU a second line says how to get one. From then on, in a notebook, a variable that hides one of the course's own
-    functions is said to do so.
+    Returns the device to compute on: the GPU if torch can use one, otherwise the CPU. In Colab without a GPU, a second
+    line says how to get one. From then on, a notebook warns if a variable hides one of the course's own functions.
     """
     random.seed(SEED)
     np.random.seed(SEED)  # noqa: NPY002 - what students use
@@ -46,7 +45,7 @@ def setup() -> torch.device:
     return device
 
 
-@functools.cache  # once a kernel, however often the first cell is run
+@functools.cache  # once per kernel, however often the first cell is run
 def _watch_names() -> None:
     """After each cell: has a variable taken the name of a function that later cells call? They would call that."""
     shell, hidden = get_ipython(), set()
@@ -73,22 +72,22 @@ def _watch_names() -> None:
 def usable_cpus(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     """How many CPUs this process may use, at least 1.
 
-    A container may be allowed fewer than the machine has; with a thread for each CPU of the machine torch then crawls.
+    A container may use fewer than the machine has. Torch is then very slow with one thread per CPU of the machine.
     """
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = quota_file.read_text().split()  # cgroup v2: microseconds of CPU time in each period, or "max"
         cpus = min(cpus, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):  # no quota
+    except (OSError, ValueError):  # there is no quota
         pass
     return cpus
 
 
 def lesson_settings(*, full: Mapping[str, Any], fast: Mapping[str, Any]) -> SimpleNamespace:
-    """The settings of a lesson: `full`, or `fast` where SRGAN_LESSONS_FAST=1 asks for it, as CI does.
+    """The settings of a lesson: `full`, or `fast` if SRGAN_LESSONS_FAST=1 asks for it, as CI does.
 
-    The only difference between the two modes: all cells are the same. full={"updates": 1500} gives `settings.updates`.
-    Raises UserError where the two do not name the same settings.
+    This is the only difference between the two modes; all cells are the same. full={"updates": 1500} gives
+    `settings.updates`. Raises UserError if the two do not name the same settings.
     """
     if set(full) != set(fast):
         odd = ", ".join(sorted(set(full) ^ set(fast)))

@@ -1,7 +1,7 @@
-"""Drawings that stand in the page itself: text and axes take the page's own colour, in a light and in a dark theme.
+"""Drawings that are part of the page itself: text and axes have the page's own colour, in light and in dark themes.
 
 An image cannot know the theme of the page that shows it; an SVG that is part of the page inherits its colour. So a
-figure is drawn in black, and black becomes `currentColor`. The ground is transparent.
+figure is drawn in black, and black becomes `currentColor`. The background is transparent.
 """
 
 import html
@@ -12,7 +12,7 @@ import uuid
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-POINT = 96 / 72  # pixels of a page
+POINT = 96 / 72  # CSS pixels per point
 
 
 def element(width: float, height: float, view: tuple[float, float, float, float], alt: str, inside: str) -> str:
@@ -26,9 +26,10 @@ def element(width: float, height: float, view: tuple[float, float, float, float]
 
 
 def inline(figure: Figure, alt: str, *, trim: bool = True) -> str:
-    """A matplotlib figure as an <svg>: text as outlines, so that it looks alike everywhere; pictures pixel by pixel.
+    """A matplotlib figure as an <svg>, with text as outlines, so that it looks the same everywhere, and pictures pixel
+    by pixel.
 
-    trim: cut to what is drawn, so that no title is cut off.
+    trim: fit the size to what is drawn, so that no title is cut off.
     """
     file = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "path", "svg.hashsalt": None}):
@@ -47,19 +48,19 @@ def inline(figure: Figure, alt: str, *, trim: bool = True) -> str:
     assert box
     left, top, width, height = (float(n) for n in box[1].split())
     inside = written[opening.end() : written.rindex("</svg>")]
-    # its comments, its metadata, and a style sheet that would hold for the whole page
+    # removes comments, metadata, and a style sheet that would apply to the whole page
     inside = re.sub(r"<!--.*?-->|<metadata>.*?</metadata>|<style\b.*?</style>", "", inside, flags=re.DOTALL)
     inside = inside.replace(": #000000", ": currentColor")
     inside = re.sub(r"<image [^>]*>", _smooth_where_smaller, inside)
-    own = f"f{uuid.uuid4().hex[:8]}-"  # an id is one of the page: two figures must not share any
+    own = f"f{uuid.uuid4().hex[:8]}-"  # ids belong to the page, so two figures must not share any
     inside = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{own}", inside)
     inside = re.sub(r"\n\s*", " ", inside)
     return element(width * POINT, height * POINT, (left, top, width, height), alt, inside)
 
 
 def _smooth_where_smaller(image: re.Match[str]) -> str:
-    """Pixels are squares where a picture is enlarged. Where it is reduced, every nth pixel would be aliasing."""
-    scale = re.search(r"matrix\((\S+)", image[0])  # not there for an image that matplotlib has sampled itself
+    """Smooths pictures that are reduced, because showing every nth pixel would alias. Enlarged pixels stay squares."""
+    scale = re.search(r"matrix\((\S+)", image[0])  # missing for an image that matplotlib has resampled itself
     if scale is None or abs(float(scale[1])) * POINT >= 1:
         return image[0]
     return re.sub(r'style="[^"]*"', 'style="image-rendering: auto"', image[0])

@@ -1,4 +1,5 @@
-"""A trained network to take home: one file with its weights, what it is, how it was trained, and how it looks."""
+"""A trained network to take home: one file with its weights, what it is, how it was trained, and what its results look
+like."""
 
 import importlib.util
 import io
@@ -19,7 +20,8 @@ from srgan_lessons.training.planned import Outcome
 
 
 def card(outcome: Outcome, photos: Photos, figures: Mapping[str, str], *, title: str = "My SRGAN") -> str:
-    """What must be known of a network, in Markdown: data, updates, machine, figures (what -> value, as text)."""
+    """A card with what one must know about a network, in Markdown: data, updates, machine, figures (what -> value, as
+    text)."""
     recipe = outcome.plan.stages[-1].recipe
     rows = {"network": f"generator, {recipe.blocks} blocks of {recipe.channels} maps, x4"}
     for stage in outcome.plan.stages:
@@ -54,9 +56,9 @@ def card_picture(pictures: Mapping[str, np.ndarray], lines: list[str]) -> bytes:
 
 
 def take_home(outcome: Outcome, path: str | Path, text: str, picture: bytes) -> list[str]:
-    """Writes one zip: weights.safetensors, card.md, card.png, plan and logs; model.onnx where onnx is installed.
+    """Writes one zip: weights.safetensors, card.md, card.png, plan and logs; also model.onnx if onnx is installed.
 
-    Returns the names of what it holds. Raises UserError where it cannot be written.
+    Returns the names of its files. Raises UserError if it cannot be written.
     """
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
         file.write(outcome.weights, "weights.safetensors")

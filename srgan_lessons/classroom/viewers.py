@@ -1,7 +1,8 @@
-"""What can be moved: a before/after picture, controls for a figure, a zoom viewer, a button for a photo of one's own.
+"""Things to interact with: a before/after picture, controls for a figure, a zoom viewer, and a button for your own
+photo.
 
-The before/after picture needs no kernel: it works in an exported page, too. The others use ipywidgets, 7.7 or 8, core
-controls alone; where these cannot be shown, the first picture stands there, still.
+The before/after picture needs no kernel, so it also works in an exported page. The others use only the core controls of
+ipywidgets, 7.7 or 8; where these cannot be shown, there is a still first picture.
 """
 
 import html
@@ -32,7 +33,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # --- before and after ------------------------------------------------------------------------------------------------
 
-TALLEST, WIDEST = 600, 900  # pixels of the page: nothing of it may lie below the fold
+TALLEST, WIDEST = 600, 900  # CSS pixels: all of it must be visible without scrolling
 TO = (  # moves the edge of `box` to `percent` of its width
     "percent = Math.max(0, Math.min(100, percent));"
     "box.querySelector('.after').style.clipPath = 'inset(0 0 0 ' + percent + '%)';"
@@ -58,11 +59,11 @@ LABEL = (
 
 
 def compare(before: Picture, after: Picture, *, titles: tuple[str, str] = ("before", "after"), alt: str) -> None:
-    """Two versions of a photo, one over the other: left of a line the first, right of it the second.
+    """Shows two versions of a photo, one over the other: the first to the left of a line, the second to the right.
 
-    The line is dragged anywhere on the picture, or moved by the arrow keys. before, after: uint8 (H, W, 3) or float
-    (1, 3, H, W) in [0, 1]. The first may be smaller, as the LR image is: it is then drawn with square pixels at the
-    size of the second. Raises UserError where the two have not the same shape.
+    Drag the line anywhere on the picture, or move it with the arrow keys. before, after: uint8 (H, W, 3) or float
+    (1, 3, H, W) in [0, 1]. The first may be smaller, like the LR image; it is then drawn with square pixels at the size
+    of the second. Raises UserError if the two do not have the same shape.
     """
     left, right = as_picture(before), as_picture(after)
     if abs(left.shape[0] * right.shape[1] - left.shape[1] * right.shape[0]) > 4 * max(right.shape):
@@ -70,7 +71,7 @@ def compare(before: Picture, after: Picture, *, titles: tuple[str, str] = ("befo
     alt = check_alt(alt)
     height, width = right.shape[:2]
     scale = min(2, TALLEST / height, WIDEST / width)
-    scale = int(scale) if scale >= 1 else scale  # whole pixels where it is enlarged
+    scale = int(scale) if scale >= 1 else scale  # a whole factor if it is enlarged
     sharp = "pixelated" if scale >= 1 else "auto"
     picture = f"display: block; width: 100%; height: 100%; image-rendering: {sharp}; margin: 0; max-width: none;"
     put(
@@ -103,8 +104,8 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
 
         play(draw, factor=[2, 4, 8])
 
-    draw: shows figures with the helpers of this room; called with one value for each control. controls: the values to
-    choose from, the first of which is drawn first; words become a list to pick from, numbers a slider. One value alone
+    draw: shows figures with the helpers of this room; it is called with one value per control. controls: the values to
+    choose from, of which the first is drawn first. Words become a list to pick from, numbers a slider. A single value
     is no choice and gets no control.
     """
     for name, values in controls.items():
@@ -120,7 +121,7 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
     screen = widgets.HTML(still)
 
     def redraw(_: object) -> None:
-        # what is seen belongs to the old setting until the new one is computed
+        # until the new setting is computed, the picture is that of the old one
         screen.value = f'<div style="opacity: 0.35">{screen.value}</div><p role="status">computing ...</p>'
         screen.value = _drawn_or_said(draw, first | {name: control.value for name, control in chosen.items()})
 
@@ -130,9 +131,10 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
 
 
 def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], alt: str) -> None:
-    """Pick a photo, move and size the zoom box: show_crops with controls.
+    """Lets the reader pick a photo, and move and resize the zoom box: show_crops with controls.
 
-    pictures: name -> versions of one photo, such as LR, bicubic and HR; the largest first, as its pixels are counted.
+    pictures: name -> versions of one photo, such as LR, bicubic and HR; the largest comes first, because the box is
+    measured in its pixels.
     """
     alt = check_alt(alt)
 
@@ -148,13 +150,13 @@ def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], al
 
 
 def upload_photo(use: Callable[[np.ndarray], None]) -> None:
-    """A button that takes a picture file from the reader's computer and hands it to `use` as uint8 (H, W, 3).
+    """A button that reads a picture file from the reader's computer and passes it to `use` as uint8 (H, W, 3).
 
-    What `use` shows with the helpers of this room appears below the button, or what is wrong with the file. The file
-    goes to the kernel and nowhere else; nothing is stored.
+    What `use` shows with the helpers of this room appears below the button; if something is wrong with the file, a
+    message does. The file goes to the kernel and nowhere else; nothing is stored.
     """
     widgets = _widgets()
-    still = "<p><em>Here a button lets you choose a photo of your own, where widgets can be shown.</em></p>"
+    still = "<p><em>Where widgets can be shown, a button here lets you choose a photo of your own.</em></p>"
     if widgets is None:
         put(still, "a button to choose a photo, which needs ipywidgets")
         return
@@ -207,7 +209,7 @@ def _drawn(draw: Callable[..., None], values: Mapping[str, Any]) -> str:
 
 
 def _drawn_or_said(draw: Callable[..., None], values: Mapping[str, Any]) -> str:
-    """The figures, or the error: inside a callback nobody else would show it."""
+    """Returns the figures, or the error, because nothing else would show it inside a callback."""
     try:
         return _drawn(draw, values)
     except UserError as error:
@@ -217,7 +219,7 @@ def _drawn_or_said(draw: Callable[..., None], values: Mapping[str, Any]) -> str:
 
 
 def _widgets() -> Any:
-    """The module ipywidgets, or None where it is not installed."""
+    """The module ipywidgets, or None if it is not installed."""
     try:
         import ipywidgets
     except ImportError:
@@ -226,12 +228,12 @@ def _widgets() -> Any:
 
 
 def show_widget(widget: Any, still: str, text: str = "[controls]") -> None:
-    """A widget, and in the same place what stands still, for pages that show no widgets."""
+    """Shows a widget and, in the same place, a still version for pages that cannot show widgets."""
     data = {
         WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id},
         "text/html": still,
         "text/plain": text,
     }
-    if "google.colab" in sys.modules:  # it takes the first kind that it knows, and widgets work there
+    if "google.colab" in sys.modules:  # Colab uses the first kind that it knows, and widgets work there
         del data["text/html"]
     display(data, raw=True)

@@ -1,4 +1,4 @@
-"""A bar for what takes a while: it comes after half a second, and leaves one line behind."""
+"""A progress bar for what takes a while: it appears after half a second, and leaves one line on the page."""
 
 import html
 import time
@@ -9,11 +9,11 @@ from IPython.display import DisplayHandle, display
 
 from srgan_lessons.classroom import boxes
 
-AFTER, EVERY = 0.5, 0.2  # seconds: when a bar comes, and how often it moves
+AFTER, EVERY = 0.5, 0.2  # seconds: when a bar appears, and how often it moves
 
 
 class Bar:
-    """A bar that is moved by calling it with the number of steps done.
+    """A progress bar. Call it with the number of steps done.
 
     with Bar("training", 800) as bar:
         train(recipe, photos, on_report=lambda row: bar(row["step"]))
@@ -56,7 +56,7 @@ class Bar:
 
 
 def waiting(items: Sequence[Any], label: str) -> Iterator[Any]:
-    """The items, one after the other, with a bar: `for step in waiting(range(800), "training"): ...`"""
+    """Yields the items one after the other, with a bar: `for step in waiting(range(800), "training"): ...`"""
     with Bar(label, len(items)) as bar:
         for done, item in enumerate(items):
             bar(done)

@@ -1,4 +1,4 @@
-"""A planned run, watched: losses, what D says, one held-out photo, and the time that is left."""
+"""Watches a planned run: losses, what D says, one held-out photo, and the time that is left."""
 
 import html
 import time
@@ -15,17 +15,17 @@ from srgan_lessons.images import load_image
 from srgan_lessons.training.plan import Plan, read_plan
 from srgan_lessons.training.planned import read_log
 
-HEALTHY = {"D(HR)": (0.5, 0.95), "D(SR)": (0.05, 0.5)}  # D is ahead, and never sure (lesson 07)
+HEALTHY = {"D(HR)": (0.5, 0.95), "D(SR)": (0.05, 0.5)}  # D is ahead, but never certain (lesson 07)
 
 
 class Watch:
-    """Redraws one picture on the page while `train_plan` runs; give it as `on_report`.
+    """Redraws one picture on the page while `train_plan` runs; pass it as `on_report`.
 
         with Watch(plan, folder) as watch:
             outcome = train_plan(plan, photos, folder, on_report=watch)
 
-    It draws at most every other second and spends at most a tenth of the time on it. What was logged before, in a run
-    that goes on, is in the picture from the start. The last state stays.
+    It draws at most every other second, and spends at most a tenth of the time on drawing. If a run continues, the
+    picture shows its earlier log from the start. The last state stays.
     """
 
     def __init__(self, plan: Plan, folder: str | Path):
@@ -36,7 +36,7 @@ class Watch:
 
     def __call__(self, name: str, row: dict[str, Any]) -> None:
         rows = self.rows[name]
-        if not rows:  # a stage begins, whose updates may be counted from 0 again
+        if not rows:  # a stage begins; its updates may be counted from 0 again
             self.plan = read_plan(self.folder) or self.plan
         self.rows[name] = [old for old in rows if old["step"] < row["step"]] + [row]
         if figures._live() and time.perf_counter() >= self._next:
@@ -62,10 +62,10 @@ class Watch:
         )
 
     def draw(self) -> None:
-        """Draws what there is now."""
+        """Draws the current state."""
         began = time.perf_counter()
         status = self.status()
-        alt = f"Left the losses of both stages, right what D says of HR and SR, with its healthy band. {status}."
+        alt = f"Left: losses of both stages. Right: what D says about HR and SR, with its healthy band. {status}."
         page = f"<p>{html.escape(status)}</p>{as_html(self._figure(), alt, trim=False)}{self._photo()}"
         if figures._caught:
             figures._caught[-1].append(page)
@@ -102,7 +102,7 @@ class Watch:
             return figure
 
     def _photo(self) -> str:
-        """The newest preview: held-out photos, each by bicubic, by the network, and as it is."""
+        """The newest preview: held-out photos, each enlarged by bicubic, by the network, and as HR."""
         found = [
             path
             for stage in self.plan.stages
@@ -120,7 +120,7 @@ class Watch:
 
 
 def draw_plan(plan: Plan, *, alt: str) -> None:
-    """A plan as a picture: a bar of time for each stage, and below it the learning rate."""
+    """Draws a plan: a time bar for each stage, and below it the learning rate."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(10, 3.6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(1, 1.3))
@@ -150,7 +150,7 @@ def draw_plan(plan: Plan, *, alt: str) -> None:
 
 
 def draw_plane(points: dict[str, tuple[float, float]], *, xlabel: str, ylabel: str, alt: str) -> None:
-    """Methods in the plane of distortion and perception: name -> (right, up), one mark and one name each."""
+    """Draws methods in the plane of distortion and perception: name -> (x, y), each with one marker and its name."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 4.6), layout="constrained")
         axis = figure.add_subplot()

@@ -1,4 +1,4 @@
-"""Drawings of how things hang together: boxes, and arrows between them."""
+"""Drawings of how things are connected: boxes, and arrows between them."""
 
 import textwrap
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from matplotlib.figure import Figure
 
 from srgan_lessons.classroom.figures import FONT, STYLE, TINTS, WIDTH, as_html, check_alt, put
 
-BOX, GAP = 1.0, 0.28  # widths of a box and of the room for an arrow
-LETTERS = 15  # that fit into the width of a box
+BOX, GAP = 1.0, 0.28  # widths of a box and of the gap for an arrow
+LETTERS = 15  # how many fit into the width of a box
 
 
 def show_way(stations: Sequence[tuple[str, str, str]], *, alt: str) -> None:
-    """Draws stations from left to right, with arrows: (where, what is there, how much of it) each.
+    """Draws stations from left to right, joined by arrows; each is (where, what is there, how much of it).
 
-    Neighbours in the same place, `where`, have the same colour. Raises UserError where the alt text is empty.
+    Neighbours with the same `where` have the same colour. Raises UserError if the alt text is empty.
     """
     put(as_html(_way(stations), check_alt(alt)), alt)
 

@@ -1,6 +1,6 @@
-"""People's opinion: a study, the widget in which it is rated, votes on disk, and their analysis (lesson 09).
+"""People's opinion: a study, the widget in which people rate, votes on disk, and their analysis (lesson 09).
 
-Each name is imported when it is first used: making a study and counting votes needs no notebook and no pandas.
+Each name is imported when it is first used, because making a study and counting votes need no notebook and no pandas.
 """
 
 from importlib import import_module

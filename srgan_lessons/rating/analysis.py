@@ -18,8 +18,8 @@ from srgan_lessons.rating.tables import Scores, main_trials
 from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 from srgan_lessons.rating.wording import ALPHA, p_value, span
 
-FEWEST = 15  # raters that a test in a laboratory needs at least (ITU-R BT.500)
-IN_LABORATORY, IN_THE_OPEN = 24, 35  # raters that ITU-T P.910 asks for where viewing is controlled, and where it is not
+FEWEST = 15  # the fewest raters for a laboratory test (ITU-R BT.500)
+IN_LABORATORY, IN_THE_OPEN = 24, 35  # raters for ITU-T P.910: viewing controlled, or not
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Analysis:
 
     methods: method, mos, low, high (95 %), sd (of its votes), votes, raters, images, quality (mean of the P.910 model's
         qualities), mos_all (before screening). Best first.
-    images: image, method, mos, low, high (only raters drawn again), sd, votes, quality, quality_low, quality_high.
+    images: image, method, mos, low, high (only raters are resampled), sd, votes, quality, quality_low, quality_high.
     dmos: method, dmos, low, high, votes; empty where no hidden reference was rated.
-    raters: a row a rater: see screening.screen.
-    pairs: better, worse, difference, low, high, p, p_holm, shown, statement; every pair of methods once.
+    raters: one row per rater; see screening.screen.
+    pairs: better, worse, difference, low, high, p, p_holm, shown, statement; one row per pair of methods.
     icc: form, value, of whom; ICC(2,1) and ICC(2,k) over stimuli and the raters that were kept.
-    counts: what the votes were: how many were used, and what was left out and why.
-    statements, warnings: sentences. settings: seed, resamples, and the choices that were made.
-    votes: the votes behind the MOS, after screening.
+    counts: how many votes were used, how many were left out, and why.
+    statements, warnings: sentences. settings: seed, resamples, and the options chosen.
+    votes: the votes that enter the MOS, after screening.
     """
 
     methods: pd.DataFrame
@@ -64,15 +64,15 @@ class Analysis:
 def analyse(
     votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES, screening: bool = True
 ) -> Analysis:
-    """All that the votes of one study say. The steps are functions of their own, which lesson 09 takes one by one.
+    """Analyses the votes of one study. Each step is a function of its own; lesson 09 goes through them one by one.
 
-    votes: one row a vote, with at least rater, image, method, score; see votes.COLUMNS. Main trials count; training,
-    dummies, gold and repeats do not enter the MOS (gold and repeats check the raters). screening=False keeps every
-    rater in and still reports the checks. The same votes and seed give the same tables.
+    votes: one row per vote, with at least rater, image, method, score; see votes.COLUMNS. Only main trials count:
+    training, dummies, gold and repeats do not enter the MOS (gold and repeats check the raters). screening=False keeps
+    every rater but still reports the checks. The same votes and seed give the same tables.
 
-    MOS intervals: two-way bootstrap over raters and images, percentiles; of differences:
+    MOS intervals are percentiles of a two-way bootstrap over raters and images; those of differences come from
     `intervals.difference_interval`. Tests: Wilcoxon signed-rank on image means, two-sided, Holm-corrected over
-    all pairs of methods. Raises UserError as check_votes does, and for fewer than two raters or two images.
+    all pairs of methods. Raises UserError as check_votes does, and for fewer than two raters or fewer than two images.
     """
     scores = Scores.of(votes)
     _check_enough(scores)
@@ -116,15 +116,16 @@ def analyse(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
-    """Studies made from one by drawing again. images: (resamples, images, methods), with raters drawn again, the
-    image's MOS by each; methods: (resamples, methods), with raters and images drawn again, the MOS of each method."""
+    """Studies resampled from one study. images: (resamples, images, methods), the MOS of each stimulus with raters
+    resampled. methods: (resamples, methods), the MOS of each method with raters and images resampled."""
 
     images: np.ndarray
     methods: np.ndarray
 
 
 def bootstrap(scores: Scores, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> Samples:
-    """`intervals.two_way_bootstrap`, with what it had on the way: the same raters drawn again, image by image."""
+    """`intervals.two_way_bootstrap`, which also returns its intermediate result: the same resampled raters, image by
+    image."""
     by_rater, by_image = intervals.bootstrap_weights(*scores.cube.shape[:2], resamples=resamples, seed=seed)
     images = intervals.image_means(scores.cube, by_rater)
     return Samples(images=images, methods=intervals.method_means(images, by_image))
@@ -133,7 +134,8 @@ def bootstrap(scores: Scores, *, seed: int = 0, resamples: int = intervals.RESAM
 def mos_table(scores: Scores, samples: Samples) -> pd.DataFrame:
     """MOS of each method with its two-way interval: method, mos, low, high, sd, votes, raters, images. Best first.
 
-    The MOS is the mean over images of the image's mean over raters: with every vote there, the mean of all votes.
+    The MOS is the mean over images of each image's mean over raters. If no vote is missing, that is the mean of all
+    votes.
     """
     low, high = intervals.percentile_interval(samples.methods)
     of_method = scores.rated.groupby("method")
@@ -149,7 +151,7 @@ def mos_table(scores: Scores, samples: Samples) -> pd.DataFrame:
 def image_table(scores: Scores, samples: Samples) -> pd.DataFrame:
     """MOS of each stimulus: image, method, mos, low, high, sd, votes.
 
-    The image is given, so for its interval only raters are drawn again.
+    The image is fixed, so its interval resamples raters only.
     """
     count = (~np.isnan(scores.cube)).sum(axis=0)  # (images, methods)
     low, high = np.full((2, *count.shape), np.nan)
@@ -165,18 +167,20 @@ def image_table(scores: Scores, samples: Samples) -> pd.DataFrame:
 
 
 def difference_scores(scores: Scores) -> np.ndarray:
-    """score - the same rater's score of the hidden reference of that image + 5, of all votes: as scores.cube.
+    """For every vote: score - the same rater's score of that image's hidden reference + 5. The shape is that of
+    scores.cube.
 
-    ITU-T P.910, ACR with hidden reference. Above 5 where somebody liked a version better than the reference: kept.
-    NaN where the rater did not score both, and 5 for the reference itself. Raises ValueError where there is none.
+    ITU-T P.910, ACR with hidden reference. Values above 5, where somebody liked a version better than the reference,
+    are kept.
+    NaN where the rater did not score both; 5 for the reference itself. Raises ValueError if there is no reference.
     """
     return scores.cube - scores.cube[:, :, [scores.methods.index(HIDDEN_REFERENCE)]] + 5
 
 
 def dmos_table(scores: Scores) -> pd.DataFrame:
-    """DMOS of each method, where the hidden reference ("hr") was rated: method, dmos, low, high, votes. Best first.
+    """DMOS of each method, if the hidden reference ("hr") was rated: method, dmos, low, high, votes. Best first.
 
-    low, high: intervals.difference_interval, since a DMOS is a difference.
+    low and high come from intervals.difference_interval, because a DMOS is a difference.
     """
     rows = []
     if HIDDEN_REFERENCE in scores.methods:
@@ -192,11 +196,12 @@ def dmos_table(scores: Scores) -> pd.DataFrame:
 
 
 def wilcoxon_p(differences: np.ndarray) -> float:
-    """Two-sided p of the Wilcoxon signed-rank test on differences of image means. 1 where nothing differs.
+    """Two-sided p of the Wilcoxon signed-rank test on differences of image means. 1 if nothing differs.
 
-    Zero differences are dropped, as Wilcoxon did; equal ones share their mean rank. Exact for up to 50 differences: of
-    all 2^n ways to set the signs, how many are as extreme? Beyond, scipy's normal approximation. Differences are
-    rounded to nine digits first: thirds that a machine adds up in another order are ties.
+    Zero differences are dropped, as Wilcoxon did; equal ones share their mean rank. For up to 50 differences the
+    p-value is exact: it counts how many of all 2^n ways to set the signs are at least as extreme. For more, scipy's
+    normal approximation is used. Differences are first rounded to nine digits, so that equal thirds which a machine
+    summed in another order count as ties.
     """
     differences = np.round(differences[~np.isnan(differences)], 9)
     differences = differences[differences != 0]
@@ -205,7 +210,7 @@ def wilcoxon_p(differences: np.ndarray) -> float:
     if len(differences) > 50:
         return float(stats.wilcoxon(differences).pvalue)
     ranks = np.rint(2 * stats.rankdata(np.abs(differences))).astype(int)  # doubled, so that mean ranks are whole
-    ways = np.zeros(ranks.sum() + 1)  # ways[t]: of how many choices of positive signs the ranks add up to t
+    ways = np.zeros(ranks.sum() + 1)  # ways[t]: how many choices of positive signs give the rank sum t
     ways[0] = 1
     for rank in ranks:
         ways[rank:] = ways[rank:] + ways[:-rank]
@@ -214,7 +219,7 @@ def wilcoxon_p(differences: np.ndarray) -> float:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """p-values corrected after Holm 1979: a false alarm anywhere among them is as rare as alpha (statsmodels)."""
+    """p-values corrected after Holm 1979 (statsmodels): the chance of any false alarm among them is at most alpha."""
     p_values = np.asarray(p_values, dtype=float)
     return multipletests(p_values, alpha=ALPHA, method="holm")[1] if len(p_values) else p_values
 
@@ -222,10 +227,10 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 def compare_methods(scores: Scores) -> pd.DataFrame:
     """Every pair of methods once, the higher MOS first.
 
-    Columns: better, worse, difference, low, high, p, p_holm, shown, statement. p is Wilcoxon's signed-rank test on the
-    paired image means; it asks about other images. low, high: intervals.difference_interval of the two MOS; it
-    asks about other images and other raters. A difference is shown where p_holm < 0.05 and the interval does not hold
-    0: one of them alone is not enough.
+    Columns: better, worse, difference, low, high, p, p_holm, shown, statement. p comes from Wilcoxon's signed-rank test
+    on the paired image means: would the difference hold for other images? low and high come from
+    intervals.difference_interval of the two MOS: would it hold for other images and other raters? A difference is shown
+    if p_holm < 0.05 and the interval does not contain 0; one of these alone is not enough.
     """
     mos = intervals.mos_of(scores.cube)
     order = sorted(range(len(mos)), key=lambda m: (-mos[m], scores.methods[m]))
@@ -233,7 +238,7 @@ def compare_methods(scores: Scores) -> pd.DataFrame:
 
 
 def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
-    """compare_methods on scores (raters, images, methods), whose methods stand in the order best first."""
+    """compare_methods on scores (raters, images, methods), with the methods sorted, best first."""
     by_image = intervals.image_means(cube, np.ones((1, len(cube))))[0]  # (images, methods)
     mos = intervals.mos_of(cube)
     rows = []
@@ -259,7 +264,7 @@ def _statement(row: Any) -> str:
 
 
 def icc_table(matrix: np.ndarray) -> pd.DataFrame:
-    """Agreement of raters on votes (stimuli, raters): form, value, of (whom). See intervals.icc."""
+    """Agreement between raters on votes (stimuli, raters): form, value, of (whom). See intervals.icc."""
     one, many = intervals.icc(matrix)
     raters = matrix.shape[1]
     rows = [("ICC(2,1)", one, "one rater"), ("ICC(2,k)", many, f"the mean of the raters (k = {raters})")]
@@ -267,13 +272,13 @@ def icc_table(matrix: np.ndarray) -> pd.DataFrame:
 
 
 def count_votes(scores: Scores, kept: Scores) -> pd.DataFrame:
-    """What became of the votes: what, votes. kept: the scores after screening."""
+    """How the votes were used: what, votes. kept: the scores after screening."""
     rows = [
         ("training and dummy trials, left out", len(scores.votes) - len(main_trials(scores.votes))),
-        ("gold items, used to check raters only", len(scores.gold)),
-        ("repeats, used for test-retest only", len(scores.repeats.index.difference(scores.gold.index))),
+        ("gold items, used only to check raters", len(scores.gold)),
+        ("repeats, used only for test-retest", len(scores.repeats.index.difference(scores.gold.index))),
         ("votes of excluded raters, left out", len(scores.rated) - len(kept.rated)),
-        ("votes behind the MOS", len(kept.rated)),
+        ("votes that enter the MOS", len(kept.rated)),
     ]
     return pd.DataFrame(rows, columns=["what", "votes"])
 
@@ -289,7 +294,7 @@ def _check_enough(scores: Scores, when: str = "") -> None:
     if raters < 2 or images < 2:
         raise UserError(
             f"too few votes{place}: {raters} rater(s) and {images} image(s); intervals need at least two of each. "
-            + ("analyse(votes, screening=False) keeps everybody in." if when else "Merge the files of more raters.")
+            + ("analyse(votes, screening=False) keeps everybody." if when else "Merge the files of more raters.")
         )
 
 
@@ -299,21 +304,21 @@ def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.D
     if people < FEWEST:
         found.append(
             f"informal: {people} raters; ITU-R BT.500 asks for at least {FEWEST}, ITU-T P.910 for {IN_LABORATORY} in a "
-            f"laboratory and {IN_THE_OPEN} where each rater has a screen of their own."
+            f"laboratory and {IN_THE_OPEN} if each rater uses their own screen."
         )
     grid = images * methods
     empty = int(np.isnan(kept.cube).sum())
     if empty:
         found.append(
             f"incomplete: {empty} of {grid * people} votes are missing ({empty / (grid * people):.1%}). "
-            "Each image counts alike; that is fair only where votes are missing by chance."
+            "Every image has equal weight; that is fair only if votes are missing by chance."
         )
     found += _half_raters(kept.rated, grid)
     lowest = min(1.0, len(pairs) * 2.0 / 2**images) if len(pairs) else 0.0
     if lowest >= ALPHA:
         found.append(
             f"too few images to show any difference: with {images} images and {len(pairs)} pairs, "
-            f"Wilcoxon's test cannot give a corrected p under {lowest:.2f}."
+            f"Wilcoxon's test cannot give a corrected p below {lowest:.2f}."
         )
     out = int(raters["excluded"].sum())
     if out > len(raters) / 4:
@@ -327,15 +332,15 @@ def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.D
     if len(lonely):
         found.append(
             f"the bias and inconsistency model follows {lonely['rater'].iloc[0]} alone, as it may with few raters; do "
-            "not use its qualities."
+            "not use its quality scores."
         )
     if not model.converged:
-        found.append("the bias and inconsistency model did not settle: there are too few votes per stimulus.")
+        found.append("the bias and inconsistency model did not converge: there are too few votes per stimulus.")
     return found
 
 
 def _half_raters(table: pd.DataFrame, grid: int) -> list[str]:
-    """Who rated less than 90 % of the pictures, at most ten by name."""
+    """Raters who rated less than 90 % of the pictures; at most ten are named."""
     counts = table.groupby("rater").size()
     half = counts[counts < 0.9 * grid]
     if half.empty:

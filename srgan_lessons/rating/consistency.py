@@ -1,4 +1,4 @@
-"""How consistent one rater is: shown to the rater at the end."""
+"""How consistent one rater is. Raters see this at the end."""
 
 import statistics
 from collections import defaultdict
@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from srgan_lessons.rating.vote import Vote
 from srgan_lessons.rating.votes import Votes
 
-GOLD_TOLERANCE = 1  # steps of the scale that an obvious score may be missed by
-ONE_BUTTON, FEW = 0.15, 5  # a smaller variance of at least so many scores means one button
+GOLD_TOLERANCE = 1  # how many steps of the scale an obvious score may be off
+ONE_BUTTON, FEW = 0.15, 5  # variance below 0.15 over 5 or more scores: one button
 
 
 @dataclass(frozen=True, kw_only=True)
 class Consistency:
-    """One rater's votes, looked at from within.
+    """How consistent one rater's votes are with each other.
 
-    votes: of the main phase. median_seconds: for a vote. repeats: pictures seen twice; same and near: of those, scored
-    alike, and alike within one step; difference: mean |first - second|, in steps. gold, gold_passed: hidden items with
-    an obvious score, and those scored within one step. anchors, anchors_passed: the same of the training. variance: of
-    the scores (n - 1). one_button: True where that is under 0.15, of five scores or more.
+    votes: how many in the main phase. median_seconds: time per vote. repeats: pictures seen twice; same and near: how
+    many of them got the same score, and the same within one step; difference: mean |first - second|, in steps. gold,
+    gold_passed: hidden items with an obvious score, and how many were scored within one step of it. anchors,
+    anchors_passed: the same for the training. variance: of the scores (n - 1). one_button: True if that is under 0.15
+    over five or more scores.
     """
 
     votes: int
@@ -36,13 +37,13 @@ class Consistency:
 
     @property
     def text(self) -> str:
-        """The same in sentences."""
+        """These figures as sentences."""
         lines = [f"You gave {self.votes} rating" + ("s that count" if self.votes != 1 else " that counts")]
         lines[0] += f", each in about {self.median_seconds:.1f} s." if self.median_seconds is not None else "."
         if self.repeats:
             lines.append(
                 f"{_pictures(self.repeats)} shown twice: {_times(self.same)} you gave the same score, "
-                f"{_times(self.near)} the same or the next. "
+                f"{_times(self.near)} the same or a neighbouring one. "
                 f"On average the two scores are {self.difference:.1f} steps apart."
             )
         if self.gold:
@@ -64,7 +65,7 @@ def _times(count: int) -> str:
 
 
 def consistency(votes: Votes) -> Consistency:
-    """Looks at the votes of one rater; dummies do not count, gold items only as such."""
+    """Computes it from one rater's votes. Dummies do not count; gold items count only as gold."""
     counted = votes.effective()
     main = [vote for vote in counted if vote.phase == "main"]
     rated = [(vote, vote.score) for vote in main if vote.gold_expected is None and vote.score is not None]

@@ -27,12 +27,12 @@ PAPER_METHODS: dict[str, tuple[str, ...]] = {
 def paper_versions(images: str | Path | Mapping[str, str | Path | Mapping]) -> list[Version]:
     """The 1,128 versions of the paper's study. See `Study.paper`.
 
-    Raises UserError with all that is missing: sets, images by their number, and methods of images.
+    Raises UserError that lists everything missing: sets, how many images, and methods of images.
     """
     if isinstance(images, str | Path):
         folder = Path(images)
         if not folder.is_dir():
-            raise UserError(f"{folder} is not there: the paper's study needs a folder <set>/<method>/<image>.png.")
+            raise UserError(f"{folder} does not exist: the paper's study needs a folder <set>/<method>/<image>.png.")
         images = {name: folder / name for name in SETS if (folder / name).is_dir()}
     if missing := [name for name in SETS if name not in images]:
         raise UserError(f"the paper's study rates Set5, Set14 and BSD100; missing: {', '.join(missing)}.")

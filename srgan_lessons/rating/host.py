@@ -1,4 +1,5 @@
-"""A study that is open to raters: their sessions, what is secret, and whether it is closed. Knows nothing of HTTP."""
+"""A study that is open to raters: their sessions, its secrets, and whether it is closed. It knows nothing about
+HTTP."""
 
 import csv
 import hmac
@@ -18,21 +19,21 @@ from srgan_lessons.rating.study import Study
 from srgan_lessons.rating.votes import Votes
 
 SCREENS = ("any", "large")
-FAILED = "That could not be saved. Tell whoever gave you the link, and try again: nothing else is lost."
-PRIVATE = ".serve"  # in the study's folder: what must not be handed on with it
+FAILED = "That could not be saved. Tell whoever gave you the link, and try again. Nothing else is lost."
+PRIVATE = ".serve"  # a folder in the study's; do not share it with the study
 
 
 class Host:
-    """A study with its raters. Made once by a server; its methods may be called from several threads.
+    """A study with its raters. A server makes one; its methods may be called from several threads.
 
-    study: opened. screens: "any", or "large" to refuse screens on which pictures are tiny or do not fit. most: raters
-    that are let in. local: True on a rater's own machine, where a name alone is enough. invitation, instructor: the
-    secret parts of the two links; they outlive the server.
+    study: an open study. screens: "any", or "large" to refuse screens on which pictures are tiny or do not fit. most:
+    how many raters may join. local: True on a rater's own machine, where a name alone is enough. invitation,
+    instructor: the secret parts of the two links; they stay the same when the server restarts.
     """
 
     def __init__(self, study: Study, *, screens: str = "any", most: int = 200, local: bool = False):
         if screens not in SCREENS:
-            raise UserError(f"screens is {screens!r}; there are: {', '.join(SCREENS)}.")
+            raise UserError(f"screens is {screens!r}; it must be one of: {', '.join(SCREENS)}.")
         self.study, self.screens, self.local = study, screens, local
         self.folder = study.folder / PRIVATE
         self.report = study.folder / "report"
@@ -52,17 +53,17 @@ class Host:
         """Whether this is the secret part of the raters' link."""
         return isinstance(invitation, str) and hmac.compare_digest(invitation.encode(), self.invitation.encode())
 
-    # What a rater asks for
+    # Requests from raters
 
     def answer(self, cookie: str, message: object) -> dict:
-        """The state after a message of a browser. Raises UserError for a name or a link that does not let it in."""
+        """The state after a browser's message. Raises UserError for a name or a link that is not accepted."""
         said = message if isinstance(message, dict) else {}
         rater = self.raters.known(cookie)
         if rater is None or said.get("do") == "name":
             if not self.invited(said.get("invitation")):
                 return {
                     "phase": "away",
-                    "why": "Ask whoever gave you the link for the whole of it, or scan the code again.",
+                    "why": "Ask whoever gave you the link for the complete link, or scan the code again.",
                 }
             if self.closed:
                 return {"phase": "over", "result": None, **self._page(None)}
@@ -84,7 +85,7 @@ class Host:
             state = {**transport.answer(self._session(rater), said), **self._page(rater)}
         if state["error"] and not self.local:
             logging.getLogger(__name__).error("%s: %s", rater.name, state["error"])
-            state["error"] = FAILED  # what exactly, with its paths, is for the instructor
+            state["error"] = FAILED  # the details, with paths, are for the instructor only
         return state
 
     def picture(self, cookie: str, token: str) -> bytes | None:
@@ -111,10 +112,11 @@ class Host:
             found["file"] = str(self._sessions[rater.name].path)
         return found
 
-    # What the instructor asks for
+    # Requests from the instructor
 
     def live(self) -> dict:
-        """Who is where. No means, and nothing of methods: who leads a study must not know how it will end."""
+        """How far each rater is. It has no means and no methods, because whoever leads a study must not know how it
+        will end."""
         rows = []
         for name in self.raters.names:
             session = self._sessions.get(name)
@@ -124,7 +126,7 @@ class Host:
             if session is not None:
                 done, of = session.place
                 paces = [vote.response_ms / 1000 for vote in session.lines[-20:] if vote.score is not None]
-                ended = session.phase == "closed" and done == of  # with the study, after all was rated
+                ended = session.phase == "closed" and done == of  # it closed with the study, after everything was rated
                 row |= {"phase": "done" if ended else session.phase, "done": done, "of": of}
                 row["pace"] = statistics.median(paces) if paces else None
             if name in self._seen:
@@ -133,7 +135,7 @@ class Host:
         return {"title": self.study.title, "closed": self.closed, "raters": rows, "reported": self._means() is not None}
 
     def close(self) -> None:
-        """No more votes are accepted, and the sessions release their files."""
+        """Closes the study: no more votes are accepted, and the sessions release their files."""
         self.closed = True
         self._write()
         for name, session in list(self._sessions.items()):
@@ -141,17 +143,17 @@ class Host:
                 session.close()
 
     def open(self) -> None:
-        """Votes are taken again, and the result is no longer shown to raters."""
+        """Opens the study again: votes are accepted, and the result is no longer shown to raters."""
         self.closed, self._class = False, None
         self._write()
 
     def stop(self) -> None:
-        """The server ends: the files of votes are given free; all stays as it is."""
+        """Called when the server ends: releases the vote files. Everything else stays as it is."""
         for session in list(self._sessions.values()):
             session.close()
 
     def _result(self, rater: Rater) -> list[dict] | None:
-        """A rater's mean scores beside the class's, best first; None until the report is there."""
+        """A rater's mean scores beside the class's, best first; None until the report exists."""
         means = self._means()
         if means is None:
             return None
@@ -169,18 +171,18 @@ class Host:
         return [{"method": method, "you": you.get(method), "all": mean} for method, mean in means.items()]
 
     def _means(self) -> dict[str, float] | None:
-        """MOS of each method by the report, which is made after the study was closed."""
+        """MOS of each method from the report, which is made after the study is closed."""
         if not self.closed:
             return None
-        page = self.report / "report.html"  # the last that is written
+        page = self.report / "report.html"  # the last file to be written
         if self._class is None and page.is_file():
             if page.stat().st_mtime < self._file.stat().st_mtime:
-                return None  # of an earlier closing
+                return None  # it is from an earlier closing
             with open(self.report / "methods.csv", encoding="utf-8", newline="") as file:
                 self._class = {row["method"]: float(row["mos"]) for row in csv.DictReader(file)}
         return self._class
 
-    # What outlives the server
+    # What is kept when the server ends
 
     def _read(self) -> dict:
         try:
@@ -202,7 +204,7 @@ class Host:
 
 
 def _rated_before(study: Study) -> dict[str, int]:
-    """Raters who have votes in the study's folder, whatever way they came, and how many after their training."""
+    """Raters with votes in the study's folder, wherever they rated, and how many votes they gave after the training."""
     try:
         votes = Votes.read(study.votes_folder)
     except UserError:  # no votes yet

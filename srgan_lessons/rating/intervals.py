@@ -13,8 +13,8 @@ RESAMPLES = 2000
 def bootstrap_weights(raters: int, images: int, *, resamples: int = RESAMPLES, seed: int = 0) -> tuple:
     """How often each rater and each image is drawn, with replacement: (resamples, raters), (resamples, images).
 
-    Whoever draws a rater draws all of that person's votes, and with an image all votes on it: votes of one person have
-    that person's habits in common, and votes on one image that image's, so that they are not independent.
+    Drawing a rater draws all of that person's votes, and drawing an image draws all votes on it. Votes of one person
+    share that person's habits, and votes on one image share that image's effect, so they are not independent.
     """
     rng = np.random.default_rng(seed)
     return (
@@ -47,19 +47,19 @@ def method_means(means: np.ndarray, image_weights: np.ndarray) -> np.ndarray:
 
 
 def mos_of(scores: np.ndarray) -> np.ndarray:
-    """MOS (M,) of scores (R, I, M): the mean over images of the image's mean over raters.
+    """MOS (M,) of scores (R, I, M): the mean over images of each image's mean over raters.
 
-    With every vote there, this is the mean of all votes. With votes missing, an image counts as much as any other.
+    If no vote is missing, this is the mean of all votes. If some are missing, every image still has equal weight.
     """
     r, i, _ = scores.shape
     return method_means(image_means(scores, np.ones((1, r))), np.ones((1, i)))[0]
 
 
 def two_way_bootstrap(scores: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0, block: int = 200) -> np.ndarray:
-    """MOS of `resamples` studies made from this one, with raters and images drawn again: (resamples, M).
+    """MOS of `resamples` studies made from this one by resampling raters and images: (resamples, M).
 
     scores: (raters, images, methods), NaN where a vote is missing. This is the pigeonhole bootstrap (Owen 2007, The
-    pigeonhole bootstrap, Annals of Applied Statistics 1:386). Works block by block, so that memory stays small.
+    pigeonhole bootstrap, Annals of Applied Statistics 1:386). It works block by block, to use little memory.
     """
     by_rater, by_image = bootstrap_weights(*scores.shape[:2], resamples=resamples, seed=seed)
     parts = [slice(start, start + block) for start in range(0, resamples, block)]
@@ -77,17 +77,18 @@ def percentile_interval(samples: np.ndarray, *, level: float = 0.95) -> tuple[np
 
 
 def difference_interval(first: np.ndarray, second: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
-    """Interval of the MOS of one method less that of another, of scores (raters, images) each, NaN where missing.
+    """Interval of the MOS of one method minus that of another, from scores (raters, images) each, NaN where missing.
 
-    The same people rated the same images, so what is common to both falls out, and what is left are differences d of
-    votes. Their mean varies by images and by raters who like a method more than others do:
+    The same people rated the same images, so what both methods share cancels out and the differences d of votes are
+    left. Their mean varies with the images, and with raters who like a method more than others do:
 
         variance = variance of the image means of d / images + variance between raters / effective number of raters
 
-    The first part holds the votes' scatter already; the second is Henderson's estimate, 0 where it is negative. The
-    interval is Student's t, with degrees of freedom after Welch and Satterthwaite, cut at the widest difference of the
-    scale. The two-way bootstrap is no choice here: it draws the votes' scatter in both directions and counts it three
-    times (Owen 2007), which is little in a MOS and most of a difference. NaN for fewer than two images.
+    The first term already contains the votes' scatter; the second is Henderson's estimate, set to 0 if it is negative.
+    The interval is Student's t, with degrees of freedom after Welch and Satterthwaite, cut at the widest difference
+    that the scale allows. The two-way bootstrap is unsuitable here: it resamples the votes' scatter in both directions
+    and counts it three times (Owen 2007). That matters little in a MOS, but makes up most of a difference. NaN for
+    fewer than two images.
     """
     image_first, image_second = (
         image_means(scores[..., None], np.ones((1, len(scores))))[0, :, 0] for scores in (first, second)
@@ -99,13 +100,13 @@ def difference_interval(first: np.ndarray, second: np.ndarray, *, level: float =
         return float("nan"), float("nan")
     centre = np.nanmean(image_first) - np.nanmean(image_second)
     by_images = of_image.var(ddof=1) / images
-    votes = first - second  # (raters, images), NaN where a person rated but one of the two
+    votes = first - second  # (raters, images), NaN where a person rated only one of the two
     votes = votes[:, (~np.isnan(votes)).any(axis=0)]
     votes = votes[(~np.isnan(votes)).any(axis=1)]
     by_raters, raters = 0.0, len(votes)
     if raters > 1 and votes.shape[1] > 1 and np.nanstd(votes) > 0:
         there = ~np.isnan(votes)
-        weight = (there / there.sum(axis=0)).sum(axis=1) / votes.shape[1]  # (raters,), a rater's share in the mean
+        weight = (there / there.sum(axis=0)).sum(axis=1) / votes.shape[1]  # (raters,), each rater's share of the mean
         by_raters = max(0.0, variance_components(votes.T)[1]) * float((weight**2).sum())
     variance = by_images + by_raters
     if variance == 0:
@@ -125,15 +126,17 @@ def pooled_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, f
 
 
 def image_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
-    """Student's t interval of the image means of votes (raters, images). Better than pooling; forgets the raters."""
+    """Student's t interval of the image means of votes (raters, images). Better than pooling, but it ignores the
+    raters."""
     return pooled_interval(np.nanmean(votes, axis=0), level=level)
 
 
 def variance_components(matrix: np.ndarray) -> tuple[float, float, float]:
-    """Variance between stimuli, between raters, and of the rest, of votes (stimuli, raters) with NaN where missing.
+    """Variance between stimuli, between raters, and of the residual, from votes (stimuli, raters) with NaN where
+    missing.
 
     Henderson's method 1 for two crossed random factors: four sums of squares are set equal to their expectations.
-    Without gaps these are the estimates of the two-way analysis of variance. They can be negative.
+    If no vote is missing, these are the estimates of the two-way analysis of variance. They can be negative.
     """
     there = ~np.isnan(matrix)
     total = there.sum()
@@ -160,8 +163,9 @@ def variance_components(matrix: np.ndarray) -> tuple[float, float, float]:
 def icc(matrix: np.ndarray) -> tuple[float, float]:
     """ICC(2,1) and ICC(2,k) of votes (stimuli, raters): two-way random, absolute agreement (Shrout and Fleiss 1979).
 
-    The first says how far one rater can be trusted, the second the mean of all k; k is the harmonic mean of the number
-    of votes a stimulus has. Missing votes (NaN) are allowed: see variance_components. NaN where nothing varies.
+    The first says how far one rater can be trusted; the second, how far the mean of all k raters can. k is the harmonic
+    mean of the number of votes per stimulus. Missing votes (NaN) are allowed: see variance_components. NaN if nothing
+    varies.
     """
     stimuli, raters, rest = variance_components(matrix)
     count = (~np.isnan(matrix)).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What a study's folder holds: settings, stimuli, manifest, and how they are written."""
+"""What a study's folder contains: settings, stimuli and manifest, and how they are written."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ REPOSITORY = "https://github.com/srgan-lessons/srgan-lessons"
 class Settings:
     """How long a study is, and what is added to its pictures.
 
-    dummies: trials before the first session, which are dropped from the analysis. dummies_after_resume: the same after
-    each break. repeats: share of the pictures shown twice. gold: trials with an obvious score (anchors) among the
-    others; None: one in 20, at least 2. minutes: length of a session, then comes a break; at most 30 (ITU-R BT.500).
-    session_trials: the length in trials instead, whichever comes first. Raises UserError for values that make no sense.
+    dummies: trials before the first session, which are not analysed. dummies_after_resume: the same after each break.
+    repeats: share of the pictures that are shown twice. gold: trials with an obvious score (anchors) among the others;
+    None means one in 20, and at least 2. minutes: length of a session, after which there is a break; at most 30 (ITU-R
+    BT.500). session_trials: the length in trials; the session ends at whichever comes first. Raises UserError for
+    values that make no sense.
     """
 
     dummies: int = 5
@@ -60,7 +61,8 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Stimulus:
-    """A picture of a study. name: neutral, the file without its ending. anchor: its obvious score, 1 or 5, or None."""
+    """A picture of a study. name: a neutral name, that of the file without its ending. anchor: its obvious score, 1 or
+    5, or None."""
 
     name: str
     image: str
@@ -72,7 +74,7 @@ class Stimulus:
 
 
 def manifest_hash(manifest: Mapping) -> str:
-    """SHA-256 of all of a manifest but its own "hash", however the file is spaced or its lines end."""
+    """SHA-256 of everything in a manifest except its own "hash". Spaces and line ends in the file do not matter."""
     content = {key: value for key, value in manifest.items() if key != "hash"}
     return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
@@ -80,7 +82,7 @@ def manifest_hash(manifest: Mapping) -> str:
 def read_manifest(path: Path) -> dict:
     if not path.is_file():
         raise UserError(
-            f"{path.parent} is no study: there is no {path.name} in it. `srgan-lessons study new` makes a study."
+            f"{path.parent} is not a study: there is no {path.name} in it. `srgan-lessons study new` makes a study."
         )
     try:
         manifest = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -90,7 +92,7 @@ def read_manifest(path: Path) -> dict:
             f"{path} is damaged ({type(error).__name__}: {error}). Copy the study's folder again."
         ) from None
     if number != FORMAT:
-        raise UserError(f"{path} has the format {number}; this version of srgan-lessons reads {FORMAT}. Update it.")
+        raise UserError(f"{path} has format {number}; this version of srgan-lessons reads {FORMAT}. Update it.")
     if given != manifest_hash(manifest):
         raise UserError(
             f"{path} was changed after the study was made (its hash differs), and votes could not be told apart from "
@@ -114,10 +116,8 @@ def write_png(path: Path, pixels: np.ndarray) -> tuple[str, int, int]:
 
 def write_notebook(folder: Path) -> Path:
     """Writes a notebook that shows the rating widget for the study in whose folder it lies. Returns its path."""
-    text = (
-        "# Rate the pictures\n\nRun the cell below (Shift+Enter), and follow what it says. You can stop at any time; "
-    )
-    text += "run it again under the same name to go on."
+    text = "# Rate the pictures\n\nRun the cell below (Shift+Enter) and follow the instructions. Stop at any time; "
+    text += "run it again under the same name to continue."
     code = f"""try:
     import srgan_lessons
 except ModuleNotFoundError:  # as in Colab
@@ -147,7 +147,7 @@ RatingWidget(".")"""
 
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside `folder`, which becomes it in one step, or goes."""
+    """A temporary folder beside `folder`. It is renamed to `folder` in one step, or deleted."""
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -155,7 +155,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         part.mkdir(parents=True)
         yield part
         if folder.exists():
-            folder.rmdir()  # empty; Windows renames onto nothing
+            folder.rmdir()  # it is empty; Windows renames only to a name that is free
         os.replace(part, folder)
     except OSError as error:
         raise UserError(explain_write_error(folder, error)) from error

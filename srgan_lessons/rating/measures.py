@@ -1,4 +1,4 @@
-"""What metrics say of a study's stimuli, to be set against what people say. Only measuring itself imports torch."""
+"""What metrics say about a study's stimuli, to compare with what people say. Only measuring itself imports torch."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ METRICS = ("psnr", "ssim", "st_lpips")
 def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
     """Each rated version against the "hr" of its image: image, method, psnr (dB), ssim, st_lpips.
 
-    Luma under the community protocol, 4 border pixels cut; ST-LPIPS on whole pictures. NaN where a picture is too small
-    for a metric (SSIM needs 19 pixels, ST-LPIPS 21) and where the package of ST-LPIPS is not installed. Images without
-    "hr" are left out; the table is empty where no image has one. Raises UserError where a stimulus is missing or was
-    changed.
+    Luma under the community protocol, 4 border pixels cut; ST-LPIPS on whole pictures. NaN if a picture is too small
+    for a metric (SSIM needs 19 pixels, ST-LPIPS 21) or if the package of ST-LPIPS is not installed. Images without "hr"
+    are left out; the table is empty if no image has one. Raises UserError if a stimulus is missing or was changed.
     """
     from srgan_lessons.metrics import psnr, ssim
 
@@ -44,9 +43,9 @@ def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
 
 
 def kept(study: Study, *, progress: bool = False) -> pd.DataFrame | None:
-    """As `measure`, but once for a study: the table stays in its folder, as metrics.csv, with the study's hash.
+    """Like `measure`, but only once per study: the table is kept in its folder as metrics.csv, with the study's hash.
 
-    None where no image has "hr". A folder that cannot be written is no reason to stop: the next time measures again.
+    None if no image has "hr". If the folder cannot be written, this continues, and measures again the next time.
     """
     if HIDDEN_REFERENCE not in study.methods:
         return None
@@ -75,7 +74,7 @@ def _pixels(study: Study, name: str) -> np.ndarray:
 
 
 def _st_lpips() -> Callable[[np.ndarray, np.ndarray], float]:
-    """ST-LPIPS of two uint8 pictures; NaN where its weights are not installed."""
+    """ST-LPIPS of two uint8 pictures; NaN if its weights are not installed."""
     import torch
 
     from srgan_lessons.evaluation import STLPIPSDistance
@@ -87,7 +86,7 @@ def _st_lpips() -> Callable[[np.ndarray, np.ndarray], float]:
 
 
 def _number(metric: Callable[..., float], sr: np.ndarray, hr: np.ndarray) -> float:
-    """NaN where a picture is too small for the metric: people may have rated it all the same."""
+    """NaN if a picture is too small for the metric; people may have rated it anyway."""
     try:
         return metric(sr, hr)
     except UserError:

@@ -1,4 +1,4 @@
-"""The files of a class as one: only votes of one study, each vote once, and no two raters taken for one."""
+"""Merges the files of a class: only votes of one study, each vote once, and two raters are never taken for one."""
 
 import warnings
 from collections import Counter
@@ -16,12 +16,12 @@ from srgan_lessons.rating.votes import Votes, left_out, read_file, vote_files
 def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -> Votes:
     """The votes of all files (or of all `*.jsonl` in folders, however deep) that belong to the study.
 
-    Exact copies of a line are taken once, and counted in `copies`: a file may be there in an older and a newer state.
-    Left out, and reported in `problems` and by a warning: damaged lines, scores out of range, stimuli that the study
-    does not have. Two raters with one name, that is files with different votes for the same trials, are reported and
-    kept apart: the second becomes "name [2]".
+    Exact copies of a line are used once, and counted in `copies`, because a file may come in an older and a newer
+    version. Left out, and reported in `problems` and by a warning: damaged lines, scores out of range, stimuli that the
+    study does not have. Two raters with the same name, that is files with different votes for the same trials, are
+    reported and kept apart: the second becomes "name [2]".
 
-    Raises UserError where a file holds votes of another study, or is not there.
+    Raises UserError if a file contains votes of another study or does not exist.
     """
     study = study if isinstance(study, Study) else Study.open(study)
     problems: list[str] = []
@@ -34,7 +34,7 @@ def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -
         problems.append("there are no votes in these files")
     merged: list[Vote] = []
     copies = 0
-    # People of one name, each as the lines of theirs that are taken already.
+    # People with the same name; for each, the lines used so far.
     people: dict[str, list[dict[str, Vote]]] = {}
     for path, given in contents:
         by_rater: dict[str, list[Vote]] = {}
@@ -55,7 +55,7 @@ def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -
                     continue
                 known[number][line] = vote
                 merged.append(vote if number == 0 else replace(vote, rater=f"{rater} [{number + 1}]"))
-    problems += [f"{path}: left out, it is no file of votes (*.jsonl)" for path in left_out(files)]
+    problems += [f"{path}: left out, because it is not a vote file (*.jsonl)" for path in left_out(files)]
     problems += _alike([vote.rater for vote in merged])
     for problem in problems:
         warnings.warn(problem, stacklevel=2)
@@ -63,7 +63,7 @@ def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -
 
 
 def _alike(raters: Iterable[str]) -> list[str]:
-    """A question for each set of names that differ in nothing but spaces, case or width of letters."""
+    """A question for each set of names that differ only in spaces, or in the case or width of letters."""
     spellings: dict[str, list[str]] = {}
     for rater, count in sorted(Counter(raters).items()):
         spellings.setdefault(name_key(rater), []).append(f"{rater!r} ({count} lines)")
@@ -99,9 +99,9 @@ def _of_study(path: Path, given: list[tuple[int, Vote]], study: Study, problems:
 
 
 def _clash(first: list[Vote], second: list[Vote]) -> list[tuple]:
-    """Trials for which two sets of lines under one name have different votes.
+    """Trials for which two sets of lines under the same name have different votes.
 
-    A trial of the main phase has one vote, in whatever session; a dummy or training trial one in each session.
+    A trial of the main phase has one vote over all sessions; a dummy or training trial has one in each session.
     """
 
     def votes(given: list[Vote]) -> dict[tuple, set[str]]:
@@ -112,7 +112,7 @@ def _clash(first: list[Vote], second: list[Vote]) -> list[tuple]:
         return found
 
     a, b = votes(first), votes(second)
-    # One may be an older state of the other: then all its lines are in the other's.
+    # One may be an older version of the other; then the other contains all its lines.
     return [key for key in a.keys() & b.keys() if not (a[key] <= b[key] or b[key] <= a[key])]
 
 

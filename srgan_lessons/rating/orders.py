@@ -1,13 +1,13 @@
-"""In which order a rater sees the stimuli.
+"""The order in which a rater sees the stimuli.
 
-An order depends on the study's seed and the rater's name alone, so that it is the same on every machine. It is random
-within four rules:
+An order depends only on the study's seed and the rater's name, so it is the same on every machine. It is random, within
+four rules:
 
-- Two versions of one image never follow each other; where there are images enough, three others come between.
-- Each image passes through all its methods in a Latin square: a study is cut into as many rounds as there are methods,
-  in each round an image is seen once, and the methods are seen about equally often. So no method meets fresher raters.
-- After each method, each other comes about equally often (first-order carry-over): a picture looks better after a bad
-  one.
+- Two versions of one image never follow each other; if there are enough images, three others come between them.
+- Each image goes through all its methods in a Latin square: a study has as many rounds as there are methods; in each
+  round every image is seen once, and the methods about equally often. So no method gets fresher raters.
+- Every method follows every other about equally often (first-order carry-over), because a picture looks better after a
+  bad one.
 - A repeat comes half a session after the first showing.
 """
 
@@ -20,9 +20,9 @@ from typing import TypeVar
 from srgan_lessons import UserError
 
 T = TypeVar("T")
-# Weight of a balanced carry-over against balanced parts of the session: 2 helps the first, hardly costs the second.
+# Weight of balanced carry-over against balanced parts of the session: 2 helps the first and hardly harms the second.
 CARRY = 2.0
-NEAR = 3  # between two versions of one image come this many others, where there are images enough
+NEAR = 3  # how many others come between two versions of one image, if there are enough images
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Place:
     """What is shown at one place of an order.
 
     stimulus: neutral name. repeat: 0 for the first showing, 1 for the repeat. gold_expected: 1 or 5 for an item whose
-    score is obvious, else None.
+    score is obvious, otherwise None.
     """
 
     stimulus: str
@@ -41,9 +41,10 @@ class Place:
 
 
 def main_order(places: Sequence[Place], gold: Sequence[Place], repeats: int, *seeds: Hashable) -> list[Place]:
-    """The order of the main phase: `places` once each, `repeats` of them again, and the gold items among them.
+    """The order of the main phase: each of `places` once, `repeats` of them a second time, and the gold items in
+    between.
 
-    seeds: what the order depends on, for example the study's seed and the rater's name. Raises UserError where no order
+    seeds: what the order depends on, for example the study's seed and the rater's name. Raises UserError if no order
     can keep two versions of an image apart.
     """
     dice = _dice("main", *seeds)
@@ -54,7 +55,7 @@ def main_order(places: Sequence[Place], gold: Sequence[Place], repeats: int, *se
 
 
 def calibration_order(places: Sequence[Place], *seeds: Hashable) -> list[Place]:
-    """The anchors in an order of their own. With a single anchor image its versions do follow each other."""
+    """The anchors in an order of their own. If there is only one anchor image, its versions do follow each other."""
     dice = _dice("calibration", *seeds)
     if len({place.image for place in places}) < 2:
         return _shuffled(places, dice)
@@ -64,13 +65,13 @@ def calibration_order(places: Sequence[Place], *seeds: Hashable) -> list[Place]:
 def dummy_order(
     places: Sequence[Place], count: int, *seeds: Hashable, before: str | None, after: Sequence[str]
 ) -> list[Place]:
-    """About `count` stimuli that warm a rater up: different methods and images as far as there are enough.
+    """About `count` stimuli to warm a rater up, of different methods and images as far as possible.
 
     before: the image that was shown last, if any. after: the images that come next; the first of them never follows a
-    version of itself. With two images one dummy more may be needed for that.
+    version of itself. With two images, this may need one more dummy.
     """
     dice = _dice("dummies", *seeds)
-    chosen: list[Place] = []  # built from the last dummy to the first
+    chosen: list[Place] = []  # built backwards, from the last dummy
     methods, images = Counter[str](), Counter[str](after[:NEAR])
     following = after[0] if after else None
     while count and (len(chosen) < count or chosen[-1].image == before):
@@ -91,7 +92,7 @@ def seeded_order(items: Sequence[T], *seeds: Hashable) -> list[T]:
 
 
 def check_possible(images: Iterable[str]) -> None:
-    """Raises UserError where these showings, one image name each, cannot be put in a row without neighbours alike."""
+    """Raises UserError if these showings, one image name each, cannot be ordered without two of one image in a row."""
     counts = Counter(images)
     image, most = counts.most_common(1)[0]
     if 2 * most > counts.total() + 1:
@@ -102,7 +103,7 @@ def check_possible(images: Iterable[str]) -> None:
 
 
 def _dice(*seeds: Hashable) -> random.Random:
-    # Of random.Random only random() is used: it is promised to give the same numbers in every version of Python.
+    # Only random() of random.Random is used: Python promises that it gives the same numbers in every version.
     return random.Random("\x1f".join(map(str, seeds)))
 
 
@@ -113,8 +114,8 @@ def _shuffled(items: Sequence[T], dice: random.Random) -> list[T]:
 def _rounds(places: Sequence[Place], dice: random.Random) -> list[tuple[float, Place]]:
     """Each place with a time in [0, 1).
 
-    Images with the same number of versions share a Latin square: with M methods, image i is seen in round r of M with
-    method (row of the image + symbol of the round) modulo M. Rows, symbols and methods are drawn again for each rater.
+    Images with the same number of versions share a Latin square: with M methods, round r of M shows image i with method
+    (row of the image + symbol of the round) modulo M. Rows, symbols and methods are drawn again for each rater.
     """
     by_image: dict[str, dict[str, Place]] = defaultdict(dict)
     for place in places:
@@ -139,7 +140,7 @@ def _rounds(places: Sequence[Place], dice: random.Random) -> list[tuple[float, P
 
 
 def _repeats(timed: list[tuple[float, Place]], count: int, dice: random.Random) -> list[tuple[float, Place]]:
-    """Second showings, half a study after the first; of images and methods about equally often."""
+    """Second showings, half a study after the first; images and methods are repeated about equally often."""
     first_half = _shuffled([pair for pair in timed if pair[0] < 0.5], dice)
     methods, images = Counter[str](), Counter[str]()
     chosen = []
@@ -154,7 +155,7 @@ def _repeats(timed: list[tuple[float, Place]], count: int, dice: random.Random) 
 
 
 class _Balance:
-    """How often each method was shown, and shown after each other, beside its share."""
+    """How often each method was shown, and how often after each other method, compared with its share."""
 
     def __init__(self, methods: Sequence[str]):
         self.share = {method: count / len(methods) for method, count in Counter(methods).items()}
@@ -163,7 +164,7 @@ class _Balance:
         self.count = 0
 
     def excess(self, method: str) -> float:
-        """How far the method is ahead of its share so far; the lower, the more it is due."""
+        """How far the method is ahead of its share so far. The lower the value, the sooner it should come."""
         ahead = self.shown[method] - self.share[method] * self.count
         if self.previous is None:
             return ahead
@@ -178,9 +179,9 @@ class _Balance:
 
 
 def _sequence(timed: list[tuple[float, Place]], dice: random.Random) -> list[Place]:
-    """Places near their times, neighbours of different images, methods balanced.
+    """Puts places near their times, with neighbours of different images and balanced methods.
 
-    Step by step the best of the next few is taken; one that has waited long goes first.
+    Each step takes the best of the next few places; one that has waited long goes first.
     """
     left = Counter(place.image for _, place in timed)
     check_possible(left.elements())
@@ -192,7 +193,8 @@ def _sequence(timed: list[tuple[float, Place]], dice: random.Random) -> list[Pla
     seen: dict[str, int] = {}  # stimulus -> where it was shown first
     while waiting:
         previous = order[-1].image if order else None
-        # An image that fills every second place of the rest must come now, or its versions would meet at the end.
+        # An image that fills every second remaining place must come now, or its versions would be neighbours at the
+        # end.
         most = max(left, key=left.__getitem__)
         pressing = most if 2 * left[most] > len(waiting) else previous
         if pressing != previous:

@@ -1,4 +1,5 @@
-"""Figures of an opinion study. Each is a matplotlib Figure whose label is its alt text; all work in grey."""
+"""Figures of an opinion study. Each is a matplotlib Figure whose label is its alt text. All can be read in grey,
+too."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from srgan_lessons.rating.tables import rated
 from srgan_lessons.rating.vote import SCALE
 
 WIDTH = 9.0  # inches
-DOTS = 144  # an inch
+DOTS = 144  # per inch
 STYLE: dict[Any, Any] = {
     "font.size": 12,
     "axes.titlesize": 12,
@@ -39,14 +40,14 @@ STYLE: dict[Any, Any] = {
     "lines.linewidth": 2.0,
 }
 METRICS = {
-    "psnr": "PSNR in dB (more is closer)",
-    "ssim": "SSIM (more is closer)",
-    "st_lpips": "ST-LPIPS (less is closer)",
+    "psnr": "PSNR in dB (higher is closer)",
+    "ssim": "SSIM (higher is closer)",
+    "st_lpips": "ST-LPIPS (lower is closer)",
 }
 
 
 def alt_text(figure: Figure) -> str:
-    """What there is to be seen in a figure of this module, in words."""
+    """The alt text of a figure of this module: what it shows, in words."""
     return str(figure.get_label())
 
 
@@ -54,7 +55,7 @@ def as_image(figure: Figure) -> dict:
     """A figure as an image that needs no file: src (the PNG as a data URL), alt, width and height in CSS pixels."""
     file = io.BytesIO()
     with mpl.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # a name in letters that the font lacks; the tables have it
+        warnings.filterwarnings("ignore", message="Glyph")  # the font lacks a letter of a name; the tables have it
         figure.savefig(file, format="png", dpi=DOTS, facecolor="white")
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
@@ -62,10 +63,10 @@ def as_image(figure: Figure) -> dict:
 
 
 def plot_votes(votes: pd.DataFrame, *, order: list[str] | None = None) -> Figure:
-    """Distribution of the votes of each method, as the paper's Figure 5: darker is more votes; the mark is the mean.
+    """Distribution of each method's votes, as in the paper's Figure 5: darker means more votes; the mark is the mean.
 
-    votes: a table of votes, or Analysis.votes. order: methods from left to right; by mean where not given. The number
-    in a field is the share of the method's votes in per cent.
+    votes: a table of votes, or Analysis.votes. order: methods from left to right; sorted by mean if not given. The
+    number in a field is the percentage of the method's votes.
     """
     table = rated(votes)
     means = table.groupby("method")["score"].mean().sort_values()
@@ -101,7 +102,7 @@ def plot_votes(votes: pd.DataFrame, *, order: list[str] | None = None) -> Figure
 
 
 def plot_mos(analysis: Analysis, *, known: Mapping[str, float] | None = None, known_label: str = "known") -> Figure:
-    """MOS of each method with its 95 % interval, best on top.
+    """MOS of each method with its 95 % interval, the best at the top.
 
     known: method -> MOS to compare with, such as the paper's or the true one of synthetic raters; drawn as crosses.
     """
@@ -142,10 +143,10 @@ def plot_mos(analysis: Analysis, *, known: Mapping[str, float] | None = None, kn
 def plot_mos_against(
     analysis: Analysis, metrics: pd.DataFrame, *, columns: tuple[str, ...] = ("psnr", "st_lpips")
 ) -> Figure:
-    """MOS of each method against what metrics say, one panel a metric: who wins one and loses the other?
+    """MOS of each method against metrics, one panel per metric: which method wins one and loses the other?
 
     metrics: columns method and those named in `columns` (psnr in dB, ssim, st_lpips). Methods without a number, such as
-    the reference, are left out. Raises UserError where a column is missing or fewer than two methods have numbers.
+    the reference, are left out. Raises UserError if a column is missing or if fewer than two methods have numbers.
     """
     missing = [name for name in ("method", *columns) if name not in metrics.columns]
     if missing:
@@ -171,8 +172,8 @@ def plot_mos_against(
             best = part.loc[part[name].idxmin() if name == "st_lpips" else part[name].idxmax(), "method"]
             words.append(f"{name}: best is {best}, while people prefer {part.loc[part['mos'].idxmax(), 'method']}")
         axes[0].set_ylabel("mean opinion score")
-        figure.set_label(f"Mean opinion score against metrics, a dot a method. {'; '.join(words)}.")
-        FigureCanvasAgg(figure).draw()  # lays the panels out, so that there is a place to put names
+        figure.set_label(f"Mean opinion score against metrics, one dot per method. {'; '.join(words)}.")
+        FigureCanvasAgg(figure).draw()  # lays out the panels, so that the names can be placed
         for axis, (x, part) in zip(axes, drawn, strict=True):
             mos, low, high = (part[name].to_numpy(float) for name in ("mos", "low", "high"))
             _label_points(axis, x, mos, low, high, list(part["method"]))
@@ -180,9 +181,10 @@ def plot_mos_against(
 
 
 def plot_raters(analysis: Analysis) -> Figure:
-    """Each rater's bias and inconsistency (ITU-T P.910, Annex E) with 95 % intervals; excluded raters hollow.
+    """Each rater's bias and inconsistency (ITU-T P.910, Annex E) with 95 % intervals; excluded raters are hollow.
 
-    Far to the right scores high, far to the left low; far up scores the same thing differently each time.
+    A rater far to the right scores high, one far to the left scores low; one far up scores the same thing differently
+    each time.
     """
     table = analysis.raters
     with mpl.rc_context(STYLE):
@@ -231,18 +233,19 @@ def plot_raters(analysis: Analysis) -> Figure:
 
 
 def _slant(names: list[str], inches: float) -> dict:
-    """Tick labels that would run into each other are slanted."""
+    """Slants tick labels that would overlap."""
     longest = max((len(name) for name in names), default=0)
     return {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if longest * 0.1 > inches else {}
 
 
 def _name(name: str, most: int = 20) -> str:
-    """A name as a label: not too long, and a $ in it starts no formula."""
+    """A name as a label: not too long, and a $ in it does not start a formula."""
     return (name if len(name) <= most else name[: most - 1] + "…").replace("$", r"\$")
 
 
 def _label_points(axis: Any, x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray, names: list[str]) -> None:
-    """Names beside points, covering neither each other nor a point or its interval. The panels must have their size."""
+    """Puts names beside points, so that they cover neither each other nor a point or its interval. The panels must have
+    their final size."""
     renderer = axis.figure.canvas.get_renderer()
     pixels = renderer.points_to_pixels(1)  # of one point
     frame = axis.get_window_extent(renderer)

@@ -32,10 +32,11 @@ def power_table(
 ) -> pd.DataFrame:
     """Share of simulated studies that show a difference: columns difference, raters, images, power, low, high.
 
-    Two methods with true MOS `mos` - d/2 and + d/2, among `methods` that are compared with each other: the p-value is
-    multiplied by the number of pairs, Holm's first and strictest step. "Shown" is the analysis's rule: corrected
-    p < 0.05, interval without 0, and the right way round. low and high: 95 % interval of the share (Wilson), since
-    `studies` is finite. The same seed gives the same table. Raises UserError for numbers that make no study.
+    Two methods have true MOS `mos` - d/2 and `mos` + d/2, and belong to `methods` methods that are compared with each
+    other: the p-value is multiplied by the number of pairs, which is Holm's first and strictest step. "Shown" is the
+    analysis's rule: corrected
+    p < 0.05, interval without 0, and the right way round. low and high: 95 % interval of the share (Wilson), because
+    `studies` is finite. The same seed gives the same table. Raises UserError for numbers that do not make a study.
     """
     if (
         not (differences and all(difference >= 0 for difference in differences))
@@ -44,7 +45,7 @@ def power_table(
         or methods < 2
         or studies < 1
     ):
-        raise UserError("power: needs differences of 0 or more, at least 2 raters, images and methods, and 1 study")
+        raise UserError("power needs differences of 0 or more, at least 2 raters, images and methods, and 1 study")
     if not 1 < mos - max(differences) / 2 < mos + max(differences) / 2 < 5:
         raise UserError(f"power: MOS {mos} with a difference of {max(differences)} leaves the scale of 1 to 5")
     pairs = methods * (methods - 1) // 2
@@ -72,7 +73,8 @@ def _shows(scores: np.ndarray, pairs: int) -> bool:
 
 
 def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, int | None]:
-    """Difference -> the smallest number of raters in the table from which on the power is reached; None: not there."""
+    """Difference -> the smallest number of raters in the table from which the power is reached; None if it is not
+    reached."""
     needed: dict[float, int | None] = {}
     for difference, rows in table.groupby("difference"):
         rows = rows.sort_values("raters")
@@ -83,14 +85,14 @@ def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, i
 
 
 def power_text(table: pd.DataFrame, *, power: float = POWER) -> str:
-    """The table as text: a line a difference, a column a number of raters, and what follows from it."""
+    """The table as text, with a line per difference and a column per number of raters, and what follows from it."""
     wide = table.pivot(index="difference", columns="raters", values="power")
     images = ", ".join(str(n) for n in sorted(table["images"].unique()))
     lines = [f"Share of simulated studies ({images} images) that show a difference in MOS, by number of raters:", ""]
     lines.append("difference " + "".join(f"{count:>7}" for count in wide.columns) + f"   raters for {power:.0%}")
     for difference, count in raters_needed(table, power=power).items():
         shares = "".join(f"{share:7.0%}" for share in wide.loc[difference])
-        beyond = f"more than {wide.columns.max()}, or more images" if difference else "never: there is none to show"
+        beyond = f"more than {wide.columns.max()}, or more images" if difference else "never: there is no difference"
         lines.append(f"{difference:10.2f} {shares}   {count or beyond}")
     lines += ["", "Synthetic raters; your people and pictures may differ more from each other. Plan with a margin."]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Who rates: names, the secrets by which browsers are known again, and codes to go on with in another browser."""
+"""The raters: their names, the secrets that identify their browsers, and codes to continue in another browser."""
 
 import hashlib
 import hmac
@@ -15,14 +15,14 @@ from srgan_lessons import UserError
 from srgan_lessons.files import explain_write_error
 from srgan_lessons.rating.votefile import name_key, rater_name
 
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of codes: what is not mistaken for another when read aloud
-CODE = 8  # letters: 30 to the 8th, and few guesses a minute
-GUESSES, COOLING = 5, 60.0  # wrong codes for a name, and then so many seconds without another try
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of codes: none is mistaken for another when read aloud
+CODE = 8  # letters: 30 to the 8th codes, and few guesses per minute
+GUESSES, COOLING = 5, 60.0  # after 5 wrong codes for a name: 60 seconds without another try
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rater:
-    """A rater who came by the link. code: to go on with in another browser. browsers: SHA-256 of their secrets."""
+    """A rater who came through the link. code: to continue in another browser. browsers: SHA-256 of their secrets."""
 
     name: str
     code: str
@@ -30,10 +30,10 @@ class Rater:
 
 
 class Raters:
-    """All raters of a study, in a file that only its owner can read.
+    """All raters of a study, kept in a file that only its owner can read.
 
-    path: where; it is read if it is there. most: how many raters there may be. taken: names that stand in votes
-    already. open_names: whether a name alone lets its owner in, as on one's own machine.
+    path: the file, which is read if it exists. most: how many raters there may be. taken: names that already have
+    votes. open_names: whether a name alone is enough to join, as on one's own machine.
     """
 
     def __init__(self, path: Path, *, most: int = 200, taken: Iterable[str] = (), open_names: bool = False):
@@ -53,14 +53,14 @@ class Raters:
         return [rater.name for rater in self._raters.values()]
 
     def known(self, cookie: str | None) -> Rater | None:
-        """Whose browser has this secret."""
+        """The rater whose browser has this secret."""
         key = self._by_browser.get(_digest(cookie)) if cookie else None
         return self._raters.get(key) if key else None
 
     def join(self, name: object, code: object, cookie: str) -> Rater:
-        """A new rater, or one who is known by the code; from now on the browser with this secret is known.
+        """A new rater, or one identified by the code; from now on, the secret identifies this browser.
 
-        Done a second time it changes nothing: the first answer may have been lost. Raises UserError for a name that
+        Calling it a second time changes nothing: the first answer may have been lost. Raises UserError for a name that
         cannot be used or is taken, a wrong code, too many tries, and a full study.
         """
         name = " ".join(rater_name(name).split())
@@ -70,12 +70,12 @@ class Raters:
             rater = self._raters.get(key)
             if rater is None and key in self._taken and not self.open_names:
                 raise UserError(
-                    f"the name {name!r} stands with ratings in this study already. Choose another, or ask whoever gave "
+                    f"the name {name!r} already has ratings in this study. Choose another, or ask whoever gave "
                     "you the link."
                 )
             if rater is None:
                 if len(self._raters) >= self.most:
-                    raise UserError(f"this study has its {self.most} raters. Tell whoever gave you the link.")
+                    raise UserError(f"this study already has {self.most} raters. Tell whoever gave you the link.")
                 rater = Rater(name=self._taken.get(key, name), code=_new_code())
             elif self._by_browser.get(_digest(cookie)) == key:
                 return rater
@@ -90,14 +90,14 @@ class Raters:
     def _check_code(self, key: str, rater: Rater, code: str) -> None:
         wrong = [when for when in self._wrong.get(key, []) if time.monotonic() - when < COOLING]
         if code and len(wrong) >= GUESSES:
-            raise UserError("too many wrong codes for this name. Wait a minute, and look at the code again.")
+            raise UserError("too many wrong codes for this name. Wait a minute, then check the code.")
         if code and hmac.compare_digest(code.encode(), rater.code.encode()):
             return
         if code:
             self._wrong[key] = [*wrong, time.monotonic()]
-            raise UserError("this code is not the one of this name. It stands on the page on which you began.")
+            raise UserError("this code does not belong to this name. You find your code on the page where you began.")
         raise UserError(
-            f"the name {rater.name!r} is taken. If it is yours, give the code that you got with it; else choose "
+            f"the name {rater.name!r} is taken. If it is yours, enter the code that you got with it; otherwise choose "
             "another name."
         )
 
@@ -124,7 +124,7 @@ class Raters:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Writes a file that its owner alone can read, whole or not at all. Raises UserError where that fails."""
+    """Writes a file that only its owner can read, whole or not at all. Raises UserError if that fails."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,6 +1,6 @@
-"""The report of a study: one HTML page that needs nothing else, and the tables beside it as CSV.
+"""The report of a study: one self-contained HTML page, and its tables as CSV files beside it.
 
-The page is the template web/report.html; here stands what it is filled with.
+The page is the template web/report.html; this module fills it.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from srgan_lessons.rating.wording import number, p_value, span
 
 PAGE = "report.html"
 WEB = Path(__file__).parent / "web"
-SIDE = 200  # pixels of a picture that are shown, the middle
-PICTURED = 40  # photos that are shown as pictures: the page stays within some megabytes
+SIDE = 200  # pixels: the middle of a picture, which is shown
+PICTURED = 40  # photos that are shown, so that the page has only a few megabytes
 
 
 def write_report(
@@ -44,14 +44,14 @@ def write_report(
     exclude: Sequence[str] = (),
     progress: bool = False,
 ) -> Path:
-    """Analyses the votes of a study, writes report.html and its tables as CSV, and returns the page's path.
+    """Analyses a study's votes, writes report.html and its tables as CSV, and returns the page's path.
 
-    folder: of the study. votes: what to analyse; by default all files in the study's folder `votes`. A table, Votes, a
-    CSV file as Votes.write_csv makes it, or files and folders of votes (*.jsonl) also serve; with a table or a CSV file
-    `folder` need not be a study. out: the folder for the report, by default `report` in the study's folder.
-    exclude: raters who are left out, by name, which the report says.
-    Where the study has the method "hr", PSNR, SSIM and ST-LPIPS of its stimuli are measured once and kept with the
-    study, see `measures.kept`. Raises UserError as Study.open, merge and analyse do, and where nothing can be written.
+    folder: the study's. votes: what to analyse; by default all files in the study's folder `votes`. It may also be a
+    table, Votes, a CSV file as written by Votes.write_csv, or files and folders of votes (*.jsonl); with a table or a
+    CSV file, `folder` need not be a study. out: the folder for the report, by default `report` in the study's folder.
+    exclude: names of raters to leave out; the report mentions them.
+    If the study has the method "hr", PSNR, SSIM and ST-LPIPS of its stimuli are measured once and kept with the study;
+    see `measures.kept`. Raises UserError as Study.open, merge and analyse do, and if the report cannot be written.
     """
     folder = Path(folder)
     study = Study.open(folder) if (folder / MANIFEST).exists() or votes is None else None
@@ -81,7 +81,7 @@ def write_report(
 
 
 def _read(votes: pd.DataFrame | Votes | str | Path | None, study: Study | None) -> tuple[pd.DataFrame, list[str]]:
-    """The table to analyse, and what was wrong with its files."""
+    """The table to analyse, and the problems of its files."""
     if isinstance(votes, pd.DataFrame):
         return votes, []
     if isinstance(votes, Votes):
@@ -95,7 +95,8 @@ def _read(votes: pd.DataFrame | Votes | str | Path | None, study: Study | None) 
 
 
 def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The votes without those of some raters, and a sentence for each. Raises UserError for a name that nobody has."""
+    """The votes without those of some raters, and a sentence about each. Raises UserError for a name that no rater
+    has."""
     if not exclude or "rater" not in table:
         return table, []
     there = sorted(table["rater"].dropna().astype(str).unique())
@@ -107,7 +108,7 @@ def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame,
 
 
 def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
-    """Raises UserError where votes are of another study; a note where nothing says of which they are."""
+    """Raises UserError if votes are of another study. Returns a note if nothing says which study they are of."""
     others = [other for other in table["study"].dropna().unique() if other != study.hash] if "study" in table else []
     if others:
         raise UserError(
@@ -125,7 +126,7 @@ def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
             )
     if "study" in table and table["study"].notna().all():
         return []
-    return [f"{name} does not say of which study all its votes are; the pictures are this study's"]
+    return [f"{name} does not say which study all its votes belong to; the pictures are this study's"]
 
 
 def _write(path: Path, text: str) -> None:
@@ -191,7 +192,7 @@ def _summary(analysis: Analysis) -> str:
 
 
 def _size(raters: int) -> str:
-    """How many raters there are, beside how many the standards ask for."""
+    """How many raters there are, compared with how many the standards ask for."""
     asked = (
         f"ITU-R BT.500 asks for at least {FEWEST} raters, ITU-T P.910 for {IN_LABORATORY} in a laboratory and "
         f"{IN_THE_OPEN} where light, distance and screens are not controlled, as here"
@@ -210,7 +211,7 @@ def _methods(analysis: Analysis) -> tuple[list[str], list[list]]:
 
 
 def _pairs(analysis: Analysis) -> dict[str, list]:
-    """Pairs of methods: as rows, those that follow each other as sentences, and those without a difference by name."""
+    """Pairs of methods: all as rows, neighbours in the ranking as sentences, and those without a difference by name."""
     rank = {method: k for k, method in enumerate(analysis.methods["method"])}
     pairs = list(analysis.pairs.itertuples())
     return {
@@ -228,7 +229,7 @@ def _pairs(analysis: Analysis) -> dict[str, list]:
 
 
 def _against(analysis: Analysis, measured: pd.DataFrame | None) -> tuple[dict | None, bool]:
-    """The figure of people against metrics, where there are numbers for it; and whether ST-LPIPS is in it."""
+    """The figure of people against metrics, if there are numbers for it, and whether it includes ST-LPIPS."""
     if measured is None:
         return None, False
     means = measures.metric_means(measured)
@@ -239,7 +240,7 @@ def _against(analysis: Analysis, measured: pd.DataFrame | None) -> tuple[dict | 
 
 
 def _images(analysis: Analysis) -> tuple[list[str], list[list]]:
-    """A row a photo, a column a method."""
+    """One row per photo, one column per method."""
     methods = list(analysis.methods["method"])
     found = {(r.image, r.method): f"{number(r.mos)} {span(r.low, r.high)}" for r in analysis.images.itertuples()}
     photos = sorted(analysis.images["image"].unique())
@@ -247,7 +248,7 @@ def _images(analysis: Analysis) -> tuple[list[str], list[list]]:
 
 
 def _photos(analysis: Analysis, study: Study) -> list[dict]:
-    """Each photo with the middle of its versions, best method first; pictures only of those that the page shows."""
+    """Each photo with the middle of its versions, best method first; only photos that the page shows have pictures."""
     names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
     rows = {(r.image, r.method): r for r in analysis.images.itertuples()}
     photos: list[dict] = []
@@ -294,7 +295,7 @@ def _rater(r: Any) -> list:
 
 
 def _screens(analysis: Analysis, study: Study) -> dict:
-    """What was recorded of the screens, and the MOS by kind of screen."""
+    """What was recorded about the screens, and the MOS by kind of screen."""
     table = viewing.screens_table(analysis.votes, study)
     methods = [method for method in analysis.methods["method"] if method in table]
     return {

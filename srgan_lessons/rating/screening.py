@@ -1,6 +1,6 @@
 """Whose votes can be used: gold, repeats, straight lines, swapped scales, BT.500, and the P.910 model of raters.
 
-Matrices are (stimuli, raters), tables or arrays, with NaN where somebody did not rate a stimulus.
+Matrices are tables or arrays of shape (stimuli, raters), with NaN where somebody did not rate a stimulus.
 """
 
 from __future__ import annotations
@@ -16,23 +16,24 @@ from srgan_lessons.rating.tables import Scores, gold_trials, rated, repeated_tri
 
 GOLD_SHARE = 0.2  # a rater may miss one gold item, and beyond that a fifth of them
 SWAPPED_P = 0.001  # one-sided p of a negative correlation with the others
-RESTLESS = 2.0  # times the median inconsistency: worth a look, no reason to exclude
+RESTLESS = 2.0  # times the median inconsistency: worth a look, but no reason to exclude
 NORMAL = 1.959964  # 97.5 % quantile
 
 # --- ITU-R BT.500 ----------------------------------------------------------------------------------------------------
 
 
 def bt500(matrix: pd.DataFrame | np.ndarray, *, naive: bool = False) -> pd.DataFrame:
-    """Screening of raters after ITU-R BT.500 (Annex 1, "screening of the observers"): a row a rater.
+    """Screening of raters after ITU-R BT.500 (Annex 1, "screening of the observers"): one row per rater.
 
-    Of each stimulus: mean, standard deviation s, kurtosis. Votes at least 2 s from the mean (kurtosis from 2 to 4),
-    else sqrt(20) s, are far: above counts in P, below in Q. A rater is rejected where (P + Q) / votes > 0.05 and
-    |P - Q| / (P + Q) < 0.3: far from the others often, and in both directions. A rater with a plain bias stays.
+    For each stimulus it computes mean, standard deviation s and kurtosis. A vote is far if it is at least 2 s from the
+    mean (kurtosis from 2 to 4), or else at least sqrt(20) s; P counts far votes above the mean, Q those below. A rater
+    is rejected if (P + Q) / votes > 0.05 and |P - Q| / (P + Q) < 0.3: often far from the others, and in both
+    directions. A rater with a plain bias stays.
 
-    The trap: where all agree, s is 0, every vote is "0 s away" and counts in P and in Q. Such stimuli tell nothing of
-    anybody, so they are left out. naive=True keeps them, to show what goes wrong. s is the population's (n, not n - 1),
-    as in the reference implementation `sureal`; votes are counted per rater, so that gaps do no harm. If the rule
-    would reject everybody, it rejects nobody (not so with naive=True).
+    The trap: where all agree, s is 0, so every vote is "0 s away" and counts in both P and Q. Such stimuli say nothing
+    about anybody, so they are left out. naive=True keeps them, to show what goes wrong. s is the population's (n, not n
+    - 1), as in the reference implementation `sureal`; votes are counted per rater, so that missing votes do no harm. If
+    the rule would reject everybody, it rejects nobody, except with naive=True.
 
     Columns: rater, votes, above (P), below (Q), far_share, balance (|P - Q| / (P + Q), NaN where both are 0), rejected.
     """
@@ -44,8 +45,8 @@ def bt500(matrix: pd.DataFrame | np.ndarray, *, naive: bool = False) -> pd.DataF
     s = np.sqrt((difference**2).sum(axis=1, keepdims=True) / seen)
     kurtosis = (difference**4).sum(axis=1, keepdims=True) / seen / np.maximum(s, 1e-9) ** 4
     reach = np.where((kurtosis >= 2) & (kurtosis <= 4), 2.0, np.sqrt(20)) * s
-    near = 1e-9  # votes on the bound count as far, whatever the rounding of the machine
-    used = there & (naive | (s > near))  # where s = 0 all who saw the stimulus agree
+    near = 1e-9  # votes on the bound count as far, however the machine rounds
+    used = there & (naive | (s > near))  # where s = 0, all who saw the stimulus agree
     above = (used & (difference >= reach - near)).sum(axis=0)
     below = (used & (-difference >= reach - near)).sum(axis=0)
     count, far = used.sum(axis=0), above + below
@@ -66,7 +67,8 @@ class RaterModel:
     """What `bias_and_inconsistency` found.
 
     stimuli: quality, se, low, high of each row of the matrix. raters: bias, bias_low, bias_high, inconsistency,
-    inconsistency_low, inconsistency_high of each column. Intervals are 95 %. converged says whether it settled.
+    inconsistency_low, inconsistency_high of each column. Intervals are 95 %. converged says whether the iteration
+    converged.
     """
 
     stimuli: pd.DataFrame
@@ -78,10 +80,10 @@ class RaterModel:
 def bias_and_inconsistency(matrix: pd.DataFrame | np.ndarray, *, max_steps: int = 1000) -> RaterModel:
     """score = quality of the stimulus + rater's bias + rater's inconsistency x noise, after ITU-T P.910, Annex E.
 
-    Solved by alternating projection: from the residuals each rater's inconsistency, from these the qualities, with
-    steady raters weighing more, from these the biases; again, until the qualities move by less than 1e-8. Biases have
-    mean 0. Intervals: normal for quality (from the residuals on that stimulus) and bias, chi-square for inconsistency.
-    With few raters it may settle on following one of them alone, whose inconsistency is then near 0.
+    It is solved by alternating projection: the residuals give each rater's inconsistency, these give the qualities
+    (steady raters weigh more), and these give the biases; it repeats until the qualities move by less than 1e-8. Biases
+    have mean 0. Intervals: normal for quality (from the residuals on that stimulus) and bias, chi-square for
+    inconsistency. With few raters it may end up following one of them alone, whose inconsistency is then near 0.
     """
     scores, raters = _split(matrix)
     there = ~np.isnan(scores)
@@ -100,7 +102,7 @@ def bias_and_inconsistency(matrix: pd.DataFrame | np.ndarray, *, max_steps: int 
         quality = (weight * (filled - bias)).sum(axis=1) / weight.sum(axis=1)
         bias = np.where(there, scores - quality[:, None], 0).sum(axis=0) / by_rater
         converged = bool(np.linalg.norm(quality - before) < 1e-8)
-    shift = bias.mean()  # only sums of quality and bias are known; by agreement the biases have mean 0
+    shift = bias.mean()  # only sums of quality and bias are known; by convention the biases have mean 0
     quality, bias = quality + shift, bias - shift
 
     se = _spread(residual, there, axis=1) / np.sqrt(by_stimulus)
@@ -120,7 +122,7 @@ def bias_and_inconsistency(matrix: pd.DataFrame | np.ndarray, *, max_steps: int 
 
 
 def _spread(residual: np.ndarray, there: np.ndarray, axis: int) -> np.ndarray:
-    """Standard deviation around the mean along an axis, of what is there (residual is 0 where nothing is)."""
+    """Standard deviation around the mean along an axis, over existing votes (residual is 0 where there is none)."""
     count = there.sum(axis=axis)
     mean = residual.sum(axis=axis) / count
     return np.sqrt(np.maximum((residual**2).sum(axis=axis) / count - mean**2, 0))
@@ -132,7 +134,7 @@ def _spread(residual: np.ndarray, there: np.ndarray, axis: int) -> np.ndarray:
 def gold(votes: pd.DataFrame) -> pd.DataFrame:
     """Obvious items: rater, gold (how many), missed (more than one step off), failed.
 
-    Failed: more than one missed, and more than a fifth of them; one slip of the finger is human.
+    A rater fails by missing more than one, and more than a fifth of them; one slip of the finger is human.
     """
     trials = gold_trials(votes)
     off = (trials["score"] - trials["gold_expected"]).abs() > GOLD_TOLERANCE if len(trials) else trials["score"] > 5
@@ -143,7 +145,7 @@ def gold(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeats(votes: pd.DataFrame) -> pd.DataFrame:
-    """Test-retest, the second showing against the first: a row a rater.
+    """Test-retest, the second showing against the first: one row per rater.
 
     Columns: rater, repeats (how many), same (share of equal scores), within_one (share at most one step apart),
     difference (mean of second minus first), correlation (Pearson; needs three votes that differ). NaN where there are
@@ -172,10 +174,10 @@ def repeats(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def straight_liners(votes: pd.DataFrame) -> pd.DataFrame:
-    """Whoever clicks one button: rater, votes, mean, variance (n - 1) of all votes, failed (variance under 0.15
-    of at least five).
+    """Finds raters who click one button: rater, votes, mean, variance (n - 1) of all votes, failed (variance under 0.15
+    over at least five votes).
 
-    In a study whose stimuli are all alike an honest rater may look so; the rule is meant for methods that differ.
+    If all stimuli of a study are alike, an honest rater may look like this; the rule is meant for methods that differ.
     """
     table = rated(votes).groupby("rater")["score"].agg(["size", "mean", "var"]).reindex(_raters(votes))
     failed = (table["var"] < ONE_BUTTON) & (table["size"] >= FEW)
@@ -205,19 +207,19 @@ def agreement(matrix: pd.DataFrame | np.ndarray) -> pd.DataFrame:
 
 
 def screen(votes: pd.DataFrame) -> pd.DataFrame:
-    """All checks together, a row a rater, with the decision.
+    """All checks together, one row per rater, with the decision.
 
-    Excluded is who fails gold, clicks one button, has the scale swapped, or is rejected by BT.500 (which, as the
-    recommendation has it, looks once and at all raters). `reasons` says why, in words. `notes` says
-    what is worth a look and excludes nobody: repeats that differ by more than one step more often than not, and an
-    inconsistency of more than twice the median, as from guessing; the P.910 model gives such votes little weight.
-    If all would be excluded, nobody is, and the notes say so. Raises UserError as check_votes does.
+    A rater is excluded for failing gold, clicking one button, swapping the scale, or being rejected by BT.500 (which,
+    as the recommendation says, looks once, at all raters). `reasons` says why, in words. `notes` says what is worth a
+    look but excludes nobody: repeats that differ by more than one step more often than not, and an inconsistency of
+    more than twice the median, as from guessing; the P.910 model gives such votes little weight.
+    If everybody would be excluded, nobody is, and the notes say so. Raises UserError as check_votes does.
     """
     return screen_scores(Scores.of(votes))
 
 
 def screen_scores(scores: Scores) -> pd.DataFrame:
-    """`screen` of votes that are prepared."""
+    """`screen` for votes that are already prepared."""
     votes, matrix = scores.votes, scores.matrix
     line, golden, again, with_others = straight_liners(votes), gold(votes), repeats(votes), agreement(matrix)
     test_retest = again.rename(columns=lambda name: name if name in ("rater", "repeats") else f"repeat_{name}")
@@ -249,7 +251,7 @@ def screen_scores(scores: Scores) -> pd.DataFrame:
         if row.inconsistency > RESTLESS * table["inconsistency"].median():
             notes[row.rater].append("very inconsistent: guessing?")
         if everybody:
-            notes[row.rater].append(f"kept, since all would be excluded ({', '.join(reasons[row.rater])})")
+            notes[row.rater].append(f"kept, because all would be excluded ({', '.join(reasons[row.rater])})")
     table["excluded"] = excluded & (not everybody)
     table["reasons"] = table["rater"].map(lambda rater: "" if everybody else "; ".join(reasons[rater]))
     table["notes"] = table["rater"].map(lambda rater: "; ".join(notes[rater]))
@@ -262,7 +264,7 @@ def _raters(votes: pd.DataFrame) -> list[str]:
 
 
 def _split(matrix: pd.DataFrame | np.ndarray) -> tuple[np.ndarray, list]:
-    """Scores as floats, and the raters' names (of an array: their numbers)."""
+    """Scores as floats, and the raters' names (for an array, their numbers)."""
     if isinstance(matrix, pd.DataFrame):
         return matrix.to_numpy(dtype=float), list(matrix.columns)
     return np.asarray(matrix, dtype=float), list(range(np.shape(matrix)[1]))

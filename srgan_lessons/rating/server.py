@@ -1,6 +1,6 @@
-"""The study on a page of its own: tornado serves the raters' pages, and the instructor's on another port.
+"""The study as a web page: tornado serves the raters' pages, and the instructor's page on another port.
 
-Nothing that a rater can ask for by an address says anything of methods, images, votes or other raters.
+No address that a rater can open says anything about methods, images, votes or other raters.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ REPORT_FILE = re.compile(r"(report\.html|[a-z_]+\.csv)")
 
 
 class Handler(tornado.web.RequestHandler):
-    """What all answers have in common: who may ask, what a browser may do with the answer, and what is logged."""
+    """What all requests have in common: who may ask, what a browser may do with the answer, and what is logged."""
 
     def initialize(self, host: Host, pool: ThreadPoolExecutor, names: frozenset[str]) -> None:
         self.study, self.pool, self.names = host, pool, names
@@ -66,7 +66,7 @@ class Handler(tornado.web.RequestHandler):
             self.set_header(name, value)
 
     def prepare(self) -> None:
-        # A page of another site could make a name of its own point here; the browser then says that name
+        # Another site could make one of its own names point here; the browser then sends that name
         if self.request.host_name.strip("[]").lower() not in self.names:
             raise tornado.web.HTTPError(421)
         if self.request.method == "POST":
@@ -89,24 +89,24 @@ class Handler(tornado.web.RequestHandler):
         self.finish(json.dumps({"error": WHY.get(status_code, "This was refused.")}))
 
     def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
-        """Without the request: it says from which address it came."""
+        """Logs without the request, which contains the address that it came from."""
         if not isinstance(error, tornado.web.HTTPError):
             logging.getLogger(__name__).error("".join(traceback.format_exception(kind, error, trace)).strip())
 
     async def aside(self, call: Callable[..., T], *given: object) -> T:
-        """Runs what may wait for a disk in a thread of its own."""
+        """Runs work that may wait for a disk in another thread."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, functools.partial(call, *given))
 
 
 WHY = {
     400: "The page sent something that cannot be read. Load it again.",
     403: "This request came from another page.",
-    404: "There is nothing here. Look whether the link is whole.",
-    405: "This page cannot be asked so.",
-    413: "That is too much at once.",
+    404: "There is nothing here. Check that the link is complete.",
+    405: "This page does not accept such a request.",
+    413: "The message is too long.",
     415: "The page sent something that cannot be read. Load it again.",
     421: "This server does not answer under this name. Use an address that it prints, or start it with --name.",
-    500: "The server could not do this. Try again; what went wrong stands in its terminal.",
+    500: "The server could not do this. Try again; its terminal shows what went wrong.",
 }
 
 
@@ -114,14 +114,15 @@ WHY = {
 
 
 class Browser(Handler):
-    """A page of a rater's browser, which is known by a cookie that no script can read and no other site can send."""
+    """A page in a rater's browser. A cookie identifies the browser; no script can read it and no other site can send
+    it."""
 
     @property
     def cookie_name(self) -> str:
         return f"srgan-lessons-{self.study.study.hash[:12]}"  # ports share cookies, studies must not
 
     def browser(self) -> str:
-        """The browser's secret; one that is not of this server's making is as good as none."""
+        """The browser's secret. A secret that this server did not make counts as none."""
         cookie = self.get_cookie(self.cookie_name) or ""
         return cookie if re.fullmatch(r"[\w-]{43}", cookie) else ""
 
@@ -135,7 +136,7 @@ class Page(Browser):
                 self.cookie_name,
                 secrets.token_urlsafe(32),
                 httponly=True,
-                samesite="Lax",  # Strict would not come along when the link is opened from a mail
+                samesite="Lax",  # Strict would not be sent when the link is opened from a mail
                 secure=self.request.protocol == "https",
                 expires_days=60,
             )
@@ -172,7 +173,7 @@ class Web(Handler):
 
 
 class Reach(Handler):
-    """Whether a device reaches the server at all; needs no link."""
+    """Shows whether a device reaches the server at all; it needs no link."""
 
     def get(self) -> None:
         self.send_file("test.html", _web("test.html"))
@@ -188,7 +189,7 @@ class Missing(Handler):
 
 
 class Instructor(Handler):
-    """What stands behind the instructor's secret."""
+    """Pages that need the instructor's secret."""
 
     def prepare(self) -> None:
         super().prepare()
@@ -231,7 +232,7 @@ class Who(Instructor):
 
 
 class Close(Instructor):
-    """Closes the study and has the report made, by a process of its own: it needs more memory than the server."""
+    """Closes the study and makes the report in another process, because that needs more memory than the server."""
 
     running: asyncio.Task | None = None
     problem = ""
@@ -276,7 +277,7 @@ def _web(name: str) -> str:
 
 
 def raters_app(host: Host, names: frozenset[str], pool: ThreadPoolExecutor) -> tornado.web.Application:
-    """What the raters' port answers. names: of this machine, as they may stand in an address."""
+    """What the raters' port answers. names: this machine's names, as they may appear in an address."""
     common = {"host": host, "pool": pool, "names": names}
     handlers = [
         (r"/rate", Rate, common),
@@ -291,7 +292,7 @@ def raters_app(host: Host, names: frozenset[str], pool: ThreadPoolExecutor) -> t
 def instructor_app(
     host: Host, names: frozenset[str], pool: ThreadPoolExecutor, links: list[str]
 ) -> tornado.web.Application:
-    """What the instructor's port answers. links: for raters, the best first."""
+    """What the instructor's port answers. links: the raters' links, best first."""
     common = {"host": host, "pool": pool, "names": names}
     secret = r"/([\w-]{16,64})"
     handlers = [
@@ -311,14 +312,14 @@ def _application(handlers: list, common: dict) -> tornado.web.Application:
 
 
 def listen(application: tornado.web.Application, port: int, address: str) -> tuple[tornado.httpserver.HTTPServer, int]:
-    """Starts to answer. address: "" for all. Returns the server and its port. Raises UserError where it is taken."""
+    """Starts to answer. address: "" for all. Returns the server and its port. Raises UserError if the port is taken."""
     for name in ("tornado.access", "tornado.general"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # their lines hold addresses
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # their lines contain addresses
     try:
         sockets = tornado.netutil.bind_sockets(port, address or None)
     except OSError as error:
         raise UserError(
-            f"port {port} cannot be used ({error.strerror}): another program, perhaps this one, listens there. End it, "
+            f"port {port} cannot be used ({error.strerror}): another program, perhaps this one, uses it. End it, "
             "or choose another with --port."
         ) from None
     server = tornado.httpserver.HTTPServer(
@@ -329,7 +330,7 @@ def listen(application: tornado.web.Application, port: int, address: str) -> tup
 
 
 async def until_told() -> None:
-    """Waits for Ctrl-C, or for the system's request to end."""
+    """Waits for Ctrl-C, or until the system asks it to end."""
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

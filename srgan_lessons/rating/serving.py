@@ -16,16 +16,16 @@ from srgan_lessons.rating.study import Study
 
 PORT = 8765
 LOOPBACK = "127.0.0.1"
-THREADS = 8  # that wait for the disk
+THREADS = 8  # they wait for the disk
 
 HELP = """If a device does not reach the link
   - try {test} there: it needs no link, and says whether the device reaches this machine;
-  - try the other addresses; both must be in the same network, and the firewall of this machine must let the port in;
-  - guest and campus networks often keep devices apart: open a hotspot on this machine or on a phone, join it with all
+  - try the other addresses; both must be in the same network, and the firewall of this machine must let the port in;-
+    guest and campus networks often isolate devices: open a hotspot on this machine or on a phone, join it with all
     devices, and start this command again;
   - without any network: hand out the study's folder as a zip without {private}/ (open rate.ipynb, or run
     `srgan-lessons study rate`), collect the files in votes/, and run `srgan-lessons study merge`.
-The connection is plain http: names and ratings can be read along in this network, and the links with them."""
+The connection is plain http: others in this network can read names, ratings and links."""
 
 
 def serve(
@@ -37,11 +37,11 @@ def serve(
     names: Sequence[str] = (),
     instructor_everywhere: bool = False,
 ) -> int:
-    """Serves a study to a class until it is told to end. Returns 0.
+    """Serves a study to a class until it is stopped. Returns 0.
 
-    screens, most: see `Host`. names: of this machine besides its own, such as that of a tunnel. instructor_everywhere:
-    the instructor's page answers from other machines too; it is on the next port. Raises UserError for a folder that
-    is no study, a port that is taken, and packages that are missing.
+    screens, most: see `Host`. names: further names of this machine, such as that of a tunnel. instructor_everywhere:
+    the instructor's page can be opened from other machines, too; it is on the next port. Raises UserError for a folder
+    that is not a study, a port that is taken, and packages that are missing.
     """
     host = Host(Study.open(folder), screens=screens, most=most)
     found = addresses()
@@ -73,7 +73,7 @@ def serve(
 
 
 def rate(folder: str | Path, *, browser: bool = True) -> int:
-    """One rater on this machine: the page in the browser, on the loopback. Returns 0 when it is told to end."""
+    """One rater on this machine: opens the page in the browser, on the loopback. Returns 0 when it is stopped."""
     host = Host(Study.open(folder), local=True)
 
     async def run() -> None:
@@ -95,12 +95,12 @@ def rate(folder: str | Path, *, browser: bool = True) -> int:
 
 
 def said(links: list[str], instructor: str, test: str, host: Host) -> str:
-    """What the command prints when it has begun."""
+    """What the command prints when it has started."""
     others = "".join(f"\n  or    {link}" for link in links[1:])
     state = " It is closed: open it on the instructor's page." if host.closed else ""
     minutes = max(1, round(host.study.minutes))
     return (
-        f"{host.study.title}: {host.study.pictures} pictures a rater, about {minutes} min.{state}\n\n"
+        f"{host.study.title}: {host.study.pictures} pictures per rater, about {minutes} min.{state}\n\n"
         f"{code(links[0])}\n"
         f"For the class:  {links[0]}{others}\n"
         f"For you alone:  {instructor}\n\n"
@@ -121,13 +121,13 @@ def code(link: str) -> str:
 
 
 def addresses() -> list[str]:
-    """This machine's IPv4 addresses but the loopback, the one towards the network first."""
+    """This machine's IPv4 addresses except the loopback, the one that faces the network first."""
     found: list[str] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(
                 ("192.0.2.1", 9)
-            )  # sends nothing: the system only chooses a way (RFC 5737: a documentation address)
+            )  # sends nothing: the system only chooses a route (RFC 5737: a documentation address)
             found.append(probe.getsockname()[0])
         except OSError:
             pass

@@ -1,4 +1,4 @@
-"""A rating session without a page: what is shown, what a vote does, when a break is due. The widget draws it.
+"""A rating session without a page: what is shown, what a vote does, and when a break is due. The widget draws it.
 
 session = Session.open(study, "anna")
 session.begin()                                  # after the instructions
@@ -29,7 +29,7 @@ from srgan_lessons.rating.vote import HIGHEST, LOWEST, Vote
 from srgan_lessons.rating.votefile import VoteFile, rater_name, vote_file_name
 from srgan_lessons.rating.votes import Votes
 
-LONG_PAUSE = 300  # seconds; after a longer one the rater is warmed up again, as after a break
+LONG_PAUSE = 300  # seconds; after a longer pause the rater warms up again, as after a break
 AHEAD = 2  # pictures that are read before they are needed
 
 
@@ -37,11 +37,11 @@ _open_sessions: dict[Path, "Session"] = {}  # of this process, by the file of th
 
 
 class Session:
-    """One rater at one study. Made by `Session.open`.
+    """One rater's session in one study. Made by `Session.open`.
 
     phase: "instructions", then "training", "dummy", "main"; "paused" and "break" in between; "done" at the end;
-    "closed" once it is closed. token: changes with everything that is shown; an action is done only if it comes with
-    the token of what is shown now, so a second click on the same picture does nothing.
+    "closed" once it is closed. token: changes whenever something else is shown. An action counts only with the token of
+    what is shown now, so a second click on the same picture does nothing.
     study, rater, path (the file of the votes), number (of the session, from 1), resumed, problems (what was wrong with
     the file, one sentence each).
     """
@@ -49,7 +49,7 @@ class Session:
     def __init__(self, study: Study, rater: str, path: Path, clock: Callable[[], float], secret: bytes | None = None):
         """Use `Session.open`."""
         self._secret = secret or secrets.token_bytes(16)
-        self._pauses = 0  # since the last line of the file: a click from before a pause is none after it
+        self._pauses = 0  # since the last line of the file: a click made before a pause does not count after it
         self.study, self.rater, self.path = study, rater, path
         self.settings = study.settings
         self._clock = clock
@@ -85,14 +85,14 @@ class Session:
         """Opens or resumes a rater's session.
 
         rater: any name or pseudonym; it decides the order and the name of the file. folder: where the file goes, by
-        default `votes` in the study's folder. minutes, session_trials: the length of a session instead of the study's.
-        clock: seconds, from any start. secret: what the tokens are made from; with the same secret a session that is
-        opened again knows those of before. go_on_within: where the last vote is not older than so many seconds, its
-        session goes on at the same picture, as if it had never been closed; else a new one begins, with dummies.
+        default `votes` in the study's folder. minutes, session_trials: the length of a session, instead of the study's.
+        clock: seconds, from any start. secret: what the tokens are made from; with the same secret, a reopened session
+        knows its earlier tokens. go_on_within: seconds; if the last vote is not older than this, its session continues
+        at the same picture, as if it had never been closed; otherwise a new one begins, with dummies.
 
-        A session of the same rater that is open in this process is closed: a cell may be run again. Raises UserError
-        for a name that cannot be used, a folder that cannot be written, a file that another process has open, and one
-        that holds votes of another study.
+        If the same rater has a session open in this process, it is closed, because a cell may be run again. Raises
+        UserError for a name that cannot be used, a folder that cannot be written, a file that another process has open,
+        and a file with votes of another study.
         """
         study = study if isinstance(study, Study) else Study.open(study)
         rater = rater_name(rater)
@@ -115,7 +115,7 @@ class Session:
 
     @property
     def trial(self) -> Trial | None:
-        """What is to be rated now; None in the phases without a picture."""
+        """The trial to rate now; None in the phases without a picture."""
         if self.phase not in ("training", "dummy", "main"):
             return None
         phase, number, place = self._steps[self._at]
@@ -132,13 +132,13 @@ class Session:
         )
 
     def picture(self) -> bytes:
-        """The PNG file of the current trial. Raises UserError where it is missing or changed, or nothing is shown."""
+        """The PNG file of the current trial. Raises UserError if it is missing or changed, or if nothing is shown."""
         if self.trial is None:
             raise UserError(f"nothing is shown now: the session is at {self.phase!r}.")
         return self._fetch(self._at).result()
 
     def pictures(self) -> list[Picture]:
-        """What a page may load now: the picture that is shown, and the one after it, in advance. At most two."""
+        """What a page may load now: the picture that is shown and, in advance, the next one. At most two."""
         first = self._at if self.phase not in ("done", "closed") else len(self._steps)
         steps = range(first, min(first + AHEAD, len(self._steps)))
         stimuli = [self.study.stimuli[self._steps[k][2].stimulus] for k in steps]
@@ -155,7 +155,8 @@ class Session:
         return wanted.result() if wanted is not None else None
 
     def _picture_token(self, step: int) -> str:
-        """Of the stimulus at a step, whatever is shown now: what was loaded in advance is what is shown then."""
+        """The token of the stimulus at a step, whatever is shown now, so that a picture loaded in advance can be shown
+        later."""
         content = f"{self.rater}\x1f{self.number}\x1fpicture\x1f{step}"
         return hmac.new(self._secret, content.encode(), hashlib.sha256).hexdigest()[:24]
 
@@ -176,9 +177,9 @@ class Session:
 
     @property
     def place(self) -> tuple[int, int]:
-        """How many pictures after the training are rated, and how many there are: to a rater all of them are alike.
+        """How many pictures after the training are rated, and how many there are. To a rater, all of them look alike.
 
-        Dummies of earlier sessions count, as far as they were rated.
+        Dummies of earlier sessions count if they were rated.
         """
         warming = sum(phase == "dummy" for phase, _, _ in self._steps)
         given = sum(self._steps[at][0] == "dummy" for at in self._given)
@@ -186,13 +187,13 @@ class Session:
 
     @property
     def seconds_left(self) -> float:
-        """About how long all that is left will take at this rater's pace."""
+        """About how long the rest will take at this rater's pace, in seconds."""
         steps = len(self._steps) - self._at if self.phase != "done" else 0
         return steps * self._pace()
 
     @property
     def seconds_to_break(self) -> float | None:
-        """Until the break; None where the study ends before."""
+        """Seconds until the break; None if the study ends before it."""
         left = max(0.0, self.settings.minutes * 60 - self._elapsed())
         if self.settings.session_trials is not None:
             left = min(left, (self.settings.session_trials - self._in_session) * self._pace())
@@ -206,7 +207,7 @@ class Session:
     # What a rater does
 
     def begin(self) -> None:
-        """From the instructions or a break to the pictures."""
+        """Goes from the instructions or a break to the pictures."""
         with self._lock:
             self._check_open()
             if self.phase == "break":
@@ -216,15 +217,16 @@ class Session:
                 self._enter_step()
 
     def vote(self, score: object, token: str, shown: Shown | None = None) -> bool:
-        """Writes the vote for what is shown, then goes on. False, and nothing is done, for a token of before.
+        """Writes the vote for what is shown, then shows the next trial. For an old token it does nothing and returns
+        False.
 
-        When it returns, the vote is on the disk. Raises UserError for a score that is not 1 to 5, a closed session, and
-        where the vote could not be written: then the same picture stays, and the vote can be cast again.
+        When it returns, the vote is on the disk. Raises UserError for a score that is not 1 to 5, for a closed session,
+        and if the vote could not be written; in that case the same picture stays, and the vote can be cast again.
         """
         with self._lock:
             self._check_open()
             if self.phase == "instructions" and token == self._sign("shown", self._steps[0][0], len(self.lines), 0):
-                self.begin()  # it had begun, and was ended before its first vote arrived
+                self.begin()  # it had begun, and ended before its first vote arrived
             if token != self.token or self.trial is None:
                 return False
             if type(score) is not int or not LOWEST <= score <= HIGHEST:
@@ -246,9 +248,9 @@ class Session:
             return True
 
     def undo(self, token: str) -> bool:
-        """Withdraws the last vote of this session by a line of its own, and shows that picture again.
+        """Withdraws the last vote of this session with a new line in the file, and shows that picture again.
 
-        False, and nothing is done, for a token of before, or where there is nothing to take back. Raises UserError as
+        For an old token, or if there is nothing to take back, it does nothing and returns False. Raises UserError as
         `vote` does.
         """
         with self._lock:
@@ -266,7 +268,7 @@ class Session:
             return True
 
     def pause(self, token: str | None = None) -> None:
-        """Stops the clock and hides the picture. With a token, only if that is what is shown now."""
+        """Stops the clock and hides the picture. With a token, only if the token is that of what is shown now."""
         with self._lock:
             self._check_open()
             if self.trial is not None and token in (None, self.token):
@@ -275,7 +277,7 @@ class Session:
                 self._enter("paused")
 
     def wake(self) -> None:
-        """To be called when a page comes back: a picture that was shown for over five minutes was not looked at."""
+        """Call it when a page comes back: a picture that was shown for over five minutes was not looked at."""
         with self._lock:
             if self.trial is not None and self._clock() - self._shown_at > LONG_PAUSE:
                 since = self._shown_at
@@ -283,7 +285,7 @@ class Session:
                 self._paused_at = since
 
     def go_on(self) -> None:
-        """From a pause back to the picture; after more than five minutes by way of dummies, as after a break."""
+        """Goes from a pause back to the picture; after more than five minutes dummies come first, as after a break."""
         with self._lock:
             self._check_open()
             if self.phase != "paused":
@@ -296,7 +298,7 @@ class Session:
                 self._enter_step()
 
     def close(self) -> None:
-        """Ends the session; the votes stay, and another can go on from them."""
+        """Ends the session. The votes stay, and another session can continue from them."""
         with self._lock:
             if self.phase == "closed":
                 return
@@ -307,10 +309,10 @@ class Session:
                 del _open_sessions[self.path]
 
     def summary(self) -> Consistency:
-        """How consistent the votes are, from all sessions of this rater."""
+        """How consistent the votes of all sessions of this rater are."""
         return consistency(Votes(self._file.votes))
 
-    # Within
+    # Internals
 
     def _check_open(self) -> None:
         if self.phase == "closed":
@@ -336,7 +338,7 @@ class Session:
                     )
 
     def _go_on(self, within: float) -> None:
-        """Takes the last session up where it was left, if its last vote is not older than `within` seconds."""
+        """Continues the last session where it stopped, if its last vote is not older than `within` seconds."""
         votes = self._file.votes
         now = datetime.now(UTC)
         if not votes or not 0 <= (now - _when(votes[-1])).total_seconds() <= within:
@@ -349,7 +351,7 @@ class Session:
             undone = vote.score is None
             at = self._given[-1] if undone and self._given else self._at
             if at >= len(self._steps) or self._steps[at][:2] != (vote.phase, vote.trial) or at != self._at - undone:
-                self.number += 1  # not what this program would have shown: a session of its own
+                self.number += 1  # not what this program would have shown: start a new session
                 self._plan(votes)
                 return
             self._replay(at, undone)
@@ -375,7 +377,8 @@ class Session:
             self._in_session += -1 if undone else 1
 
     def _plan(self, lines: list[Vote]) -> None:
-        """What this session will show after these votes: the training unless it was finished, dummies, the rest."""
+        """Plans what this session will show after these votes: the training unless it was finished, dummies, the
+        rest."""
         votes = Votes(lines).effective()
         self._voted = {vote.trial for vote in votes if vote.phase == "main"}
         self._warmed = sum(vote.phase == "dummy" and vote.session != self.number for vote in votes)
@@ -397,7 +400,7 @@ class Session:
             self._steps = [*training, *(("dummy", k, place) for k, place in enumerate(dummies)), *main]
         self._at = 0
         self._given: list[int] = []  # steps that were voted on in this session
-        self._in_session = 0  # of them, main trials
+        self._in_session = 0  # how many of them are main trials
         self._started = self._clock()
 
     def _new_session(self) -> None:
@@ -427,7 +430,7 @@ class Session:
     def _fetch(self, step: int) -> "Future[bytes]":
         name = self._steps[step][2].stimulus
         known = self._pictures.get(name)
-        if known is None or (known.done() and known.exception()):  # what could not be read then may be there now
+        if known is None or (known.done() and known.exception()):  # a file that could not be read before may exist now
             self._pictures[name] = self._reader.submit(self.study.read, name)
         return self._pictures[name]
 
@@ -471,7 +474,7 @@ class Session:
 
 
 def _when(vote: Vote) -> datetime:
-    """The time of a vote. One that cannot be read is long ago."""
+    """The time of a vote. A time that cannot be read counts as long ago."""
     try:
         found = datetime.fromisoformat(vote.time_utc)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What a page shows of a session, and what it says of how it showed it."""
+"""What a page shows of a session, and what it reports about how it was shown."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 class Shown:
     """How the page showed the picture, as far as it knows.
 
-    device_pixel_ratio: screen pixels for a CSS pixel. width, height: of the picture on the page, in CSS pixels; times
-    the ratio they are those of the stimulus where it is shown 1:1. screen_width, screen_height: of the screen, in CSS
-    pixels. response_ms: from picture to click, where the page measures it; else the session's own clock counts.
+    device_pixel_ratio: screen pixels per CSS pixel. width, height: size of the picture on the page, in CSS pixels;
+    times the ratio, it is the size of the stimulus if that is shown 1:1. screen_width, screen_height: size of the
+    screen, in CSS pixels. response_ms: from picture to click, if the page measures it; otherwise the session's own
+    clock counts.
     """
 
     device_pixel_ratio: float | None = None
@@ -22,11 +23,11 @@ class Shown:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """What is to be rated now. It does not say of which method the picture is.
+    """What is to be rated now. It does not say which method made the picture.
 
-    phase: "training", "dummy" or "main"; raters need not be told dummies from the rest. number: from 0, in its phase.
-    of: how many the phase has. width, height: of the picture, in pixels. expected: in the training, the score that the
-    picture stands for; else None. token: see `Session.token`.
+    phase: "training", "dummy" or "main"; raters need not know which pictures are dummies. number: from 0, in its phase.
+    of: how many trials the phase has. width, height: of the picture, in pixels. expected: in the training, the score
+    that the picture stands for; otherwise None. token: see `Session.token`.
     """
 
     phase: str
@@ -40,7 +41,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture that a page may load. token: what it is asked for by. width, height: in pixels."""
+    """A picture that a page may load. token: the page requests it by this. width, height: in pixels."""
 
     token: str
     width: int

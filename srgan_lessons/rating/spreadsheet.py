@@ -1,4 +1,4 @@
-"""Votes as CSV, there and back: written so that a spreadsheet opens them, read as spreadsheets hand them back."""
+"""Votes as CSV, in both directions: written so that spreadsheets can open them, and read as spreadsheets save them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from srgan_lessons.rating.vote import CHECKS, COLUMNS, MEASURES, REQUIRED, TYPES
 if TYPE_CHECKING:
     import pandas as pd
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # how a cell begins that a spreadsheet would compute
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")  # the beginning of a cell that a spreadsheet would take for a formula
 _TRUTH = {
     "true": True,
     "1": True,
@@ -30,10 +30,10 @@ _TRUTH = {
 
 
 def write_csv(path: str | Path, votes: Iterable[Vote]) -> None:
-    """Votes as CSV: a header, one row a vote, empty where there is no value.
+    """Writes votes as CSV: a header, one row per vote, and empty cells for missing values.
 
-    UTF-8 with a byte order mark, by which Excel knows it. A text that a spreadsheet would take for a formula has an
-    apostrophe before it; `read_csv` takes it away. Raises UserError where the file cannot be written.
+    The file is UTF-8 with a byte order mark, by which Excel recognises it. A text that a spreadsheet would take for a
+    formula gets an apostrophe before it, which `read_csv` removes. Raises UserError if the file cannot be written.
     """
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
@@ -42,14 +42,14 @@ def write_csv(path: str | Path, votes: Iterable[Vote]) -> None:
 
 
 def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
-    """A table of votes from CSV, and what was noticed, one sentence each.
+    """A table of votes from CSV, and notes on what was found, one sentence each.
 
-    Reads what Excel, LibreOffice and the like save: commas, semicolons or tabs between cells, points or commas in
-    numbers, UTF-8, UTF-16 or the Windows code page 1252, blank rows. Columns that are not of a vote are left out, and
-    named. Empty cells are missing values; a rater called NA is a rater.
+    It reads what Excel, LibreOffice and similar programs save: commas, semicolons or tabs between cells, points or
+    commas in numbers, UTF-8, UTF-16 or the Windows code page 1252, blank rows. Columns that are not part of a vote are
+    left out, and the notes name them. Empty cells are missing values; a rater called NA is a rater.
 
-    Raises UserError for a file that is not there or no table, missing and doubled columns, and values that cannot be,
-    with the line and the column as a spreadsheet shows them.
+    Raises UserError for a file that does not exist or is not a table, for missing or duplicate columns, and for
+    impossible values, with the line and the column as a spreadsheet shows them.
     """
     path = Path(path)
     rows, notes = _rows(path)
@@ -70,7 +70,7 @@ def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
     for at, name in enumerate(names):
         if name not in COLUMNS and (name or any(at < len(row) and row[at].strip() for _, row in body)):
             notes.append(
-                f"{path.name}: column {_letter(at)} ({header[at].strip() or 'no name'}) is no part of a vote; left out"
+                f"{path.name}: column {_letter(at)} ({header[at].strip() or 'no name'}) is not part of a vote; left out"
             )
     content: dict[str, list] = {name: [] for name in names if name in COLUMNS}
     for line, row in body:
@@ -87,7 +87,7 @@ def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _rows(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
-    """The rows that are not blank, with the numbers of their lines, and what was noticed."""
+    """The rows that are not blank, with their line numbers, and notes."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -95,7 +95,7 @@ def _rows(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     if data[:4] == b"PK\x03\x04":
-        raise UserError(f"{path} is an Excel workbook by another name. Save it from Excel as CSV.")
+        raise UserError(f"{path} is an Excel workbook under another name. Save it from Excel as CSV.")
     notes = []
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", errors="replace")

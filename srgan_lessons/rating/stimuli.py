@@ -1,4 +1,4 @@
-"""The pictures of a study: versions that someone has made, or that the package makes of HR pictures."""
+"""The pictures of a study: ready versions, or versions that the package makes from HR pictures."""
 
 import io
 from collections import Counter
@@ -19,7 +19,7 @@ from srgan_lessons.rating.manifest import some
 from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 from srgan_lessons.resize import imresize
 
-ANCHOR_SCORES = {"nearest": 1, HIDDEN_REFERENCE: 5}  # what raters are calibrated on (paper, section 3.3)
+ANCHOR_SCORES = {"nearest": 1, HIDDEN_REFERENCE: 5}  # raters are calibrated on these (paper, section 3.3)
 LARGEST = (1920, 1080)  # width and height, in pixels: what a screen shows at 1:1
 
 Source = np.ndarray | str | Path
@@ -29,7 +29,7 @@ Methods = Sequence[str] | Mapping[str, object] | None
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """One picture to rate. pixels: called when it is needed, gives uint8 (H, W, 3)."""
+    """One picture to rate. pixels: a function that is called when they are needed; it returns uint8 (H, W, 3)."""
 
     image: str
     method: str
@@ -37,19 +37,19 @@ class Version:
 
 
 def versions(images: Images, methods: Methods, *, crop: int | None = None, device: str | None = None) -> list[Version]:
-    """All versions of all images, sorted by image and method; pictures are read or made when they are asked for.
+    """All versions of all images, sorted by image and method. Pictures are read or made only when they are needed.
 
     images: ready versions (a mapping image -> method -> array or file, or a folder with a folder of pictures for each
-    method), or HR pictures (a mapping image -> array or file, or a folder of pictures) of which the versions are made.
-    methods: for HR pictures, names as `upscaling.upscale` takes them and "hr", or a mapping name -> weights; for ready
-    versions, the methods to take, by default all. crop: see `Study.create`.
+    method), or HR pictures (a mapping image -> array or file, or a folder of pictures), from which the versions are
+    made. methods: for HR pictures, names that `upscaling.upscale` accepts and "hr", or a mapping name -> weights; for
+    ready versions, the methods to use, by default all. crop: see `Study.create`.
 
-    Raises UserError for a folder or file that is not there, no methods, unknown weights, and a version that is missing.
+    Raises UserError for a folder or file that does not exist, no methods, unknown weights, and a missing version.
     """
     if methods is not None and not methods:
         raise UserError('a study needs methods: for example "nearest", "bicubic", "hr".')
     if isinstance(methods, str):
-        raise UserError(f"methods is one text, {methods!r}; it must be a list of names.")
+        raise UserError(f"methods is a single text, {methods!r}; it must be a list of names.")
     if isinstance(images, str | Path):
         images = _read_folder(Path(images))
     if not images:
@@ -57,7 +57,7 @@ def versions(images: Images, methods: Methods, *, crop: int | None = None, devic
     given: Mapping[str, Any] = images
     ready = [isinstance(value, Mapping) for value in given.values()]
     if any(ready) and not all(ready):
-        raise UserError("some images are given as versions by method, others as one picture. Give all in one way.")
+        raise UserError("some images are given as versions by method, others as one picture. Give all the same way.")
     if all(ready):
         return _ready(given, methods, crop)
     return _made(given, methods, crop, device)
@@ -83,7 +83,7 @@ def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
 
 
 def _pictures(folder: Path) -> dict[str, Path]:
-    """Picture files by their name without the ending, sorted."""
+    """Picture files by their name without the ending, sorted by name."""
     found: dict[str, Path] = {}
     for path in pictures_in(folder):
         if path.stem in found:
@@ -96,7 +96,7 @@ def _ready(images: Mapping[str, Mapping[str, Source]], methods: Methods, crop: i
     if isinstance(methods, Mapping):
         raise UserError("the versions are given, so methods must be a list of names, without weights.")
     if crop is not None:
-        raise UserError("crop serves where the versions are made of HR pictures. Cut ready versions alike beforehand.")
+        raise UserError("crop works only for versions made from HR pictures. Crop ready versions beforehand.")
     found = given_versions(images)
     known = list(dict.fromkeys(version.method for version in found))
     wanted = known if methods is None else list(methods)
@@ -109,7 +109,7 @@ def _ready(images: Mapping[str, Mapping[str, Source]], methods: Methods, crop: i
 
 
 def named_otherwise(images: Mapping[str, Mapping[str, object]]) -> str:
-    """What to do where names of one image differ by the usual endings: a sentence with a space before it, or ""."""
+    """What to do if names of one image differ by the usual endings: a sentence that begins with a space, or ""."""
     from srgan_lessons.upscaling.files import plain_name
 
     for image, given in images.items():
@@ -123,7 +123,7 @@ def named_otherwise(images: Mapping[str, Mapping[str, object]]) -> str:
 
 
 def given_versions(images: str | Path | Mapping[str, Mapping[str, Source]]) -> list[Version]:
-    """Versions that are ready, from a mapping image -> method -> picture or a folder of folders; there may be gaps."""
+    """Ready versions, from a mapping image -> method -> picture or from a folder of folders; some may be missing."""
     by_image: Mapping[str, Any] = _read_folder(Path(images)) if isinstance(images, str | Path) else images
     if not all(isinstance(given, Mapping) for given in by_image.values()):
         raise UserError("versions are needed: a mapping image -> method -> picture, or a folder for each method.")
@@ -160,7 +160,7 @@ def _made(images: Mapping[str, Source], methods: Methods, crop: int | None, devi
 
 
 class _Photo:
-    """An HR picture and what is made of it. Only the one in use is in memory: versions come image by image."""
+    """An HR picture and its versions. Versions come image by image, so only the picture in use is in memory."""
 
     def __init__(self, source: Source, crop: int | None, label: str):
         self._read = partial(_cut, source, crop, SCALE, label)
@@ -182,7 +182,7 @@ def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndar
     elif isinstance(source, str | Path):
         picture = read_picture(source)
         if picture.alpha is not None and picture.alpha.min() < 255:
-            raise UserError(f"{source} has transparent parts, which look different on each page. Save it without.")
+            raise UserError(f"{source} has transparent parts, which each page shows differently. Save it without any.")
         pixels = _as_srgb(picture.rgb, picture.icc_profile, source)
     else:
         raise UserError(f"the picture of {label} is a {type(source).__name__}; a uint8 array or a file is needed.")
@@ -194,7 +194,7 @@ def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndar
     if width > LARGEST[0] or height > LARGEST[1]:
         raise UserError(
             f"{label} is {width} x {height} pixels. Raters see pixels 1:1, and {LARGEST[0]} x {LARGEST[1]} is what a "
-            "screen holds: cut the middle out with crop, for example 400."
+            "screen can show. Cut out the middle with crop, for example 400."
         )
     if min(height, width) < 4 * multiple:
         raise UserError(f"{label} is {width} x {height} pixels, too small to be rated.")
@@ -202,10 +202,10 @@ def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndar
 
 
 def _as_srgb(pixels: np.ndarray, profile: bytes | None, source: str | Path) -> np.ndarray:
-    """The same colours in sRGB, as browsers take a PNG without a profile. uint8 (H, W, 3).
+    """The same colours in sRGB, which browsers assume for a PNG without a profile. uint8 (H, W, 3).
 
-    By the profile that the file carries, relative colorimetric, which leaves white white. Raises UserError where the
-    profile cannot be used: the numbers alone say no colours.
+    It converts with the file's own profile, relative colorimetric, so that white stays white. Raises UserError if the
+    profile cannot be used, because then the numbers alone do not define colours.
     """
     if profile is None:
         return pixels
@@ -225,33 +225,34 @@ def _as_srgb(pixels: np.ndarray, profile: bytes | None, source: str | Path) -> n
 
 
 def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int | None) -> list[Version]:
-    """Nearest neighbour and HR of images that are not rated; by default of four photos that come with scikit-image.
+    """Nearest neighbour and HR versions of images that are not rated; by default, of four photos that come with
+    scikit-image.
 
-    Raises UserError as `versions` does, and for an anchor that is named as a rated image.
+    Raises UserError as `versions` does, and for an anchor with the name of a rated image.
     """
     if anchors is None:
         photos = sample_photos()
         names = [name for name in ("chelsea", "coffee", "rocket", "astronaut", "motorcycle") if name not in rated]
         if not names:
             raise UserError(
-                "all photos that raters could be calibrated on are among those that are rated. Name others, with "
+                "all photos that raters could be calibrated on are rated themselves. Name others with "
                 "--anchors FOLDER or anchors=."
             )
         anchors, crop = {name: photos[name] for name in names[:4]}, min(crop or 256, 256)
     made = versions(anchors, list(ANCHOR_SCORES), crop=crop)
     if both := sorted({version.image for version in made} & set(rated)):
-        raise UserError(f"{some(both)} would be an anchor and rated too. Anchors must be other images, or other names.")
+        raise UserError(f"{some(both)} would be both an anchor and rated. Use other images as anchors, or other names.")
     return made
 
 
 def check_names(names: Collection[str], what: str) -> None:
-    """Raises UserError for names of images or methods that are empty, no texts, or the same but for upper case."""
+    """Raises UserError for names of images or methods that are empty, not texts, or equal except for upper case."""
     for name in names:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise UserError(f"the {what} {name!r} needs a name: a text of at least one letter.")
         if what == "method" and name != HIDDEN_REFERENCE and name.casefold() == HIDDEN_REFERENCE:
             raise UserError(
-                f'the method {name!r} must be written "{HIDDEN_REFERENCE}": that is how the hidden reference is known.'
+                f'the method {name!r} must be written "{HIDDEN_REFERENCE}": the hidden reference is recognised by it.'
             )
     folded = Counter(name.casefold() for name in names)
     if twice := [name for name in names if folded[name.casefold()] > 1]:
@@ -259,7 +260,7 @@ def check_names(names: Collection[str], what: str) -> None:
 
 
 def sizes_checked(made: Iterator[tuple[Version, np.ndarray]]) -> Iterator[tuple[Version, np.ndarray]]:
-    """Passes pictures on; raises UserError where a version of an image has another size than the one before."""
+    """Passes pictures on. Raises UserError if a version of an image differs in size from the one before."""
     first: dict[str, tuple[str, tuple[int, int]]] = {}
     for version, pixels in made:
         height, width = pixels.shape[:2]
@@ -267,6 +268,6 @@ def sizes_checked(made: Iterator[tuple[Version, np.ndarray]]) -> Iterator[tuple[
         if (height, width) != (h, w):
             raise UserError(
                 f"the versions of {version.image!r} differ in size: {method} is {w} x {h}, {version.method} is "
-                f"{width} x {height} pixels. Nothing is scaled here; cut or make them again."
+                f"{width} x {height} pixels. Nothing is scaled here. Crop them, or make them again."
             )
         yield version, pixels

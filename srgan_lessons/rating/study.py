@@ -1,11 +1,11 @@
 """A study: a folder with the pictures to rate under neutral names, and a manifest that says what they are.
 
-    <folder>/manifest.json      seed, protocol, methods, images, settings, and of each stimulus its SHA-256
+    <folder>/manifest.json      seed, protocol, methods, images, settings, and each stimulus's SHA-256
     <folder>/stimuli/0001.png   ...
     <folder>/votes/             where the votes of raters go
     <folder>/rate.ipynb         a notebook with the rating widget
 
-The hash of a study is the SHA-256 of its manifest; each vote carries it.
+The hash of a study is the SHA-256 of its manifest. Each vote contains it.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ from srgan_lessons.rating.manifest import (
 from srgan_lessons.rating.orders import Place, calibration_order, check_possible, dummy_order, main_order, seeded_order
 from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
-if TYPE_CHECKING:  # making pictures needs torch, which opening a study does not
+if TYPE_CHECKING:  # making pictures needs torch; opening a study does not
     from srgan_lessons.rating.stimuli import Images, Version
 
-USUAL_SECONDS = 4.0  # a rating, before anything is known of a rater's pace
+USUAL_SECONDS = 4.0  # per rating, before a rater's pace is known
 
 
 class Study:
     """An opinion study on disk. Made by `create` or `paper`, opened by `open`.
 
-    folder: where it is. hash: SHA-256 of its manifest, hexadecimal. seed, protocol ("acr" or "acr-hr"), title,
-    settings. methods and images: names, sorted. stimuli: name -> Stimulus, anchors included.
+    folder: its path. hash: SHA-256 of its manifest, hexadecimal. seed, protocol ("acr" or "acr-hr"), title, settings.
+    methods and images: names, sorted. stimuli: name -> Stimulus, anchors included.
     """
 
     def __init__(self, folder: Path, manifest: Mapping):
-        """Takes a manifest that has been checked; use `Study.open`."""
+        """The manifest must have been checked; use `Study.open`."""
         self.folder = folder
         self.hash: str = manifest["hash"]
         self.seed: int = manifest["seed"]
@@ -71,7 +71,7 @@ class Study:
     def __repr__(self) -> str:
         return (
             f"<Study {self.title!r}: {len(self._rated)} pictures of {len(self.images)} images by {len(self.methods)} "
-            f"methods, {self.protocol}, {self.trials} ratings a rater>"
+            f"methods, {self.protocol}, {self.trials} ratings per rater>"
         )
 
     @classmethod
@@ -90,32 +90,33 @@ class Study:
         progress: bool = False,
         **settings: Any,
     ) -> Study:
-        """Makes the folder `out`, whole or not at all, and opens it.
+        """Makes the folder `out`, complete or not at all, and opens it.
 
         images: one of
-          - a mapping image -> method -> uint8 (H, W, 3) array or file: versions that are ready;
+          - a mapping image -> method -> uint8 (H, W, 3) array or file: ready versions;
           - a folder with one folder of pictures for each method: the same on disk;
-          - a mapping image -> array or file, or a folder of pictures: HR pictures, of which the versions are made. The
-            LR picture is `resize.imresize(hr, 1/4)`; sides are cut to multiples of 4.
-        methods: for HR pictures, names that `upscaling.upscale` takes ("nearest", "bicubic", shipped weights, the path
-        of a .safetensors file) and "hr"; or a mapping name -> weights. For ready versions, which of them to take, or
-        None for all.
+          - a mapping image -> array or file, or a folder of pictures: HR pictures, from which the versions are made.
+            The LR picture is `resize.imresize(hr, 1/4)`; sides are cropped to multiples of 4.
+        methods: for HR pictures, names that `upscaling.upscale` accepts ("nearest", "bicubic", shipped weights, the
+        path of a .safetensors file) and "hr"; or a mapping name -> weights. For ready versions, which of them to use,
+        or None for all.
         protocol: "acr-hr" (needs the method "hr", the hidden reference) or "acr".
-        anchors: HR pictures, or nearest and hr versions, of images that are not rated: raters are calibrated on them,
-        and the gold items are taken from them. By default photos that come with scikit-image.
-        crop: only the middle of each HR picture is shown, at most so many pixels wide and high.
+        anchors: HR pictures, or nearest and hr versions, of images that are not rated. Raters are calibrated on them,
+        and they are the source of the gold items. By default, photos that come with scikit-image.
+        crop: show only the middle of each HR picture, at most this many pixels wide and high.
         settings: see `Settings`.
 
-        Stimuli are RGB PNGs without metadata; their numbers and dates say nothing about image or method, but sizes of
-        files differ. Photos with a colour profile are converted to sRGB first, by which browsers show what has none.
+        Stimuli are RGB PNGs without metadata; their numbers and dates say nothing about image or method, but file sizes
+        differ. Photos with a colour profile are first converted to sRGB, which browsers assume for pictures without a
+        profile.
 
-        Raises UserError for what `stimuli.versions` raises it for, versions of different sizes, an image that is there
-        twice, a folder that exists and is not empty or cannot be written, and a full disk.
+        Raises UserError as `stimuli.versions` does, and for versions of different sizes, an image that appears twice, a
+        folder that exists and is not empty or cannot be written, and a full disk.
         """
         from srgan_lessons.rating.stimuli import versions
 
         if protocol not in PROTOCOLS:
-            raise UserError(f"the protocol {protocol!r} is not known. There are: {', '.join(PROTOCOLS)}.")
+            raise UserError(f"the protocol {protocol!r} is not known. It must be one of: {', '.join(PROTOCOLS)}.")
         if crop is not None:
             whole("crop", crop, 16, 10_000)
         made = versions(images, methods, crop=crop, device=device)
@@ -132,17 +133,18 @@ class Study:
         progress: bool = False,
         **settings: Any,
     ) -> Study:
-        """The study of the SRGAN paper (section 3.3): 12 versions of 19 images, 9 of 100; 1,128 ratings a rater.
+        """The study of the SRGAN paper (section 3.3): 12 versions of 19 images, 9 of 100; 1,128 ratings per rater.
 
         images: a mapping set -> image -> method -> array or file, or a folder `<set>/<method>/<image>.png`, for the
-        sets Set5, Set14 and BSD100 and the methods of `design.PAPER_METHODS`. "nearest" and "bicubic" are made of "hr"
-        where they are not given; the other methods' pictures must be there. Any name of an image serves.
+        sets Set5, Set14 and BSD100 and the methods of `design.PAPER_METHODS`. "nearest" and "bicubic" are made from
+        "hr" if they are not given; the other methods' pictures must exist. Images may have any name.
         anchors: as in `create`; the paper calibrated raters on 20 images of the BSD300 training set.
 
         As in the paper there are no repeats and no gold items among the 1,128 ratings, unless settings ask for them.
-        Of the paper's "completely randomized" order one thing differs: versions of an image never follow each other.
+        The order differs from the paper's "completely randomized" order in one thing: versions of an image never follow
+        each other.
 
-        Raises UserError as `create` does, and lists what is missing of the design.
+        Raises UserError as `create` does, and lists which parts of the design are missing.
         """
         from srgan_lessons.rating.design import paper_versions
 
@@ -220,10 +222,10 @@ class Study:
 
     @classmethod
     def open(cls, folder: str | Path) -> Study:
-        """Opens a study, and verifies its manifest and every stimulus.
+        """Opens a study and verifies its manifest and every stimulus.
 
-        Raises UserError where the manifest is missing, damaged or changed, and for stimuli that are missing or differ
-        from their SHA-256.
+        Raises UserError if the manifest is missing, damaged or changed, and for stimuli that are missing or whose
+        SHA-256 differs.
         """
         folder = Path(folder)
         manifest = read_manifest(folder / MANIFEST)
@@ -233,15 +235,13 @@ class Study:
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise UserError(f"{folder / MANIFEST} is damaged ({error}). Copy the study's folder again.") from None
         if strange:
-            raise UserError(
-                f"{folder / MANIFEST} names a stimulus outside of its folder: {strange[0]!r}. Do not use it."
-            )
-        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:  # reading waits; hashing frees Python
+            raise UserError(f"{folder / MANIFEST} names a stimulus outside its folder: {strange[0]!r}. Do not use it.")
+        with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:  # hashing releases the GIL
             problems = [problem for problem in pool.map(study._problem, study.stimuli) if problem]
         if problems:
             raise UserError(
                 f"{len(problems)} of {len(study.stimuli)} stimuli in {folder} cannot be shown: {some(problems)}. Copy "
-                "the study's folder again from where it was made; what votes refer to must not change."
+                "the study's folder again from where it was made. The pictures that votes refer to must not change."
             )
         return study
 
@@ -264,12 +264,12 @@ class Study:
 
     @property
     def pictures(self) -> int:
-        """All that a rater is shown who rates in one go: training, warming up, and the main phase."""
+        """All pictures that a rater sees without a break: training, warming up, and the main phase."""
         return len(self._anchors) + self.settings.dummies + self.trials
 
     @property
     def minutes(self) -> float:
-        """How long `pictures` take at the usual pace, without breaks."""
+        """How many minutes `pictures` take at the usual pace, without breaks."""
         return self.pictures * USUAL_SECONDS / 60
 
     @property
@@ -286,7 +286,7 @@ class Study:
         return self.folder / "stimuli" / f"{self.stimuli[name].name}.png"
 
     def read(self, name: str) -> bytes:
-        """A stimulus as the bytes of its PNG file. Raises UserError where it is missing or was changed."""
+        """A stimulus as the bytes of its PNG file. Raises UserError if it is missing or was changed."""
         path, expected = self.path(name), self.stimuli[name].sha256
         try:
             data = path.read_bytes()
@@ -302,7 +302,7 @@ class Study:
         return calibration_order(self._anchors, self.seed, rater)
 
     def order(self, rater: str) -> list[Place]:
-        """The main phase of a rater, `trials` places long. It depends on seed and name alone."""
+        """The main phase of a rater, `trials` places long. It depends only on the seed and the name."""
         by_score = {score: [p for p in self._anchors if p.gold_expected == score] for score in (1, 5)}
         gold = []
         for k in range(self._gold):
@@ -313,9 +313,9 @@ class Study:
     def dummies(
         self, rater: str, session: int, *, first: bool, before: str | None, after: Sequence[str]
     ) -> list[Place]:
-        """Trials that warm a rater up, others in each session.
+        """Trials that warm a rater up, different ones in each session.
 
-        first: whether the main phase begins after them; then they are `settings.dummies`, else
+        first: whether the main phase begins after them; then there are `settings.dummies`, otherwise
         `settings.dummies_after_resume`. before, after: images shown last, and next.
         """
         count = self.settings.dummies if first else self.settings.dummies_after_resume
@@ -338,7 +338,8 @@ def _places(stimuli: list[Stimulus]) -> list[Place]:
 
 
 def _check_different(entries: list[tuple[str, Version, str, int, int]]) -> None:
-    """Raises UserError where two images are one picture: its versions could follow each other, and weigh twice."""
+    """Raises UserError if two images are the same picture: its versions could follow each other, and it would count
+    twice."""
     first: dict[tuple[str, str], Version] = {}
     for _, version, digest, _, _ in entries:
         other = first.setdefault((version.method, digest), version)

@@ -1,4 +1,5 @@
-"""Synthetic raters: a class whose true opinion is known, for teaching, tests and planning. Seeded; never real people.
+"""Synthetic raters: a class whose true opinion is known, for teaching, tests and planning. They are seeded, and never
+real people.
 
 score = method's quality + image's effect + rater's bias + rater's inconsistency x noise, rounded to 1 to 5.
 """
@@ -23,10 +24,10 @@ from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 class Population:
     """The people and pictures that studies are drawn from. All are standard deviations on the scale of 1 to 5.
 
-    bias: of a rater's habit to score high or low. inconsistency: of a rater's votes on the same stimulus; this is its
+    bias: of raters' habits to score high or low. inconsistency: of a rater's votes on the same stimulus; this is its
     median over raters, and its logarithm has the standard deviation `spread`. image: of what a photo adds to all its
-    versions. texture: of what a photo adds to one of its versions. The first three are as in the demonstration data of
-    P.910's reference code, 21 real viewers; the other two are a guess. Raises UserError for a negative number.
+    versions. texture: of what a photo adds to one of its versions. The first three come from the demonstration data of
+    P.910's reference code (21 real viewers); the other two are guesses. Raises UserError for a negative number.
     """
 
     bias: float = 0.3
@@ -47,8 +48,8 @@ DEFAULT = Population()
 def true_mean(latent: float, population: Population = DEFAULT) -> float:
     """The mean of all votes that a method of this latent quality would ever get, over all raters and images.
 
-    Rounding to 1 to 5 shifts the mean: whoever would like to give 0.2 gives 1. Exact but for the integral over the
-    raters' inconsistency, a Gauss-Hermite sum.
+    Rounding to 1 to 5 shifts the mean, because a rater who would like to give 0.2 gives 1. The result is exact except
+    for the integral over the raters' inconsistency, which is a Gauss-Hermite sum.
     """
     nodes, weights = np.polynomial.hermite_e.hermegauss(40)
     inconsistency = population.inconsistency * np.exp(population.spread * nodes)
@@ -62,7 +63,7 @@ def true_mean(latent: float, population: Population = DEFAULT) -> float:
 def latent_mean(mos: float, population: Population = DEFAULT) -> float:
     """The latent quality whose votes, rounded, have the true mean `mos`. 1 and 5 give a method on which all agree.
 
-    Raises UserError for a MOS that is not on the scale.
+    Raises UserError for a MOS outside the scale.
     """
     if not 1 <= mos <= 5:
         raise UserError(f"a MOS is a number from 1 to 5, not {mos}")
@@ -122,13 +123,13 @@ def synthetic_votes(
     gold: int = 0,
     anchors: int = 0,
 ) -> pd.DataFrame:
-    """A whole class's table of votes, as Votes.table() would give it (the columns that an analysis needs).
+    """A whole class's table of votes, as Votes.table() would return it (with the columns that an analysis needs).
 
-    truth: method -> true MOS in the population of honest raters. raters: all of them; the last ones are, in this order,
-    clickers (any button), straight_liners (always the same button) and swapped (1 taken for the best). repeats: share
-    of the stimuli that are shown twice. gold: obvious items, 1 and 5 in turn. anchors: pictures that the training
-    shows, nearest and HR of each. Without spoilers the main votes are synthetic_scores of the same seed. Raises
-    UserError for numbers that make no study.
+    truth: method -> true MOS in the population of honest raters. raters: their number; the last ones are, in this
+    order, clickers (any button), straight_liners (always the same button) and swapped (took 1 for the best). repeats:
+    share of the stimuli that are shown twice. gold: number of obvious items, alternately 1 and 5. anchors: number of
+    pictures in the training, which shows nearest and HR of each. Without these spoilers, the main votes are
+    synthetic_scores of the same seed. Raises UserError for numbers that do not make a study.
     """
     spoilers = clickers + straight_liners + swapped
     if min(len(truth), raters, images) < 1 or min(clickers, straight_liners, swapped) < 0 or spoilers > raters:
@@ -169,11 +170,11 @@ def synthetic_votes(
     return _long(trials, scores)
 
 
-_EXTREMES = ("nearest", HIDDEN_REFERENCE)  # what everybody calls bad, and excellent
+_EXTREMES = ("nearest", HIDDEN_REFERENCE)  # everybody calls the first bad and the second excellent
 
 
 def _long(trials: pd.DataFrame, scores: np.ndarray) -> pd.DataFrame:
-    """One row a vote, of trials (n rows) and scores (raters, n)."""
+    """One row per vote, from trials (n rows) and scores (raters, n)."""
     raters, n = scores.shape
     table = pd.concat([trials] * raters, ignore_index=True)
     for name, usual in (("phase", "main"), ("repeat", 0), ("gold_expected", np.nan)):
@@ -188,11 +189,11 @@ def _long(trials: pd.DataFrame, scores: np.ndarray) -> pd.DataFrame:
 # --- the class that comes with the course ----------------------------------------------------------------------------
 
 EXAMPLE = "example_class/votes.csv"
-EXAMPLE_SEED = 2  # the first whose sample has the paper's order, and in which no honest rater is rejected
+EXAMPLE_SEED = 2  # the first seed with the paper's order of methods and no honest rater rejected
 
 
 def paper_mos(dataset: str = "BSD100") -> dict[str, float]:
-    """The MOS column of the paper's Table 2: method -> MOS; HR under the name of the hidden reference, "hr".
+    """The MOS column of the paper's Table 2: method -> MOS. HR has the name of the hidden reference, "hr".
 
     Raises UserError for a set that the table does not have.
     """
@@ -204,10 +205,10 @@ def paper_mos(dataset: str = "BSD100") -> dict[str, float]:
 
 
 def make_example_class() -> pd.DataFrame:
-    """The shipped class, drawn again: 26 synthetic raters, nine versions of 100 images, as the paper had on BSD100.
+    """Draws the shipped class again: 26 synthetic raters, nine versions of 100 images, as in the paper on BSD100.
 
-    The true MOS of the honest population are the paper's. Raters 24, 25 and 26 are a clicker, one who always clicks the
-    same button, and one who took 1 for the best. With 5 % repeats, 6 gold items and the training on 5 pictures.
+    The true MOS of the honest population are the paper's. Rater 24 clicks any button, rater 25 always clicks the same
+    button, and rater 26 took 1 for the best. There are 5 % repeats, 6 gold items, and a training on 5 pictures.
     """
     return synthetic_votes(
         paper_mos("BSD100"),
@@ -229,7 +230,7 @@ def example_class() -> pd.DataFrame:
 
 
 def compact_csv(votes: pd.DataFrame) -> str:
-    """A class where everybody saw the same trials, one line a trial and one column a rater."""
+    """A class where everybody saw the same trials, as CSV with one line per trial and one column per rater."""
     keys = ["phase", "image", "method", "repeat", "gold_expected"]
     order = votes.drop_duplicates(keys)[keys].reset_index(drop=True)
     columns = {rater: own["score"].to_numpy() for rater, own in votes.groupby("rater", sort=True)}

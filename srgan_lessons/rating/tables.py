@@ -1,4 +1,4 @@
-"""The table of votes, one row a vote: what it must hold, which rows are rated, and the scores that it becomes."""
+"""The table of votes, one row per vote: what it must contain, which rows count as rated, and how it becomes scores."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from srgan_lessons.rating.vote import COLUMNS, PHASES, REQUIRED, SCALE
 def check_votes(votes: pd.DataFrame) -> pd.DataFrame:
     """A checked copy of a table of votes: names as text, scores as whole numbers from 1 to 5, one study.
 
-    Only rater, image, method and score must be there; the columns that may be are in `COLUMNS`. Raises UserError for no
-    table, no rows, missing or unknown columns, empty names, scores off the scale (with their rows), unknown phases, two
-    studies in one table, and a picture that one person rated twice where the second is not marked as a repeat.
+    The columns rater, image, method and score are required; `COLUMNS` lists all that are allowed. Raises UserError for
+    something that is not a table, no rows, missing or unknown columns, empty names, scores outside the scale (with
+    their rows), unknown phases, two studies in one table, and a picture that one person rated twice without the second
+    being marked as a repeat.
     """
     if not isinstance(votes, pd.DataFrame):
         raise UserError(
-            f"votes must be a pandas table with one row a vote, not {type(votes).__name__}; see Votes.table()"
+            f"votes must be a pandas table with one row per vote, not {type(votes).__name__}; see Votes.table()"
         )
     missing = [name for name in REQUIRED if name not in votes.columns]
     if missing:
@@ -72,12 +73,12 @@ def check_votes(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def main_trials(votes: pd.DataFrame) -> pd.DataFrame:
-    """The trials that count: without training and dummies, where the table has a column `phase`."""
+    """The trials that count: without training and dummies, if the table has a column `phase`."""
     return votes[votes["phase"] == "main"] if "phase" in votes else votes
 
 
 def gold_trials(votes: pd.DataFrame) -> pd.DataFrame:
-    """The main trials with an obvious answer (`gold_expected`); none where the table has no such column."""
+    """The main trials with an obvious answer (`gold_expected`); none if the table has no such column."""
     main = main_trials(votes)
     return main[main["gold_expected"].notna()] if "gold_expected" in main else main.iloc[:0]
 
@@ -89,16 +90,16 @@ def repeated_trials(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def rated(votes: pd.DataFrame) -> pd.DataFrame:
-    """The votes that make the MOS: main trials, first showings, no gold."""
+    """The votes that enter the MOS: main trials, first showings, no gold."""
     main = main_trials(votes)
     return main.drop(index=gold_trials(votes).index.union(repeated_trials(votes).index))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scores:
-    """The votes of a study, checked, sorted by what they are for, and as a cube: made once, handed from step to step.
+    """The votes of a study, checked, sorted by purpose, and as a cube. It is made once and passed from step to step.
 
-    votes: all of them. rated: those that make the MOS. gold, repeats: those that check the raters. cube: (raters,
+    votes: all of them. rated: those that enter the MOS. gold, repeats: those that check the raters. cube: (raters,
     images, methods), NaN where a vote is missing; raters, images, methods: the names along its axes, sorted.
     """
 
@@ -113,7 +114,7 @@ class Scores:
 
     @classmethod
     def of(cls, votes: pd.DataFrame) -> Scores:
-        """Of a table of votes, which is checked first: raises UserError as `check_votes` does."""
+        """The scores of a table of votes, which is checked first. Raises UserError as `check_votes` does."""
         votes = check_votes(votes)
         cube, raters, images, methods = score_cube(votes)
         return cls(
@@ -128,7 +129,7 @@ class Scores:
         )
 
     def without(self, excluded: Sequence[str]) -> Scores:
-        """The scores of the other raters, on the images and methods that these rated."""
+        """The scores of all other raters, on the images and methods that those rated."""
         kept = [k for k, rater in enumerate(self.raters) if rater not in set(excluded)]
         cube = self.cube[kept]
         there = ~np.isnan(cube)
@@ -149,7 +150,7 @@ class Scores:
 
     @property
     def matrix(self) -> pd.DataFrame:
-        """Stimuli (image, method) as rows, raters as columns: as `score_matrix`."""
+        """Stimuli (image, method) as rows, raters as columns, like `score_matrix`."""
         index = pd.MultiIndex.from_product([self.images, self.methods], names=["image", "method"])
         flat = self.cube.reshape(len(self.raters), -1).T  # (images x methods, raters)
         table = pd.DataFrame(flat, index=index, columns=pd.Index(self.raters, name="rater"))

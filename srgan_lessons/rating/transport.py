@@ -1,7 +1,7 @@
-"""What the rating page and a session say to each other: small messages, the same in a notebook and over a network.
+"""The small messages between the rating page and a session, the same in a notebook and over a network.
 
 The page sends {"do": "state" | "begin" | "vote" | "undo" | "pause" | "go_on", "token": ..., "score": ..., "shown": ...}
-and gets the state back: what is shown now, and all that the page says about it. Pictures are asked for by token.
+and gets the state back: what is shown now, and everything that the page says about it. It requests pictures by token.
 """
 
 import logging
@@ -14,16 +14,16 @@ from srgan_lessons.rating.showing import Shown
 from srgan_lessons.rating.study import Study
 from srgan_lessons.rating.vote import SCALE
 
-GUARD = 500  # ms after a picture appears in which a click is the second half of a double click, not a judgement
-# What a page may say of how it showed a picture: the name, and the largest value that can be true
+GUARD = 500  # ms after a picture appears: a click then is the second half of a double click, not a judgement
+# What a page may report about how it showed a picture: the name, and the largest plausible value
 MEASURES = {"device_pixel_ratio": 100.0, "width": 1e5, "height": 1e5, "screen_width": 1e5, "screen_height": 1e5}
 
 
 def answer(session: Session, message: object) -> dict:
-    """Does what a page asks for, and returns the state after it.
+    """Does what a page asks for, and returns the new state.
 
-    An action with a token of before does nothing. What goes wrong is the state's "error", a sentence: no UserError is
-    raised. A message that is none is an error, too.
+    An action with an old token does nothing. If something goes wrong, the state's "error" is a sentence, and no
+    UserError is raised. A message that cannot be understood is an error, too.
     """
     actions: dict[str, Callable[[Session, Mapping], object]] = {
         "state": lambda session, _: session.wake(),
@@ -39,19 +39,19 @@ def answer(session: Session, message: object) -> dict:
         actions[message["do"]](session, message)
     except UserError as error:
         return state(session, error=str(error))
-    except Exception as error:  # nobody else would show it, and the page would wait for ever
+    except Exception as error:  # nothing else would show it, and the page would wait for ever
         logging.getLogger(__name__).exception("a message of the page failed")
-        return state(session, error=f"something went wrong that should not: {type(error).__name__}: {error}")
+        return state(session, error=f"something went wrong that should not have: {type(error).__name__}: {error}")
     return state(session)
 
 
 def state(session: Session, *, error: str = "") -> dict:
-    """All that a page needs to know, as JSON: it says nothing of methods, images or files of pictures."""
+    """All that a page needs to know, as JSON. It says nothing about methods, images or picture files."""
     trial = session.trial
     done, of = session.place
     pictures = [asdict(picture) for picture in session.pictures()]
     found = {
-        "phase": "rating" if session.phase in ("dummy", "main") else session.phase,  # to raters they are alike
+        "phase": "rating" if session.phase in ("dummy", "main") else session.phase,  # to raters they look alike
         "token": session.token,
         "rater": session.rater,
         "error": error,
@@ -75,13 +75,13 @@ def state(session: Session, *, error: str = "") -> dict:
 
 
 def page(study: Study) -> dict:
-    """What a page knows of a study before it knows the rater."""
+    """What a page knows about a study before it knows the rater."""
     sizes = [(stimulus.width, stimulus.height) for stimulus in study.stimuli.values()]
     return {"scale": SCALE, "guard": GUARD, "largest": [max(width for width, _ in sizes), max(h for _, h in sizes)]}
 
 
 def how_shown(said: object) -> Shown:
-    """What a page reports of how it showed a picture, as far as it can be true."""
+    """What a page reports about how it showed a picture; values that cannot be true become None."""
     if not isinstance(said, Mapping):
         return Shown()
     took = _number(said.get("response_ms"), 1e9)

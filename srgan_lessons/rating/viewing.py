@@ -1,4 +1,4 @@
-"""How the pictures were shown, by what the pages recorded: at 1:1 or scaled, and on which kind of screen."""
+"""How the pictures were shown, as the pages recorded it: at 1:1 or scaled, and on which kind of screen."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from srgan_lessons.rating.tables import rated
 SCALED, UNKNOWN = "scaled by the browser", "not recorded"
 DENSITIES = ((1.5, "1:1, ordinary screen"), (2.5, "1:1, dense screen"), (np.inf, "1:1, very dense screen"))
 MEANING = (
-    "1:1: a pixel of the picture is a pixel of the screen. A screen is dense from 1.5 screen pixels a CSS pixel on, "
-    "and very dense from 2.5 on, as phones are: there pictures look smaller, and flaws with them."
+    "1:1: a pixel of the picture is a pixel of the screen. A screen is dense from 1.5 screen pixels per CSS pixel, "
+    "and very dense from 2.5, as phones are. There, pictures and their flaws look smaller."
 )
 
 
 def shown_as(votes: pd.DataFrame, study: Study | None) -> pd.Series:
-    """For each vote behind the MOS how its picture was shown: one of the texts of `DENSITIES`, SCALED or UNKNOWN.
+    """For each vote that enters the MOS, how its picture was shown: one of the texts of `DENSITIES`, SCALED or UNKNOWN.
 
-    A picture is at 1:1 where its size on the page times the device pixel ratio is its size in pixels, within half a
-    pixel. Without the study, which knows the sizes, all is UNKNOWN.
+    A picture is at 1:1 if its size on the page times the device pixel ratio equals its size in pixels, within half a
+    pixel. Without the study, which knows the sizes, every vote is UNKNOWN.
     """
     table = rated(votes)
     if study is None or not {"device_pixel_ratio", "width", "height"} <= set(table.columns):
@@ -37,7 +37,7 @@ def shown_as(votes: pd.DataFrame, study: Study | None) -> pd.Series:
 
 
 def screens_table(votes: pd.DataFrame, study: Study | None) -> pd.DataFrame:
-    """A row a way of being shown: shown, raters, votes, and the MOS of each method on such screens."""
+    """One row per way of showing: shown, raters, votes, and the MOS of each method on such screens."""
     table = rated(votes).assign(shown=shown_as(votes, study))
     order = [*(text for _, text in DENSITIES), SCALED, UNKNOWN]
     counts = table.groupby("shown").agg(raters=("rater", "nunique"), votes=("score", "size"))
@@ -47,7 +47,7 @@ def screens_table(votes: pd.DataFrame, study: Study | None) -> pd.DataFrame:
 
 
 def sentence(votes: pd.DataFrame, study: Study | None) -> str:
-    """What was recorded of how the pictures were shown, as a sentence."""
+    """What was recorded about how the pictures were shown, as a sentence."""
     shown = shown_as(votes, study)
     counts = {
         "at 1:1": int(shown.isin([text for _, text in DENSITIES]).sum()),

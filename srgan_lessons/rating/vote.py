@@ -1,4 +1,5 @@
-"""A vote: its fields, what each may hold, and the line of a file that it is. The one place where its columns stand."""
+"""A vote: its fields, what each may contain, and its line in a file. This is the only place that defines the
+columns."""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ def _length(value: object) -> bool:
 
 
 def _column(fits: Fits, what: str, *, needed: bool = False, default: Any = MISSING) -> Any:
-    """A field, with what its values must be. needed: by any analysis."""
+    """A field, with the rule for its values. needed: whether every analysis needs it."""
     return field(default=default, metadata={"fits": fits, "what": what, "needed": needed})
 
 
@@ -43,12 +44,12 @@ class Vote:
 
     study: hash of its manifest. rater: a name. session: from 1; a break begins a new one. trial: from 0, in its phase.
     phase: training, dummy or main. image, method, stimulus: what was shown. repeat: 1 for a second showing.
-    gold_expected: the obvious score, 1 or 5, of a gold item or an anchor; else None. score: 1 to 5; None withdraws the
-    vote given before. response_ms: from picture to click. time_utc: ISO 8601. seed: of the study. revised: this line
-    takes the place of an earlier one. device_pixel_ratio: screen pixels for a CSS pixel. width, height: of the picture
-    on the page, screen_width, screen_height: of the screen, all in CSS pixels; None where the page did not say.
+    gold_expected: the obvious score, 1 or 5, of a gold item or an anchor; otherwise None. score: 1 to 5; None withdraws
+    the vote given before. response_ms: from picture to click. time_utc: ISO 8601. seed: of the study. revised: this
+    line replaces an earlier one. device_pixel_ratio: screen pixels per CSS pixel. width, height: size of the picture on
+    the page; screen_width, screen_height: size of the screen; all in CSS pixels, None if the page did not say.
 
-    Raises ValueError, with the reason, for values that no vote has.
+    Raises ValueError, with the reason, for values that no vote can have.
     """
 
     study: str = _column(lambda value: _text(value) and re.fullmatch("[0-9a-f]{64}", str(value)), "the hash of a study")
@@ -73,7 +74,7 @@ class Vote:
     device_pixel_ratio: float | None = _measure()
     width: float | None = _measure()
     height: float | None = _measure()
-    screen_width: float | None = _measure(None)  # files of version 0.1 have no screens
+    screen_width: float | None = _measure(None)  # files of version 0.1 do not record screens
     screen_height: float | None = _measure(None)
 
     def __post_init__(self) -> None:
@@ -85,12 +86,12 @@ class Vote:
 
     @property
     def key(self) -> tuple[str, int, str, int]:
-        """What the vote is for: (rater, session, phase, trial). Of several the last one counts."""
+        """What the vote is for: (rater, session, phase, trial). If there are several, the last one counts."""
         return self.rater, self.session, self.phase, self.trial
 
     @property
     def rated(self) -> bool:
-        """Whether it makes the MOS: of the main phase, a first showing, no gold item."""
+        """Whether it enters the MOS: in the main phase, a first showing, not a gold item."""
         return self.phase == "main" and self.gold_expected is None and not self.repeat
 
     @property
@@ -102,10 +103,10 @@ class Vote:
 _FIELDS = fields(Vote)
 COLUMNS = tuple(each.name for each in _FIELDS)
 CHECKS: dict[str, tuple[Fits, str]] = {each.name: (each.metadata["fits"], each.metadata["what"]) for each in _FIELDS}
-REQUIRED = tuple(each.name for each in _FIELDS if each.metadata["needed"])  # what an analysis cannot do without
+REQUIRED = tuple(each.name for each in _FIELDS if each.metadata["needed"])  # every analysis needs these
 WHOLE = ("session", "trial", "repeat", "gold_expected", "score", "response_ms", "seed")
 MEASURES = tuple(each.name for each in _FIELDS if each.metadata["fits"] is _length)
-TYPES = dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(MEASURES, "Float64")  # of pandas, with a value for "missing"
+TYPES = dict.fromkeys(WHOLE, "Int64") | dict.fromkeys(MEASURES, "Float64")  # pandas types with a value for "missing"
 
 
 def parse_line(line: bytes) -> Vote:
@@ -113,16 +114,16 @@ def parse_line(line: bytes) -> Vote:
     try:
         content = json.loads(line.decode("utf-8"), parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise ValueError("it is damaged (no JSON)") from None
+        raise ValueError("it is damaged (not JSON)") from None
     if not isinstance(content, dict):
-        raise ValueError("it is no vote (no JSON object)")
+        raise ValueError("it is not a vote (not a JSON object)")
     if missing := [each.name for each in _FIELDS if each.default is MISSING and each.name not in content]:
-        raise ValueError(f"it is no vote ({missing[0]} is missing)")
+        raise ValueError(f"it is not a vote ({missing[0]} is missing)")
     return Vote(**{name: content[name] for name in COLUMNS if name in content})
 
 
 def as_line(vote: Vote) -> str:
-    """A vote as a line of a file, with its end."""
+    """A vote as a line of a file, with its line end."""
     return json.dumps(dict(zip(COLUMNS, vote.values, strict=True)), ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The file that one rater's votes go to: locked, repaired when opened, and flushed to the disk with each vote."""
+"""The file for one rater's votes: locked, repaired when it is opened, and flushed to the disk with each vote."""
 
 import errno
 import hashlib
@@ -20,16 +20,16 @@ CLOSED = -1  # no file has this number
 
 
 def rater_name(name: object) -> str:
-    """The name of a rater as it stands in votes: in Unicode's composed form, without spaces around it.
+    """The name of a rater as votes contain it: in Unicode's composed form, without spaces around it.
 
-    Any printable text serves, a pseudonym too. Raises UserError for an empty name, one of more than 200 characters or
+    Any printable text will do, also a pseudonym. Raises UserError for an empty name, one of more than 200 characters or
     with control characters.
     """
     if not isinstance(name, str):
         raise UserError(f"a rater's name must be a text, got {type(name).__name__}.")
     clean = unicodedata.normalize("NFC", name).strip()
     if not clean:
-        raise UserError("a rater needs a name. A pseudonym serves, as long as nobody else in the study has it.")
+        raise UserError("a rater needs a name. A pseudonym will do, as long as nobody else in the study has it.")
     if len(clean) > LONGEST_NAME:
         raise UserError(f"the rater's name has {len(clean)} characters; at most {LONGEST_NAME} are kept.")
     if not clean.isprintable():
@@ -38,14 +38,15 @@ def rater_name(name: object) -> str:
 
 
 def name_key(name: str) -> str:
-    """What two names have in common that are one: without spaces around, case and width of letters; spaces are one."""
+    """A key that is equal for spellings of one name: without outer spaces, case or width of letters; inner spaces
+    become one."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def vote_file_name(rater: str, study: str) -> str:
-    """A file name: safe on every system, and another one for each rater and study, however alike names look.
+    """A file name that is safe on every system and different for each rater and study, however similar the names look.
 
-    rater: as `rater_name` gives it. study: the study's hash.
+    rater: as returned by `rater_name`. study: the study's hash.
     """
     digest = hashlib.sha256(f"{study} {rater}".encode()).hexdigest()[:12]
     plain = unicodedata.normalize("NFKD", rater).encode("ascii", "ignore").decode().lower()
@@ -54,12 +55,12 @@ def vote_file_name(rater: str, study: str) -> str:
 
 
 class VoteFile:
-    """A file of votes, open for appending by this process alone.
+    """A vote file, opened for appending by this process only.
 
-    Opening takes a lock that ends with the process, however it ends, and repairs the last line: one that is cut off is
+    Opening takes a lock that ends with the process, however it ends, and repairs the last line: if it is cut off, it is
     moved to a file beside it, named `.damaged`. path, votes (of all intact lines), problems (sentences).
 
-    Raises UserError where another process has the file, or where it cannot be written.
+    Raises UserError if another process has the file, or if it cannot be written.
     """
 
     def __init__(self, path: str | Path):
@@ -72,7 +73,7 @@ class VoteFile:
             raise UserError(explain_write_error(self.path, error)) from None
         try:
             if not stat.S_ISREG(os.fstat(self._file).st_mode):
-                raise UserError(f"{self.path} is no ordinary file. Choose another folder for the votes.")
+                raise UserError(f"{self.path} is not an ordinary file. Choose another folder for the votes.")
             self._locked = self._lock()
             found, self.problems = self._repaired()
             self.votes: list[Vote] = [vote for _, vote in found]
@@ -119,16 +120,16 @@ class VoteFile:
             os.fsync(self._file)
             votes, problems = parse(data[:start], self.path)
             cut = (
-                f"{self.path}: the last line was cut off; the vote being cast then is lost. Its rest is in {aside.name}"
+                f"{self.path}: the last line was cut off; the vote being cast then is lost. The rest is in {aside.name}"
             )
             return votes, [*problems, cut]
-        self._write(b"\n")  # a whole vote, of which only the end of the line is missing
+        self._write(b"\n")  # a whole vote; only the end of the line is missing
         return parse(data + b"\n", self.path)
 
     def append(self, vote: Vote) -> None:
         """Writes a vote. When this returns, it is on the disk.
 
-        Raises UserError where that failed; then the file is as it was before, and the vote can be cast again.
+        Raises UserError if that failed; the file is then as it was before, and the vote can be cast again.
         """
         try:
             if self._file == CLOSED:
@@ -167,7 +168,8 @@ class VoteFile:
 
 
 def _flush_folder(folder: Path) -> None:
-    """A new file's name is on the disk when its folder is. Windows cannot, and need not."""
+    """Flushes a folder, because a new file's name is on the disk only when its folder is. Windows cannot do this, and
+    need not."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

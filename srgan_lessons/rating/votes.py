@@ -1,7 +1,7 @@
-"""Votes: one JSON object a line, one line a vote. Files are only appended to.
+"""Votes: one JSON object per line, one line per vote. Files are only appended to.
 
-Undo withdraws a vote by a line with `"score": null` and `"revised": true`; the vote given then is revised too. What
-counts is the last line of each (rater, session, phase, trial), if it has a score.
+Undo withdraws a vote by adding a line with `"score": null` and `"revised": true`; the vote given afterwards is revised,
+too. The last line of each (rater, session, phase, trial) counts, if it has a score.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 class Votes:
-    """Votes in memory, in the order in which they were given, and what was wrong with their files.
+    """Votes in memory, in the order in which they were given, and the problems of their files.
 
     lines: all intact lines, withdrawn votes included. problems: one sentence for each line that could not be used.
-    copies: how many lines `merge` found more than once, alike to the last letter, and took once.
+    copies: how many lines `merge` found more than once, exactly alike, and used once.
     """
 
     def __init__(self, lines: Iterable[Vote], problems: Iterable[str] = (), copies: int = 0):
@@ -45,11 +45,11 @@ class Votes:
 
     @classmethod
     def read(cls, source: str | Path | Iterable[str | Path]) -> Votes:
-        """Reads a file of votes, several, or all `*.jsonl` of a folder, however deep.
+        """Reads one vote file, several, or all `*.jsonl` of a folder and its subfolders.
 
-        A damaged line is reported in `problems` with its number and by a warning, and the rest is read. To join the
-        files of several raters, use `merge`, which looks whether they belong together. Raises UserError where there
-        is no file, or one cannot be opened.
+        A damaged line is reported in `problems`, with its number, and by a warning; the rest is read. To join the files
+        of several raters, use `merge`, which checks that they belong together. Raises UserError if there is no file, or
+        if one cannot be opened.
         """
         lines: list[Vote] = []
         problems: list[str] = []
@@ -72,7 +72,8 @@ class Votes:
         return [vote for vote in self.lines if last[vote.key] is vote and vote.score is not None]
 
     def table(self) -> pd.DataFrame:
-        """The votes that count as a pandas DataFrame, one row each; the columns are `COLUMNS`, of types with a NA."""
+        """The votes that count as a pandas DataFrame, one row each; the columns are `COLUMNS`, with types that have a
+        NA."""
         import pandas
 
         table = pandas.DataFrame([vote.values for vote in self.effective()], columns=list(COLUMNS))
@@ -85,13 +86,13 @@ class Votes:
         lines = [f"{len(main)} votes of {len(self.raters)} raters"]
         lines += [f"  {rater}: {counts[rater]}" for rater in self.raters]
         if self.copies:
-            lines.append(f"{self.copies} lines were there more than once, alike to the last letter; taken once each")
+            lines.append(f"{self.copies} lines occurred more than once, exactly alike; each was used once")
         if self.problems:
             lines += [f"{len(self.problems)} problems:", *(f"  {problem}" for problem in self.problems)]
         return "\n".join(lines)
 
     def write(self, path: str | Path) -> None:
-        """Writes all lines to a new file of votes. Raises UserError where it cannot be written."""
+        """Writes all lines to a new vote file. Raises UserError if it cannot be written."""
         with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
             file.writelines(as_line(vote) for vote in self.lines)
 
@@ -105,11 +106,11 @@ class Votes:
         """Writes the votes of the main phase as a data set that the package `sureal` reads.
 
         An image is a "ref_video", a version of it a "dis_video" with its scores by rater; a rater who saw it twice
-        has both in a list. Gold items are left out. path: must end in .json, by which sureal knows the form. Raises
-        UserError for another ending, where there is no vote to write, and where the file cannot be written.
+        has both in a list. Gold items are left out. path: must end in .json, by which sureal recognises the format.
+        Raises UserError for another ending, if there is no vote to write, and if the file cannot be written.
         """
         if Path(path).suffix != ".json":
-            raise UserError(f"{path}: sureal knows its data sets by their ending; name a .json file.")
+            raise UserError(f"{path}: sureal recognises its data sets by their ending; name a .json file.")
         scores: dict[tuple, dict[str, list]] = {}
         for vote in self.effective():
             if vote.phase == "main" and vote.gold_expected is None:
@@ -144,14 +145,14 @@ VOTE_FILE = re.compile(r".+\.jsonl(\.txt)?", re.IGNORECASE)  # some mail program
 
 
 def left_out(source: str | Path | Iterable[str | Path]) -> list[Path]:
-    """Files in the folders that are meant which are no files of votes by their names. Hidden ones do not count."""
+    """Files in the given folders whose names are not those of vote files. Hidden files do not count."""
     given = [source] if isinstance(source, str | Path) else list(source)
     found = [path for folder in map(Path, given) if folder.is_dir() for path in _inside(folder)]
     return [path for path in found if not VOTE_FILE.fullmatch(path.name)]
 
 
 def _inside(folder: Path) -> list[Path]:
-    """All files in a folder and the folders in it, without hidden ones. Raises UserError where one cannot be read."""
+    """All files in a folder and its subfolders, without hidden ones. Raises UserError if a folder cannot be read."""
     found: list[Path] = []
     for path in list_folder(folder):
         if path.is_dir() and not path.is_symlink():  # a link may lead back to where it is
@@ -162,9 +163,9 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def vote_files(source: str | Path | Iterable[str | Path]) -> list[Path]:
-    """The files of votes that are meant: files, and what is in folders, however deep, as platforms export it.
+    """The given vote files: single files, and those in folders and their subfolders, as course platforms export them.
 
-    Raises UserError for one that is not there, and for a folder without any.
+    Raises UserError for a file that does not exist, and for a folder without vote files.
     """
     given = [source] if isinstance(source, str | Path) else list(source)
     if not given:
@@ -193,7 +194,7 @@ def read_file(path: Path) -> tuple[list[tuple[int, Vote]], list[str]]:
 
 
 def parse(data: bytes, path: Path) -> tuple[list[tuple[int, Vote]], list[str]]:
-    """As `read_file`, of what is in the file."""
+    """Like `read_file`, for the content of a file."""
     votes: list[tuple[int, Vote]] = []
     problems: list[str] = []
     lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")

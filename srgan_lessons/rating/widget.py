@@ -2,7 +2,7 @@
 
 RatingWidget("my_study", "anna")
 
-In JupyterLab, Colab and VS Code. What is shown, and what a vote does, is `session.Session`.
+It works in JupyterLab, Colab and VS Code. `session.Session` decides what is shown and what a vote does.
 """
 
 import sys
@@ -23,14 +23,14 @@ DRIVE = "/content/drive/"  # where Colab mounts Google Drive
 
 
 class RatingWidget(anywidget.AnyWidget):
-    """Instructions, a training, pictures with five buttons, breaks, and thanks.
+    """Shows instructions, a training, pictures with five buttons, breaks, and thanks.
 
     study: a study or its folder. rater: a name or pseudonym; None asks for it. folder: where the votes go, by default
-    `votes` in the study's folder; in Colab a folder on Drive outlives the machine. minutes, session_trials: the length
-    of a session instead of the study's.
+    `votes` in the study's folder; in Colab, a folder on Drive outlives the machine. minutes, session_trials: the length
+    of a session, instead of the study's.
 
-    Each vote is on the disk before the next picture shows. Run again, also after a restart of the kernel, the widget
-    goes on at the next picture. What goes wrong is said on the page, as a sentence; no UserError is raised.
+    Each vote is on the disk before the next picture appears. If the cell is run again, even after a restart of the
+    kernel, the widget continues at the next picture. Errors appear on the page as a sentence; no UserError is raised.
 
     session: the `Session`, None until the name is known. error: the sentence that is shown, or "".
     """
@@ -51,7 +51,7 @@ class RatingWidget(anywidget.AnyWidget):
         self.session: Session | None = None
         self.error = ""
         self._study, self._folder = study, folder
-        self._rater: Any = rater  # as the page said it; Session.open looks whether it is a name
+        self._rater: Any = rater  # as the page sent it; Session.open checks it
         self._asks = rater is None
         self._length: dict[str, Any] = {"minutes": minutes, "session_trials": session_trials}
         self._lock = threading.RLock()  # JupyterLab may have messages handled by two threads at once
@@ -84,7 +84,7 @@ class RatingWidget(anywidget.AnyWidget):
         elif self.session is None and not self._asks:
             self._do(self._open)  # "Try again"
         elif said.get("do") != "state":
-            self.error = ""  # what the page showed last is over
+            self.error = ""  # the error that the page showed is over
         if self.session is None:
             phase = "name" if self._asks else ""
             return {"phase": phase, "rater": "", "error": self.error, "codes": False, "plain": False}
@@ -125,7 +125,7 @@ class RatingWidget(anywidget.AnyWidget):
         if self._asks and self.session is not None and self.session.phase == "instructions":
             self.session.close()
             if not self.session.path.stat().st_size:
-                self.session.path.unlink()  # of a name that was a slip
+                self.session.path.unlink()  # the file of a name that was a slip
             self.session = self._rater = None
 
     def _picture(self, token: object) -> bytes | None:
@@ -138,7 +138,7 @@ class RatingWidget(anywidget.AnyWidget):
             return None
 
     def _goes_away(self) -> list[str]:
-        """In Colab, where files last as long as the machine: a warning, unless the folder is on Drive."""
+        """A warning in Colab, where files last only as long as the machine, unless the folder is on Drive."""
         if "google.colab" not in sys.modules or self.session is None or self.session.path.as_posix().startswith(DRIVE):
             return []
         return [

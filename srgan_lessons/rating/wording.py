@@ -1,12 +1,12 @@
-"""Numbers as text. A figure must not contradict the verdict beside it, so none is rounded over its threshold."""
+"""Numbers as text. A number must not contradict the verdict beside it, so none is rounded across its threshold."""
 
 import math
 
-ALPHA = 0.05  # below it a corrected p-value counts
+ALPHA = 0.05  # a corrected p-value below it counts
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number with so many decimals; a dash where there is none."""
+    """A number with `digits` decimals; a dash if there is none."""
     if value is None or not math.isfinite(value):
         return "–"
     text = f"{value:.{digits}f}"
@@ -14,12 +14,12 @@ def number(value: float, digits: int = 2) -> str:
 
 
 def span(low: float, high: float) -> str:
-    """An interval. An end that is not 0 does not read as 0."""
+    """An interval. An end that is not 0 is never shown as 0."""
     return f"[{_not_zero(low)}, {_not_zero(high)}]"
 
 
 def p_value(p: float) -> str:
-    """A p-value, for example "0.0469", "0.31" or "< 0.0001". One below 0.05 does not read as 0.05, nor one above it."""
+    """A p-value, for example "0.0469", "0.31" or "< 0.0001". A p-value below or above 0.05 is never shown as 0.05."""
     if p < 0.0001:
         return "< 0.0001"
     digits = 4 if p < 0.1 else 2

@@ -49,7 +49,7 @@ def test_one_hint_more_at_each_call(capsys):
         assert out == "".join(f"Hint {n} of 3: {hints[n - 1]}\n" for n in range(1, number + 1))
         assert load()["psnr_y"].hints == number
     hint("psnr_y")
-    assert capsys.readouterr().out.endswith('These were all hints. solution("psnr_y") shows the solution.\n')
+    assert capsys.readouterr().out.endswith('These were all the hints. solution("psnr_y") shows the solution.\n')
     assert load()["psnr_y"].hints == 3
 
 
@@ -323,8 +323,8 @@ def test_two_files_of_one_name_and_exercises_of_another_version(class_folder, tm
     assert sum(record.solved for record in book.learners["zoe"].values()) == 4
     assert book.learners["zoe"]["lr_crop"].hints == 3
     assert len(book.notes) == 2
-    assert "zoe: 2 files taken together" in book.notes[0]
-    assert book.notes[1] == "inpaint: no exercise of this version of the course, left out (zoe)."
+    assert "zoe: 2 files combined" in book.notes[0]
+    assert book.notes[1] == "inpaint: not an exercise of this version of the course, left out (zoe)."
 
 
 def test_marks_mean_what_the_legend_says():

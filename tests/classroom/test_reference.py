@@ -175,12 +175,12 @@ def test_cells_in_every_order(exercise, lesson, capsys):
         said(judge)  # from the bottom
     assert load() == {}
 
-    assert "What stands under" not in said(exercise.stub, judge)  # the untouched lesson
+    assert "This name refers to" not in said(exercise.stub, judge)  # the untouched lesson
     for again in ([judge], [judge, judge], [f"{name} = {name}", judge], [f"x = [{name}]\n{name} = x[0]", judge]):
         out = said(*again)
-        assert "not done yet. What stands under this name is the course's reference" in out
+        assert "not done yet. This name refers to the course's reference" in out
         assert "passed" not in out
-    assert "What stands under" not in said(exercise.stub, judge)  # Run All, twice
+    assert "This name refers to" not in said(exercise.stub, judge)  # Run All, twice
     assert load() == {name: Record(handed_on=True)}
     assert mark(load()[name]) == "r"
 
@@ -209,7 +209,7 @@ def test_in_strict_mode_the_solved_cells_pass_twice_and_the_reference_is_an_erro
     judge = check_cell(exercise.name)
     names = run_cell(f"{exercise.solution}\n\n{judge}\n{judge}", lesson)
     assert not isinstance(names[exercise.name], reference.Mark)
-    with pytest.raises(Exception, match="What stands under this name is the course's reference"):
+    with pytest.raises(Exception, match="This name refers to the course's reference"):
         check(exercise.name, handed_on(exercise))
     assert load()[exercise.name].solved
 
@@ -224,7 +224,7 @@ def test_what_was_handed_on_is_known_in_another_kernel(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout.split(" Write")[0] == (
-        "not done yet. What stands under this name is the course's reference, handed on so that the lesson can go on."
+        "not done yet. This name refers to the course's reference, handed on so that the lesson can go on."
     )
     assert done.stdout.endswith(f"run both cells. {len(all_exercises())}\n")
 
@@ -250,7 +250,7 @@ def test_a_learner_cannot_change_the_right_answer(capsys):
     diagnoses = check("diagnoses", None)
     diagnoses[1] = "healthy"
     assert all_exercises()["diagnoses"].reference[1] == "no detach"
-    assert "What stands under this name" in grade("diagnoses", diagnoses).message
+    assert "This name refers to" in grade("diagnoses", diagnoses).message
     assert check("diagnoses", diagnoses)[1] == "no detach"
 
 
@@ -301,7 +301,7 @@ def made_up(value, monkeypatch) -> Exercise:
 
 def test_the_packages_own_version_is_no_answer():
     assert grade("ESPCN", models.ESPCN).message == (
-        "not done yet. What stands under this name is srgan_lessons.models.ESPCN, of the package. "
+        "not done yet. This name refers to srgan_lessons.models.ESPCN, of the package. "
         "Write your own in the cell above and run both cells."
     )
 
@@ -368,7 +368,7 @@ def test_an_answer_that_mixes_devices_is_told_what_to_do():
 
     message = grade("psnr_y", psnr_y).message
     assert "Expected all tensors to be on the same device" in message
-    assert message.endswith("It is judged on the CPU: take the device from what comes in, as in x.device.")
+    assert message.endswith("It is judged on the CPU: use the device of the input, as in x.device.")
 
 
 def test_tensors_without_numbers():
@@ -465,15 +465,15 @@ def test_a_lesson_in_a_kernel_its_checks_twice_and_after_a_restart(tmp_path):
     assert not any("Error" in text for text in first)
     for place in range(2, 2 + len(untouched) * 2, 3):
         assert "not done yet." in first[place + 1]
-        assert "What stands under" not in first[place + 1]
-        assert "not done yet. What stands under this name is the course's reference" in first[place + 2]
+        assert "This name refers to" not in first[place + 1]
+        assert "not done yet. This name refers to the course's reference" in first[place + 2]
     assert first[-3:-1] == ["perceptual_loss: passed.\n"] * 2
     assert f"\n1 of {len(all_exercises())} solved." in first[-1]
 
     second = run_kernel(tmp_path, setup, judge, imports, *untouched, "progress()")
     assert second[1].startswith("NameError: name 'perceptual_loss' is not defined")
     text = "".join(second)
-    assert text.count("not done yet. What stands under") == len(names)
+    assert text.count("not done yet. This name refers to") == len(names)
     assert text.count(KEPT) == 2
     assert "passed" not in text
     assert f"\n1 of {len(all_exercises())} solved." in second[-1]

@@ -1,4 +1,4 @@
-// The instructor's page: who is where. No means until the study is closed.
+// The instructor's page: how far each rater is. It shows no means until the study is closed.
 const $ = (id) => document.getElementById(id);
 const WORDS = { instructions: "reads", training: "training", dummy: "rates", main: "rates", paused: "paused", break: "break",
   done: "done", closed: "gone", "not here": "not here yet" };
@@ -13,8 +13,8 @@ function draw(state) {
   const active = state.raters.filter((rater) => rater.away !== null && rater.away < GONE && rater.phase !== "done").length;
   const done = state.raters.filter((rater) => rater.phase === "done").length;
   const silent = state.raters.length - active - done;
-  $("sum").textContent = state.closed ? `${state.raters.length} raters, ${done} done. Closed: no more votes are taken.`
-    : `${state.raters.length} raters: ${active} rating, ${done} done, ${silent} not heard of for ${GONE} s`;
+  $("sum").textContent = state.closed ? `${state.raters.length} raters, ${done} done. Closed: no more votes are accepted.`
+    : `${state.raters.length} raters: ${active} rating, ${done} done, ${silent} not heard from for ${GONE} s`;
   $("links").replaceChildren(...state.links.map((link) => Object.assign(document.createElement("p"), { textContent: link })));
   $("raters").replaceChildren(...state.raters.map((rater) => {
     const row = document.createElement("tr");
@@ -47,7 +47,7 @@ async function tell(message) {
 }
 
 $("close").addEventListener("click", () => {
-  if (confirm("Close the study? No more votes are taken, and the result is made.")) tell({});
+  if (confirm("Close the study? No more votes will be accepted, and the report is made.")) tell({});
 });
 $("open").addEventListener("click", () => tell({ open: true }));
 look();

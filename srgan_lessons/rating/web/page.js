@@ -1,10 +1,10 @@
-// The rating page on its own: rater.js over HTTP. A rating that was not answered is kept in the browser, and sent again
-// until it is: also after the page was closed. The server knows by its token whether it has it already.
+// The rating page as a web page: rater.js over HTTP. A rating without an answer is kept in the browser and sent again
+// until it has one, even after the page was closed. The server knows from the token whether it already has it.
 import { start } from "/web/rater.js";
 
 const KEPT = "srgan-lessons-rating";
-const PATIENCE = 8000; // ms without an answer until a request is given up and sent again
-const WAITS = [300, 700, 1500, 3000, 5000]; // ms between tries; the last one again and again
+const PATIENCE = 8000; // ms without an answer; then a request is aborted and sent again
+const WAITS = [300, 700, 1500, 3000, 5000]; // ms between tries; the last value repeats
 const invitation = location.pathname.split("/")[1] || "";
 const transport = { waiting() {} };
 

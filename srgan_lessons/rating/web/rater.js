@@ -1,12 +1,12 @@
-// The page on which a rater rates: one front end for two homes. In a notebook it is an anywidget (the default export),
-// on a page of its own `page.js` starts it. What is shown and what a vote does is decided in Python (session.py); a
-// transport carries messages there and states back:
+// The rating page: one front end for two places. In a notebook it is an anywidget (the default export); on a web page
+// `page.js` starts it. Python decides what is shown and what a vote does (session.py); a transport carries messages
+// there and states back:
 //
 //   transport.send(message) -> Promise of a state      transport.picture(token) -> Promise of an address of the PNG
 //   transport.waiting = (long) => {}                   called with true while an answer is overdue, then with false
 
 const MARGIN = 12; // CSS pixels of grey around the largest picture, at least
-const TINY = 2.5; // screen pixels a CSS pixel from which on a picture at 1:1 is too small to be judged
+const TINY = 2.5; // screen pixels per CSS pixel; from here on, a picture at 1:1 is too small to judge
 const WORDS = { page: "this page", notebook: "the notebook" };
 
 const make = (tag, attributes = {}, ...children) => {
@@ -34,9 +34,9 @@ export function start(root, transport, { home = "page" } = {}) {
   let shown = null; // the picture that is shown: { token, image, picture, since, pressed }
   let busy = false; // a message is on its way
   let inside = home === "page"; // whether the rater's last click or key was in here
-  let turn = 0; // of drawings: one that is overtaken by the next gives up
+  let turn = 0; // counts drawings: one that is overtaken by the next gives up
   let drawnFor = false; // whether the last drawing was a refusal
-  let trouble = ""; // said by the page itself, not by Python
+  let trouble = ""; // a message of the page itself, not from Python
   const loaded = new Map(); // token -> promise of an image, decoded
 
   root.classList.add("rater");
@@ -55,9 +55,9 @@ export function start(root, transport, { home = "page" } = {}) {
   root.replaceChildren(head, alert, silence, card, stage, buttons, note);
 
   silence.textContent = home === "page"
-    ? "No connection. Your last rating is kept here and sent again until it arrives; just wait, or look at the Wi-Fi."
-    : "The notebook's kernel does not answer. It may be busy; then just wait. If it was stopped or restarted, run this " +
-      "cell again: you go on where you were, and only this last rating may have to be given again.";
+    ? "No connection. Your last rating is kept here and sent again until it arrives; just wait, or check the Wi-Fi."
+    : "The notebook's kernel does not answer. If it is only busy, just wait. If it was stopped or restarted, run this " +
+      "cell again: you continue where you were, and at most this last rating has to be given again.";
   transport.waiting = (long) => { silence.hidden = !long; if (long && inside) silence.scrollIntoView({ block: "nearest" }); };
 
   // --- messages ------------------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ export function start(root, transport, { home = "page" } = {}) {
         image.src = address;
         return image.decode();
       }).then(() => image);
-      ready.catch(() => loaded.delete(picture.token)); // asked for again when it is needed
+      ready.catch(() => loaded.delete(picture.token)); // requested again when it is needed
       loaded.set(picture.token, ready);
     }
     return loaded.get(picture.token);
@@ -117,12 +117,12 @@ export function start(root, transport, { home = "page" } = {}) {
     room();
     if (inside) keepFocus();
     if (home === "notebook") {
-      // If a text made the page shorter, the second half of a double click would hit what comes up from below:
-      // JupyterLab's "click to add a cell" for one
+      // If a text made the page shorter, the second half of a double click would hit what moves up from below, such as
+      // JupyterLab's "click to add a cell"
       root.style.minHeight = `${Math.max(parseFloat(root.style.minHeight) || 0, root.offsetHeight)}px`;
       if (inside && fromText) {
         root.scrollIntoView({ block: "nearest" });
-        buttons.scrollIntoView({ block: "nearest" }); // where not all fits, the picture and its buttons
+        buttons.scrollIntoView({ block: "nearest" }); // if not everything fits, show the picture and its buttons
       }
     }
     let image;
@@ -163,7 +163,7 @@ export function start(root, transport, { home = "page" } = {}) {
     if (state.training) {
       const { number, of, expected } = state.training;
       where.replaceChildren(`Example ${number} of ${of}: it stands for `, make("b", {}, `${expected}, ${state.scale[expected]}`),
-        ". Please rate it so.");
+        ". Please give it this rating.");
     } else {
       let text = `Picture ${state.done + 1} of ${state.of}, ${about(state.seconds_left)} left`;
       if (state.seconds_to_break !== null) text += `, break in ${about(state.seconds_to_break)}`;
@@ -194,16 +194,16 @@ export function start(root, transport, { home = "page" } = {}) {
   const zoom = () => (window.visualViewport ? visualViewport.scale : 1);
   const ratio = () => devicePixelRatio * zoom();
 
-  // The stage is as high as the highest picture: nothing below it moves between pictures
+  // The stage is as high as the tallest picture, so that nothing below it moves between pictures
   function room() {
     const high = state ? Math.max(state.largest[1], 1) : 1;
     stage.style.height = `${Math.ceil(high / devicePixelRatio) + 2 * MARGIN}px`;
   }
 
-  // The image keeps its own size in CSS pixels, so that the browser decodes and samples it unscaled, and is then drawn
-  // smaller by exactly the ratio, from a corner that lies on a whole pixel of the screen. A browser rounds where a box
-  // lies before it transforms it, some to whole CSS pixels and some to whole pixels of the screen: so the box lies where
-  // both are whole, and the way from there to the corner is part of the transformation, which is not rounded.
+  // The image keeps its own size in CSS pixels, so that the browser decodes and samples it unscaled. It is then drawn
+  // smaller by exactly the ratio, from a corner on a whole screen pixel. Before a browser transforms a box it rounds
+  // the box's position, some browsers to whole CSS pixels and some to whole screen pixels. So the box is placed where
+  // both are whole, and the offset from there to the corner is part of the transformation, which is not rounded.
   function place() {
     if (!shown) return;
     const { image, picture } = shown;
@@ -219,8 +219,8 @@ export function start(root, transport, { home = "page" } = {}) {
     image.style.transform = `translate(${dx}px, ${dy}px) scale(${1 / dpr})`;
   }
 
-  // What scrolls is drawn as a whole, and laid on the screen at the next whole pixel: so it is in what scrolls, counted
-  // from where it begins, that a corner must lie on a whole pixel
+  // A scrolling area is drawn as a whole and placed on the nearest whole screen pixel. So a corner must lie on a whole
+  // pixel relative to the start of the scrolling area
   function origin() {
     for (let e = root.parentElement; e && e !== document.body; e = e.parentElement) {
       const scrolls = e.scrollHeight > e.clientHeight || e.scrollWidth > e.clientWidth;
@@ -239,7 +239,7 @@ export function start(root, transport, { home = "page" } = {}) {
     return [best - start, target - best];
   }
 
-  function frame() { // what the window has for the page, in CSS pixels
+  function frame() { // the room that the window has for the page, in CSS pixels
     let height = innerHeight;
     let width = innerWidth;
     for (let e = root.parentElement; e && e !== document.body; e = e.parentElement) {
@@ -258,7 +258,7 @@ export function start(root, transport, { home = "page" } = {}) {
 
   const tiny = () => devicePixelRatio >= TINY || Math.min(screen.width, screen.height) < 600;
 
-  // Where the study wants large screens only
+  // If the study allows only large screens
   function refusal() {
     if (!state || state.screens !== "large" || ["done", "over", "closed", "away"].includes(state.phase)) return null;
     if (tiny()) {
@@ -268,8 +268,8 @@ export function start(root, transport, { home = "page" } = {}) {
     }
     if (state.picture && !fits()) {
       return [make("h3", {}, "The window is too small"),
-        paragraph("The pictures do not fit. Make the window as large as the screen, or set the zoom of the browser " +
-          "smaller (Ctrl and -, or Cmd and -): pictures keep their size, text and buttons shrink."), fullScreen()];
+        paragraph("The pictures do not fit. Make the window as large as the screen, or reduce the zoom of the browser " +
+          "(Ctrl and -, or Cmd and -): pictures keep their size; text and buttons shrink."), fullScreen()];
     }
     return null;
   }
@@ -278,8 +278,8 @@ export function start(root, transport, { home = "page" } = {}) {
     const notes = [];
     if (state && state.picture && state.screens !== "large") {
       if (Math.abs(zoom() - 1) > 0.01) notes.push("You have zoomed in with your fingers or the touchpad: zoom out again.");
-      if (!fits()) notes.push("The window is too small for the pictures: make it larger, or set the browser's zoom smaller.");
-      else if (tiny()) notes.push("On this screen the pictures look very small. Rate them all the same: it is noted.");
+      if (!fits()) notes.push("The window is too small for the pictures: make it larger, or reduce the browser's zoom.");
+      else if (tiny()) notes.push("On this screen the pictures look very small. Please rate them anyway: the screen is noted.");
     }
     if (state && state.picture && shown && shown.first !== ratio()) {
       notes.push("The zoom or the screen has changed; the picture is at 1:1 again.");
@@ -289,7 +289,7 @@ export function start(root, transport, { home = "page" } = {}) {
     note.hidden = notes.length === 0;
   }
 
-  // A click may come before the note is read: what counts is what is reported with the vote
+  // A click may come before the note is read; the values reported with the vote count
   const measured = () => {
     const box = shown.image.getBoundingClientRect();
     const round = (value) => Math.round(value * 1000) / 1000;
@@ -337,7 +337,7 @@ export function start(root, transport, { home = "page" } = {}) {
   const fullScreen = () => (home === "page" && document.fullscreenEnabled && !document.fullscreenElement
     ? action("Full screen", "full", () => document.documentElement.requestFullscreen().catch(() => {})) : null);
   const code = () => (state.code ? paragraph("Your code is ", make("b", { class: "rater-code" }, state.code),
-    ". Write it down: with it you can go on in another browser or on another machine.") : null);
+    ". Write it down: with it you can continue in another browser or on another machine.") : null);
   const saved = () => (home === "page"
     ? state.local ? "Each rating is saved at once, on this computer and nowhere else."
       : "Each rating is saved at once on the computer of whoever gave you the link. You can close this page and open it again."
@@ -355,11 +355,11 @@ export function start(root, transport, { home = "page" } = {}) {
         field.addEventListener("keydown", (event) => { if (event.key === "Enter") join(); });
       }
       return [make("h3", {}, state.title || "Your opinion on pictures"),
-        paragraph("Which name shall stand with your ratings? A pseudonym serves, as long as nobody else in this study has it. ",
-          "You can stop at any time and go on later where you were."),
-        state.codes ? paragraph("If you began in another browser, give the same name and the code that you got there.") : null,
-        state.plain ? paragraph(make("small", {}, "The connection is not encrypted: who listens in this network can " +
-          "read along. Take a pseudonym if that matters to you.")) : null,
+        paragraph("Under which name should your ratings be saved? A pseudonym will do, as long as nobody else in this study has it. ",
+          "You can stop at any time and continue later where you were."),
+        state.codes ? paragraph("If you began in another browser, enter the same name and the code that you got there.") : null,
+        state.plain ? paragraph(make("small", {}, "The connection is not encrypted: others in this network could " +
+          "read your name and ratings. Use a pseudonym if that matters to you.")) : null,
         row(name, state.codes ? given : null, action("Continue", "next", join))];
     },
     instructions() {
@@ -368,8 +368,8 @@ export function start(root, transport, { home = "page" } = {}) {
       return [make("h3", {}, `Welcome${again ? " back" : ""}, ${state.rater}`),
         row(action(again ? "Go on" : "Start", "next", { do: "begin" }), fullScreen(),
           state.renames ? action("Another name", "other", { do: "rename" }) : null),
-        paragraph(again ? `You have rated ${state.done} of ${state.of} pictures, and now go on where you were. `
-          : "You will see one picture after another. ", "Say of each how good it looks:"),
+        paragraph(again ? `You have rated ${state.done} of ${state.of} pictures, and now continue where you were. `
+          : "You will see one picture after another. ", "Say how good each one looks:"),
         make("ul", { class: "rater-scale" }, ...Object.entries(state.scale).map(([score, word]) =>
           make("li", {}, make("b", {}, score), ` ${word}`))),
         paragraph("Judge how good the picture looks, not what it shows. There is no right or wrong, and your first " +
@@ -380,7 +380,7 @@ export function start(root, transport, { home = "page" } = {}) {
         code()];
     },
     paused: () => [make("h3", {}, "Paused"),
-      paragraph("The picture is hidden and the clock stands still. All your ratings are saved."),
+      paragraph("The picture is hidden and the clock is stopped. All your ratings are saved."),
       row(action("Go on", "next", { do: "go_on" }), fullScreen()), code()],
     break: () => [make("h3", {}, "Time for a break"),
       paragraph(`You have rated ${state.done} of ${state.of} pictures; the rest takes ${about(state.seconds_left)}. ` +
@@ -396,7 +396,7 @@ export function start(root, transport, { home = "page" } = {}) {
           "study is closed it shows what the class has found."),
       row(undoable(), state.download ? action("Download my ratings", "download", { do: "download" }) : null)],
     over: () => [make("h3", {}, "The study is closed"),
-      paragraph("No more ratings are taken. Thank you; all that you gave are kept."), ...result(state.result)],
+      paragraph("No more ratings are accepted. Thank you; all your ratings are kept."), ...result(state.result)],
     closed: () => [make("h3", {}, "Opened again elsewhere"),
       paragraph("The study was opened again under the same name. All your ratings are saved."),
       row(action("Go on here", "next", { do: "reopen" }))],
@@ -404,7 +404,7 @@ export function start(root, transport, { home = "page" } = {}) {
   };
 
   function result(found) {
-    if (!found) return [paragraph("When the result is there, this page shows it.")];
+    if (!found) return [paragraph("This page will show the result when it is ready.")];
     const cell = (value) => make("td", {}, value === null ? "–" : value.toFixed(2));
     return [make("h3", {}, "You and the class"),
       make("table", { class: "rater-result" },
@@ -416,7 +416,7 @@ export function start(root, transport, { home = "page" } = {}) {
   // --- keys, focus, and what happens to the window --------------------------------------------------------------------
 
   const visible = (element) => element.getClientRects().length > 0;
-  // The focus goes when its button is hidden, or when JupyterLab gives it to the cell. Elsewhere it is the rater's wish
+  // The focus is lost when its button is hidden, or when JupyterLab gives it to the cell. Otherwise the rater moved it
   function keepFocus() {
     const focus = document.activeElement;
     const lost = !focus || focus === document.body || (focus !== root && focus.contains(root)) ||
@@ -431,7 +431,7 @@ export function start(root, transport, { home = "page" } = {}) {
 
   on(keys, "keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.target.matches("input")) return;
-    // By place, too: on French keyboards digits need Shift
+    // Also by the key's position: on French keyboards digits need Shift
     const digit = /^[1-5]$/.test(event.key) ? event.key : !event.shiftKey && (/^(?:Digit|Numpad)([1-5])$/.exec(event.code) || [])[1];
     if (!state || !state.picture || !(digit || event.key === "Backspace")) return;
     event.preventDefault();
@@ -440,12 +440,12 @@ export function start(root, transport, { home = "page" } = {}) {
     if (digit) vote(Number(digit));
     else undo();
   }, true);
-  // In here JupyterLab would make headings of 1 to 6, and delete the cell for d, d. Saving stays: Ctrl+S
+  // Here JupyterLab would make headings for 1 to 6 and delete the cell for d, d. Saving with Ctrl+S still works
   on(window, "keydown", (event) => {
     const save = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s";
     if (root.contains(event.target)) root.toggleAttribute("data-lm-suppress-shortcuts", !save);
   }, true);
-  // The second half of a double click meant what was there before it, however long the page took to change
+  // The second half of a double click was meant for what was there before, however long the page took to change
   on(root, "click", (event) => { if (event.detail > 1) event.stopPropagation(); }, true);
   const act = (event) => { if (home === "notebook" && event.target !== document.body) inside = root.contains(event.target); };
   on(window, "pointerdown", act, true);
@@ -458,7 +458,7 @@ export function start(root, transport, { home = "page" } = {}) {
     place();
     drawNote();
   };
-  const density = () => { // one query holds for one ratio
+  const density = () => { // a query is for one ratio only
     const query = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
     on(query, "change", () => { again(); if (!listening.signal.aborted) density(); });
   };
@@ -469,8 +469,8 @@ export function start(root, transport, { home = "page" } = {}) {
   const watch = new ResizeObserver(place);
   watch.observe(stage);
 
-  // A hidden page is not looked at: the clock stands still until the rater says so. One that is left, as by loading it
-  // again, is hidden for a moment, too
+  // Nobody looks at a hidden page: the clock stops until the rater goes on. A page that is left, for example by
+  // reloading it, is also hidden for a moment
   let leaving = false;
   on(window, "pagehide", () => { leaving = true; });
   on(document, "visibilitychange", () => {
@@ -486,7 +486,7 @@ export function start(root, transport, { home = "page" } = {}) {
 // --- in a notebook: messages of the widget, answered in order ------------------------------------------------------------
 
 function kernel(model) {
-  const mine = Math.random().toString(36).slice(2); // several views of one widget do not take each other's answers
+  const mine = Math.random().toString(36).slice(2); // so that views of one widget do not take each other's answers
   const open = new Map();
   let count = 0;
   const addresses = [];
