@@ -13,10 +13,10 @@ answers = Answers(
     "bicubic_weights",
     sentences="""
 in HR pixels :: no widening; times factor
-how many HR pixels fit into an LR pixel :: factor fixed 4; floor division
+how many HR pixels fit across an LR pixel :: factor fixed 4; floor division
 how much each of them counts :: clipped below 0; rounded
 the widened kernel :: no widening
-with a sum of 1 :: not divided; divided by factor, not sum
+which sum to 1 :: not divided; divided by factor, not sum
 """,
 )
 

@@ -12,10 +12,10 @@ answers = Answers(
     sentences="""
 an array `x` of any shape :: flattened
 the formula above :: a of OpenCV; no abs, negative x wrong; forgotten +1
-at all places at once :: python if for an array
+for all elements at once :: python if for an array
 an array of the same shape :: flattened
-with 1 at 0 :: forgotten +1; normalised
-0 at all other whole numbers :: no zero beyond 2; near and far swapped
+which is 1 where x is 0 :: forgotten +1; normalised
+0 where x is any other whole number :: no zero beyond 2; near and far swapped
 """,
 )
 

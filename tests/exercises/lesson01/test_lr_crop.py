@@ -23,7 +23,7 @@ begins at `top`, `left` :: rows and columns swapped
 multiples of 4 -- says what comes in
 the same pixels as in the LR image of the whole photo :: only crop reduced; margin too small
 without reducing the whole photo :: whole photo reduced
-At the photo's own border there is less to add :: no max, negative index; always cut 2
+At the photo's own border there are fewer pixels to add :: no max, negative index; always cut 2
 """,
 )
 

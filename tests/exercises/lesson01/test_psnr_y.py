@@ -23,7 +23,7 @@ in dB :: natural log; 20 log
 Y by BT.601 :: BT.709; BGR
 in limited range :: full range
 rounded to whole numbers :: not rounded; floor
-4 pixels cut from each border :: no border cut; border only rows; border 3
+4 pixels cut off at each border :: no border cut; border only rows; border 3
 peak 255 :: peak 219; peak not squared
 Expected: a number -- an answer that gives an array is refused by the reader of all judges
 """,

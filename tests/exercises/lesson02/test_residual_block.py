@@ -12,7 +12,7 @@ answers = Answers(
     "ResidualBlock",
     sentences="""
 that keeps its own weights :: layers in forward; one conv used twice
-Layers of torch may be used -- a permission
+You may use torch's layers -- a permission
 maps (N, channels, h, w) to the same shape :: no padding
 `ResidualBlock(channels)` :: channels 64 fixed
 computes what `residual_block` computes :: no skip; act before norm; relu

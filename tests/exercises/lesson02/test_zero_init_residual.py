@@ -11,13 +11,14 @@ answers = Answers(
     "zero_init_residual",
     sentences="""
 A block adds something -- tells what a block does
-out comes what went in :: first norm
+what goes in comes out :: first norm
 Goyal et al -- names the source
-begin their training so -- tells what others do
+start their training this way -- tells what others do
 each wakes up when it has something to say :: everything zero
+Write `zero_init_residual(block)` -- its signature
 changes one of the package's blocks in place :: copy changed; identity layer
 The block may have been trained before :: weight only; last conv
-`block(x)` is `x`, exactly :: small instead of zero; bias only
+`block(x)` is exactly `x` :: small instead of zero; bias only
 the block can still learn :: frozen; everything zero
 """,
 )

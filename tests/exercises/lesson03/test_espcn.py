@@ -13,11 +13,11 @@ answers = Answers(
     "ESPCN",
     sentences="""
 the class `ESPCN` -- another name is not found
-A 5x5 convolution to 64 maps -- stands in the stub as it is
+a 5x5 convolution to 64 maps -- stands in the stub as it is
 a tanh; a 3x3 convolution to 32 maps and a tanh :: no second tanh; kernel 5 second; relu
 as many maps as a tile of 4 x 4 RGB pixels needs :: 16 maps
 pixel shuffle by 4 :: shuffle twice by 2; interpolate
-each convolution is padded :: no padding second; no padding third
+each is padded :: no padding second; no padding third
 with zeros :: reflect
 (N, 3, h, w) becomes (N, 3, 4h, 4w) :: 16 maps
 37,200 trained numbers :: no bias

@@ -12,11 +12,11 @@ from srgan_lessons.exercises.lesson03.icnr import icnr
 answers = Answers(
     "icnr",
     sentences="""
-(C r r, inputs, k, k), is that of a fresh convolution -- says what comes in
+(C r r, inputs, k, k), belongs to a new convolution -- says what comes in
 of the same shape :: r r forgotten
 the r r filters of each tile are equal :: only r equal; repeat
 still random :: ones; zeros
-as large as those of the fresh one :: mean of a tile; unit normal
+as large as the filters they replace :: mean of a tile; unit normal
 Remember which channels make up a tile :: repeat
 """,
 )

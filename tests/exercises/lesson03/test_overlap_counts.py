@@ -13,7 +13,7 @@ answers = Answers(
     sentences="""
 a row of `size` input pixels :: stops one early; begins at one
 pixel i writes `kernel` output pixels :: single place; kernel minus one
-from i * stride on :: stride ignored in places
+starting at i * stride :: stride ignored in places
 how many input pixels write to it :: set instead of add
 No padding :: borders trimmed
 the output ends where the last patch ends :: one too long; size times stride

@@ -17,7 +17,7 @@ the result (N, C, H r, W r) :: batch merged; h r swapped in merge
 Channel c r r + i r + j lands in row i, column j :: r r C; i and j swapped
 the same numbers as `F.pixel_shuffle` :: no permute
 for any C and r :: three channels fixed; r fixed
-A nudge -- a hint
+A first hint -- advice
 """,
 )
 
@@ -99,7 +99,7 @@ def not_merged(x, r):
     return x.reshape(n, c // r**2, r, r, h, w).permute(0, 1, 4, 2, 5, 3)
 
 
-@answers.wrong(says="no fixed numbers")
+@answers.wrong(says="not fixed numbers")
 def two_by_heart(x, r):
     n, c, h, w = x.shape
     return x.reshape(n, c // 4, 2, 2, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c // 4, h * 2, w * 2)

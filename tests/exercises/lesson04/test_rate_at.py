@@ -14,7 +14,7 @@ answers = Answers(
     sentences="""
 the learning rate of update number `step` :: peak forgotten; linear fall
 counted from 0 :: no +1
-of `steps` in all :: cosine over steps; steps and peak swapped
+out of `steps` :: cosine over steps; steps and peak swapped
 Expected: a number -- arrays are refused by the reader of all judges
 in the last update of the warm-up it is the peak :: rise plus one; no +1
 """,

@@ -17,7 +17,7 @@ answers = Answers(
     "restore",
     sentences="""
 `restore(state, network, optimizer)`, the way back :: swapped; parameters only
-are to be changed :: new objects; no optimizer; no network
+change them in place :: new objects; no optimizer; no network
 the number of the update that comes next :: plus one; zero
 """,
 )

@@ -23,8 +23,8 @@ one update of the network on one batch :: no step; two steps
 The loss is `mse_loss(sr, hr)` :: l1; sum
 on the paper's range [-1, 1] :: F mse on 0..1
 the loss of the batch before the weights moved :: loss after
-without its graph :: with graph
-Leave the network's mode as it is :: eval; train
+detached from its graph :: with graph
+Leave the network's mode (training or evaluation) as it is :: eval; train
 """,
 )
 

@@ -11,9 +11,9 @@ answers = Answers(
 the generator's side -- says whose loss it is
 It wants its samples to be taken for real :: sign
 the mean of $-\log D(SR)$ :: sum; minimax; weight included
-Write it on logits :: probabilities; sigmoid log
-large where D is sure that SR is generated :: sign; eps
-near 0 where D is deceived :: sign
+Write it for logits :: probabilities; sigmoid log
+a large loss where D is sure that SR is generated :: sign; eps
+a loss near 0 where D is deceived :: sign
 """,
 )
 

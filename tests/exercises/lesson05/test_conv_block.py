@@ -11,10 +11,10 @@ answers = Answers(
     "conv_block",
     sentences="""
 as a module -- layers in a list or tuple, as models.conv_block gives them, are allowed: the lesson takes them
-convolution, BatchNorm, LeakyReLU :: order; no norm; relu
-the convolution padded with zeros :: reflect; no padding
-(N, inputs, h, w) becomes (N, outputs, h, w) with stride 1 :: inputs outputs swapped; stride always 2
-half of h and w, rounded up, with stride 2 :: stride ignored; pooling
+a convolution padded with zeros, BatchNorm, LeakyReLU :: order; no norm; relu
+padded with zeros :: reflect; no padding
+with stride 1, (N, inputs, h, w) becomes (N, outputs, h, w) :: inputs outputs swapped; stride always 2
+with stride 2, h and w are halved, rounded up :: stride ignored; pooling
 """,
 )
 

@@ -15,11 +15,11 @@ from srgan_lessons.exercises.lesson05.discriminator_loss import discriminator_lo
 answers = Answers(
     "discriminator_loss",
     sentences=r"""
-the mean of $-\log D$ over the real ones :: real sign; only fake; sum
+the mean of $-\log D$ over the real samples :: real sign; only fake; sum
 plus the mean of $-\log(1 - D)$ over the generated ones :: fake sign; only real; half
 Both come as logits, (N, 1) :: bce on logits; no mean
-exact at logits of 200 and -200 :: log of sigmoid; log with eps; clamped logits
-with their gradients :: detached; in numpy
+exact even at logits of 200 and -200 :: log of sigmoid; log with eps; clamped logits
+a loss and gradients :: detached; in numpy
 `log 4` where all logits are 0 :: half; log2
 """,
 )

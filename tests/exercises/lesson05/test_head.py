@@ -15,12 +15,12 @@ from srgan_lessons.exercises.lesson05.head import Head
 answers = Answers(
     "Head",
     sentences="""
-from the last maps, (N, 8 channels, side, side) :: side fixed; 512 fixed
+from the last maps, (N, 8 x channels, side, side) :: side fixed; 512 fixed
 to logits, (N, 1) :: squeeze; two outputs
-`channels` are the maps of the first layer :: 1024 fixed; arguments swapped
+`channels` is the number of maps of the first layer :: 1024 fixed; arguments swapped
 Flatten :: pooled; flatten all
 a dense layer to 16 x channels numbers :: 1024 fixed
-LeakyReLU of slope 0.2 :: default slope; relu; no act
+LeakyReLU with slope 0.2 :: default slope; relu; no act
 a dense layer to one :: two outputs
 `Head(96, 64)` has 18,876,417 trained numbers :: no bias
 no sigmoid at the end :: sigmoid
