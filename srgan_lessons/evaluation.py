@@ -281,7 +281,7 @@ def _pair(item: BenchmarkImage) -> tuple[np.ndarray, np.ndarray, bool]:
     lr = imresize(hr, 1 / SCALE) if item.lr is None else load_image(item.lr)
     if (SCALE * lr.shape[0], SCALE * lr.shape[1]) != (height, width):
         raise UserError(
-            f"{item.lr} has {lr.shape[1]} x {lr.shape[0]} pixels, and must have a quarter of the width and height "
+            f"{item.lr} has {lr.shape[1]} x {lr.shape[0]} pixels, but must have a quarter of the width and height "
             f"of {item.hr} ({width} x {height}, cut to a multiple of {SCALE}). The two are not a pair: check the "
             "data set."
         )

@@ -32,7 +32,7 @@ OFFLINE_SHARE = {"offline-vgg22": 0.55, "offline-vgg12": 0.35, "mse": 0.35}
 # photos of BSDS500). Patterns and tints keep their whole energy, and cost 29 times as much as noise. With one window
 # for the whole crop, and a third of the weight, an SRGAN wove a pattern that followed the picture (docs/results.md).
 PHASE_WEIGHT = 60.0
-PHASE_WINDOW = 48  # pixels a side, a multiple of SCALE
+PHASE_WINDOW = 48  # pixels per side, a multiple of SCALE
 
 
 def mse_loss(sr: Tensor, hr: Tensor) -> Tensor:

@@ -141,8 +141,8 @@ def load_layers(layers: nn.Sequential, weights: dict[str, Tensor], path: Path) -
         if name not in weights:
             raise UserError(
                 f"{path} does not hold this network: it has no layer {name}. A file that was cut off after phi(2, 2) "
-                "serves the content losses offline and offline-vgg22 alone; put the whole file in its place, or delete "
-                "it, and it is looked for elsewhere."
+                "works only for the content losses offline and offline-vgg22. Put the whole file in its place, or "
+                "delete it: it is then looked for elsewhere."
             )
         if weights[name].shape != ours.shape:
             raise UserError(f"{path} does not hold this network: layer {name} is of another size. Delete it.")
@@ -200,7 +200,7 @@ def offline_weights(network: str) -> Path:
     raise UserError(
         f"the offline {network} network ({name}) is not on this machine. Two ways to get one: "
         '(1) pip install "srgan-lessons[offline]" brings it; (2) with a network, use the paper\'s VGG19 instead '
-        f"(content vgg22 or vgg54), which is downloaded. A copy in {data_root() / 'weights'} also serves."
+        f"(content vgg22 or vgg54), which is downloaded. A copy in {data_root() / 'weights'} also works."
     )
 
 
