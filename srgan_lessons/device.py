@@ -1,4 +1,4 @@
-"""The device that a name stands for, or a sentence on why it cannot be used."""
+"""The device that a name stands for, or an error that says why it cannot be used."""
 
 import torch
 
@@ -6,7 +6,7 @@ from srgan_lessons import UserError
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
-    """The named device, or the GPU where there is one, else the CPU. Raises UserError for one that is not there."""
+    """The named device; None: the GPU if there is one, otherwise the CPU. Raises UserError for a missing device."""
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

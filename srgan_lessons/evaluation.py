@@ -1,4 +1,4 @@
-"""Benchmark tables: a method's PSNR and SSIM on Set5, Set14 and BSD100, image by image, under a named protocol."""
+"""Benchmark tables: a method's PSNR and SSIM for each image of Set5, Set14 and BSD100, under a named protocol."""
 
 import csv
 import json
@@ -38,7 +38,7 @@ ABOUT = {
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One image under one protocol. psnr in dB (infinite for equal images); ssim: 1 is equal; stlpips: 0 is equal."""
+    """One image under one protocol. For equal images psnr (in dB) is infinite, ssim is 1 and stlpips is 0."""
 
     set: str
     image: str
@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """A set under one protocol: means over its images of the values of `Row`."""
+    """A set under one protocol: means of the values of `Row` over its images."""
 
     set: str
     protocol: str
@@ -64,7 +64,7 @@ class Mean:
 class Table:
     """What `evaluate` found. rows: one for each image and protocol. notes: for each set, where its LR images are from.
 
-    whole: False where a limit left images out; such numbers are for trying things out.
+    whole: False if a limit left images out; such numbers are only for trying things out.
     """
 
     method: str
@@ -95,7 +95,7 @@ class Table:
 
     @property
     def text(self) -> str:
-        """The means as a plain table, a block for each protocol, with what must be known to compare them."""
+        """The means as a plain table, with a block for each protocol and everything needed to compare them."""
         lines = [f"{self.method}, x{SCALE}" + ("" if self.whole else ", NOT ALL IMAGES: not a benchmark result")]
         for protocol in dict.fromkeys(row.protocol for row in self.rows):
             means = [mean for mean in self.means if mean.protocol == protocol]
@@ -116,7 +116,7 @@ class Table:
         return self.text
 
     def _papers_row(self) -> dict[str, "PaperRow"]:
-        """Set -> what the paper reports for this very method; other methods are other networks."""
+        """Set -> what the paper reports for this method. Only bicubic and nearest: networks differ from the paper's."""
         if not (self.whole and self.method in METHODS):
             return {}
         return {row.set: row for row in paper_table(2) if row.method == self.method}
@@ -136,7 +136,7 @@ class Table:
         return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
     def write_json(self, path: str | Path) -> None:
-        """Writes `to_json` to a file, complete or not at all. Raises UserError where it cannot be written."""
+        """Writes `to_json` to a file, completely or not at all. Raises UserError if it cannot be written."""
         with atomic(path) as temporary:
             temporary.write_text(self.to_json(), encoding="utf-8")
 
@@ -161,18 +161,17 @@ def evaluate(
     """Enlarges the LR images of benchmark sets and measures the results against HR.
 
     method: "bicubic", "nearest", a name or path of weights, a network, a function uint8 (h, w, 3) -> a picture, or a
-    folder of pictures that another program has enlarged, called as the HR images, with or without the endings x4, _SR
-    and _out; for several sets each may have a folder of its name in it.
-    sets: names of the catalogue or of one's own, see `datasets.benchmark`. protocol: "community", "paper" or "both".
-    stlpips: adds the perceptual metric ST-LPIPS (AlexNet) on RGB. limit: the first images of each set only.
+    folder of pictures that another program has enlarged. These are named like the HR images, with or without the
+    endings x4, _SR and _out; with several sets, each set may have its own subfolder, named like the set.
+    sets: names of the catalogue or of your own sets, see `datasets.benchmark`. protocol: "community", "paper" or
+    "both". stlpips: adds the perceptual metric ST-LPIPS (AlexNet) on RGB. limit: use only the first images of each set.
 
-    LR images are the published ones. Where a set has none they are made: HR is cut at the bottom and right to a
-    multiple of 4, then reduced by `imresize`.
+    LR images are the published ones. If a set has none, they are made: HR is cut at the bottom and right to a multiple
+    of 4, then reduced by `imresize`.
 
-    Raises UserError for an unknown method, set or protocol, a set that is missing or not whole, a picture that cannot
-    be read (a benchmark is whole, or it is no benchmark), LR and HR that do not fit together, a function that returns
-    another size or kind of array, and a folder that lacks a picture, has two of one, one of another size or one with
-    transparent parts.
+    Raises UserError for an unknown method, set or protocol, a set that is missing or incomplete, a picture that cannot
+    be read (a benchmark must be complete), LR and HR that do not fit together, a function that returns another size or
+    kind of array, and a folder in which a picture is missing, exists twice, has another size or has transparent parts.
     """
     sets = [sets] if isinstance(sets, str) else list(sets)
     if not sets or len(set(sets)) != len(sets):
@@ -221,14 +220,14 @@ def _as_function(method: Method, device: str | torch.device | None) -> tuple[str
 
 
 def _is_folder(method: Method) -> TypeGuard[str | Path]:
-    """A folder of pictures. A name of the package's own goes first, and a run's folder holds weights."""
+    """Whether a method is a folder of pictures. The package's own names come first; a run folder means its weights."""
     if not isinstance(method, str | Path) or method in METHODS or method in shipped_weights():
         return False
     return Path(method).is_dir() and not (Path(method) / "weights.safetensors").exists()
 
 
 class _Pictures:
-    """The pictures that another program has made of a set's images. Raises UserError where one is missing, or twice."""
+    """Pictures of a set's images made by another program. Raises UserError if one is missing or exists twice."""
 
     def __init__(self, folder: Path, name: str, images: Sequence[BenchmarkImage]):
         self.folder = folder / name if (folder / name).is_dir() else folder
@@ -249,7 +248,7 @@ class _Pictures:
         self.paths = {image: paths[0] for image, paths in found.items()}
 
     def read(self, item: BenchmarkImage, shape: tuple[int, ...]) -> np.ndarray:
-        """The picture of an image, which must have that shape, (H, W, 3)."""
+        """The picture of an image. It must have the given shape, (H, W, 3)."""
         path = self.paths[item.name]
         picture = read_picture(path)
         if picture.rgb.shape != shape:
@@ -282,7 +281,7 @@ def _pair(item: BenchmarkImage) -> tuple[np.ndarray, np.ndarray, bool]:
     lr = imresize(hr, 1 / SCALE) if item.lr is None else load_image(item.lr)
     if (SCALE * lr.shape[0], SCALE * lr.shape[1]) != (height, width):
         raise UserError(
-            f"{item.lr} has {lr.shape[1]} x {lr.shape[0]} pixels, and must have a quarter of the width and height "
+            f"{item.lr} has {lr.shape[1]} x {lr.shape[0]} pixels, but must have a quarter of the width and height "
             f"of {item.hr} ({width} x {height}, cut to a multiple of {SCALE}). The two are not a pair: check the "
             "data set."
         )
@@ -329,7 +328,7 @@ class STLPIPSDistance:
 
 @dataclass(frozen=True, kw_only=True)
 class PaperRow:
-    """A cell of the paper's Table 1 or 2 (x4). None: not stated (of the HR images only the MOS is)."""
+    """A cell of the paper's Table 1 or 2 (x4). None: not stated (for the HR images only the MOS is)."""
 
     set: str
     method: str
@@ -339,7 +338,7 @@ class PaperRow:
 
 
 def paper_table(number: int) -> list[PaperRow]:
-    """Table 1 (five trained variants) or Table 2 (eight methods and HR) of the paper. Its PSNR and SSIM are of the
+    """Table 1 (five trained variants) or Table 2 (eight methods and HR) of the paper. Its PSNR and SSIM follow the
     protocol "paper". Raises UserError for another number."""
     if number not in (1, 2):
         raise UserError(f"the paper's tables are 1 and 2, not {number}")

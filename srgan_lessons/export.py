@@ -17,7 +17,7 @@ from srgan_lessons.folding import Folded, foldable
 from srgan_lessons.models import SCALE
 from srgan_lessons.weights import describe, load_network
 
-OPSET = 18  # the oldest that torch's present exporter writes without converting
+OPSET = 18  # the oldest that torch's current exporter writes without converting
 _TRY = f"Try opset {OPSET}, or leave it out."
 
 
@@ -25,11 +25,12 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
     """Writes a network as one ONNX file with its weights inside, checked by onnx's own checker.
 
     weights: a name or a path as for `weights.load_network`, or an ESPCN or Generator. The model's input "lr" is float32
-    (N, 3, height, width) RGB in [0, 1], its output "sr" (N, 3, 4 height, 4 width), about [0, 1] and not clipped; batch,
-    height and width are free. The file's metadata says so too, and gives the halo that tiles need.
+    (N, 3, height, width) RGB in [0, 1]. Its output "sr" is (N, 3, 4 height, 4 width), about [0, 1] and not clipped.
+    Batch, height and width may vary. The file's metadata gives the scale, the value range, and the halo that tiles
+    need.
 
-    Raises UserError where the package onnx is not installed, for an ending other than .onnx, an opset that torch cannot
-    write, unknown weights, a full disk or a folder that cannot be written.
+    Raises UserError if the package onnx is not installed, and for an ending other than .onnx, an opset that torch
+    cannot write, unknown weights, a full disk or a folder that cannot be written to.
     """
     path = Path(path)
     if path.suffix != ".onnx":
@@ -43,11 +44,11 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
     network = weights if isinstance(weights, nn.Module) else load_network(weights)
     about = describe(network)
     with atomic(path) as temporary:
-        # Folded: ONNX Runtime folds BatchNorm by itself, but not the last pixel shuffle.
+        # Folded, because ONNX Runtime folds BatchNorm by itself, but not the last pixel shuffle.
         _export(Folded(network) if foldable(network) else network, temporary, opset, dynamo)
         model = onnx.load(temporary)
         written = next(entry.version for entry in model.opset_import if entry.domain == "")
-        if written != opset:  # torch falls back to another and goes on
+        if written != opset:  # torch silently falls back to another opset
             raise UserError(f"torch {torch.__version__} writes this network in opset {written}, not {opset}. {_TRY}")
         onnx.helper.set_model_props(
             model,
@@ -63,14 +64,14 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
 
 
 def _has_dynamo() -> bool:
-    """Whether this torch exports by torch.export unless told otherwise (2.9 and later). Earlier ones trace."""
+    """Whether this torch exports by torch.export by default (2.9 and later). Earlier versions trace."""
     dynamo = inspect.signature(torch.onnx.export).parameters.get("dynamo")
     return dynamo is not None and dynamo.default is True
 
 
 def _export(network: nn.Module, path: Path, opset: int, dynamo: bool) -> None:
     device = next(network.parameters()).device
-    example = torch.rand(2, 3, 24, 32, device=device)  # sizes of 1 would be taken for fixed ones
+    example = torch.rand(2, 3, 24, 32, device=device)  # sizes of 1 would be taken as fixed
     was_training = network.training
     options: dict[str, Any] = {"verbose": False, "input_names": ["lr"], "output_names": ["sr"], "opset_version": opset}
     if dynamo:
@@ -83,7 +84,7 @@ def _export(network: nn.Module, path: Path, opset: int, dynamo: bool) -> None:
         }
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch's exporters warn of their own internals, and log them
+            warnings.simplefilter("ignore")  # torch's exporters warn about their own internals, and log them
             logging.disable(logging.ERROR)
             torch.onnx.export(network.eval(), (example,), str(path), **options)
     except (ValueError, RuntimeError) as error:

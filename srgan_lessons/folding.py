@@ -1,8 +1,8 @@
 """The generator in fewer steps: the same function, computed faster.
 
-The last pixel shuffle can change places with the convolution behind it, in training too. Once a network is trained,
-BatchNorm and the convolution before it become one (Jacob et al. 2018, arXiv 1712.05877, section 3.2), and of a tile
-only what is needed is computed. The results do not change, but for rounding.
+The last pixel shuffle can change places with the convolution after it, even in training. Once a network is trained,
+BatchNorm and the convolution before it become one (Jacob et al. 2018, arXiv 1712.05877, section 3.2), and only the
+needed part of a tile is computed. The results do not change, except for rounding.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,19 +15,19 @@ from torch import Tensor, nn
 from srgan_lessons.images import take_pictures
 from srgan_lessons.models import Generator
 
-WHOLE = (0, 0, 0, 0)  # nothing is spare
+WHOLE = (0, 0, 0, 0)  # no spare pixels
 
 
 class Folded(nn.Module):
     """A trained Generator in evaluation mode, folded. Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1].
 
     It is a copy on the CPU, in float32, and cannot be trained. `halo` as in the Generator. With torch.bfloat16 as dtype
-    all layers but the first and the last compute in it; the first and the last see and make the colours.
+    all layers compute in it, except the first and the last, which read and write the colours.
     """
 
     def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32):
         super().__init__()
-        layers: Any = generator  # nn.Sequential does not tell the types of its layers
+        layers: Any = generator  # nn.Sequential does not declare the types of its layers
         *blocks, last, norm = layers.trunk
         first, second = layers.upsample
         self.halo = generator.halo
@@ -44,17 +44,17 @@ class Folded(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, x: Tensor, spare: Sequence[int] = WHOLE) -> Tensor:  # (N, 3, h, w), in [0, 1]
-        """Enlarges a piece of a picture, but for its spare pixels: a halo, which lets the others be what they are.
+        """Enlarges a piece of a picture without its spare pixels, a halo that is there only to make the others right.
 
-        spare: LR pixels at the top, bottom, left and right. `halo` of them are enough; where the picture ends there are
-        fewer, or none. The result is (N, 3, 4 (h - top - bottom), 4 (w - left - right)).
+        spare: LR pixels at the top, bottom, left and right. `halo` of them are enough; at the picture's border there
+        are fewer, or none. The result is (N, 3, 4 (h - top - bottom), 4 (w - left - right)).
         """
         x = self.head(x).to(self.dtype)  # (N, 64, h, w)
         skip, skip_spare = x, spare
-        needed = self.halo - 4  # spare pixels that the layers to come look at
+        needed = self.halo - 4  # spare pixels that the remaining layers look at
         for block in self.blocks:
             needed -= 2
-            # The sum makes a copy in any case, so that leaving out what nobody needs any more costs nothing.
+            # The sum makes a copy in any case, so leaving out pixels that are no longer needed costs nothing.
             x = _crop_to(needed, x, spare) + _crop_to(needed, block(x), spare)  # (N, 64, h', w'), less with each block
             spare = [min(pixels, needed) for pixels in spare]
         needed -= 1
@@ -71,9 +71,9 @@ class Folded(nn.Module):
 class ShuffleLast(nn.Module):
     """A Generator that shuffles its pixels after the last convolution instead of before it. Has the same parameters.
 
-    Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1], and passes gradients on as the Generator does. A 9x9
-    convolution with 3 outputs leaves most of a GPU's tensor cores idle; the 5x5 one with 12 outputs on a grid of a
-    quarter of the places took a quarter of its time on an H100.
+    Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1], and passes gradients on like the Generator. A 9x9
+    convolution with 3 outputs leaves most of a GPU's tensor cores idle. The 5x5 convolution with 12 outputs, on a grid
+    with a quarter of the places, took a quarter of its time on an H100.
     """
 
     def __init__(self, generator: Generator):
@@ -87,9 +87,9 @@ class ShuffleLast(nn.Module):
         layers: Any = network.upsample
         enlarge, enlarge_last = layers
         x = enlarge_last.conv(enlarge(x))  # (N, 256, 2h, 2w)
-        x = enlarge_last.act(x)  # has one slope for all maps: before the shuffle it does the same
+        x = enlarge_last.act(x)  # one slope for all maps, so it does the same before the shuffle
         weight, bias = before_shuffle(network.tail)
-        filled = -len(bias) % 8  # tensor cores take outputs by eights
+        filled = -len(bias) % 8  # tensor cores want a multiple of eight outputs
         x = F.conv2d(x, F.pad(weight, [0] * 7 + [filled]), F.pad(bias, [0, filled]), padding=2)  # (N, 16, 2h, 2w)
         x = F.pixel_shuffle(x[:, : len(bias)], 2)  # (N, 3, 4h, 4w), in [-1, 1]
         x = x.contiguous(memory_format=torch.channels_last)  # on a GPU the shuffle forgets the layout
@@ -97,9 +97,9 @@ class ShuffleLast(nn.Module):
 
 
 def foldable(network: nn.Module) -> TypeGuard[Generator]:
-    """Whether a network is a Generator as models.py makes it: no subclass, no part exchanged, no hook to be called.
+    """Whether a network is a Generator as models.py makes it: not a subclass, no part replaced, no hook to be called.
 
-    But for `take_pictures`, which a loaded network has: here it is given tensors.
+    The hook `take_pictures` of a loaded network is allowed: it does nothing to the tensors that are passed here.
     """
     if type(network) is not Generator:
         return False
@@ -111,7 +111,7 @@ def foldable(network: nn.Module) -> TypeGuard[Generator]:
 
 
 def crop(x: Tensor, sides: Sequence[int]) -> Tensor:
-    """x without so many rows and columns at the top, bottom, left and right: a view of (N, C, h, w), no copy."""
+    """x without `sides` rows and columns at the top, bottom, left and right: a view of (N, C, h, w), no copy."""
     if not any(sides):
         return x
     top, bottom, left, right = sides
@@ -119,16 +119,16 @@ def crop(x: Tensor, sides: Sequence[int]) -> Tensor:
 
 
 def _crop_to(needed: int, x: Tensor, spare: Sequence[int]) -> Tensor:
-    """x with no more than the spare pixels needed."""
+    """x with only the spare pixels that are needed."""
     return crop(x, [max(0, pixels - needed) for pixels in spare])
 
 
 class _Conv(nn.Conv2d):
-    """A convolution with bias that keeps height and width; then, with a slope, PReLU, in place."""
+    """A convolution with bias that keeps height and width. With a slope, PReLU follows, in place."""
 
     def __init__(self, weight: Tensor, bias: Tensor, slope: Tensor | None = None):
         outputs, inputs, size, _ = weight.shape
-        super().__init__(inputs, outputs, size, padding=size // 2, device="meta")  # no random start for what is given
+        super().__init__(inputs, outputs, size, padding=size // 2, device="meta")  # the weights are given, not drawn
         self.weight, self.bias = (
             nn.Parameter(tensor.detach().to("cpu", torch.float32, copy=True)) for tensor in (weight, bias)
         )
@@ -140,7 +140,7 @@ class _Conv(nn.Conv2d):
 
 
 class _Block(nn.Sequential):
-    """The body of a residual block: convolution, PReLU, convolution. The sum is made outside, where x is cropped."""
+    """The body of a residual block: convolution, PReLU, convolution. `Folded` adds the skip, cropping x first."""
 
     def __init__(self, body: Iterable[Any]):
         conv, norm, act, second_conv, second_norm = body
@@ -151,7 +151,7 @@ class _Block(nn.Sequential):
 
 
 def _without_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """Weight and bias of the one convolution that does what a convolution without bias and BatchNorm do. float64."""
+    """Weight and bias, float64, of one convolution that equals a convolution without bias followed by BatchNorm."""
     assert norm.running_mean is not None, "as models.py makes it"
     assert norm.running_var is not None
     mean, variance, gamma, beta = (
@@ -162,11 +162,12 @@ def _without_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor
 
 
 def before_shuffle(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Weight (4 C, 4 inputs, 5, 5) and bias: before PixelShuffle(2) they do what a convolution of 9x9 does behind it.
+    """Weight (4 C, 4 inputs, 5, 5) and bias that do before PixelShuffle(2) what a 9x9 convolution does after it.
 
-    Each output channel becomes four, one for each pixel of a 2x2 tile. A pixel looks 4 to each side, which is 2 places
-    of the grid before the shuffle: 10x10 pixels, of which the 9x9 kernel leaves out a row and a column, at the other
-    side for each pixel of the tile. What is outside the picture is zero on both grids. Differentiable.
+    Each output channel becomes four, one for each pixel of a 2x2 tile. A pixel sees 4 pixels to each side, which is 2
+    places of the grid before the shuffle. Together these 5x5 places have 10x10 pixels, so the 9x9 kernel leaves out one
+    row and one column; which ones depends on the pixel of the tile. Pixels outside the picture are zero on both grids.
+    Differentiable.
     """
     assert conv.bias is not None  # as models.py makes it
     kernel = conv.weight  # (C, inputs, 9, 9)

@@ -1,6 +1,6 @@
 """Content, adversarial and perceptual loss (paper, section 2.2), each written once.
 
-Images come in [0, 1]. Losses are computed in float32, also where the networks run in half precision.
+Images are in [0, 1]. Losses are computed in float32, even if the networks run in half precision.
 """
 
 import torch
@@ -15,27 +15,28 @@ from srgan_lessons.vgg import VGG16, VGGFeatures, offline_features, paper_featur
 
 # The paper divides VGG19's features by 12.75, which brings the VGG loss to the size of the MSE loss (section 3.2). That
 # number belongs to VGG19. For the offline networks these factors do the same: with them the loss of a bicubic image
-# equals its MSE loss, on average over the middle 200x200 pixels of every fourth photo of BSDS500 train and test; for
-# phi(1, 2) over 34 of them.
+# equals its MSE loss, on average over the middle 200x200 pixels of every fourth photo of BSDS500 train and test (for
+# phi(1, 2), of 34 of these photos).
 VGG19_SCALE = 1 / 12.75
 OFFLINE_FACTOR = {"offline-vgg22": 3.37, "offline-vgg12": 5.38, "stlpips": 0.0386}
 
-# What each map and the pixels weigh in the offline content loss. phi(2, 2) alone is blind to what a generator may do to
-# a whole image: a checkerboard of 6 grey levels costs .20 of what white noise of 6 levels costs, and a photo that is 6
-# levels brighter .005 (five photos, grey noise). Trained on it alone, colours wash out within 250 updates (Set5: 18.8
-# dB). With phi(1, 2), which comes before the first pooling, and the pixels it is .44 and .21: still cheaper than noise.
+# The weights of the maps and of the pixels in the offline content loss. phi(2, 2) alone is blind to some faults of a
+# whole image: a checkerboard of 6 grey levels costs .20 of what white noise of 6 levels costs, and a photo that is 6
+# levels brighter .005 (five photos, grey noise). A generator trained on it alone loses its colours within 250 updates
+# (Set5: 18.8 dB). With the pixels and phi(1, 2), which comes before the first pooling, the two faults cost .44 and .21:
+# still less than noise.
 OFFLINE_SHARE = {"offline-vgg22": 0.55, "offline-vgg12": 0.35, "mse": 0.35}
 
-# Therefore the phase means. In a window of 48x48 each is a mean over 144 pixels, where errors of no fixed phase cancel
-# out: 60 times the phase loss of bicubic images is .53 of their MSE loss (the middle 192x192 pixels of 100 photos of
-# BSDS500). Patterns and tints keep their whole energy, and are 29 times as dear as noise. With one window for the whole
-# crop, and a third of the weight, an SRGAN wove a pattern that followed the picture (docs/results.md).
+# The phase means make up for this. In a window of 48x48 each is a mean over 144 pixels, in which errors without a fixed
+# phase cancel out: 60 times the phase loss of bicubic images is .53 of their MSE loss (the middle 192x192 pixels of 100
+# photos of BSDS500). Patterns and tints keep their whole energy, and cost 29 times as much as noise. With one window
+# for the whole crop, and a third of the weight, an SRGAN wove a pattern that followed the picture (docs/results.md).
 PHASE_WEIGHT = 60.0
-PHASE_WINDOW = 48  # pixels a side, a multiple of SCALE
+PHASE_WINDOW = 48  # pixels per side, a multiple of SCALE
 
 
 def mse_loss(sr: Tensor, hr: Tensor) -> Tensor:
-    """Mean squared error of pixels, (N, 3, H, W) in [0, 1] -> a scalar. Measured on [-1, 1], as the paper does.
+    """Mean squared error of pixels, (N, 3, H, W) in [0, 1] -> a scalar. Measured on [-1, 1], as in the paper.
 
     Only `sr` receives a gradient.
     """
@@ -45,11 +46,11 @@ def mse_loss(sr: Tensor, hr: Tensor) -> Tensor:
 def phase_loss(sr: Tensor, hr: Tensor) -> Tensor:
     """Mean squared phase mean of SR - HR, (N, 3, H, W) twice, in [0, 1] -> a scalar. Ours, not the paper's.
 
-    Two pixel shuffles of 2 make 16 kinds of pixels, by row and column modulo 4, and none may be brighter than another:
-    a phase mean is the mean of SR - HR over the pixels of one kind, in one channel of a window of PHASE_WINDOW pixels a
-    side. They are equal where the image is tinted, and differ where a pattern is woven into it. Measured on [-1, 1].
-    Pixels that fill no window are left out; an image smaller than a window is one window, cut to a multiple of 4.
-    Only `sr` receives a gradient. Raises UserError where a side is under 4 pixels.
+    Two pixel shuffles of 2 make 16 kinds of pixels, by row and column modulo 4. No kind may be brighter than another. A
+    phase mean is the mean of SR - HR over the pixels of one kind, in one channel of a window with sides of PHASE_WINDOW
+    pixels. The 16 means are equal if the image is tinted, and differ if a pattern is woven into it. Measured on
+    [-1, 1]. Pixels that do not fill a window are left out; an image smaller than a window is one window, cut to a
+    multiple of 4. Only `sr` receives a gradient. Raises UserError if a side is under 4 pixels.
     """
     height, width = (min(PHASE_WINDOW, side // SCALE * SCALE) for side in sr.shape[-2:])  # of a window
     if not (height and width):
@@ -64,7 +65,7 @@ class VGGLoss(nn.Module):
     """Mean squared distance of VGG feature maps (paper, eq. 5): (N, 3, H, W) twice, in [0, 1] -> a scalar.
 
     features: "vgg22" or "vgg54", the paper's VGG19; "offline-vgg22", the VGG16 of stlpips-pytorch; "random", phi(5, 4)
-    of a VGG19 without training. Only `sr` receives a gradient. Raises UserError for other names and missing weights.
+    of an untrained VGG19. Only `sr` receives a gradient. Raises UserError for other names and missing weights.
     """
 
     def __init__(self, features: str = "vgg54"):
@@ -102,9 +103,9 @@ class STLPIPSLoss(nn.Module):
 class OfflineLoss(nn.Module):
     """The content loss of srgan-offline: .55 phi(2, 2) + .35 phi(1, 2) + .35 `mse_loss` + 60 `phase_loss`.
 
-    (N, 3, H, W) twice, in [0, 1] -> a scalar. The maps are of the offline VGG16, each scaled by its OFFLINE_FACTOR. The
-    pixels keep the colours, as the L1 term of ESRGAN does (Wang et al. 2018, eq. 3). Only `sr` receives a gradient.
-    Raises UserError where weights are missing.
+    (N, 3, H, W) twice, in [0, 1] -> a scalar. The maps come from the offline VGG16, each scaled by its OFFLINE_FACTOR.
+    The MSE keeps the colours, like the L1 term of ESRGAN (Wang et al. 2018, eq. 3). Only `sr` receives a gradient.
+    Raises UserError if weights are missing.
     """
 
     def __init__(self) -> None:
@@ -123,14 +124,14 @@ class OfflineLoss(nn.Module):
 
 
 class MSELoss(nn.Module):
-    """`mse_loss` as a module, so that every content loss is one."""
+    """`mse_loss` as a module, so that every content loss is a module."""
 
     def forward(self, sr: Tensor, hr: Tensor) -> Tensor:
         return mse_loss(sr, hr)
 
 
 def content_loss(name: str) -> nn.Module:
-    """The content loss of that name, one of CONTENT. Raises UserError for others, and where weights are missing."""
+    """The content loss of that name, one of CONTENT. Raises UserError for other names, and if weights are missing."""
     if name not in CONTENT:
         raise UserError(f"unknown content loss {name!r}; known: {', '.join(CONTENT)}")
     own = {"mse": MSELoss, "offline": OfflineLoss, "stlpips": STLPIPSLoss}
@@ -138,15 +139,15 @@ def content_loss(name: str) -> nn.Module:
 
 
 def adversarial_loss(fake_logits: Tensor) -> Tensor:
-    """The generator's: mean of -log D(G(LR)) (paper, eq. 6), from the logits (N, 1) of generated images.
+    """The generator's loss: mean of -log D(G(LR)) (paper, eq. 6), from the logits (N, 1) of generated images.
 
-    -log sigmoid(x) = softplus(-x): exact for every x, where sigmoid and log end in -log 0.
+    -log sigmoid(x) = softplus(-x) is exact for every x; computed with sigmoid and log, it can end in -log 0.
     """
     return F.softplus(-fake_logits.float()).mean()
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """The discriminator's, from logits (N, 1): mean of -log D(HR) - log(1 - D(SR)), cross-entropy (paper, eq. 2)."""
+    """The discriminator's loss, a cross-entropy: mean of -log D(HR) - log(1 - D(SR)), from logits (N, 1) (eq. 2)."""
     return F.softplus(-real_logits.float()).mean() + F.softplus(fake_logits.float()).mean()
 
 
@@ -156,13 +157,13 @@ def perceptual_loss(content: Tensor, adversarial: Tensor, weight: float = ADVERS
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """Sum over the image of the gradient's length, mean over the batch, (N, 3, H, W) in [0, 1] -> a scalar.
+    """The gradient's length, summed over the image, averaged over the batch: (N, 3, H, W) in [0, 1] -> a scalar.
 
-    The paper names the regulariser and its weight, 2e-8, and not its normalisation (section 3.2; Aly and Dubois 2005).
-    A sum is what such a small weight fits. Measured on [-1, 1].
+    The paper names the regulariser and its weight, 2e-8, but not its normalisation (section 3.2; Aly and Dubois 2005).
+    Such a small weight fits a sum. Measured on [-1, 1].
     """
     x = 2 * images.float() - 1
     down = x[..., 1:, :-1] - x[..., :-1, :-1]  # (N, 3, H-1, W-1)
     right = x[..., :-1, 1:] - x[..., :-1, :-1]  # (N, 3, H-1, W-1)
-    length = torch.sqrt(down**2 + right**2 + 1e-12)  # the constant keeps the gradient finite where the image is flat
+    length = torch.sqrt(down**2 + right**2 + 1e-12)  # the constant keeps the gradient finite in flat areas
     return length.sum() / len(images)

@@ -2,12 +2,12 @@
 
 "community": what PyTorch papers report. Y by ITU-R BT.601, SSIM after Wang et al. 2004, valid region.
 "paper": what Table 2 of the SRGAN paper reports, measured with the daala codec's tools. Y by ITU-R BT.709, SSIM with a
-window that grows with the image. That it is BT.709 is inferred: with it the paper's six nearest and bicubic entries are
-met within .013 dB and .0011; with BT.601 they are not.
+window that grows with the image. BT.709 is inferred: it reproduces the paper's six entries for nearest and bicubic
+within .013 dB and .0011, and BT.601 does not.
 
-Both round to 8 bits, look at luma only and cut 4 pixels from each border. Values of a set are means over its images.
+Both round to 8 bits, use luma only and cut 4 pixels from each border. Values of a set are means over its images.
 
-`weave` and `tint` measure, in grey levels, two faults that neither shows: a pattern, and a shift of colour.
+`weave` and `tint` measure, in grey levels, two faults that neither PSNR nor SSIM shows: a pattern, and a colour shift.
 """
 
 import math
@@ -31,7 +31,7 @@ LUMA = {
 
 
 def luma(image: AnyPicture | Tensor, *, protocol: str = "community") -> np.ndarray:
-    """The Y channel, float64 (H, W), whole numbers in 16..235.
+    """The Y channel, float64 (H, W), whole numbers in 16..235. Raises UserError for an unknown protocol.
 
     image: a picture, as in `images.check_image`, or a float tensor (1, 3, H, W) or (3, H, W) in [0, 1], which is
     rounded to 8 bits first.
@@ -45,8 +45,8 @@ def luma(image: AnyPicture | Tensor, *, protocol: str = "community") -> np.ndarr
 def psnr(sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, *, protocol: str = "community", border: int = 4) -> float:
     """Peak signal-to-noise ratio of luma in dB; infinite for equal images.
 
-    sr, hr: one image each, as in `luma`. border: pixels cut from each side. Raises UserError where sizes differ or
-    nothing is left inside the border.
+    sr, hr: one image each, as in `luma`. border: pixels cut from each side. Raises UserError if sizes differ or nothing
+    is left inside the border.
     """
     a, b = _luma_pair(sr, hr, protocol, border)
     mse = np.mean((a - b) ** 2)
@@ -56,8 +56,9 @@ def psnr(sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, *, protocol: str = "c
 def ssim(sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, *, protocol: str = "community", border: int = 4) -> float:
     """Structural similarity of luma, 1 for equal images. Arguments and errors as in `psnr`.
 
-    community: 11x11 Gaussian window, sigma 1.5, where it fits whole inside the image (Wang et al. 2004, section III.C).
-    paper: sigma = 1.5 height / 256, window cut off at the borders and counted by what is left of it (daala's tools).
+    community: 11x11 Gaussian window, sigma 1.5, only where all of it is inside the image (Wang et al. 2004, section
+    III.C). paper: sigma = 1.5 height / 256; at the borders the window is cut off, and weighted by the part that is left
+    (daala's tools).
     """
     a, b = _luma_pair(sr, hr, protocol, border)
     if protocol == "community":
@@ -72,15 +73,16 @@ def ssim(sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, *, protocol: str = "c
 
 
 def weave(image: np.ndarray) -> float:
-    """How strong a pattern of fixed phase is woven into a picture, uint8 (H, W, 3), in grey levels. Ours.
+    """The strength of a pattern of fixed phase in a picture, uint8 (H, W, 3), in grey levels. Ours, not the paper's.
 
-    Pixel shuffle makes 16 kinds of pixels, by row and column modulo 4. Of the picture's grey, minus its mean over 9x9
-    pixels, each kind has a mean; their standard deviation is the weave. In photos it is mere chance (.14 in ten of
-    Set14). 16 pixels are cut from each side. Raises UserError where a side is under 36 pixels.
+    Pixel shuffle makes 16 kinds of pixels, by row and column modulo 4. The local mean over 9x9 pixels is subtracted
+    from the picture's grey, and the rest is averaged over each kind. The weave is the standard deviation of these 16
+    means. In photos it arises only by chance (.14 in ten of Set14). 16 pixels are cut from each side. Raises UserError
+    if a side is under 36 pixels.
     """
     grey = torch.from_numpy(check_image(image).mean(axis=2))  # (H, W), float64
     if min(grey.shape) < 36:
-        raise UserError(f"a weave is measured from 36x36 pixels on; this picture has {grey.shape[0]}x{grey.shape[1]}")
+        raise UserError(f"a weave needs at least 36x36 pixels; this picture has {grey.shape[0]}x{grey.shape[1]}")
     smooth = F.avg_pool2d(grey[None, None], 9, stride=1)[0, 0]  # (H - 8, W - 8)
     detail = (grey[4:-4, 4:-4] - smooth)[12:-12, 12:-12]  # (H - 32, W - 32)
     rows, columns = (side // 4 for side in detail.shape)
@@ -91,7 +93,7 @@ def weave(image: np.ndarray) -> float:
 def tint(sr: np.ndarray, hr: np.ndarray) -> float:
     """The largest shift of a channel's mean between two pictures, uint8 (H, W, 3), in grey levels, 0 or more.
 
-    Raises UserError where sizes differ.
+    Raises UserError if sizes differ.
     """
     a, b = check_image(sr), check_image(hr)
     _check_sizes(a, b)
@@ -111,11 +113,11 @@ def daala_window(height: int, width: int) -> np.ndarray:
 
 
 def _ssim_map(a: np.ndarray, b: np.ndarray, window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """SSIM at each pixel (H, W), and how much of the window lies inside the image there (H, W)."""
+    """SSIM at each pixel (H, W), and the share of the window that is inside the image there (H, W)."""
 
     kernel, n = torch.from_numpy(window), len(window) // 2
 
-    def blur(x: np.ndarray) -> np.ndarray:  # outside the image: zeros, which count nothing
+    def blur(x: np.ndarray) -> np.ndarray:  # outside the image: zeros, which do not count
         rows = F.conv2d(torch.from_numpy(x)[None, None], kernel.view(1, 1, -1, 1), padding=(n, 0))  # (1, 1, H, W)
         return F.conv2d(rows, kernel.view(1, 1, 1, -1), padding=(0, n))[0, 0].numpy()  # (H, W)
 

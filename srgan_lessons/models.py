@@ -1,6 +1,6 @@
 """The networks: ESPCN (Shi et al. 2016), and the generator and discriminator of SRGAN (Ledig et al. 2017, Figure 4).
 
-Images go in and come out in [0, 1]. Nothing is clamped here: a clamp in training would stop the gradient.
+Images go in and come out in [0, 1]. Nothing is clamped here: in training, a clamp would stop the gradient.
 """
 
 from dataclasses import dataclass
@@ -16,10 +16,10 @@ SCALE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class About:
-    """What a network of a file says of itself.
+    """Describes a network that was loaded from a file.
 
     name: of shipped weights, of the file, or of the run's folder. network: its kind and size in words. halo: LR pixels
-    to each side that an output pixel depends on. recipe: what trained it, where the file tells. card: data, training,
+    on each side that an output pixel depends on. recipe: what trained it, if the file says so. card: data, training,
     results and weaknesses, in Markdown; shipped weights have one.
     """
 
@@ -40,11 +40,11 @@ class About:
 class ESPCN(nn.Module):
     """Three convolutions at low resolution, then pixel shuffle (Shi et al. 2016, section 3.1; arXiv 1609.05158).
 
-    Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w). Works on RGB, where the original works on luma.
+    Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w). Works on RGB; the original works on luma.
     """
 
-    halo = 4  # LR pixels to each side that an output pixel depends on: 2 + 1 + 1
-    about: About  # of a network that was loaded from a file
+    halo = 4  # LR pixels on each side that an output pixel depends on: 2 + 1 + 1
+    about: About  # only if the network was loaded from a file
 
     def __init__(self, *, icnr: bool = False):
         super().__init__()
@@ -66,7 +66,7 @@ class ESPCN(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a way around them (paper, Figure 4).
+    """Two 3x3 convolutions and a skip connection around them (paper, Figure 4).
 
     Maps (N, channels, h, w) to the same shape. The last BatchNorm comes before the sum: the block learns what to add.
     """
@@ -86,7 +86,7 @@ class ResidualBlock(nn.Module):
 
 
 class SubPixelUpsample(nn.Module):
-    """Twice the height and width: a convolution computes four pixels per place, pixel shuffle lays them out.
+    """Doubles height and width: a convolution computes four pixels per place, and pixel shuffle lays them out.
 
     Maps (N, channels, h, w) to (N, channels, 2h, 2w) (paper, Figure 4: k3n256s1, PixelShuffler x2, PReLU).
     """
@@ -108,13 +108,13 @@ class SubPixelUpsample(nn.Module):
 
 
 class Generator(nn.Module):
-    """SRResNet, the generator of SRGAN (paper, section 2.1.1 and Figure 4). 1,547,350 parameters as in the paper.
+    """SRResNet, the generator of SRGAN, with the 1,547,350 parameters of the paper (section 2.1.1 and Figure 4).
 
     Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1]. `icnr` initialises the sub-pixel layers so that the
     untrained network shows no checkerboard (Aitken et al. 2017).
     """
 
-    about: About  # of a network that was loaded from a file
+    about: About  # only if the network was loaded from a file
 
     def __init__(self, blocks: int = 16, channels: int = 64, *, icnr: bool = False):
         super().__init__()
@@ -129,7 +129,7 @@ class Generator(nn.Module):
 
     @property
     def halo(self) -> int:
-        """LR pixels to each side that an output pixel sees: 4 + 2 a block + 1, then 1 + 1/2 and 4/4 enlarged."""
+        """LR pixels on each side that an output pixel sees: 4 + 2 per block + 1, then 1 + 1/2 and 4/4 once enlarged."""
         blocks = len(self.trunk) - 2
         return 4 + 2 * blocks + 1 + 2 + 1
 
@@ -142,10 +142,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Real photo or generator's work? (paper, section 2.1.1 and Figure 4)
+    """Tells real photos from generated images (paper, section 2.1.1 and Figure 4).
 
-    Maps (N, 3, crop, crop) in [0, 1] to logits (N, 1): above 0 means "real". The paper's sigmoid is `probability`;
-    losses take the logits, which never saturate to a log of 0. Raises UserError for images of another size.
+    Maps (N, 3, crop, crop) in [0, 1] to logits (N, 1): above 0 means "real". The paper's sigmoid is in `probability`;
+    the losses use the logits, which never saturate to a log of 0. Raises UserError for images of another size.
     """
 
     def __init__(self, crop: int = 96, channels: int = 64):
@@ -182,7 +182,7 @@ class Discriminator(nn.Module):
         return self.head(x)  # (N, 1), logits
 
     def probability(self, x: Tensor) -> Tensor:
-        """The paper's D(x): the probability (N, 1) that each image is a real photo. For people; losses take logits."""
+        """The paper's D(x): the probability (N, 1) that each image is a real photo. For people; losses use logits."""
         return torch.sigmoid(self(x))
 
 
@@ -200,7 +200,7 @@ def icnr_(weight: Tensor, scale: int) -> Tensor:
     """ICNR initialisation in place (Aitken et al. 2017, arXiv 1707.02937): all pixels of a tile start out equal.
 
     weight: (C scale^2, inputs, k, k) of the convolution before a PixelShuffle(scale). The shuffled output is then a
-    nearest-neighbour enlargement, and no tile shows a pattern of its own.
+    nearest-neighbour enlargement, and no tile shows a pattern.
     """
     outputs = weight.shape[0]
     if outputs % scale**2:
@@ -211,5 +211,5 @@ def icnr_(weight: Tensor, scale: int) -> Tensor:
 
 
 def count_parameters(network: nn.Module) -> int:
-    """The number of trained numbers in a network. BatchNorm's running statistics are not trained."""
+    """How many trainable numbers a network has. BatchNorm's running statistics are not trained."""
     return sum(p.numel() for p in network.parameters() if p.requires_grad)

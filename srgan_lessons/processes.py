@@ -1,7 +1,8 @@
-"""The processes of a command that torchrun started: which of them this is, and how they talk.
+"""The processes of a command that torchrun started: which of them this is, and how they communicate.
 
-torchrun starts them, on one machine or on several, watches them, and starts all again where one has ended. Here stands
-what they tell each other besides gradients. Without torchrun there is one process, and nothing is sent.
+torchrun starts them, on one or several machines, watches them, and restarts all of them if one has ended. This module
+is for everything that they send each other besides gradients. Without torchrun there is one process, and nothing is
+sent.
 """
 
 import io
@@ -28,42 +29,42 @@ def rank() -> int:
 
 
 def world_size() -> int:
-    """How many processes there are together."""
+    """How many processes there are on all machines together."""
     return _number("WORLD_SIZE", 1)
 
 
 def local_rank() -> int:
-    """The number of this process among those of its machine: it takes the GPU of that number."""
+    """The number of this process among those of its machine. It uses the GPU with that number."""
     return _number("LOCAL_RANK", 0)
 
 
 def local_world_size() -> int:
-    """How many processes this machine has of them."""
+    """How many of the processes are on this machine."""
     return _number("LOCAL_WORLD_SIZE", 1)
 
 
 def _number(variable: str, otherwise: int) -> int:
-    """An environment variable that torchrun sets."""
+    """The value of an environment variable that torchrun sets."""
     text = os.environ.get(variable, "")
     if not text:
         return otherwise
     if not text.isdecimal():
         raise UserError(
-            f"the environment variable {variable} is {text!r}, and must be a whole number. Only torchrun should "
+            f"the environment variable {variable} is {text!r}; it must be a whole number. Only torchrun should "
             f"set it: unset {variable}."
         )
     return int(text)
 
 
 def check_environment() -> None:
-    """Raises UserError where what torchrun sets was left behind by another command, in whole or in part."""
+    """Raises UserError if another command left torchrun's environment variables behind, all or some of them."""
     if world_size() > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         raise UserError(
             f"WORLD_SIZE is {world_size()}, but the other processes cannot be found: MASTER_ADDR or MASTER_PORT "
             "is not set. To train in one process, unset WORLD_SIZE and RANK; to train in several, start with "
             "torchrun."
         )
-    if rank() >= world_size():  # such a process would train, and write nothing
+    if rank() >= world_size():  # such a process would train, but write nothing
         raise UserError(
             f"RANK is {rank()}, and with WORLD_SIZE {world_size()} it must be from 0 to {world_size() - 1}. "
             "To train in one process, unset WORLD_SIZE and RANK; to train in several, start with torchrun."
@@ -71,7 +72,7 @@ def check_environment() -> None:
 
 
 def connect(backend: str, patience: timedelta) -> None:
-    """Finds the other processes, if there are any. patience: how long one may let the others wait for a word."""
+    """Connects to the other processes, if there are any. patience: how long they may wait for each other."""
     if world_size() == 1 or dist.is_initialized():
         return
     try:
@@ -86,7 +87,7 @@ def connect(backend: str, patience: timedelta) -> None:
 
 @contextmanager
 def talking() -> Iterator[None]:
-    """What torch raises when another process is gone becomes a sentence."""
+    """Turns torch's error about a lost process into a UserError."""
     try:
         yield
     except torch.cuda.OutOfMemoryError:
@@ -95,13 +96,13 @@ def talking() -> Iterator[None]:
         reason = str(error).splitlines()[0][:200]
         raise UserError(
             f"process {rank()} of {world_size()} has lost the others ({reason}). One of them has ended; look for its "
-            "own words. The same command goes on from the last checkpoint, and with torchrun --max-restarts all "
+            "own message. The same command continues from the last checkpoint; with torchrun --max-restarts all "
             "processes do so by themselves."
         ) from None
 
 
 def gather(value: Any) -> list[Any]:
-    """The values that all processes give, in all processes, in the order of their ranks."""
+    """Returns, in each process, the values that all processes passed, in the order of their ranks."""
     if world_size() == 1:
         return [value]
     found = [None] * world_size()
@@ -111,9 +112,10 @@ def gather(value: Any) -> list[Any]:
 
 
 def from_main(state: Any) -> Any:
-    """What the main process gives, on the CPU, in all processes: tensors, and containers of them and of plain values.
+    """Returns, in each process, what the main process passed: tensors, or containers of tensors and plain values.
 
-    It travels as a checkpoint file would, and nothing in it is run. The others give None.
+    The other processes pass None, and receive tensors on the CPU. The data is sent like a checkpoint file, and no code
+    in it is run.
     """
     if world_size() == 1:
         return state
@@ -135,9 +137,9 @@ def from_main(state: Any) -> Any:
 
 
 def together(work: Callable[[], T]) -> T:
-    """Does the same work in each process, and returns what it gave here. Where it fails in one, it ends in all.
+    """Does the same work in each process, and returns its result here. If it fails in one process, it fails in all.
 
-    Raises the UserError of the first process that failed; `told` is set in all but one, which prints it.
+    Raises the UserError of the first process that failed. `told` is set in all other processes, so only one prints it.
     """
     if world_size() == 1:
         return work()
@@ -159,10 +161,10 @@ def together(work: Callable[[], T]) -> T:
 
 
 class Watch:
-    """Ends this process, with a sentence, when it has made no update for so many seconds: another one hangs.
+    """Ends this process with a message if it has made no update for `seconds`, because another process hangs.
 
-    A process that waits for another cannot be called back, so a thread looks at the clock. beat: called after each
-    update. end: what ends the process.
+    A process that is waiting for another cannot check the time, so a thread does. beat: called after each update. end:
+    the function that ends the process.
     """
 
     def __init__(self, seconds: float, end: Callable[[int], None] = os._exit):
@@ -188,9 +190,9 @@ class Watch:
             if time.monotonic() - self._last > self.seconds:
                 print(
                     f"srgan-lessons: process {rank()} of {world_size()} has made no update for {self.seconds / 60:.3g} "
-                    "minutes, and ends. Another one hangs, or was cut off: that which does not say this. Look at its "
-                    "machine. The same command goes on from the last checkpoint (--wait-minutes chooses how long to "
-                    "wait).",
+                    "minutes, and ends. Another process hangs, or was cut off: the one that does not print this. Check "
+                    "its machine. The same command continues from the last checkpoint (--wait-minutes sets how long "
+                    "to wait).",
                     file=sys.stderr,
                     flush=True,
                 )

@@ -1,4 +1,4 @@
-"""Bicubic resampling as MATLAB's imresize does it, which made the low-resolution images of the benchmarks.
+"""Bicubic resampling like MATLAB's imresize, which made the low-resolution images of the benchmarks.
 
 `imresize` works on uint8 pictures; `downscale` and `upscale` give the same numbers for batches on any device.
 """
@@ -14,7 +14,7 @@ from torch import Tensor
 from srgan_lessons import UserError
 from srgan_lessons.images import AnyPicture, check_image
 
-MARGIN = 8  # HR pixels on each side of a crop that the kernel at its border still sees, at a reduction by 4
+MARGIN = 8  # HR pixels on each side of a crop that the kernel at its border still sees, when reducing by 4
 
 
 def cubic(x: Tensor) -> Tensor:
@@ -26,11 +26,11 @@ def cubic(x: Tensor) -> Tensor:
 
 
 def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
-    """Which input pixels make each output pixel along one axis, and how much each of them counts.
+    """Which input pixels contribute to each output pixel along one axis, and with what weight.
 
     Returns index (new_size, taps), integers in 0..size-1, and weight (new_size, taps), float64, rows summing to 1.
     """
-    stretch = max(1.0, 1 / scale)  # antialiasing: where the image shrinks, the kernel widens
+    stretch = max(1.0, 1 / scale)  # antialiasing: when the image shrinks, the kernel widens
     reach = math.ceil(4 * stretch) + 2  # a few more than needed; their weights are 0
     centre = (torch.arange(new_size, dtype=torch.float64) + 0.5) / scale - 0.5  # (new,) in input pixels
     first = torch.floor(centre - 2 * stretch).long()  # (new,)
@@ -41,8 +41,8 @@ def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
     return index[:, used].clamp(0, size - 1), weight[:, used]  # outside the image: the border pixel
 
 
-@torch.compiler.disable  # a compiled caller gets the kept ones too
-@lru_cache(maxsize=64)  # training asks for the same two thousands of times, and must not wait for a copy to the GPU
+@torch.compiler.disable  # so that a compiled caller uses the cache, too
+@lru_cache(maxsize=64)  # training needs the same two results thousands of times, and must not wait for GPU copies
 def _taps_on(device: torch.device, dtype: torch.dtype, *sizes: Any) -> tuple[Tensor, Tensor]:
     index, weight = taps(*sizes)
     return index.to(device), weight.to(device, dtype)
@@ -53,7 +53,7 @@ def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tenso
     index, weight = _taps_on(levels.device, levels.dtype, levels.shape[dim], new_size, scale)
     along = [1] * levels.ndim
     along[dim] = new_size
-    # One tap after the other: little memory, and no matrix product that a GPU would round to fewer bits.
+    # One tap at a time: this needs little memory, and no matrix product that a GPU would round to fewer bits.
     shape = list(levels.shape)
     shape[dim] = new_size
     total = levels.new_zeros(shape)
@@ -72,8 +72,8 @@ def _resize(levels: Tensor, scale: float) -> Tensor:
 def imresize(image: AnyPicture, scale: float) -> np.ndarray:
     """MATLAB's imresize(image, scale) with its default bicubic kernel and antialiasing, to the last bit.
 
-    image: a picture, as in `images.check_image`. Returns uint8 of ceil(H scale) by ceil(W scale) pixels, in (H, W)
-    where an array was, else (H, W, 3).
+    image: a picture, as in `images.check_image`. Returns uint8 of ceil(H scale) by ceil(W scale) pixels: in two
+    dimensions for an array (H, W), otherwise with three channels.
     Raises UserError for another type of array or a scale that is not positive.
     """
     if not (math.isfinite(scale) and scale > 0):
@@ -87,8 +87,8 @@ def imresize(image: AnyPicture, scale: float) -> np.ndarray:
 def downscale(images: Tensor, factor: int = 4) -> Tensor:
     """Low-resolution images as the benchmarks make them: (N, 3, H, W) in [0, 1] -> (N, 3, H/factor, W/factor).
 
-    The result stands on the 256 levels of an 8-bit file. For factors 2 and 4 it equals `imresize` bit for bit, on any
-    device: all weights are multiples of 1/4096, so float32 holds every sum exactly. Raises UserError where H or W is
+    The result is rounded to the 256 levels of an 8-bit file. For factors 2 and 4 it equals `imresize` bit for bit, on
+    any device: all weights are multiples of 1/4096, so float32 holds every sum exactly. Raises UserError if H or W is
     not a multiple of the factor: the pixels left over would shift the picture.
     """
     height, width = images.shape[-2:]
@@ -112,8 +112,8 @@ def _on_levels(images: Tensor, scale: float) -> Tensor:
 def training_pair(wide: Tensor, factor: int = 4) -> tuple[Tensor, Tensor]:
     """LR and HR crops without false borders, from HR crops that are MARGIN pixels wider on each side.
 
-    wide: (N, 3, H + 16, W + 16) in [0, 1]. Returns lr (N, 3, H/4, W/4) and hr (N, 3, H, W). Were the crop cut first and
-    reduced then, its outermost LR pixels would be made from pixels invented beyond the border.
+    wide: (N, 3, H + 16, W + 16) in [0, 1]. Returns lr (N, 3, H/4, W/4) and hr (N, 3, H, W). If the crop were cut first
+    and then reduced, its outermost LR pixels would be made from pixels invented beyond the border.
     """
     trim = MARGIN // factor
     lr = downscale(wide, factor)[..., trim:-trim, trim:-trim]

@@ -1,14 +1,14 @@
-"""What settings are called, and what the command line says of them. Nothing heavy is imported here.
+"""The names of settings, and what the command line says about them. Nothing heavy is imported here.
 
-A setting is a field of a frozen dataclass, `Annotated[type, Setting("what it is", "UPDATES")]`. The command line is
-made from such fields (`cli_settings.py`).
+A setting is a field of a frozen dataclass, `Annotated[type, Setting("what it is", "UPDATES")]`. The options of the
+command line are made from such fields (`cli_settings.py`).
 """
 
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 ADVERSARIAL_WEIGHT = 1e-3  # paper, eq. 3
-TV_WEIGHT = 2e-8  # paper, section 3.2: for SRResNet-VGG22 alone
+TV_WEIGHT = 2e-8  # paper, section 3.2: only for SRResNet-VGG22
 
 Content = Literal["mse", "vgg22", "vgg54", "offline", "offline-vgg22", "stlpips", "random"]
 CONTENT: tuple[Content, ...] = get_args(Content)
@@ -18,7 +18,7 @@ SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 
 @dataclass(frozen=True)
 class Setting:
-    """What is said of a setting. unit: of its value, as the placeholder of the option. none: what None stands for."""
+    """The description of a setting. unit: placeholder for the option's value. none: what None means."""
 
     text: str
     unit: str = ""

@@ -1,7 +1,7 @@
 """ST-LPIPS: a learned perceptual distance that ignores shifts of a pixel (Ghildyal and Liu, ECCV 2022).
 
-Its weights come with the package stlpips-pytorch, so it needs no download. 0 is equal; lower is closer to the eye.
-It replaces no people: it prefers nearest neighbour to bicubic, and raters do not.
+Its weights come with the package stlpips-pytorch, so it needs no download. 0 means equal; lower looks more alike.
+It does not replace people: it prefers nearest neighbour to bicubic, and raters do not.
 """
 
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from srgan_lessons.vgg import (
 
 
 def _alexnet() -> nn.Sequential:
-    """AlexNet with stride 1 and blurred pooling, as ST-LPIPS was trained with (its paper, section 4)."""
+    """AlexNet with stride 1 and blurred pooling, with which ST-LPIPS was trained (its paper, section 4)."""
     return nn.Sequential(
         nn.Conv2d(3, 64, 11, padding=2),
         BlurPool(),
@@ -42,10 +42,10 @@ def _alexnet() -> nn.Sequential:
 
 
 def unit_length(x: Tensor) -> Tensor:
-    """(N, C, h, w) -> the same, each place a vector of length 1; zeros, which have no direction, stay zeros.
+    """(N, C, h, w) -> the same, with a vector of length 1 at each place. Zeros, which have no direction, stay zeros.
 
-    The constant stands under the root: outside it, the gradient at zeros would be 0 times infinity. Lengths in photos
-    are above .01, a thousand times its root.
+    The constant is under the root: outside it, the gradient at zeros would be 0 times infinity. Lengths in photos are
+    above .01, a thousand times the constant's root.
     """
     x = x.float()  # in half precision the constant would be 0
     return x / (x.square().sum(dim=1, keepdim=True) + 1e-10).sqrt()
@@ -54,9 +54,9 @@ def unit_length(x: Tensor) -> Tensor:
 class STLPIPS(nn.Module):
     """Distance of two batches (N, 3, H, W) in [0, 1] as (N,). network: "alex" to judge with, "vgg" to train against.
 
-    Differences of feature maps of unit length, weighted by channel, averaged over places, summed over five depths
-    (Zhang et al. 2018, eq. 1). Raises UserError where the weights are not installed, sizes differ,
-    or a side is under 21 pixels (alex) or 18 (vgg).
+    Squared differences of feature maps of unit length, weighted by channel, averaged over places, summed over five
+    depths (Zhang et al. 2018, eq. 1). Raises UserError if the weights are not installed, sizes differ, or a side is
+    under 21 pixels (alex) or 18 (vgg).
     """
 
     depths: tuple[int, ...]
@@ -72,7 +72,7 @@ class STLPIPS(nn.Module):
         else:
             self.layers = VGGFeatures(5, 3, convs=VGG16, blur=True).layers
             self.depths = tuple(phi_index(i, n, convs=VGG16, blur=True) for i, n in enumerate(VGG16, start=1))
-            self.smallest = 18  # pixels: below, nothing is left for the last blurs to pad
+            self.smallest = 18  # pixels; with fewer, nothing is left for the last blurs to pad
         load_layers(self.layers, trunk_weights(state), path)
         for k in range(5):
             self.register_buffer(f"weight{k}", state[f"lin{k}.model.1.weight"])  # (1, C, 1, 1), not negative
@@ -83,7 +83,7 @@ class STLPIPS(nn.Module):
         return super().train(False)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Five maps (N, C, h, w), each place a vector of length 1."""
+        """Five maps (N, C, h, w), with a vector of length 1 at each place."""
         x, maps = normalise(images), []
         for index, layer in enumerate(self.layers):
             x = layer(x)

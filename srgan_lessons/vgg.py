@@ -27,7 +27,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 def normalise(images: Tensor) -> Tensor:
     """Images in [0, 1] -> what networks trained on ImageNet expect: minus the mean, over the standard deviation."""
-    channels = images.split(1, dim=1)  # 3 times (N, 1, H, W); plain numbers need no copy to the GPU, which would wait
+    channels = images.split(1, dim=1)  # 3 times (N, 1, H, W); unlike tensors, plain numbers need no copy to the GPU
     parts = [(c - mean) / std for c, mean, std in zip(channels, IMAGENET_MEAN, IMAGENET_STD, strict=True)]
     return torch.cat(parts, dim=1)  # (N, 3, H, W)
 
@@ -35,7 +35,7 @@ def normalise(images: Tensor) -> Tensor:
 class BlurPool(nn.Module):
     """Halves height and width without aliasing: a [1, 2, 1] blur, then every second pixel (Zhang 2019).
 
-    As the offline networks were trained: two reflected pixels of padding. (N, C, H, W) -> (N, C, H/2 + 1, W/2 + 1).
+    (N, C, H, W) -> (N, C, H/2 + 1, W/2 + 1). Pads with two reflected pixels, as the offline networks were trained.
     """
 
     def __init__(self) -> None:
@@ -49,10 +49,10 @@ class BlurPool(nn.Module):
 
 
 def phi_index(i: int, j: int, *, convs: tuple[int, ...] = VGG19, blur: bool = False) -> int:
-    """Where phi(i, j) stands in the list of layers: the ReLU after the j-th convolution before the i-th max-pooling.
+    """The place of phi(i, j) in the list of layers: the ReLU after the j-th convolution before the i-th max-pooling.
 
     Layers are conv, ReLU, conv, ReLU, ..., pool; with `blur` a pool is two layers. phi(2, 2) is layer 8 of VGG19 and
-    phi(5, 4) layer 35. Raises UserError where the network has no such layer.
+    phi(5, 4) layer 35. Raises UserError if the network has no such layer.
     """
     if not (1 <= i <= len(convs) and 1 <= j <= convs[i - 1]):
         raise UserError(f"there is no phi({i}, {j}): this VGG has {convs} convolutions before its max-poolings")
@@ -63,7 +63,7 @@ def phi_index(i: int, j: int, *, convs: tuple[int, ...] = VGG19, blur: bool = Fa
 class VGGFeatures(nn.Module):
     """A VGG cut off after phi(i, j). Maps images (N, 3, H, W) in [0, 1] to that feature map (N, C, H/2^(i-1), ...).
 
-    Its weights are frozen, but gradients pass through it to the images: that is what makes it a loss.
+    Its weights are frozen, but gradients pass through it to the images, so it can serve as a loss.
     """
 
     def __init__(self, i: int, j: int, *, convs: tuple[int, ...] = VGG19, blur: bool = False):
@@ -86,7 +86,7 @@ class VGGFeatures(nn.Module):
         return self.layers(normalise(images))  # (N, C, H', W')
 
     def maps(self, images: Tensor, places: Sequence[int]) -> list[Tensor]:
-        """The maps after the layers at these places (see `phi_index`), in rising order, all in one pass."""
+        """The maps after the layers at these places (see `phi_index`), in ascending order, from one pass."""
         x, found = normalise(images), []
         for place, layer in enumerate(self.layers):
             x = layer(x)  # (N, C, H', W')
@@ -98,22 +98,22 @@ class VGGFeatures(nn.Module):
 def paper_features(i: int, j: int) -> VGGFeatures:
     """phi(i, j) of torchvision's VGG19, the paper's content network. Its weights are downloaded once, then kept.
 
-    Raises UserError where they are not on disk and cannot be downloaded, and says what else can be done.
+    Raises UserError if they are not on the disk and cannot be downloaded, and says what else can be done.
     """
     network, path = VGGFeatures(i, j), vgg19_weights()
     try:
         weights = load_file(path)
     except SafetensorError as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it; it is then made again.") from None
+        raise UserError(f"{path} is damaged ({error}). Delete it; it will be made again.") from None
     load_layers(network.layers, weights, path)
     return network
 
 
 def offline_features(i: int, j: int) -> VGGFeatures:
-    """phi(i, j) of the anti-aliased VGG16 that the package stlpips-pytorch carries. No network is needed.
+    """phi(i, j) of the anti-aliased VGG16 that comes with the package stlpips-pytorch. No connection is needed.
 
-    It was trained for the perceptual metric ST-LPIPS (Ghildyal and Liu 2022), not taken from ImageNet as it is: its
-    phi(2, 2) serves as a content loss, its phi(5, 3) does not replace the paper's phi(5, 4).
+    It was trained for the perceptual metric ST-LPIPS (Ghildyal and Liu 2022), so it is not the plain ImageNet network.
+    Its phi(2, 2) serves as a content loss, but its phi(5, 3) does not replace the paper's phi(5, 4).
     """
     network, path = VGGFeatures(i, j, convs=VGG16, blur=True), offline_weights("vgg")
     load_layers(network.layers, trunk_weights(read_state(path)), path)
@@ -121,7 +121,7 @@ def offline_features(i: int, j: int) -> VGGFeatures:
 
 
 def random_features(i: int, j: int, *, seed: int = 0) -> VGGFeatures:
-    """phi(i, j) of a VGG19 that knows nothing: for tests, benchmarks and as a negative control. Never used unasked."""
+    """phi(i, j) of an untrained VGG19, for tests, benchmarks and as a negative control. Only used on request."""
     network = VGGFeatures(i, j)
     generator = torch.Generator().manual_seed(seed)
     for layer in network.layers:
@@ -133,16 +133,16 @@ def random_features(i: int, j: int, *, seed: int = 0) -> VGGFeatures:
 
 
 def load_layers(layers: nn.Sequential, weights: dict[str, Tensor], path: Path) -> None:
-    """Strict for the layers that are there; weights of layers behind the cut are not needed.
+    """Loads the weights of all these layers. Weights of layers after the cut are ignored.
 
-    path: where the weights are from. Raises UserError where it does not hold all layers, or holds others.
+    path: where the weights come from. Raises UserError if a layer is missing there, or has another size.
     """
     for name, ours in layers.state_dict().items():
         if name not in weights:
             raise UserError(
                 f"{path} does not hold this network: it has no layer {name}. A file that was cut off after phi(2, 2) "
-                "serves the content losses offline and offline-vgg22 alone; put the whole file in its place, or delete "
-                "it, and it is looked for elsewhere."
+                "works only for the content losses offline and offline-vgg22. Put the whole file in its place, or "
+                "delete it: it is then looked for elsewhere."
             )
         if weights[name].shape != ours.shape:
             raise UserError(f"{path} does not hold this network: layer {name} is of another size. Delete it.")
@@ -152,7 +152,7 @@ def load_layers(layers: nn.Sequential, weights: dict[str, Tensor], path: Path) -
 def vgg19_weights() -> Path:
     """The convolutions of torchvision's VGG19 (IMAGENET1K_V1) as safetensors, 80 MB; downloaded at the first call.
 
-    The published file has 548 MB and is verified by the hash in its name. Only the part that computes features is kept.
+    The published file has 548 MB and is verified by the hash in its name. Only the convolutions are kept.
     """
     kept = data_root() / "weights" / "vgg19_features.safetensors"
     if kept.exists():
@@ -160,7 +160,7 @@ def vgg19_weights() -> Path:
     from srgan_lessons.download import download
 
     url = _vgg19_url()
-    whole = kept.with_name(url.rsplit("/", 1)[1])  # vgg19-dcbb9e9d.pth: the hash's first digits are in the name
+    whole = kept.with_name(url.rsplit("/", 1)[1])  # vgg19-dcbb9e9d.pth: the name has the hash's first digits
     try:
         download(url, whole, sha256=whole.stem.rsplit("-", 1)[1])  # an existing copy is verified too
     except UserError as error:
@@ -187,7 +187,7 @@ def _vgg19_url() -> str:
 def offline_weights(network: str) -> Path:
     """The weight file of the offline "vgg" or "alex" network: in the data folder's weights/, or in stlpips-pytorch.
 
-    Raises UserError where it is in neither, and says how to get it.
+    Raises UserError if it is in neither, and says how to get it.
     """
     name = f"{network}_shift_tolerant.pth"
     if (data_root() / "weights" / name).exists():
@@ -200,12 +200,12 @@ def offline_weights(network: str) -> Path:
     raise UserError(
         f"the offline {network} network ({name}) is not on this machine. Two ways to get one: "
         '(1) pip install "srgan-lessons[offline]" brings it; (2) with a network, use the paper\'s VGG19 instead '
-        f"(content vgg22 or vgg54), which is downloaded. A copy in {data_root() / 'weights'} also serves."
+        f"(content vgg22 or vgg54), which is downloaded. A copy in {data_root() / 'weights'} also works."
     )
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors by name that torch.save wrote. Raises UserError for a damaged file, and for one that runs code."""
+    """The tensors, by name, that torch.save wrote. Raises UserError for a damaged file, and for one with code in it."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
@@ -218,7 +218,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 def trunk_weights(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """The convolutions of an offline network, named by their place in the list of layers: "0.weight", "0.bias", ...
 
-    state: as its file holds them, with names such as "net.slice2.5.weight" (slice, place) and "lin0.model.1.weight".
+    state: the contents of its file, with names such as "net.slice2.5.weight" (slice, place) and "lin0.model.1.weight".
     """
     trunk = [name for name in state if name.startswith("net.slice") and not name.endswith(".filt")]
     return {name.split(".", 2)[2]: state[name] for name in trunk}

@@ -236,7 +236,7 @@ def test_the_tint_by_hand():
 
 def test_pictures_without_a_weave_or_a_tint_are_refused():
     assert weave(colour(1, 2, 3, size=36)) == 0
-    with pytest.raises(UserError, match="from 36x36 pixels on; this picture has 35x40"):
+    with pytest.raises(UserError, match="needs at least 36x36 pixels; this picture has 35x40"):
         weave(np.zeros((35, 40, 3), np.uint8))
     with pytest.raises(UserError, match="differ in size: 20x20 and 24x24"):
         tint(colour(1, 2, 3), colour(1, 2, 3, size=24))

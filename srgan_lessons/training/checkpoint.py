@@ -391,7 +391,7 @@ def check_processes(identity: dict[str, Any], options: Options, machine: Machine
         "seed": identity["seed"],
         "precision": machine.precision,
         "device": machine.device.type,
-        "log_every": options.log_every,  # processes consult each other after so many updates
+        "log_every": options.log_every,  # how often processes consult each other
         "srgan_lessons": __version__,
         "torch": torch.__version__,
     }

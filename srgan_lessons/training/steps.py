@@ -29,7 +29,7 @@ def pretrain_step(
     if total_variation:
         loss = loss + total_variation * total_variation_of(sr)
     machine.scaler.scale(loss).backward()
-    machine.average_gradients(generator)  # over the processes, where there are several
+    machine.average_gradients(generator)  # over all processes, if there are several
     machine.scaler.step(optimizer)
     machine.scaler.update()
     return {"content": content.detach()}
@@ -64,7 +64,7 @@ def gan_step(
     if total_variation:
         loss = loss + total_variation * total_variation_of(sr)
     machine.scaler.scale(loss).backward()
-    machine.average_gradients(generator)  # over the processes, where there are several
+    machine.average_gradients(generator)  # over all processes, if there are several
     machine.scaler.step(optimizer_g)
 
     # The discriminator: tell the same SR from HR. SR is detached, so that the generator gets no gradient from this.

@@ -206,8 +206,7 @@ def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome:
         other = by_name.setdefault(str(target).casefold(), file)  # A.png and a.png are one file on some disks
         if other is not file:
             raise UserError(
-                f"{other} and {file} would both become {target}. Enlarge them one after the other, into "
-                "different folders."
+                f"{other} and {file} would both become {target}. Enlarge them separately, into different folders."
             )
         if os.path.realpath(target) in originals:
             raise UserError(f"{target} is one of the pictures to enlarge; it would be lost. Choose another name.")
