@@ -412,7 +412,7 @@ def test_train_mistakes(capsys, tmp_path):
     checkpoints = tmp_path / "runs" / "espcn" / "checkpoints"
     checkpoints.mkdir(parents=True)
     (checkpoints / "step_00000010.pt").write_bytes(b"")
-    assert "holds a run" in mistake(capsys, "train", "espcn", "--no-resume")
+    assert "contains a run" in mistake(capsys, "train", "espcn", "--no-resume")
 
 
 # lab
@@ -685,7 +685,7 @@ def test_doctor_with_an_old_python_and_a_missing_package(capsys, monkeypatch):
 
     monkeypatch.setattr(doctor, "version", version)
     found = findings()
-    assert found["Python"] == ("FAIL", "3.9.1: the course needs 3.11 or newer; make an environment with one")
+    assert found["Python"] == ("FAIL", "3.9.1: the course needs 3.11 or newer; make an environment with it")
     assert found["tqdm"] == ("FAIL", "not installed: pip install srgan-lessons")
     assert found["ipywidgets"][0] == "--"
     assert main(["doctor"]) == 1
