@@ -1,5 +1,4 @@
-"""Options of the command line, made from the settings of a dataclass (`settings.py`), and options that several commands
-share."""
+"""Options of the command line that are made from the settings of a dataclass (`settings.py`) or shared by commands."""
 
 import argparse
 import dataclasses

@@ -17,8 +17,7 @@ MODULES = {"pillow": "PIL", "scikit-image": "skimage"}  # modules whose name dif
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A line of the report. state: "OK", "FAIL" (the course cannot run), or "--" (a part cannot; the line says what to
-    do)."""
+    """A line of the report. state: "OK", "FAIL" (the course cannot run), or "--" (a part cannot; how to fix it)."""
 
     state: str
     topic: str
@@ -141,8 +140,7 @@ def _notebooks() -> Iterator[tuple[str, str, str]]:
 
 
 def _imported(package: str, *, missing: str, how: str) -> tuple[str, str, str]:
-    """Tries an import: an installed package may still fail, for example torchvision with a torch that it was not built
-    for."""
+    """Tries an import: an installed package may still fail, as torchvision does with a torch it was not built for."""
     try:
         found = version(package)
     except PackageNotFoundError:

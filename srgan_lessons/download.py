@@ -213,8 +213,7 @@ def _fetch(remote: Remote, run: _Run) -> None:
 
 
 def _receive(remote: Remote, part: Path, etag_file: IO[str], reached: Callable[[int], None], run: _Run) -> None:
-    """One try: appends what is missing to `part`. Raises _TryAgain for faults that may be temporary, UserError for
-    others."""
+    """One try: appends what is missing to `part`. Raises _TryAgain for faults that may pass, UserError for others."""
     have = _size(part)
     etag = _recall(etag_file)
     if not _can_resume(remote, etag_file) or (remote.size is not None and have > remote.size):

@@ -59,8 +59,7 @@ def printable() -> Iterator[None]:
 
 
 def flush() -> None:
-    """Writes out what was printed. If nobody reads it any more, it is dropped, because Python would otherwise end with
-    an error."""
+    """Writes out what was printed, or drops it if nobody reads it any more, because Python would end with an error."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -43,8 +43,9 @@ def shipped_weights() -> list[str]:
 
 
 def lessons_folder() -> Path:
-    """Where the notebooks are: a checkout's notebooks/, or ./srgan-lessons, to which an installed wheel copies them
-    once. What a learner has changed there is never overwritten.
+    """Where the notebooks are: a checkout's notebooks/, or ./srgan-lessons, to which a wheel's are copied once.
+
+    What a learner has changed there is never overwritten.
     """
     checkout = PACKAGE.parent / "notebooks"
     if checkout.is_dir():
@@ -137,8 +138,7 @@ LONGEST_NAME = 255  # bytes on Linux, characters on Windows and macOS; the bytes
 
 
 def part_of(path: Path) -> Path:
-    """The temporary name beside `path` under which the file is written. A long name is replaced by its hash, so that
-    the result is not too long."""
+    """The temporary name beside `path` for writing it. A long name is replaced by a hash, to stay within the limit."""
     name = os.fsencode(path.name)
     known = path.name if len(name) <= 200 else hashlib.sha256(name).hexdigest()[:32]
     return path.with_name(f".{known}.{os.getpid()}.part")

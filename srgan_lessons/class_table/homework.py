@@ -33,8 +33,7 @@ def plan_of(
     options: Options | None = None,
     measuring: float = 3.0,
 ) -> Plan:
-    """A group's part as a Plan, which you can draw, watch, and train with `train_plan`. The updates are the class's;
-    the time is measured.
+    """A group's part as a Plan, to draw, watch and train. The updates are the class's; the time is measured.
 
     The plan is kept in the folder, and the same call returns it again. Raises UserError for a group that is not in the
     class, photos that are not the class's, a folder with another plan, and a machine with too little memory.

@@ -42,8 +42,10 @@ class Returned:
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What came back. accepted: in the order of the handout. problems: one sentence per refused file. missing: groups
-    without an accepted file.
+    """What came back.
+
+    accepted: in the order of the handout. problems: one sentence per refused file. missing: groups without an accepted
+    file.
     """
 
     handout: Handout

@@ -41,8 +41,7 @@ class Place:
 
 
 def main_order(places: Sequence[Place], gold: Sequence[Place], repeats: int, *seeds: Hashable) -> list[Place]:
-    """The order of the main phase: each of `places` once, `repeats` of them a second time, and the gold items in
-    between.
+    """The order of the main phase: each of `places` once, `repeats` of them again, and the gold items in between.
 
     seeds: what the order depends on, for example the study's seed and the rater's name. Raises UserError if no order
     can keep two versions of an image apart.

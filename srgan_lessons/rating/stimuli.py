@@ -225,8 +225,7 @@ def _as_srgb(pixels: np.ndarray, profile: bytes | None, source: str | Path) -> n
 
 
 def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int | None) -> list[Version]:
-    """Nearest neighbour and HR versions of images that are not rated; by default, of four photos that come with
-    scikit-image.
+    """Nearest neighbour and HR versions of images that are not rated; by default, four photos from scikit-image.
 
     Raises UserError as `versions` does, and for an anchor with the name of a rated image.
     """

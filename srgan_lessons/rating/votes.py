@@ -72,8 +72,7 @@ class Votes:
         return [vote for vote in self.lines if last[vote.key] is vote and vote.score is not None]
 
     def table(self) -> pd.DataFrame:
-        """The votes that count as a pandas DataFrame, one row each; the columns are `COLUMNS`, with types that have a
-        NA."""
+        """The votes that count as a pandas DataFrame, one row each; the columns are `COLUMNS`, with nullable types."""
         import pandas
 
         table = pandas.DataFrame([vote.values for vote in self.effective()], columns=list(COLUMNS))
