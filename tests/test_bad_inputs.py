@@ -95,7 +95,7 @@ CASES = [
     (2, "study new --images none --out s", "none is not there: no such folder of pictures"),
     (2, "study new --images nothing --out s --methods bicubic hr", "nothing holds no pictures"),
     (2, "study new --images HR --methods bicubi hr --out s", "no weights 'bicubi'"),
-    (2, "study new --images HR --methods bicubic bicubic --out s", "'bicubic' is there twice"),
+    (2, "study new --images HR --methods bicubic bicubic --out s", "'bicubic' appears twice"),
     (2, "study new --images HR --methods bicubic hr --crop 0 --out s", "crop is 0"),
     (2, "study new --images HR --paper --out s", "missing: Set5, Set14, BSD100"),
     (2, "study serve nothing", "nothing is not a study"),

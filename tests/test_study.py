@@ -177,7 +177,7 @@ def test_versions_of_different_sizes(tmp_path):
     ("change", "words"),
     [
         (lambda g: g["image2"].pop("srgan"), "1 versions are missing: srgan of image2"),
-        (lambda g: g["image2"].update(SRGAN=pixels(5)), "'srgan' is there twice"),
+        (lambda g: g["image2"].update(SRGAN=pixels(5)), "'srgan' appears twice"),
         (lambda g: [v.update(HR=v.pop("hr")) for v in g.values()], 'must be written "hr"'),
         (lambda g: [v.pop("hr") for v in g.values()], 'add the method "hr", or choose "acr"'),
         (lambda g: g.update(again=g["image1"]), "'again' and 'image1' are the same picture"),

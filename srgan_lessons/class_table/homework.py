@@ -111,7 +111,7 @@ def pack(handout: Handout, group: str, outcome: Outcome, photos: Photos, path: s
         done = outcome.log()[-1]["step"] if outcome.log() else 0
         raise UserError(
             f"{outcome.folder} has not ended: {done:,} of {outcome.plan.stages[-1].recipe.steps:,} updates. Run the "
-            "same command again; it goes on."
+            "same command again; it continues."
         )
     stages = []
     for stage in outcome.plan.stages:

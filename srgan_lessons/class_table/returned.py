@@ -191,7 +191,7 @@ def _check_stages(
         if made != recipe.steps:
             raise UserError(
                 f"{where}: {recipe.name} has {made:,} updates, and the plan says {recipe.steps:,}. The training was "
-                "not ended: the group's command goes on with it."
+                "not finished: the group's command continues it."
             )
 
 

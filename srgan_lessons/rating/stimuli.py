@@ -255,7 +255,7 @@ def check_names(names: Collection[str], what: str) -> None:
             )
     folded = Counter(name.casefold() for name in names)
     if twice := [name for name in names if folded[name.casefold()] > 1]:
-        raise UserError(f"the {what} {twice[0]!r} is there twice (upper and lower case count as one).")
+        raise UserError(f"the {what} {twice[0]!r} appears twice (upper and lower case count as one).")
 
 
 def sizes_checked(made: Iterator[tuple[Version, np.ndarray]]) -> Iterator[tuple[Version, np.ndarray]]:
