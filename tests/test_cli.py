@@ -483,7 +483,7 @@ def test_lab_where_nothing_can_be_written(capsys, monkeypatch, started, tmp_path
             assert "Go to a folder in which you can write (cd)" in said
         monkeypatch.setattr("srgan_lessons.files.lessons_folder", lambda: small / "lessons")
         main(["lab"])
-        assert f"{small / 'lessons'} cannot be written: copy it" in capsys.readouterr().err
+        assert f"{small / 'lessons'} cannot be written: to keep work, copy it" in capsys.readouterr().err
         monkeypatch.chdir(tmp_path)
     assert len(started) == 1
 
@@ -573,7 +573,7 @@ def test_doctor_sees_a_package_that_does_not_import(monkeypatch):
     monkeypatch.setattr(doctor.importlib, "import_module", breaking)
     state, text = findings()["torchvision"]
     assert state == "FAIL"
-    assert "does not import (RuntimeError: operator torchvision::nms does not exist)" in text
+    assert "cannot be imported (RuntimeError: operator torchvision::nms does not exist)" in text
 
 
 def test_doctor_sees_a_full_disk(monkeypatch):

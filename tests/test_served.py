@@ -151,7 +151,7 @@ def test_a_code_is_not_to_be_guessed(server):
     code = cleo.state["code"]
     thief = server.join(None)
     for guess in ("AAAAAAAA", "BBBBBBBB", "CCCCCCCC", "DDDDDDDD", "EEEEEEEE"):
-        assert "not the one" in thief.tell({"do": "name", "name": "Cleo", "code": guess})["error"]
+        assert "does not belong to this name" in thief.tell({"do": "name", "name": "Cleo", "code": guess})["error"]
     assert "too many wrong codes" in thief.tell({"do": "name", "name": "Cleo", "code": code})["error"].lower()
 
 

@@ -224,7 +224,7 @@ def test_names_that_differ_by_a_usual_ending(tmp_path):
         ({"gold": -1}, "gold is -1"),
         ({"session_trials": 0}, "session_trials is 0"),
         ({"sessions": 3}, "there is no setting 'sessions'"),
-        ({"crop": 100}, "Cut ready versions alike"),
+        ({"crop": 100}, "Crop ready versions beforehand"),
         ({"crop": 0}, "crop is 0"),
     ],
 )
@@ -357,7 +357,7 @@ def test_what_is_missing_of_the_paper_s_design_is_named(tmp_path):
     assert "SRGAN-MSE" in str(caught.value)
     del pictures["Set5"]
     refused("missing: Set5", Study.paper, pictures, tmp_path / "paper")
-    refused("is not there", Study.paper, tmp_path / "none", tmp_path / "paper")
+    refused("does not exist", Study.paper, tmp_path / "none", tmp_path / "paper")
 
 
 # Orders
