@@ -19,7 +19,7 @@ from srgan_lessons.rating.votes import Votes
 
 SCREENS = ("any", "large")
 FAILED = "That could not be saved. Tell whoever gave you the link, and try again. Nothing else is lost."
-PRIVATE = ".serve"  # a folder in the study's; do not share it with the study
+PRIVATE = ".serve"  # a folder in the study's folder; never share it
 
 
 class Host:

@@ -192,8 +192,7 @@ def _sequence(timed: list[tuple[float, Place]], dice: random.Random) -> list[Pla
     seen: dict[str, int] = {}  # stimulus -> where it was shown first
     while waiting:
         previous = order[-1].image if order else None
-        # An image that fills every second remaining place must come now, or its versions would be neighbours at the
-        # end.
+        # An image that fills every second remaining place must come now, or its versions would meet at the end.
         most = max(left, key=left.__getitem__)
         pressing = most if 2 * left[most] > len(waiting) else previous
         if pressing != previous:
