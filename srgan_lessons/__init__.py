@@ -8,9 +8,9 @@
     run = sl.train("espcn", "my photos")                # a recipe, and a folder
     table = sl.evaluate(run.network, ["Set5"])          # PSNR and SSIM under a named protocol
 
-These four are imported when they are used. Everything else is in its room: images, resize, metrics, models, weights,
-vgg, losses, datasets, training, upscaling, evaluation, rating, classroom, in the order of the lessons. For example:
-`from srgan_lessons.models import Generator`.
+These four functions are imported when they are used. Everything else is in its room: images, resize, metrics, models,
+weights, vgg, losses, datasets, training, upscaling, evaluation, rating, classroom, in the order of the lessons. For
+example: `from srgan_lessons.models import Generator`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,10 @@ __all__ = ["UserError", "__version__", "evaluate", "load", "train", "upscale"]
 
 
 class UserError(ValueError):
-    """Something that the person at the keyboard can mend.
+    """An error that the person at the keyboard can fix.
 
     Its message says what was wrong, where, and what to do next. The command line prints it without a traceback.
-    told: whether another process of the same command prints it.
+    told: whether another process of the same command already prints it.
     """
 
     told = False

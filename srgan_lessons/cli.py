@@ -14,16 +14,16 @@ from srgan_lessons.cli_train import add_train
 from srgan_lessons.endings import ended_by_signals, flush, printable
 
 NO_MEMORY = (
-    "this takes more memory than there is. Close other programs, or take less at once: smaller or fewer pictures, a "
+    "this needs more memory than there is. Close other programs, or do less at once: smaller or fewer pictures, a "
     "smaller --batch or --crop."
 )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command line. Returns the exit status: 0 done, 1 done in part, 2 a mistake that is explained."""
+    """Runs a command line. Returns the exit status: 0 done, 1 partly done, 2 a mistake, which is explained."""
     with ended_by_signals(), printable():
         try:
-            if "" in (sys.argv[1:] if argv is None else argv):  # as a path it would stand for the working folder
+            if "" in (sys.argv[1:] if argv is None else argv):  # as a path, it would mean the working folder
                 raise UserError("one of the arguments is empty. Perhaps a variable in the command line has no value.")
             arguments = _parser().parse_args(argv)
             status: int = arguments.call(arguments)
@@ -36,12 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("srgan-lessons: stopped", file=sys.stderr)
             return 130
         except BrokenPipeError:  # `| head -1` has read enough
-            return 128 + 13  # as a shell reports a program that SIGPIPE ended
-        except OSError as error:  # of a disk or a folder that changed meanwhile
+            return 128 + 13  # as a shell reports a program ended by SIGPIPE
+        except OSError as error:  # a disk or a folder changed meanwhile
             print(f"srgan-lessons: {error}", file=sys.stderr)
             return 2
         except (MemoryError, RuntimeError, ImportError) as error:
-            # The words of torch, of the system's loader, and of Python where a thread has no room
+            # The words of torch, of the system's loader, and of Python if there is no memory for a thread
             short = (
                 "can't allocate memory",
                 "failed to map segment",
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"srgan-lessons {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    command = commands.add_parser("doctor", help="what is there and what is missing on this machine")
+    command = commands.add_parser("doctor", help="show what this machine has and what is missing")
     command.set_defaults(call=_doctor)
 
     command = commands.add_parser("lab", help="open the lessons in JupyterLab")
@@ -77,16 +77,16 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("data", help="list, get, verify and pack the data sets")
     actions = command.add_subparsers(required=True, metavar="ACTION")
-    action = actions.add_parser("list", help="which sets there are and how much of each is here")
+    action = actions.add_parser("list", help="show which sets exist and how much of each is here")
     action.set_defaults(call=_data_list)
     for name, text in (
-        ("get", "download what is missing of a set, and verify it"),
+        ("get", "download the missing files of a set and verify them"),
         ("verify", "compare the files on disk with the catalogue, or the pixels of a photo store with its index"),
     ):
         action = actions.add_parser(name, help=text)
-        action.add_argument("sets", nargs="+", metavar="SET", help="names, as `data list` has them")
+        action.add_argument("sets", nargs="+", metavar="SET", help="names, as `data list` shows them")
         action.set_defaults(call=_data_check, action=name)
-    action = actions.add_parser("pack", help="decode photos once into a store, for sets that memory does not hold")
+    action = actions.add_parser("pack", help="decode photos once into a store, for sets that do not fit into memory")
     action.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of pictures, or names of training sets")
     action.add_argument("-o", "--out", required=True, metavar="FILE.store", help="the store to write")
     add_threads(action)
@@ -120,7 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     add_device(command)
     command.set_defaults(call=_evaluate)
 
-    command = commands.add_parser("upscale", help="enlarge pictures four times")
+    command = commands.add_parser("upscale", help="enlarge pictures by a factor of four")
     command.add_argument("pictures", nargs="+", metavar="PICTURE", help="files, or folders of pictures")
     command.add_argument(
         "-o",
@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
         "--precision",
         choices=("fp32", "bf16"),
         default="fp32",
-        help="bf16 is faster, and the picture nearly the same (default: fp32)",
+        help="bf16 is faster, with nearly the same picture (default: fp32)",
     )
     command.add_argument(
         "--overwrite", action="store_true", help="replace results that already exist (default: keep them)"
@@ -157,7 +157,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", "--out", required=True, metavar="FILE.onnx", help="the file to write")
     command.set_defaults(call=_export)
 
-    command = commands.add_parser("completion", help="print a script that completes commands and options at a tab")
+    command = commands.add_parser(
+        "completion", help="print a script that completes commands and options with the Tab key"
+    )
     command.add_argument("shell", choices=("bash", "zsh", "tcsh"), help="your shell")
     command.set_defaults(call=_completion)
     return parser
@@ -183,9 +185,7 @@ def _lab(arguments: argparse.Namespace) -> int:
                 "it copies the lessons again."
             )
     if not os.access(folder, os.W_OK):
-        print(
-            f"srgan-lessons: {folder} cannot be written: copy it to a folder of your own to keep work", file=sys.stderr
-        )
+        print(f"srgan-lessons: {folder} cannot be written: to keep work, copy it to your own folder", file=sys.stderr)
     first = next(folder.glob("00_*.ipynb"), folder)
     return start_lab(first, arguments.no_browser)
 
@@ -231,7 +231,7 @@ def _data_pack(arguments: argparse.Namespace) -> int:
     from srgan_lessons.datasets import load_photos, pack
 
     if arguments.photos == [SAMPLES]:
-        raise UserError(f"{SAMPLES} need no store: they are small, and come with scikit-image")
+        raise UserError(f"{SAMPLES} need no store: they are small and come with scikit-image")
     check_threads(arguments.threads)
     store = pack(named_photos(arguments.photos, "data pack"), arguments.out, threads=arguments.threads)
     print(f"{load_photos(store.path, minimum=1).report()}\ntrain from it: --photos {store.path}")
@@ -264,7 +264,7 @@ def _upscale(arguments: argparse.Namespace) -> int:
     if weights is None:
         weights = default_weights()
         if weights is None:
-            raise UserError("this version comes without weights: give some with --weights")
+            raise UserError("this version comes without weights: name some with --weights")
         if rank() == 0:
             print(f"weights: {weights}")
     outcome = upscale_many(
@@ -275,14 +275,14 @@ def _upscale(arguments: argparse.Namespace) -> int:
         precision=arguments.precision,
         overwrite=arguments.overwrite,
     )
-    if rank() > 0:  # all know how all fared, and the main process says so
+    if rank() > 0:  # all processes know all results; the main process prints them
         return int(bool(outcome.failed))
     for path in outcome.written:
         print(path)
     if outcome.there:
         print(f"kept {len(outcome.there)} that already existed; --overwrite replaces them")
     if outcome.passed_over:
-        print(f"files that are not pictures, by their ending, were not read: {endings(outcome.passed_over)}")
+        print(f"files whose endings are not those of pictures were not read: {endings(outcome.passed_over)}")
     for path, reason in outcome.failed.items():
         print(f"srgan-lessons: {path} was not enlarged: {reason}", file=sys.stderr)
     return int(bool(outcome.failed))

@@ -15,16 +15,16 @@ if TYPE_CHECKING:
 
 def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds `class` with its actions to the parser."""
-    command = commands.add_parser("class", help="a class's own Table 1: hand out its cells, take them back, measure")
+    command = commands.add_parser("class", help="a class's own Table 1: hand out its cells, collect them, measure")
     actions = command.add_subparsers(required=True, metavar="ACTION")
     photos = f"folders of pictures, names of training sets (BSDS500, ...), or {SAMPLES}"
 
     action = actions.add_parser("new", help="make the plan that everybody gets")
-    action.add_argument("--groups", nargs="+", required=True, metavar="GROUP", help="how many, or their names")
+    action.add_argument("--groups", nargs="+", required=True, metavar="GROUP", help="number of groups, or their names")
     action.add_argument("--photos", nargs="+", required=True, metavar="PHOTOS", help=photos)
     time = action.add_mutually_exclusive_group(required=True)
     time.add_argument(
-        "--minutes", type=float, metavar="MINUTES", help="for the slowest cell on this machine, which is measured"
+        "--minutes", type=float, metavar="MINUTES", help="time for the slowest cell on this machine, which is measured"
     )
     time.add_argument("--updates", type=int, nargs=2, metavar=("FIRST", "OWN"), help="of SRResNet, and of the cell")
     action.add_argument(
@@ -35,7 +35,7 @@ def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "(default: chosen by the number of groups)",
     )
     action.add_argument(
-        "--vgg", action="store_true", help="VGG19's content losses, whose weights are a download (default: no)"
+        "--vgg", action="store_true", help="content losses with VGG19, whose weights are downloaded (default: no)"
     )
     action.add_argument(
         "--compact", action="store_true", help="8 blocks, 32 maps, batches of 8: for laptops (default: no)"
@@ -44,7 +44,7 @@ def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     for name, unit, text in (
         ("blocks", "BLOCKS", "residual blocks of the generator (default: 16, with --compact 8)"),
         ("channels", "MAPS", "feature maps (default: 64, with --compact 32)"),
-        ("batch", "CROPS", "crops in an update (default: 16, with --compact 8)"),
+        ("batch", "CROPS", "crops per update (default: 16, with --compact 8)"),
         ("crop", "PIXELS", "height and width of an HR crop, a multiple of 16 (default: 96)"),
     ):
         action.add_argument(f"--{name}", type=int, metavar=unit, help=text)
@@ -58,13 +58,13 @@ def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     action.add_argument("--out", required=True, metavar="FILE", help="the longer plan")
     action.set_defaults(call=_more)
 
-    action = actions.add_parser("train", help="a group: train its cell and pack it; goes on where it was stopped")
+    action = actions.add_parser("train", help="train a group's cell and pack it; continues where it stopped")
     action.add_argument("plan", metavar="PLAN", help="the file that everybody got")
     action.add_argument("--group", required=True, metavar="GROUP", help="its name in the plan")
     action.add_argument("--photos", nargs="+", required=True, metavar="PHOTOS", help=photos)
-    action.add_argument("--folder", metavar="FOLDER", help="of the run (default: runs/class-GROUP)")
+    action.add_argument("--folder", metavar="FOLDER", help="folder of the run (default: runs/class-GROUP)")
     add_device(action)
-    action.add_argument("-o", "--out", metavar="FILE", help="what is handed in (default: group-GROUP.zip)")
+    action.add_argument("-o", "--out", metavar="FILE", help="the file to hand in (default: group-GROUP.zip)")
     action.set_defaults(call=_train)
 
     def returned(name: str, text: str) -> argparse.ArgumentParser:
@@ -73,22 +73,24 @@ def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         action.add_argument("--plan", default="class.json", metavar="PLAN", help="the plan (default: class.json)")
         return action
 
-    returned("check", "look at what came back: which recipe, how many updates, which photos").set_defaults(call=_check)
+    returned("check", "check what came back: which recipe, how many updates, which photos").set_defaults(call=_check)
 
     action = returned("study", "make the opinion study of the class's networks")
     action.add_argument("--images", required=True, metavar="DIR", help="a folder of HR pictures that nobody has seen")
-    action.add_argument("--out", required=True, metavar="FOLDER", help="the study; it must not be there yet")
+    action.add_argument("--out", required=True, metavar="FOLDER", help="the study; it must not exist yet")
     action.add_argument(
         "--crop", type=int, metavar="PIXELS", help="show only the middle of each HR picture (default: all of it)"
     )
-    action.add_argument("--seed", type=int, default=0, metavar="NUMBER", help="of the orders of pictures (default: 0)")
+    action.add_argument("--seed", type=int, default=0, metavar="NUMBER", help="seed of the picture orders (default: 0)")
     action.set_defaults(call=_study)
 
     action = returned("table", "measure all cells, and print the class's table beside the paper's")
     action.add_argument(
         "--sets", nargs="+", default=["Set5", "Set14"], metavar="SET", help="benchmark sets (default: Set5 Set14)"
     )
-    action.add_argument("--kept", default="measured", metavar="FOLDER", help="what was measured (default: measured)")
+    action.add_argument(
+        "--kept", default="measured", metavar="FOLDER", help="folder of the measurements (default: measured)"
+    )
     action.add_argument(
         "--votes",
         nargs="+",
@@ -136,7 +138,7 @@ def _more(arguments: argparse.Namespace) -> int:
     handout = read_handout(arguments.plan).more(arguments.groups, arguments.cells)
     handout.write(arguments.out)
     print(handout)
-    print(f"{arguments.out} replaces {arguments.plan}; files that were handed in by that one stay right")
+    print(f"{arguments.out} replaces {arguments.plan}; files that were handed in with that one stay valid")
     return 0
 
 
@@ -151,7 +153,7 @@ def _train(arguments: argparse.Namespace) -> int:
     folder = Path(arguments.folder or Path("runs") / f"class-{arguments.group}")
     outcome = train_cell(handout, arguments.group, photos, folder, device=arguments.device)
     if not outcome.finished:
-        print("stopped: the same command goes on", file=sys.stderr)
+        print("stopped: the same command continues", file=sys.stderr)
         return 130
     print(pack(handout, arguments.group, outcome, photos, arguments.out or f"group-{arguments.group}.zip"))
     return 0
@@ -178,7 +180,7 @@ def _study(arguments: argparse.Namespace) -> int:
         collected, arguments.images, arguments.out, crop=arguments.crop, seed=arguments.seed, progress=True
     )
     print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
-    print(f"{study.trials} ratings a rater; rate: srgan-lessons study rate {study.folder}")
+    print(f"{study.trials} ratings per rater; rate: srgan-lessons study rate {study.folder}")
     return int(bool(collected.problems))
 
 

@@ -12,10 +12,10 @@ SAMPLES = "samples"  # the photos that come with scikit-image
 
 
 def named_photos(names: list[str] | None, recipe: str) -> "list[Path] | dict[str, np.ndarray]":
-    """What `--photos` names, for `load_photos`: one list of folders, or the sample photos as they are.
+    """What `--photos` names, for `load_photos`: a list of folders, or the sample photos themselves.
 
-    names: folders and names of training sets, or SAMPLES alone. recipe: for the sentence where nothing is named.
-    Raises UserError where photos are needed and not named, and where SAMPLES is mixed with folders.
+    names: folders and names of training sets, or only SAMPLES. recipe: for the message if nothing is named. Raises
+    UserError if photos are needed but not named, and if SAMPLES is mixed with folders.
     """
     from srgan_lessons.datasets import catalogue, training_folders
     from srgan_lessons.images import sample_photos
@@ -25,7 +25,7 @@ def named_photos(names: list[str] | None, recipe: str) -> "list[Path] | dict[str
     if names is None:
         raise UserError(
             f"{recipe} needs photos: --photos FOLDER, or --photos BSDS500 after `srgan-lessons data get BSDS500`; "
-            f"--photos {SAMPLES} takes the few that come with scikit-image"
+            f"--photos {SAMPLES} uses the few that come with scikit-image"
         )
     if SAMPLES in names:
         if len(names) > 1:

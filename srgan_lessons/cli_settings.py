@@ -1,4 +1,4 @@
-"""Options of the command line, made from the settings of a dataclass (`settings.py`), and those that several share."""
+"""Options of the command line that are made from the settings of a dataclass (`settings.py`) or shared by commands."""
 
 import argparse
 import dataclasses
@@ -12,9 +12,10 @@ from srgan_lessons.settings import Setting
 
 
 def add_settings(group: argparse._ArgumentGroup, kind: type, default_of: Callable[[str], str] | None = None) -> None:
-    """An option for each field of a dataclass that has a Setting: `log_every` becomes --log-every.
+    """Adds an option for each field of a dataclass that has a Setting: `log_every` becomes --log-every.
 
-    An option that is not given is None. default_of: name -> what the help says of its default; by default the field's.
+    An option that is not given is None. default_of: name -> what the help says about its default; if not given, the
+    field's default.
     """
     hints = get_type_hints(kind, include_extras=True)
     for field in dataclasses.fields(kind):
@@ -30,8 +31,8 @@ def add_settings(group: argparse._ArgumentGroup, kind: type, default_of: Callabl
 
 
 def _reader(hint: Any, setting: Setting) -> dict[str, Any]:
-    """How argparse reads a value of that type."""
-    if get_origin(hint) in (Union, types.UnionType):  # with None, which is an option that is not given
+    """How argparse should read a value of that type."""
+    if get_origin(hint) in (Union, types.UnionType):  # a union with None, which means an option that is not given
         (hint,) = (one for one in get_args(hint) if one is not type(None))
     if get_origin(hint) is Literal:
         return {"choices": get_args(hint)}
@@ -62,16 +63,18 @@ def add_threads(parser: argparse._ActionsContainer) -> None:
 
 
 def check_threads(count: int | None) -> None:
-    """Raises UserError for a number of threads that cannot be."""
+    """Raises UserError for an impossible number of threads."""
     if count is not None and count < 1:
         raise UserError(f"--threads is {count}; it must be at least 1")
 
 
 def default_weights() -> str | None:
-    """The best of the weights that come with the course; None where there are none."""
+    """The best of the weights that come with the course; None if there are none."""
     return next((name for name in ("srgan", "srresnet", "espcn") if name in shipped_weights()), None)
 
 
 def weights_text(more: str = "") -> str:
-    """For the help of an option: which weights there are. more: what else the option takes."""
-    return f"a .safetensors file, or what comes with the course: {', '.join(shipped_weights()) or 'none here'}{more}"
+    """Which weights there are, for the help of an option. more: what else the option accepts."""
+    return (
+        f"a .safetensors file, or one that comes with the course: {', '.join(shipped_weights()) or 'none here'}{more}"
+    )

@@ -1,4 +1,4 @@
-"""The command srgan-lessons study, and the start of JupyterLab, which rating and the lessons need."""
+"""The command srgan-lessons study, and how JupyterLab is started for rating and for the lessons."""
 
 import argparse
 import os
@@ -24,9 +24,9 @@ STUDY_SETTINGS: dict[str, tuple[type, str, str]] = {
     "gold": (
         int,
         "COUNT",
-        "pictures whose answer is plain, against careless clicking (default: one in 20, at least 2)",
+        "pictures with an obvious answer, to detect careless clicking (default: one in 20, at least 2)",
     ),
-    "minutes": (float, "MINUTES", "length of a session, then comes a break; at most 30 (default: 25)"),
+    "minutes": (float, "MINUTES", "length of a session, before a break; at most 30 (default: 25)"),
     "session_trials": (int, "COUNT", "length of a session in pictures, if that comes first (default: no limit)"),
 }
 
@@ -36,7 +36,7 @@ POWER_SETTINGS: dict[str, tuple[type, str, str]] = {
     "methods": (int, "COUNT", "methods that are compared with each other (default: 2)"),
     "mos": (float, "MOS", "mean of the two methods' true MOS (default: 3)"),
     "studies": (int, "COUNT", "studies to simulate for each row (default: 200)"),
-    "seed": (int, "NUMBER", "of the simulation (default: 0)"),
+    "seed": (int, "NUMBER", "seed of the simulation (default: 0)"),
 }
 
 
@@ -56,24 +56,24 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--methods",
         nargs="+",
         metavar="METHOD",
-        help="nearest, bicubic, hr, names of shipped weights, or NAME=FILE.safetensors; for ready pictures which of "
-        "their folders to take (default: all)",
+        help="nearest, bicubic, hr, names of shipped weights, or NAME=FILE.safetensors; for ready pictures, which of "
+        "their folders to use (default: all)",
     )
-    action.add_argument("--out", required=True, metavar="FOLDER", help="the study; it must not be there yet")
+    action.add_argument("--out", required=True, metavar="FOLDER", help="the study; it must not exist yet")
     action.add_argument(
-        "--paper", action="store_true", help="the paper's design, of ready pictures SET/METHOD/IMAGE (default: no)"
+        "--paper", action="store_true", help="the paper's design, from ready pictures SET/METHOD/IMAGE (default: no)"
     )
-    action.add_argument("--seed", type=int, default=0, metavar="NUMBER", help="of the orders of pictures (default: 0)")
+    action.add_argument("--seed", type=int, default=0, metavar="NUMBER", help="seed of the picture orders (default: 0)")
     action.add_argument(
         "--protocol",
         choices=("acr", "acr-hr"),
-        help="acr-hr has the HR picture among those that are rated (default: acr-hr)",
+        help="acr-hr hides the HR picture among those that are rated (default: acr-hr)",
     )
     action.add_argument("--title", metavar="TITLE", help="what raters see above the study (default: its folder's name)")
     action.add_argument(
         "--anchors",
         metavar="DIR",
-        help="HR pictures for the calibration, not among the rated ones (default: photos of scikit-image)",
+        help="HR pictures for the calibration, which are not rated (default: photos of scikit-image)",
     )
     action.add_argument(
         "--crop", type=int, metavar="PIXELS", help="show only the middle of each HR picture (default: all of it)"
@@ -84,22 +84,25 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         settings.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=unit, help=text)
     action.set_defaults(call=_study_new)
 
-    action = actions.add_parser("serve", help="let a class rate by a link; every vote is saved at once")
+    action = actions.add_parser("serve", help="let a class rate through a link; every vote is saved at once")
     action.add_argument("folder", metavar="FOLDER", help="the study")
     action.add_argument(
-        "--port", type=int, metavar="PORT", help="for raters (default: 8765); the instructor's page is on the next one"
+        "--port",
+        type=int,
+        metavar="PORT",
+        help="port for raters (default: 8765); the instructor's page is on the next one",
     )
     action.add_argument(
         "--screens", choices=("any", "large"), help="large: refuse phones, and windows too small (default: any)"
     )
-    action.add_argument("--most", type=int, metavar="COUNT", help="raters that are let in (default: 200)")
+    action.add_argument("--most", type=int, metavar="COUNT", help="how many raters may join (default: 200)")
     action.add_argument(
         "--name", nargs="+", metavar="HOST", help="further names of this machine, such as a tunnel's (default: none)"
     )
     action.add_argument(
         "--instructor-everywhere",
         action="store_true",
-        help="the instructor's page answers other machines, too (default: this one alone)",
+        help="open the instructor's page to other machines, too (default: only this one)",
     )
     action.set_defaults(call=_study_serve)
 
@@ -109,8 +112,8 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     action.set_defaults(call=_study_rate)
 
     action = actions.add_parser("merge", help="join the votes of a class")
-    action.add_argument("files", nargs="+", metavar="FILES", help="files of votes (.jsonl), or folders of them")
-    action.add_argument("--study", required=True, metavar="FOLDER", help="the study that they are votes on")
+    action.add_argument("files", nargs="+", metavar="FILES", help="vote files (.jsonl), or folders of them")
+    action.add_argument("--study", required=True, metavar="FOLDER", help="the study that the votes are on")
     action.add_argument(
         "-o", "--out", required=True, metavar="FILE", help=".jsonl, .csv, or .json for the package sureal"
     )
@@ -121,14 +124,14 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     action.add_argument("--votes", metavar="FILE", help="a file or folder of votes (default: those in the study)")
     action.add_argument("-o", "--out", metavar="FOLDER", help="where the report goes (default: report, in the study)")
     action.add_argument(
-        "--exclude", nargs="+", metavar="NAME", help="raters to leave out, which the report says (default: none)"
+        "--exclude", nargs="+", metavar="NAME", help="raters to leave out; the report names them (default: none)"
     )
     action.add_argument(
-        "--no-screening", action="store_true", help="keep everybody in; the checks are reported (default: no)"
+        "--no-screening", action="store_true", help="keep everybody; the checks are still reported (default: no)"
     )
     action.set_defaults(call=_study_report)
 
-    action = actions.add_parser("power", help="how many raters it takes to show a difference, by simulation")
+    action = actions.add_parser("power", help="simulate how many raters are needed to show a difference")
     action.add_argument(
         "--differences",
         nargs="+",
@@ -158,12 +161,12 @@ def _study_new(arguments: argparse.Namespace) -> int:
         study = Study.paper(arguments.images, arguments.out, **options)
     else:
         study = Study.create(arguments.images, _study_methods(arguments.methods), arguments.out, **options, **more)
-    kept(study, progress=True)  # now, when nobody waits for the report
+    kept(study, progress=True)  # now, while nobody waits for the report
     minutes = max(1, round(study.minutes))
     print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
     print(
-        f"{study.pictures} pictures a rater, about {minutes} minute{'' if minutes == 1 else 's'}; {study.trials} of "
-        "the ratings count, the others are the training and for warming up"
+        f"{study.pictures} pictures per rater, about {minutes} minute{'' if minutes == 1 else 's'}; {study.trials} of "
+        "the ratings count, the others are for training and warming up"
     )
     if warning := _too_few(study):
         print(warning)
@@ -172,7 +175,7 @@ def _study_new(arguments: argparse.Namespace) -> int:
 
 
 def _too_few(study: "Study") -> str:
-    """What no vote on so few photos can ever show, or "".
+    """A warning if votes on so few photos can never show a difference, or "".
 
     The smallest two-sided p of Wilcoxon's test on n photos is 2 / 2^n; Holm multiplies it by the number of pairs.
     """
@@ -183,12 +186,12 @@ def _too_few(study: "Study") -> str:
     needed = next(n for n in range(photos, 64) if pairs * 2 / 2**n < 0.05)
     return (
         f"too few photos: with {photos}, no number of raters can show a difference between {methods} methods. Take at "
-        f"least {needed}; 20 photos by 4 methods are 92 ratings a rater, about 7 minutes"
+        f"least {needed}; 20 photos by 4 methods are 92 ratings per rater, about 7 minutes"
     )
 
 
 def _study_methods(names: list[str] | None) -> list[str] | dict[str, str] | None:
-    """Names of methods as they are; where one is NAME=WEIGHTS, or a file, a mapping name -> weights."""
+    """Names of methods unchanged; if one is NAME=WEIGHTS, or a file, a mapping name -> weights."""
     if names is None or not any("=" in name or name.endswith(".safetensors") for name in names):
         return names
     weights = {}
@@ -213,7 +216,7 @@ def _study_rate(arguments: argparse.Namespace) -> int:
 
 
 def _serving() -> ModuleType:
-    """The module that serves. Raises UserError where tornado, which comes with JupyterLab, is not installed."""
+    """The module that serves. Raises UserError if tornado, which comes with JupyterLab, is not installed."""
     try:
         from srgan_lessons.rating import serving
     except ModuleNotFoundError as error:
@@ -232,7 +235,7 @@ def _study_merge(arguments: argparse.Namespace) -> int:
     if out.suffix not in (".jsonl", ".csv", ".json"):
         raise UserError(f"{out}: name a .jsonl file, a .csv file, or for sureal a .json file.")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # they are in the report
+        warnings.simplefilter("ignore")  # the report contains them
         votes = merge(arguments.files, arguments.study)
     {".jsonl": votes.write, ".csv": votes.write_csv, ".json": votes.write_sureal}[out.suffix](out)
     print(votes.report())
@@ -258,23 +261,23 @@ def _study_power(arguments: argparse.Namespace) -> int:
 
 
 def start_lab(target: Path, no_browser: bool) -> int:
-    """Becomes JupyterLab, opened at a file or folder. Raises UserError where it is not installed."""
+    """Replaces this process with JupyterLab, opened at a file or folder. Raises UserError if it is not installed."""
     import importlib.util
 
     if importlib.util.find_spec("jupyterlab") is None:
         raise UserError('JupyterLab is not installed: pip install "srgan-lessons[notebooks]"')
     command = [sys.executable, "-m", "jupyter", "lab", str(target)]
-    if target.is_file():  # also where the address is only printed
+    if target.is_file():  # also if the address is only printed
         command.append(f"--LabApp.default_url=/lab/tree/{quote(target.name)}")
     if no_browser:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    # One more folder of settings, for this start alone: no question about news, the sources of the lessons hidden, and
-    # no column of dates, so that the lessons' names are not cut off.
+    # One more folder of settings, for this start only: no question about news, hidden lesson sources, and no column of
+    # dates, so that the lessons' names are not cut off.
     folders = [str(PACKAGE / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     sys.stdout.flush()
-    if os.name == "nt":  # where exec returns to the shell at once, and both would read the keyboard
+    if os.name == "nt":  # there, exec returns to the shell at once, and both would read the keyboard
         return subprocess.call(command)
     os.execv(sys.executable, command)

@@ -12,14 +12,14 @@ from srgan_lessons.training import RECIPES, Options, Recipe, find_recipe
 
 def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Adds `train` to the parser."""
-    command = commands.add_parser("train", help="train a network; goes on where a run was stopped")
+    command = commands.add_parser("train", help="train a network; continues a run that stopped")
     command.add_argument("recipe", metavar="RECIPE", help=f"one of {', '.join(RECIPES)}")
     command.add_argument(
         "--photos",
         nargs="+",
         metavar="PHOTOS",
         help=f"folders of pictures, names of training sets (BSDS500, SunHays80, DIV2K), a photo store that `data "
-        f"pack` has made, or {SAMPLES}, which come with scikit-image (default: {SAMPLES} for espcn, else none)",
+        f"pack` has made, or {SAMPLES}, which come with scikit-image (default: {SAMPLES} for espcn, otherwise none)",
     )
     command.add_argument("--folder", dest="run", metavar="FOLDER", help="the folder of the run (default: runs/RECIPE)")
     start = weights_text("; or scratch (default: as the recipe says)")
@@ -28,7 +28,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--within",
         type=float,
         metavar="MINUTES",
-        help="measure, plan and train, SRResNet first, in so many minutes (default: no plan)",
+        help="measure, plan and train within this time, SRResNet first (default: no plan)",
     )
     command.add_argument(
         "--compact", action="store_true", help="with --within: 8 blocks, 32 maps, batches of 8 (default: no)"
@@ -37,7 +37,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--resume",
         action=argparse.BooleanOptionalAction,
         default=None,
-        help="go on with the run in that folder (default: if it holds one)",
+        help="continue the run in that folder (default: if there is one)",
     )
     add_settings(command.add_argument_group("settings of the recipe"), Recipe, _in_recipes)
     options = command.add_argument_group("options that do not change what is learned")
@@ -47,7 +47,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _in_recipes(name: str) -> str:
-    """What the recipes have for a setting: the value of most, after those of others."""
+    """The recipes' defaults for a setting: first those of the exceptions, then the usual one."""
     recipes: dict[str, list[str]] = {}
     for recipe in RECIPES.values():
         recipes.setdefault(shown(getattr(recipe, name)), []).append(recipe.name)
@@ -79,7 +79,7 @@ def _train(arguments: argparse.Namespace) -> int:
         raise UserError(f"there is no run in {run} to resume. Remove --resume to start one.")
     if arguments.resume is False and there:
         raise UserError(
-            f"{run} holds a run, which --no-resume would overwrite. Choose another --folder, or delete {run}."
+            f"{run} contains a run, which --no-resume would overwrite. Choose another --folder, or delete {run}."
         )
     photos = named_photos(arguments.photos, recipe.name)
     result = train(recipe, photos, run=run, init=arguments.init, **options)

@@ -1,4 +1,4 @@
-"""What is there and what is missing on this machine, one line each. A line that is not "OK" names the next step."""
+"""Reports what this machine has and what is missing, one line each. A line that is not "OK" names the next step."""
 
 import importlib
 import os
@@ -12,12 +12,12 @@ from srgan_lessons import UserError
 from srgan_lessons.files import data_root
 from srgan_lessons.surroundings import packages_from, surroundings, system
 
-MODULES = {"pillow": "PIL", "scikit-image": "skimage"}  # where the module is not named as the package
+MODULES = {"pillow": "PIL", "scikit-image": "skimage"}  # modules whose name differs from the package's
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A line of the report. state: "OK", "FAIL" (the course cannot run), or "--" (a part of it cannot, and how to)."""
+    """A line of the report. state: "OK", "FAIL" (the course cannot run), or "--" (a part cannot; how to fix it)."""
 
     state: str
     topic: str
@@ -28,8 +28,8 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Looks at the surroundings, Python, packages, processors, disk, data sets, networks and notebooks. Nothing is
-    downloaded."""
+    """Checks the surroundings, Python, packages, processors, disk, data sets, networks and notebooks. It downloads
+    nothing."""
     return [Finding(state=state, topic=topic, text=text) for state, topic, text in _lines()]
 
 
@@ -42,7 +42,7 @@ def _lines() -> Iterator[tuple[str, str, str]]:
     yield (
         ("OK" if new_enough else "FAIL"),
         "Python",
-        python + ("" if new_enough else ": the course needs 3.11 or newer; make an environment with one"),
+        python + ("" if new_enough else ": the course needs 3.11 or newer; make an environment with it"),
     )
     for package in ("torch", "torchvision", "numpy", "pillow", "scikit-image", "tqdm", "safetensors", "filelock"):
         yield _imported(package, missing="FAIL", how=f"{place.pip} srgan-lessons")
@@ -50,8 +50,8 @@ def _lines() -> Iterator[tuple[str, str, str]]:
     for topic, part in parts.items():
         try:
             yield from part()
-        except (ImportError, OSError, UserError) as error:  # of a package that is missing or broken
-            yield "FAIL", topic, f"could not be looked at: {error}"
+        except (ImportError, OSError, UserError) as error:  # from a package that is missing or broken
+            yield "FAIL", topic, f"could not be checked: {error}"
 
 
 def _processors() -> Iterator[tuple[str, str, str]]:
@@ -72,12 +72,12 @@ def _processors() -> Iterator[tuple[str, str, str]]:
 
 
 def _gpu_step() -> str:
-    """What to do for a GPU. A card with a torch that was built without CUDA is common on laptops."""
+    """How to get a GPU. Laptops often have a card, but a torch that was built without CUDA."""
     import torch
 
     if shutil.which("nvidia-smi") and torch.version.cuda is None:
         again = f"{surroundings().pip} --force-reinstall torch torchvision"
-        return f"there is an NVIDIA card, and a torch without CUDA; {again}"
+        return f"there is an NVIDIA card, but torch was built without CUDA; {again}"
     return surroundings().gpu
 
 
@@ -102,7 +102,7 @@ def _data_sets() -> Iterator[tuple[str, str, str]]:
 
 
 def _stores() -> Iterator[tuple[str, str, str]]:
-    """Photo stores that were packed because photos did not fit into memory, and what is left of unfinished ones."""
+    """Photo stores that were packed because photos did not fit into memory, and unfinished ones."""
     from srgan_lessons.datasets.store import open_store, stores_folder
 
     for path in sorted(stores_folder().glob("*.store")):
@@ -113,7 +113,7 @@ def _stores() -> Iterator[tuple[str, str, str]]:
             yield "--", "photo store", str(error)
     for path in sorted(stores_folder().glob(".*.part")):
         size = path.stat().st_size / 1e9
-        yield "--", "photo store", f"{path}: unfinished, {size:.2f} GB; training on its photos goes on packing it"
+        yield "--", "photo store", f"{path}: unfinished, {size:.2f} GB; training on its photos continues packing"
 
 
 def _networks() -> Iterator[tuple[str, str, str]]:
@@ -140,7 +140,7 @@ def _notebooks() -> Iterator[tuple[str, str, str]]:
 
 
 def _imported(package: str, *, missing: str, how: str) -> tuple[str, str, str]:
-    """A package that is installed may still not import: torchvision beside a torch that it was not built for."""
+    """Tries an import: an installed package may still fail, as torchvision does with a torch it was not built for."""
     try:
         found = version(package)
     except PackageNotFoundError:
@@ -149,5 +149,5 @@ def _imported(package: str, *, missing: str, how: str) -> tuple[str, str, str]:
         importlib.import_module(MODULES.get(package, package))
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
-        return "FAIL", package, f"{found} is installed and does not import ({type(error).__name__}: {reason}): {how}"
+        return "FAIL", package, f"{found} is installed but cannot be imported ({type(error).__name__}: {reason}): {how}"
     return "OK", package, found

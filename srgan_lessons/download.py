@@ -23,17 +23,17 @@ from tqdm.auto import tqdm
 from srgan_lessons import UserError, __version__
 from srgan_lessons.files import explain_write_error, lock
 
-CHUNK = 1 << 18  # bytes read at a time: small enough that Ctrl-C and an error elsewhere stop a download at once
-TRIES = 6  # in all, for one file
+CHUNK = 1 << 18  # bytes read at a time: few enough that Ctrl-C or an error elsewhere stops a download at once
+TRIES = 6  # in total, for one file
 PAUSE = 1.0  # seconds before the second try, doubled before each further one
-RESERVE = 1.1  # free disk that is asked for, as a multiple of what will be written
+RESERVE = 1.1  # free disk space that is needed, as a multiple of what will be written
 
 
 @dataclass(frozen=True, kw_only=True)
 class Remote:
-    """A file to fetch: where it is published, where it goes, and what tells that it is the right one.
+    """A file to fetch: where it is published, where it goes, and how to tell that it is the right one.
 
-    sha256: all 64 hex digits, or the first ones where no more are known. md5, size (bytes): None where unknown.
+    sha256: all 64 hex digits, or the first ones if no more are known. md5, size (bytes): None if unknown.
     check: called with the path of the complete file before it gets its name; raises UserError if the file is bad.
     room: bytes to keep free for a file whose size is not known.
     """
@@ -47,7 +47,7 @@ class Remote:
     room: int = 0
 
     def fault(self, path: Path) -> str | None:
-        """What is wrong with the file at `path`, or None. Only size and hashes are looked at."""
+        """What is wrong with the file at `path`, or None. It checks only size and hashes."""
         size = path.stat().st_size
         if self.size is not None and size != self.size:
             return f"it has {size:,} bytes, not {self.size:,}"
@@ -76,9 +76,9 @@ def download(
 ) -> Path:
     """Fetches `url` to `path` and returns the path. A file that already exists and has the right hash is kept.
 
-    The bytes go to `<name>.part`, which gets its name only after size (bytes) and hashes were found right. A broken
+    The bytes go to `<name>.part`, which gets its final name only after size (bytes) and hashes were verified. A broken
     download is resumed where it stopped, by this call or by a later one. A server that fails or sends nothing for
-    `timeout` seconds is tried again, six times in all, with growing pauses.
+    `timeout` seconds is tried again, six times in total, with growing pauses.
 
     Raises UserError, with what to do next, for an unknown address (404), a server that keeps failing, wrong bytes, a
     full disk or a folder that cannot be written.
@@ -90,10 +90,10 @@ def download(
 def fetch_all(
     remotes: Iterable[Remote], *, workers: int = 8, label: str = "", progress: bool = True, timeout: float = 30.0
 ) -> None:
-    """Fetches many files at once, with one progress bar in bytes, each as `download` does it.
+    """Fetches many files at once, each like `download`, with one progress bar in bytes.
 
-    Free disk is looked at first: what is still to come plus 10 %. The first error stops the others; what they have so
-    far stays for the next run, as it does after Ctrl-C. Raises UserError as `download` does.
+    First it checks for free disk space: what is still to come plus 10 %. The first error stops the other downloads;
+    what they have so far is kept for the next run, as after Ctrl-C. Raises UserError as `download` does.
     """
     remotes = list(remotes)
     if not remotes:
@@ -127,13 +127,13 @@ def fetch_all(
 
 
 def need_room(folder: str | Path, needed: int) -> None:
-    """Raises UserError where `folder` has not `needed` bytes free, plus 10 %. The folder need not exist yet."""
+    """Raises UserError if `folder` does not have `needed` bytes free, plus 10 %. The folder need not exist yet."""
     folder = Path(folder).absolute()
     existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(existing).free
     if needed * RESERVE > free:
         raise UserError(
-            f"{folder} needs {_bytes(needed * RESERVE)} of free disk (10 % reserve included) and has {_bytes(free)}. "
+            f"{folder} needs {_bytes(needed * RESERVE)} of free disk (including 10 % reserve) and has {_bytes(free)}. "
             "Free some space, or set SRGAN_LESSONS_DATA to a folder on another disk."
         )
 
@@ -148,7 +148,7 @@ class _Run:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, n: int) -> None:
-        """n bytes gained; with a minus, thrown away."""
+        """Counts n bytes gained; a negative n means bytes thrown away."""
         with self.lock:
             self.bar.update(n)
 
@@ -162,7 +162,7 @@ class _Stopped(Exception):
 
 
 class _TryAgain(Exception):
-    """A fault that may pass. `wait`: seconds that the server asked for."""
+    """A fault that may be temporary. `wait`: seconds that the server asked for."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -170,7 +170,7 @@ class _TryAgain(Exception):
 
 
 def _fetch(remote: Remote, run: _Run) -> None:
-    """One file, all tries."""
+    """Fetches one file, with all tries."""
     if run.stop.is_set():
         raise _Stopped
     path, part, counted = remote.path, _part(remote.path), 0
@@ -194,8 +194,8 @@ def _fetch(remote: Remote, run: _Run) -> None:
                 reached(0)
                 if not resumed:
                     raise UserError(
-                        f"{remote.url} sent the wrong bytes: {fault}. They were deleted. Run this again; if it happens "
-                        "again, the published file has changed, or a proxy on the way changes it."
+                        f"{remote.url} sent the wrong bytes: {fault}. They were deleted. Run this again. If it happens "
+                        "again, the published file has changed, or a proxy changes it on the way."
                     )
                 reason, wait = f"the resumed file was wrong: {fault}", 0.0
             except _TryAgain as error:
@@ -225,7 +225,7 @@ def _receive(remote: Remote, part: Path, etag_file: IO[str], reached: Callable[[
     if have:
         headers["Range"] = f"bytes={have}-"  # RFC 9110, section 14.2
         if etag:
-            headers["If-Range"] = etag  # a file that has changed since is sent whole (section 13.1.5)
+            headers["If-Range"] = etag  # a file that has changed since then is sent whole (section 13.1.5)
     try:
         request = urllib.request.Request(remote.url, headers=headers)
         with urllib.request.urlopen(request, timeout=run.timeout) as response:
@@ -248,7 +248,7 @@ def _receive(remote: Remote, part: Path, etag_file: IO[str], reached: Callable[[
 def _append(
     response: http.client.HTTPResponse, part: Path, have: int, reached: Callable[[int], None], run: _Run
 ) -> int:
-    """Writes the answer behind the first `have` bytes of `part`; returns the new length."""
+    """Writes the answer after the first `have` bytes of `part`; returns the new length."""
     with _disk_errors(part):
         file = open(part, "r+b" if have else "wb", buffering=0)  # noqa: SIM115 - unbuffered: what we have is on disk
     with file:
@@ -268,7 +268,7 @@ def _append(
 
 
 def _agree(remote: Remote, response: http.client.HTTPResponse, have: int) -> tuple[int, int | None]:
-    """From where the answer starts, and how long the whole file is (None if the server does not say)."""
+    """Where the answer starts, and how long the whole file is (None if the server does not say)."""
     length = response.headers.get("Content-Length")
     total: int | None
     if response.status == 206:  # "bytes 1000-1999/2000", RFC 9110, section 14.4
@@ -279,24 +279,24 @@ def _agree(remote: Remote, response: http.client.HTTPResponse, have: int) -> tup
             _part(remote.path).unlink(missing_ok=True)
             raise _TryAgain(f"the server answered with a range that was not asked for ({unit} {rest})")
         total = int(size)
-    else:  # it ignores ranges, or the file has changed: from the start
+    else:  # the server ignores ranges, or the file has changed: start from the beginning
         have, total = 0, int(length) if length else remote.size
     if remote.size is not None and total != remote.size:
         raise UserError(
-            f"{remote.url} offers {total:,} bytes, not {remote.size:,}: not the file that is expected. A network that "
-            "asks for a login first answers like this; else the published file has changed."
+            f"{remote.url} offers {total:,} bytes, not {remote.size:,}: not the expected file. A network that "
+            "asks for a login first answers like this; otherwise the published file has changed."
         )
     return have, total
 
 
 def _explain_status(remote: Remote, error: urllib.error.HTTPError, part: Path, have: int) -> None:
-    """Returns if `part` was complete already; raises _TryAgain or UserError else."""
+    """Returns if `part` was already complete; otherwise raises _TryAgain or UserError."""
     code = error.code
-    if code == 416:  # asked for bytes after the end: either nothing is missing, or the part is of another file
+    if code == 416:  # we asked for bytes after the end: nothing is missing, or the part belongs to another file
         if error.headers.get("Content-Range", "") == f"bytes */{have}":
             return
         part.unlink(missing_ok=True)
-        raise _TryAgain("the part that was there did not belong to the file")
+        raise _TryAgain("the part that existed did not belong to the file")
     if code in (408, 425, 429) or code >= 500:
         wait = error.headers.get("Retry-After", "")
         raise _TryAgain(f"the server answered {code} ({error.reason})", float(wait) if wait.isdigit() else 0.0)
@@ -315,7 +315,7 @@ def _explain_connection(remote: Remote, reason: object, timeout: float) -> Excep
     if isinstance(reason, TimeoutError):
         return _TryAgain(f"{host} did not answer within {timeout:g} s")
     if isinstance(reason, socket.gaierror):
-        return UserError(f"{remote.url}: the host {host} was not found. Is there a network here, or a proxy to be set?")
+        return UserError(f"{remote.url}: the host {host} was not found. Is this machine online? Does it need a proxy?")
     if isinstance(reason, ssl.SSLCertVerificationError):
         return UserError(f"{remote.url}: the certificate of {host} was refused ({reason.verify_message}).")
     return _TryAgain(f"no connection to {host} ({reason})")
@@ -339,13 +339,13 @@ def _finish(remote: Remote, part: Path) -> str | None:
 
 @contextmanager
 def _claim(path: Path) -> Iterator[IO[str]]:
-    """Opens `<name>.part.etag`, which holds the version that a part belongs to, and locks it: one process a file."""
+    """Opens `<name>.part.etag`, which names the version that a part belongs to, and locks it: one process per file."""
     note = path.with_name(path.name + ".part.etag")
     with _disk_errors(note):
         file = open(note, "a+", encoding="ascii")  # noqa: SIM115 - closed below, before it is deleted (Windows)
     try:
         try:
-            lock(file.fileno())  # on a disk without locks the hash alone guards against two that write one file
+            lock(file.fileno())  # on a disk without locks, only the hash guards against two processes writing one file
         except BlockingIOError:
             raise UserError(
                 f"{path} is being downloaded by another process. Wait for it, then run this again."
@@ -368,7 +368,7 @@ def _recall(etag_file: IO[str]) -> str:
 
 
 def _remember(etag_file: IO[str], etag: str) -> None:
-    strong = etag if etag.isascii() and not etag.startswith("W/") else ""  # If-Range takes strong ones only
+    strong = etag if etag.isascii() and not etag.startswith("W/") else ""  # If-Range accepts only strong ones
     etag_file.seek(0)
     etag_file.truncate()
     etag_file.write(strong)

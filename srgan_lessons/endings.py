@@ -1,4 +1,4 @@
-"""How a command speaks and ends: what consoles cannot show, signals, and where nobody reads any more."""
+"""How a command prints and ends: text that consoles cannot show, signals, and output that nobody reads any more."""
 
 import os
 import signal
@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM, and SIGHUP of a closed terminal, end a command as Ctrl-C does: what it has begun to write is removed.
+    """SIGTERM, and SIGHUP from a closed terminal, end a command like Ctrl-C: unfinished files are removed.
 
-    Training asks for more while it trains, see training/stopping.py. What was ignored before (nohup) stays ignored.
+    Training does more when it is stopped; see training/stopping.py. Signals that were ignored before (nohup) stay
+    ignored.
     """
 
     def end(number: int, frame: object) -> None:
@@ -34,11 +35,11 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def printable() -> Iterator[None]:
-    """What is printed cannot fail, and warnings are sentences.
+    """Makes sure that printing cannot fail, and that warnings are sentences.
 
-    A pipe on Windows has 256 letters (cp1252), and a file's name may be no text at all: such letters are printed as
-    \\N, \\x and \\u. Of a warning the source line says nothing to users. Pillow's remarks on odd metadata are left
-    out: they tell no file, and pixels that cannot be read are an error.
+    A pipe on Windows can show only 256 characters (cp1252), and a file name may not be valid text; such characters are
+    printed as \\N, \\x and \\u. The source line of a warning says nothing to users, so it is left out. So are Pillow's
+    remarks on odd metadata: they name no file, and pixels that cannot be read are an error anyway.
     """
     streams = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
     before = [stream.errors for stream in streams]
@@ -53,12 +54,12 @@ def printable() -> Iterator[None]:
     finally:
         warnings.formatwarning = form
         for stream, errors in zip(streams, before, strict=True):
-            with suppress(ValueError, OSError):  # closed meanwhile
+            with suppress(ValueError, OSError):  # it was closed meanwhile
                 stream.reconfigure(errors=errors)
 
 
 def flush() -> None:
-    """Writes out what was printed. Where nobody reads it any more it is dropped, for Python would end with an error."""
+    """Writes out what was printed, or drops it if nobody reads it any more, because Python would end with an error."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""Where files are, and how they are written so that a crash never leaves half of one."""
+"""Where files are, and how they are written so that a crash never leaves half a file."""
 
 import errno
 import hashlib
@@ -13,23 +13,23 @@ from srgan_lessons import UserError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # a module elsewhere
+    fcntl = None  # type: ignore[assignment]  # on other systems, a module
 try:
     import msvcrt
 except ImportError:  # everywhere else
-    msvcrt = None  # type: ignore[assignment]  # a module there
+    msvcrt = None  # type: ignore[assignment]  # on Windows, a module
 
-_FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read: one that no file reaches
-_TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # what systems say of a file that another has
+_FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read, so lock one that no file reaches
+_TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # errors if another process has it
 
 PACKAGE = Path(__file__).resolve().parent
 WEIGHTS = PACKAGE / "weights"  # the files that come with the course, each with a card
 
 
 def shipped(name: str) -> Path:
-    """The path of a file or folder of the project's own `data/`, in a checkout or in an installed wheel.
+    """The path of a file or folder in the project's own `data/`, in a checkout or in an installed wheel.
 
-    Raises FileNotFoundError if neither has it: then the installation is incomplete.
+    Raises FileNotFoundError if neither has it, because then the installation is incomplete.
     """
     for root in (PACKAGE / "data", PACKAGE.parent / "data"):  # wheel, checkout
         if (root / name).exists():
@@ -43,7 +43,7 @@ def shipped_weights() -> list[str]:
 
 
 def lessons_folder() -> Path:
-    """Where the notebooks are: in a checkout its notebooks/; an installed wheel's are copied to ./srgan-lessons once.
+    """Where the notebooks are: a checkout's notebooks/, or ./srgan-lessons, to which a wheel's are copied once.
 
     What a learner has changed there is never overwritten.
     """
@@ -52,7 +52,7 @@ def lessons_folder() -> Path:
         return checkout
     copy = Path.cwd() / "srgan-lessons"
     if not copy.exists():
-        part = part_of(copy)  # half a copy would be taken for the lessons
+        part = part_of(copy)  # an incomplete copy would be mistaken for the lessons
         try:
             shutil.copytree(PACKAGE / "notebooks", part, ignore=shutil.ignore_patterns("source"))
             part.rename(copy)
@@ -68,7 +68,7 @@ def lessons_folder() -> Path:
 
 
 def data_root() -> Path:
-    """The folder that holds the data sets: SRGAN_LESSONS_DATA, else ~/.cache/srgan_lessons/data.
+    """The folder of the data sets: SRGAN_LESSONS_DATA, or ~/.cache/srgan_lessons/data if that is not set.
 
     It need not exist yet. Layout: `<root>/<Set>/HR/*.png` and, where published, `<root>/<Set>/LR_bicubic_x4/*.png`.
     """
@@ -76,7 +76,7 @@ def data_root() -> Path:
 
 
 def expand(path: str | Path) -> Path:
-    """The path with ~ looked up. Raises UserError where this user has no home, as in some containers."""
+    """The path with ~ expanded. Raises UserError if this user has no home folder, as in some containers."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
@@ -87,16 +87,16 @@ def expand(path: str | Path) -> Path:
 
 
 def fast_mode() -> bool:
-    """True where SRGAN_LESSONS_FAST=1 asks for tiny settings, as CI does."""
+    """True if SRGAN_LESSONS_FAST=1 asks for tiny settings, as CI does."""
     return os.environ.get("SRGAN_LESSONS_FAST", "") not in ("", "0")
 
 
 @contextmanager
 def atomic(path: str | Path) -> Iterator[Path]:
-    """Gives a temporary path beside `path`; what was written there becomes `path` in one step, or not at all.
+    """Yields a temporary path beside `path`. What is written there becomes `path` in one step, or not at all.
 
-    The file is flushed to the disk before it is renamed, so that a reader, a crash or a power cut sees the old content
-    or the new, never a part. Raises UserError where the disk is full or the folder cannot be written.
+    The file is flushed to the disk before it is renamed, so that readers see the old content or the new one, never a
+    part, even after a crash or a power cut. Raises UserError if the disk is full or the folder cannot be written.
     """
     path = Path(path)
     temporary = part_of(path)
@@ -109,15 +109,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(explain_write_error(path, error)) from error
     finally:
-        with suppress(OSError):  # where there is no such folder there is nothing to clear away
+        with suppress(OSError):  # if there is no such folder, there is nothing to remove
             temporary.unlink()
 
 
 def lock(file: int) -> bool:
     """Locks an open file for this process, until it is closed or the process ends, however it ends.
 
-    file: its descriptor. Returns False where the file system, or the system, has no locks. Raises BlockingIOError where
-    another process has the file.
+    file: its descriptor. Returns False if the file system, or the operating system, has no locks. Raises
+    BlockingIOError if another process has the file.
     """
     try:
         if fcntl is not None:
@@ -130,7 +130,7 @@ def lock(file: int) -> bool:
     except OSError as error:
         if error.errno in _TAKEN:
             raise BlockingIOError(error.errno, error.strerror) from None
-        return False  # as some network file systems say, each in its own way
+        return False  # some network file systems report this, each in its own way
     return True
 
 
@@ -138,22 +138,22 @@ LONGEST_NAME = 255  # bytes on Linux, characters on Windows and macOS; the bytes
 
 
 def part_of(path: Path) -> Path:
-    """The name beside `path` under which it is made. Of a long name only a hash is in it: it must not become longer."""
+    """The temporary name beside `path` for writing it. A long name is replaced by a hash, to stay within the limit."""
     name = os.fsencode(path.name)
     known = path.name if len(name) <= 200 else hashlib.sha256(name).hexdigest()[:32]
     return path.with_name(f".{known}.{os.getpid()}.part")
 
 
 def check_name(path: Path) -> None:
-    """Raises UserError for a name of a file that is too long for the disks that people have."""
+    """Raises UserError for a file name that is too long for common disks."""
     if (length := len(os.fsencode(path.name))) > LONGEST_NAME:
         raise UserError(
-            f"the name {path.name} has {length} bytes, and {LONGEST_NAME} are the most. Choose a shorter one."
+            f"the name {path.name} has {length} bytes, and at most {LONGEST_NAME} are allowed. Choose a shorter one."
         )
 
 
 def list_folder(folder: str | Path) -> list[Path]:
-    """What is in a folder, sorted, without hidden names. Raises UserError where it cannot be read."""
+    """The content of a folder, sorted, without hidden names. Raises UserError if it cannot be read."""
     try:
         return sorted(path for path in Path(folder).iterdir() if not path.name.startswith("."))
     except OSError as error:
@@ -171,15 +171,15 @@ def explain_write_error(path: Path, error: OSError) -> str:
         with suppress(UserError, OSError):
             if path.absolute().is_relative_to(data_root().absolute()):
                 how = (
-                    "The folder of data sets belongs to others here; what is in it can be read all the same. Set "
-                    "SRGAN_LESSONS_DATA to a folder of your own, and copy or link into it what you want to go on using."
+                    "The folder of data sets belongs to others here, but you can still read what is in it. Set "
+                    "SRGAN_LESSONS_DATA to a folder of your own, and copy or link into it what you want to keep using."
                 )
         return f"{path} was not written: no permission ({error.strerror}). {how}"
     if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
         if path.is_dir():
-            return f"{path} was not written: there is a folder of that name. Choose another name."
+            return f"{path} was not written: there is a folder with that name. Choose another name."
         if file := next((p for p in [path, *path.parents] if p.is_file()), None):
-            return f"{path} was not written: {file} is a file, and a folder is needed there. Choose another folder."
+            return f"{path} was not written: {file} is a file, but a folder is needed there. Choose another folder."
     return f"{path} was not written: {error}."
 
 
@@ -190,5 +190,5 @@ def explain_read_error(path: Path, error: OSError) -> str:
     if error.errno == errno.ELOOP:
         return f"{path} cannot be read: it is a link that leads back to itself. Remove it."
     if error.errno == errno.ENOENT:
-        return f"{path} is not there any more. Check the name."
+        return f"{path} does not exist any more. Check the name."
     return f"{path} cannot be read: {error.strerror or error}."

@@ -1,4 +1,4 @@
-"""Where the course runs: Colab, Kaggle, Binder, Codespaces, VS Code, conda, or a machine of one's own."""
+"""Where the course runs: Colab, Kaggle, Binder, Codespaces, VS Code, conda, or one's own machine."""
 
 import os
 import platform
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What differs from place to place. told_by: environment variables, of which each place sets one.
+    """What differs from place to place. told_by: environment variables; the place sets one of them.
 
-    files: what becomes of them. gpu: how to get one. pip: how packages are installed there.
+    files: what happens to them. gpu: how to get one. pip: how to install packages there.
     """
 
     name: str
@@ -31,35 +31,35 @@ COLAB = Surroundings(
 KAGGLE = Surroundings(
     name="Kaggle",
     told_by=("KAGGLE_KERNEL_RUN_TYPE",),
-    files="only /kaggle/working is kept, and only by Save Version",
+    files="only /kaggle/working is kept, and only with Save Version",
     gpu="choose Settings > Accelerator > GPU in the notebook's menu",
     pip="!pip install",
 )
 BINDER = Surroundings(
     name="Binder",
     told_by=("BINDER_SERVICE_HOST", "BINDER_LAUNCH_HOST", "BINDER_REPO_URL"),
-    files="files are gone after some minutes without use; download what you want to keep",
-    gpu="Binder lends none, and little memory; for training open the lesson in Colab, which lends GPUs",
+    files="files are gone after some minutes of inactivity; download what you want to keep",
+    gpu="Binder has none, and little memory; for training open the lesson in Colab, which lends GPUs",
 )
 CODESPACES = Surroundings(
     name="Codespaces",
     told_by=("CODESPACES",),
     files="files stay until the codespace is deleted; push or download what you want to keep",
-    gpu="Codespaces lends none; for full training open the lesson in Colab, which lends GPUs",
+    gpu="Codespaces has none; for full training open the lesson in Colab, which lends GPUs",
 )
 VS_CODE = Surroundings(name="VS Code", told_by=("VSCODE_PID", "VSCODE_IPC_HOOK_CLI", "VSCODE_GIT_IPC_HANDLE"))
 PLAIN = Surroundings(name="this machine")
-PLACES = (COLAB, KAGGLE, BINDER, CODESPACES, VS_CODE)  # Codespaces is VS Code, too: the first that is told holds
+PLACES = (COLAB, KAGGLE, BINDER, CODESPACES, VS_CODE)  # Codespaces is also VS Code: the first match counts
 
 
 def surroundings(environment: Mapping[str, str] = os.environ) -> Surroundings:
-    """The place that this process runs in, as far as its environment variables tell."""
+    """The place where this process runs, judged by its environment variables."""
     found = (place for place in PLACES if any(environment.get(name) for name in place.told_by))
     return next(found, PLAIN)
 
 
 def packages_from(environment: Mapping[str, str] = os.environ) -> str:
-    """Where this Python has its packages: a conda environment, a virtual environment, or the system's folders."""
+    """Where this Python's packages are: in a conda environment, a virtual environment, or the system's folders."""
     if (prefix := environment.get("CONDA_PREFIX")) and os.path.realpath(sys.prefix) == os.path.realpath(prefix):
         return f"conda environment {environment.get('CONDA_DEFAULT_ENV') or prefix}"
     if sys.prefix != sys.base_prefix:
@@ -68,5 +68,5 @@ def packages_from(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def system() -> str:
-    """The operating system in a word: Linux, Windows or macOS."""
+    """The operating system in one word: Linux, Windows or macOS."""
     return {"Darwin": "macOS"}.get(platform.system(), platform.system())

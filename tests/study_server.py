@@ -51,7 +51,7 @@ class StudyServer:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
         for _ in range(2400):  # a busy machine takes its time
             self.said = self.log.read_bytes()[begin:].decode()
-            if "everybody goes on." in self.said:
+            if "everybody can continue." in self.said:
                 break
             assert self.process.poll() is None, self.said
             time.sleep(0.05)

@@ -213,7 +213,7 @@ def test_more_groups_leave_what_was_handed_in_right(handout, returned):
     collected = collect(longer, [returned])
     assert len(collected.accepted) == 8
     assert collected.missing == ("9", "10")
-    with pytest.raises(UserError, match="a name of its own"):
+    with pytest.raises(UserError, match="its own name"):
         handout.more(["1"], ["mse:0"])
 
 
@@ -246,8 +246,8 @@ def test_minutes_are_measured_on_this_machine(photos):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"groups": ["a", "A"]}, "a name of its own"),
-        ({"groups": ["../a", "b"]}, "a name of its own"),
+        ({"groups": ["a", "A"]}, "its own name"),
+        ({"groups": ["../a", "b"]}, "its own name"),
         ({"cells": ["mse:0"]}, "1 cells for 2 groups"),
         ({"minutes": 3}, "not both"),
         ({"updates": None}, "not both"),

@@ -412,7 +412,7 @@ def test_train_mistakes(capsys, tmp_path):
     checkpoints = tmp_path / "runs" / "espcn" / "checkpoints"
     checkpoints.mkdir(parents=True)
     (checkpoints / "step_00000010.pt").write_bytes(b"")
-    assert "holds a run" in mistake(capsys, "train", "espcn", "--no-resume")
+    assert "contains a run" in mistake(capsys, "train", "espcn", "--no-resume")
 
 
 # lab
@@ -483,7 +483,7 @@ def test_lab_where_nothing_can_be_written(capsys, monkeypatch, started, tmp_path
             assert "Go to a folder in which you can write (cd)" in said
         monkeypatch.setattr("srgan_lessons.files.lessons_folder", lambda: small / "lessons")
         main(["lab"])
-        assert f"{small / 'lessons'} cannot be written: copy it" in capsys.readouterr().err
+        assert f"{small / 'lessons'} cannot be written: to keep work, copy it" in capsys.readouterr().err
         monkeypatch.chdir(tmp_path)
     assert len(started) == 1
 
@@ -573,7 +573,7 @@ def test_doctor_sees_a_package_that_does_not_import(monkeypatch):
     monkeypatch.setattr(doctor.importlib, "import_module", breaking)
     state, text = findings()["torchvision"]
     assert state == "FAIL"
-    assert "does not import (RuntimeError: operator torchvision::nms does not exist)" in text
+    assert "cannot be imported (RuntimeError: operator torchvision::nms does not exist)" in text
 
 
 def test_doctor_sees_a_full_disk(monkeypatch):
@@ -685,7 +685,7 @@ def test_doctor_with_an_old_python_and_a_missing_package(capsys, monkeypatch):
 
     monkeypatch.setattr(doctor, "version", version)
     found = findings()
-    assert found["Python"] == ("FAIL", "3.9.1: the course needs 3.11 or newer; make an environment with one")
+    assert found["Python"] == ("FAIL", "3.9.1: the course needs 3.11 or newer; make an environment with it")
     assert found["tqdm"] == ("FAIL", "not installed: pip install srgan-lessons")
     assert found["ipywidgets"][0] == "--"
     assert main(["doctor"]) == 1

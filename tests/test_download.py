@@ -279,7 +279,7 @@ def test_no_network(site, target, monkeypatch):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
-    with pytest.raises(UserError, match="Is there a network here"):
+    with pytest.raises(UserError, match="Is this machine online"):
         download("http://example.invalid/file", target, progress=False)
 
 

@@ -121,7 +121,7 @@ def test_a_csv_of_votes_serves(votes, tmp_path):
 
 
 def test_bad_input_leaves_no_report(tmp_path):
-    with pytest.raises(UserError, match="no study"):
+    with pytest.raises(UserError, match="not a study"):
         write_report(tmp_path)
     with pytest.raises(UserError, match="not there"):
         write_report(tmp_path, tmp_path / "none.csv")

@@ -154,7 +154,7 @@ def test_what_was_kept_of_another_run_is_left_alone(plan, photos, whole, tmp_pat
 
 def test_drive_is_asked_for_by_a_cell(monkeypatch):
     """A yes gives a folder of the Drive; a no, and another machine than Colab's, a sentence."""
-    with pytest.raises(UserError, match="in Colab alone"):
+    with pytest.raises(UserError, match="only in Colab"):
         ask_for_drive()
     asked, answer = [], []
 

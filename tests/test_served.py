@@ -151,7 +151,7 @@ def test_a_code_is_not_to_be_guessed(server):
     code = cleo.state["code"]
     thief = server.join(None)
     for guess in ("AAAAAAAA", "BBBBBBBB", "CCCCCCCC", "DDDDDDDD", "EEEEEEEE"):
-        assert "not the one" in thief.tell({"do": "name", "name": "Cleo", "code": guess})["error"]
+        assert "does not belong to this name" in thief.tell({"do": "name", "name": "Cleo", "code": guess})["error"]
     assert "too many wrong codes" in thief.tell({"do": "name", "name": "Cleo", "code": code})["error"].lower()
 
 
@@ -244,7 +244,7 @@ def test_the_secrets_are_the_owner_s_alone(server, anna):
 def test_no_address_is_logged(server, anna):
     server.ask("GET", "/nothing")
     server.ask("POST", "/rate", b"x" * 10_000, Content_Type="application/json")
-    said = server.log.read_text().split("everybody goes on.")[-1]
+    said = server.log.read_text().split("everybody can continue.")[-1]
     assert "127.0.0.1" not in said
 
 

@@ -82,9 +82,9 @@ def test_what_cannot_be_is_named_as_a_spreadsheet_shows_it(tmp_path):
     path.write_text("rater,image,method,score,score\na,a,hr,1,2\n")
     with pytest.raises(UserError, match="2 columns are named 'score'"):
         read_csv(path)
-    for data, says in ((b"", "is empty"), (b"PK\x03\x04zip", "Excel workbook"), (b"\0" * 50, "is no text")):
+    for data, says in ((b"", "is empty"), (b"PK\x03\x04zip", "Excel workbook"), (b"\0" * 50, "is not text")):
         path.write_bytes(data)
         with pytest.raises(UserError, match=says):
             read_csv(path)
-    with pytest.raises(UserError, match="no such file of votes"):
+    with pytest.raises(UserError, match="no such vote file"):
         read_csv(tmp_path / "none.csv")

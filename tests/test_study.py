@@ -177,7 +177,7 @@ def test_versions_of_different_sizes(tmp_path):
     ("change", "words"),
     [
         (lambda g: g["image2"].pop("srgan"), "1 versions are missing: srgan of image2"),
-        (lambda g: g["image2"].update(SRGAN=pixels(5)), "'srgan' is there twice"),
+        (lambda g: g["image2"].update(SRGAN=pixels(5)), "'srgan' appears twice"),
         (lambda g: [v.update(HR=v.pop("hr")) for v in g.values()], 'must be written "hr"'),
         (lambda g: [v.pop("hr") for v in g.values()], 'add the method "hr", or choose "acr"'),
         (lambda g: g.update(again=g["image1"]), "'again' and 'image1' are the same picture"),
@@ -224,7 +224,7 @@ def test_names_that_differ_by_a_usual_ending(tmp_path):
         ({"gold": -1}, "gold is -1"),
         ({"session_trials": 0}, "session_trials is 0"),
         ({"sessions": 3}, "there is no setting 'sessions'"),
-        ({"crop": 100}, "Cut ready versions alike"),
+        ({"crop": 100}, "Crop ready versions beforehand"),
         ({"crop": 0}, "crop is 0"),
     ],
 )
@@ -357,7 +357,7 @@ def test_what_is_missing_of_the_paper_s_design_is_named(tmp_path):
     assert "SRGAN-MSE" in str(caught.value)
     del pictures["Set5"]
     refused("missing: Set5", Study.paper, pictures, tmp_path / "paper")
-    refused("is not there", Study.paper, tmp_path / "none", tmp_path / "paper")
+    refused("does not exist", Study.paper, tmp_path / "none", tmp_path / "paper")
 
 
 # Orders

@@ -200,10 +200,10 @@ def test_long_names_are_enlarged_or_refused_before_the_work(tmp_path, letter, le
     fits = len(f"{stem}_x4.png".encode()) <= 255
     assert len(outcome.written) == 1 + fits
     assert [str(path) for path in outcome.failed] == ([] if fits else [str(tmp_path / "in" / f"{stem}.png")])
-    assert all("255 are the most" in reason for reason in outcome.failed.values())
+    assert all("at most 255 are allowed" in reason for reason in outcome.failed.values())
     network = ESPCN()
     network.register_forward_hook(lambda *_: pytest.fail("the network ran"))
-    with pytest.raises(UserError, match="255 are the most"):
+    with pytest.raises(UserError, match="at most 255 are allowed"):
         upscale_file(tmp_path / "in" / "b.png", tmp_path / f"{'x' * 252}.png", network)
 
 

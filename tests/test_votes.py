@@ -217,10 +217,10 @@ def test_files_from_windows_are_read(tmp_path):
 
 
 def test_files_that_are_not_there(tmp_path):
-    for wrong, words in (("none.jsonl", "no such file of votes"), (".", "holds no files of votes")):
+    for wrong, words in (("none.jsonl", "no such vote file"), (".", "contains no vote files")):
         with pytest.raises(UserError, match=words):
             Votes.read(tmp_path / wrong)
-    with pytest.raises(UserError, match="no file of votes was named"):
+    with pytest.raises(UserError, match="no vote file was named"):
         Votes.read([])
 
 

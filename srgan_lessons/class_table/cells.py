@@ -38,8 +38,7 @@ class Cell:
 
     @classmethod
     def parse(cls, text: str) -> "Cell":
-        """The cell of "content:weight" or "content:weight:scratch", for example offline:1e-3. Raises UserError for
-        other text."""
+        """The cell of "content:weight" or "content:weight:scratch", for example offline:1e-3. Raises UserError."""
         content, *rest = text.split(":")
         try:
             weight = float(rest[0])
@@ -54,8 +53,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """For example srgan-offline, srgan-offline-1e-2, srresnet-mse, srgan-mse-scratch. The usual weight, 1e-3, is
-        left out."""
+        """For example srgan-offline, srgan-offline-1e-2, srresnet-mse, srgan-mse-scratch. It omits the weight 1e-3."""
         kind = "srgan" if self.weight else "srresnet"
         weight = f"-{weight_text(self.weight)}" if self.weight not in (0, ADVERSARIAL_WEIGHT) else ""
         return f"{kind}-{self.content}{weight}" + ("" if self.pretraining else "-scratch")

@@ -52,8 +52,7 @@ class Handout:
 
     @property
     def id(self) -> str:
-        """SHA-256 of what all cells have in common. Each file handed in contains it. Adding groups does not change
-        it."""
+        """SHA-256 of what all cells have in common, recorded in each file handed in. More groups do not change it."""
         return _sha256({name: value for name, value in self.content.items() if name != "groups"})
 
     def more(self, groups: Sequence[str], cells: Sequence[Cell | str]) -> "Handout":

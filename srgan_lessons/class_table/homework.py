@@ -33,8 +33,7 @@ def plan_of(
     options: Options | None = None,
     measuring: float = 3.0,
 ) -> Plan:
-    """A group's part as a Plan, which you can draw, watch, and train with `train_plan`. The updates are the class's;
-    the time is measured.
+    """A group's part as a Plan, to draw, watch and train. The updates are the class's; the time is measured.
 
     The plan is kept in the folder, and the same call returns it again. Raises UserError for a group that is not in the
     class, photos that are not the class's, a folder with another plan, and a machine with too little memory.
@@ -112,7 +111,7 @@ def pack(handout: Handout, group: str, outcome: Outcome, photos: Photos, path: s
         done = outcome.log()[-1]["step"] if outcome.log() else 0
         raise UserError(
             f"{outcome.folder} has not ended: {done:,} of {outcome.plan.stages[-1].recipe.steps:,} updates. Run the "
-            "same command again; it goes on."
+            "same command again; it continues."
         )
     stages = []
     for stage in outcome.plan.stages:

@@ -47,8 +47,7 @@ def measure_all(
     device: str | None = None,
     say: Callable[[str], None] | None = None,
 ) -> list[Measured]:
-    """Measures bicubic, then each accepted cell, with `evaluation.evaluate`: PSNR and SSIM by both protocols, and
-    ST-LPIPS.
+    """Measures bicubic, then each accepted cell, with `evaluation.evaluate`: PSNR and SSIM by both protocols, ST-LPIPS.
 
     kept: a folder for the measurements; a network that was already measured on the same set by the same version is not
     measured again. say: called with each name. Raises UserError if nothing was accepted, and as `evaluate` does.

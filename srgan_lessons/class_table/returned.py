@@ -42,8 +42,10 @@ class Returned:
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What came back. accepted: in the order of the handout. problems: one sentence per refused file. missing: groups
-    without an accepted file.
+    """What came back.
+
+    accepted: in the order of the handout. problems: one sentence per refused file. missing: groups without an accepted
+    file.
     """
 
     handout: Handout
@@ -189,7 +191,7 @@ def _check_stages(
         if made != recipe.steps:
             raise UserError(
                 f"{where}: {recipe.name} has {made:,} updates, and the plan says {recipe.steps:,}. The training was "
-                "not ended: the group's command goes on with it."
+                "not finished: the group's command continues it."
             )
 
 

@@ -138,16 +138,14 @@ _warm: set[str] = set()  # exercises whose judge has run in this kernel
 
 
 def _warm_up(exercise: Exercise) -> None:
-    """Runs the judge once on the reference, so that the learner's time does not include what torch and numpy load at
-    first."""
+    """Runs the judge once on the reference, so that first imports do not count in the learner's time."""
     if exercise.name not in _warm:
         _warm.add(exercise.name)
         sandbox.run(lambda: exercise.judge(exercise.reference), seconds=60)
 
 
 def _look_at(exercise: Exercise, candidate: Any) -> None:
-    """Checks what can be said about an answer before it is judged. It runs in the sandbox, like everything that touches
-    the answer."""
+    """Checks an answer before it is judged. It runs in the sandbox, like everything that touches the answer."""
     if candidate is None or candidate is ... or _is_untouched(exercise, candidate):
         raise NotDone
     if ours := reference.whose(exercise, candidate):
@@ -163,8 +161,7 @@ def _look_at(exercise: Exercise, candidate: Any) -> None:
 
 
 def _judge(exercise: Exercise, candidate: Any, own: list[dict[str, Any]] | None) -> dict[str, Any] | None:
-    """Judges the answer, also on the learner's own run; returns what is recorded about it there. It runs in the
-    sandbox."""
+    """Judges the answer, also on the learner's own run; returns what is recorded about that. Runs in the sandbox."""
     before = reference.runs[exercise.name]
     exercise.judge(candidate)
     noted = exercise.own.judged(candidate, own) if exercise.own and own is not None else None
@@ -233,8 +230,9 @@ def _not_the_students() -> tuple[str, ...]:
 
 
 def _students_line(tb: TracebackType | None) -> tuple[int, str] | None:
-    """Number and text of the innermost line of the student's own code on a traceback; None if there is none. In a
-    notebook, the number counts from the top of the cell. IPython keeps the text of cells in linecache.
+    """Number and text of the innermost line of the student's own code on a traceback; None if there is none.
+
+    In a notebook, the number counts from the top of the cell. IPython keeps the text of cells in linecache.
     """
     found = None
     while tb is not None:

@@ -1,5 +1,4 @@
-"""The drawings of the course, made by code in one style: the map, both networks, the block, the two steps, the VGG
-loss.
+"""The course's drawings, made by code in one style: the map, both networks, the block, the two steps, the VGG loss.
 
 Lines and text have the colour of the page's text, and backgrounds are tints, so they are legible in light and dark
 themes. `tools/build_lessons.py` writes them to docs/drawings/ as files, for the README and the site.
@@ -186,8 +185,7 @@ def generator() -> Sheet:
 
 
 def discriminator() -> Sheet:
-    """Figure 4 of the paper, the discriminator: smaller and smaller maps, more and more of them, and one number at the
-    end."""
+    """Figure 4 of the paper, the discriminator: smaller and smaller maps, more and more of them, one final number."""
     sheet = Sheet(940, 300)
     base = 214
     x: float = 78

@@ -156,8 +156,7 @@ def show_images(*images: Picture, titles: Sequence[str] = (), alt: str) -> None:
 def show_crops(
     *images: Picture, titles: Sequence[str] = (), box: tuple[int, int, int, int] | None = None, alt: str
 ) -> None:
-    """Shows one region in several versions of a photo: the whole first version with the region marked, then all
-    versions zoomed, side by side.
+    """Shows a region in several versions of a photo: the first as a whole, with the region marked, then all zoomed.
 
     box: (top, left, height, width) in pixels of the first image; by default, the middle. The others may be larger or
     smaller by a whole factor, like an LR image; the same region is cut from them. Pixels are drawn as squares, never
@@ -193,8 +192,7 @@ def show_crops(
 
 
 def feature_grid(maps: Tensor, *, columns: int = 8, titles: Sequence[str] = (), alt: str) -> None:
-    """Feature maps (C, h, w) or (1, C, h, w) as small grey pictures, each scaled from its own minimum to its own
-    maximum."""
+    """Feature maps (C, h, w) or (1, C, h, w) as small grey pictures, each scaled from its own minimum to maximum."""
     maps = maps.detach().float().cpu()
     maps = maps[0] if maps.ndim == 4 and maps.shape[0] == 1 else maps
     if maps.ndim != 3:
@@ -260,8 +258,7 @@ def _aspect(picture: np.ndarray) -> float:
 
 
 def _middle(height: int, width: int) -> tuple[int, int, int, int]:
-    """A square in the middle, a quarter of the shorter side wide, on multiples of 4, so that it also fits an image
-    reduced by 4."""
+    """A square in the middle, a quarter of the shorter side wide, on multiples of 4 to fit an image reduced by 4."""
     side = min(height, width) if min(height, width) < 16 else max(16, min(height, width) // 4 // 4 * 4)
     return (height - side) // 2 // 4 * 4, (width - side) // 2 // 4 * 4, side, side
 

@@ -91,7 +91,7 @@ class Gradebook:
     def write_csv(self, path: str | Path) -> None:
         """Writes one row per learner and exercise, with the columns COLUMNS; times are in UTC.
 
-        Raises UserError where it cannot be written.
+        Raises UserError if it cannot be written.
         """
         with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             table = csv.writer(file)

@@ -135,8 +135,7 @@ def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.nd
 
 
 def shuffle_film(r: int = 2, size: int = 2, *, alt: str) -> None:
-    """Pixel shuffle: the numbers of r x r channels move to their places in the image. Their tens are the channel, their
-    ones the place."""
+    """Pixel shuffle: the numbers of r x r channels move to their places. Tens are the channel, ones the place."""
     cell, top, steps = 46, 34, 8
     begin, end = [], []
     gap = (size + 0.7) * cell

@@ -1,5 +1,4 @@
-"""Which exercises are solved and how many hints were used, kept in a small JSON file in the folder where the notebook
-runs.
+"""Which exercises are solved and how many hints were used: a small JSON file in the folder where the notebook runs.
 
 Jupyter starts a notebook in its own folder, Colab in /content. So the file is beside the notebooks, or in the working
 folder, and outlives the kernel.
@@ -37,8 +36,7 @@ _unwritten: dict[str, "Record"] = {}  # what could not be written; kept while th
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What is known about one exercise: hints used (0 to 3), solved once, solution looked at, and when each first
-    happened.
+    """What is known about one exercise: hints used (0 to 3), solved once, solution looked at, and when first.
 
     handed_on: a lesson has gone on with the reference at least once, before or after the exercise was solved. own: rows
     of the learner's own run and the answer there, for an exercise about it; the last right one.
@@ -274,8 +272,7 @@ def _merged(*records: dict[str, Record]) -> dict[str, Record]:
 
 @contextmanager
 def _alone_with(path: Path) -> Iterator[None]:
-    """Keeps other notebooks from changing the file meanwhile. Raises UserError if getting the lock takes longer than
-    WAIT.
+    """Keeps other notebooks from changing the file meanwhile. Raises UserError if locking takes longer than WAIT.
 
     The lock is in the temporary folder, so that only the file itself is beside the notebooks.
     """

@@ -52,8 +52,7 @@ def whose(exercise: Exercise, candidate: Any) -> str:
 
 
 def _is_ours(candidate: Any) -> bool:
-    """True for a function or class of this package. For a function, its globals decide, because wraps can copy the
-    rest."""
+    """True for a function or class of this package. For a function, its globals decide: wraps can copy the rest."""
     if inspect.isclass(candidate):
         return candidate.__module__.startswith("srgan_lessons.")
     return inspect.isfunction(candidate) and candidate.__globals__.get("__name__", "").startswith("srgan_lessons.")
@@ -75,8 +74,7 @@ def _counting(name: str, function: Callable) -> Callable:
 
 @functools.cache
 def _counting_class(name: str, reference: type) -> type:
-    """A subclass with nothing new, except that its methods count, because an object may outlive the cell that made
-    it."""
+    """A subclass with nothing new, but its methods count, because an object may outlive the cell that made it."""
     methods = {key: _counting(name, value) for key, value in vars(reference).items() if inspect.isfunction(value)}
     return type(reference)(name, (reference,), {"__doc__": reference.__doc__, "__module__": __name__, **methods})
 
@@ -99,8 +97,7 @@ class Mark:
 
 
 def marked(name: str, value: Any) -> Any:
-    """A copy of a value in which it and its parts are marked. What is not one of KINDS, such as a bool, stays as it
-    is."""
+    """A copy of a value, marked together with its parts. What is not one of KINDS, such as a bool, stays as it is."""
     kind = value.kind if isinstance(value, Mark) else type(value)
     if kind is dict:
         value = {key: marked(name, part) for key, part in value.items()}

@@ -26,8 +26,7 @@ def element(width: float, height: float, view: tuple[float, float, float, float]
 
 
 def inline(figure: Figure, alt: str, *, trim: bool = True) -> str:
-    """A matplotlib figure as an <svg>, with text as outlines, so that it looks the same everywhere, and pictures pixel
-    by pixel.
+    """A matplotlib figure as an <svg>: text as outlines, which look the same everywhere; pictures pixel by pixel.
 
     trim: fit the size to what is drawn, so that no title is cut off.
     """

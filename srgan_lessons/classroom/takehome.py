@@ -1,5 +1,4 @@
-"""A trained network to take home: one file with its weights, what it is, how it was trained, and what its results look
-like."""
+"""A trained network to take home: one file with its weights, what it is, how it was trained, and what it can do."""
 
 import importlib.util
 import io
@@ -20,8 +19,7 @@ from srgan_lessons.training.planned import Outcome
 
 
 def card(outcome: Outcome, photos: Photos, figures: Mapping[str, str], *, title: str = "My SRGAN") -> str:
-    """A card with what one must know about a network, in Markdown: data, updates, machine, figures (what -> value, as
-    text)."""
+    """What one must know about a network, in Markdown: data, updates, machine, figures (what -> value, as text)."""
     recipe = outcome.plan.stages[-1].recipe
     rows = {"network": f"generator, {recipe.blocks} blocks of {recipe.channels} maps, x4"}
     for stage in outcome.plan.stages:

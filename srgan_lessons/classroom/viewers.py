@@ -1,5 +1,4 @@
-"""Things to interact with: a before/after picture, controls for a figure, a zoom viewer, and a button for your own
-photo.
+"""Interactive views: a before/after picture, controls for a figure, a zoom viewer, and a button for your own photo.
 
 The before/after picture needs no kernel, so it also works in an exported page. The others use only the core controls of
 ipywidgets, 7.7 or 8; where these cannot be shown, there is a still first picture.

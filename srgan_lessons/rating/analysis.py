@@ -124,8 +124,7 @@ class Samples:
 
 
 def bootstrap(scores: Scores, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> Samples:
-    """`intervals.two_way_bootstrap`, which also returns its intermediate result: the same resampled raters, image by
-    image."""
+    """`intervals.two_way_bootstrap` with its intermediate result: the same resampled raters, image by image."""
     by_rater, by_image = intervals.bootstrap_weights(*scores.cube.shape[:2], resamples=resamples, seed=seed)
     images = intervals.image_means(scores.cube, by_rater)
     return Samples(images=images, methods=intervals.method_means(images, by_image))
@@ -167,8 +166,7 @@ def image_table(scores: Scores, samples: Samples) -> pd.DataFrame:
 
 
 def difference_scores(scores: Scores) -> np.ndarray:
-    """For every vote: score - the same rater's score of that image's hidden reference + 5. The shape is that of
-    scores.cube.
+    """For every vote: score - the same rater's score of that image's hidden reference + 5. Shaped like scores.cube.
 
     ITU-T P.910, ACR with hidden reference. Values above 5, where somebody liked a version better than the reference,
     are kept.

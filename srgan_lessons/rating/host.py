@@ -1,5 +1,4 @@
-"""A study that is open to raters: their sessions, its secrets, and whether it is closed. It knows nothing about
-HTTP."""
+"""A study open to raters: their sessions, its secrets, and whether it is closed. It knows nothing about HTTP."""
 
 import csv
 import hmac
@@ -20,7 +19,7 @@ from srgan_lessons.rating.votes import Votes
 
 SCREENS = ("any", "large")
 FAILED = "That could not be saved. Tell whoever gave you the link, and try again. Nothing else is lost."
-PRIVATE = ".serve"  # a folder in the study's; do not share it with the study
+PRIVATE = ".serve"  # a folder in the study's folder; never share it
 
 
 class Host:
@@ -115,8 +114,7 @@ class Host:
     # Requests from the instructor
 
     def live(self) -> dict:
-        """How far each rater is. It has no means and no methods, because whoever leads a study must not know how it
-        will end."""
+        """How far each rater is. No means and no methods: whoever leads a study must not know how it will end."""
         rows = []
         for name in self.raters.names:
             session = self._sessions.get(name)

@@ -126,14 +126,12 @@ def pooled_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, f
 
 
 def image_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
-    """Student's t interval of the image means of votes (raters, images). Better than pooling, but it ignores the
-    raters."""
+    """Student's t interval of the image means of votes (raters, images). Better than pooling, but ignores raters."""
     return pooled_interval(np.nanmean(votes, axis=0), level=level)
 
 
 def variance_components(matrix: np.ndarray) -> tuple[float, float, float]:
-    """Variance between stimuli, between raters, and of the residual, from votes (stimuli, raters) with NaN where
-    missing.
+    """Variance between stimuli, between raters, and of the residual, from votes (stimuli, raters), NaN where missing.
 
     Henderson's method 1 for two crossed random factors: four sums of squares are set equal to their expectations.
     If no vote is missing, these are the estimates of the two-way analysis of variance. They can be negative.

@@ -61,8 +61,7 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Stimulus:
-    """A picture of a study. name: a neutral name, that of the file without its ending. anchor: its obvious score, 1 or
-    5, or None."""
+    """A picture of a study. name: neutral, the file name without ending. anchor: its obvious score, 1 or 5, or None."""
 
     name: str
     image: str

@@ -41,8 +41,7 @@ class Place:
 
 
 def main_order(places: Sequence[Place], gold: Sequence[Place], repeats: int, *seeds: Hashable) -> list[Place]:
-    """The order of the main phase: each of `places` once, `repeats` of them a second time, and the gold items in
-    between.
+    """The order of the main phase: each of `places` once, `repeats` of them again, and the gold items in between.
 
     seeds: what the order depends on, for example the study's seed and the rater's name. Raises UserError if no order
     can keep two versions of an image apart.
@@ -193,8 +192,7 @@ def _sequence(timed: list[tuple[float, Place]], dice: random.Random) -> list[Pla
     seen: dict[str, int] = {}  # stimulus -> where it was shown first
     while waiting:
         previous = order[-1].image if order else None
-        # An image that fills every second remaining place must come now, or its versions would be neighbours at the
-        # end.
+        # An image that fills every second remaining place must come now, or its versions would meet at the end.
         most = max(left, key=left.__getitem__)
         pressing = most if 2 * left[most] > len(waiting) else previous
         if pressing != previous:

@@ -1,5 +1,4 @@
-"""Figures of an opinion study. Each is a matplotlib Figure whose label is its alt text. All can be read in grey,
-too."""
+"""Figures of an opinion study. Each is a matplotlib Figure whose label is its alt text. All are readable in grey."""
 
 from __future__ import annotations
 
@@ -244,8 +243,7 @@ def _name(name: str, most: int = 20) -> str:
 
 
 def _label_points(axis: Any, x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray, names: list[str]) -> None:
-    """Puts names beside points, so that they cover neither each other nor a point or its interval. The panels must have
-    their final size."""
+    """Puts names beside points, so that they cover no other name, point or interval. Needs the panels' final size."""
     renderer = axis.figure.canvas.get_renderer()
     pixels = renderer.points_to_pixels(1)  # of one point
     frame = axis.get_window_extent(renderer)

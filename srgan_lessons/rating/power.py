@@ -73,8 +73,7 @@ def _shows(scores: np.ndarray, pairs: int) -> bool:
 
 
 def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, int | None]:
-    """Difference -> the smallest number of raters in the table from which the power is reached; None if it is not
-    reached."""
+    """Difference -> the smallest number of raters in the table from which the power is reached; None if it is not."""
     needed: dict[float, int | None] = {}
     for difference, rows in table.groupby("difference"):
         rows = rows.sort_values("raters")

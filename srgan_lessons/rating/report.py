@@ -95,8 +95,7 @@ def _read(votes: pd.DataFrame | Votes | str | Path | None, study: Study | None) 
 
 
 def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The votes without those of some raters, and a sentence about each. Raises UserError for a name that no rater
-    has."""
+    """The votes without those of some raters, and a sentence about each. Raises UserError for an unknown name."""
     if not exclude or "rater" not in table:
         return table, []
     there = sorted(table["rater"].dropna().astype(str).unique())

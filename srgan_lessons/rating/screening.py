@@ -26,14 +26,14 @@ def bt500(matrix: pd.DataFrame | np.ndarray, *, naive: bool = False) -> pd.DataF
     """Screening of raters after ITU-R BT.500 (Annex 1, "screening of the observers"): one row per rater.
 
     For each stimulus it computes mean, standard deviation s and kurtosis. A vote is far if it is at least 2 s from the
-    mean (kurtosis from 2 to 4), or else at least sqrt(20) s; P counts far votes above the mean, Q those below. A rater
-    is rejected if (P + Q) / votes > 0.05 and |P - Q| / (P + Q) < 0.3: often far from the others, and in both
+    mean; if the kurtosis is not from 2 to 4, at least sqrt(20) s. P counts far votes above the mean, Q those below. A
+    rater is rejected if (P + Q) / votes > 0.05 and |P - Q| / (P + Q) < 0.3: often far from the others, and in both
     directions. A rater with a plain bias stays.
 
     The trap: where all agree, s is 0, so every vote is "0 s away" and counts in both P and Q. Such stimuli say nothing
-    about anybody, so they are left out. naive=True keeps them, to show what goes wrong. s is the population's (n, not n
-    - 1), as in the reference implementation `sureal`; votes are counted per rater, so that missing votes do no harm. If
-    the rule would reject everybody, it rejects nobody, except with naive=True.
+    about anybody, so they are left out. naive=True keeps them, to show what goes wrong. s divides by n, not by n - 1,
+    as in the reference implementation `sureal`; votes are counted per rater, so that missing votes do no harm. If the
+    rule would reject everybody, it rejects nobody, except with naive=True.
 
     Columns: rater, votes, above (P), below (Q), far_share, balance (|P - Q| / (P + Q), NaN where both are 0), rejected.
     """

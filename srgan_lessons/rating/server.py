@@ -114,8 +114,7 @@ WHY = {
 
 
 class Browser(Handler):
-    """A page in a rater's browser. A cookie identifies the browser; no script can read it and no other site can send
-    it."""
+    """A page in a rater's browser, identified by a cookie that no script can read and no other site can send."""
 
     @property
     def cookie_name(self) -> str:

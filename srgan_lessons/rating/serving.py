@@ -105,12 +105,12 @@ def said(links: list[str], instructor: str, test: str, host: Host) -> str:
         f"For the class:  {links[0]}{others}\n"
         f"For you alone:  {instructor}\n\n"
         f"{HELP.format(test=test, private=host.folder.name)}\n\n"
-        "Each rating is saved the moment it is given. End with Ctrl-C; started again, everybody goes on."
+        "Each rating is saved at once. End with Ctrl-C; after a new start, everybody can continue."
     )
 
 
 def code(link: str) -> str:
-    """The link as a QR code for a terminal. Raises UserError where segno is not installed."""
+    """The link as a QR code for a terminal. Raises UserError if segno is not installed."""
     try:
         import segno
     except ImportError:

@@ -155,8 +155,7 @@ class Session:
         return wanted.result() if wanted is not None else None
 
     def _picture_token(self, step: int) -> str:
-        """The token of the stimulus at a step, whatever is shown now, so that a picture loaded in advance can be shown
-        later."""
+        """The token of the stimulus at a step, whatever is shown now: a preloaded picture keeps its token."""
         content = f"{self.rater}\x1f{self.number}\x1fpicture\x1f{step}"
         return hmac.new(self._secret, content.encode(), hashlib.sha256).hexdigest()[:24]
 
@@ -217,8 +216,7 @@ class Session:
                 self._enter_step()
 
     def vote(self, score: object, token: str, shown: Shown | None = None) -> bool:
-        """Writes the vote for what is shown, then shows the next trial. For an old token it does nothing and returns
-        False.
+        """Writes the vote for what is shown, then goes on. For an old token it does nothing and returns False.
 
         When it returns, the vote is on the disk. Raises UserError for a score that is not 1 to 5, for a closed session,
         and if the vote could not be written; in that case the same picture stays, and the vote can be cast again.
@@ -377,8 +375,7 @@ class Session:
             self._in_session += -1 if undone else 1
 
     def _plan(self, lines: list[Vote]) -> None:
-        """Plans what this session will show after these votes: the training unless it was finished, dummies, the
-        rest."""
+        """Plans what to show after these votes: the training unless it was finished, dummies, the rest."""
         votes = Votes(lines).effective()
         self._voted = {vote.trial for vote in votes if vote.phase == "main"}
         self._warmed = sum(vote.phase == "dummy" and vote.session != self.number for vote in votes)

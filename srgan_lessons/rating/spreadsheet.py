@@ -91,7 +91,7 @@ def _rows(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise UserError(f"{path} is not there: no such file of votes.") from None
+        raise UserError(f"{path} does not exist: no such vote file.") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     if data[:4] == b"PK\x03\x04":
@@ -106,7 +106,7 @@ def _rows(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
             text = data.decode("cp1252", errors="replace")
             notes.append(f"{path.name}: it is not in UTF-8 and was read as Windows text (code page 1252)")
     if "\0" in text:
-        raise UserError(f"{path} is no text, so it is no table. Save the votes as CSV.")
+        raise UserError(f"{path} is not text, so it is not a table. Save the votes as CSV.")
     first, _, rest = text.partition("\n")
     if found := re.fullmatch(r"\ufeff?\"?sep=(.)\"?\s*", first, re.IGNORECASE):
         delimiter, text, skipped = found[1], rest, 1
@@ -116,7 +116,7 @@ def _rows(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
     try:
         read = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error as error:
-        raise UserError(f"{path} is no table that can be read ({error}). Save it as CSV again.") from None
+        raise UserError(f"{path} is not a table that can be read ({error}). Save it as CSV again.") from None
     numbered = enumerate(read, start=1 + skipped)
     return [(line, row) for line, row in numbered if any(cell.strip() for cell in row)], notes
 

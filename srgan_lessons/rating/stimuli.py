@@ -225,8 +225,7 @@ def _as_srgb(pixels: np.ndarray, profile: bytes | None, source: str | Path) -> n
 
 
 def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int | None) -> list[Version]:
-    """Nearest neighbour and HR versions of images that are not rated; by default, of four photos that come with
-    scikit-image.
+    """Nearest neighbour and HR versions of images that are not rated; by default, four photos from scikit-image.
 
     Raises UserError as `versions` does, and for an anchor with the name of a rated image.
     """
@@ -256,7 +255,7 @@ def check_names(names: Collection[str], what: str) -> None:
             )
     folded = Counter(name.casefold() for name in names)
     if twice := [name for name in names if folded[name.casefold()] > 1]:
-        raise UserError(f"the {what} {twice[0]!r} is there twice (upper and lower case count as one).")
+        raise UserError(f"the {what} {twice[0]!r} appears twice (upper and lower case count as one).")
 
 
 def sizes_checked(made: Iterator[tuple[Version, np.ndarray]]) -> Iterator[tuple[Version, np.ndarray]]:

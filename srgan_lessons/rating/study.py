@@ -338,8 +338,7 @@ def _places(stimuli: list[Stimulus]) -> list[Place]:
 
 
 def _check_different(entries: list[tuple[str, Version, str, int, int]]) -> None:
-    """Raises UserError if two images are the same picture: its versions could follow each other, and it would count
-    twice."""
+    """Raises UserError if two images are one picture: its versions could be neighbours, and it would count twice."""
     first: dict[tuple[str, str], Version] = {}
     for _, version, digest, _, _ in entries:
         other = first.setdefault((version.method, digest), version)

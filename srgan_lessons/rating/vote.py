@@ -1,5 +1,4 @@
-"""A vote: its fields, what each may contain, and its line in a file. This is the only place that defines the
-columns."""
+"""A vote: its fields, what each may contain, and its line in a file. Only this module defines the columns."""
 
 from __future__ import annotations
 

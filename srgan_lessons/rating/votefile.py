@@ -38,8 +38,7 @@ def rater_name(name: object) -> str:
 
 
 def name_key(name: str) -> str:
-    """A key that is equal for spellings of one name: without outer spaces, case or width of letters; inner spaces
-    become one."""
+    """A key that all spellings of a name share: without outer spaces, case or width of letters, with single spaces."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
@@ -168,8 +167,7 @@ class VoteFile:
 
 
 def _flush_folder(folder: Path) -> None:
-    """Flushes a folder, because a new file's name is on the disk only when its folder is. Windows cannot do this, and
-    need not."""
+    """Flushes a folder, so that a new file's name is on the disk, too. Windows cannot do it, and need not."""
     if os.name == "posix":
         handle = os.open(folder, os.O_RDONLY)
         try:

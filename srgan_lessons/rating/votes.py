@@ -72,8 +72,7 @@ class Votes:
         return [vote for vote in self.lines if last[vote.key] is vote and vote.score is not None]
 
     def table(self) -> pd.DataFrame:
-        """The votes that count as a pandas DataFrame, one row each; the columns are `COLUMNS`, with types that have a
-        NA."""
+        """The votes that count as a pandas DataFrame, one row each; the columns are `COLUMNS`, with nullable types."""
         import pandas
 
         table = pandas.DataFrame([vote.values for vote in self.effective()], columns=list(COLUMNS))
@@ -169,18 +168,18 @@ def vote_files(source: str | Path | Iterable[str | Path]) -> list[Path]:
     """
     given = [source] if isinstance(source, str | Path) else list(source)
     if not given:
-        raise UserError("no file of votes was named.")
+        raise UserError("no vote file was named.")
     files: list[Path] = []
     for path in map(Path, given):
         if path.is_dir():
             inside = [file for file in _inside(path) if VOTE_FILE.fullmatch(file.name)]
             if not inside:
-                raise UserError(f"the folder {path} holds no files of votes (*.jsonl).")
+                raise UserError(f"the folder {path} contains no vote files (*.jsonl).")
             files += inside
         elif path.is_file():
             files.append(path)
         else:
-            raise UserError(f"{path} is not there: no such file of votes.")
+            raise UserError(f"{path} does not exist: no such vote file.")
     return list(dict.fromkeys(files))
 
 

@@ -301,7 +301,7 @@ def made_up(value, monkeypatch) -> Exercise:
 
 def test_the_packages_own_version_is_no_answer():
     assert grade("ESPCN", models.ESPCN).message == (
-        "not done yet. This name refers to srgan_lessons.models.ESPCN, of the package. "
+        "not done yet. This name refers to srgan_lessons.models.ESPCN, from the package. "
         "Write your own in the cell above and run both cells."
     )
 
