@@ -10,8 +10,9 @@ from srgan_lessons.exercises.lesson09.mos_interval import mos_interval
 answers = Answers(
     "mos_interval",
     sentences="""
-(raters, images) of one method :: rows drawn twice; half the raters
-`rng` a numpy generator :: own generator
+`mos_interval(scores, rng)` -- its signature
+`scores`, (raters, images), has the votes for one method :: rows drawn twice; half the raters
+`rng` is a numpy random generator :: own generator
 the MOS :: MOS rounded
 the lower and upper end :: half widths
 of the middle 95 % :: 99; 95 from below
