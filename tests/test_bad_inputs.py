@@ -41,7 +41,7 @@ CASES = [
     (2, "upscale a.png -o o.png --weights other.safetensors", "does not say which network its weights are for"),
     (2, "upscale a.png -o o.png --weights pickle.safetensors", "A pickle can run any code"),
     (2, "upscale a.png -o o.png --weights nan.safetensors", "values that are not numbers"),
-    (2, "upscale a.png -o o.png --weights a.png", "no safetensors file"),
+    (2, "upscale a.png -o o.png --weights a.png", "not a safetensors file"),
     (2, "upscale a.png -o o.png --weights nothing", "nothing is a folder; name a .safetensors file in it"),
     pytest.param(2, "upscale a.png -o o.png --weights espcn --device cuda", "torch sees no GPU", marks=NO_GPU),
     (2, "upscale a.png -o o.png --weights espcn --device gpu", "unknown device 'gpu'. Use cpu, or for an NVIDIA GPU"),

@@ -233,8 +233,8 @@ def test_minutes_become_updates_that_the_slowest_cell_can_make(photos, monkeypat
 
 
 def test_a_batch_that_does_not_fit_ends_in_a_sentence_since_all_cells_have_one(photos, monkeypatch):
-    monkeypatch.setattr(handing_out, "make_plan", lambda *args, **kwargs: SimpleNamespace(notes=("8 are taken.",)))
-    with pytest.raises(UserError, match=r"8 are taken\. All cells of a class have the same batch"):
+    monkeypatch.setattr(handing_out, "make_plan", lambda *args, **kwargs: SimpleNamespace(notes=("8 is used.",)))
+    with pytest.raises(UserError, match=r"8 is used\. All cells of a class have the same batch"):
         hand_out(1, photos, minutes=30)
 
 

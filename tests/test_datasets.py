@@ -90,7 +90,7 @@ def test_bsds500_is_never_val():
 
 def test_an_unknown_set_is_answered_with_the_known_ones(tmp_path):
     for ask in (datasets.find, datasets.get, datasets.verify, datasets.training_folders):
-        with pytest.raises(UserError, match=r"no data set named Set6\. Known are: Set5, Set14, BSD100, BSDS500, SunH"):
+        with pytest.raises(UserError, match=r"no data set named Set6\. Known data sets: Set5, Set14, BSD100, BSDS500, SunH"):
             ask("Set6")
 
 
@@ -139,7 +139,7 @@ def test_get_fetches_verifies_and_does_it_once(site, tiny, tmp_path):
     assert found.passed
     assert found.ok == ["Tiny/HR/0.png", "Tiny/HR/1.png", "Tiny/HR/2.png"]
     assert found.noted == ["Tiny/3.png", "Tiny/train/0001.png", "Tiny/train/0002.png"]
-    assert "3 have the SHA-256 that was noted when they came; none is published" in found.report()
+    assert "3 have the SHA-256 noted at their first download; none is published" in found.report()
     assert (load_image(tmp_path / "Tiny/train/0002.png") == noise(12)).all()
     here = sorted(path.relative_to(tmp_path / "Tiny").as_posix() for path in (tmp_path / "Tiny").rglob("*.*"))
     assert here == ["3.png", "HR/0.png", "HR/1.png", "HR/2.png", "SHA256SUMS.json", "train/0001.png", "train/0002.png"]
@@ -218,7 +218,7 @@ def test_a_picture_that_was_put_there_by_hand_is_called_unverified(site, tiny, t
     (tmp_path / "Tiny/3.png").write_bytes(tiny["3.png"])
     found = datasets.verify("Tiny", tmp_path, progress=False)
     assert found.unverified == ["Tiny/3.png"]
-    assert "1 can be read, but there is no SHA-256 to hold them against" in found.report()
+    assert "1 can be read, but there is no SHA-256 to compare them with" in found.report()
 
 
 def test_an_archive_is_unpacked_again_if_pictures_are_missing(site, tiny, tmp_path):

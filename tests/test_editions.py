@@ -272,6 +272,9 @@ def test_colab_badge_and_first_code_cell(student, solved):
     for node in (student, solved):
         link = f"(https://colab.research.google.com/github/{place}/blob/main/notebooks/01_made_up.ipynb)"
         assert link in node.cells[0].source
+        assert "[Read it on the site](https://srgan-lessons.github.io/srgan-lessons/lessons/01_made_up.html)" in (
+            node.cells[0].source
+        )
         first = node.cells[1].source
         assert f'    %pip install -q "srgan-lessons[offline] @ git+{repository()}"\n' in first
         assert 'if "google.colab" in sys.modules:' in first

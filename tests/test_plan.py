@@ -187,7 +187,7 @@ def test_a_machine_that_became_slower_gets_fewer_updates(photos):
     clock.slower = 2.0
     new, (note,) = clock.fit_again(stage)
     assert new.recipe.steps == pytest.approx(60 * 0.96 * 50, rel=0.02)
-    assert f"{new.recipe.steps:,} updates in place of" in note
+    assert f"{new.recipe.steps:,} updates instead of" in note
 
 
 def test_an_estimate_is_what_the_recorded_run_had_at_these_crops(photos):

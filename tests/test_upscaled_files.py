@@ -250,7 +250,7 @@ def test_what_cannot_be_written_is_told_before_the_work(tmp_path):
     network.register_forward_hook(lambda *_: pytest.fail("the network ran"))
     with pytest.raises(UserError, match="transparency"):
         upscale_file(tmp_path / "a.png", tmp_path / "b.jpg", network)
-    with pytest.raises(UserError, match=r"is the picture that is to be enlarged"):
+    with pytest.raises(UserError, match=r"is the picture to be enlarged"):
         upscale_file(tmp_path / "a.png", tmp_path / "." / "a.png", network)
 
 

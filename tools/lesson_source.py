@@ -10,7 +10,7 @@ A markdown cell that asks the learner to guess names what would give the answer 
 `answers=[]` where only the run knows it. lesson_rules.py keeps these out of all that stands open below the question.
 Placeholders in the text:
     {{repository}}          the project's address, from pyproject.toml
-    {{colab_badge}}         a badge that opens this lesson's student edition in Colab
+    {{colab_badge}}         a badge that opens this lesson's student edition in Colab, and a link to it on the site
     {{exercise_minutes}}    the minutes of the lesson's exercises together, for its first cell
     {{exercise: name}}      "Exercise 1.2: the title (easy, 5 minutes)", for a heading
     {{stub: name}}, {{solution: name}}      a whole cell, as a comment: the registered stub and solution
@@ -106,6 +106,12 @@ def repository() -> str:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 
 
+def site() -> str:
+    """The address of the site, as GitHub Pages gives it to a repository."""
+    owner, name = repository().removeprefix("https://github.com/").split("/")
+    return f"https://{owner}.github.io/{name}"
+
+
 def colab_badge(stem: str) -> str:
     """Markdown of the badge that opens the student edition of a lesson in Colab."""
     place = repository().removeprefix("https://github.com/")
@@ -166,7 +172,7 @@ def _fill(cell: Cell, stem: str) -> tuple[Cell, list[str]]:
         if key == "repository" and not name:
             return repository()
         if key == "colab_badge" and not name:
-            return colab_badge(stem)
+            return f"{colab_badge(stem)} [Read it on the site]({site()}/lessons/{stem}.html)"
         if key == "exercise_minutes" and not name:
             return str(sum(exercise.minutes for exercise in exercises.values() if exercise.lesson == int(stem[:2])))
         if key not in ("exercise", "stub", "solution") or not name:

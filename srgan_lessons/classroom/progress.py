@@ -97,8 +97,8 @@ def _now() -> str:
 def load() -> dict[str, Record]:
     """What was recorded so far, by the name of the exercise.
 
-    A file that cannot be understood is kept under another name, with a message; the table starts from the
-    beginning. One that cannot be read at all stays as it is, and what follows is kept until the kernel ends.
+    A file that cannot be understood is kept under another name, with a message; the table starts from zero. One
+    that cannot be read at all stays as it is, and what follows is kept until the kernel ends.
     """
     try:
         return _merged(_read(Path.cwd() / NAME), _unwritten)

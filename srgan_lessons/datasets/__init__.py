@@ -1,10 +1,10 @@
 """Data sets: the catalogue, downloads, and pictures in memory to train on or to measure with.
 
-- `get("BSDS500")` fetches a set of the catalogue, `verify` looks whether it is whole.
+- `get("BSDS500")` fetches a set of the catalogue; `verify` checks that it is complete.
 - `photos = load_photos(training_folders("BSDS500"))` reads it, or any folder of pictures.
-- `pack(folders, "photos.store")` decodes them once, for sets that memory does not hold; `load_photos` takes the store.
-- `training, held_out = photos.split()`; CropSampler then cuts random crops of the training pictures.
-- `for name, hr, lr in benchmark("Set5"): ...` gives what to measure on.
+- `pack(folders, "photos.store")` decodes sets that do not fit into memory once; `load_photos` also reads such a store.
+- `training, held_out = photos.split()`; CropSampler then cuts random crops from the training pictures.
+- `for name, hr, lr in benchmark("Set5"): ...` goes through the images to measure on.
 """
 
 from srgan_lessons.datasets.catalogue import (

@@ -1,4 +1,4 @@
-"""Pictures that stand one behind the other in one array, in memory or in a file that is mapped into it."""
+"""Pictures that lie one after another in one array, in memory or in a memory-mapped file."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class Place(NamedTuple):
-    """Where a picture stands in an album's pixels: its first one, and its sides in pixels."""
+    """Where a picture lies in an album's pixels: the number of its first pixel, and its height and width in pixels."""
 
     first: int
     height: int
@@ -18,9 +18,9 @@ class Place(NamedTuple):
 
 
 class Album(Mapping[str, np.ndarray]):
-    """Name -> uint8 (H, W, 3), a view of `pixels`, uint8 (all pixels, 3). Nothing is copied to look at a picture.
+    """Name -> uint8 (H, W, 3), a view of `pixels`, uint8 (all pixels, 3). Getting a picture copies nothing.
 
-    places: name -> Place. Two names may stand at the same place, and pixels may belong to no name.
+    places: name -> Place. Two names may share a place, and some pixels may belong to no name.
     """
 
     def __init__(self, pixels: np.ndarray, places: Mapping[str, Place]):
@@ -42,7 +42,7 @@ class Album(Mapping[str, np.ndarray]):
 
 
 def as_album(images: Mapping[str, np.ndarray]) -> Album:
-    """An album as it is; other pictures are copied, one behind the other."""
+    """Returns an album unchanged; copies other pictures into a new one."""
     if isinstance(images, Album):
         return images
     places, first = {}, 0
@@ -57,7 +57,7 @@ def as_album(images: Mapping[str, np.ndarray]) -> Album:
 
 
 def as_tensor(pixels: np.ndarray) -> Tensor:
-    """The same memory as a tensor. That of a mapped file must only be read: writing to it ends the process."""
+    """The same memory as a tensor. If it is a mapped file, only read it: writing to it kills the process."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's: that array cannot be written to
+        warnings.simplefilter("ignore")  # torch's warning that the array cannot be written to
         return torch.from_numpy(pixels)

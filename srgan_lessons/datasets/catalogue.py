@@ -1,4 +1,4 @@
-"""The data sets that the course uses: what they are, where they are published, and what of them is here."""
+"""The data sets that the course uses: what they are, where they are published, and which of their files are here."""
 
 import json
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from srgan_lessons.images import SUFFIXES, pictures_in
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """One picture of a data set; `path` is relative to the data folder. None stands for what is not known."""
+    """One picture of a data set; `path` is relative to the data folder. None means "not known"."""
 
     path: str
-    url: str | None = None  # None: it comes in an archive
+    url: str | None = None  # None: the picture comes in an archive
     sha256: str | None = None
     size: int | None = None  # bytes
     pixels: tuple[int, int] | None = None  # width, height
@@ -36,7 +36,7 @@ class Archive:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSet:
-    """What data/catalogue.json says of one set. `role` is "benchmark" (measure only) or "training"."""
+    """What data/catalogue.json says about one set. `role` is "benchmark" (measure only) or "training"."""
 
     name: str
     role: str
@@ -60,7 +60,7 @@ class DataSet:
 
     @property
     def download_bytes(self) -> int | None:
-        """What a download of the whole set transfers, or None where sizes are not known."""
+        """The bytes that a download of the whole set transfers, or None if sizes are not known."""
         sizes = [file.size for file in self.singles] + [archive.size for archive in self.archives]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
@@ -103,14 +103,14 @@ def catalogue() -> dict[str, DataSet]:
 
 
 def find(name: str) -> DataSet:
-    """The data set of this name. Raises UserError, with the known names, for another."""
+    """The data set of this name. Raises UserError, with the known names, for any other name."""
     if name not in _catalogue():
-        raise UserError(f"there is no data set named {name}. Known are: {', '.join(_catalogue())}.")
+        raise UserError(f"there is no data set named {name}. Known data sets: {', '.join(_catalogue())}.")
     return _catalogue()[name]
 
 
 def pictures_below(root: Path, folder: str) -> list[str]:
-    """All picture files below `root`/`folder`, relative to `root`, sorted. Names with a dot first are left out."""
+    """All picture files below `root`/`folder`, relative to `root`, sorted. Names that begin with a dot are left out."""
     paths = (root / folder).rglob("*")
     return sorted(
         path.relative_to(root).as_posix()
@@ -130,15 +130,15 @@ class Status(NamedTuple):
 
     name: str
     role: str  # "benchmark", "training", or "own": a set that the catalogue does not know
-    present: int  # files that are there, by name and size; `verify` looks inside
+    present: int  # files that exist with the right size; `verify` also checks their contents
     total: int
-    megabytes: float | None  # of a whole download; None: not known
+    megabytes: float | None  # of a complete download; None: not known
     licence: str
     note: str
 
 
 def status(root: str | Path | None = None) -> list[Status]:
-    """What the catalogue offers and what is there, and the sets of one's own (<data>/<Name>/HR/*.png)."""
+    """The sets of the catalogue, with what is here of each, and your own sets (<data>/<Name>/HR/*.png)."""
     root = Path(root or data_root())
     rows = []
     for data_set in _catalogue().values():
@@ -161,7 +161,7 @@ def _has(path: Path, size: int | None) -> bool:
 
 
 class BenchmarkImage(NamedTuple):
-    """One image to measure on. `lr` is the published LR file, or None: then it is made from the HR."""
+    """One image to measure on. `lr` is the published LR file. If it is None, LR is made from HR."""
 
     name: str
     hr: Path
@@ -169,11 +169,11 @@ class BenchmarkImage(NamedTuple):
 
 
 def benchmark(name: str, root: str | Path | None = None) -> list[BenchmarkImage]:
-    """The images of a benchmark set, or of any set of one's own in <data>/<Name>/HR, sorted by name.
+    """The images of a benchmark set, or of any set of your own in <data>/<Name>/HR, sorted by name.
 
-    All pictures of that folder count, whatever their format. LR images are taken from <data>/<Name>/LR_bicubic_x4 where
-    that folder exists; then each image must have one, of the same name but for the ending. Raises UserError where the
-    set is missing, or not whole: a mean over fewer images would look like a result.
+    All pictures in that folder count, whatever their format. LR images come from <data>/<Name>/LR_bicubic_x4 if that
+    folder exists; each image must then have one there, with the same name apart from the ending. Raises UserError if
+    the set is missing or incomplete: a mean over fewer images would look like a result.
     """
     root = Path(root or data_root())
     hr, lr = root / name / "HR", root / name / "LR_bicubic_x4"
@@ -194,13 +194,13 @@ def benchmark(name: str, root: str | Path | None = None) -> list[BenchmarkImage]
     if alone := sorted(set(images) ^ set(reduced)):
         raise UserError(
             f"{root / name}: HR and LR_bicubic_x4 do not hold the same file names ({some(alone)} stands alone). Add "
-            "what is missing, or remove the folder LR_bicubic_x4: the LR images are then made from the HR."
+            "what is missing, or remove the folder LR_bicubic_x4: the LR images are then made from HR."
         )
     return [BenchmarkImage(stem, path, reduced[stem]) for stem, path in images.items()]
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by their names without the endings. Raises UserError for two of one name."""
+    """The pictures of a folder by their names without the endings. Raises UserError if two have the same name."""
     found: dict[str, Path] = {}
     for path in pictures_in(folder) if folder.is_dir() else ():
         if path.stem in found:
@@ -220,9 +220,9 @@ def _missing(name: str, folder: Path, data_set: DataSet | None) -> str:
 
 
 def training_folders(name: str, root: str | Path | None = None) -> list[Path]:
-    """The folders of a training set that may be trained on (of BSDS500 train and test, never val).
+    """The folders of a training set that may be trained on (for BSDS500 train and test, never val).
 
-    Raises UserError for an unknown or a benchmark set, and for a set that is not here, or only in part. Pictures in
+    Raises UserError for an unknown set, for a benchmark, and for a set that is missing or incomplete. Pictures in
     another format than the published one count.
     """
     data_set, root = find(name), Path(root or data_root())
@@ -235,7 +235,7 @@ def training_folders(name: str, root: str | Path | None = None) -> list[Path]:
         here = len(pictures_below(root, folder))
         if here < total:
             raise UserError(
-                f"{name} is not here as a whole: {root / folder} holds {here} of {total} pictures. The data folder is "
+                f"{name} is incomplete: {root / folder} holds {here} of {total} pictures. The data folder is "
                 f"set by SRGAN_LESSONS_DATA. Fetch the rest: srgan-lessons data get {name}"
             )
     return [root / folder for folder in data_set.folders]

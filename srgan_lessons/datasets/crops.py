@@ -1,7 +1,7 @@
 """Random crops, cut, turned and reduced on the training device.
 
-All photos stand decoded in the device's memory, so nothing is read, decoded or copied while the network trains. Where a
-GPU's memory is too small for them, a thread cuts what the next batches show of them; see staging.py.
+All photos are kept decoded in the device's memory, so nothing is read, decoded or copied while the network trains. If
+a GPU's memory is too small for them, a thread cuts the parts that the next batches need; see staging.py.
 """
 
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ BLOCK = 64  # updates whose random numbers are drawn together, so that they trav
 class CropSampler:
     """Batches of LR and HR crops: `sampler(step)` -> lr (N, 3, crop/4, crop/4), hr (N, 3, crop, crop), in [0, 1].
 
-    A batch depends on the seed and the step alone. Nothing has to be saved to go on after a break, and several
-    processes that share a batch (rank of world) need not talk. The crops of a batch come from distinct images where
-    there are enough (paper, section 3.2); each is flipped and turned in one of eight ways, then reduced by 4 exactly as
-    `imresize` reduces the whole image.
+    A batch depends only on the seed and the step. So nothing has to be saved to continue after a break, and several
+    processes that share a batch (process `rank` of `world`) need not communicate. The crops of a batch come from
+    different images if there are enough (paper, section 3.2). Each is flipped and turned in one of eight ways, then
+    reduced by 4 exactly as `imresize` reduces the whole image.
 
     images: name -> uint8 (H, W, 3). Raises UserError for a picture smaller than the crop, or if there is none.
     """
@@ -57,7 +57,7 @@ class CropSampler:
         first, height, width = places.unbind(1)  # (M,) each
         spans = (first, height, width)
         self.staged = self.pixels.nbytes > room_for_photos(self.device)
-        if self.staged:  # then the device sees windows of photos, each a small photo
+        if self.staged:  # the device then holds windows of photos, each treated as a small photo
             self._staging = Staging(self._drawn, self.pixels, spans, crop, batch // world, self.device)
             self.pixels, spans = self._staging.pixels, self._staging.spans
         self.pixels = self.pixels.to(self.device)
@@ -68,18 +68,18 @@ class CropSampler:
         return self.cut(self.places(step))
 
     def places(self, step: int) -> Tensor:
-        """Where this process cuts at that step: (N, 4) integers on the device: image, top, left, one of eight turns."""
+        """Where this process cuts at that step, (N, 4) integers on the device: image, top, left, one of eight turns."""
         return self._staging.places(step) if self.staged else self._drawn(step)
 
     @property
     def whereabouts(self) -> str:
-        """Where the photos are from which it cuts, in words."""
+        """Says in words where the photos are kept."""
         if self.staged:
-            return "cut ahead on the CPU, since they take more than half of the GPU's free memory"
+            return "cut ahead on the CPU, because they take more than half of the GPU's free memory"
         return f"{self.pixels.nbytes / 1e9:.2f} GB in the GPU's memory" if self.device.type == "cuda" else ""
 
     def _drawn(self, step: int) -> Tensor:
-        """The same in the photos, also where `pixels` holds windows of them; then on the CPU."""
+        """The same places, but always in the photos. They are on the CPU if `pixels` holds windows of the photos."""
         number, row = divmod(step, BLOCK)
         if self._block is None or self._block[0] != number:
             block = self._draw(number)
@@ -90,42 +90,42 @@ class CropSampler:
     def _draw(self, number: int) -> Tensor:
         """The places of BLOCK updates, (BLOCK, batch, 4).
 
-        Photos are dealt like cards: all before one returns, but for a few that
-        fill no whole batch and sit out that deal.
+        Photos are dealt like cards: all of them before one returns. Only the few that do not fill a whole batch sit
+        out that deal.
         """
         count, needed = len(self.sizes), BLOCK * self.batch
         deal = count - count % self.batch if count >= self.batch else count  # whole batches of distinct images
-        begin = number * needed  # so many photos were dealt before
+        begin = number * needed  # photos that were dealt before
         deals = [self._shuffled(k)[:deal] for k in range(begin // deal, (begin + needed - 1) // deal + 1)]
         image = torch.cat(deals)[begin % deal :][:needed]  # (needed,)
         generator = torch.Generator().manual_seed(2 * (self.seed * 1_000_003 + number))
-        room = self.sizes[image] - self.crop + 1  # (needed, 2): so many first rows and columns there are
+        room = self.sizes[image] - self.crop + 1  # (needed, 2): number of possible first rows and columns
         corner = (torch.rand(needed, 2, generator=generator, dtype=torch.float64) * room).long()
         turn = torch.randint(8, (needed, 1), generator=generator)
         return torch.cat([image[:, None], corner, turn], dim=1).view(BLOCK, self.batch, 4)
 
     def _shuffled(self, number: int) -> Tensor:
-        """All photos in the order of that deal, which blocks share: (M,)."""
+        """All photos in the order of that deal, (M,). Blocks share a deal."""
         generator = torch.Generator().manual_seed(2 * (self.seed * 1_000_003 + number) + 1)
         return torch.randperm(len(self.sizes), generator=generator)
 
     def cut(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """The crops at those places, (N, 4) as from `places`. No host sync: it can be part of a CUDA graph."""
+        """The crops at those places, (N, 4) as from `places`. The host does not wait, so a CUDA graph may hold it."""
         image, top, left, turn = places.view(-1, 4, 1, 1).unbind(1)  # (N, 1, 1) each
         line = torch.arange(-MARGIN, self.crop + MARGIN, device=places.device)  # a crop with its margin
         y, x = line.view(1, -1, 1), line.view(1, 1, -1)
         y = torch.where(turn % 2 == 1, self.crop - 1 - y, y)  # (N, crop + 16, 1): upside down
         x = torch.where(turn // 2 % 2 == 1, self.crop - 1 - x, x)  # (N, 1, crop + 16): mirrored
-        swap = turn // 4 == 1  # rows become columns; with the two flips this makes all quarter turns
+        swap = turn // 4 == 1  # rows become columns; together with the flips, all quarter turns
         row, column = torch.where(swap, x, y), torch.where(swap, y, x)  # (N, crop + 16, crop + 16)
         height, width = self.height[image], self.width[image]  # (N, 1, 1)
-        row = torch.minimum((top + row).clamp(min=0), height - 1)  # beyond the photo: its border pixel,
-        column = torch.minimum((left + column).clamp(min=0), width - 1)  # as imresize has it
+        row = torch.minimum((top + row).clamp(min=0), height - 1)  # outside the photo: its border pixel,
+        column = torch.minimum((left + column).clamp(min=0), width - 1)  # as in imresize
         wide = self.pixels[self.first[image] + row * width + column]  # (N, crop + 16, crop + 16, 3), uint8
         lr, hr = training_pair(wide.permute(0, 3, 1, 2).contiguous().float() / 255)
-        return lr, hr.contiguous(memory_format=torch.channels_last)  # as SR is: the networks see one layout
+        return lr, hr.contiguous(memory_format=torch.channels_last)  # like SR: the networks see one layout
 
 
 def room_for_photos(device: torch.device) -> float:
-    """Bytes that photos may take on a device: half of what a GPU has free. On a CPU they are where they are."""
+    """Bytes that photos may take on a device: half of a GPU's free memory. On a CPU they are not copied: no limit."""
     return torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else float("inf")

@@ -1,4 +1,4 @@
-"""Picture files, found in folders and decoded by all cores: what both `load_photos` and a photo store begin with."""
+"""Finds picture files in folders and decodes them on all cores. `load_photos` and photo stores both begin with this."""
 
 import hashlib
 import os
@@ -21,10 +21,10 @@ from srgan_lessons.images import SUFFIXES, load_image
 
 
 def find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int], dict[str, str]]:
-    """Picture files by name, sorted, how many others there are by their ending, and folders that cannot be read.
+    """Picture files by name, sorted; the number of other files by their ending; and folders that cannot be read.
 
-    Pictures are named by their path from the folder that holds the folders given. Hidden files and folders are not
-    looked at.
+    Pictures are named by their path relative to the folder above the given folders. Hidden files and folders are
+    ignored.
     """
     if not folders:
         raise UserError("no folder was given. Name at least one folder with pictures.")
@@ -55,15 +55,15 @@ def find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int], di
 
 
 def decoded_sizes(files: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
-    """Width and height that the head of each file promises, upright or not; (0, 0) where it cannot be read."""
+    """Width and height according to each file's header, not yet turned upright; (0, 0) if it cannot be read."""
     sizes = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # decoding says what there is to say
+        warnings.simplefilter("ignore")  # decoding warns later
         for name, path in files.items():
             try:
                 with Image.open(path) as image:
                     sizes[name] = image.size
-            except Exception:  # damaged files raise what they like; decoding names them
+            except Exception:  # damaged files may raise anything; decoding names them
                 sizes[name] = (0, 0)
     return sizes
 
@@ -72,7 +72,7 @@ def decoded_sizes(files: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
 class Decoded:
     """A picture, or the reason why there is none.
 
-    image: uint8 (H, W, 3). sha256: of shape and pixels. look: its perceptual hash, as leakage.to_bytes stores it.
+    image: uint8 (H, W, 3). sha256: hash of shape and pixels. look: perceptual hash, as leakage.to_bytes stores it.
     """
 
     image: np.ndarray | None = None
@@ -82,9 +82,9 @@ class Decoded:
 
 
 def decode(jobs: Mapping[str, Callable[[], np.ndarray]], threads: int | None = None) -> Iterator[tuple[str, Decoded]]:
-    """Runs all jobs on all cores and gives their results in the order of the jobs.
+    """Runs all jobs on all cores and yields their results in the order of the jobs.
 
-    Never more than two pictures a core wait to be taken, so that a slow disk behind does not fill the memory.
+    At most two decoded pictures per core wait at any time, so that a slow consumer does not fill the memory.
     """
     threads = threads or os.cpu_count() or 1
     waiting: deque = deque()
@@ -98,13 +98,13 @@ def decode(jobs: Mapping[str, Callable[[], np.ndarray]], threads: int | None = N
             while waiting:
                 first, result = waiting.popleft()
                 yield first, result.result()
-        except BaseException:  # Ctrl-C must not wait for the pictures that are still to come
+        except BaseException:  # Ctrl-C must not wait for the remaining pictures
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
 def reader(path: Path) -> Callable[[], np.ndarray]:
-    """The job of decoding a file."""
+    """The job that decodes a file."""
     return lambda: load_image(path)
 
 
@@ -129,15 +129,15 @@ def too_small(height: int, width: int, minimum: int) -> str | None:
 
 
 def benchmark_images(looks: Mapping[str, bytes]) -> dict[str, str]:
-    """Of pictures, name -> perceptual hash, those that show what a benchmark image shows: name -> which one."""
+    """Finds pictures that show a benchmark image. looks: name -> perceptual hash. Returns name -> benchmark image."""
     found = ((name, find_benchmark(from_bytes(look))) for name, look in looks.items())
     return {name: leak for name, leak in found if leak is not None}
 
 
 def excuse_known(leaks: dict[str, str], files: Mapping[str, Path], place: str) -> dict[str, str]:
-    """Name -> why a benchmark image is left out: the published file of a training set that is known to be one.
+    """Name -> why it is left out, for the published training pictures that are known to be benchmark images.
 
-    Raises UserError if there is another: training on it would make the benchmark worthless.
+    Raises UserError if there are any others: training on them would make the benchmark worthless.
     """
     known = {name for name in leaks if name in files and file_hash(files[name]) in _known_leaks()}
     if unknown := [f"{name} is {leak}" for name, leak in leaks.items() if name not in known]:

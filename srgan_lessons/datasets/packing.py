@@ -1,10 +1,10 @@
-"""Packing photos into a store: by all cores, and in such a way that a kill loses nothing.
+"""Packs photos into a store, on all cores, and in such a way that a kill loses nothing.
 
 .<name>.store.part      the store while it is being packed: pixels without head and index
-.<name>.store.jsonl     what stands in it, a line a picture: with it packing goes on
+.<name>.store.jsonl     its contents, one line per picture, from which packing continues after a stop
 
-A line is written when the disk has the pixels for sure. Head and index come last, and then the name: so a file that is
-called a store is whole.
+A line is written only when its pixels are safely on the disk. Head and index come last, and then the file gets its
+name. So a file that is named as a store is complete.
 """
 
 import errno
@@ -27,7 +27,7 @@ from srgan_lessons.datasets.decoding import benchmark_images, decode, decoded_si
 from srgan_lessons.datasets.store import HEAD, MAGIC, VERSION, Store, open_store, source_key, stamp
 from srgan_lessons.files import explain_write_error
 
-SYNC = 256e6  # bytes of pixels after which the disk must have them, and their lines are written
+SYNC = 256e6  # bytes of pixels after which they are flushed to the disk and their lines are written
 FIRST_LINE = f'{{"version": {VERSION}}}\n'.encode()  # of the journal
 
 
@@ -38,13 +38,15 @@ def pack(
     threads: int | None = None,
     progress: bool = True,
 ) -> Store:
-    """Decodes all pictures of folders into a store; goes on where an earlier call was stopped, by whatever.
+    """Decodes all pictures of folders into a store. Continues if an earlier call was stopped, for whatever reason.
 
-    Pictures that cannot be read, or have the same pixels as another, are named in the store's `left_out`. Another
-    process that packs the same store is waited for. A store that holds these very files already is opened.
+    Pictures that cannot be read, or have the same pixels as another, are named in the store's `left_out`. If another
+    process is packing the same store, this one waits for it. If the store already holds exactly these files, it is
+    opened.
 
-    threads: that decode; None: one a core. Raises UserError if a folder is missing, if no picture is left, if one is a
-    benchmark image, if the disk has too little space, if `path` is another file or a folder, or does not end in .store.
+    threads: how many threads decode; None: one per core. Raises UserError if a folder is missing, if no picture is
+    left, if one is a benchmark image, if the disk has too little space, or if `path` is another file or a folder, or
+    does not end in .store.
     """
     path, places = Path(path), [Path(folder) for folder in folders]
     if path.suffix != ".store" or path.is_dir():
@@ -58,21 +60,21 @@ def pack(
             return _open_same(path, source, say)
         path.parent.mkdir(parents=True, exist_ok=True)
         with _held(path, say) as part:
-            if path.exists():  # the process that was waited for has made it
+            if path.exists():  # the process that we waited for has made it
                 return _open_same(path, source, say)
             reasons = _fill(part, files, path, threads, progress, say)
             try:
                 index = _judge(part, files, reasons | closed, place)
             except UserError as error:
                 raise UserError(
-                    f"{error} What was packed is in {part.pixels}; packing the others goes on there."
+                    f"{error} What was packed so far is in {part.pixels}; packing continues from there."
                 ) from None
             if not index["pictures"]:
                 part.remove()
                 raise UserError(f"there is no usable picture in {place}: {_list(index['left_out'])}")
             part.finish(index | {"not_pictures": not_pictures, "source": source})
     except OSError as error:
-        kept = " What was packed so far is kept for it." if error.errno == errno.ENOSPC else ""
+        kept = " What was packed so far is kept." if error.errno == errno.ENOSPC else ""
         raise UserError(explain_write_error(path, error) + kept) from error
     return open_store(path)
 
@@ -80,10 +82,8 @@ def pack(
 def _open_same(path: Path, source: str, say: Callable[[str], None]) -> Store:
     store = open_store(path)
     if store.source != source:
-        raise UserError(
-            f"{path} holds other pictures, or what these were before they changed. Remove it, or choose another name."
-        )
-    say(f"{path} holds these pictures already")
+        raise UserError(f"{path} holds other pictures, or older versions of these. Remove it, or choose another name.")
+    say(f"{path} already holds these pictures")
     return store
 
 
@@ -99,7 +99,7 @@ def _fill(
     progress: bool,
     say: Callable[[str], None],
 ) -> dict[str, str]:
-    """Decodes what is not in the part yet. Returns name -> reason of the files that cannot be read."""
+    """Decodes what is not in the part yet. Returns name -> reason for the files that cannot be read."""
     there = part.open(files)
     missing = {name: file for name, file in files.items() if name not in there}
     sizes = {name: 3 * width * height for name, (width, height) in decoded_sizes(missing).items()}
@@ -126,7 +126,7 @@ def _fill(
 
 
 def _judge(part: "_Part", files: Mapping[str, Path], reasons: Mapping[str, str], place: str) -> dict[str, Any]:
-    """The index: which pictures stay, which do not and why. Raises UserError for benchmark images."""
+    """The index: which pictures stay, which are left out, and why. Raises UserError for benchmark images."""
     left_out = dict(reasons)
     pictures: dict[str, Any] = {}
     seen: dict[str, str] = {}
@@ -145,16 +145,16 @@ def _judge(part: "_Part", files: Mapping[str, Path], reasons: Mapping[str, str],
 
 @contextmanager
 def _held(path: Path, say: Callable[[str], None]) -> Iterator["_Part"]:
-    """The unfinished store for this process alone. Where the file system has no locks it gets a name of its own."""
+    """Locks the unfinished store for this process. If the file system has no locks, the part gets its own name."""
     lock = FileLock(path.with_name(f".{path.name}.lock"))
-    Path(lock.lock_file).touch()  # where nothing can be written, filelock would wait for ever
+    Path(lock.lock_file).touch()  # if the folder cannot be written to, filelock would wait for ever
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # filelock's own: without locks nothing is lost but going on
+            warnings.simplefilter("ignore")  # filelock's own warning: without locks, packing just cannot be continued
             try:
                 lock.acquire(timeout=0)
             except Timeout:
-                say(f"another process packs {path}: waiting for it")
+                say(f"another process is packing {path}: waiting for it")
                 lock.acquire()
         alone = not isinstance(lock, SoftFileLock)
     except NotImplementedError:
@@ -171,7 +171,7 @@ def _held(path: Path, say: Callable[[str], None]) -> Iterator["_Part"]:
 
 
 class _Part:
-    """A store that is being packed: its pixels, and a journal of the pictures that the disk has for sure.
+    """A store that is being packed: its pixels, and a journal of the pictures that are safely on the disk.
 
     facts: name -> {"name", "file": size and time of the picture file, "place", "sha256", "look"}.
     """
@@ -189,7 +189,7 @@ class _Part:
         self._lines: Any = None
 
     def open(self, files: Mapping[str, Path]) -> set[str]:
-        """Takes over what an earlier process has packed: the names of the files that are still as they were."""
+        """Takes over what an earlier process packed. Returns the names of the files that have not changed since."""
         self.pixels.touch()
         size = (self.pixels.stat().st_size - HEAD) // 3
         kept = b""
@@ -197,9 +197,9 @@ class _Part:
             try:
                 fact = json.loads(line)
                 first, height, width = fact["place"]
-            except ValueError:  # a line that the disk did not get as a whole
+            except ValueError:  # a line that was only partly written
                 break
-            if first + height * width > size:  # the power went before the disk had its pixels
+            if first + height * width > size:  # the power failed before its pixels were on the disk
                 break
             kept += line
             self._end = max(self._end, first + height * width)
@@ -208,7 +208,7 @@ class _Part:
                 self.facts[fact["name"]] = fact
         self._file = open(self.pixels, "rb+")  # noqa: SIM115 - closed by `close`
         self._file.truncate(0 if not kept else HEAD + 3 * self._end)
-        self._file.write(bytes(HEAD))  # no head before the end
+        self._file.write(bytes(HEAD))  # the head is written at the end
         self._file.seek(HEAD + 3 * self._end)
         self._synced = self._end
         self.journal.touch()
@@ -221,7 +221,7 @@ class _Part:
         return set(self.facts)
 
     def _read_journal(self) -> list[bytes]:
-        """The whole lines after the first; none where the journal is missing or of another version."""
+        """The complete lines after the first; none if the journal is missing or of another version."""
         try:
             lines = self.journal.read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
@@ -242,7 +242,7 @@ class _Part:
             self.sync()
 
     def sync(self) -> None:
-        """The pixels first, then the lines that say that they are there."""
+        """Flushes the pixels first, then the lines that list them."""
         self._flush(self._file)
         self._lines.write("".join(json.dumps(fact) + "\n" for fact in self._pending).encode())
         self._flush(self._lines)
@@ -250,7 +250,7 @@ class _Part:
         self._synced = self._end
 
     def finish(self, index: dict[str, Any]) -> None:
-        """Index, head, name: in this order, so that nothing looks whole before it is."""
+        """Writes index, head and name in this order, so that nothing looks complete before it is."""
         self.sync()
         text = json.dumps(index).encode()
         self._file.write(text)
@@ -274,7 +274,7 @@ class _Part:
         os.fsync(file.fileno())
 
     def close(self) -> None:
-        """Keeps what is there for the next call, as far as the disk takes it."""
+        """Keeps what is there for the next call, as far as it can be written."""
         if self._file is not None:
             with suppress(OSError):
                 if self._pending:

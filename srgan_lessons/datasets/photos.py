@@ -1,4 +1,4 @@
-"""Pictures to train on: any folder, decoded once and kept as uint8, in memory or in a store on the disk."""
+"""Pictures to train on: from any folder, decoded once and kept as uint8, in memory or in a store on the disk."""
 
 import os
 import warnings
@@ -30,11 +30,11 @@ from srgan_lessons.images.formats import memory
 
 @dataclass(frozen=True, kw_only=True)
 class Photos:
-    """Pictures, what was left out of them and why.
+    """Pictures, and which ones were left out and why.
 
     images: name -> uint8 (H, W, 3), sorted by name; kept as an Album, all in one array. left_out: name -> reason.
     not_pictures: how many files of other kinds the folders hold, by their ending. hashes: name -> SHA-256 of the
-    pixels; computed where not given. store: the photo store that they are mapped from; None: they are in memory.
+    pixels; computed if not given. store: the photo store that the pictures are mapped from; None: they are in memory.
     """
 
     images: Mapping[str, np.ndarray]
@@ -50,8 +50,8 @@ class Photos:
 
     @property
     def album(self) -> Album:
-        """The pictures, which stand in one array."""
-        return as_album(self.images)  # no copy: they are one
+        """The pictures as an album, in one array."""
+        return as_album(self.images)  # no copy: they already are an album
 
     def __len__(self) -> int:
         return len(self.images)
@@ -76,10 +76,10 @@ class Photos:
         return "\n".join(lines)
 
     def split(self, *, validation: int | None = None) -> tuple[Album, Album]:
-        """(training, held out): which is which depends on the pixels alone, not on names or order.
+        """(training, held out): the choice depends only on the pixels, not on names or order.
 
-        validation: how many to hold out; None: one in twenty, at least 1 and at most 10. With a single picture none
-        can be held out, and a warning says so. Raises UserError if nothing would be left to train on.
+        validation: how many pictures to hold out; None: one in twenty, at least 1 and at most 10. A single picture
+        cannot be held out, and a warning says so. Raises UserError if nothing would be left to train on.
         """
         if validation is None:
             validation = min(10, max(1, round(len(self) / 20))) if len(self) > 1 else 0
@@ -101,18 +101,18 @@ Source = str | Path | Iterable[str | Path] | Mapping[str, AnyPicture]
 
 
 def load_photos(source: Source, *, minimum: int = 96, progress: bool = True) -> Photos:
-    """Reads all pictures of a folder (and the folders in it), of several, of a photo store, or of a dict.
+    """Reads all pictures of one or several folders (with the folders in them), of a photo store, or of a dict.
 
     Formats: those of images.SUFFIXES. A picture that cannot be read, is smaller than `minimum` pixels on a
-    side, or has the same pixels as another is named in `left_out`. Pictures are named by their path from the folder
-    that holds the folders given. A dict has name -> picture, in any form, see `images.check_image`.
+    side, or has the same pixels as another is named in `left_out`. Pictures are named by their path relative to the
+    folder above the given folders. A dict has name -> picture, in any form, see `images.check_image`.
 
     Pictures that would fill more than half of the memory, or that several processes of a machine train on, are packed
-    into a store in the data folder, and mapped; the next call with the same files finds it there.
+    into a store in the data folder, which is mapped into memory; the next call with the same files finds it there.
 
-    Raises UserError if a folder is missing, if no picture is left, or if one shows what an image of Set5, Set14 or
-    BSD100 shows (see leakage.py): training on it would make the benchmark worthless. The one such picture that is known
-    among the published training sets, BSDS500/train/302003.jpg, is left out instead.
+    Raises UserError if a folder is missing, if no picture is left, or if one shows the same as an image of Set5, Set14
+    or BSD100 (see leakage.py): training on it would make the benchmark worthless. Only one such picture is known in the
+    published training sets, BSDS500/train/302003.jpg; it is left out instead.
     """
     if minimum < 1:
         raise UserError(f"minimum is {minimum}; it must be at least 1 pixel.")
@@ -137,14 +137,14 @@ def _from_arrays(source: Mapping[str, AnyPicture], minimum: int, progress: bool)
     if total > (limit := memory() / 2):
         warnings.warn(
             f"the pictures fill more than half of this machine's memory ({2 * limit / 1e9:.1f} GB), and are copied; "
-            "save them as files, and give their folder",
+            "save them as files, and pass their folder instead",
             stacklevel=3,
         )
     return _into_memory(jobs, sizes, {}, "the pictures given", {}, {}, minimum, progress)
 
 
 def _shape(picture: AnyPicture) -> tuple[int, ...]:
-    """(H, W, ...) of an array or a PIL image; () of a path, which is not opened for it."""
+    """(H, W, ...) of an array or a PIL image; () for a path, which is not opened."""
     return picture.size[::-1] if isinstance(picture, Image.Image) else np.shape(np.asarray(picture))
 
 
@@ -153,9 +153,9 @@ def _from_folders(folders: list[Path], minimum: int, progress: bool) -> Photos:
     place = ", ".join(map(str, folders))
     try:
         kept = cached_path(folders, files) if files else None
-    except UserError:  # this user has no home, and so no data folder
+    except UserError:  # this user has no home folder, and so no data folder
         kept = None
-    if kept and os.path.exists(kept):  # not Path.exists, which raises where this user may not look
+    if kept and os.path.exists(kept):  # Path.exists would raise if this user may not look there
         return _from_store(open_store(kept), minimum)
     sizes = decoded_sizes(files)
     total, limit = 3 * sum(width * height for width, height in sizes.values()), memory() / 2
@@ -204,11 +204,11 @@ def _into_memory(
 ) -> Photos:
     """Runs all jobs, and writes each picture to its place in one array as soon as it is decoded.
 
-    sizes: name -> (width, height), as far as they are known before.
+    sizes: name -> (width, height), as far as they are known in advance.
     """
     room = sum(width * height for width, height in (size for size in sizes.values() if len(size) == 2))
     try:
-        pixels = np.empty((room, 3), np.uint8)  # memory is taken when it is written to, and no more of it
+        pixels = np.empty((room, 3), np.uint8)  # memory is only taken when it is written to
     except MemoryError:
         raise UserError(
             f"{place}: there is no memory for {3 * room / 1e9:.1f} GB of pictures. Pack them into a store, and train "
@@ -231,7 +231,7 @@ def _into_memory(
         elif decoded.sha256 in seen:
             left_out[name] = f"has the same pixels as {seen[decoded.sha256]}"
         else:
-            if end + height * width > len(pixels):  # the head of a file did not tell the size
+            if end + height * width > len(pixels):  # the file's header did not give the size
                 pixels = np.concatenate([pixels[:end], np.empty((height * width, 3), np.uint8)])
             places[name], seen[decoded.sha256] = Place(end, height, width), name
             pixels[end : end + height * width] = image.reshape(-1, 3)

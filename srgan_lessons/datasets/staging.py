@@ -1,4 +1,4 @@
-"""Crops of photos that do not fit into a GPU's memory: cut ahead by a thread, copied beside the computation."""
+"""Crops of photos that do not fit into a GPU's memory: a thread cuts them ahead and copies them during updates."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,19 +8,19 @@ from torch import Tensor
 
 from srgan_lessons.resize import MARGIN
 
-AHEAD = 16  # batches; of 16 crops of 96 pixels they take 10 MB on either side
+AHEAD = 16  # batches; with 16 crops of 96 pixels each they take 10 MB on the CPU and 10 MB on the GPU
 
 
 class Staging:
-    """The photos of the next batches, reduced to what those batches show of them, on the device.
+    """The parts of the photos that the next batches need, on the device.
 
     A window is a crop with its margin, not yet turned: (side, side, 3), uint8. A thread cuts windows out of the photos
-    into pinned memory, AHEAD batches before they are asked for. From there the copy to the device takes a stream of its
-    own, beside the updates that the GPU still has to do. On the device windows are small photos: a crop is cut out of
-    them by the same code, at places that `places` gives.
+    into pinned memory, AHEAD batches before they are needed. They are copied to the device on a separate stream, while
+    the GPU is still busy with updates. On the device a window is treated as a small photo: the same code cuts the crop
+    out of it, at the places that `places` returns.
 
-    draw: step -> (N, 4) places in the photos, on the CPU. photos: uint8 (all pixels, 3), on the CPU. first, height,
-    width: (M,) of each photo. pixels: uint8 (AHEAD x N windows, one behind the other; 3), on the device.
+    draw: step -> (N, 4) places in the photos, on the CPU. photos: uint8 (all pixels, 3), on the CPU. spans: first
+    pixel, height and width of each photo, (M,) each. pixels: uint8 (pixels of AHEAD x N windows, 3), on the device.
     """
 
     def __init__(
@@ -42,24 +42,24 @@ class Staging:
         self._places = torch.zeros(AHEAD, share, 4, dtype=torch.int64, device=device)
         self._host = torch.empty(AHEAD, area, 3, dtype=torch.uint8, pin_memory=cuda)
         self._host_places = torch.empty(AHEAD, share, 4, dtype=torch.int64, pin_memory=cuda)
-        self.spans = (  # of the windows, as if they were photos: (AHEAD x N,)
+        self.spans = (  # the same of the windows: (AHEAD x N,)
             side * side * torch.arange(AHEAD * share, device=device),
             torch.full((AHEAD * share,), side, device=device),
             torch.full((AHEAD * share,), side, device=device),
         )
         self.device, self.stream = device, torch.cuda.Stream(device) if cuda else None
         events = [[torch.cuda.Event(blocking=True) for _ in range(AHEAD)] for _ in range(2)] if cuda else [[], []]
-        self._copied, self._used = events  # a slot's windows are on the device; the updates that look at them are done
+        self._copied, self._used = events  # a slot's windows are on the device; the updates that use them are done
         self._thread = ThreadPoolExecutor(1, "crops")
         self._cuts: dict[int, Future] = {}  # step -> the cutting of its windows
         self._last: int | None = None
 
     def places(self, step: int) -> Tensor:
-        """The places in `pixels` at which the crops of that step are: (N, 4) on the device."""
-        if self._last is not None and step != self._last + 1:  # another run of steps begins
+        """The places of that step's crops in `pixels`: (N, 4) on the device."""
+        if self._last is not None and step != self._last + 1:  # the steps start again somewhere else
             self._stop()
         if self.stream and self._last is not None:
-            self._used[self._last % AHEAD].record()  # all that looks at the last batch is in the queue by now
+            self._used[self._last % AHEAD].record()  # all that uses the last batch is in the queue by now
         for later in range(step, step + AHEAD - 1):
             if later not in self._cuts:
                 self._cut_soon(later)
@@ -67,7 +67,7 @@ class Staging:
         self._cuts.pop(step).result()
         part = slice(slot * len(self._host[0]), (slot + 1) * len(self._host[0]))
         if self.stream:
-            self.stream.wait_event(self._used[slot])  # of AHEAD steps before
+            self.stream.wait_event(self._used[slot])  # by the batch AHEAD steps before
             with torch.cuda.stream(self.stream):
                 self.pixels[part].copy_(self._host[slot], non_blocking=True)
                 self._places[slot].copy_(self._host_places[slot], non_blocking=True)
@@ -80,9 +80,9 @@ class Staging:
         return self._places[slot]
 
     def _cut_soon(self, step: int) -> None:
-        """Asks the thread for the windows of a step. The thread knows nothing of CUDA, so a graph can be recorded."""
+        """Asks the thread for the windows of a step. The thread does not use CUDA, so a graph can be recorded."""
         if self.stream:
-            self._copied[step % AHEAD].synchronize()  # pinned memory is free again when its last copy has ended
+            self._copied[step % AHEAD].synchronize()  # pinned memory is free again after its last copy
         self._cuts[step] = self._thread.submit(self._cut, step)
 
     def _cut(self, step: int) -> None:
@@ -99,7 +99,7 @@ class Staging:
         here[:, 3] = turn
 
     def _stop(self) -> None:
-        """Forgets what was cut for steps that will not come."""
+        """Discards what was cut for steps that will not come."""
         for cut in self._cuts.values():
             if not cut.cancel():
                 cut.result()

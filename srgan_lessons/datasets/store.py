@@ -1,10 +1,10 @@
-"""Photo stores: pictures decoded once into one file, which is then mapped into memory instead of being read into it.
+"""Photo stores: pictures decoded once into one file, which is then mapped into memory instead of being read.
 
-A store has a head of 4096 bytes (text), the pixels of all pictures one behind the other, and an index (JSON).
+A store has a head of 4096 bytes (text), the pixels of all pictures one after another, and an index (JSON).
 packing.py makes it.
 
-A mapped file takes no memory of the process: the system keeps in its page cache what is looked at, once for all
-processes, and drops it when memory is short.
+A mapped file takes none of the process's own memory. The system keeps the parts in use in its page cache, once for all
+processes, and drops them when memory is short.
 """
 
 import hashlib
@@ -25,17 +25,17 @@ from srgan_lessons.files import data_root
 
 MAGIC = "SRGAN Lessons photo store"
 VERSION = 1
-HEAD = 4096  # bytes: pixels begin with a page
+HEAD = 4096  # bytes, so that the pixels begin at a page boundary
 AGAIN = "Remove it, and pack the pictures again: srgan-lessons data pack FOLDERS -o {}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Store:
-    """A photo store that is open.
+    """An open photo store.
 
     images: mapped, not read. hashes: name -> SHA-256 of shape and pixels. looks: name -> perceptual hash, as
     leakage.to_bytes stores it. left_out: name -> reason. not_pictures: how many files of other kinds the folders held.
-    source: the key of the files that it was packed from, see `source_key`.
+    source: the key of the files that the store was packed from, see `source_key`.
     """
 
     path: Path
@@ -47,7 +47,7 @@ class Store:
     source: str
 
     def damaged(self, *, progress: bool = True) -> list[str]:
-        """The pictures whose pixels are no longer those that were packed. Reads the whole file."""
+        """The pictures whose pixels have changed since they were packed. Reads the whole file."""
         bar = tqdm(self.images.items(), desc="verify", leave=False, disable=not progress)
         return [name for name, image in bar if pixel_hash(image) != self.hashes[name]]
 
@@ -56,9 +56,9 @@ class Store:
 
 
 def open_store(path: str | Path) -> Store:
-    """Maps a store into memory. Reads its head and its index; whether pixels are damaged is told by `Store.damaged`.
+    """Maps a store into memory. Reads only its head and its index; `Store.damaged` checks the pixels.
 
-    Raises UserError for a file that is missing, is no store, was cut short, or was packed by another version.
+    Raises UserError for a file that is missing, is not a store, was cut short, or was packed by another version.
     """
     path = Path(path)
     try:
@@ -79,7 +79,9 @@ def open_store(path: str | Path) -> Store:
     except FileNotFoundError:
         raise UserError(f"there is no photo store {path}. Make it: srgan-lessons data pack FOLDERS -o {path}") from None
     except OSError as error:
-        raise UserError(f"the photo store {path} cannot be read ({error}). Look at its rights and its disk.") from None
+        raise UserError(
+            f"the photo store {path} cannot be read ({error}). Check its permissions and its disk."
+        ) from None
     pictures = index["pictures"]
     return Store(
         path=path,
@@ -93,7 +95,7 @@ def open_store(path: str | Path) -> Store:
 
 
 def is_store(path: Path) -> bool:
-    """Whether a file begins as a photo store does, of whatever version."""
+    """Whether a file begins like a photo store of any version."""
     try:
         with open(path, "rb") as file:
             return file.read(len(MAGIC)) == MAGIC.encode()
@@ -125,13 +127,13 @@ def _read_head(path: Path, head: bytes) -> dict[str, Any]:
 
 
 def source_key(files: Mapping[str, Path]) -> str:
-    """A hash of files as they are: names, sizes and times of change, not their places."""
+    """A hash of the files' names, sizes and modification times, but not of where they are."""
     stamps = {name: stamp(path) for name, path in files.items()}
     return hashlib.sha256(json.dumps([VERSION, stamps]).encode()).hexdigest()
 
 
 def stamp(path: Path) -> list[int]:
-    """Size and time of change of a file."""
+    """Size and modification time of a file."""
     try:
         found = path.stat()
     except OSError:  # a dead link: decoding names it
@@ -140,11 +142,11 @@ def stamp(path: Path) -> list[int]:
 
 
 def cached_path(folders: Iterable[Path], files: Mapping[str, Path]) -> Path:
-    """Where in the data folder the store of those files is, or would be. Raises UserError where there is no home."""
+    """Where in the data folder the store of those files is, or would be. Raises UserError without a home folder."""
     name = Path(os.path.commonpath([folder.resolve() for folder in folders])).name
     return stores_folder() / f"{name}-{source_key(files)[:16]}.store"
 
 
 def stores_folder() -> Path:
-    """The folder of stores that were packed because photos did not fit into memory."""
+    """The folder for stores that `load_photos` packs by itself."""
     return data_root() / "stores"

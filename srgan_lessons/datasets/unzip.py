@@ -1,4 +1,4 @@
-"""Archives of pictures, unpacked so that nothing in them can do harm."""
+"""Unpacks archives of pictures in such a way that nothing in them can do harm."""
 
 import stat
 import zipfile
@@ -14,15 +14,15 @@ from srgan_lessons.images import SUFFIXES
 
 
 def unzip_safely(archive: str | Path, folder: str | Path, *, progress: bool = True) -> list[Path]:
-    """Unpacks the pictures of a zip archive right into `folder` and returns their paths, sorted.
+    """Unpacks the pictures of a zip archive directly into `folder` and returns their paths, sorted.
 
-    Folders inside the archive are dropped and files that are not pictures stay in it. A picture gets its name only when
-    it is complete and its CRC-32 is right, and one that already exists with that CRC is kept, so that a run that was
-    stopped goes on where it was. Free disk is looked at first.
+    Folders inside the archive are ignored, and files that are not pictures are not unpacked. A picture gets its name
+    only when it is complete and its CRC-32 is right. A picture that already exists with that CRC is kept, so a run that
+    was stopped continues where it was. The free disk space is checked first.
 
     Raises UserError, before anything is written, for a member that would leave the folder (absolute path, "..", drive
-    letter, symbolic link), an encrypted one, two of the same name, or a file that is no zip archive; and for a damaged
-    member or a full disk.
+    letter, symbolic link), an encrypted member, two members of the same name, or a file that is not a zip archive; also
+    for a damaged member or a full disk.
     """
     archive, folder = Path(archive), Path(folder)
     try:
@@ -56,7 +56,7 @@ def _pictures(archive: Path, members: list[zipfile.ZipInfo]) -> dict[str, zipfil
         if member.flag_bits & 1:
             raise UserError(f"{archive}: the member {member.filename!r} is encrypted. Nothing was unpacked.")
         if member.is_dir() or path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue  # a name with a dot first: what macOS adds beside each file
+            continue  # macOS adds a file whose name begins with a dot beside each file
         if path.name in pictures:
             raise UserError(f"{archive}: two members are named {path.name}. Nothing was unpacked.")
         pictures[path.name] = member

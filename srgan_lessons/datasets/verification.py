@@ -1,4 +1,4 @@
-"""Are the files of a data set here, and are they the published ones? `verify` looks, `get` fetches."""
+"""Are the files of a data set here, and are they the published ones? `verify` checks, `get` fetches."""
 
 import json
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from srgan_lessons.datasets.unzip import unzip_safely
 from srgan_lessons.download import Remote, fetch_all, file_hash, need_room
 from srgan_lessons.files import atomic, data_root
 
-SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, of files that have no published one
+SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, for files without a published one
 
 
 @dataclass(kw_only=True)
@@ -27,15 +27,15 @@ class Verification:
     root: Path
     ok: list[str] = field(default_factory=list)  # have the published SHA-256
     noted: list[str] = field(default_factory=list)  # have the SHA-256 noted at their first download; none is published
-    unverified: list[str] = field(default_factory=list)  # readable pictures, but no hash to hold them against
+    unverified: list[str] = field(default_factory=list)  # readable pictures, but no hash to compare them with
     missing: list[str] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)  # path -> what is wrong
-    strays: list[str] = field(default_factory=list)  # pictures in the set's folder that are not of the published set
+    strays: list[str] = field(default_factory=list)  # pictures in the set's folder that are not in the published set
     replaced: list[str] = field(default_factory=list)  # were wrong before `get` fetched them again
 
     @property
     def passed(self) -> bool:
-        """Everything is there and nothing is known to be wrong."""
+        """Whether all files are there and none is known to be wrong."""
         return not self.missing and not self.wrong
 
     def report(self) -> str:
@@ -45,9 +45,9 @@ class Verification:
         if self.ok:
             lines.append(f"  {len(self.ok)} have the published SHA-256")
         if self.noted:
-            lines.append(f"  {len(self.noted)} have the SHA-256 that was noted when they came; none is published")
+            lines.append(f"  {len(self.noted)} have the SHA-256 noted at their first download; none is published")
         if self.unverified:
-            lines.append(f"  {len(self.unverified)} can be read, but there is no SHA-256 to hold them against")
+            lines.append(f"  {len(self.unverified)} can be read, but there is no SHA-256 to compare them with")
         if self.replaced:
             lines.append(f"  {len(self.replaced)} were wrong and have been fetched again: {some(self.replaced)}")
         lines += [f"  WRONG: {path}: {why}" for path, why in self.wrong.items()]
@@ -61,9 +61,9 @@ class Verification:
 
 
 def verify(name: str, root: str | Path | None = None, *, progress: bool = True) -> Verification:
-    """Holds each file of a set against its SHA-256: the published one, else the one noted at the first download.
+    """Checks each file of a set against its SHA-256: the published one, or the one noted at the first download.
 
-    A picture that has neither is decoded and measured. Raises UserError for an unknown name.
+    A picture that has neither is decoded, and its size is checked. Raises UserError for an unknown name.
     """
     data_set, root = find(name), Path(root or data_root())
     noted = _read_sums(root / name)
@@ -87,7 +87,7 @@ def verify(name: str, root: str | Path | None = None, *, progress: bool = True) 
 
 
 def _look(file: File, path: Path, noted: str | None) -> tuple[str, str]:
-    """Which list of Verification a file belongs to, and why."""
+    """The list of Verification that a file belongs to, and why."""
     if not path.is_file():
         return "missing", ""
     if file.sha256 or noted:
@@ -101,9 +101,9 @@ def _look(file: File, path: Path, noted: str | None) -> tuple[str, str]:
 
 
 def get(name: str, root: str | Path | None = None, *, progress: bool = True) -> Verification:
-    """Fetches what is missing or wrong of a set, eight files at a time, and verifies it.
+    """Fetches the missing and wrong files of a set, eight at a time, and verifies the set.
 
-    Goes on where a run that was stopped ended. Raises UserError for an unknown name, and as `download` and
+    Continues where an earlier call was stopped. Raises UserError for an unknown name, and as `download` and
     `unzip_safely` do.
     """
     data_set, root = find(name), Path(root or data_root())
@@ -116,7 +116,7 @@ def get(name: str, root: str | Path | None = None, *, progress: bool = True) -> 
     def first_download(file: File) -> Callable[[Path], None]:
         def check(path: Path) -> None:
             _check_picture(path, file.pixels)
-            with lock:  # eight threads write one table
+            with lock:  # eight threads write the same table
                 _note(root / name, {_inside(name, file.path): file_hash(path)})
 
         return check
@@ -126,7 +126,7 @@ def get(name: str, root: str | Path | None = None, *, progress: bool = True) -> 
         if file.path in wanted:
             known = file.sha256 or noted.get(_inside(name, file.path))
             check = None if known else first_download(file)
-            assert file.url is not None  # a picture that is published by itself has one
+            assert file.url is not None  # a picture that is published on its own has one
             room = file.pixels[0] * file.pixels[1] * 3 if file.pixels else 0  # a PNG is smaller than its pixels
             remotes.append(
                 Remote(url=file.url, path=root / file.path, sha256=known, size=file.size, check=check, room=room)
@@ -143,7 +143,7 @@ def get(name: str, root: str | Path | None = None, *, progress: bool = True) -> 
 def _get_archive(name: str, root: Path, archive: Archive, progress: bool) -> None:
     path = root / name / archive.url.rsplit("/", 1)[1]
     here = path.stat().st_size if path.is_file() else 0
-    need_room(path.parent, 2 * archive.size - here)  # PNGs do not shrink in a zip, so unpacked it is as large again
+    need_room(path.parent, 2 * archive.size - here)  # PNGs do not shrink in a zip: unpacked, they take as much again
     fetch_all(
         [Remote(url=archive.url, path=path, sha256=archive.sha256, md5=archive.md5, size=archive.size)],
         progress=progress,
@@ -156,7 +156,7 @@ def _get_archive(name: str, root: Path, archive: Archive, progress: bool) -> Non
 
 
 def _check_picture(path: Path, pixels: tuple[int, int] | None) -> None:
-    """Decodes all of a picture file (of a PNG also each CRC). Raises UserError if that fails or the size is another."""
+    """Decodes a whole picture file (and checks a PNG's CRCs). Raises UserError if that fails or the size is wrong."""
     try:
         with Image.open(path) as image:
             image.verify()  # PNG: the CRC-32 of each chunk, which decoding alone leaves out

@@ -1,9 +1,9 @@
 """Photo files, arrays and tensors: three forms of the same picture.
 
-A file on disk, an array uint8 (H, W, 3) in 0..255, and a float tensor (N, 3, H, W) in [0, 1]. `arrays.py` takes a
-picture in any form (`check_image`), and leads from arrays to tensors and back; `formats.py` knows the kinds of files,
-`reading.py` opens them, `picture.py` is what is kept of one, `depth.py` brings every bit depth to 8, `metadata.py`
-keeps date, camera and resolution, `writing.py` saves, and `samples.py` has photos to begin with.
+The forms are a file on disk, an array uint8 (H, W, 3) in 0..255, and a float tensor (N, 3, H, W) in [0, 1]. `arrays.py`
+accepts a picture in any form (`check_image`) and converts arrays to tensors and back; `formats.py` knows the kinds of
+files, `reading.py` reads them, `picture.py` describes a decoded file, `depth.py` reduces every bit depth to 8,
+`metadata.py` keeps date, camera and resolution, `writing.py` saves, and `samples.py` has photos to start with.
 """
 
 from srgan_lessons.images.arrays import AnyPicture, check_image, take_pictures, to_image, to_tensor

@@ -1,4 +1,4 @@
-"""Pictures as arrays, and as the tensors that networks take."""
+"""Pictures as arrays, and as the tensors that networks accept."""
 
 import os
 from typing import Any
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from srgan_lessons import UserError
 from srgan_lessons.images.reading import load_image, pillow_pixels
 
-# A picture, as people have it: uint8 (H, W, 3) or (H, W), a PIL image, or the path of a file. `check_image` takes all.
+# A picture in any usual form: uint8 (H, W, 3) or (H, W), a PIL image, or a file's path. `check_image` accepts them all.
 AnyPicture = np.ndarray | Image.Image | str | os.PathLike[str]
 
 
@@ -19,7 +19,7 @@ def check_image(image: AnyPicture) -> np.ndarray:
     """A picture in any form as uint8 (H, W, 3); grey becomes R = G = B.
 
     image: uint8 (H, W, 3) or (H, W), the path of a picture file (see `load_image`), or a PIL image. Transparency is
-    left out. Raises UserError for anything else, and for files that cannot be read.
+    ignored. Raises UserError for anything else, and for files that cannot be read.
     """
     if isinstance(image, str | os.PathLike):
         return load_image(image)
@@ -41,19 +41,19 @@ def check_image(image: AnyPicture) -> np.ndarray:
 
 
 def take_pictures(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """A hook before a network's forward: a picture becomes (1, 3, h, w) on its device; tensors are as they were."""
+    """A hook before a network's forward: turns a picture into (1, 3, h, w) on its device, and leaves tensors alone."""
     if len(inputs) != 1 or isinstance(inputs[0], Tensor):
         return None
     return (to_tensor(inputs[0]).to(next(network.parameters()).device),)
 
 
 def is_grey(image: Any) -> bool:
-    """Whether a picture in any form but a path has one channel alone."""
+    """Whether a picture, in any form except a path, has a single channel of grey."""
     return image.mode in ("1", "L", "LA") if isinstance(image, Image.Image) else np.ndim(image) == 2
 
 
 def to_tensor(image: AnyPicture) -> Tensor:
-    """A picture, as in `check_image` -> float32 (1, 3, H, W) in [0, 1]."""
+    """A picture in any form that `check_image` accepts -> float32 (1, 3, H, W) in [0, 1]."""
     pixels = torch.from_numpy(np.array(check_image(image)))  # (H, W, 3)
     return pixels.permute(2, 0, 1).unsqueeze(0).float() / 255  # (1, 3, H, W)
 
@@ -61,7 +61,7 @@ def to_tensor(image: AnyPicture) -> Tensor:
 def to_image(tensor: Tensor) -> np.ndarray:
     """float (1, 3, H, W) or (3, H, W) -> uint8 (H, W, 3): clipped to [0, 1], rounded half up.
 
-    Raises UserError for another shape: a batch is several pictures, give them one by one.
+    Raises UserError for any other shape. A batch contains several pictures: pass them one by one.
     """
     if tensor.ndim == 4 and tensor.shape[0] == 1:
         tensor = tensor[0]

@@ -1,7 +1,7 @@
-"""Pixels of any bit depth as Pillow opens them, brought to 8 bits: scaled by the depth's own maximum, and rounded.
+"""Reduces pixels of any bit depth to 8 bits: they are divided by the largest number of their depth, and rounded.
 
-Pillow cuts 16-bit colour to 8 bits, leaves 12 bits nearly black, and does not invert 16-bit pictures whose white is
-zero. Here such files are decoded with all their bits.
+Pillow cuts 16-bit colour down to 8 bits, leaves 12-bit pictures nearly black, and does not invert 16-bit pictures whose
+white is zero. Here such files are decoded with all their bits.
 """
 
 import struct
@@ -19,7 +19,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from srgan_lessons import UserError
 
-# TIFF 6.0: numbers of tags
+# Tag numbers of TIFF 6.0
 _BITS, _PHOTOMETRIC, _COLORMAP, _PLANAR, _SAMPLE_FORMAT, _SUBSAMPLING = 258, 262, 320, 284, 339, 530
 
 Opener = Callable[[Path], AbstractContextManager[ImageFile]]
@@ -27,9 +27,9 @@ Opener = Callable[[Path], AbstractContextManager[ImageFile]]
 
 @dataclass(kw_only=True)
 class Levels:
-    """Numbers as a file has them. colours: (H, W) of grey, (H, W, 3) of RGB or (H, W, 4) of CMYK. alpha: (H, W).
+    """The numbers in a file. colours: (H, W) for grey, (H, W, 3) for RGB or (H, W, 4) for CMYK. alpha: (H, W).
 
-    top: the largest number, which stands for white or opaque. bits: what the file has a channel.
+    top: the largest number, which means white or opaque. bits: bits per channel in the file.
     """
 
     colours: np.ndarray
@@ -39,11 +39,11 @@ class Levels:
 
 
 def levels(path: Path, image: ImageFile, head: bytes, reopen: Opener) -> Levels:
-    """Decodes an opened picture. head: the file's first bytes. Raises UserError for numbers that have no white."""
+    """Decodes an opened picture. head: the file's first bytes. Raises UserError for numbers without a defined white."""
     bits = _bits(path, image, head)
     _check(path, image, bits)
     transparent = image.info.get("transparency")
-    if image.mode.startswith("I"):  # "I;16" and its kin: grey of more than 8 bits
+    if image.mode.startswith("I"):  # "I;16" and similar modes: grey with more than 8 bits
         grey, top = _deep_grey(path, image, bits), 2**bits - 1
         if _tags(image).get(_PHOTOMETRIC) == 0:  # white is zero
             grey = top - grey
@@ -59,7 +59,7 @@ def levels(path: Path, image: ImageFile, head: bytes, reopen: Opener) -> Levels:
         opacity = opacity if colours.ndim == 2 else opacity[..., None]
         colours = np.minimum(top, (wide * top + opacity // 2) // opacity).astype(colours.dtype)
     if alpha is None and transparent is not None and image.mode != "P":
-        if image.format == "PNG" and bits < 8:  # Pillow scales the pixels, and not this number
+        if image.format == "PNG" and bits < 8:  # Pillow scales the pixels, but not this number
             transparent = transparent * 255 // (2**bits - 1)
         same = colours == np.asarray(transparent)
         alpha = np.where(same if colours.ndim == 2 else same.all(axis=-1), 0, top).astype(colours.dtype)
@@ -67,7 +67,7 @@ def levels(path: Path, image: ImageFile, head: bytes, reopen: Opener) -> Levels:
 
 
 def to_8_bits(numbers: np.ndarray, top: int, exponent: float = 1.0) -> np.ndarray:
-    """0..top -> uint8 0..255, rounded; with an exponent, by which light is encoded in another way."""
+    """0..top -> uint8 0..255, rounded. exponent: applied to the numbers as a share of top, to change their gamma."""
     if exponent == 1 and top == 255:
         return numbers.astype(np.uint8, copy=False)
     if top > 65535:
@@ -77,21 +77,21 @@ def to_8_bits(numbers: np.ndarray, top: int, exponent: float = 1.0) -> np.ndarra
 
 
 def _tags(image: Image.Image) -> Mapping[int, Any]:
-    """What a TIFF tells of itself, by the numbers of its tags; nothing of other kinds."""
+    """The tags of a TIFF by their numbers; none for other kinds of files."""
     return image.tag_v2 if isinstance(image, TiffImageFile) else {}
 
 
 def _bits(path: Path, image: Image.Image, head: bytes) -> int:
-    """Bits a channel."""
+    """Bits per channel."""
     if image.format == "PNG":
         return head[24]  # PNG standard, IHDR
     if image.format == "TIFF":
         found = _tags(image).get(_BITS, (1,))
         return max(found) if isinstance(found, tuple) else int(found)
     if image.format == "JPEG2000":
-        start = head.find(b"\xff\x4f\xff\x51")  # ISO 15444-1, A.5.1: SIZ, whose Ssiz stand after 40 bytes
+        start = head.find(b"\xff\x4f\xff\x51")  # ISO 15444-1, A.5.1: SIZ, whose Ssiz come after 40 bytes
         if start < 0 or len(head) < start + 43:
-            raise UserError(f"{path} does not tell how many bits its numbers have. Save it as PNG.")
+            raise UserError(f"{path} does not say how many bits its numbers have. Save it as PNG.")
         channels = struct.unpack_from(">H", head, start + 40)[0]
         depths = head[start + 42 : start + 42 + 3 * channels : 3]
         if any(depth & 0x80 for depth in depths):
@@ -99,28 +99,28 @@ def _bits(path: Path, image: Image.Image, head: bytes) -> int:
         if len(set(depths)) > 1:
             raise UserError(f"{path} has channels of different bit depths. Save it as PNG, with 8 or 16 bits.")
         return depths[0] + 1
-    return 16 if image.mode.startswith("I") else 8  # PPM of more than 8 bits: Pillow has scaled it
+    return 16 if image.mode.startswith("I") else 8  # PPM with more than 8 bits: Pillow has scaled it
 
 
 def _check(path: Path, image: ImageFile, bits: int) -> None:
-    """Raises UserError for what Pillow opens and cannot be brought to 8 bits rightly."""
+    """Raises UserError for files that Pillow opens, but that cannot be reduced to 8 bits correctly."""
     if image.mode == "F":
         raise UserError(f"{path} holds floating-point numbers, whose white is not defined. Save it with 8 or 16 bits.")
     if image.mode == "LAB":
         raise UserError(f"{path} holds Lab colours, which few programs write alike. Save it as RGB.")
     if image.format == "JPEG2000" and bits > 8 and image.mode != "I;16":
-        raise UserError(f"{path} has {bits} bits a channel, of which JPEG 2000 gives 8 here. Save it as 16-bit PNG.")
+        raise UserError(f"{path} has {bits} bits per channel; only 8 of them can be read. Save it as 16-bit PNG.")
     if image.format == "JPEG2000" and bits > 16:
-        raise UserError(f"{path} has {bits} bits a channel; JPEG 2000 is read here up to 16. Save it as 16-bit PNG.")
+        raise UserError(f"{path} has {bits} bits per channel; JPEG 2000 is read up to 16. Save it as 16-bit PNG.")
     if image.format != "TIFF":
         return
     tags = _tags(image)
     signs = tags.get(_SAMPLE_FORMAT, (1,))
-    if set(signs if isinstance(signs, tuple) else (signs,)) - {1, 4}:  # 1: without a sign, 4: not told
+    if set(signs if isinstance(signs, tuple) else (signs,)) - {1, 4}:  # 1: unsigned, 4: undefined
         raise UserError(f"{path} holds numbers with a sign, whose black is not defined. Save it with 8 or 16 bits.")
     if tags.get(_PLANAR, 1) == 2 and bits > 8:
         raise UserError(
-            f"{path} has each colour in a plane of its own, {bits} bits deep. Save it interleaved, or as PNG."
+            f"{path} has a separate plane for each colour, {bits} bits deep. Save it interleaved, or as PNG."
         )
     subsampled = tags.get(_PHOTOMETRIC) == 6 and tuple(tags.get(_SUBSAMPLING, (2, 2))) != (1, 1)
     if subsampled and image.tile and image.tile[0][0] == "raw":
@@ -128,13 +128,13 @@ def _check(path: Path, image: ImageFile, bits: int) -> None:
 
 
 def _deep_grey(path: Path, image: Image.Image, bits: int) -> np.ndarray:
-    """(H, W) of unsigned numbers of more than 8 bits."""
+    """(H, W), unsigned numbers with more than 8 bits."""
     numbers = np.asarray(image)
-    if bits > 16:  # Pillow's 32-bit numbers have a sign, the file's do not
+    if bits > 16:  # Pillow's 32-bit numbers are signed, the file's are not
         return numbers.view(np.uint32)
     numbers = numbers.astype(np.uint32)
     if image.format == "JPEG2000":
-        numbers >>= 16 - bits  # OpenJPEG's reader in Pillow moves them up
+        numbers >>= 16 - bits  # Pillow's OpenJPEG reader shifts them up
     if numbers.max() > 2**bits - 1:
         raise UserError(f"{path} holds values outside 0..{2**bits - 1}. Save it with 8 or 16 bits a channel.")
     return numbers
@@ -146,13 +146,13 @@ def _raw_mode(image: ImageFile) -> str:
 
 
 def _decode_as(image: ImageFile, change: Callable[[str], str]) -> np.ndarray:
-    """The pixels, unpacked in another way than Pillow would: the name of its raw mode is changed first."""
+    """The pixels, unpacked differently than Pillow would: the name of its raw mode is changed first."""
     tiles: list[Any] = image.tile
     changed: list[Any] = []
     for tile in tiles:
         codec, box, offset, args = tile
         args = change(args) if isinstance(args, str) else (change(args[0]), *args[1:])
-        # In Pillow up to 10 a tile is a plain tuple
+        # Up to Pillow 10, a tile is a plain tuple
         changed.append(tile._replace(args=args) if hasattr(tile, "_replace") else (codec, box, offset, args))
     image.tile = changed
     image.load()
@@ -160,9 +160,9 @@ def _decode_as(image: ImageFile, change: Callable[[str], str]) -> np.ndarray:
 
 
 def _deep_colour(path: Path, image: ImageFile, reopen: Opener) -> np.ndarray:
-    """(H, W, C), uint16. Pillow unpacks only one of the two bytes of a number: here first the one, then the other."""
+    """(H, W, C), uint16. Pillow unpacks only one of a number's two bytes, so the picture is decoded once for each."""
     raw = _raw_mode(image).replace("a", "A")  # associated alpha is divided out afterwards, with all bits
-    if raw == "LA;16B":  # a grey and an alpha of two bytes: four channels of one
+    if raw == "LA;16B":  # grey and alpha of two bytes each are read as four channels of one byte
         pairs = _decode_as(image, lambda _: "RGBA").astype(np.uint16)
         return pairs[..., 0::2] * 256 + pairs[..., 1::2]
     native = "L" if sys.byteorder == "little" else "B"
@@ -174,13 +174,13 @@ def _deep_colour(path: Path, image: ImageFile, reopen: Opener) -> np.ndarray:
 
 
 def _shallow(image: ImageFile, bits: int) -> np.ndarray:
-    """(H, W) or (H, W, C), uint8, of up to 8 bits a channel."""
+    """(H, W) or (H, W, C), uint8, from up to 8 bits per channel."""
     raw = _raw_mode(image)
     if image.format == "TIFF" and "a" in raw:
         return _decode_as(image, lambda name: name.replace("a", "A"))
     image.load()
     if image.format == "TIFF" and image.mode == "P":
-        colours = np.array(_tags(image)[_COLORMAP], np.uint32)  # 16 bits an entry; some writers use only 8 of them
+        colours = np.array(_tags(image)[_COLORMAP], np.uint32)  # 16 bits per entry; some programs use only 8 of them
         colours = colours if colours.max() < 256 else (colours + 128) // 257
         image.putpalette(colours.reshape(3, -1).T.astype(np.uint8).tobytes())
     if image.mode == "P":
@@ -188,7 +188,7 @@ def _shallow(image: ImageFile, bits: int) -> np.ndarray:
     if image.mode in ("1", "PA", "YCbCr", "RGBX", "HSV"):
         return np.asarray(image.convert({"1": "L", "PA": "RGBA"}.get(image.mode, "RGB")))
     pixels = np.asarray(image)
-    if raw in ("BGR;15", "BGR;16"):  # 5 or 6 bits a channel, which Pillow scales without rounding
+    if raw in ("BGR;15", "BGR;16"):  # 5 or 6 bits per channel, which Pillow scales without rounding
         for channel in range(3):
             top = 63 if raw == "BGR;16" and channel == 1 else 31
             table = np.zeros(256, np.uint8)
@@ -203,7 +203,7 @@ def _split(numbers: np.ndarray, image: Image.Image) -> tuple[np.ndarray, np.ndar
     if numbers.ndim == 2 or numbers.shape[2] == 3 or image.mode == "CMYK":
         return numbers, None
     alpha: np.ndarray | None = numbers[..., -1]
-    if image.mode == "P" and numbers[..., -1].min() == 255:  # a palette with a transparent entry that no pixel has
+    if image.mode == "P" and numbers[..., -1].min() == 255:  # a palette with a transparent entry that no pixel uses
         alpha = None
     return numbers[..., 0] if numbers.shape[2] == 2 else numbers[..., :3], alpha
 

@@ -1,4 +1,4 @@
-"""The kinds of picture files: by what names they are known, and what each can hold."""
+"""The kinds of picture files: the endings of their names, and what each kind can hold."""
 
 import os
 from collections import Counter
@@ -14,13 +14,13 @@ try:
 except ImportError:  # Windows has none
     resource = None  # type: ignore[assignment]  # a module elsewhere
 
-# Pillow's names of what is read, with the endings that files of this kind have.
+# Pillow's names of the formats that are read, with the endings of their files.
 READABLE = {
     "PNG": (".png",),
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"),  # .mpo: several JPEGs in one file; phones name it .jpg
     "WEBP": (".webp",),
     "AVIF": (".avif",),
-    "HEIF": (".heic", ".heif"),  # by the package pillow-heif, where it is installed
+    "HEIF": (".heic", ".heif"),  # with the package pillow-heif, if it is installed
     "TIFF": (".tif", ".tiff"),
     "JPEG2000": (".jp2", ".j2k", ".jpf", ".jpx"),
     "GIF": (".gif",),
@@ -36,19 +36,19 @@ WRITABLE = {".png": "PNG", **_JPEG, ".webp": "WEBP", ".tif": "TIFF", ".tiff": "T
 if features.check("avif"):  # from Pillow 11.3 on
     WRITABLE[".avif"] = "AVIF"
 
-# What is enlarged can be read again: a photo of 67 million pixels gives so many.
+# So that an enlarged picture can be read again: a photo of 67 million pixels becomes this large.
 MOST_PIXELS = 2**30
 
 # The longest side that a format or Pillow's writer of it allows, in pixels.
 LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}
-# The largest picture that readers of a format take, in pixels: libavif's limit.
+# The largest picture that readers of a format accept, in pixels: libavif's limit.
 LARGEST = {"AVIF": 2**28}
 # Formats whose addresses within a file have 32 bits.
 FOUR_GIGABYTES = ("BMP", "TIFF")
 
 
 def add_heif() -> None:
-    """HEIC, where the package pillow-heif is installed."""
+    """Teaches Pillow to read HEIC, if the package pillow-heif is installed."""
     if "HEIF" not in Image.OPEN:
         with suppress(ImportError, OSError):  # OSError: a library that it needs is missing
             import pillow_heif
@@ -57,7 +57,7 @@ def add_heif() -> None:
 
 
 def why_unknown(head: bytes) -> str:
-    """What to do about a file that no reader knows, by its first bytes."""
+    """What to do about a file that no reader knows, judging by its first bytes."""
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"heim", b"heis"):
         return "It is a HEIC picture, which the package pillow-heif reads: pip install pillow-heif. Or save it as JPEG."
     if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
@@ -69,12 +69,12 @@ SAVE_AS = "Save it as PNG or JPEG."
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file's name ends as that of a picture that can be read, in upper or lower case."""
+    """Whether a file's name has the ending of a readable picture, in upper or lower case."""
     return path.suffix.lower() in SUFFIXES
 
 
 def pictures_in(folder: str | Path) -> list[Path]:
-    """The picture files of a folder, sorted, without hidden ones. Raises UserError where it cannot be read."""
+    """The picture files of a folder, sorted, without hidden ones. Raises UserError if the folder cannot be read."""
     return [path for path in list_folder(folder) if is_picture(path) and not os.path.isdir(path)]
 
 
@@ -85,7 +85,7 @@ def endings(paths: list[Path]) -> str:
 
 
 def memory() -> float:
-    """Bytes of RAM that this process may use; infinity where the system does not tell."""
+    """Bytes of RAM that this process may use; infinity if the system does not say."""
     if resource is None:
         return float("inf")
     limits = [float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))]

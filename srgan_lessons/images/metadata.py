@@ -1,7 +1,7 @@
-"""What a picture file says beside its pixels: EXIF (date, camera, place) and the resolution in dots per inch.
+"""What a picture file holds besides its pixels: EXIF (date, camera, place) and the resolution in dots per inch.
 
-EXIF is kept as the bytes that the camera wrote, entries included that no reader understands; only what is no longer
-true of the enlarged picture, its orientation and its size, is set again (EXIF 2.32, 4.6).
+EXIF is kept as the bytes that the camera wrote, including entries that no reader understands. Only orientation and size
+are set again, because they no longer apply to the enlarged picture (EXIF 2.32, 4.6).
 """
 
 import math
@@ -12,22 +12,23 @@ from PIL import Image
 
 ORIENTATION, WIDTH, HEIGHT, EXIF_IFD = 0x0112, 0xA002, 0xA003, 0x8769
 HEADER = b"Exif\0\0"
-# Of a TIFF, whose own tags are its EXIF: description, make, model, software, date, artist, copyright; Exif and GPS.
+# What is kept of a TIFF, whose tags are its EXIF: description, make, model, software, date, artist, copyright; and the
+# folders Exif and GPS.
 _TOLD = (270, 271, 272, 305, 306, 315, 33432)
 _FOLDERS = (EXIF_IFD, 0x8825)
 
 
 def orientation(image: Image.Image) -> int:
-    """How an opened picture is to be turned: 1 to 8; 1, as it is, where that is not told or makes no sense."""
+    """How an opened picture must be turned, 1 to 8; 1 (not at all) if the file does not say or makes no sense."""
     try:
         found = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # of odd entries Pillow raises nearly anything; pixels that can be read do not depend on them
+    except Exception:  # for odd entries Pillow raises almost anything, and the pixels may still be readable
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 
 
 def read_exif(image: Image.Image) -> bytes | None:
-    """The EXIF of a loaded picture, or None where there is none, or none that can be read."""
+    """The EXIF of a loaded picture, or None if there is none or it cannot be read."""
     try:
         found = image.info.get("exif") or _from_tags(image)
     except Exception:
@@ -50,16 +51,16 @@ def _from_tags(image: Image.Image) -> bytes | None:
 
 
 def read_dpi(image: Image.Image) -> tuple[float, float] | None:
-    """Dots per inch, where the file tells any that a file can hold."""
+    """Dots per inch (x, y); None if the file does not say, or says something that cannot be written."""
     try:
         x, y = (float(value) for value in image.info["dpi"])
-    except Exception:  # missing, one number, a fraction by zero
+    except Exception:  # missing, a single number, or a division by zero
         return None
     return (x, y) if all(math.isfinite(value) and 1 <= value <= 65535 for value in (x, y)) else None
 
 
 def renewed(exif: bytes, height: int, width: int) -> bytes:
-    """The same EXIF of a picture that is upright and has so many pixels. What cannot be understood stays as it is."""
+    """The same EXIF for an upright picture of that size. Entries that cannot be understood stay as they are."""
     data = bytearray(exif)
     new = {ORIENTATION: 1, WIDTH: width, HEIGHT: height}
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[6:8]))
@@ -89,7 +90,7 @@ def _entries(data: bytearray, order: str, offset: int) -> Iterator[tuple[int, in
 
 
 def _set(data: bytearray, order: str, place: int, value: int) -> None:
-    """Writes one number into an entry: as a 16-bit number if it fits, else as a 32-bit one."""
+    """Writes one number into an entry: as a 16-bit number if it fits, otherwise as a 32-bit one."""
     short = value < 65536
     packed = struct.pack(order + "HI", 3 if short else 4, 1) + struct.pack(
         order + ("HH" if short else "I"), value, *([0] if short else [])

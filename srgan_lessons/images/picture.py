@@ -7,14 +7,14 @@ import numpy as np
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A decoded picture file with what must not be lost on the way to the enlarged file.
+    """A decoded picture file, with everything that the enlarged file must keep.
 
     rgb: uint8 (H, W, 3), upright, whatever the EXIF orientation of the file.
-    alpha: uint8 (H, W), or None where the file has no transparency.
+    alpha: uint8 (H, W), or None if the file has no transparency.
     grey: True if the file holds one channel of grey (then R = G = B).
     icc_profile: the colour profile that the numbers refer to, or None for sRGB.
-    exif: date, camera and the like as the file has them, beginning with "Exif", or None.
-    dpi: pixels per inch, horizontally and vertically, or None where the file does not tell.
+    exif: date, camera and the like as the bytes of the file, beginning with "Exif", or None.
+    dpi: pixels per inch, horizontally and vertically, or None if the file does not say.
     """
 
     rgb: np.ndarray

@@ -22,15 +22,16 @@ from srgan_lessons.images.formats import MOST_PIXELS, READABLE, SAVE_AS, add_hei
 from srgan_lessons.images.metadata import orientation, read_dpi, read_exif
 from srgan_lessons.images.picture import Picture
 
-_HEAD = 65536  # bytes of a file that tell its kind
+_HEAD = 65536  # bytes at the start of a file that show its kind
 _SCREEN = 2.2  # the exponent by which PNG expects screens to decode (PNG 3rd edition, 13.13)
 
-# A file of more pixels than this a byte was damaged, or made to fill the memory: a white page as PNG has 1030.
+# A file with more pixels per byte than this is damaged, or was made to fill the memory. A white page as PNG has 1030.
 _PIXELS_PER_BYTE, _HARMLESS = 2000, 2**26
 
 _opening = threading.Lock()
 
-# Programs that make pictures note in them how, in more than the million letters that Pillow takes for an attack.
+# Programs that generate pictures write into them how they did it. Pillow takes more than a million letters for an
+# attack, and that is not enough for such programs.
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**26)
 
 
@@ -38,11 +39,11 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     """Reads a picture file of any common kind.
 
     Palettes are looked up, CMYK is converted to sRGB (by its profile, if it has one), EXIF rotation is applied, a PNG's
-    gamma is converted to that of screens, and more than 8 bits a channel become 8 by rounding, with a warning. Of a
-    phone's multi-picture JPEG the photo is taken, with a warning that its extra picture (a gain or depth map) is not.
-    Raises UserError for a missing, empty, cut-off or undecodable file, for an animation or a file with several pages,
-    of which only one could be kept, for numbers that have no white (floating point, with a sign, Lab), and for a
-    picture that does not fit into the memory or has more than 2**30 pixels.
+    gamma is converted to that of screens, and more than 8 bits per channel are rounded to 8, with a warning. From a
+    phone's multi-picture JPEG only the photo is read, with a warning that its extra picture (a gain or depth map) is
+    not. Raises UserError for a missing, empty, cut-off or undecodable file; for an animation or a file with several
+    pages, of which only one could be kept; for numbers without a defined white (floating point, signed, Lab); and for
+    a picture that does not fit into memory or has more than 2**30 pixels.
     """
     path = Path(path)
     head = _head(path)
@@ -60,11 +61,11 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
         raise UserError(f"{path} is too large to be opened safely ({error}). Cut it into parts.") from None
     except MemoryError:
         raise UserError(
-            f"{path} needs more memory than there is. Close other programs, or cut it into parts."
+            f"there is not enough memory for {path}. Close other programs, or cut the picture into parts."
         ) from None
     except UnidentifiedImageError:
         raise UserError(f"{path} is not a picture that can be read here. {_reason(path, head)}") from None
-    except Exception as error:  # of broken data Pillow's readers raise nearly anything, TypeError and KeyError too
+    except Exception as error:  # for broken data Pillow raises almost anything, even TypeError and KeyError
         said = str(error) or type(error).__name__
         raise UserError(f"{path} is damaged or cut off ({said}). Copy or download it again.") from None
     if bits > 8:
@@ -73,7 +74,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
 
 
 def load_image(path: str | os.PathLike[str]) -> np.ndarray:
-    """The picture in a file as uint8 (H, W, 3). Transparency is left out; `read_picture` keeps it.
+    """The picture in a file as uint8 (H, W, 3). Transparency is ignored; `read_picture` keeps it.
 
     Raises UserError as `read_picture` does.
     """
@@ -83,8 +84,8 @@ def load_image(path: str | os.PathLike[str]) -> np.ndarray:
 def pillow_pixels(image: Image.Image) -> np.ndarray:
     """A PIL image as uint8 (H, W, 3), upright by its EXIF orientation, without its transparency.
 
-    Pillow has cut 16-bit colour to 8 bits by then; `load_image` rounds it. Raises UserError for the modes F, I and LAB,
-    whose white is not known, and for a file that proves to be damaged only now.
+    Pillow has already cut 16-bit colour down to 8 bits; `load_image` rounds it instead. Raises UserError for the modes
+    F, I and LAB, whose white is not known, and for a file that turns out to be damaged.
     """
     name = Path(getattr(image, "filename", "") or "this PIL image")
     if image.mode in ("F", "LAB") or image.mode.startswith("I"):
@@ -97,20 +98,20 @@ def pillow_pixels(image: Image.Image) -> np.ndarray:
             pixels = _to_srgb(image, image.info.get("icc_profile"), name)
         else:
             pixels = np.asarray(image.convert("RGB"))
-    except OSError as error:  # Pillow reads pixels when they are first asked for
+    except OSError as error:  # Pillow reads pixels only when they are first needed
         raise UserError(f"{name} is damaged or cut off ({error}). Copy or download it again.") from None
     turned = 1 if image.format == "TIFF" else orientation(image)  # Pillow turns a TIFF by itself
     return np.ascontiguousarray(_turned(to_8_bits(pixels, 255, _exponent(image)), turned))
 
 
 def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """(width, height) of a picture file as it is shown. Only the file's head is read; raises UserError."""
+    """(width, height) of a picture file as shown on a screen. Reads only the file's header. Raises UserError."""
     path = Path(path)
     head = _head(path)
     try:
         with _opened(path) as image:
             width, height = image.size
-            # Pillow gives a TIFF's size as it will be after loading, and turns it then
+            # For a TIFF, Pillow reports the size after turning, and turns it on loading
             turned = image.format != "TIFF" and orientation(image) >= 5
             return (height, width) if turned else (width, height)
     except Exception:  # as in read_picture
@@ -130,7 +131,7 @@ def _head(path: Path) -> bytes:
     except UserError:
         raise
     except ValueError as error:  # a zero byte in the name
-        raise UserError(f"{str(path)!r} is no name of a file ({error}).") from None
+        raise UserError(f"{str(path)!r} is not a file name ({error}).") from None
     if not head:
         raise UserError(f"{path} is empty (0 bytes). Copy or download it again.")
     return head
@@ -138,9 +139,9 @@ def _head(path: Path) -> bytes:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[ImageFile]:
-    """The picture with its head read. Pillow's own limit does not hold, `_check_size` does."""
+    """The picture with its header read. `_check_size` replaces Pillow's own limit."""
     add_heif()
-    with _opening:  # the limit is one for all threads
+    with _opening:  # all threads share the limit
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MOST_PIXELS
         try:
             known = [name for name in READABLE if name != "HEIF" or name in Image.OPEN]
@@ -160,7 +161,7 @@ def _check_size(path: Path, image: Image.Image) -> None:
             f"{path} is too large to be opened: {width} x {height} pixels in a file of {path.stat().st_size:,} bytes. "
             "It is damaged, or was made to fill the memory. Copy or download it again."
         )
-    needed, there = 8 * width * height, memory()  # bytes: what Pillow decodes, and the array made of it
+    needed, there = 8 * width * height, memory()  # bytes: Pillow's pixels, and the array made from them
     if width * height > MOST_PIXELS or needed > there:
         raise UserError(
             f"{path} is too large to be opened: {width} x {height} pixels. {MOST_PIXELS / 1e6:.0f} million pixels are "
@@ -169,12 +170,12 @@ def _check_size(path: Path, image: Image.Image) -> None:
 
 
 def _reason(path: Path, head: bytes) -> str:
-    """Why a file could not be opened: what the reader says whose kind it begins as."""
+    """Why a file could not be opened, according to the reader that recognises its first bytes."""
     for name in READABLE:
-        reader: Any = Image.OPEN.get(name, (None, None))  # Pillow's readers are typed for one of their two calls
+        reader: Any = Image.OPEN.get(name, (None, None))  # Pillow's types cover one of the two ways to call a reader
         factory, accept = reader
         begins = False
-        with suppress(struct.error, IndexError):  # of a file of a few bytes
+        with suppress(struct.error, IndexError):  # from a file of a few bytes
             begins = accept is not None and accept(head[:16]) is True
         if not begins:
             continue
@@ -183,12 +184,12 @@ def _reason(path: Path, head: bytes) -> str:
                 continue
         except Exception as error:
             said = str(error) or type(error).__name__
-            return f"It begins as a {name} file, and is damaged or of a rare kind ({said}). {SAVE_AS}"
+            return f"It begins like a {name} file, but is damaged or of a rare kind ({said}). {SAVE_AS}"
     return f"It may be a text file with a wrong ending. {why_unknown(head)}"
 
 
 def _decode(path: Path, image: ImageFile, head: bytes) -> tuple[Picture, int]:
-    """The picture, and how many bits a channel had in the file."""
+    """The picture, and the number of bits per channel in the file."""
     profile, exponent = image.info.get("icc_profile"), _exponent(image)
     numbers = levels(path, image, head, _opened)
     colours = to_8_bits(numbers.colours, numbers.top, exponent)
@@ -211,7 +212,7 @@ def _decode(path: Path, image: ImageFile, head: bytes) -> tuple[Picture, int]:
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Stored pixels (H, W, ...) as they are to be seen (EXIF 2.32, 4.6.4)."""
+    """Turns stored pixels (H, W, ...) upright (EXIF 2.32, 4.6.4)."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)
     if orientation in (3, 4, 7, 8):
@@ -220,10 +221,10 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _exponent(image: Image.Image) -> float:
-    """What a PNG's levels are to be raised to, so that they are encoded as other pictures are; 1: they are already.
+    """The exponent that encodes a PNG's levels like those of other pictures; 1 if they already are.
 
-    A profile, or the mark that the picture is sRGB, stands above gamma (PNG 3rd edition, 13.16), and a difference of
-    5 % is none, as for libpng.
+    A profile, or the mark that the picture is sRGB, takes precedence over gamma (PNG 3rd edition, 13.16). A difference
+    of 5 % is ignored, as in libpng.
     """
     gamma = image.info.get("gamma", 0) if image.format == "PNG" else 0
     if "srgb" in image.info or "icc_profile" in image.info or not gamma or abs(gamma * _SCREEN - 1) <= 0.05:
@@ -232,7 +233,7 @@ def _exponent(image: Image.Image) -> float:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> np.ndarray:
-    """CMYK to sRGB: by the embedded profile where there is one, else by the plain formula."""
+    """Converts CMYK to sRGB: by the embedded profile if there is one, otherwise by the plain formula."""
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))

@@ -6,7 +6,7 @@ import numpy as np
 
 from srgan_lessons.images.arrays import check_image
 
-# Photographs, not diagrams, among the files that scikit-image carries in its wheel.
+# The files in scikit-image's wheel that are photographs, not diagrams.
 _COLOUR = ("astronaut", "chelsea", "coffee", "rocket", "hubble_deep_field", "immunohistochemistry", "retina")
 _GREY = ("camera", "brick", "grass", "gravel", "coins", "moon")
 
@@ -23,6 +23,6 @@ def _sample_photos() -> dict[str, np.ndarray]:
 def sample_photos() -> dict[str, np.ndarray]:
     """Fourteen photos that come with scikit-image: name -> uint8 (H, W, 3). No network is needed.
 
-    Grey ones are given as R = G = B. Licences: public domain or CC0, see scikit-image's data/README.txt.
+    Grey photos have R = G = B. Licences: public domain or CC0, see scikit-image's data/README.txt.
     """
     return {name: photo.copy() for name, photo in _sample_photos().items()}

@@ -1,4 +1,4 @@
-"""Writes picture files, and tells beforehand what cannot be written."""
+"""Writes picture files, and checks in advance what can be written."""
 
 import os
 import warnings
@@ -17,12 +17,12 @@ from srgan_lessons.images.picture import Picture
 
 
 def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
-    """Writes a picture, as in `check_image`, or a Picture, in the format that the file name's ending asks for.
+    """Writes a picture in any form (see `check_image`), or a Picture, in the format given by the file name's ending.
 
-    The file is complete or not there at all. JPEG and AVIF are written at quality 95 without chroma subsampling, WebP
-    without loss. Of a Picture's EXIF the orientation and the size are set again; where the format has no place for it,
-    it is left out, with a warning. Raises UserError for an unknown ending, a full disk, or a format that cannot hold
-    the picture's size, its transparency or its colour profile.
+    The file is written completely or not at all. JPEG and AVIF are written at quality 95 without chroma subsampling,
+    WebP without loss. Orientation and size in a Picture's EXIF are set again; if the format has no place for EXIF, it
+    is left out, with a warning. Raises UserError for an unknown ending, a full disk, or a format that cannot hold the
+    picture's size, its transparency or its colour profile.
     """
     path = Path(path)
     picture = image if isinstance(image, Picture) else Picture(rgb=check_image(image), grey=is_grey(image))
@@ -38,7 +38,7 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
     options |= {"quality": 95, "subsampling": "4:4:4"} if kind == "AVIF" else {}
     options |= {"lossless": True} if kind == "WEBP" else {}
     exif = None if picture.exif is None else renewed(picture.exif, height, width)
-    if exif is not None and (kind == "BMP" or (kind == "JPEG" and len(exif) > 65533)):  # a JPEG segment's most
+    if exif is not None and (kind == "BMP" or (kind == "JPEG" and len(exif) > 65533)):  # a JPEG segment's limit
         warnings.warn(f"{path}: this format has no place for the EXIF of the picture (date, camera)", stacklevel=2)
         exif = None
     with atomic(path) as temporary:
@@ -47,7 +47,7 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
             made.save(temporary, format=kind, **options, **({"exif": exif} if exif else {}))
         except (OSError, MemoryError):
             raise
-        except Exception:  # odd entries, which a TIFF cannot take over
+        except Exception:  # odd entries, which a TIFF cannot hold
             if exif is None:
                 raise
             warnings.warn(f"{path}: its EXIF (date, camera) has odd entries and was left out", stacklevel=2)
@@ -55,10 +55,10 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
 
 
 def check_target(path: str | Path, height: int, width: int, *, alpha: bool = False, profile: bool = False) -> None:
-    """Raises UserError where `save_image` could not write such a picture to such a file name.
+    """Raises UserError if `save_image` could not write such a picture to such a file name.
 
-    To be asked before hours of work. height, width: in pixels. alpha, profile: whether it has transparency or a colour
-    profile.
+    Call it before hours of work. height, width: in pixels. alpha, profile: whether the picture has transparency or a
+    colour profile.
     """
     path = Path(path)
     kind = WRITABLE.get(path.suffix.lower())
@@ -71,17 +71,17 @@ def check_target(path: str | Path, height: int, width: int, *, alpha: bool = Fal
         raise UserError(f"{path}: this format has no colour profile, and the picture has. Write a .png instead.")
     if max(height, width) > LONGEST_SIDE.get(kind, 2**31 - 1):
         raise UserError(
-            f"{path}: this format ends at {LONGEST_SIDE[kind]} pixels a side, the picture has {width} x {height}. "
+            f"{path}: this format allows {LONGEST_SIDE[kind]} pixels per side; the picture has {width} x {height}. "
             "Write a .png instead."
         )
     if height * width > LARGEST.get(kind, 2**62):
         raise UserError(
-            f"{path}: this format ends at {LARGEST[kind] / 1e6:.0f} million pixels, the picture has {width} x "
+            f"{path}: this format allows {LARGEST[kind] / 1e6:.0f} million pixels; the picture has {width} x "
             f"{height}. Write a .png instead."
         )
     if kind in FOUR_GIGABYTES and (4 if alpha else 3) * height * width > 2**32 - 2**16:
         raise UserError(
-            f"{path}: this format ends at 4 GB, and {width} x {height} pixels need more. Write a .png instead."
+            f"{path}: this format allows 4 GB, and {width} x {height} pixels need more. Write a .png instead."
         )
     if os.path.isdir(path):
         raise UserError(f"{path} is a folder; a file name is needed.")

@@ -1,6 +1,6 @@
 """Training: recipes, the two updates of the paper, and the loop around them.
 
-What needs torch is imported when it is used: settings alone, as the command line reads them, need none.
+Modules that need torch are imported on first use: the command line reads the settings alone, and they need no torch.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,8 +1,8 @@
-"""The folder of a run: one writer, checkpoints that are whole or not there, and a log that goes on where it stopped.
+"""The folder of a run: one writer, checkpoints that are complete or absent, and a log that continues where it stopped.
 
 <run>/settings.json           recipe, seed, machine, versions
 <run>/log.csv                 losses, one line every few updates
-<run>/checkpoints/*.pt        the last few, and the best by the content loss of held-out pictures
+<run>/checkpoints/*.pt        the last few, and the best on the held-out pictures (see Validation.criterion)
 <run>/preview/*.png           bicubic, network, photo
 <run>/weights.safetensors     the averaged weights: what is evaluated and published
 """
@@ -41,11 +41,11 @@ FORMAT = 2  # of the checkpoint file
 
 
 class RunFolder:
-    """Opens or makes the folder of a run and holds it for this process alone, until `close` or the end of a `with`.
+    """Opens or creates the folder of a run and locks it for this process, until `close` or the end of a `with`.
 
-    The lock belongs to the process: when that ends, however it ends, another run can use the folder. A log that no
-    checkpoint belongs to is kept under another name, `log_before_1.csv`. Raises UserError if another run holds the
-    folder, if it cannot be written, or if it holds weights that no checkpoint belongs to.
+    The lock belongs to the process: once the process ends, however it ends, another run can use the folder. A log
+    without a checkpoint is kept under another name, `log_before_1.csv`. Raises UserError if another run holds the
+    folder, if the folder cannot be written to, or if it holds weights without a checkpoint.
     """
 
     def __init__(self, path: str | Path, *, keep: int = 2):
@@ -53,11 +53,11 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.log = self.path / "log.csv"
         self.weights = self.path / "weights.safetensors"
-        self.put_aside: Path | None = None  # where a log went that belonged to no checkpoint
-        self._columns: list[str] = []  # of the log, where it has any
-        self._unwritten: list[dict[str, Any]] = []  # rows of the log that the disk has not taken yet
+        self.put_aside: Path | None = None  # the new name of a log that had no checkpoint
+        self._columns: list[str] = []  # of the log, if it has any
+        self._unwritten: list[dict[str, Any]] = []  # rows of the log that could not be written yet
         self._disk: int | None = None
-        self._strange: set[Path] = set()  # what is kept on this machine of another run in the same place
+        self._strange: set[Path] = set()  # files kept on this machine for another run with the same path
         refuse_unmounted(self.path)
         try:
             self.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -94,7 +94,7 @@ class RunFolder:
             )
 
     def _clear_parts(self) -> None:
-        """Removes what processes left that were killed while they wrote: while we hold the lock, nobody writes."""
+        """Removes what killed processes left half written. We hold the lock, so nobody else is writing."""
         for folder in (self.path, self.checkpoints, self.path / "preview"):
             for part in folder.glob(".*.part"):
                 with suppress(OSError):
@@ -122,7 +122,7 @@ class RunFolder:
         return True
 
     def check_space(self, checkpoint: int) -> None:
-        """Raises UserError where the disk has no room for a checkpoint of that many bytes and one being written."""
+        """Raises UserError if the disk has no room for two checkpoints of that many bytes: the last and the next."""
         free = shutil.disk_usage(self.path).free
         if free < 2 * checkpoint:
             raise UserError(
@@ -132,41 +132,41 @@ class RunFolder:
             )
 
     def latest(self) -> Path | None:
-        """The checkpoint to go on from: that of the highest step, else best.pt, which is one too, else None."""
+        """The checkpoint to continue from: the one with the highest step, otherwise best.pt, otherwise None."""
         return latest_checkpoint(self.path)
 
     def save(self, state: dict[str, Any], *, best: bool = False) -> Path:
         """Writes a checkpoint of state["step"], then removes all but the last `keep`. `best` also becomes best.pt."""
         path = self.checkpoints / f"step_{state['step']:08d}.pt"
         with atomic(path) as temporary:
-            with open(temporary, "wb") as file:  # given a name only, torch would hide why it could not write
+            with open(temporary, "wb") as file:  # given only a name, torch would hide why it could not write
                 try:
                     torch.save(state, file)
                 except RuntimeError as error:
                     raise _disk_error(error) or error from None
-            if best:  # before the checkpoint gets its name: a run that goes on from there must find its best
+            if best:  # before the checkpoint gets its name: a run that continues from it must find its best.pt
                 with atomic(self.checkpoints / "best.pt") as copy:
                     shutil.copyfile(temporary, copy)
         for old in sorted(self.checkpoints.glob("step_*.pt"))[: -self.keep]:
-            with suppress(OSError):  # what cannot be removed now is removed with the next one
+            with suppress(OSError):  # one that cannot be removed now is removed after the next save
                 old.unlink()
         return path
 
     def publishes(self, step: int) -> bool:
-        """Whether the averaged weights of that update are on the disk: they are written after its checkpoint."""
+        """Whether the averaged weights of that update are on the disk. They are written after its checkpoint."""
         try:
             return read_metadata(self.weights).get("updates") == str(step)
         except UserError:
             return False
 
     def is_gone(self) -> bool:
-        """Whether the disk that the folder is on was unmounted since the folder was opened."""
+        """Whether the folder's disk has been unmounted since the folder was opened."""
         return disk_of(self.path) != self._disk
 
     def rescue(self, state: dict[str, Any], *, best: bool, why: str) -> UserError:
-        """Keeps a checkpoint on this machine where the folder does not take it; the folder's next opening fetches it.
+        """Keeps a checkpoint on this machine if the folder cannot store it. The next opening of the folder fetches it.
 
-        why: a sentence. Returns the error to raise. Raises UserError where this machine's disk does not take it either.
+        why: a sentence. Returns the error to raise. Raises UserError if this machine's disk cannot store it either.
         """
         content = state | {"rescued": {"best": best, "rows": self._unwritten}}
         with atomic(shelter(self.path) / f"step_{state['step']:08d}.pt") as temporary, open(temporary, "wb") as file:
@@ -175,12 +175,12 @@ class RunFolder:
             except RuntimeError as error:
                 raise _disk_error(error) or error from None
         return UserError(
-            f"{why} Nothing is lost: update {state['step']:,} is kept on this machine for now. When the disk is there "
-            "again, run the same cell or command: it goes on from that update."
+            f"{why} Nothing is lost: update {state['step']:,} is kept on this machine for now. When the disk is "
+            "back, run the same cell or command: it goes on from that update."
         )
 
     def _bring_back(self) -> None:
-        """Fetches what `rescue` kept, where it is newer than what is here. Where no run is here it is left alone."""
+        """Fetches what `rescue` kept, if it is newer than what the folder holds. Leaves it alone if there is no run."""
         if not (self.path / "settings.json").exists():
             self._strange = set(shelter(self.path).rglob("*"))
             return
@@ -196,7 +196,7 @@ class RunFolder:
         self._fetch_previews()
 
     def _fetch_previews(self) -> None:
-        """Brings the previews home that went to this machine; one that the disk still does not take stays there."""
+        """Moves previews that were kept on this machine into the folder. Those that cannot be written stay here."""
         for kept in set((shelter(self.path) / "preview").glob("update_*.png")) - self._strange:
             with suppress(OSError, UserError):
                 with atomic(self.path / "preview" / kept.name) as temporary:
@@ -204,7 +204,7 @@ class RunFolder:
                 kept.unlink()
 
     def write_settings(self, identity: dict[str, Any], options: Options, machine: Machine) -> None:
-        """settings.json: what a reader of the results wants to know of the run."""
+        """Writes settings.json: what a reader of the results wants to know about the run."""
         settings = identity | {
             "options": dataclasses.asdict(options),
             "machine": machine.name(),
@@ -221,9 +221,9 @@ class RunFolder:
             temporary.write_text(json.dumps(settings, indent=2) + "\n")
 
     def rewind_log(self, step: int) -> list[dict[str, float]]:
-        """Drops the log's lines after `step`, which will be computed again, and returns those that stay.
+        """Removes the log's lines after `step`, which will be computed again, and returns those that stay.
 
-        Columns of an older version stay, too. Without a checkpoint the log is another run's, and is put aside.
+        Columns of an older version stay, too. A log without a checkpoint belongs to another run and is renamed.
         """
         if not self.log.exists():
             return []
@@ -238,7 +238,7 @@ class RunFolder:
         return rows
 
     def _read_log(self) -> list[dict[str, Any]]:
-        """The whole lines of the log. One that was cut off by a kill, or is no row of numbers, is left out."""
+        """The complete lines of the log, without a line that a kill cut off or that is not a row of numbers."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
         rows = []
         for line in csv.DictReader(line for line in lines if line.endswith("\n")):
@@ -256,16 +256,16 @@ class RunFolder:
             temporary.write_text(_as_csv(self._columns, rows, header=True), encoding="utf-8", newline="")
 
     def append_log(self, rows: list[dict[str, Any]]) -> str | None:
-        """Adds rows to the log. Where the disk does not take them, returns why; the next call writes them, too.
+        """Adds rows to the log. If they cannot be written, returns the reason; the next call writes them, too.
 
-        A line of the log is not worth a trained hour, so a failure ends nothing.
+        A line of the log is not worth an hour of training, so a failure does not end the run.
         """
         self._unwritten += rows
         if not self._unwritten:
             return None
         try:
             new = [name for row in self._unwritten for name in row if self._columns and name not in self._columns]
-            if new:  # the log was begun by a version with other columns
+            if new:  # another version, with other columns, started the log
                 self._rewrite_log(self._read_log() + self._unwritten)
             else:
                 self._append()
@@ -277,7 +277,7 @@ class RunFolder:
         return None
 
     def _append(self) -> None:
-        """All unwritten rows in one write: a disk that takes a part of it is left with the whole lines before."""
+        """Writes all unwritten rows at once. If only part of them fits, the file is cut back to its old length."""
         columns = self._columns or list(self._unwritten[0])
         with open(self.log, "ab", buffering=0) as file:
             before = os.fstat(file.fileno()).st_size
@@ -293,12 +293,12 @@ class RunFolder:
 
 
 def acquire(lock: FileLock) -> bool:
-    """Whether a lock is held now. filelock would make do with a file that outlives a process that is killed.
+    """Acquires a lock; False where the file system has none. A soft lock does not count: it outlives a killed process.
 
-    Raises Timeout if another process has it.
+    Raises Timeout if another process holds the lock.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # filelock's own: RunFolder says what follows from it
+        warnings.simplefilter("ignore")  # filelock's own warning: RunFolder says what it means for the run
         lock.acquire()
     if isinstance(lock, SoftFileLock):
         lock.release()
@@ -307,7 +307,7 @@ def acquire(lock: FileLock) -> bool:
 
 
 def _disk_error(error: BaseException | None) -> OSError | None:
-    """What the disk answered. torch's writer, which is closed after it, raises an error of its own on top of it."""
+    """The error that the disk raised. torch's writer is closed after it, and raises an error of its own on top."""
     while error is not None and not isinstance(error, OSError):
         error = error.__context__
     return error
@@ -323,14 +323,14 @@ def _as_csv(columns: list[str], rows: list[dict[str, Any]], *, header: bool) -> 
 
 
 def latest_checkpoint(run: Path) -> Path | None:
-    """The checkpoint that a run in that folder goes on from, or None. See `RunFolder.latest`."""
+    """The checkpoint that a run in that folder continues from, or None. See `RunFolder.latest`."""
     checkpoints = run / "checkpoints"
     found = [*checkpoints.glob("best.pt"), *sorted(checkpoints.glob("step_*.pt"))]
     return found[-1] if found else None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """The state in a checkpoint file; nothing in it is run. Raises UserError for a damaged or foreign file."""
+    """The state in a checkpoint file. No code in it is run. Raises UserError for a damaged or foreign file."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
@@ -340,13 +340,13 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             f"{path} was refused: it contains more than weights and could run code ({error}). Delete it if you do "
             "not know it."
         ) from None
-    except Exception as error:  # of broken bytes torch's reader raises nearly anything, IndexError and TypeError too
+    except Exception as error:  # for a damaged file torch raises almost anything, even IndexError and TypeError
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         others = any(other != path for other in path.parent.glob("*.pt"))
         advice = (
-            "Delete it: the run then goes on from the one before it."
+            "Delete it: the run then continues from the one before it."
             if others
-            else "There is no other one: start again in another folder (--folder), from the weights beside it if there "
+            else "There is no other one: start again in another folder (--folder), from this run's weights if there "
             f"are any (--init {path.parent.parent / 'weights.safetensors'})."
         )
         raise UserError(f"the checkpoint {path} is damaged or incomplete ({reason}). {advice}") from None
@@ -360,11 +360,11 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
 def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) -> None:
     """Raises UserError unless the checkpoint belongs to a run with the same recipe, seed and pictures.
 
-    More (or fewer) steps are allowed where the learning rate does not depend on their number. Pictures are the same
-    where their pixels are, whatever they are called.
+    More (or fewer) steps are allowed if the learning rate does not depend on their number. Pictures are the same if
+    their pixels are, whatever their names.
     """
     now = dict(expected["recipe"])
-    then = {field.name: field.default for field in dataclasses.fields(Recipe)} | state["recipe"]  # younger settings
+    then = {field.name: field.default for field in dataclasses.fields(Recipe)} | state["recipe"]  # fills newer fields
     if then["name"] != now["name"]:
         raise UserError(
             f"{path} belongs to a run of {then['name']}, not of {now['name']}. Choose another folder with --folder."
@@ -374,7 +374,7 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     differs = [f"{name} {then.get(name)!r} then, {now.get(name)!r} now" for name in now if then.get(name) != now[name]]
     if state["seed"] != expected["seed"]:
         differs.append(f"seed {state['seed']} then, {expected['seed']} now")
-    # Held-out pictures too: one more photo can move another from one side to the other. Older states do not name them.
+    # Held-out pictures too: adding a photo can move another from one side to the other. Older states do not name them.
     known = ("photos", "held_out") if "held_out" in state else ("photos",)
     differs += _other_photos(*({k: v for name in known for k, v in run[name].items()} for run in (state, expected)))
     if differs:
@@ -385,20 +385,20 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
 
 
 def check_processes(identity: dict[str, Any], options: Options, machine: Machine) -> None:
-    """Raises UserError, in all processes of a run, where one of them would train something else than the main one."""
+    """Raises UserError, in all processes of a run, if one of them would train something else than the main process."""
     mine = {
         **identity["recipe"],
         "seed": identity["seed"],
         "precision": machine.precision,
         "device": machine.device.type,
-        "log_every": options.log_every,  # the updates after which processes ask each other
+        "log_every": options.log_every,  # processes consult each other after so many updates
         "srgan_lessons": __version__,
         "torch": torch.__version__,
     }
     everybody = processes.gather(mine)
     photos = processes.gather(_photos_hash(identity))
     sets: list[dict[str, str]] = [{}] * machine.world_size
-    if len(set(photos)) > 1:  # only then are they told apart by name
+    if len(set(photos)) > 1:  # only then are their names needed
         sets = processes.gather(identity["photos"] | identity["held_out"])
     wrong = []
     for number in range(1, machine.world_size):
@@ -408,7 +408,7 @@ def check_processes(identity: dict[str, Any], options: Options, machine: Machine
             if value != everybody[0][name]
         ]
         if photos[number] != photos[0]:
-            differs += _other_photos(sets[0], sets[number]) or ["the same training pictures in another order"]
+            differs += _other_photos(sets[0], sets[number]) or ["the same training pictures in a different order"]
         if differs:
             wrong.append(f"process {number} has {'; '.join(differs)}")
     if wrong:
@@ -421,9 +421,9 @@ def check_processes(identity: dict[str, Any], options: Options, machine: Machine
 
 
 def check_run_is_here(path: Path) -> None:
-    """Raises UserError, in all processes, where another one than the main one has this run, or more of it.
+    """Raises UserError, in all processes, if another process than the main one has this run, or more of it.
 
-    torchrun's rendezvous decides which machine the main process is on: not always the one that was named first.
+    torchrun's rendezvous decides which machine hosts the main process. It is not always the one named first.
     """
     latest = latest_checkpoint(path)
     step = -1 if latest is None else int(latest.stem.removeprefix("step_")) if latest.stem != "best" else 0
@@ -433,15 +433,15 @@ def check_run_is_here(path: Path) -> None:
         error = UserError(
             f"the run in {path} is on {host}, at update {furthest:,}, and process 0 is on {everybody[0][1]}, which has "
             f"{'none' if everybody[0][0] < 0 else f'update {everybody[0][0]:,}'}. Copy the folder there, or choose a "
-            "--folder on a disk that both share. torchrun --node_rank 0 --master_addr HOST --master_port 29500, in "
-            "place of --rdzv_..., makes the machine of your choice the first."
+            "--folder on a disk that both share. torchrun --node_rank 0 --master_addr HOST --master_port 29500, "
+            "instead of --rdzv_..., makes the machine of your choice the first."
         )
         error.told = processes.rank() != 0
         raise error
 
 
 def _photos_hash(identity: dict[str, Any]) -> str:
-    """One for all training and held-out pictures, and their order."""
+    """One hash of all training and held-out pictures and their order."""
     return hashlib.sha256(json.dumps([list(identity["photos"]), list(identity["held_out"])]).encode()).hexdigest()
 
 

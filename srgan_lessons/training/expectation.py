@@ -1,4 +1,4 @@
-"""What so many updates may bring: read off the curves of runs that were recorded. An estimate, and said to be one."""
+"""What a number of updates may achieve, read off the curves of recorded runs. It is an estimate, and says so."""
 
 import csv
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ import numpy as np
 from srgan_lessons.files import shipped
 from srgan_lessons.training.plan import Plan
 
-BAND = (0.8, 0.4)  # dB, and share of ST-LPIPS. Within a recorded run two validations differ by up to half of it
+BAND = (0.8, 0.4)  # dB, and share of ST-LPIPS. Two validations of a recorded run differ by up to half of this
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """A recorded run of SRGAN. bicubic: PSNR in dB and ST-LPIPS of bicubic on the photos that it held out."""
+    """A recorded run of SRGAN. bicubic: PSNR in dB and ST-LPIPS of bicubic on the run's held-out photos."""
 
     file: str
     blocks: int
@@ -37,7 +37,10 @@ RECORDED = (
 
 @dataclass(frozen=True, kw_only=True)
 class Expectation:
-    """On held-out photos, each (low, middle, high). gain: PSNR over bicubic in dB. stlpips: a share of bicubic's."""
+    """Figures on held-out photos, each (low, middle, high).
+
+    gain: PSNR above bicubic's, in dB. stlpips: ST-LPIPS as a share of bicubic's.
+    """
 
     gain: tuple[float, float, float]
     stlpips: tuple[float, float, float]
@@ -53,10 +56,10 @@ class Expectation:
 
 
 def expect(plan: Plan) -> Expectation | None:
-    """What the last stage of a plan may reach on held-out photos; None where no such run was recorded.
+    """What the last stage of a plan may reach on held-out photos; None if no such run was recorded.
 
-    Counts in crops, since batches differ. A plan that is longer than the recorded run gets its last value. One of less
-    than half the crops that the run had seen when it was validated first gets None.
+    Counts in crops, because batches differ. A plan that is longer than the recorded run gets the run's last value. A
+    plan with fewer than half the crops that the run had seen at its first validation gets None.
     """
     recipe = plan.stages[-1].recipe
     found = [run for run in RECORDED if (run.blocks, run.channels) == (recipe.blocks, recipe.channels)]
@@ -77,7 +80,7 @@ def expect(plan: Plan) -> Expectation | None:
 
 
 def _curve(run: Recorded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """log of crops seen, PSNR and ST-LPIPS of the held-out photos."""
+    """The logarithm of the crops seen, and PSNR and ST-LPIPS of the held-out photos."""
     with open(shipped(run.file), newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["val_stlpips"]]
     crops = np.log([float(row["step"]) * run.batch for row in rows])

@@ -7,13 +7,13 @@ from torch import Tensor
 
 from srgan_lessons.training.machine import Machine
 
-WARM_UP = 11  # updates done one by one before the recording, as CUDA's libraries set themselves up in the first ones
+WARM_UP = 11  # ordinary updates before the recording: CUDA's libraries set themselves up during the first ones
 
 
 class GraphedUpdate:
-    """Calls `update(places)` as it is for the first updates, then records it and replays the recording.
+    """Calls `update(places)` directly for the first updates, then records it and replays the recording.
 
-    Every call is one real update, the first ones too. `update` may read and write tensors that it owns (weights,
+    Every call is a real update, including the first ones. `update` may read and write tensors that it owns (weights,
     moments, sums of losses, the learning rate), but must return nothing and never wait for the GPU.
     """
 
@@ -34,7 +34,7 @@ class GraphedUpdate:
         if self.graph is None:
             self.places = places.clone()
             self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph, stream=self.stream):  # records, computes nothing
+            with torch.cuda.graph(self.graph, stream=self.stream):  # records, and computes nothing
                 self.update(self.places)
         self.places.copy_(places)
         self.graph.replay()

@@ -1,4 +1,4 @@
-"""What learns: the networks of a recipe, their optimisers and their moving average, and one update of them all."""
+"""What learns: the networks of a recipe, their optimisers, the moving average of the weights, and one update of all."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -22,12 +22,12 @@ GAN_LOSSES = ("content", "adversarial", "discriminator", "d_hr", "d_sr")
 
 
 class Learner:
-    """A recipe's networks on a machine, ready for update number 0, or for another after `load_state_dict`.
+    """A recipe's networks on a machine, ready for update number 0, or for a later one after `load_state_dict`.
 
-    generator: untrained or with the weights to start from. content: the content loss. graphed: the updates will be
-    recorded as a CUDA graph, in which the learning rate must be a tensor. Makes the discriminator, if the recipe has
-    one, from torch's global random numbers. shuffled_last: the generator as updates compute it. totals: sums of the
-    losses of the last `counted` updates, on the device.
+    generator: untrained, or with the weights to start from. content: the content loss. graphed: the updates will be
+    recorded as a CUDA graph, in which the learning rate must be a tensor. If the recipe has a discriminator, its first
+    weights are drawn from torch's global random numbers. shuffled_last: the generator in the form that updates compute.
+    totals: sums of the losses of the last `counted` updates, on the device.
     """
 
     def __init__(
@@ -52,13 +52,13 @@ class Learner:
         return torch.optim.Adam(parameters, lr=self.rate, betas=(0.9, 0.999), fused=True, capturable=self.graphed)
 
     def updates_on(self, sampler: CropSampler, *, compile: bool = False) -> Callable[[int], None]:
-        """A function that makes update number `step`, counted from 0, and adds its losses to `totals`.
+        """Returns a function that makes update number `step`, counted from 0, and adds its losses to `totals`.
 
         compile: run the networks and the cutting of crops through torch.compile.
         """
         generator, discriminator, content, cut = self.shuffled_last, self.discriminator, self.content, sampler.cut
         if compile:
-            compiled: Any = torch.compile  # of a module it makes a module, which its types do not say
+            compiled: Any = torch.compile  # it turns a module into a module, but its types do not say so
             generator, content, cut = compiled(generator), compiled(content), compiled(cut)
             discriminator = compiled(discriminator) if discriminator else None
         recipe, machine = self.recipe, self.machine
@@ -66,7 +66,7 @@ class Learner:
         def update_at(places: Tensor) -> None:
             lr, hr = cut(places)
             if recipe.shuffled:
-                hr = hr.roll(1, dims=0)  # another photo's
+                hr = hr.roll(1, dims=0)  # the crop of another photo
             if discriminator is None or self.optimizer_d is None:
                 found = pretrain_step(generator, self.optimizer_g, content, lr, hr, machine, total_variation=recipe.tv)
             else:
@@ -104,16 +104,16 @@ class Learner:
                 group["lr"] = rate
 
     def mean_losses(self) -> dict[str, float]:
-        """Means of the losses since `forget_losses`, as numbers: the one moment at which the host waits for the GPU."""
+        """Means of the losses since `forget_losses`, as numbers. Only here does the host wait for the GPU."""
         return dict(zip(self.losses, (self.totals / self.counted).tolist(), strict=True))
 
     def forget_losses(self) -> None:
-        """Begins the sums again."""
+        """Sets the sums to zero."""
         self.totals.zero_()
         self.counted = 0
 
     def broken(self) -> list[str]:
-        """The networks that hold weights which are not numbers. Makes the host wait for the GPU."""
+        """The networks with weights that are no longer numbers. Makes the host wait for the GPU."""
         networks = {"generator": self.generator, "discriminator": self.discriminator}
         return [
             name
@@ -122,7 +122,7 @@ class Learner:
         ]
 
     def checkpoint_bytes(self) -> int:
-        """Weights, their average and Adam's two moments; almost all of it is the discriminator's, if there is one."""
+        """Bytes of the weights, their average and Adam's two moments. A discriminator makes up almost all of them."""
         tensors = self.state_dict()
         weights = sum(
             t.nbytes for name in ("generator", "average", "discriminator") for t in tensors.get(name, {}).values()
@@ -131,12 +131,12 @@ class Learner:
         return weights + 2 * sum(p.nbytes for network in networks for p in network.parameters())
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next update depends on, but its number."""
+        """Everything that the next update depends on, except its number."""
         state = {
             "generator": self.generator.state_dict(),
             "average": self.average.state_dict(),
             "optimizer_g": self.optimizer_g.state_dict(),
-            "scaler": self.machine.scaler.state_dict(),  # {} where the precision needs none
+            "scaler": self.machine.scaler.state_dict(),  # {} if the precision needs none
             "totals": self.totals,
             "counted": self.counted,
         }
@@ -148,7 +148,7 @@ class Learner:
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Goes on from a state. Raises RuntimeError, KeyError or ValueError where it is of other networks."""
+        """Continues from a state. Raises RuntimeError, KeyError or ValueError if it belongs to other networks."""
         self.generator.load_state_dict(state["generator"])
         self.average.load_state_dict(state["average"])
         _load_moments(self.optimizer_g, state["optimizer_g"])
@@ -162,9 +162,9 @@ class Learner:
 
 
 def _share_buffers(average: nn.Module, network: nn.Module) -> None:
-    """BatchNorm's running statistics are averages already: the averaged network looks at the network's own.
+    """Lets the averaged network share BatchNorm's running statistics, which are averages already.
 
-    Copying them would be a hundred small kernels an update.
+    Copying them would take a hundred small kernels per update.
     """
     for mine, theirs in zip(average.modules(), network.modules(), strict=True):
         for name, buffer in theirs.named_buffers(recurse=False):
@@ -172,10 +172,10 @@ def _share_buffers(average: nn.Module, network: nn.Module) -> None:
 
 
 def _load_moments(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) -> None:
-    """Takes Adam's moments from a state and keeps this run's own settings.
+    """Loads Adam's moments from a state and keeps this run's own settings.
 
-    Those in the state follow from the options of the run that wrote it: one with a CUDA graph keeps its learning rate
-    in a tensor. The rate itself is set at every update.
+    The settings in the state come from the options of the run that wrote it: a run with a CUDA graph keeps its learning
+    rate in a tensor, for example. The learning rate itself is set at every update.
     """
     optimizer.load_state_dict({"state": state["state"], "param_groups": optimizer.state_dict()["param_groups"]})
 
@@ -183,8 +183,8 @@ def _load_moments(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) ->
 def starting_generator(recipe: Recipe, init: str | Path | None) -> nn.Module:
     """The generator before its first update: untrained, or with the weights `init`, a shipped name or a file.
 
-    "scratch" asks for an untrained one where the recipe starts from another. Raises UserError where weights are needed
-    and not named, cannot be read, or are of another network.
+    "scratch" asks for an untrained generator if the recipe starts from another network's weights. Raises UserError if
+    weights are needed and not named, cannot be read, or belong to another network.
     """
     network = recipe.make_generator()
     needed = recipe.starts_from

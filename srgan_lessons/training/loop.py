@@ -1,4 +1,4 @@
-"""The training loop: `train` takes a recipe and pictures to trained weights, and goes on where a run was stopped.
+"""The training loop: `train` makes trained weights from a recipe and pictures, and continues a run that was stopped.
 
 It has three parts, in this order: set up, fit, report.
 """
@@ -44,8 +44,8 @@ from srgan_lessons.weights import save_network
 class Run:
     """What `train` returns.
 
-    network: the averaged weights, in evaluation mode, on the CPU. log: the rows of log.csv. finished: False if the run
-    was stopped (Ctrl-C, `minutes`) and can be resumed.
+    network: the network with the averaged weights, in evaluation mode, on the CPU. log: the rows of log.csv. finished:
+    False if the run was stopped (Ctrl-C, `minutes`) and can be resumed.
     """
 
     folder: Path
@@ -64,15 +64,15 @@ def train(
     on_report: Callable[[dict[str, Any]], None] | None = None,
     **options: Any,
 ) -> Run:
-    """Trains a recipe on pictures, or goes on with the run in that folder if it holds a checkpoint.
+    """Trains a recipe on pictures, or continues the run in that folder if it holds a checkpoint.
 
     recipe: a name of RECIPES, or a Recipe. photos: a folder, folders, a photo store, a dict name -> picture in any form
     (see `images.check_image`), or Photos; one in twenty is held out for validation. run: the folder of the run,
-    runs/<recipe> if not given. init: weights that the generator starts from, a shipped name or a file, or "scratch";
-    needed where the recipe starts from another one. on_report: called with each row of the log. options: see Options.
+    runs/<recipe> if not given. init: weights that the generator starts from: a shipped name, a file, or "scratch";
+    needed if the recipe starts from another one. on_report: called with each row of the log. options: see Options.
 
-    Raises UserError for pictures, settings or files that cannot be used, where memory does not suffice (naming the
-    batch that would fit), and where a loss is no longer a number.
+    Raises UserError for pictures, settings or files that cannot be used, if memory runs out (naming the batch that
+    would fit), and if a loss is no longer a number.
     """
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
     chosen = Options(**options)
@@ -103,7 +103,7 @@ class _Training:
         init: str | Path | None,
         options: Options,
         machine: Machine,
-        folder: RunFolder | None,  # in the main process
+        folder: RunFolder | None,  # None except in the main process
         path: Path,
         on_report: Callable[[dict[str, Any]], None] | None,
     ):
@@ -112,7 +112,7 @@ class _Training:
         self.identity = {
             "recipe": dataclasses.asdict(recipe),
             "seed": options.seed,
-            "photos": {photos.hashes[name]: name for name in training},  # the pixels decide, and their order
+            "photos": {photos.hashes[name]: name for name in training},  # pixels and order decide
             "held_out": {photos.hashes[name]: name for name in held_out},
         }
         check_processes(self.identity, options, machine)
@@ -122,9 +122,9 @@ class _Training:
             names = {hash: name for name, hash in photos.hashes.items()}
             training = photos.album.select(names[hash] for hash in checkpoint["photos"])
             self.identity["photos"] = checkpoint["photos"]
-        torch.manual_seed(options.seed)  # of the first weights; the sampler has its own
+        torch.manual_seed(options.seed)  # for the first weights; the sampler has its own random numbers
         graphed = options.records(machine)
-        untrained = checkpoint or not folder  # then the weights come from the checkpoint, or the main process
+        untrained = checkpoint or not folder  # the weights then come from the checkpoint or the main process
         generator = processes.together(
             lambda: recipe.make_generator() if untrained else starting_generator(recipe, init)
         )
@@ -154,7 +154,7 @@ class _Training:
         self.reporter.announce(photos, self.sampler, held_out, self.validation, size, graphed)
 
     def _find_checkpoint(self) -> dict[str, Any] | None:
-        """The checkpoint to go on from. The main process alone has the run folder; the others get it from there."""
+        """The checkpoint to continue from. Only the main process has the run folder; the others get it from there."""
         latest = self.folder.latest() if self.folder else None
         if not latest:
             return None
@@ -172,7 +172,7 @@ class _Training:
             ) from None
         self.step = state["step"]
         if not self.validation or state.get("criterion", self.validation.criterion) == self.validation.criterion:
-            self.best = state["best"]  # else it was counted in another figure
+            self.best = state["best"]  # otherwise it is the value of another figure
         torch.set_rng_state(state["rng"])
         if "rng_cuda" in state and self.machine.device.type == "cuda":
             torch.cuda.set_rng_state(state["rng_cuda"], self.machine.device)
@@ -188,7 +188,7 @@ class _Training:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                short_of_memory = True  # what the traceback holds, activations too, is free after this block
+                short_of_memory = True  # after this block, what the traceback holds (activations too) is freed
         if short_of_memory:
             raise no_memory(self.learner, self.sampler)
         self.reporter.finish(self.step)
@@ -216,7 +216,7 @@ class _Training:
             self.reporter.count()
             watch.beat()
             asked = stop.is_set() or schedule.out_of_time(time.monotonic())
-            if machine.world_size > 1:  # processes stop at the same update: they ask each other when they report
+            if machine.world_size > 1:  # processes must stop at the same update: they consult each other at reports
                 asked = machine.any(asked) if schedule.reports_at(self.step) else False
             due = schedule.after(self.step, time.monotonic(), stop=asked)
             if not due:
@@ -230,7 +230,7 @@ class _Training:
                 row = {"step": self.step, "rate": self.recipe.rate_at(self.step - 1), **losses, "updates_per_s": speed}
                 try:
                     self.reporter.report(row, scores)
-                except BaseException:  # of on_report, or a second Ctrl-C: what was trained is saved first
+                except BaseException:  # from on_report, or a second Ctrl-C: the training so far is saved first
                     self._save(best=better)
                     raise
             if due.save or better or (self.folder and self.folder.is_gone()):
@@ -242,7 +242,7 @@ class _Training:
 
     def _validate(self) -> tuple[bool, dict[str, float]]:
         """Whether the averaged network is the best so far, and its figures."""
-        if not (self.folder and self.validation):  # the main process alone has them
+        if not (self.folder and self.validation):  # only the main process has them
             return False, {}
         places = [shelter(self.path)] if self.folder.is_gone() else [self.path, shelter(self.path)]
         name = f"update_{self.step:08d}.png"
@@ -252,7 +252,7 @@ class _Training:
         return better, scores
 
     def _save(self, *, best: bool) -> None:
-        """A checkpoint, and the averaged weights beside it. Refused if any weight is not a number."""
+        """Writes a checkpoint, and the averaged weights beside it. Refuses if any weight is not a number."""
         state = self._state()
         if not self.folder:
             return

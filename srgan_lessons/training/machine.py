@@ -15,20 +15,20 @@ from srgan_lessons.precision import computes_in_bf16
 
 PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 
-# From so many feature maps on, bf16 is faster on two cores with AVX512-BF16: 1.66 times (SRResNet) and 1.63 times
-# (SRGAN-offline) with the paper's 64, 1.26 and 1.57 times with 32 maps and 8 blocks, .91 times with 16.
+# With at least this many feature maps bf16 is faster. On two cores with AVX512-BF16 the factors are 1.66 (SRResNet) and
+# 1.63 (SRGAN-offline) with the paper's 64 maps, 1.26 and 1.57 with 32 maps and 8 blocks, and .91 with 16 maps.
 BF16_CHANNELS = 32
 
-SETTING_UP = timedelta(hours=2)  # for which processes wait for one that still reads or packs photos
+SETTING_UP = timedelta(hours=2)  # how long processes wait for one that is still reading or packing photos
 
 
 class Machine:
     """One process of a run: its device, its precision, its rank among `world_size` processes.
 
-    precision: "fp32"; "bf16", which needs no scaler; "fp16" with a gradient scaler, for a T4; "auto" takes bf16 on a
-    GPU that computes in it, else fp16. On a CPU "auto" takes bf16 where the processor computes in it and the generator
-    has at least BF16_CHANNELS feature maps (channels), else fp32. Raises UserError for a device or precision that is
-    not there.
+    precision: "fp32"; "bf16", which needs no scaler; "fp16" with a gradient scaler, for a T4; or "auto". On a GPU
+    "auto" means bf16 if the GPU computes in it, otherwise fp16. On a CPU it means bf16 if the processor computes in it
+    and the generator has at least BF16_CHANNELS feature maps (channels), otherwise fp32. Raises UserError for a device
+    or precision that is not available.
     """
 
     def __init__(self, device: str | None = None, precision: str = "auto", *, channels: int = 0):
@@ -43,33 +43,33 @@ class Machine:
             else:
                 precision = "fp16" if self.device.type == "cuda" else "fp32"
         if precision == "bf16" and self.device.type == "cuda" and not computes_in_bf16(self.device):
-            raise UserError(f"{self.name()} does not compute in bf16, it only imitates it, slowly. Use fp16.")
+            raise UserError(f"{self.name()} does not compute in bf16; it only emulates it, slowly. Use fp16.")
         self.precision = precision
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
         processes.connect("nccl" if self.device.type == "cuda" else "gloo", SETTING_UP)
 
     @property
     def is_main(self) -> bool:
-        """True in the one process that logs, saves and shows progress."""
+        """True in the process that logs, saves and shows progress."""
         return self.rank == 0
 
     def autocast(self) -> AbstractContextManager:
-        """The context in which networks run: half precision where it was chosen."""
+        """The context in which networks run: half precision if it was chosen."""
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, self.dtype)
 
     @property
     def dtype(self) -> torch.dtype:
-        """What convolutions are computed in."""
+        """The number type in which convolutions are computed."""
         return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[self.precision]
 
     @contextmanager
     def tuned(self) -> Iterator[None]:
         """The context of updates on a GPU: cuDNN tries all its algorithms once for each shape and keeps the fastest.
 
-        All, not the ten that torch allows by default. In fp32 convolutions and matrix products may round their inputs
-        to TF32, as torch's convolutions do by default.
+        By default torch lets it try only ten. In fp32, convolutions and matrix products may round their inputs to TF32,
+        as torch's convolutions do by default.
         """
         matmul = torch.get_float32_matmul_precision()
         flags = dict(enabled=torch.backends.cudnn.enabled, benchmark=True, benchmark_limit=0, allow_tf32=True)
@@ -81,9 +81,9 @@ class Machine:
                 torch.set_float32_matmul_precision(matmul)
 
     def prepare(self, network: nn.Module) -> nn.Module:
-        """The network on the device, channels last, with BatchNorm over all GPUs of the run where there are several.
+        """The network on the device, channels last, with BatchNorm over all GPUs of the run if there are several.
 
-        Channels last is what convolutions of many channels are fastest in, on CPUs too; ESPCN's few are not.
+        Convolutions with many channels are fastest with channels last, on CPUs too; ESPCN has too few channels.
         SyncBatchNorm exists for GPUs only: on CPUs each process normalises its own share of the batch.
         """
         if self.world_size > 1 and self.device.type == "cuda":
@@ -92,7 +92,7 @@ class Machine:
         return network.to(self.device).to(memory_format=layout)
 
     def average_gradients(self, network: nn.Module) -> None:
-        """Replaces each gradient by its mean over all processes: one message for all of them."""
+        """Replaces each gradient by its mean over all processes. All gradients travel in one message."""
         if self.world_size == 1:
             return
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
@@ -104,7 +104,7 @@ class Machine:
             gradient.copy_(mean.view_as(gradient))
 
     def any(self, flag: bool) -> bool:
-        """True in all processes if it is in one of them. They must all ask at the same step."""
+        """True in all processes if the flag is set in any of them. They must all call it at the same step."""
         if self.world_size == 1:
             return flag
         box = torch.tensor(int(flag), device=self.device)
@@ -120,7 +120,7 @@ class Machine:
 
 
 def _device(name: str | None, local_rank: int) -> torch.device:
-    """The device of that name; of several GPUs that of this process, where the name leaves it open."""
+    """The device of that name. If the name does not say which of several GPUs, it is the one of this process."""
     device = choose_device(name)
     if device.type != "cuda":
         return device

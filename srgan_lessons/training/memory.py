@@ -1,4 +1,4 @@
-"""When memory runs out: which batch would fit."""
+"""Finds the batch that would fit when memory has run out."""
 
 import torch
 
@@ -15,7 +15,7 @@ def is_out_of_memory(error: Exception) -> bool:
 def fitting_batch(learner: Learner, sampler: CropSampler) -> int | None:
     """The largest of batch/2, batch/4, ... whose losses and gradients fit into memory; None if not even 1 does.
 
-    Tries them, without an update: the run that asked is over.
+    Tries them without an update: the run that ran out of memory is over.
     """
     _release(learner)
     world = learner.machine.world_size
@@ -33,7 +33,7 @@ def fitting_batch(learner: Learner, sampler: CropSampler) -> int | None:
 
 
 def no_memory(learner: Learner, sampler: CropSampler) -> UserError:
-    """The error of a run that ran out of memory: it names the batch that fits."""
+    """The error for a run that ran out of memory: it names the batch that fits."""
     name, batch = learner.machine.name(), learner.recipe.batch
     if learner.machine.world_size > 1:  # a probe would wait for the other processes
         return UserError(f"a batch of {batch} does not fit into the memory of {name}; use a smaller --batch")

@@ -16,7 +16,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What may differ between two runs of a recipe without changing what is learned. Checked when made."""
+    """What may differ between two runs of a recipe without changing what is learned. Checked on creation."""
 
     seed: Annotated[int, Setting("of the first weights and of all crops", "NUMBER")] = 0
     device: Annotated[str | None, Setting("cpu, cuda, cuda:1, ...", "DEVICE", none="a GPU if there is one")] = None
@@ -29,34 +29,34 @@ class Options:
         bool | None, Setting("record the whole update once and replay it", none="on a GPU, in one process")
     ] = None
     log_every: Annotated[int, Setting("updates between two lines of the log", "UPDATES")] = 50
-    """Reading the losses is the one moment at which the host waits."""
+    """The host waits for the GPU only when it reads the losses."""
     validate_every: Annotated[
         int | None, Setting("updates between two validations", "UPDATES", none="twenty validations in a run")
     ] = None
     checkpoint_minutes: Annotated[
         float, Setting("minutes between two checkpoints; one is also written at the end and at Ctrl-C", "MINUTES")
     ] = 5.0
-    keep: Annotated[int, Setting("how many of the last checkpoints stay", "COUNT")] = 2
+    keep: Annotated[int, Setting("how many of the last checkpoints to keep", "COUNT")] = 2
     minutes: Annotated[
-        float | None, Setting("stop after so many minutes, with a checkpoint", "MINUTES", none="train to the end")
+        float | None, Setting("stop after this many minutes, with a checkpoint", "MINUTES", none="train to the end")
     ] = None
     wait_minutes: Annotated[
-        float, Setting("with several processes: one that has made no update for so long ends itself", "MINUTES")
+        float, Setting("with several processes: how long one may go without an update before it ends itself", "MINUTES")
     ] = 10.0
-    """Another one hangs then."""
+    """It is then waiting for another process that hangs."""
     tensorboard: Annotated[bool, Setting("also write the log for TensorBoard")] = False
     progress: bool = True
-    """Print the settings and show a progress bar; with False nothing is printed."""
+    """Print the settings and show a progress bar. With False nothing is printed."""
 
     def machine_for(self, recipe: "Recipe") -> "Machine":
         """The machine that these options name, with the precision that suits the recipe's network."""
-        from srgan_lessons.training.machine import Machine  # imports torch, which settings do not need
+        from srgan_lessons.training.machine import Machine  # imports torch, which the settings do not need
 
         channels = recipe.channels if recipe.network == "generator" else 0
         return Machine(self.device, self.precision, channels=channels)
 
     def records(self, machine: "Machine") -> bool:
-        """Whether updates are recorded as a CUDA graph there. Raises UserError where that was asked for in vain."""
+        """Whether updates are recorded as a CUDA graph. Raises UserError if that was asked for but is not possible."""
         possible = machine.device.type == "cuda" and machine.world_size == 1
         if self.cuda_graph and not possible:
             raise UserError("a CUDA graph (--cuda-graph) needs a GPU, and one process")

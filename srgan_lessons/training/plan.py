@@ -1,4 +1,4 @@
-"""Time instead of updates: how many updates of a recipe fit into the minutes that there are, on the machine at hand.
+"""Time instead of updates: how many updates of a recipe fit into a number of minutes on this machine.
 
 `make_plan` divides minutes between SRResNet and SRGAN; `planned.train_plan` carries the plan out.
 """
@@ -28,15 +28,15 @@ from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe, find_recipe
 from srgan_lessons.training.validation import Validation
 
-# Peaks of the one-cycle schedule with which a short run ends well; the paper's constant 1e-4 needs its million updates.
-# The shipped SRResNet and SRGAN were trained with them.
+# Peak learning rates of the one-cycle schedule, with which a short run ends well; the paper's constant 1e-4 needs a
+# million updates. The shipped SRResNet and SRGAN were trained with these.
 PEAK_RATE, PEAK_RATE_GAN = 4e-4, 1.5e-4
 
-WARM_UP = 14  # updates before the clock is started: compiling, choosing algorithms, recording a CUDA graph
+WARM_UP = 14  # updates before the clock starts: compiling, choosing algorithms, recording a CUDA graph
 RESERVE = 0.04  # of a stage's time, for a machine that becomes a little slower
 VALIDATIONS = 0.1  # of a stage's time at most
 MOST_VALIDATIONS = 20
-PRETRAINING = 0.45  # of the time goes to SRResNet; the rest to SRGAN
+PRETRAINING = 0.45  # share of the time that goes to SRResNet; the rest goes to SRGAN
 CHECKPOINT_MINUTES = 2.0
 COMPACT = dict(blocks=8, channels=32, batch=8, icnr=True)  # for laptops: a fifth of the arithmetic, half the crops
 FORMAT = 1  # of plan.json
@@ -44,7 +44,7 @@ FORMAT = 1  # of plan.json
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """What a machine does: updates a second, and the seconds that set-up and the first updates take before that."""
+    """The speed of a machine: its updates per second, and the seconds that set-up and the first updates take."""
 
     updates_per_s: float
     start: float
@@ -59,7 +59,7 @@ class Stage:
     seconds: float
     validations: int = 1
     validation: float = 0.0
-    """Seconds that one takes."""
+    """Seconds that one validation takes."""
     saving: float = 0.0
     """Seconds that all checkpoints take together."""
 
@@ -70,7 +70,7 @@ class Stage:
 
     @property
     def options(self) -> dict[str, int | float]:
-        """What `train` is called with besides the recipe: 120 lines of log, and the validations."""
+        """The options with which `train` is called: 120 lines of log, the validations and the checkpoints."""
         return {
             "log_every": max(1, self.recipe.steps // 120),
             "validate_every": math.ceil(self.recipe.steps / self.validations),
@@ -87,7 +87,7 @@ class Stage:
 def measure(
     recipe: Recipe, photos: Mapping[str, np.ndarray], *, seconds: float = 3.0, options: Options | None = None
 ) -> Speed:
-    """How fast this machine trains a recipe: real updates with real crops, batch and precision, then thrown away.
+    """How fast this machine trains a recipe. Makes real updates (real crops, batch, precision), and discards them.
 
     photos: name -> uint8 (H, W, 3). seconds: how long to measure, after a warm-up. Raises UserError as `train` does.
     """
@@ -108,7 +108,7 @@ def measure(
     with machine.tuned():
         for step in range(warm_up):
             update(step)
-        learner.mean_losses()  # waits
+        learner.mean_losses()  # waits for the GPU
         started = time.perf_counter()
         block = 1
         while (elapsed := time.perf_counter() - started) < seconds:
@@ -121,9 +121,9 @@ def measure(
 
 
 def fit_into(recipe: Recipe, seconds: float, speed: Speed, *, validation: float = 0.0) -> Stage:
-    """The recipe with as many updates as fit into so many seconds, and a learning rate that reaches 0 with the last.
+    """The recipe with as many updates as fit into `seconds`, and a learning rate that reaches 0 at the last one.
 
-    validation: seconds that all its validations take together. Raises UserError where not even ten updates fit.
+    validation: seconds that all its validations take together. Raises UserError if not even ten updates fit.
     """
     left = (seconds - speed.start - validation) * (1 - RESERVE)
     steps = int(left * speed.updates_per_s)
@@ -131,7 +131,7 @@ def fit_into(recipe: Recipe, seconds: float, speed: Speed, *, validation: float 
         raise UserError(
             f"{seconds:.0f} seconds are too short for {recipe.name} on this machine: it makes "
             f"{speed.updates_per_s:.3g} updates a second, and needs another {speed.start + validation:.0f} s to "
-            "start and to validate. Give it more minutes (--within), or take smaller networks (--compact)."
+            "start and to validate. Give it more minutes (--within), or use smaller networks (--compact)."
         )
     peak = PEAK_RATE_GAN if recipe.adversarial else PEAK_RATE
     return Stage(recipe=recipe.change(steps=steps, schedule="one-cycle", rate=peak), speed=speed, seconds=seconds)
@@ -142,10 +142,10 @@ def fit_into(recipe: Recipe, seconds: float, speed: Speed, *, validation: float 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """SRResNet and SRGAN, or one of them, in so many minutes on this machine. What `make_plan` returns.
+    """A plan for training SRResNet and SRGAN, or one of them, in `minutes` on this machine. `make_plan` returns it.
 
     stages: in the order in which they are trained; each starts from the weights of the one before. request: what was
-    asked for, by which a plan that lies in a run folder is known again. notes: what was changed, and why.
+    asked for; a plan in a run folder is recognised by it. notes: what was changed, and why.
     """
 
     minutes: float
@@ -156,7 +156,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        """Of all stages: the minutes less what measuring took."""
+        """Seconds of all stages together: the minutes, less the time that measuring took."""
         return sum(stage.seconds for stage in self.stages)
 
     @property
@@ -180,7 +180,7 @@ class Plan:
         return "\n".join([*lines, *self.notes])
 
     def times(self, factor: float) -> "Plan":
-        """The plan for so many times the updates: what a longer one would be, without its small print."""
+        """A rough plan with `factor` times the updates and the time. Nothing is measured or recounted for it."""
         longer = [stage.recipe.change(steps=max(1, round(factor * stage.recipe.steps))) for stage in self.stages]
         stages = tuple(
             dataclasses.replace(stage, recipe=recipe, seconds=factor * stage.seconds)
@@ -209,15 +209,15 @@ def make_plan(
     measuring: float = 3.0,
     **settings: Any,
 ) -> Plan:
-    """Measures this machine for some seconds and divides the minutes: SRResNet first where the recipe starts from it.
+    """Measures this machine for some seconds and divides the minutes: SRResNet first if the recipe starts from it.
 
     recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps and batches of 8, for a laptop.
-    init: weights that the first stage starts from; None: scratch. With weights and an SRGAN recipe, SRResNet is trained
-    all the same. folder: where it will be carried out; a plan that is kept there is returned, and one for other
-    settings refused. measuring: seconds for each stage. settings: of all stages, such as crop=64.
+    init: weights that the first stage starts from; None: from scratch. An SRGAN recipe trains SRResNet first even if
+    weights are given. folder: where the plan will be carried out. A plan that is already there is returned, or refused
+    if it is for other settings. measuring: seconds for each stage. settings: for all stages, such as crop=64.
 
-    The minutes include the measuring. Where memory does not suffice the batch is halved, and a note says so. Raises
-    UserError where the time is too short, and as `train` does.
+    The minutes include the measuring. If memory runs out, the batch is halved, and a note says so. Raises UserError if
+    the time is too short, and as `train` does.
     """
     began, options = time.perf_counter(), options or Options()  # the minutes include what follows
     if not (math.isfinite(minutes) and minutes > 0):
@@ -257,13 +257,13 @@ def make_plan(
 def _request(
     recipe: str, minutes: float, *, compact: bool = False, init: str | None = None, seed: int = 0, **settings: Any
 ) -> dict[str, Any]:
-    """What a plan was asked for: two plans with the same request are for the same run."""
+    """The request behind a plan: two plans with the same request are for the same run."""
     changes = (COMPACT if compact else {}) | settings
     return {"recipe": recipe, "minutes": minutes, "init": init, "seed": seed, **changes}
 
 
 def plan_stage(recipe: Recipe, seconds: float, speed: Speed, *, validation: float, saving: float) -> Stage:
-    """A stage with its updates and as many validations as take a tenth of its time; one, where that is too many.
+    """A stage with its updates and with validations that take a tenth of its time, but at least one validation.
 
     validation, saving: seconds that one validation and one checkpoint take. Raises UserError as `fit_into` does.
     """
@@ -275,7 +275,7 @@ def plan_stage(recipe: Recipe, seconds: float, speed: Speed, *, validation: floa
 
 
 def read_plan(folder: str | Path) -> Plan | None:
-    """The plan that lies in a run folder; None where there is none. Raises UserError for one that cannot be read."""
+    """The plan in a run folder; None if there is none. Raises UserError if the plan cannot be read."""
     path = Path(folder) / "plan.json"
     if not path.exists():
         return None
@@ -295,7 +295,7 @@ def read_plan(folder: str | Path) -> Plan | None:
 
 
 def check_request(plan: Plan, request: Mapping[str, Any], folder: str | Path) -> None:
-    """Raises UserError where a folder's plan is for something else than what is asked for now."""
+    """Raises UserError if a folder's plan is for something else than what is asked for now."""
     names = [*plan.request, *(name for name in request if name not in plan.request)]
     differs = [
         f"{name} {plan.request.get(name)} then, {request.get(name)} now"
@@ -312,7 +312,7 @@ def check_request(plan: Plan, request: Mapping[str, Any], folder: str | Path) ->
 def _measure_what_fits(
     recipe: Recipe, training: Mapping[str, np.ndarray], seconds: float, options: Options, notes: list[str]
 ) -> tuple[Recipe, Speed]:
-    """The recipe, with a smaller batch where memory asks for it, and its speed."""
+    """The recipe, with a smaller batch if memory is short, and its speed."""
     while True:
         try:
             return recipe, measure(recipe, training, seconds=seconds, options=options)
@@ -320,7 +320,7 @@ def _measure_what_fits(
             if not is_out_of_memory(error) or recipe.batch == 1:
                 raise
             small = recipe.batch // 2
-        notes.append(f"{recipe.name}: a batch of {recipe.batch} does not fit into memory; {small} are taken.")
+        notes.append(f"{recipe.name}: a batch of {recipe.batch} does not fit into memory; {small} is used.")
         recipe = recipe.change(batch=small)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -332,7 +332,7 @@ def _measure_the_rest(recipe: Recipe, held_out: Mapping[str, np.ndarray], machin
     with tempfile.TemporaryDirectory() as folder:
         validation = Validation(held_out, recipe, learner.content, machine) if held_out else None
         began = time.perf_counter()
-        if validation:  # on a GPU the first is the slowest, and the plan then on the safe side
+        if validation:  # on a GPU the first one is the slowest, so the plan is on the safe side
             validation(learner.average, Path(folder) / "preview.png")
         validated = time.perf_counter()
         torch.save([network.state_dict() for network in _networks(learner) for _ in range(3)], f"{folder}/state.pt")

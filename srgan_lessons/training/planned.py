@@ -1,6 +1,6 @@
-"""Carries a plan out: SRResNet, then SRGAN from its weights, in one folder, until the time is over.
+"""Carries out a plan: SRResNet, then SRGAN from its weights, in one folder, until the time is over.
 
-<folder>/plan.json            the plan, with which the same call goes on
+<folder>/plan.json            the plan, from which the same call continues
 <folder>/<recipe>/            the run folder of each stage, as `train` writes it
 """
 
@@ -31,8 +31,8 @@ from srgan_lessons.training.recipes import Recipe, find_recipe
 from srgan_lessons.training.validation import Validation, middle
 
 PLANNED = ("steps", "rate", "schedule", "minutes", "checkpoint_minutes", "log_every", "validate_every")
-LATE = 0.04  # of the time: after so much more the last stage is stopped, with its weights
-UNHURRIED = 1.25  # times its share: then SRResNet is stopped, so that SRGAN has its turn
+LATE = 0.04  # share of the time by which the last stage may be late before it is stopped; its weights are kept
+UNHURRIED = 1.25  # SRResNet is stopped after this many times its share, so that SRGAN gets its turn
 
 OnReport = Callable[[str, dict[str, Any]], None]
 
@@ -42,8 +42,8 @@ class Outcome:
     """What `train_plan` returns.
 
     plan: as it was carried out. logs: recipe -> rows of its log.csv. weights: the file of the last stage.
-    finished: False where updates are missing: the same call makes them. in_time: whether it was the clock that stopped
-    the run. seconds: that this call took.
+    finished: False if updates are missing; the same call makes them. in_time: whether the clock stopped the run.
+    seconds: how long this call took.
     """
 
     folder: Path
@@ -58,15 +58,15 @@ class Outcome:
         return self.folder / self.plan.stages[-1].recipe.name / "weights.safetensors"
 
     def validated(self, photos: Photos) -> list[np.ndarray]:
-        """The held-out pictures (H, W, 3) as validation measured them."""
+        """The held-out pictures, uint8 (H, W, 3), as the validation measures them."""
         return [middle(image) for image in photos.split()[1].values()]
 
     def preview(self, step: int) -> Path:
-        """The picture that the last stage's validation after so many updates drew: bicubic, network, photo."""
+        """The picture that the last stage's validation drew after `step` updates: bicubic, network, photo."""
         return self.folder / self.plan.stages[-1].recipe.name / "preview" / f"update_{step:08d}.png"
 
     def log(self, stage: int = -1) -> list[dict[str, Any]]:
-        """The rows of a stage, by default the last."""
+        """The log's rows of a stage, by default of the last one."""
         return self.logs[self.plan.stages[stage].recipe.name]
 
 
@@ -78,14 +78,14 @@ def train_plan(
     on_report: OnReport | None = None,
     **options: Any,
 ) -> Outcome:
-    """Trains what a plan says, or goes on where that was stopped. on_report: called with recipe name and row.
+    """Trains what a plan says, or continues where it was stopped. on_report: called with recipe name and row.
 
-    When SRResNet has ended, SRGAN's updates are counted again for the time that is left. A machine that became slower
-    meanwhile ends the last stage early rather than late: at 4 % over the time it stops, saves, and says so. A call that
-    goes on with an interrupted run makes all the updates that are missing, without a clock. options: see Options.
+    When SRResNet is finished, SRGAN's updates are recounted for the time that is left. If the machine has become
+    slower, the last stage ends with fewer updates rather than late: at 4 % over the time it stops, saves, and says so.
+    A call that continues an interrupted run makes all the missing updates, without a clock. options: see Options.
 
-    Raises UserError where the folder holds another plan, where another tab or program trains in it, and as `train`
-    does. In a notebook the stop button raises KeyboardInterrupt after a checkpoint was written; the same cell goes on.
+    Raises UserError if the folder holds another plan, if another tab or program is training in it, and as `train` does.
+    In a notebook the stop button raises KeyboardInterrupt after a checkpoint was written; the same cell continues.
     """
     with _alone(Path(folder)):
         return _train_plan(plan, photos, Path(folder), on_report, options)
@@ -152,9 +152,9 @@ def _train_plan(
 
 
 def read_outcome(folder: str | Path) -> Outcome:
-    """A run as it lies there, stopped or ended, without training: for a look at one that one does not go on with.
+    """Reads a run, stopped or finished, without training: for looking at a run that you do not want to continue.
 
-    Raises UserError where there is no planned run, or where its last stage has no weights yet.
+    Raises UserError if there is no planned run, or if its last stage has no weights yet.
     """
     folder = Path(folder)
     plan = read_plan(folder)
@@ -165,7 +165,7 @@ def read_outcome(folder: str | Path) -> Outcome:
     if not (outcome.weights.exists() and outcome.log()):
         raise UserError(
             f"{plan.stages[-1].recipe.name} has no weights in {folder} yet: the run was stopped before its first "
-            "checkpoint. Go on with it."
+            "checkpoint. Continue it."
         )
     return outcome
 
@@ -176,9 +176,9 @@ def _logs(folder: Path, plan: Plan) -> dict[str, list[dict[str, Any]]]:
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Keeps a second tab or program from carrying a plan out in the same folder: its plan would replace this one.
+    """Keeps a second tab or program from carrying out a plan in the same folder: its plan would replace this one.
 
-    Raises UserError where another one does. On a file system without locks RunFolder warns.
+    Raises UserError if another one is already doing so. On a file system without locks RunFolder warns.
     """
     refuse_unmounted(folder)
     lock = FileLock(folder / "plan.lock", timeout=0)
@@ -187,11 +187,11 @@ def _alone(folder: Path) -> Iterator[None]:
         acquire(lock)
     except Timeout:
         raise UserError(
-            f"another tab or program is training in {folder}. Look at it there, or wait for its end; this one has "
+            f"another tab or program is training in {folder}. Look at it there, or wait until it ends; this one has "
             "changed nothing. For a second run choose another folder."
         ) from None
     except (OSError, NotImplementedError):
-        pass  # writing the plan says what is wrong with a folder that cannot be written
+        pass  # if the folder cannot be written to, writing the plan says why
     try:
         yield
     finally:
@@ -210,17 +210,18 @@ def train_within(
     settings: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Outcome:
-    """Plans and trains in one call, and says so: what `srgan-lessons train --within` does.
+    """Plans and trains in one call, and prints the plan: what `srgan-lessons train --within` does.
 
-    folder: runs/<recipe>-<minutes>-minutes if not given; it goes on with the plan that is kept there. resume: True asks
-    for one, False for none. settings: of the recipes. options: see Options. Raises UserError as `make_plan` does.
+    folder: runs/<recipe>-<minutes>-minutes if not given; a plan that is already there is continued. resume: True
+    requires such a plan, False forbids it. settings: of the recipes. options: see Options. Raises UserError as
+    `make_plan` does.
     """
     if named := [f"--{name.replace('_', '-')}" for name in PLANNED if name in {*(settings or {}), *options}]:
         raise UserError(f"--within chooses {', '.join(named)} for you: remove it from the command")
     if processes.world_size() > 1:
         raise UserError(
-            "--within measures and plans for one process. Under torchrun choose --steps: the log tells how many "
-            "updates a second there are."
+            "--within measures and plans for one process. Under torchrun choose --steps: the log shows how many "
+            "updates per second there are."
         )
     folder = Path(folder or Path("runs") / f"{recipe}-{minutes:g}-minutes")
     there = (folder / "plan.json").exists()
@@ -230,7 +231,7 @@ def train_within(
         raise UserError(f"there is no planned run in {folder} to resume. Remove --resume to start one.")
     crop = (settings or {}).get("crop", find_recipe(recipe).crop)
     pictures = load_photos(photos, minimum=crop)
-    print(f"going on with the plan in {folder}" if there else "measuring this machine ...", flush=True)
+    print(f"continuing the plan in {folder}" if there else "measuring this machine ...", flush=True)
     how: dict[str, Any] = {
         "compact": compact,
         "init": init,
@@ -246,7 +247,7 @@ def train_within(
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The rows of a log.csv: numbers, None where nothing was measured. [] where there is no such file."""
+    """The rows of a log.csv: numbers, and None where nothing was measured. [] if there is no such file."""
     if not path.exists():
         return []
     with open(path, newline="") as file:
@@ -257,7 +258,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine) -> None:
-    """Measures a network that the clock stopped, as the last row of its log."""
+    """Validates a network that the clock stopped, and writes the figures into the last row of its log."""
     held_out = photos.split()[1] if len(photos) > 1 else {}
     rows = read_log(run.folder / "log.csv")
     if not (held_out and rows) or (rows[-1]["step"] == run.step and rows[-1]["val_psnr"] is not None):
@@ -273,7 +274,7 @@ def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine
 
 
 def _is_over(folder: Path, plan: Plan, number: int) -> bool:
-    """Whether a stage has ended: its last update was made, or the stage after it has begun."""
+    """Whether a stage is over: its last update was made, or the stage after it has begun."""
     path = folder / plan.stages[number].recipe.name
     after = [folder / stage.recipe.name / "checkpoints" for stage in plan.stages[number + 1 :]]
     if any(any(there.glob("step_*.pt")) for there in after):
@@ -283,11 +284,11 @@ def _is_over(folder: Path, plan: Plan, number: int) -> bool:
 
 
 class _Clock:
-    """The time that a plan has. going: False where a run goes on that was interrupted: then nobody looks at it."""
+    """The time that a plan has. going: False if an interrupted run is continued; the clock is then ignored."""
 
     def __init__(self, began: float, plan: Plan, *, going: bool):
         self.began, self.plan, self.going = began, plan, going
-        self.slower = 1.0  # times the seconds that were measured for an update
+        self.slower = 1.0  # factor on the seconds that were measured for an update
         self.at = began
 
     def _end(self, number: int) -> float:
@@ -300,13 +301,13 @@ class _Clock:
         return self.going and time.monotonic() > self._end(number) - self._closing(number) - 1
 
     def minutes_for(self, number: int) -> float | None:
-        """What `train` may take until it must stop; None: no end."""
+        """The minutes after which `train` must stop; None: no limit."""
         if not self.going:
             return None
         return max(0.01, (self._end(number) - self._closing(number) - time.monotonic()) / 60)
 
     def _closing(self, number: int) -> float:
-        """Seconds that the end of a stage takes where the clock stops it."""
+        """Seconds that the end of a stage takes if the clock stops it."""
         stage = self.plan.stages[number]
         return stage.validation + stage.saving / (stage.validations + 1)
 
@@ -315,20 +316,20 @@ class _Clock:
         updating = now - self.at - stage.besides
         if run.step and updating > 0:
             slower = updating / (run.step / stage.speed.updates_per_s)
-            self.slower = min(4.0, max(0.5, slower))  # one stage says little of another's speed
+            self.slower = min(4.0, max(0.5, slower))  # one stage says little about another's speed
         self.at = now
 
     def fit_again(self, stage: Stage) -> tuple[Stage, tuple[str, ...]]:
-        """The last stage in the time that is left, and a note where its updates are others now."""
+        """The last stage in the time that is left, and a note if the number of its updates has changed."""
         left = self.began + self.plan.seconds - time.monotonic()
         speed = Speed(updates_per_s=stage.speed.updates_per_s / self.slower, start=stage.speed.start)
         saves = stage.validations + stage.seconds / 120
         try:
             new = plan_stage(stage.recipe, left, speed, validation=stage.validation, saving=stage.saving / saves)
         except UserError:  # the machine has become so slow that nothing fits: the clock ends it
-            return stage, (f"{stage.recipe.name}: the time is nearly over; it stops where it then is.",)
+            return stage, (f"{stage.recipe.name}: the time is nearly over; training stops when it is.",)
         if abs(new.recipe.steps / stage.recipe.steps - 1) < 0.02:
             return new, ()
         steps, more = f"{new.recipe.steps:,}", new.recipe.steps > stage.recipe.steps
         why = "the machine was faster than measured" if more else "the machine was slower than measured"
-        return new, (f"{stage.recipe.name}: {steps} updates in place of {stage.recipe.steps:,}, since {why}.",)
+        return new, (f"{stage.recipe.name}: {steps} updates instead of {stage.recipe.steps:,}, because {why}.",)

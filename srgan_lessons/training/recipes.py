@@ -1,4 +1,4 @@
-"""The settings of the paper's networks: a recipe decides every number of a training run but its seed."""
+"""The settings of the paper's networks: a recipe decides every number of a training run except its seed."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a network is trained. Checked when made; saved in every checkpoint; printed at the start of a run."""
+    """How a network is trained. Checked on creation, saved in every checkpoint, printed at the start of a run."""
 
     name: str
     network: Literal["generator", "espcn"] = "generator"
@@ -29,7 +29,7 @@ class Recipe:
     starts_from: str | None = None
     """The recipe whose weights the generator starts from; None: from scratch."""
     steps: Annotated[int, Setting("updates of the generator", "UPDATES")]
-    batch: Annotated[int, Setting("crops in an update, over all processes together", "CROPS")] = 16
+    batch: Annotated[int, Setting("crops per update, over all processes together", "CROPS")] = 16
     crop: Annotated[int, Setting("height and width of an HR crop, a multiple of 16", "PIXELS")] = 96
     rate: Annotated[float, Setting("highest learning rate of Adam", "RATE")] = 1e-4
     schedule: Annotated[
@@ -74,7 +74,7 @@ class Recipe:
             raise UserError(f"recipe {self.name}: " + "; ".join(wrong))
 
     def change(self, **settings: Any) -> "Recipe":
-        """The same recipe with other settings. Raises UserError for an unknown name or a value that cannot be."""
+        """The same recipe with other settings. Raises UserError for an unknown name or an impossible value."""
         known = {field.name for field in dataclasses.fields(self)}
         if unknown := settings.keys() - known:
             raise UserError(f"a recipe has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
@@ -84,14 +84,14 @@ class Recipe:
 
     def make_generator(self) -> "ESPCN | Generator":
         """An untrained network. Draws from torch's global random numbers."""
-        from srgan_lessons.models import ESPCN, Generator  # imports torch, which settings do not need
+        from srgan_lessons.models import ESPCN, Generator  # imports torch, which the settings do not need
 
         if self.network == "espcn":
             return ESPCN(icnr=self.icnr)
         return Generator(self.blocks, self.channels, icnr=self.icnr)
 
     def make_discriminator(self) -> "Discriminator | None":
-        """An untrained discriminator, or None where the recipe has no adversarial loss."""
+        """An untrained discriminator, or None if the recipe has no adversarial loss."""
         from srgan_lessons.models import Discriminator
 
         return Discriminator(self.crop, self.channels) if self.adversarial else None
@@ -115,7 +115,7 @@ class Recipe:
 
 
 def _gan(name: str, content: Content, **settings: Any) -> Recipe:
-    """Paper, section 3.2: from SRResNet-MSE, 100,000 updates at 1e-4, then 100,000 at 1e-5."""
+    """Paper, section 3.2: starts from SRResNet-MSE, with 100,000 updates at 1e-4, then 100,000 at 1e-5."""
     common: dict[str, Any] = {"adversarial": ADVERSARIAL_WEIGHT, "steps": 200_000, "schedule": "drop"}
     return Recipe(name=name, content=content, starts_from="srresnet-mse", **(common | settings))
 
@@ -123,7 +123,7 @@ def _gan(name: str, content: Content, **settings: Any) -> Recipe:
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
-        # A network that two CPU cores train within a minute. Its learning rate was found by trying.
+        # A network that two CPU cores train within a minute. Its learning rate was found by trial.
         Recipe(name="espcn", network="espcn", icnr=True, steps=1_200, rate=3e-3, schedule="one-cycle"),
         # The five variants of Table 1 (paper, section 3.2).
         Recipe(name="srresnet-mse", steps=1_000_000),
@@ -131,15 +131,15 @@ RECIPES: dict[str, Recipe] = {
         _gan("srgan-mse", "mse"),
         _gan("srgan-vgg22", "vgg22"),
         _gan("srgan-vgg54", "vgg54"),
-        # The same without a download: a VGG16 that comes with a package, and pixels. Not comparable with VGG54. Its
-        # content loss has shares that sum to 1.25, and so has its adversarial weight.
+        # The same without a download: a VGG16 that comes with a package, and pixels. Not comparable with VGG54. The
+        # shares of its content loss sum to 1.25, so its adversarial weight is 1.25 times the paper's.
         _gan("srgan-offline", "offline", steps=50_000, adversarial=1.25 * ADVERSARIAL_WEIGHT),
     )
 }
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name; its tiny variant where SRGAN_LESSONS_FAST=1. Raises UserError with the known names."""
+    """The recipe of that name; its tiny variant if SRGAN_LESSONS_FAST=1. Raises UserError with the known names."""
     if name not in RECIPES:
         raise UserError(f"unknown recipe {name!r}; known: {', '.join(RECIPES)}")
     recipe = RECIPES[name]

@@ -1,4 +1,4 @@
-"""What a run tells: its first lines, a progress bar, the rows of its log."""
+"""What a run prints and logs: its first lines, a progress bar, the rows of its log."""
 
 import importlib.util
 import shutil
@@ -20,13 +20,13 @@ from srgan_lessons.training.recipes import Recipe
 from srgan_lessons.training.stopping import in_notebook
 from srgan_lessons.training.validation import FIGURES, Validation
 
-SELDOM = 60.0  # seconds between two lines where there is no terminal to draw a bar in
+SELDOM = 60.0  # seconds between two lines if there is no terminal to draw a bar in
 
 
 class Reporter:
-    """Speaks and writes for the main process of a run; in the others it only keeps `log`, the rows.
+    """Prints and writes for the main process of a run. In the other processes it only keeps `log`, the rows.
 
-    folder: None in the others. first: updates that were made before this call.
+    folder: None in the other processes. first: the number of updates made before this call.
     """
 
     def __init__(
@@ -45,18 +45,18 @@ class Reporter:
         if options.tensorboard and importlib.util.find_spec("tensorboard") is None:
             raise UserError("--tensorboard needs the package tensorboard: pip install tensorboard")
         self.speaks = options.progress and machine.is_main
-        self.draws = self.speaks and (in_notebook() or _is_terminal(sys.stderr))  # else a line now and then
+        self.draws = self.speaks and (in_notebook() or _is_terminal(sys.stderr))  # otherwise a line now and then
         self._spoken = time.monotonic()
         self._bar: tqdm | None = None
         self._tensorboard: Any = None
         self.start_clock()
 
     def say(self, text: str) -> None:
-        """A line for the reader. That nobody listens any more is no reason to end a run."""
+        """Prints a line for the reader. If nobody is listening any more, the run continues all the same."""
         if self.speaks:
             out = _Patient(sys.stdout)
             tqdm.write(text, file=out)
-            out.flush()  # a file, as nohup makes one, shows the line at once
+            out.flush()  # so that a file, such as nohup's, shows the line at once
 
     def announce(
         self,
@@ -67,7 +67,7 @@ class Reporter:
         checkpoint: int,
         graphed: bool,
     ) -> None:
-        """The first lines: settings, pictures, machine, and what the disk will hold. In the main process."""
+        """Prints the first lines: settings, pictures, machine, and disk space. Only for the main process."""
         assert self.folder is not None
         self.say(self.recipe.describe())
         self.say(f"photos: {photos.report()}\n  {len(sampler.sizes)} to train on, {held_out} held out for validation")
@@ -94,10 +94,10 @@ class Reporter:
                 f"{self.folder.log} came from a run without a checkpoint; it was renamed to {self.folder.put_aside}"
             )
         if self.first:
-            self.say(f"going on after update {self.first:,}")
+            self.say(f"continuing after update {self.first:,}")
 
     def count(self) -> None:
-        """One more update was made."""
+        """Counts one more update."""
         self._updates += 1
         if self._bar is None:
             self._bar = tqdm(
@@ -112,11 +112,11 @@ class Reporter:
         self._bar.update()
 
     def start_clock(self) -> None:
-        """Updates a second are counted from here."""
+        """Starts to count updates per second from here."""
         self._updates, self._began = 0, time.perf_counter()
 
     def speed(self) -> float:
-        """Updates a second since the clock was started. To be asked when the GPU has done them all."""
+        """Updates per second since the clock was started. Call it when the GPU has finished them all."""
         return self._updates / (time.perf_counter() - self._began)
 
     def report(self, row: dict[str, Any], scores: dict[str, float]) -> None:
@@ -142,7 +142,7 @@ class Reporter:
                 self._write_tensorboard(row)
             except OSError as error:
                 self.say(f"TensorBoard's file was not written ({error}). Training goes on; log.csv has the same rows.")
-        if self.on_report:  # last: it is not ours, and may raise what it likes
+        if self.on_report:  # last, because it is not our code and may raise anything
             self.on_report(row)
 
     def _write_tensorboard(self, row: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ class Reporter:
         self._tensorboard.flush()
 
     def finish(self, step: int) -> None:
-        """The last line."""
+        """Prints the last line."""
         if self._bar is not None:
             self._bar.close()
         if self.folder:
@@ -170,9 +170,9 @@ class Reporter:
 
 
 class _Patient:
-    """A stream whose reader may go away: a dead pipe, a closed terminal, a full disk behind `> train.log`.
+    """A stream whose reader may go away: a dead pipe, a closed terminal, a full disk for `> train.log`.
 
-    Nothing that it is given raises. tqdm takes it for the stream itself, and asks it for the width of its terminal.
+    Writing to it never raises. To tqdm it looks like the stream itself, which is asked for the width of its terminal.
     """
 
     def __init__(self, stream: TextIO | None):

@@ -21,9 +21,9 @@ class Schedule:
     """Says what is due after each update. Knows neither networks nor files.
 
     steps: updates of the whole run. log_every, validate_every: updates between two lines and two validations; the last
-    update has both. validate_every is None where there is nothing to validate. checkpoint_seconds: between two
-    checkpoints. seconds: after so many the run stops; None: never.
-    now: the time at which the run begins, on the clock of the calls that follow.
+    update has both. validate_every is None if there is nothing to validate on. checkpoint_seconds: seconds between two
+    checkpoints. seconds: the run stops after this many seconds; None: never.
+    now: the time at which the run begins, on the same clock as in the later calls.
     """
 
     steps: int
@@ -37,7 +37,7 @@ class Schedule:
         self.began = self.saved = self.now
 
     def out_of_time(self, now: float) -> bool:
-        """Whether the time given to this run is over."""
+        """Whether this run's time is over."""
         return self.seconds is not None and now - self.began > self.seconds
 
     def reports_at(self, step: int) -> bool:
@@ -45,7 +45,7 @@ class Schedule:
         return step % self.log_every == 0 or step == self.steps
 
     def after(self, step: int, now: float, *, stop: bool) -> Due:
-        """What is due after `step` updates. stop: somebody asked for the end, or the time is over."""
+        """What is due after `step` updates. stop: the run was asked to stop, or its time is over."""
         last = step == self.steps
         save = last or stop or now - self.saved > self.checkpoint_seconds
         validate = self.validate_every is not None and (step % self.validate_every == 0 or last)

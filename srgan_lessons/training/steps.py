@@ -67,7 +67,7 @@ def gan_step(
     machine.average_gradients(generator)  # over the processes, where there are several
     machine.scaler.step(optimizer_g)
 
-    # The discriminator: tell the same SR from HR. Detached, so that the generator is not asked to help it.
+    # The discriminator: tell the same SR from HR. SR is detached, so that the generator gets no gradient from this.
     discriminator.requires_grad_(True)
     optimizer_d.zero_grad(set_to_none=True)
     with machine.autocast():
@@ -100,5 +100,5 @@ def update_average(average: nn.Module, network: nn.Module, decay: float) -> None
 
 
 def average_decay(decay: float, step: int) -> float:
-    """The decay at update number `step`, counted from 0: short at first, so that the untrained start is forgotten."""
+    """The decay at update number `step`, counted from 0: small at first, so that the untrained start is forgotten."""
     return min(decay, (1 + step) / (10 + step))

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# SIGTERM comes before a kill, SIGHUP when a terminal is closed, SIGUSR1 from Slurm before the time is over.
+# SIGTERM comes before a kill, SIGHUP when a terminal closes, and SIGUSR1 from Slurm before the time is over.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
 
 
 class Stop:
-    """Set when somebody asked the run to stop. `number` is the first signal that did."""
+    """Set when the run was asked to stop. `number` is the first signal that asked."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -20,18 +20,19 @@ class Stop:
         return self.number is not None
 
     def interrupt(self) -> None:
-        """In a notebook, Ctrl-C and the stop button also stop the cells that wait: raises KeyboardInterrupt."""
+        """In a notebook, Ctrl-C and the stop button also stop the waiting cells: this raises KeyboardInterrupt."""
         if self.number == signal.SIGINT and self.in_notebook:
             raise KeyboardInterrupt("training was stopped, and saved; the same cell goes on")
 
 
 @contextmanager
 def stop_on_signal() -> Iterator[Stop]:
-    """A signal asks the loop to stop after the update at hand, with a checkpoint; a second Ctrl-C stops at once.
+    """A signal asks the loop to stop after the current update, with a checkpoint; a second Ctrl-C stops it at once.
 
-    A save is therefore never cut off by the first. Only people are impatient: a terminal that closes sends SIGHUP
-    twice, by the kernel and by its shell, torchrun passes a Ctrl-C on as SIGTERM, Slurm sends SIGTERM after SIGUSR1.
-    A signal that was ignored before (nohup, for SIGHUP) stays ignored.
+    So the first signal never interrupts a save. Only a second Ctrl-C counts, because other repeated signals are not
+    impatience: a closing terminal sends SIGHUP twice (from the kernel and from its shell), torchrun passes a Ctrl-C on
+    as SIGTERM, and Slurm sends SIGTERM after SIGUSR1. A signal that was ignored before (nohup ignores SIGHUP) stays
+    ignored.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():
@@ -53,7 +54,7 @@ def stop_on_signal() -> Iterator[Stop]:
 
 
 def in_notebook() -> bool:
-    """Whether a kernel runs this, in which further cells may be waiting."""
+    """Whether this runs in a notebook kernel, where further cells may be waiting."""
     import sys
 
     shell = sys.modules.get("IPython")

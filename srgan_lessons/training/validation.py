@@ -18,26 +18,26 @@ from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.recipes import Recipe
 
 FIGURES = ("val_psnr", "val_content", "val_weave", "val_tint", "val_stlpips")
-LARGEST = 384  # pixels on a side: of larger pictures the middle is used
+LARGEST = 384  # pixels on a side; of larger pictures only the middle is used
 SHOWN = 3  # pictures in a preview
 
 
 class Validation:
-    """Called with a network, measures it on the held-out pictures (name -> uint8 (H, W, 3)) and draws a preview.
+    """Measures a network on the held-out pictures (name -> uint8 (H, W, 3)) when called, and draws a preview.
 
     Returns means over the pictures: val_psnr, in dB by the community protocol; val_content, the recipe's own content
     loss; val_weave and val_tint, in grey levels; for a recipe with an adversarial loss val_stlpips, ST-LPIPS (Alex).
 
-    previews: where to write it; the first place that takes it.
-    names: those of FIGURES that are measured here. note: what is not, and why, or "". criterion: the figure whose
-    lowest value makes the best checkpoint: val_stlpips where it is measured, else val_content. Neither is PSNR, which
-    would choose the blurriest SRGAN, and a content loss nearly so.
+    previews: where to write the preview; the first path that can be written to is used.
+    names: those of FIGURES that are measured. note: what is not measured and why, or "". criterion: the figure whose
+    lowest value makes the best checkpoint: val_stlpips if it is measured, otherwise val_content. It is never PSNR:
+    PSNR would choose the blurriest SRGAN, and a content loss nearly the blurriest.
     """
 
     def __init__(self, held_out: Mapping[str, np.ndarray], recipe: Recipe, content: nn.Module, machine: Machine):
         self.content, self.machine = content, machine
         self.pictures: list[np.ndarray] = [middle(image) for image in held_out.values()]  # uint8 (H, W, 3)
-        self.pairs: list[tuple[Tensor, Tensor]] = []  # LR and HR on the device: copied once, not at each validation
+        self.pairs: list[tuple[Tensor, Tensor]] = []  # LR and HR on the device, copied only once
         for picture in self.pictures:
             hr = to_tensor(picture)  # (1, 3, H, W)
             self.pairs.append((downscale(hr).to(machine.device), hr.to(machine.device)))
@@ -64,7 +64,7 @@ class Validation:
     def __call__(self, network: nn.Module, *previews: Path) -> dict[str, float]:
         found: dict[str, list[float]] = {name: [] for name in self.names}
         rows: list[np.ndarray] = []
-        with full_float32():  # but for the network, which runs as it is trained
+        with full_float32():  # except for the network, which runs in the precision it is trained in
             for (lr, hr), picture in zip(self.pairs, self.pictures, strict=True):
                 with self.machine.autocast():
                     sr = network(lr)  # (1, 3, H, W)
@@ -84,9 +84,9 @@ class Validation:
             try:
                 save_image(preview, _stack(rows))
                 break
-            except UserError as error:  # a full disk, say
+            except UserError as error:  # for example a full disk
                 problem = problem or error
-        else:  # a preview is not worth a trained hour
+        else:  # a preview is not worth an hour of training
             if problem:
                 warnings.warn(f"{problem} Training goes on without this preview.", stacklevel=2)
         return {name: float(np.mean(values)) for name, values in found.items()}
@@ -100,6 +100,6 @@ def middle(image: np.ndarray) -> np.ndarray:
 
 
 def _stack(rows: list[np.ndarray]) -> np.ndarray:
-    """Rows of different width one below the other, on grey."""
+    """Stacks rows of different width on a grey background."""
     width = max(row.shape[1] for row in rows)
     return np.vstack([np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=128) for r in rows])

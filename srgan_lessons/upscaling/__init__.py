@@ -1,4 +1,4 @@
-"""Whole images, four times as high and wide: by a trained network, by bicubic or by nearest neighbour.
+"""Enlarges whole images by 4 in height and width: with a trained network, bicubic or nearest neighbour.
 
 `tiles.py` enlarges a picture of any size, piece by piece; `files.py` reads pictures and writes them.
 """

@@ -1,4 +1,4 @@
-"""Picture files, enlarged: what they are called, and what they keep of their formats."""
+"""Enlarges picture files: how the results are named, and what they keep of their sources."""
 
 import glob
 import os
@@ -28,8 +28,8 @@ from srgan_lessons.images.formats import is_picture
 from srgan_lessons.models import SCALE
 from srgan_lessons.upscaling.tiles import TILE, Bicubic, check_tile, enlarge, prepare
 
-REACH = 64  # pixels: more than a network sees beyond a pixel, and the whole of what bicubic does
-UNEVEN = timedelta(days=7)  # for which processes wait for one whose pictures are larger
+REACH = 64  # pixels: more than a network or bicubic sees on each side of a pixel
+UNEVEN = timedelta(days=7)  # how long processes wait for one whose pictures are larger
 
 
 def upscale_file(
@@ -42,11 +42,11 @@ def upscale_file(
     precision: str = "fp32",
     progress: bool = False,
 ) -> None:
-    """Enlarges a picture file into another: upright, grey where it was grey, with its colour profile, EXIF and dpi.
+    """Enlarges a picture file into another: upright, grey if it was grey, with its colour profile, EXIF and dpi.
 
-    Transparency is enlarged by bicubic interpolation: the networks have learnt colours only. Colours that nobody sees,
-    because they are fully transparent, would show at the edges: see `spread`. Raises UserError as `upscale`,
-    `images.read_picture` and `images.save_image` do, and where the target is the source.
+    Transparency is enlarged by bicubic interpolation, because the networks have only learnt colours. Colours under full
+    transparency would show at the edges: see `spread`. Raises UserError as `upscale`, `images.read_picture` and
+    `images.save_image` do, and if the target is the source.
     """
     _enlarge_file(Path(source), Path(target), prepare(weights, device, precision), tile=tile, progress=progress)
 
@@ -54,7 +54,7 @@ def upscale_file(
 def _enlarge_file(source: Path, target: Path, network: nn.Module, *, tile: int, progress: bool) -> None:
     check_tile(tile)
     if os.path.exists(target) and os.path.exists(source) and os.path.samefile(source, target):
-        raise UserError(f"{target} is the picture that is to be enlarged. Choose another name for the result.")
+        raise UserError(f"{target} is the picture to be enlarged. Choose another name for the result.")
     picture = read_picture(source)
     height, width = picture.rgb.shape[:2]
     check_target(  # before the work, not after it
@@ -70,11 +70,11 @@ def _enlarge_file(source: Path, target: Path, network: nn.Module, *, tile: int, 
 
 
 def spread(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """(H, W, 3) in which colours go REACH pixels far into what is hidden, where alpha (H, W) is zero.
+    """Spreads colours up to REACH pixels into the hidden parts, where alpha (H, W) is zero. Returns (H, W, 3).
 
-    A program that saves a logo may leave any colour there, often black or white, and whatever enlarges the picture
-    looks at the neighbours of a pixel. In each step a hidden pixel takes the colour of a neighbour that has one: the
-    one above, else to the left, to the right, below. The page of one's own photo does the same.
+    A program that saves a logo may leave any colour there, often black or white, and every enlargement also depends on
+    a pixel's neighbours. In each step a hidden pixel gets the colour of a neighbour that has one: the one above,
+    otherwise the one to the left, to the right, or below. The browser page for your own photo does the same.
     """
     known = alpha > 0  # (H, W)
     if known.all() or not known.any():
@@ -103,9 +103,9 @@ def _as_rgb(channel: np.ndarray) -> np.ndarray:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What `upscale_many` did: the files it wrote, those that were there, and why it could not enlarge a source.
+    """What `upscale_many` did: the files it wrote, those that already existed, and the sources that failed, with why.
 
-    passed_over: files of the folders that are no pictures, by their names' endings.
+    passed_over: files in the folders that are not pictures, judging by the endings of their names.
     """
 
     written: list[Path] = field(default_factory=list)
@@ -125,22 +125,22 @@ def upscale_many(
     overwrite: bool = False,
     progress: bool = True,
 ) -> Outcome:
-    """Enlarges picture files and all pictures of folders (not of folders in them). One bad picture stops no other.
+    """Enlarges picture files and all pictures in folders (not in subfolders). A bad picture does not stop the others.
 
-    sources: files and folders; a name with * or ? that no file has is a pattern, as a shell would expand it. out: a
-    folder, which gets `<stem>_x4.png` of each; for a single file also the name of a picture file. What is no folder
-    yet, and has an ending, must have that of a format that can be written, or end with a slash. None: each result is
-    written beside its picture; not for folders, whose results would be among the pictures.
-    overwrite: replaces results that already exist. Without it, those in a folder stay as they are, whatever weights
-    they were made with, and what is missing is made: so a call that was interrupted is given again. progress: a bar
-    over each picture's tiles.
+    sources: files and folders. A name with * or ? that no file has is a pattern, as in a shell. out: a folder, which
+    gets a `<stem>_x4.png` for each picture; for a single source also the name of a picture file. If it does not exist
+    yet and has an ending, this must be the ending of a writable format; to name a new folder like that, add a slash.
+    None: each result is written beside its picture; this is refused for folders, where results and pictures would mix.
+    overwrite: replaces results that already exist. Without it, existing results in a folder stay as they are, whatever
+    weights they were made with, and only missing ones are made. So after an interruption, repeat the same call.
+    progress: shows a bar over each picture's tiles.
 
-    Under torchrun each process takes every n-th picture, on the GPU of its number, and waits for the others at the end:
-    all return what was done by all.
+    Under torchrun each of n processes enlarges every n-th picture, on the GPU of its number, and waits for the others
+    at the end. All of them return what was done by all.
 
-    Raises UserError before any work for a source that is not there, a folder without pictures, two results of one name,
-    results among the sources, a file in a result's place that is not four times the source, a file `out` that is there
-    already, unknown weights or device.
+    Raises UserError before any work for a missing source, a folder without pictures, two results of the same name,
+    results among the sources, an existing result that is not four times its source, a file `out` that already exists,
+    and unknown weights or devices.
     """
     processes.check_environment()
     rank, world = processes.rank(), processes.world_size()
@@ -183,7 +183,7 @@ def _merge(outcomes: list[Outcome], plan: dict[Path, Path]) -> Outcome:
 
 
 def _found(sources: Iterable[str | Path]) -> list[Path]:
-    """The files and folders that are meant. The command line of Windows leaves *.jpg to the program."""
+    """The files and folders that the sources name. On Windows the command line leaves *.jpg to the program."""
     found: list[Path] = []
     for source in map(Path, sources):
         matches = [] if os.path.lexists(source) else sorted(glob.glob(str(source)))
@@ -192,7 +192,7 @@ def _found(sources: Iterable[str | Path]) -> list[Path]:
 
 
 def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome: Outcome) -> dict[Path, Path]:
-    """Which file becomes which. What is passed over, and what cannot be, is noted in the outcome."""
+    """Source -> result. Files that are passed over or cannot be named are noted in the outcome."""
     files = _files(sources, out, outcome)
     if not files:
         raise UserError("there is no picture to enlarge: give files or a folder.")
@@ -203,7 +203,7 @@ def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome:
     originals = {os.path.realpath(file) for file in files}
     plan: dict[Path, Path] = {}
     for file, target in zip(files, targets, strict=True):
-        other = by_name.setdefault(str(target).casefold(), file)  # some file systems take A.png and a.png for one
+        other = by_name.setdefault(str(target).casefold(), file)  # A.png and a.png are one file on some disks
         if other is not file:
             raise UserError(
                 f"{other} and {file} would both become {target}. Enlarge them one after the other, into "
@@ -228,7 +228,7 @@ def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome:
 
 
 def _files(sources: list[Path], out: str | Path | None, outcome: Outcome) -> list[Path]:
-    """The pictures that are meant: files, and what is in folders."""
+    """The pictures to enlarge: the files, and those in the folders."""
     files: list[Path] = []
     for source in sources:
         if os.path.isdir(source):
@@ -242,7 +242,7 @@ def _files(sources: list[Path], out: str | Path | None, outcome: Outcome) -> lis
                 raise UserError(f"{out} is the folder that the pictures come from. Choose another for the results.")
             files += inside
             outcome.passed_over += others
-        elif os.path.lexists(source):  # whatever it is, why it cannot be read is said of this one alone
+        elif os.path.lexists(source):  # if it cannot be read, only this source fails, later
             files.append(source)
         else:
             raise UserError(f"{source} is not there: no such file or folder.")
@@ -250,7 +250,7 @@ def _files(sources: list[Path], out: str | Path | None, outcome: Outcome) -> lis
 
 
 def _targets(files: list[Path], out: str | Path | None) -> list[Path]:
-    """The result of each picture. Raises UserError for a name that is neither a folder's nor one picture's."""
+    """The result of each picture. Raises UserError if `out` can be neither a folder nor one picture."""
     if out is None:
         return [file.with_name(f"{file.stem}_x4.png") for file in files]
     named_as_folder = str(out).endswith(("/", os.sep))
@@ -262,13 +262,13 @@ def _targets(files: list[Path], out: str | Path | None) -> list[Path]:
             raise UserError(f"{out} is one file, and there are {len(files)} pictures. Name a folder for the results.")
         return [out]
     raise UserError(
-        f"{out} is no folder, and its name does not end as that of a picture file that can be written "
+        f"{out} is not a folder, and its ending is not one of a picture file that can be written "
         f"({' '.join(WRITABLE)}). Choose another ending, or for a folder write {out}{os.sep}"
     )
 
 
 def _is_enlarged(source: Path, target: Path) -> bool:
-    """Whether a PNG has four times the sides of a picture file. Only the heads of the files are read."""
+    """Whether a PNG is four times as high and wide as a picture file. Reads only the files' headers."""
     try:
         width, height = upright_size(source)
         with open(target, "rb") as file:
@@ -278,7 +278,7 @@ def _is_enlarged(source: Path, target: Path) -> bool:
     return found == (SCALE * width, SCALE * height)
 
 
-# -- what other programs call their results ------------------------------------------------------------------------
+# -- how other programs name their results --------------------------------------------------------------------------
 
 _ENDINGS = re.compile(r"(?:[ ._-]*(?:x4|4x)|[ ._-]+(?:sr|out))+$", re.IGNORECASE)
 
@@ -289,7 +289,7 @@ def plain_name(stem: str) -> str:
 
 
 def find_results(folder: str | Path, names: Iterable[str]) -> dict[str, list[Path]]:
-    """Name -> the pictures in a folder that are called so, with or without the usual endings: one, none or several."""
+    """Name -> the pictures in a folder with that name, with or without the usual endings: none, one or several."""
     found: dict[str, list[Path]] = {name: [] for name in names}
     for path in pictures_in(folder):
         name = path.stem if path.stem in found else plain_name(path.stem)

@@ -1,7 +1,7 @@
-"""A picture of any size, enlarged in tiles.
+"""Enlarges a picture of any size in tiles.
 
-Each tile is read with a halo of the pixels that its result depends on, so that the tiles never show and the network's
-memory does not grow with the picture.
+Each tile is read with a halo of surrounding pixels on which its result depends. So the tiles never show, and the
+network's memory does not grow with the picture.
 """
 
 import copy
@@ -29,30 +29,30 @@ METHODS = ("bicubic", "nearest")
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 # LR pixels along a tile's side. The 16-block generator has a halo of 40 pixels, and most layers compute a part of it.
-# Measured on 2 CPU cores, beyond the 0.57 GB that importing torch takes, for a tile with a halo on each side:
+# Measured on 2 CPU cores for a tile with a halo on each side, on top of the 0.57 GB that importing torch takes:
 #   side   64   generator 0.05 GB, keeps 48 % of what it computes    ESPCN 0.01 GB
 #         128             0.13 GB        68 %                              0.02 GB
 #         192             0.26 GB        77 %                              0.04 GB
 #         256             0.44 GB        82 %                              0.06 GB
 #         320             0.65 GB        85 %                              0.09 GB
-# 256 takes an eighth less of the processor's time than 192, and 384 no less than 256. A network of this size that
+# A side of 256 takes an eighth less processor time than 192; 384 takes no less than 256. A network of this size that
 # cannot be folded takes 1.15 GB.
 TILE = 256
 
-GREY = torch.tensor([0.299, 0.587, 0.114])  # ITU-R BT.601, full range: how 8-bit pictures are turned to grey
+GREY = torch.tensor([0.299, 0.587, 0.114])  # ITU-R BT.601, full range: the usual grey of 8-bit pictures
 
 
 class Bicubic(nn.Module):
-    """Bicubic enlargement in place of a network. Equals `resize.imresize(image, 4)` bit for bit."""
+    """Bicubic enlargement instead of a network. Equals `resize.imresize(image, 4)` bit for bit."""
 
-    halo = 3  # LR pixels that the kernel sees to each side, rounded up
+    halo = 3  # LR pixels that the kernel sees on each side, rounded up
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, h, w), in [0, 1]
         return bicubic(x, SCALE)  # (N, 3, 4h, 4w)
 
 
 class Nearest(nn.Module):
-    """Nearest neighbour in place of a network: each pixel becomes a square of 4 x 4."""
+    """Nearest neighbour instead of a network: each pixel becomes a square of 4 x 4."""
 
     halo = 0
 
@@ -68,7 +68,7 @@ def upscaler(
     precision: str = "fp32",
     progress: bool = False,
 ) -> Callable[[AnyPicture], np.ndarray]:
-    """`upscale` for many pictures: the network is loaded once, and what is returned takes one picture after the other.
+    """`upscale` for many pictures: loads the network once, and returns a function that enlarges one picture per call.
 
     Arguments and errors as in `upscale`.
     """
@@ -91,24 +91,24 @@ def upscale(
     image: uint8 (H, W, 3) or (H, W), a PIL image, or the path of a file; `upscale_file` keeps more of a file.
     weights: a name of `weights.shipped_weights()`, the path of a .safetensors file, "bicubic", "nearest", or a network
     that maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w) and has the attribute `halo`; it is copied, not changed.
-    device: as torch names it; by default the GPU where there is one, for a network the device where it is.
+    device: torch's name of it; by default the GPU if there is one, or for a network the device that it is on.
     tile: side of a tile in LR pixels. It changes speed and memory, not the picture. progress: shows a bar over tiles.
-    precision: "fp32", the same picture on each device; "bf16" is faster for a Generator where the device computes in
-    bfloat16, and then about one pixel in 100,000 is two levels off, and three in ten are one level off.
+    precision: "fp32" gives the same picture on each device. "bf16" is faster for a Generator if the device computes in
+    bfloat16; about one pixel in 100,000 is then two levels off, and three in ten are one level off.
 
-    Raises UserError for another kind of array, unknown or unreadable weights, a device that is not there, a precision
-    that it or the network does not have, and a network without `halo` or of another scale.
+    Raises UserError for another kind of array, unknown or unreadable weights, a device that does not exist, a precision
+    that the device or the network does not support, and a network without `halo` or of another scale.
     """
     return upscaler(weights, device=device, tile=tile, precision=precision, progress=progress)(image)
 
 
 def check_tile(tile: int) -> None:
     if not isinstance(tile, int) or tile < 1:
-        raise UserError(f"tile must be a whole number of pixels from 1 on, got {tile}")
+        raise UserError(f"tile must be a whole number of pixels, at least 1; got {tile}")
 
 
 def prepare(weights: str | Path | nn.Module, device: str | torch.device | None, precision: str = "fp32") -> nn.Module:
-    """The network that enlarges: on its device, in evaluation mode, in the precision; our generator is folded."""
+    """The network, ready to enlarge: on its device, in evaluation mode, in the precision; our generator is folded."""
     if precision not in PRECISIONS:
         raise UserError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
     if isinstance(weights, nn.Module):
@@ -121,16 +121,16 @@ def prepare(weights: str | Path | nn.Module, device: str | torch.device | None, 
     else:
         network, place = load_network(weights), choose_device(device)
     if precision == "bf16" and not foldable(network):
-        raise UserError("precision bf16 is for the generator of models.py, which gains by it. Leave it out.")
+        raise UserError("precision bf16 is only for the generator of models.py, which is faster in it. Leave it out.")
     if precision == "bf16" and not computes_in_bf16(place):
         raise UserError(f"precision bf16: the device {place} does not compute in bfloat16. Leave it out.")
     network = Folded(network, PRECISIONS[precision]) if foldable(network) else copy.deepcopy(network).eval().float()
-    # channels_last: 1.3 times as fast for the generator on a CPU, and more on GPUs with tensor cores.
+    # With channels_last the generator is 1.3 times as fast on a CPU, and gains more on GPUs with tensor cores.
     return network.to(place).to(memory_format=torch.channels_last)
 
 
 def _halo(network: nn.Module) -> int:
-    """How many LR pixels to each side an output pixel depends on. Raises UserError where a network does not tell."""
+    """How many LR pixels on each side an output pixel depends on. Raises UserError if a network does not say."""
     halo = getattr(network, "halo", None)
     if not isinstance(halo, int):
         raise UserError(
@@ -142,10 +142,9 @@ def _halo(network: nn.Module) -> int:
 
 @torch.inference_mode()
 def tiles(image: np.ndarray, network: nn.Module, tile: int) -> Iterator[tuple[int, int, Tensor]]:
-    """The enlarged picture in pieces: top and left edge in HR pixels, and float (1, 3, h, w), not yet clipped.
+    """Yields the enlarged picture in pieces: top and left edge in HR pixels, and float (1, 3, h, w), not yet clipped.
 
-    Where a tile ends at the picture's border nothing is added: there the network pads by itself, as it does for a whole
-    picture.
+    At the picture's border a tile gets no halo: the network pads there by itself, as it does for a whole picture.
     """
     height, width = image.shape[:2]
     device = next(network.parameters(), torch.empty(0)).device
@@ -153,14 +152,14 @@ def tiles(image: np.ndarray, network: nn.Module, tile: int) -> Iterator[tuple[in
     for top, bottom in _cuts(height, tile):
         for left, right in _cuts(width, tile):
             y, x = max(0, top - halo), max(0, left - halo)  # where the piece with its halo begins
-            spare = (top - y, min(halo, height - bottom), left - x, min(halo, width - right))  # how wide it is there
+            spare = (top - y, min(halo, height - bottom), left - x, min(halo, width - right))  # the halo's widths
             piece = image_to_tensor(image[y : bottom + halo, x : right + halo])  # (1, 3, h, w)
             result = _run(network, piece.to(device, memory_format=torch.channels_last), spare)
             yield SCALE * top, SCALE * left, result  # (1, 3, 4 (bottom - top), 4 (right - left))
 
 
 def _run(network: nn.Module, piece: Tensor, spare: tuple[int, int, int, int]) -> Tensor:
-    """(1, 3, h, w) enlarged, but for its spare pixels at the top, bottom, left and right."""
+    """Enlarges (1, 3, h, w), without its spare pixels at the top, bottom, left and right."""
     with full_float32():
         try:
             if isinstance(network, Folded):
@@ -173,19 +172,19 @@ def _run(network: nn.Module, piece: Tensor, spare: tuple[int, int, int, int]) ->
                 f"(tile={max(1, side // 2)}), or the CPU."
             ) from None
     if result.shape != (1, 3, SCALE * piece.shape[2], SCALE * piece.shape[3]):
-        raise UserError(f"the network made {tuple(result.shape)} of {tuple(piece.shape)}; scale 4 is expected")
+        raise UserError(f"the network turned {tuple(piece.shape)} into {tuple(result.shape)}; scale 4 is expected")
     return crop(result, [SCALE * pixels for pixels in spare])
 
 
 def _cuts(size: int, tile: int) -> list[tuple[int, int]]:
-    """0..size in parts of at most `tile` pixels, as equal as can be."""
+    """Cuts 0..size into parts of at most `tile` pixels that are as equal as possible."""
     count = math.ceil(size / tile)
     edges = [size * k // count for k in range(count + 1)]
     return list(pairwise(edges))
 
 
 def enlarge(image: np.ndarray, network: nn.Module, *, tile: int, progress: bool, grey: bool = False) -> np.ndarray:
-    """uint8 (H, W, 3) -> uint8 (4H, 4W, 3), or (4H, 4W) where the network's colours are to be turned to grey."""
+    """uint8 (H, W, 3) -> uint8 (4H, 4W, 3). With `grey`, the network's colours are turned into grey, (4H, 4W)."""
     height, width = image.shape[:2]
     enlarged = np.empty((SCALE * height, SCALE * width, 1 if grey else 3), np.uint8)
     total = len(_cuts(height, tile)) * len(_cuts(width, tile))

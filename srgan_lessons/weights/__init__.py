@@ -1,7 +1,7 @@
-"""Trained networks as files: safetensors with a description of the network, and nothing in them that could be run.
+"""Trained networks as files: safetensors with a description of the network, and no code that could be run.
 
 The metadata of a file holds "network", for example {"kind": "generator", "blocks": 16, "channels": 64} as JSON, and
-what training adds: recipe, updates. The weights that come with the course lie in this folder, each with a card.
+what training adds: recipe, updates. The weights that come with the course are in this folder, each with a card.
 """
 
 import json
@@ -18,11 +18,11 @@ from srgan_lessons.images import take_pictures
 from srgan_lessons.models import ESPCN, SCALE, About, Generator, count_parameters
 
 PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin")
-LARGEST = 1024  # blocks or channels; beyond that a file is broken, and building its network would fill the memory
+LARGEST = 1024  # blocks or channels; a file with more is broken, and building its network would fill the memory
 
 
 def describe(network: nn.Module) -> dict[str, str | int]:
-    """What it takes to build the network again: {"kind": "espcn"} or {"kind": "generator", "blocks", "channels"}.
+    """What is needed to build the network again: {"kind": "espcn"} or {"kind": "generator", "blocks", "channels"}.
 
     Raises TypeError for another kind of network.
     """
@@ -34,10 +34,11 @@ def describe(network: nn.Module) -> dict[str, str | int]:
 
 
 def save_network(path: str | Path, network: nn.Module, **metadata: str) -> None:
-    """Writes the weights of an ESPCN or a Generator to a .safetensors file, complete or not at all.
+    """Writes the weights of an ESPCN or a Generator to a .safetensors file, completely or not at all.
 
     metadata: texts to keep with them, for example recipe="srgan-vgg54", updates="200000". Raises UserError for another
-    ending, a full disk or a folder that cannot be written; TypeError for another network or metadata that is no text.
+    ending, a full disk or a folder that cannot be written to; TypeError for another network or metadata that is not
+    text.
     """
     path = Path(path)
     if path.suffix != ".safetensors":
@@ -52,11 +53,13 @@ def save_network(path: str | Path, network: nn.Module, **metadata: str) -> None:
 def load_network(weights: str | Path) -> ESPCN | Generator:
     """The network of a weights file, in float32 on the CPU, in evaluation mode: `srgan_lessons.load`.
 
-    It maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), and also takes one picture in any form, see `images.check_image`;
-    whole photos are for `upscaling.upscale`. Its attribute `about` says what it is, see `models.About`.
+    It maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), and also accepts one picture in any form, see
+    `images.check_image`; for whole photos use `upscaling.upscale`. Its attribute `about` describes it, see
+    `models.About`.
     weights: a name of `shipped_weights()`, or the path of a .safetensors file that training wrote. Weights kept in half
     precision are widened. Raises UserError for an unknown name, a file that is not safetensors (a pickle is not opened:
-    it could run code), a file that is cut off, of another program, or does not fit the network that it describes.
+    it could run code), and a file that is cut off, was written by another program, or does not fit the network that it
+    describes.
     """
     path = find_weights(weights)
     metadata, state = _read(path)
@@ -82,7 +85,7 @@ def load_network(weights: str | Path) -> ESPCN | Generator:
 def _about(path: Path, network: ESPCN | Generator, metadata: dict[str, str]) -> About:
     card = path.with_suffix(".md") if path.parent == files.WEIGHTS else None
     return About(
-        name=path.absolute().parent.name if path.stem == "weights" else path.stem,  # of a run: its folder
+        name=path.absolute().parent.name if path.stem == "weights" else path.stem,  # for a run, the name of its folder
         network=label(network),
         parameters=count_parameters(network),
         scale=SCALE,
@@ -93,12 +96,12 @@ def _about(path: Path, network: ESPCN | Generator, metadata: dict[str, str]) -> 
 
 
 def read_metadata(weights: str | Path) -> dict[str, str]:
-    """The texts kept with weights: network (JSON), recipe, updates, ... Raises UserError as `load_network` does."""
+    """The texts kept with the weights: network (JSON), recipe, updates, ... Raises UserError as `load_network` does."""
     return _read(find_weights(weights), tensors=False)[0]
 
 
 def find_weights(weights: str | Path) -> Path:
-    """The file of a shipped name or of a path. Raises UserError where there is none, and lists the names."""
+    """The file of a shipped name or of a path. If there is none, raises UserError with the known names."""
     if isinstance(weights, str) and weights in shipped_weights():
         return files.WEIGHTS / f"{weights}.safetensors"
     path = expand(weights)
@@ -111,7 +114,7 @@ def find_weights(weights: str | Path) -> Path:
         raise UserError(f"{path} is a folder; name a .safetensors file in it.")
     raise UserError(
         f"there are no weights {str(weights)!r}: no such file, and the names that come with the course are: {names}. "
-        "The path of a .safetensors file, such as training writes, also serves."
+        "The path of a .safetensors file that training wrote also works."
     )
 
 
@@ -128,7 +131,7 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str
         raise UserError(f"{path} is empty (0 bytes). Copy it again.")
     if path.suffix.lower() in PICKLES or start.startswith((b"PK\x03\x04", b"\x80")):
         raise UserError(
-            f"{path} looks like a pickle, as torch.save writes it. A pickle can run any code when it is opened, so it "
+            f"{path} looks like a pickle, which torch.save writes. A pickle can run any code when it is opened, so it "
             "was not opened. Training writes weights.safetensors into its run folder: use that file."
         )
     try:
@@ -137,7 +140,7 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str
             state = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise UserError(
-            f"{path} is cut off, damaged or no safetensors file ({error}). Copy it again, or train again."
+            f"{path} is cut off, damaged or not a safetensors file ({error}). Copy it again, or train again."
         ) from None
     return metadata, state
 
@@ -147,9 +150,9 @@ _WRAPPERS = {"module.": "DataParallel and DistributedDataParallel", "_orig_mod."
 
 
 def _unwrapped(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The same weights under their own names, where they were saved from a wrapped network.
+    """The same weights under their own names if they were saved from a wrapped network.
 
-    Raises UserError where only some of them were.
+    Raises UserError if only some of the names have the wrapper's prefix.
     """
     while prefix := next((prefix for prefix in _WRAPPERS if any(name.startswith(prefix) for name in state)), None):
         if plain := [name for name in sorted(state) if not name.startswith(prefix)]:
@@ -162,7 +165,7 @@ def _unwrapped(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
 
 
 def _build(metadata: dict[str, str], path: Path) -> ESPCN | Generator:
-    """The described network without memory for its weights (on torch's meta device)."""
+    """The described network, without memory for its weights (on torch's meta device)."""
     if "network" not in metadata:
         raise UserError(
             f"{path} does not say which network its weights are for (there is no metadata 'network'): another program "

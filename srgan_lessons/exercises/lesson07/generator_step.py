@@ -217,6 +217,6 @@ EXERCISE = Exercise(
             says="its opinion does not reach the generator",
             ask="How would G know that D was not fooled?",
         ),
-        Mistake("D's optimiser steps too", says="The discriminator has learned, too", ask="Whose turn is it?"),
+        Mistake("D's optimiser steps too", says="The discriminator has also learned", ask="Whose turn is it?"),
     ),
 )

@@ -152,7 +152,7 @@ def step_first(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="The discriminator has learned, too")
+@answers.wrong(says="The discriminator has also learned")
 def d_learns_too(generator, discriminator, optimizer, lr, hr):
     sr = generator_step(generator, discriminator, optimizer, lr, hr)
     with torch.no_grad():

@@ -60,7 +60,7 @@ _wrong_front("or", "not or", lambda p, d, q, e: p > q or d < e)
 _wrong_front("equals_thrown_out", "both stay", lambda p, d, q, e: p >= q and d <= e)
 _wrong_front("distance_upwards", "lower is better", lambda p, d, q, e: p >= q and d >= e and (p, d) != (q, e))
 _wrong_front("psnr_downwards", "Higher is better", lambda p, d, q, e: p <= q and d <= e and (p, d) != (q, e))
-_wrong_front("both_turned", "turned round", lambda p, d, q, e: p <= q and d >= e and (p, d) != (q, e))
+_wrong_front("both_turned", "Both directions are reversed", lambda p, d, q, e: p <= q and d >= e and (p, d) != (q, e))
 
 
 @answers.wrong(says="that *are* dominated")
@@ -68,7 +68,7 @@ def the_losers(methods):
     return set(methods) - pareto_front(methods)
 
 
-@answers.wrong(says="Only the best of each number")
+@answers.wrong(says="Only the best in each number")
 def best_of_each(methods):
     return {max(methods, key=lambda n: methods[n][0]), min(methods, key=lambda n: methods[n][1])}
 
