@@ -232,13 +232,7 @@ def train_within(
     crop = (settings or {}).get("crop", find_recipe(recipe).crop)
     pictures = load_photos(photos, minimum=crop)
     print(f"continuing the plan in {folder}" if there else "measuring this machine ...", flush=True)
-    how: dict[str, Any] = {
-        "compact": compact,
-        "init": init,
-        "folder": folder,
-        "options": Options(**options),
-        **(settings or {}),
-    }
+    how: dict[str, Any] = {"compact": compact, "init": init, "folder": folder, **(settings or {})}
     plan = make_plan(recipe, minutes, pictures, options=Options(**options), **how)
     print(plan.text, expect(plan) or "", sep="\n", flush=True)
     outcome = train_plan(plan, pictures, folder, **options)

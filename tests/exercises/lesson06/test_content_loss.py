@@ -17,10 +17,10 @@ answers = Answers(
 `content_loss(maps, sr, hr)` -- its signature
 takes images in [0, 1] and normalises them itself :: normalised twice; pixel
 Do not clamp SR :: clamped
-leave `maps`, `sr` and `hr` as they are :: train mode; eval mode; unfreezes
+leave `maps`, `sr` and `hr` unchanged :: train mode; eval mode; unfreezes
 HR is a fixed target :: hr learns
 a tensor with one number :: item; sum
-with a gradient to SR and none to HR :: sr no grad; hr learns
+that passes a gradient to SR and none to HR :: sr no grad; hr learns
 """,
 )
 

@@ -17,12 +17,12 @@ answers = Answers(
     sentences="""
 `phi(features, i, j)` -- its signature
 `features` is an `nn.Sequential` as above -- says what comes in
-Do not learn numbers by heart :: numbers by heart
+Do not rely on fixed numbers :: numbers by heart
 layers from 0, `i` and `j` from 1 :: conv counts from 1; pool from 0
 the network up to phi(i, j) :: one too many; layer only; list
-its ReLU included :: without relu
+including its ReLU :: without relu
 A slice of an `nn.Sequential` is a network -- a hint
-None, never another layer :: last as default; raises
+return None, never another layer :: last as default; raises
 """,
 )
 

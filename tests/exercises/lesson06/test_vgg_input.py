@@ -14,10 +14,10 @@ answers = Answers(
     "vgg_input",
     sentences="""
 images (N, 3, H, W) in [0, 1] :: 255; wrong axis
-values outside [0, 1] must not be clamped :: clamped
-Gradients must come through :: detached
+do not clamp values outside [0, 1] :: clamped
+Gradients must get through :: detached
 `images` itself must not change :: in place
-the normalised images, of the same shape :: no mean; no std; first image
+the normalised images, in the same shape :: no mean; no std; first image
 """,
 )
 

@@ -23,8 +23,8 @@ the mean D(HR) and the mean D(SR) :: return order; max
 of this step :: after the step
 as plain numbers between 0 and 1 :: logits returned; tensors returned
 The generator must not get any gradient :: no detach
-the caller's `sr` stays as it is :: detach in place
-a D that is very sure gets a finite gradient, too :: log sigmoid; eps
+the caller's `sr` must stay as it is :: detach in place
+even a D that is very sure must get a finite gradient :: log sigmoid; eps
 """,
 )
 

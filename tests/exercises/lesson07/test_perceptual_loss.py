@@ -13,11 +13,11 @@ answers = Answers(
     sentences="""
 `perceptual_loss(sr, hr, logits)` -- its signature
 (N, 3, H, W) in [0, 1] :: F mse; clamped sr
-`logits` (N, 1) is what D says of `sr` :: sign; shape N 1
-The content is `mse_loss(sr, hr)` :: l1; no content
+`logits`, (N, 1), is what D says about `sr` :: sign; shape N 1
+The content loss is `mse_loss(sr, hr)` :: l1; no content
 hr is the fixed target and gets no gradient :: argument order
 one number with its gradient :: both; item; sr detached
-for logits of -300, too: finite there, and not capped :: sigmoid log; eps; clamped logits
+Both must be finite, and not capped, even for logits of -300 :: sigmoid log; eps; clamped logits
 """,
 )
 

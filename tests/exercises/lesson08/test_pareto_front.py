@@ -14,7 +14,7 @@ answers = Answers(
     sentences="""
 `pareto_front(methods)` -- its signature
 maps names to pairs (PSNR in dB, ST-LPIPS) :: pair swapped; PSNR lower
-the set of the names :: list; values; dict
+a set with the names of the methods :: list; values; dict
 that no other method dominates :: strict in both; or for and; dominated returned
 Two methods with the same pair do not dominate each other :: ties dominate
 """,

@@ -20,7 +20,7 @@ answers = Answers(
 of any size :: not cut; first photo
 Use `imresize` :: every fourth
 the package's `psnr(sr, hr)` :: community without border
-cut off HR at the bottom and on the right :: cut top left; multiple of 8
+Cut off the rows at the bottom and the columns on the right of HR :: cut top left; multiple of 8
 *before* anything else :: cut after
 one number, in dB :: list; sum; mean of mse
 """,

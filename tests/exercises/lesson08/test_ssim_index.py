@@ -16,8 +16,8 @@ answers = Answers(
     sentences="""
 for one window :: only luminance; sum of fractions
 A mean is a weighted sum -- says how to take one
-the weighted means of the products :: unweighted variance; sample cov
-when the mean is subtracted :: mean not subtracted
+weighted means of products of what is left :: unweighted variance; sample cov
+subtract the mean first :: mean not subtracted
 1 for equal windows :: 1 minus; no 2 cov
 """,
 )

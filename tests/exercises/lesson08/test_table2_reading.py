@@ -12,7 +12,7 @@ answers = Answers(
     "table2_reading",
     sentences="""
 Read the paper's rows :: set5 only; DRCN
-HR, the photo itself, is none :: hr; seven
+HR, the photo itself, does not count :: hr; seven
 a dict with the five answers :: list of names for how many; text for list
 names spelled as in the table :: spelling
 """,

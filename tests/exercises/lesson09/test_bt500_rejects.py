@@ -10,8 +10,8 @@ answers = Answers(
     "bt500_rejects",
     sentences="""
 `scores` (stimuli, raters) :: sum over raters; mean over the rest
-True for each rater that is rejected :: names; any
-they must not count as far -- the trap: wrong answers of lessonNN.txt and of its own test have it
+True for each rater who is rejected :: names; any
+there, no vote counts as far -- the trap: wrong answers of lessonNN.txt and of its own test have it
 """,
 )
 

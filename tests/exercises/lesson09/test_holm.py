@@ -11,7 +11,7 @@ answers = Answers(
     sentences="""
 `holm(p_values)` -- its signature
 the corrected p-values :: sum so far; squared factor
-in the order in which they came :: sorted results
+in the original order :: sorted results
 `[0.04, 0.01, 0.03]` gives `[0.06, 0.03, 0.06]` :: last only max
 """,
 )

@@ -14,8 +14,8 @@ answers = Answers(
     sentences="""
 with the HR images as `"hr"` :: last by position; best of all as hr
 the closest of the *other methods* :: second closest; sum to others
-less its distance to HR :: plus
-Positive: it is nearer to HR :: abs of all
+minus its distance to HR :: plus
+A positive number means that it is closer to HR :: abs of all
 Distances have no sign :: squared
 """,
 )

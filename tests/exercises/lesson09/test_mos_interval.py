@@ -10,8 +10,9 @@ from srgan_lessons.exercises.lesson09.mos_interval import mos_interval
 answers = Answers(
     "mos_interval",
     sentences="""
-(raters, images) of one method :: rows drawn twice; half the raters
-`rng` a numpy generator :: own generator
+`mos_interval(scores, rng)` -- its signature
+`scores`, (raters, images), has the votes for one method :: rows drawn twice; half the raters
+`rng` is a numpy random generator :: own generator
 the MOS :: MOS rounded
 the lower and upper end :: half widths
 of the middle 95 % :: 99; 95 from below
@@ -167,7 +168,7 @@ def test_right_intervals_pass_whatever_their_seed():
     for seed in range(20):
 
         def seeded(scores, rng, seed=seed):
-            return mos_interval(scores, np.random.default_rng([seed, int(rng.integers(2))]))
+            return mos_interval(scores, np.random.default_rng([seed, rng.integers(1000)]))
 
         verdict = grade("mos_interval", seeded)
         assert verdict.passed, (seed, verdict.message)

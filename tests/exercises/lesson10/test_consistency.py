@@ -19,8 +19,8 @@ the PSNR in dB :: mse returned; ln
 between the result and `lr`, uint8 :: uint8
 over all pixels :: border 1
 all three colours :: red only; Y
-for a peak of 255 :: peak 1
-`np.inf` where nothing differs :: 0 where equal; eps
+with a peak of 255 :: peak 1
+`np.inf` if nothing differs :: 0 where equal; eps
 """,
 )
 

@@ -13,7 +13,7 @@ answers = Answers(
     "invisible",
     sentences="""
 that the reduction does not see :: seen returned
-all of it but what survives :: zeros; half
+all of it except what survives :: zeros; half
 along both axes and back up along both :: one axis; columns only
 (n, n), for any `reduce` of shape (n/4, n) :: transposed back; imresize; no back
 `reduce @ result @ reduce.T` zero :: plus

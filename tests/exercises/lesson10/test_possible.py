@@ -12,10 +12,10 @@ answers = Answers(
     sentences="""
 `possible(lr, candidates, noise)` -- its signature
 a dict name -> HR picture :: hr size
-the list of names :: pictures returned; set; count
-nowhere :: mean; share; border
-in no colour :: grey; red
-more than `noise` grey levels away :: strict; squared; no abs
+a list of the names :: pictures returned; set; count
+at every pixel :: mean; share; border
+in every colour :: grey; red
+within `noise` grey levels of `lr` :: strict; squared; no abs
 """,
 )
 

@@ -7,11 +7,11 @@ answers = Answers(
     sentences="""
 Two checkpoints are kept -- says what the loop does
 Would you choose as the loop does -- a question
-**a criterion of your own** :: random; fixed number
+**your own criterion** :: random; fixed number
 the `"step"` of a row :: row; index
 that was validated :: all rows
 no other row beats in both numbers :: worst stlpips; sum of both
-Then defend it to your neighbour -- said aloud, not in code
+Then defend your choice to your neighbour -- said aloud, not in code
 """,
 )
 

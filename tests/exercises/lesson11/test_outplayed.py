@@ -8,7 +8,7 @@ answers = Answers(
     "outplayed",
     sentences="""
 D(HR) - D(SR) is above 0.5 :: at least; sum; ratio
-the update of the row **from which on** :: last loss; last win
+find the first row **from which on** D no longer wins :: last loss; last win
 nor in any later row :: first loss
 that row's `"step"` :: index; row returned
 None if D wins the last row :: zero for none; raises at none
