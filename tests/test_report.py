@@ -123,7 +123,7 @@ def test_a_csv_of_votes_serves(votes, tmp_path):
 def test_bad_input_leaves_no_report(tmp_path):
     with pytest.raises(UserError, match="not a study"):
         write_report(tmp_path)
-    with pytest.raises(UserError, match="not there"):
+    with pytest.raises(UserError, match="does not exist"):
         write_report(tmp_path, tmp_path / "none.csv")
     with pytest.raises(UserError, match="together with their study"):
         write_report(tmp_path, tmp_path / "ann.jsonl")
