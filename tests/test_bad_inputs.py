@@ -27,7 +27,7 @@ CASES = [
     (2, "upscale nothing -o o --weights bicubic", "the folder nothing holds no pictures"),
     (2, "upscale texts -o o --weights bicubic", "the folder texts holds no pictures"),
     (2, "upscale a.png -o o.xyz --weights bicubic", "Choose another ending, or for a folder write o.xyz"),
-    (2, "upscale a.png -o file/o.png --weights bicubic", "file is a file, and a folder is needed there"),
+    (2, "upscale a.png -o file/o.png --weights bicubic", "file is a file, but a folder is needed there"),
     (2, "upscale a.png -o a.png --weights bicubic", "it would be lost"),
     (2, "upscale a.png -o a.png --weights bicubic --overwrite", "it would be lost"),
     (2, "upscale a.png HR -o o.png --weights bicubic", "o.png is one file, and there are 3 pictures"),

@@ -198,7 +198,7 @@ def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome:
         raise UserError("there is no picture to enlarge: give files or a folder.")
     targets = _targets(files, out)
     if file := next((parent for parent in targets[0].parents if parent.is_file()), None):
-        raise UserError(f"{targets[0]} cannot be written: {file} is a file, and a folder is needed there.")
+        raise UserError(f"{targets[0]} cannot be written: {file} is a file, but a folder is needed there.")
     by_name: dict[str, Path] = {}
     originals = {os.path.realpath(file) for file in files}
     plan: dict[Path, Path] = {}
