@@ -125,8 +125,8 @@ def test_bad_settings():
     for tile in (0, -3, 1.5):
         with pytest.raises(UserError, match="tile"):
             upscale(picture(4, 4), "bicubic", tile=tile)
-    for device in ("cuda:99", "nothing"):
-        with pytest.raises(UserError, match=f"{device} cannot be used"):
+    for device, words in {"cuda:99": "no GPU|no such GPU", "nothing": "unknown device 'nothing'"}.items():
+        with pytest.raises(UserError, match=words):
             upscale(picture(4, 4), ESPCN(), device=device)
 
 

@@ -139,7 +139,7 @@ def _name(function: Callable, place: int, kwargs: Mapping[str, Any]) -> str:
 def on_cpu(value: Any) -> Any:
     """`value` on the CPU: a tensor with its graph, what a list, tuple or dict holds; modules and optimisers in place.
 
-    What is there already stays the same object. Raises NotYet for tensors without numbers, of the device "meta".
+    What is on the CPU already stays the same object. Raises NotYet for tensors without numbers, of the device "meta".
     """
     if isinstance(value, Tensor):
         if value.device.type == "meta":

@@ -60,7 +60,7 @@ class OwnRun:
         return {"rows": [[row[name] for name in self.columns] for row in log], "answer": self.judge(candidate, log)}
 
     def marks(self, noted: dict[str, Any]) -> bool:
-        """Whether what was noted is right, computed anew from the rows that were noted with it."""
+        """Whether what was noted is right, computed again from the rows that were noted with it."""
         try:
             log = [dict(zip(self.columns, row, strict=True)) for row in noted["rows"]]
             self.judge(lambda rows: noted["answer"], log)

@@ -169,7 +169,7 @@ def interval_cases() -> dict[str, np.ndarray]:
 
 
 def two_way(scores: np.ndarray, who: bool = True, what: bool = True, raters: int | None = None) -> np.ndarray:
-    """MOS (DRAWS,) of studies in which raters, images or both were drawn anew; raters: how many, if not all."""
+    """MOS (DRAWS,) of studies in which raters, images or both were drawn again; raters: how many, if not all."""
     rng = np.random.default_rng(1)
     counts = (raters or scores.shape[0], scores.shape[1])
     weights = [
