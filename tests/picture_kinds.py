@@ -328,7 +328,7 @@ def tiff_kinds() -> Iterator[Kind]:
         if bits == 8:
             yield kind(f"planar{suffix}", planes(rgb), rgb.astype(float))
         else:
-            yield kind(f"planar{suffix}", planes(rgb), refused="plane of its own")
+            yield kind(f"planar{suffix}", planes(rgb), refused="separate plane")
 
     pixels = numbers(HEIGHT, WIDTH, 3, top=255, seed=6)
     plain = packed(pixels.reshape(HEIGHT, -1), 8)

@@ -383,7 +383,7 @@ def test_upscale_mistakes(capsys, tmp_path):
     assert np.array_equal(load_image("x.png"), PHOTO)  # what was there stays
     assert main(["upscale", "a.png", "-o", "x.png", "--weights", "bicubic", "--overwrite"]) == 0
     half = ("--weights", "bicubic", "--precision", "bf16")
-    assert "bf16 is for the generator" in mistake(capsys, "upscale", "a.png", "-o", "y.png", *half)
+    assert "bf16 is only for the generator" in mistake(capsys, "upscale", "a.png", "-o", "y.png", *half)
 
 
 # export

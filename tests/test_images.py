@@ -262,7 +262,7 @@ def test_a_picture_larger_than_the_memory_is_refused(tmp_path, monkeypatch, rgb)
 def test_why_a_file_is_not_known(tmp_path):
     for name, data, reason in (
         ("a.heic", b"\0\0\0\x18ftypheic" + bytes(40), "pip install pillow-heif|damaged"),
-        ("a.tif", b"II*\0" + struct.pack("<I", 8) + bytes(60), "begins as a TIFF file"),
+        ("a.tif", b"II*\0" + struct.pack("<I", 8) + bytes(60), "begins like a TIFF file"),
         ("a.psd", b"8BPS" + bytes(60), "Known are PNG, JPEG"),
     ):
         (tmp_path / name).write_bytes(data)
