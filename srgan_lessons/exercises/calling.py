@@ -78,7 +78,7 @@ def _copied(value: Any) -> Any:
 
 
 def _noted(value: Any) -> Any:
-    """What must stay the same. For a tensor: its numbers, its place in the graph, and whether it requires a gradient."""
+    """What must stay the same. For a tensor: its numbers, its place in the graph, and whether it needs a gradient."""
     if isinstance(value, Tensor):
         return value.detach().clone(), value.requires_grad, value.grad_fn
     if isinstance(value, np.ndarray):

@@ -15,7 +15,7 @@ WEIGHT = 1e-3  # of the adversarial loss (paper, eq. 3)
 
 
 def small_discriminator() -> nn.Sequential:
-    """Judges (N, 3, 24, 24). It is so steep that 1e-3 times its gradient is noticeable beside that of the content loss."""
+    """Judges (N, 3, 24, 24). It is so steep that 1e-3 times its gradient shows beside that of the content loss."""
     torch.manual_seed(3)
     network = nn.Sequential(
         nn.Conv2d(3, 6, 3, stride=2, padding=1),
