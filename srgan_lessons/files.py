@@ -43,7 +43,7 @@ def shipped_weights() -> list[str]:
 
 
 def lessons_folder() -> Path:
-    """Where the notebooks are: a checkout's notebooks/, or ./srgan-lessons, to which a wheel's are copied once.
+    """The folder of the notebooks: notebooks/ in a checkout. With a wheel, they are copied once to ./srgan-lessons.
 
     What a learner has changed there is never overwritten.
     """

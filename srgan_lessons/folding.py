@@ -124,7 +124,7 @@ def _crop_to(needed: int, x: Tensor, spare: Sequence[int]) -> Tensor:
 
 
 class _Conv(nn.Conv2d):
-    """A convolution with bias that keeps height and width. With a slope, PReLU follows, in place."""
+    """A convolution with bias that keeps height and width. If a slope is given, PReLU follows, in place."""
 
     def __init__(self, weight: Tensor, bias: Tensor, slope: Tensor | None = None):
         outputs, inputs, size, _ = weight.shape

@@ -230,7 +230,7 @@ def _not_the_students() -> tuple[str, ...]:
 
 
 def _students_line(tb: TracebackType | None) -> tuple[int, str] | None:
-    """Number and text of the innermost line of the student's own code on a traceback; None if there is none.
+    """The number and text of the innermost line of the student's own code in a traceback; None if there is none.
 
     In a notebook, the number counts from the top of the cell. IPython keeps the text of cells in linecache.
     """

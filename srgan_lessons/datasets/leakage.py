@@ -41,7 +41,7 @@ def to_bytes(prints: np.ndarray) -> bytes:
 
 
 def from_bytes(stored: bytes) -> np.ndarray:
-    """The perceptual hash that `to_bytes` stored: float32 (8, 8). Raises ValueError for another number of bytes."""
+    """The perceptual hash that `to_bytes` stored: float32 (8, 8). Raises ValueError for any other number of bytes."""
     return np.frombuffer(stored, dtype=np.int8).reshape(GRID, GRID).astype(np.float32) / _SCALE
 
 

@@ -1,6 +1,7 @@
 """The exercises, one file each: `lesson07/perceptual_loss.py` holds everything about exercise perceptual_loss.
 
-Each sets EXERCISE. `shared/` has what the judges of several share; the modules beside it are what all are written with.
+Each file sets EXERCISE. `shared/` holds code that the judges of several exercises share; the modules beside it are the
+tools with which all exercises are written.
 """
 
 import functools
@@ -15,7 +16,8 @@ from srgan_lessons.exercises.exercise import Exercise
 def all_exercises() -> dict[str, Exercise]:
     """Every exercise by its name, in the order of the lessons.
 
-    Raises ValueError where two have the same name or place, or one does not stand where its name and lesson say.
+    Raises ValueError if two exercises have the same name or place, or if a file is not where the name and lesson of its
+    exercise say.
     """
     found: list[Exercise] = []
     for folder in pkgutil.iter_modules(__path__):

@@ -1,4 +1,4 @@
-"""How judges call what a student wrote: on copies, and with a guard over what was handed over."""
+"""How judges call what a student wrote: on copies, and with a check that the arguments were left as they were."""
 
 import dis
 import inspect
@@ -11,23 +11,23 @@ from torch import Tensor
 
 from srgan_lessons.exercises.exercise import NotYet
 
-last_called: list[Callable] = []  # of `call`, at most one: who returned what a judge is reading
+last_called: list[Callable] = []  # at most one: the function that returned what a judge is reading
 
 
 def call(function: Callable, *args: Any, **kwargs: Any) -> Any:
-    """function(*args, **kwargs), on copies of tensors, arrays, lists and dicts, so that the judge keeps its own.
+    """Calls function(*args, **kwargs) on copies of tensors, arrays, lists and dicts, so that the judge keeps its own.
 
-    Judges call a student's functions, classes and modules through this: what goes wrong inside is then reported as the
-    student's, with the student's line. Modules and optimisers are passed as they are. What comes back, and what was
-    passed, is on the CPU afterwards: an answer may compute on any device, and the judges compare here.
+    Judges call a student's functions, classes and modules through this. An error inside is then reported as the
+    student's, with the student's line. Modules and optimisers are passed as they are. Afterwards, the arguments and the
+    result are on the CPU: an answer may compute on any device, but the judges compare on the CPU.
 
-    Raises NotYet where the answer has changed what it was handed: its caller may still need it.
+    Raises NotYet if the answer has changed its arguments, because its caller may still need them.
     """
     return call_as_it_is(function, *map(_copied, args), **{key: _copied(value) for key, value in kwargs.items()})
 
 
 def call_as_it_is(function: Callable, *args: Any, **kwargs: Any) -> Any:
-    """`call` on the judge's own tensors, where they carry a graph that is judged."""
+    """Like `call`, but on the judge's own tensors: for judges that examine the graph of these tensors."""
     last_called[:] = [function]
     before = [_noted(value) for value in (*args, *kwargs.values())]
     result = function(*args, **kwargs)
@@ -45,7 +45,7 @@ def call_as_it_is(function: Callable, *args: Any, **kwargs: Any) -> Any:
 
 
 def why_none() -> str:
-    """What a None that came back says of the function that was called last: "Is the `return` missing?"."""
+    """Why the function that was called last probably returned None: "Is the `return` missing?"."""
     function = last_called[0] if last_called else None
     function = function.forward if isinstance(function, torch.nn.Module) else function
     code = getattr(inspect.unwrap(function) if callable(function) else None, "__code__", None)
@@ -78,7 +78,7 @@ def _copied(value: Any) -> Any:
 
 
 def _noted(value: Any) -> Any:
-    """What is to be the same afterwards: of a tensor its numbers, its place in the graph, its wish for a gradient."""
+    """What must stay the same. For a tensor: its numbers, its place in the graph, and whether it needs a gradient."""
     if isinstance(value, Tensor):
         return value.detach().clone(), value.requires_grad, value.grad_fn
     if isinstance(value, np.ndarray):
@@ -112,7 +112,7 @@ def _as_noted(then: Any, now: Any) -> bool:
 
 
 def _check_network(then: list[tuple[torch.nn.Module, bool]], now: torch.nn.Module, name: str) -> None:
-    """Of a network its numbers may change, as in training: its layers and its mode may not."""
+    """Raises NotYet if the layers or the mode of a network have changed. Its numbers may change, as in training."""
     if [module for module, _ in then] != list(now.modules()):
         raise NotYet(f"{name} has other layers afterwards: some are gone, new or replaced. Leave the network's layers.")
     if changed := [module for module, training in then if module.training != training]:
@@ -137,9 +137,10 @@ def _name(function: Callable, place: int, kwargs: Mapping[str, Any]) -> str:
 
 
 def on_cpu(value: Any) -> Any:
-    """`value` on the CPU: a tensor with its graph, what a list, tuple or dict holds; modules and optimisers in place.
+    """`value` on the CPU. A tensor keeps its graph; the contents of a list, tuple or dict are moved, too.
 
-    What is on the CPU already stays the same object. Raises NotYet for tensors without numbers, of the device "meta".
+    Modules and optimisers are moved in place. Anything that is already on the CPU stays the same object.
+    Raises NotYet for tensors on the device "meta", which have no numbers.
     """
     if isinstance(value, Tensor):
         if value.device.type == "meta":

@@ -1,7 +1,7 @@
-"""Where a judge can name no error of the exercise's own: errors that any function may have, and the smallest example.
+"""For wrong answers in which a judge recognises no mistake of its exercise: general mistakes, and the smallest example.
 
-A judge makes the usual mistakes of its exercise first (`naming.recognise`). What is left comes here, and the learner
-gets an example small enough to be followed by hand.
+A judge first tries the usual mistakes of its exercise (`naming.recognise`). All other wrong answers come here, and the
+learner gets an example that is small enough to follow by hand.
 """
 
 import inspect
@@ -26,18 +26,18 @@ def show_smallest(
     advice: str = "",
     within: float = 1e-5,
 ) -> None:
-    """Raises NotYet if `candidate` differs from `reference` on one of the cases, with the first one that differs.
+    """Raises NotYet if `candidate` differs from `reference` on one of the cases, and shows the first such case.
 
-    cases: the arguments of each call, the smallest first. place: which part is wrong, said first. advice: what to look
-    at, said last. Where all differences
-    follow from one general mistake, such as two arguments in the wrong order or a factor, that is said first.
+    cases: the arguments of each call, the smallest first. place: which part is wrong; the message begins with it.
+    advice: what to look at; the message ends with it. If there is no `place`, but one general mistake explains all
+    differences, such as a factor or two arguments in the wrong order, the message begins with that mistake.
     """
     cases = list(cases)
     try:
         found = [_plain(call(candidate, *case)) for case in cases]
     except NotYet:
         raise
-    except Exception:  # so small a case was never meant: the judge says what it knows of larger ones
+    except Exception:  # the task does not ask for such small cases: the judge describes a larger one
         return
     right = [_plain(reference(*case)) for case in cases]
     wrong = [k for k in range(len(cases)) if not _equal(found[k], right[k], within)]
@@ -55,13 +55,13 @@ def show_smallest(
 
 
 def _swapped(reference: Callable, cases: list[tuple], found: list, within: float) -> str:
-    """Whether the results are those of two arguments in each other's place."""
+    """Names two arguments if swapping them explains all results; otherwise an empty text."""
     names = list(inspect.signature(reference).parameters)
     for i, j in itertools.combinations(range(len(names)), 2):
         try:
             swapped = [_plain(reference(*_exchanged(case, i, j))) for case in cases]
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError):
-            continue  # these two cannot stand in each other's place
+            continue  # these two cannot be swapped
         if all(_equal(a, b, within) for a, b in zip(found, swapped, strict=True)):
             return f"`{names[i]}` and `{names[j]}` have changed places."
     return ""
@@ -74,7 +74,7 @@ def _exchanged(case: tuple, i: int, j: int) -> tuple:
 
 
 def _related(found: list, right: list, within: float) -> str:
-    """How all results follow from the right ones, where they do, and where that cannot be by chance."""
+    """How all results follow from the right ones, in a sentence. Empty if they do not, or if it could be chance."""
     arrays = all(isinstance(value, np.ndarray) and value.dtype.kind in "biuf" for value in (*found, *right))
     if not arrays or any(a.shape != b.shape for a, b in zip(found, right, strict=True)):
         return ""
@@ -143,7 +143,7 @@ def _equal(a: Any, b: Any, within: float) -> bool:
 
 
 def _texts(a: Any, b: Any, within: float) -> tuple[str, str]:
-    """Two results in so many digits, four at least, that they read differently."""
+    """Two results as texts, with at least four digits, and with more if the texts would otherwise be equal."""
     for digits in range(4, 17):
         one, other = _text(a, digits), _text(b, digits)
         if one != other:
@@ -152,7 +152,7 @@ def _texts(a: Any, b: Any, within: float) -> tuple[str, str]:
 
 
 def _text(value: Any, digits: int = 4) -> str:
-    """A value as a learner would write it; of a large array its shape, and its number if there is one alone."""
+    """A value as a learner would write it. A large array is given by its shape, and by its number if all are equal."""
     value = _plain(value)
     if isinstance(value, torch.nn.Module):
         return "the identity" if isinstance(value, torch.nn.Identity) else "a network"

@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 DIFFICULTIES = ("easy", "medium", "hard")
-# Of values: those that can be marked when they are handed on (module classroom.reference). A bool cannot.
+# The types of values that can be marked when they are handed on (module classroom.reference). A bool cannot be marked.
 KINDS = (dict, list, tuple, set, str, bytes, int, float, complex, np.ndarray, Tensor)
 SOLUTION, STUB, END = "# SOLUTION", "# STUB", "# END"
 
@@ -29,7 +29,7 @@ class NotDone(Exception):
 class Mistake:
     """A mistake that learners make, for the table in docs/teaching.md.
 
-    written: what they wrote, in a few words. says: words of the check's message, which a test of the exercise expects.
+    written: what they wrote, in a few words. says: words from the check's message; a test of the exercise expects them.
     ask: the question that helps.
     """
 
@@ -40,53 +40,54 @@ class Mistake:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnRun:
-    """How an answer is judged on the log of a learner's own run; what it says there differs from learner to learner.
+    """How an answer is judged on the log of a learner's own run. The right result differs from learner to learner.
 
-    columns: of the log that it takes; they are kept with the answer, so that a gradebook can judge it again.
-    judge: called with the answer and the rows. Returns what the answer gave (a number, a text or None), or raises
-        NotYet, with words that name the error.
+    columns: the columns of the log that are needed. They are kept with the answer, so that a gradebook can judge it
+        again.
+    judge: called with the answer and the rows. Returns the answer's result (a number, a text or None), or raises NotYet
+        with a message that names the error.
     """
 
     columns: tuple[str, ...]
     judge: Callable[[Any, list[dict[str, Any]]], int | str | None]
 
     def judged(self, candidate: Any, log: list[dict[str, Any]]) -> dict[str, Any]:
-        """{"rows", "answer"}: what is noted of an answer that is right on this log. Raises NotYet where it is wrong.
+        """What is recorded if an answer is right on this log: {"rows", "answer"}. Raises NotYet if it is wrong.
 
-        rows: a list for each row of the log, in the order of `columns`.
+        rows: one list for each row of the log, with its values in the order of `columns`.
         """
         if not log or any(name not in row for row in log for name in self.columns):
             raise NotYet(f"The log of your own run has no {', '.join(self.columns)}. Run the cells above again.")
         return {"rows": [[row[name] for name in self.columns] for row in log], "answer": self.judge(candidate, log)}
 
     def marks(self, noted: dict[str, Any]) -> bool:
-        """Whether what was noted is right, computed again from the rows that were noted with it."""
+        """Whether a recorded answer is right. It is judged again on the rows that were recorded with it."""
         try:
             log = [dict(zip(self.columns, row, strict=True)) for row in noted["rows"]]
             self.judge(lambda rows: noted["answer"], log)
         except (NotYet, NotDone, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-            return False  # rows that somebody has changed may hold anything
+            return False  # rows that somebody has changed may contain anything
         return True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
-    """One checked exercise: everything about it but the text of the lesson around it.
+    """One checked exercise: everything about it except the text of the lesson around it.
 
     name: what the student defines, and what check, hint and solution are called with.
     lesson, place: place 2 in lesson 7 is exercise 7.2.
-    reference: the right answer, which the lesson goes on with.
-    source: its text, with the stub marked in it (see `stub_and_solution`). Needed only where `reference` is a plain
-        value; that of functions and classes is found.
+    reference: the right answer, with which the lesson continues.
+    source: its text, with the stub marked in it (see `stub_and_solution`). Needed only if `reference` is a plain value;
+        the text of a function or class is found automatically.
     judge: called with the student's answer. Returns if it is right, raises NotYet or NotDone if it is not. It judges
-        what the answer does, never how it is written, within a second or so, on small inputs of its own.
+        what the answer does, never how it is written. It uses small inputs of its own and takes a second or so.
     hints: a nudge, a pointer, and nearly the answer.
-    mistakes: what learners write, for the teacher; at least two.
-    own: judges the answer on the learner's own run as well, for exercises about it.
+    mistakes: mistakes that learners make, for the teacher; at least two.
+    own: only for exercises about the learner's own run: judges the answer on that run as well.
     stub: the cell that the student starts from, made from the source. A line with `...` is a placeholder.
     solution: the cell that solves it, made from the source.
 
-    Raises ValueError where a part is missing or the stub or solution is not Python that defines `name`.
+    Raises ValueError if a part is missing, or if the stub or the solution is not Python that defines `name`.
     """
 
     name: str
@@ -160,8 +161,8 @@ def stub_and_solution(source: str) -> tuple[str, str]:
             # return ...  # twice x
             # END
 
-    What stands outside of the markers is in both. The part of the stub is a comment: it loses its "# ". Either part may
-    be left out. Raises ValueError where a marker has no partner.
+    Lines outside the markers are in both cells. The lines of the stub are written as comments and lose their "# ".
+    Either part may be left out. Raises ValueError if a marker has no partner.
     """
     stub, solution, part, indent = [], [], "", ""
     for number, line in enumerate(source.strip("\n").splitlines(), start=1):
@@ -169,7 +170,7 @@ def stub_and_solution(source: str) -> tuple[str, str]:
         if mark in (SOLUTION, STUB, END):
             if mark not in {"": (SOLUTION, STUB), SOLUTION: (STUB, END), STUB: (END,)}[part]:
                 raise ValueError(f"line {number} of its source: {mark} cannot follow {part or 'unmarked lines'}")
-            if not part:  # the stub begins where the solution does, wherever a formatter has put its comments
+            if not part:  # the stub is indented like the solution, wherever a formatter has put its comments
                 indent = line[: len(line) - len(line.lstrip())]
             part = "" if mark == END else mark
         elif part == STUB:

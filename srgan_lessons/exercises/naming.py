@@ -1,4 +1,4 @@
-"""How a judge names an error: it makes the usual mistakes itself, and compares."""
+"""How a judge names an error: it makes the usual mistakes itself and compares the results."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from srgan_lessons.exercises.exercise import NotYet
 
 
 def recognise(result: Any, slips: Mapping[str, Any], *, within: float) -> None:
-    """Raises NotYet with the message of the first slip whose outcome `result` has, to `within` at every place.
+    """Raises NotYet with the message of the first slip whose outcome equals `result`, to `within` at every place.
 
-    slips: message -> what an answer with that mistake gives on the same input. This is how a check names an error: the
-    judge makes the mistake itself and compares.
+    slips: message -> the outcome of an answer with that mistake, on the same input. This is how a check names an error:
+    the judge makes the mistake itself and compares.
     """
     result = np.asarray(result, dtype=np.float64)
     for message, outcome in slips.items():
@@ -22,7 +22,7 @@ def recognise(result: Any, slips: Mapping[str, Any], *, within: float) -> None:
 
 
 def apart(a: float, b: float) -> tuple[str, str]:
-    """Two numbers in so many digits, four at least, that they read differently: ("27.296", "27.301")."""
+    """Two numbers as texts, with at least four digits, and with more if needed to differ: ("27.296", "27.301")."""
     for digits in range(4, 18):
         one, other = f"{a:.{digits}g}", f"{b:.{digits}g}"
         if one != other:

@@ -1,4 +1,4 @@
-"""Careful readers of what an answer gave."""
+"""Functions that check and convert what an answer returned."""
 
 import numbers
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def as_number(value: Any, what: str = "the result") -> float:
 
 
 def as_array(value: Any, shape: tuple[int, ...] | None = None, what: str = "the result") -> np.ndarray:
-    """`value` as an array of real, finite numbers of that shape. Raises NotYet that says what it is instead.
+    """`value` as an array of real, finite numbers of that shape. Otherwise raises NotYet, which says what it is.
 
     Arrays keep their dtype; tensors are taken from any device and without their gradient.
     """
@@ -55,7 +55,7 @@ def as_tensor(value: Any, shape: tuple[int, ...] | None = None, what: str = "the
 
 
 def finite(read: Callable, value: Any, how: Any, *, says: str) -> Any:
-    """read(value, how), with a message of its own where the value holds NaN or infinity."""
+    """Calls read(value, how). If the value contains NaN or infinity, NotYet has the message `says`."""
     try:
         return read(value, how)
     except NotYet as error:

@@ -91,7 +91,7 @@ def seeded_order(items: Sequence[T], *seeds: Hashable) -> list[T]:
 
 
 def check_possible(images: Iterable[str]) -> None:
-    """Raises UserError if these showings, one image name each, cannot be ordered without two of one image in a row."""
+    """Raises UserError if every order shows some image twice in a row. images: the image name of each showing."""
     counts = Counter(images)
     image, most = counts.most_common(1)[0]
     if 2 * most > counts.total() + 1:

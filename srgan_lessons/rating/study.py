@@ -315,8 +315,8 @@ class Study:
     ) -> list[Place]:
         """Trials that warm a rater up, different ones in each session.
 
-        first: whether the main phase begins after them; then there are `settings.dummies`, otherwise
-        `settings.dummies_after_resume`. before, after: images shown last, and next.
+        first: whether the main phase begins after them. If so, there are `settings.dummies` of them; otherwise, there
+        are `settings.dummies_after_resume`. before: the image shown last. after: the images shown next.
         """
         count = self.settings.dummies if first else self.settings.dummies_after_resume
         return dummy_order(self._rated, count, self.seed, rater, session, before=before, after=after)

@@ -23,9 +23,9 @@ def bicubic_weights(distance, factor):
 
 
 def judge(candidate) -> None:
-    for factor in (4, 2, 3, 2.5):  # with the last one the kernel's samples do not sum to the factor
+    for factor in (4, 2, 3, 2.5):  # for 2.5, the kernel's samples do not sum to the factor
         reach = math.ceil(2 * factor)
-        distance = np.arange(-reach, reach) + 0.5 * (factor % 2 == 0)  # HR pixels to the LR pixel's centre
+        distance = np.arange(-reach, reach) + 0.5 * (factor % 2 == 0)  # in HR pixels, from the LR pixel's centre
         wide, narrow, squeezed = (cubic_kernel(distance * by) for by in (1 / factor, 1, factor))
         positive, total = np.maximum(wide, 0), wide.sum()
         wider = f"At a factor of {factor} it reaches {2 * factor:g} HR pixels to each side: divide the distances by it."

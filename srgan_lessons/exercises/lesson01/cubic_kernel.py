@@ -24,12 +24,12 @@ def cubic_kernel(x):
 
 
 def keys(x: np.ndarray, a: float) -> tuple[np.ndarray, np.ndarray]:
-    """Both pieces of the cubic kernel everywhere, without choosing between them (Keys 1981, eq. 9 to 11)."""
+    """Both pieces of the cubic kernel, each computed at every place (Keys 1981, eq. 9 to 11)."""
     return (a + 2) * x**3 - (a + 3) * x**2 + 1, a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
 
 
 def judge(candidate) -> None:
-    x = np.arange(-24, 25) / 8  # -3 to 3, with all whole numbers among them
+    x = np.arange(-24, 25) / 8  # -3 to 3, including all whole numbers
     result = as_array(call(candidate, x), x.shape)
     right = cubic_kernel(x)
     far_x = np.abs(x)
@@ -88,7 +88,7 @@ def judge(candidate) -> None:
 
 
 def _signs(x: np.ndarray) -> dict[str, np.ndarray]:
-    """What comes of one term that has the wrong sign, or is missing; x: |x|."""
+    """The results if one term has the wrong sign or is missing. x: |x|."""
     (near, far), a = keys(x, -0.5), -0.5
     terms = {
         "(a + 2) |x|^3": (near, (a + 2) * x**3),

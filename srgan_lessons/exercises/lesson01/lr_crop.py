@@ -37,7 +37,7 @@ TOLERANCE = 1.5  # grey levels: Pillow and torch, with antialiasing, are within 
 def judge(candidate) -> None:
     photo = grainy_photo(100, 124)
     top, left, size = 32, 48, 40
-    photo[top - 6 : top - 4], photo[top - 4 : top] = 30, 225  # so that a margin of 4, too, shows
+    photo[top - 6 : top - 4], photo[top - 4 : top] = 30, 225  # so that a margin of 4 is noticed, too
     result = _lr_result(call(candidate, photo, top, left, size), size)
     error = np.abs(result - _lr_of_whole(photo, top, left, size))  # (10, 10, 3) in grey levels
     if error.max() > TOLERANCE:
@@ -66,7 +66,7 @@ def judge(candidate) -> None:
 
 
 def check_whole_photo(candidate) -> None:
-    """Raises NotYet if more than the crop and its margin is read: this photo is larger than any memory."""
+    """Raises NotYet if more than the crop and its margin is read. The photo used here is larger than any memory."""
     endless = np.broadcast_to(np.full((1, 1, 3), 90, np.uint8), (2**30, 2**30, 3))
     try:
         candidate(endless, 4096, 8192, 16)
@@ -78,12 +78,12 @@ def check_whole_photo(candidate) -> None:
 
 
 def _inner_error(result: np.ndarray, right: np.ndarray) -> float:
-    """The largest difference in grey levels, 2 LR pixels from the border or more: at a photo's border, tools differ."""
+    """The largest difference in grey levels, at least 2 LR pixels from the border: at a photo's border, tools vary."""
     return np.abs(result - right)[2:-2, 2:-2].max()
 
 
 def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np.ndarray]:
-    """What each usual mistake gives for this crop."""
+    """The result of each usual mistake for this crop."""
     rows, columns = slice(top, top + size), slice(left, left + size)
     small_rows, small_columns = (slice(s.start // 4, s.stop // 4) for s in (rows, columns))
     crop = photo[rows, columns]
@@ -113,7 +113,7 @@ def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np
 
 
 def _name_shift(result: np.ndarray, photo: np.ndarray, top: int, left: int, size: int) -> None:
-    """Raises NotYet if the right picture is there, up to 4 LR pixels from its place."""
+    """Raises NotYet if the result is the right picture, shifted by up to 4 LR pixels."""
     for down, right in itertools.product(range(-4, 5), repeat=2):
         if _inner_error(result, _lr_of_whole(photo, top + 4 * down, left + 4 * right, size)) <= TOLERANCE:
             raise NotYet(

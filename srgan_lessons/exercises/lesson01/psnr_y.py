@@ -61,7 +61,7 @@ def judge(candidate) -> None:
 
 
 def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
-    """What each usual mistake gives for this pair of images."""
+    """The result of each usual mistake for this pair of images."""
 
     def y(image, weights=BT601, rounding=np.round):
         return rounding(16 + image @ weights)
@@ -136,7 +136,7 @@ def _off(difference: float) -> str:
 
 
 def _test_pairs() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Two pairs (hr, sr), coloured, noisier at the border, so that each slip changes the PSNR by more than 0.002 dB."""
+    """Two coloured pairs (hr, sr), noisier at the border, so that each slip changes the PSNR by more than 0.002 dB."""
     pairs = []
     for height, width, noise in ((44, 60, 3.0), (57, 40, 12.0)):
         hr = grainy_photo(height, width)

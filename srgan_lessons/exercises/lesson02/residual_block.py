@@ -78,7 +78,7 @@ def judge(candidate) -> None:
 
 
 def _name_scaled(added: Tensor, right: list[Tensor]) -> None:
-    """Raises NotYet if what is added is a multiple of what should be."""
+    """Raises NotYet if the block adds a multiple of what it should add."""
     for body in right:
         scale = float((added * body).sum() / body.square().sum())
         if close(added, scale * body):
@@ -86,7 +86,7 @@ def _name_scaled(added: Tensor, right: list[Tensor]) -> None:
 
 
 def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
-    """What each usual mistake gives, with the weights a and b."""
+    """The result of each usual mistake, with the weights a and b."""
     first, bare = normalised(convolved(x, a)), activated(convolved(x, a))
     inner = activated(first)
     second = convolved(inner, b)

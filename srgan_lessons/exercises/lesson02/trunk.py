@@ -75,7 +75,7 @@ def judge(candidate) -> None:
 
 ONE_BLOCK = "Only the last block counts: each is given the trunk's input. Give it what the block before it returned."
 
-WRONG_COUNTS = {  # of convolutions, where two blocks were asked for
+WRONG_COUNTS = {  # the number of convolutions in a trunk of two blocks -> what is wrong
     1: "Are the blocks in a plain list? torch searches nn.Sequential and nn.ModuleList for weights, lists it does not.",
     2: "There is one residual block and nothing after it.",
     3: "It has one residual block. Make as many as `blocks` says.",
@@ -87,7 +87,7 @@ WRONG_COUNTS = {  # of convolutions, where two blocks were asked for
 
 
 def _shared_block(trunk: nn.Module, x: Tensor) -> dict[int, str]:
-    """The reason where a trunk uses one block again and again, else none."""
+    """The reason for a wrong count if the trunk uses one block several times; otherwise an empty dict."""
     used: list[nn.Module] = []
     hooks = [
         module.register_forward_hook(lambda module, *_: used.append(module))
@@ -109,7 +109,7 @@ def after_blocks(x: Tensor, *weights: Tensor) -> Tensor:
 
 
 def trunk_output(first: Tensor, *weights: Tensor) -> Tensor:
-    """What the paper's trunk gives, with two weights for each block and one for the convolution after them."""
+    """The output of the paper's trunk, with two weights for each block and one for the convolution after them."""
     return first + normalised(convolved(after_blocks(first, *weights[:-1]), weights[-1]))
 
 

@@ -37,7 +37,7 @@ def judge(candidate) -> None:
 
 
 def _used_block(*, trained: bool) -> models.ResidualBlock:
-    """A block of the package, on request with numbers in its BatchNorms as training leaves them there."""
+    """A block of the package. If `trained`, its BatchNorms hold numbers like those of a trained network."""
     block = models.ResidualBlock(4)
     if trained:
         with torch.no_grad():
@@ -92,14 +92,14 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
 
 
 def _check_awake(block: models.ResidualBlock) -> None:
-    """Raises NotYet unless a few updates change what the block adds and both convolutions."""
+    """Raises NotYet unless a few updates change both convolutions."""
     if not all(parameter.requires_grad for parameter in block.parameters()):
         raise NotYet("The block is the identity and must stay it: some parameters have no gradient. Let it learn.")
     x, target = features(4, 4, 6, 5), features(4, 4, 6, 5, seed=1)
     if not block(x).requires_grad:
         raise NotYet("The block is the identity and must stay it: its layers are not used any more. Let it learn.")
     before = [block.body[place].weight.detach().clone() for place in (0, 3)]
-    for _ in range(4):  # by hand: torch.optim takes seconds to import
+    for _ in range(4):  # by hand, because torch.optim takes seconds to import
         block.zero_grad()
         F.mse_loss(block(x), target).backward()
         with torch.no_grad():

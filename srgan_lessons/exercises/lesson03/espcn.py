@@ -38,7 +38,7 @@ KERNELS = {(64, 3, 5, 5): "first", (32, 64, 3, 3): "second", (48, 32, 3, 3): "th
 
 
 def judge(candidate) -> None:
-    """Returns if the class is an ESPCN, in whatever way it is written; raises NotYet if it is not."""
+    """Returns if the class is an ESPCN, however it is written; raises NotYet if it is not."""
     network = call(candidate)
     if not isinstance(network, nn.Module):
         raise NotYet(f"ESPCN() is of type {type(network).__name__}. Write a class that inherits from nn.Module.")
@@ -52,7 +52,7 @@ def judge(candidate) -> None:
     try:
         first = as_tensor(call(network, x), what="the output")
     except RuntimeError:
-        _weights_of(network)  # a wrong layer explains more than torch does
+        _weights_of(network)  # naming the wrong layer explains more than torch's error does
         raise
     weights = _weights_of(network)
     if first.shape != (2, 3, 40, 44):
@@ -126,7 +126,7 @@ def _espcn_shape(shape: tuple[int, ...]) -> str:
 
 
 def _espcn_weights() -> dict[tuple[int, ...], Tensor]:
-    """The weights that the judge gives every ESPCN, by shape: three times as large as usual, so that tanh bends."""
+    """The weights that the judge gives every ESPCN, by shape. They are so large (3 x the usual) that tanh bends."""
     torch.manual_seed(1)
     return {tuple(p.shape): 3 * p.detach() for p in models.ESPCN().parameters()}
 
@@ -134,7 +134,7 @@ def _espcn_weights() -> dict[tuple[int, ...], Tensor]:
 def _espcn(
     x: Tensor, weights: dict[tuple[int, ...], Tensor], acts=(torch.tanh, torch.tanh), shuffle=None, border="constant"
 ) -> Tensor:
-    """ESPCN with these weights, and with other activations or another shuffle."""
+    """The output of ESPCN with these weights and, on request, other activations or another shuffle."""
     for kernel, act in zip(KERNELS, (*acts, lambda y: y), strict=True):
         x = F.pad(x, [kernel[2] // 2] * 4, mode=border)
         x = act(F.conv2d(x, weights[kernel], weights[kernel[:1]]))
@@ -142,7 +142,7 @@ def _espcn(
 
 
 def _espcn_slips(x: Tensor, weights: dict[tuple[int, ...], Tensor]) -> dict[str, Tensor]:
-    """What each usual mistake gives with these weights."""
+    """The result of each usual mistake with these weights."""
 
     def with_acts(*acts) -> Tensor:
         return _espcn(x, weights, acts)

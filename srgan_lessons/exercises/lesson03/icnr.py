@@ -67,7 +67,7 @@ def _icnr_shape(shape: tuple[int, ...], right: tuple[int, ...], r: int) -> str:
 
 
 def _icnr_slips(weight: Tensor, r: int) -> dict[str, np.ndarray]:
-    """What each usual mistake gives for this weight."""
+    """The result of each usual mistake for this weight."""
     tiles = weight.reshape(-1, r**2, *weight.shape[1:])  # (C, r r, inputs, k, k)
     mean = tiles.mean(dim=1).repeat_interleave(r**2, dim=0)
     spatial = weight.mean(dim=(2, 3), keepdim=True).expand_as(weight)

@@ -69,7 +69,7 @@ def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int) -> s
 
 
 def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]:
-    """What each usual mistake gives, in the right length."""
+    """The result of each usual mistake, with the right length."""
     length = (size - 1) * stride + kernel
 
     def counted(begin, width: int, *, add: bool = True) -> np.ndarray:

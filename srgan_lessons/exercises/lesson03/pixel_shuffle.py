@@ -40,7 +40,7 @@ def judge(candidate) -> None:
                     f"It stops {where}: {error}. Take all sizes from x.shape and r as it is given, not fixed numbers."
                 ) from error
             more = f"{error}. x is {tuple(x.shape)} and r is {r}: its {c * r * r} channels are C r r, so C is {c}"
-            raise RuntimeError(more).with_traceback(error.__traceback__) from None  # still with the student's line
+            raise RuntimeError(more).with_traceback(error.__traceback__) from None  # it keeps the student's line
         result = as_tensor(value).detach().cpu().numpy()
         right = pixel_shuffle(x, r).numpy()
         if result.shape == right.shape and np.array_equal(result, right):
@@ -65,7 +65,7 @@ def judge(candidate) -> None:
 
 
 class Names(TorchFunctionMode):
-    """Notes which of torch's functions are called."""
+    """Records which of torch's functions are called."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Names(TorchFunctionMode):
 
 
 def _shape_slip(result: np.ndarray, x: Tensor, r: int) -> str:
-    """Why the result of pixel_shuffle may have this shape."""
+    """A likely reason why the result of pixel_shuffle has this wrong shape."""
     n, c, h, w = x.shape
     if result.ndim == 6:
         return "The last step is missing: merge H with its r, and W with its r."
@@ -99,7 +99,7 @@ def _shape_slip(result: np.ndarray, x: Tensor, r: int) -> str:
 
 
 def _shuffle_slips(x: Tensor, r: int) -> dict[str, np.ndarray]:
-    """What each usual mistake gives for this x, in the right shape."""
+    """The result of each usual mistake for this x, in the right shape."""
     n, c, h, w = x.shape
     shape = (n, c // r**2, h * r, w * r)
     split = x.reshape(n, c // r**2, r, r, h, w)  # (N, C, r, r, H, W)

@@ -35,7 +35,7 @@ def overfit(network, sampler, steps, rate):
 
 
 class WatchedSampler:
-    """Stands for a CropSampler: a batch for each step, and a note of which were asked for."""
+    """Stands in for a CropSampler: returns a batch for each step and records which batches were asked for."""
 
     def __init__(self):
         self.asked: list[int] = []

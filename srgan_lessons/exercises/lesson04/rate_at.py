@@ -58,7 +58,7 @@ SMALL = ((0, 10, 1.0), (1, 10, 1.0), (0, 20, 1.0), (1, 20, 1.0), (2, 20, 1.0), (
 
 
 def _name_length(shares: np.ndarray, at: np.ndarray, steps: int) -> None:
-    """Raises NotYet if everything is right but how long the warm-up is."""
+    """Raises NotYet if everything is right except the length of the warm-up."""
     for rise in range(1, steps // 2):
         down = 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise)))
         if np.allclose(shares, np.where(at < rise, (at + 1) / rise, down), rtol=0, atol=1e-4):
@@ -70,7 +70,7 @@ def _name_length(shares: np.ndarray, at: np.ndarray, steps: int) -> None:
 def _name_rise(
     shares: np.ndarray, at: np.ndarray, steps: int, result: np.ndarray, right: np.ndarray, peak: float
 ) -> None:
-    """Raises NotYet where a number of updates that is no multiple of ten goes wrong."""
+    """Raises NotYet for an answer that is wrong only if the number of updates is not a multiple of ten."""
     said = _at(int(np.abs(result - right).argmax()), steps, result, right, peak)
     floor = "R is the whole number below S / 10: steps // 10"
     raise NotYet(f"Right where the updates are a multiple of ten, and wrong elsewhere: {floor}, not rounded. {said}")
@@ -82,7 +82,7 @@ def _at(step: int, steps: int, result: np.ndarray, right: np.ndarray, peak: floa
 
 
 def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
-    """What each usual mistake gives, as a share of the peak, at those steps."""
+    """The result of each usual mistake at those steps, as a share of the peak."""
     rise = steps // 10
     share = (at - rise) / (steps - rise)
     up, down = (at + 1) / rise, 0.5 * (1 + np.cos(np.pi * share))

@@ -51,7 +51,7 @@ def judge(candidate) -> None:
 
 
 def _name_loss_of_state(state: dict, network: nn.Module, optimizer: torch.optim.Optimizer, parameters: list) -> None:
-    """What did not arrive, in the network and the optimiser that were given?"""
+    """Raises NotYet, which says what was not restored in the network or the optimiser that were given."""
     weights, there = dict(network.named_parameters()), state["network"]
     arrived = [torch.equal(weight, there[name]) for name, weight in weights.items()]
     if not any(arrived):

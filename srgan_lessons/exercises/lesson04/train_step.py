@@ -40,7 +40,7 @@ def judge(candidate) -> None:
     optimizer = Watched(network)
     try:
         loss = call(candidate, network, optimizer, *batches[0])
-    except (RuntimeError, UserWarning) as error:  # a warning where warnings are errors
+    except (RuntimeError, UserWarning) as error:  # a warning, if warnings are errors
         _name_stop(str(error), optimizer, batches[0])
         raise
     if torch.equal(weights_of(network), weights_of(start)):
@@ -75,7 +75,7 @@ def judge(candidate) -> None:
                 "Call optimizer.zero_grad() in each update, before backward()."
             )
         raise NotYet("The first update is right, the later ones are not. Is anything kept from one to the next?")
-    call(candidate, network.eval(), optimizer, *batches[0])  # `call` looks at the mode that is left
+    call(candidate, network.eval(), optimizer, *batches[0])  # `call` checks the mode afterwards
 
 
 _STEP_FIRST = (
@@ -85,7 +85,7 @@ _STEP_FIRST = (
 
 
 def _name_stop(error: str, optimizer: Watched, batch: tuple[Tensor, Tensor]) -> None:
-    """Raises NotYet for an error of torch's whose cause can be told."""
+    """Raises NotYet for an error from torch if its cause is known."""
     lr, hr = batch
     if "does not require grad" in error:
         raise NotYet(
@@ -102,7 +102,7 @@ def _name_stop(error: str, optimizer: Watched, batch: tuple[Tensor, Tensor]) -> 
 
 
 def _name_standstill(optimizer: Watched) -> None:
-    """The weights have not moved. Why?"""
+    """Raises NotYet, which says why the weights have not moved."""
     events = optimizer.events
     if "forward" not in events:
         raise NotYet("The network is never called. sr = network(lr) comes first.")
@@ -122,7 +122,7 @@ def _name_standstill(optimizer: Watched) -> None:
 
 
 def _name_loss(loss: Any, start: nn.Module, batch: tuple[Tensor, Tensor]) -> None:
-    """Judges what is returned: the loss of the batch, before the weights moved, without its graph."""
+    """Judges what is returned. It must be the loss of the batch before the weights moved, without its graph."""
     value = as_number(loss, "the loss")
     lr, hr = batch
     network = copy.deepcopy(start)

@@ -58,7 +58,7 @@ def judge(candidate) -> None:
 
 
 def _as_module(value: object) -> object:
-    """A list or tuple of layers is as good as the nn.Sequential made from it."""
+    """Turns a list or tuple of layers into an nn.Sequential, because an answer may return any of these."""
     if isinstance(value, list | tuple) and value and all(isinstance(layer, nn.Module) for layer in value):
         return nn.Sequential(*value)
     return value
@@ -108,7 +108,7 @@ def _block_shape(y: Tensor, right: Tensor, x: Tensor, stride: int) -> str:
 
 
 def _block_slips(x: Tensor, weight: Tensor, stride: int) -> dict[str, Tensor]:
-    """What each usual mistake gives."""
+    """The result of each usual mistake."""
     conv = F.conv2d(x, weight, stride=stride, padding=1)
     wide = F.conv2d(x, weight, padding=1)
     norm = normalised(conv)

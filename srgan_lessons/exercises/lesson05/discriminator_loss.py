@@ -34,7 +34,7 @@ def judge(candidate) -> None:
 
 
 def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-    """What each usual mistake gives."""
+    """The result of each usual mistake."""
     plus, minus = F.softplus, lambda x: F.softplus(-x)
     on_real, on_fake = minus(real).mean(), plus(fake).mean()
     right = on_real + on_fake

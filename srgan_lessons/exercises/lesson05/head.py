@@ -87,11 +87,14 @@ def _check_shape(y: Tensor, what: str) -> None:
 
 
 def _dense(head: nn.Module) -> list[tuple[Tensor, Tensor]]:
-    """Weight (outputs, inputs) and bias (outputs,) of each dense layer, the largest first. Also if written as conv."""
+    """Weight (outputs, inputs) and bias (outputs,) of each dense layer, the largest first.
+
+    A dense layer may be written as a convolution.
+    """
     layers = [module for module in head.modules() if isinstance(getattr(module, "weight", None), Tensor)]
     layers = [module for module in layers if module.weight.ndim in (2, 4)]
     found = [(layer.weight.detach().flatten(1), layer.bias) for layer in layers]
-    if not found:  # bare parameters
+    if not found:  # the head has bare parameters
         plain = [parameter.detach() for parameter in head.parameters()]
         weights = [parameter for parameter in plain if parameter.ndim == 2]
         biases = {len(parameter): parameter for parameter in plain if parameter.ndim == 1}
@@ -101,7 +104,7 @@ def _dense(head: nn.Module) -> list[tuple[Tensor, Tensor]]:
 
 
 def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
-    """Raises NotYet unless there are the two dense layers, with their biases, and nothing else."""
+    """Raises NotYet unless the head has the two dense layers, with their biases, and nothing else."""
     side, maps, hidden = crop // 16, 8 * channels, 16 * channels
     layers = _dense(head)
     if not layers:

@@ -58,7 +58,7 @@ def judge(candidate) -> None:
 
 
 def _name_constant(result: np.ndarray, p: Tensor, q: Tensor) -> None:
-    """Raises NotYet where a small number is added below the fraction line."""
+    """Raises NotYet if a small number is added to the denominator."""
     for digits in range(1, 10):
         for top in (0.0, 10.0**-digits):
             if np.allclose(result, ((p + top) / (p + q + 10.0**-digits)).numpy(), rtol=0, atol=1e-5):

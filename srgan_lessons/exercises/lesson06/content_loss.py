@@ -29,7 +29,7 @@ def judge(candidate) -> None:
     maps, calls = small_vgg((2, 1), seed=1)[:5].eval(), []
     maps.register_forward_hook(lambda *_: calls.append(1))
     for n, height, width in ((2, 8, 12), (3, 6, 6)):
-        sr = (1.6 * pictures(n, height, width, seed=n) - 0.3).requires_grad_()  # beyond [0, 1], as a generator's may be
+        sr = (1.6 * pictures(n, height, width, seed=n) - 0.3).requires_grad_()  # beyond [0, 1], as an SR may be
         hr = pictures(n, height, width, seed=n + 10).requires_grad_()
         before = sr.detach().clone(), hr.detach().clone()
         calls.clear()
@@ -61,7 +61,7 @@ def judge(candidate) -> None:
 
 
 def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-    """What each usual mistake gives as the content loss."""
+    """The content loss that each usual mistake gives."""
     a, b = maps(sr), maps(hr)  # (N, C, h, w)
     difference = a - b
     squared = difference.square()
@@ -121,7 +121,7 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
 
 
 def check_untouched(maps: nn.Module, sr: Tensor, hr: Tensor, before: tuple[Tensor, Tensor]) -> None:
-    """Raises NotYet where an answer has changed what it was given. `before`: sr and hr as they were."""
+    """Raises NotYet if an answer has changed its arguments. `before`: sr and hr as they were."""
     for name, image, was in (("sr", sr, before[0]), ("hr", hr, before[1])):
         if not (image.requires_grad and torch.equal(image, was)):
             advice = "Detach its maps." if name == "hr" else "It must keep its values and its gradient."
@@ -134,7 +134,7 @@ def check_untouched(maps: nn.Module, sr: Tensor, hr: Tensor, before: tuple[Tenso
 
 
 def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) -> None:
-    """Raises NotYet unless `loss` gives SR the gradient `expected` and HR none."""
+    """Raises NotYet unless `loss` gives SR the gradient `expected`, and HR no gradient."""
     missing = (
         "The number is right, but SR gets no gradient: a generator could not learn from it. Is there a no_grad or a "
         "detach around the maps of SR, or was the loss rebuilt with torch.tensor or .item()?"
@@ -157,7 +157,7 @@ def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) 
 
 
 def _check_mode(candidate) -> None:
-    """Raises NotYet where a network that came in training mode does not stay there."""
+    """Raises NotYet if a network that was in training mode does not stay in it."""
     maps = small_vgg((2, 1), seed=1)[:5].train()
     call(candidate, maps, pictures(1, 8, 8, seed=3).requires_grad_(), pictures(1, 8, 8, seed=4))
 

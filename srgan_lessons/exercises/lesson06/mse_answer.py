@@ -25,7 +25,8 @@ def mse_answer(answers, chances):
 
 def judge(candidate) -> None:
     axes = ("the answers", "the channels", "the height", "the width")
-    for chances in ([0.1, 0.9], [0.3, 0.5, 0.2], [0.25, 0.15, 0.4, 0.2], [1.0]):  # two first: channels are three
+    # The first case has two answers, so that they cannot be mistaken for the three channels.
+    for chances in ([0.1, 0.9], [0.3, 0.5, 0.2], [0.25, 0.15, 0.4, 0.2], [1.0]):
         answers, weights = 1.6 * pictures(len(chances), 4, 5, seed=len(chances)) - 0.3, torch.tensor(chances)
         try:
             result = as_array(call(candidate, answers, weights))
@@ -102,9 +103,9 @@ def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor,
 
 
 def _name_choice(candidate: Callable, number: int) -> None:
-    """Raises NotYet that says how a candidate, which returns one of the answers, chooses it."""
+    """Raises NotYet, which says how a candidate that returns one of the answers chooses it."""
     levels, chances = torch.tensor([1.0, 0.0, 0.5, 0.9]), torch.tensor([0.2, 0.4, 0.2, 0.2])
-    answers = levels.view(4, 1, 1, 1).expand(4, 3, 4, 5)  # the likeliest is 0, and 0.5 the best of the four
+    answers = levels.view(4, 1, 1, 1).expand(4, 3, 4, 5)  # the likeliest is 0, the best of the four is 0.5
     seen = {round(float(as_array(call(candidate, answers, chances)).mean()), 3) for _ in range(16)}
     if len(seen) > 1:
         raise NotYet("It draws one of the answers at random. Something between all of them has a smaller error.")

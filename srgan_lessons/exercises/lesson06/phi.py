@@ -62,7 +62,7 @@ def counts(layers: nn.Sequential) -> Iterator[tuple[int, int, int]]:
 
 
 def relus(layers: nn.Sequential) -> dict[tuple[int, int], int]:
-    """(i, j) -> the index of phi(i, j), for all that `layers` has, in order."""
+    """The index of each phi(i, j) that `layers` has, in order: (i, j) -> index."""
     return {(pool, conv): index for index, pool, conv in counts(layers) if isinstance(layers[index], nn.ReLU)}
 
 
@@ -77,7 +77,7 @@ def place(layers: nn.Sequential, index: int) -> str:
 
 
 def call_phi(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: str) -> object:
-    """What the answer gives. Where it stops, its error also says what was asked for."""
+    """The result of the answer. If it stops with an error, the error also says what was asked for."""
     asked = f"phi({i}, {j}) of {which}"
     try:
         return call(candidate, layers, i, j)
@@ -92,7 +92,7 @@ def call_phi(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: 
 
 
 def check_absent(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: str) -> None:
-    """Raises NotYet if an answer finds a phi(i, j) that `layers` do not have. None is right."""
+    """Raises NotYet if an answer finds a phi(i, j) that `layers` does not have. It should return None."""
     try:
         cut = call(candidate, layers, i, j)
     except Exception as error:
@@ -169,7 +169,10 @@ def check_cut(candidate: Callable, layers: nn.Sequential, i: int, j: int, which:
 
 
 def _end(cut: object, layers: nn.Sequential, x: Tensor, right: int = -1) -> int | None:
-    """The layer of `layers` with which `cut` ends, `right` if that is one; -1 if it does nothing, None if unknown."""
+    """The index of the layer with which `cut` ends: -1 if it changes nothing, None if unknown.
+
+    If several layers are possible, and `right` is among them, it is `right`.
+    """
     y, found = as_tensor(call(cut, x), what="what your network returns"), []
     maps = x
     for index, layer in enumerate(layers):
@@ -182,10 +185,10 @@ def _end(cut: object, layers: nn.Sequential, x: Tensor, right: int = -1) -> int 
 
 
 def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
-    """Raises NotYet if what an answer finds for several pairs (i, j) follows from one usual slip."""
+    """Raises NotYet if one usual slip explains what an answer finds for several pairs (i, j)."""
     known = relus(layers)
     if (5, 4) not in known:
-        return  # the pairs below are VGG19's
+        return  # the pairs below are those of VGG19
     unreset = {(pool, number): index for number, ((pool, _), index) in enumerate(known.items(), start=1)}
     rules: dict[str, Callable[[int, int], int | None]] = {
         "Your j is not used: it ends at the first ReLU before pooling i.": lambda i, j: known[i, 1],
@@ -217,7 +220,7 @@ def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
 
 
 def _slip(layers: nn.Sequential, found: int, right: int, i: int, j: int) -> str:
-    """In words, what went wrong where an answer ends with layer `found`."""
+    """A sentence that says what went wrong if an answer ends with layer `found`."""
     ends = f"Your network ends with {place(layers, found)}."
     if found == right - 1:
         return (

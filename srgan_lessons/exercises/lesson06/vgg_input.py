@@ -35,7 +35,7 @@ def judge(candidate) -> None:
             "These are not (image - mean) / std of each channel. Try one pixel: pure white, in red, must become "
             "(1 - 0.485) / 0.229 = 2.249."
         )
-    outside = 1.5 * images - 0.25  # what a generator may put out
+    outside = 1.5 * images - 0.25  # as the output of a generator may be
     if not same(_normalised(candidate, outside), vgg_input(outside)):
         raise NotYet(
             "Values below 0 or above 1 are cut off. A generator puts such values out, and needs their gradient: do not "

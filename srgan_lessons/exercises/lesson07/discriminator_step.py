@@ -88,7 +88,7 @@ def judge(candidate) -> None:
 
 
 def _with_a_sure_discriminator(candidate, start, logit: float, sr: Tensor, hr: Tensor, no_path: str) -> None:
-    """A D that says the same to all images, without a doubt: half of it is wrong, and wants a slope."""
+    """Judges the step of a D that is sure of the same answer for all images. Where it is wrong, it needs a gradient."""
     sure = copy.deepcopy(start)
     with torch.no_grad():
         sure[-1].bias.fill_(logit)
@@ -110,7 +110,7 @@ def _with_a_sure_discriminator(candidate, start, logit: float, sr: Tensor, hr: T
 
 
 def _with_gradients_of_the_generators_step(candidate, start, sr: Tensor, hr: Tensor, no_path: str) -> None:
-    """Before D's step stands the generator's, which leaves gradients in D."""
+    """Judges D's step after the generator's step, which leaves gradients in D."""
     network = copy.deepcopy(start)
     optimizer = Watched(network)
     stale = [torch.full_like(parameter, 0.5) for parameter in network.parameters()]

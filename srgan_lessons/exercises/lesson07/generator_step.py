@@ -42,7 +42,7 @@ def generator_step(generator, discriminator, optimizer, lr, hr):
 
 
 class Seen:
-    """Writes down what a network is fed with."""
+    """Records the inputs of a network."""
 
     def __init__(self, network: nn.Module):
         self.inputs: list[Tensor] = []

@@ -34,7 +34,7 @@ def judge(candidate) -> None:
     ):
         sr = (hr + 0.02 * torch.randn(hr.shape, generator=generator)).requires_grad_()
         logits.requires_grad_()
-        target = hr.clone().requires_grad_()  # a gradient that arrives here tells that sr and hr were exchanged
+        target = hr.clone().requires_grad_()  # a gradient here shows that sr and hr were swapped
         result = run(candidate, sr, target, logits, no_path="no gradient")
         sure = logits.min() < -100
         if isinstance(result, Tensor) and result.numel() == 1 and not torch.isfinite(result):

@@ -40,7 +40,7 @@ def judge(candidate) -> None:
             p, d = methods[extra[0]]
             by = next(
                 other for other, (q, e) in methods.items() if q >= p and e <= d and (q, e) != (p, d)
-            )  # there is one, or it would be on the front
+            )  # there is one; otherwise, it would be on the front
             raise NotYet(
                 f"Of {methods}, {extra[0]!r} is on your front. It is dominated: {by!r} is at least as good in both."
             )
@@ -78,7 +78,7 @@ PLANES: tuple[dict[str, tuple[float, float]], ...] = (  # (PSNR in dB, ST-LPIPS)
 
 
 def front(methods: dict[str, tuple[float, float]], beats: Callable[..., bool]) -> set[str]:
-    """The names that no other one beats. beats(p, d, psnr, distance): does (p, d) beat (psnr, distance)?"""
+    """The names of the methods that no other beats. beats(p, d, psnr, distance): does (p, d) beat (psnr, distance)?"""
     return {
         name
         for name, (psnr, distance) in methods.items()
@@ -95,7 +95,7 @@ def _best_two(methods: dict[str, tuple[float, float]]) -> set[str]:
 
 
 def _neighbours(methods: dict[str, tuple[float, float]]) -> set[str]:
-    """Compared with the next method in the order of PSNR only."""
+    """The front if each method is compared only with the next one in the order of PSNR."""
     names = sorted(methods, key=lambda n: methods[n][0])
     pairs = zip(names, [*names[1:], None], strict=True)
     return {name for name, after in pairs if after is None or not dominates(*methods[after], *methods[name])}

@@ -80,7 +80,7 @@ def judge(candidate) -> None:
 
 
 def set_photos() -> list[np.ndarray]:
-    """Four small photos, none of them the easiest or the middle by its place; two are no whole number of tiles."""
+    """Four small photos. The easiest is neither the first nor the last, and two do not consist of whole tiles."""
     photos = sample_photos()
     return [
         photos["coffee"][40:80, 60:124],
@@ -91,7 +91,7 @@ def set_photos() -> list[np.ndarray]:
 
 
 def blocks(lr: np.ndarray) -> np.ndarray:
-    """The method that is measured: each pixel a little brighter, as a square of 4 x 4."""
+    """The method that is measured. Each pixel becomes a square of 4 x 4 pixels, a little brighter."""
     return np.minimum(lr, 250).repeat(4, axis=0).repeat(4, axis=1) + np.uint8(5)
 
 
@@ -105,12 +105,12 @@ def _mean(values: list[float], photos: list[np.ndarray]) -> float:
 
 
 def pooled(values: list[float], photos: list[np.ndarray]) -> float:
-    """One MSE for all photos, then one logarithm."""
+    """The PSNR of one MSE for all photos, with one logarithm."""
     return 10 * math.log10(255**2 / np.mean([255**2 / 10 ** (value / 10) for value in values]))
 
 
 def pooled_pixels(values: list[float], photos: list[np.ndarray]) -> float:
-    """The same over all pixels inside the borders: large photos count more."""
+    """The same, but the MSE is that of all pixels inside the borders, so large photos count more."""
     sizes = [(h - 8) * (w - 8) for h, w, _ in map(np.shape, photos)]
     errors = [255**2 / 10 ** (value / 10) for value in values]
     return 10 * math.log10(255**2 / np.average(errors, weights=sizes))
@@ -125,7 +125,7 @@ def set_psnr(
     measure: Callable = psnr,
     collect: Callable = _mean,
 ) -> float:
-    """The value of a set with one slip."""
+    """The PSNR of a set, computed with one slip."""
     photos = [cut(photo) for photo in photos]
     return collect([measure(enlarge(reduce(hr)), hr) for hr in photos], photos)
 

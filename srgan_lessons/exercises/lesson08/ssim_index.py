@@ -54,7 +54,7 @@ def judge(candidate) -> None:
 
 
 def _show_smallest(candidate) -> None:
-    """Raises NotYet with a window of two pixels on which the result differs, and all that goes into it."""
+    """Raises NotYet, which shows a window of two pixels where the result differs, and the numbers that go into it."""
     weights = np.array([[0.75, 0.25]])
     for a, b in (([[10.0, 30]], [[10.0, 30]]), ([[10.0, 30]], [[20.0, 20]]), ([[10.0, 30]], [[40.0, 20]])):
         a, b = np.array(a), np.array(b)
@@ -75,7 +75,11 @@ def _show_smallest(candidate) -> None:
 
 
 def _fractions(a, b, weights, *, means=None, variances=None, cov=None, c=None, below=None) -> float:
-    """SSIM with one part replaced: each is a function of (a, b, weights)."""
+    """SSIM with one part replaced.
+
+    means, variances, cov: functions of (a, b, weights); the last two get a and b without their means. c: the two
+    constants. below: a function of the two variances.
+    """
     mean_a, mean_b = means(a, b, weights) if means else ((weights * a).sum(), (weights * b).sum())
     true_a, true_b = (weights * (a - mean_a) ** 2).sum(), (weights * (b - mean_b) ** 2).sum()
     var_a, var_b = variances(a - mean_a, b - mean_b, weights) if variances else (true_a, true_b)
@@ -136,7 +140,7 @@ def _one_index(result) -> float:
 
 
 def ssim_windows() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Pairs of windows (k, k) and weights that sum to 1: alike, brighter, with contrasts reversed, dark and flat."""
+    """Pairs of windows (k, k), with weights that sum to 1: alike, brighter, with reversed contrast, dark, and flat."""
     rng = np.random.default_rng(8)
     offset = np.arange(-5, 6)
     gauss = np.exp(-(offset[:, None] ** 2 + offset**2) / (2 * 1.5**2))  # (11, 11)
@@ -167,7 +171,7 @@ def ssim_of(
     product: bool = False,
     join: Callable[[float, float], float] = lambda luminance, structure: luminance * structure,
 ) -> float:
-    """SSIM of one window with one slip."""
+    """SSIM of one window, computed with one slip."""
     w = weights if weighted else np.full(a.shape, 1 / a.size)
     mean_a, mean_b = (w * a).sum(), (w * b).sum()
     x, y = (a - mean_a, b - mean_b) if centred else (a, b)
@@ -176,7 +180,7 @@ def ssim_of(
         var_a, var_b, cov = (value * a.size / (a.size - 1) for value in (var_a, var_b, cov))
     if root:
         var_a, var_b = math.sqrt(var_a), math.sqrt(var_b)
-    if product:  # of the standard deviations, in place of the covariance
+    if product:  # of the standard deviations, instead of the covariance
         cov = math.sqrt(var_a * var_b)
     c1, c2 = map(constant, k)
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)

@@ -99,7 +99,7 @@ def bt500(
     root=4,
     axis=1,
 ) -> np.ndarray:
-    """The rule with one slip, or in one of the ways that are right: True for raters that are rejected."""
+    """The rule with one slip, or in one of the variants that are right. It is True for raters who are rejected."""
     distance = scores - scores.mean(axis=1, keepdims=True)
     s = scores.std(axis=axis, keepdims=True, ddof=ddof)
     kurtosis = (distance**power).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** root - excess
@@ -153,7 +153,7 @@ BT500_SLIPS = {
 
 
 def far_counts(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(raters,) each: on how many stimuli a rater is far above, and far below."""
+    """The numbers of stimuli on which each rater is far above, and far below, the mean: (raters,) each."""
     distance = scores - scores.mean(axis=1, keepdims=True)
     s = scores.std(axis=1, keepdims=True)
     kurtosis = (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4
@@ -174,20 +174,20 @@ COUNTED = {  # (above, below, stimuli) -> rejected
     ),
 }
 
-BT500_RIGHT = ({}, {"ddof": 1}, {"strict": True}, {"ddof": 1, "strict": True})  # the recommendation leaves room
+BT500_RIGHT = ({}, {"ddof": 1}, {"strict": True}, {"ddof": 1, "strict": True})  # the recommendation allows all four
 
 
 def bt500_cases() -> list[np.ndarray]:
-    """Small classes (stimuli, raters): honest raters, guessing ones, biased ones, stimuli that everybody agrees on."""
+    """Small classes (stimuli, raters) with honest, guessing and biased raters. On some stimuli, everybody agrees."""
     cases = []
     for seed, stimuli, raters, noise in BT500_CLASSES:
         rng = np.random.default_rng(seed)
         quality = rng.integers(1, 6, (stimuli, 1)) + rng.normal(0, noise, (stimuli, 1))
         scores = quality + rng.normal(0, noise, raters) + rng.normal(0, noise, (stimuli, raters))
         scores[:, -1] = rng.uniform(0.5, 5.5, stimuli)  # guesses
-        scores[:, -2] = 6 - quality[:, 0]  # the scale swapped
-        scores[:, -3] += 1.5  # generous, always
-        scores[: stimuli // 4, -4] += 2.5  # far now and then, up and down
+        scores[:, -2] = 6 - quality[:, 0]  # uses the scale the wrong way round
+        scores[:, -3] += 1.5  # always generous
+        scores[: stimuli // 4, -4] += 2.5  # sometimes far, above and below
         scores[stimuli // 4 : stimuli // 2, -4] -= 2.5
         scores[:2, -5] = 1, 5  # two slips of the finger
         scores = np.clip(np.rint(scores), 1, 5)
@@ -197,7 +197,7 @@ def bt500_cases() -> list[np.ndarray]:
 
 
 def _two_lumps() -> np.ndarray:
-    """(20, 40): a kurtosis below 2, and two raters 2.2 s from the mean, up and down in turn: that is not far."""
+    """Scores (20, 40) of low kurtosis, below 2. Two raters are in turn 2.2 s above and below the mean: not far."""
     scores = np.tile([2.2, 3.8], (20, 20))
     scores[::2, :2], scores[1::2, :2] = (4.92, 1.08), (1.08, 4.92)
     scores[-1] = 1  # everybody agrees
@@ -205,7 +205,7 @@ def _two_lumps() -> np.ndarray:
 
 
 def _exactly_five_per_cent() -> np.ndarray:
-    """(40, 24): the first rater is far once above and once below, on 2 of 40 stimuli, which is not more than 5 %."""
+    """Scores (40, 24). The first rater is far once above and once below: 2 of 40 stimuli are not more than 5 %."""
     scores = np.tile([2.0, 4.0], (40, 12))
     scores[:2] = 3
     scores[:2, 0] = 5, 1
@@ -213,14 +213,15 @@ def _exactly_five_per_cent() -> np.ndarray:
 
 
 def small_classes() -> list[tuple[np.ndarray]]:
-    """Two or three stimuli, eleven raters, of which the first two are far, and far in both directions, or not."""
+    """Two or three stimuli, rated by eleven raters. The first two are far from the mean or not, on one side or both."""
     up = np.array([5.0, 1, 4, 2, *[3] * 7])
     down, same = 6 - up, np.full(11, 3.0)
     narrow = [3 + (row - 3) / 2 for row in (up, down)]
     return [(np.array(rows),) for rows in ((up, up), (up, down), narrow, (up, down, same))]
 
 
-# seed, stimuli, raters, noise: chosen so that no verdict hangs on n or n - 1, nor on > or >=, and each slip shows
+# Seed, stimuli, raters, noise. They are chosen so that no verdict depends on n or n - 1, or on > or >=, and so that
+# each slip is noticed.
 BT500_CLASSES = ((147, 50, 24, 0.25), (133, 50, 24, 0.25), (13, 60, 15, 0.4), (3, 60, 30, 0.15))
 
 

@@ -59,7 +59,7 @@ def judge(candidate) -> None:
 
 
 def _stepped(p: np.ndarray, *, factor=lambda m, place: m - place, cap=True, rising=True, back=True, power=False):
-    """Holm's method with one slip. factor: of the count of p-values and the place in their order, from 0."""
+    """Holm's method with one slip. factor: a function of the number of p-values and of the place in order, from 0."""
     order = np.argsort(p)
     factors = np.array([factor(len(p), place) for place in range(len(p))], dtype=float)
     values = 1 - (1 - p[order]) ** factors if power else factors * p[order]

@@ -57,7 +57,7 @@ SMALL = (
 
 
 def _margin(mos, method, *, without=("hr",), itself=False, signed=False, pick=min) -> float:
-    """The margin with one slip."""
+    """The margin, computed with one slip."""
     size = float if signed else abs
     others = [
         size(mos[method] - value) for name, value in mos.items() if name not in without and (itself or name != method)

@@ -27,7 +27,7 @@ def mos_interval(scores, rng):
     return scores.mean(), low, high
 
 
-NEAR = 0.1  # of the right width: four standard errors of a percentile of 1000 samples
+NEAR = 0.1  # as a share of the right width: four standard errors of a percentile of 1000 samples
 
 NEAR_ON_AVERAGE = 0.08  # the same for the mean width of the cases; an interval of 90 % is 0.16 too narrow
 
@@ -120,7 +120,7 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
 
 
 def _check_rng(candidate, scores: np.ndarray) -> None:
-    """Raises NotYet unless all chance comes from the generator that is given."""
+    """Raises NotYet unless all random numbers come from the generator that is given."""
     rng = np.random.default_rng(0)
     before = str(rng.bit_generator.state)
     call(candidate, scores, rng)
@@ -154,7 +154,7 @@ DRAWS = 4000
 
 
 def interval_cases() -> dict[str, np.ndarray]:
-    """Votes (raters, images) in which one thing at a time makes them differ; the last is near the end of the scale."""
+    """Votes (raters, images) that differ for one reason at a time. The last votes are near the end of the scale."""
     rng = np.random.default_rng(9)
     people = np.array([1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 2, 3, 3, 5.0])  # the last one is far from the others
     photos = np.array([1, 2, 2, 3, 3, 3, 3, 4, 4, 3, 2, 3, 3, 4, 2, 3, 3, 4, 3, 2, 4, 3, 3, 5.0])
@@ -169,7 +169,7 @@ def interval_cases() -> dict[str, np.ndarray]:
 
 
 def two_way(scores: np.ndarray, who: bool = True, what: bool = True, raters: int | None = None) -> np.ndarray:
-    """MOS (DRAWS,) of studies in which raters, images or both were drawn again; raters: how many, if not all."""
+    """The MOS (DRAWS,) of studies in which raters, images or both are drawn again. raters: how many, if not all."""
     rng = np.random.default_rng(1)
     counts = (raters or scores.shape[0], scores.shape[1])
     weights = [
@@ -180,7 +180,7 @@ def two_way(scores: np.ndarray, who: bool = True, what: bool = True, raters: int
 
 
 def single_votes(scores: np.ndarray, count: int) -> np.ndarray:
-    """MOS (DRAWS,) of `count` votes drawn from all, whoever gave them."""
+    """The MOS (DRAWS,) of `count` votes drawn from all votes, whoever gave them."""
     return np.random.default_rng(1).choice(scores.ravel(), (DRAWS, count)).mean(axis=1)
 
 
@@ -189,7 +189,7 @@ def bounds(samples: np.ndarray, level: float = 95) -> tuple[float, float]:
 
 
 def _pairs(scores: np.ndarray) -> np.ndarray:
-    """MOS (DRAWS,) of as many pairs (rater, image) as the smaller of the two counts."""
+    """The MOS (DRAWS,) of n pairs (rater, image), where n is the smaller of the two counts."""
     rng, count = np.random.default_rng(1), min(scores.shape)
     rows, columns = (rng.integers(0, n, (DRAWS, count)) for n in scores.shape)
     return scores[rows, columns].mean(axis=1)

@@ -34,7 +34,7 @@ def consistency(sr, lr):
 def judge(candidate) -> None:
     for seed, size in ((1, (48, 64)), (2, (40, 40)), (0, (24, 32))):
         sr, lr = _pair(seed, *size)
-        if not seed:  # black on white: differences and squares that small types cannot hold
+        if not seed:  # black on white: small types cannot hold the differences and squares
             lr = np.where(lr > 128, 0, 255).astype(np.uint8)
         result, right = _decibels(call(candidate, sr, lr)), consistency(sr, lr)
         if abs(result - right) <= 1e-3:
@@ -76,7 +76,7 @@ def _decibels(value: Any) -> float:
 
 
 def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
-    """What each usual mistake gives for this pair."""
+    """The result of each usual mistake for this pair."""
 
     def db(a: np.ndarray, b: np.ndarray, peak: float = 255.0) -> float:
         return 10 * np.log10(peak**2 / np.mean((a.astype(float) - b.astype(float)) ** 2))
@@ -126,7 +126,7 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
 
 
 def _pair(seed: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """A coloured picture (height, width, 3), and an LR picture that it nearly reduces to, uint8 both."""
+    """A coloured picture (height, width, 3) and an LR picture that is nearly its reduction, both uint8."""
     rng = np.random.default_rng(seed)
     rows, columns = np.mgrid[:height, :width]
     waves = np.stack([np.sin(rows / 5), np.cos(columns / 7), np.sin((rows + columns) / 4)], axis=-1)

@@ -22,7 +22,7 @@ def invisible(detail, reduce):
 
 
 def resize_matrix(size: int, scale: float) -> np.ndarray:
-    """(size * scale, size): bicubic resampling along one axis, without rounding."""
+    """The matrix (size * scale, size) of bicubic resampling along one axis, without rounding."""
     index, weight = taps(size, round(size * scale), scale)
     matrix = np.zeros((len(index), size))
     np.add.at(matrix, (np.arange(len(index))[:, None], index.numpy()), weight.numpy())
@@ -34,7 +34,7 @@ def judge(candidate) -> None:
     for name, reduce in (("bicubic", resize_matrix(24, 1 / 4)), ("the mean of 4 x 4 pixels", box)):
         n = reduce.shape[1]
         rng = np.random.default_rng(n)
-        # Rough at some places and smooth at others, and its mean is not 0: so each slip is off by several grey levels.
+        # It is rough here and smooth there, and its mean is not 0, so that each slip is off by several grey levels.
         detail = rng.normal(0, 20, (n, n)) + 30 * np.add.outer(np.sin(np.arange(n) / 3), np.cos(np.arange(n) / 5)) + 7
         result = as_array(call(candidate, detail, reduce))
         if result.shape != detail.shape:
@@ -71,7 +71,7 @@ def _invisible_shape(shape: tuple[int, ...], n: int) -> str:
 
 
 def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.ndarray]:
-    """What each usual mistake gives for this detail and this reduction."""
+    """The result of each usual mistake for this detail and this reduction."""
     back = np.linalg.pinv(reduce)
     n = len(detail)
     keep = back @ reduce  # (n, n)
@@ -113,7 +113,7 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         ),
         "The way back is applied along one axis, the reduction along both.": detail - keep @ detail @ gram,
     }
-    # For the mean of 4 x 4 some ways back are the right one.
+    # If the reduction is the mean of 4 x 4 pixels, some of these ways back are right.
     return {message: outcome for message, outcome in slips.items() if np.abs(outcome - detail + seen).max() > 1e-2}
 
 

@@ -71,7 +71,7 @@ def _names(value: Any, candidates: Mapping[str, np.ndarray]) -> set[str]:
 
 
 def _possible_slips(lr: np.ndarray, noise: int) -> dict[str, Callable[[np.ndarray], bool]]:
-    """Each usual mistake as a rule: HR picture -> is it named?"""
+    """Each usual mistake as a rule: HR picture -> whether it is named."""
 
     def off(hr: np.ndarray) -> np.ndarray:
         return imresize(hr, 1 / 4).astype(int) - lr
@@ -147,12 +147,12 @@ def _possible_slips(lr: np.ndarray, noise: int) -> dict[str, Callable[[np.ndarra
 
 
 def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """An LR picture (6, 6, 3), and HR pictures (24, 24, 3) of which some could have made it and each slip errs in one.
+    """An LR picture (6, 6, 3) and HR pictures (24, 24, 3). Some of them fit it, and each slip is wrong about one.
 
-    Flat pictures that are brighter or darker by the noise or a little more; one spot; fine chequers; a slope.
+    Some pictures are brighter or darker by the noise or a little more; others have a spot, fine chequers or a slope.
     """
     rows, columns = np.mgrid[:24, :24]
-    start = 100 if noise < 20 else 5  # dark: there a difference may be 250
+    start = 100 if noise < 20 else 5  # dark, so that a difference may be 250
     base = np.repeat((start + (2 * rows + columns) * (noise < 20))[..., None], 3, axis=2)  # (24, 24, 3)
     lr = imresize(base.astype(np.uint8), 1 / 4)
     chequers = np.where((rows + columns) % 2, 60, -60)[..., None]

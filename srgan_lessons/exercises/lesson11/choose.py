@@ -61,7 +61,7 @@ def judge(candidate) -> None:
 
 
 def judge_own(candidate, log: Rows) -> int | None:
-    """The answer on the log of the learner's own run."""
+    """The result of the answer on the log of the learner's own run."""
     if all(row["val_stlpips"] is None for row in log):  # a run without held-out photos leaves no choice
         return None
     value = as_number(call(candidate, [dict(row) for row in log]), "the update")
@@ -70,7 +70,7 @@ def judge_own(candidate, log: Rows) -> int | None:
 
 
 def _check_choice(where: str, log: Rows, value: float) -> None:
-    """Raises NotYet where the update is none of the log, was not validated, or another one beats it in both."""
+    """Raises NotYet if the update is not in the log, was not validated, or is beaten by another one in both numbers."""
     steps = {row["step"]: row for row in log}
     if value not in steps:
         best = min if value <= 1 else max

@@ -96,7 +96,7 @@ SMALL = tuple(
 
 
 def _by(log: Rows, *, first=-3.0, lowest=min, part=None, both=True, exchanged=False, over=None) -> str:
-    """The illness by rules with one slip."""
+    """The illness according to rules with one slip."""
     gains = [row["gain"] for row in log if row["gain"] is not None]
     late = log[part or slice(len(log) // 2, None)]
     d_hr, d_sr = (sum(row[name] for row in late) / len(over(log) if over else late) for name in ("d_hr", "d_sr"))
@@ -170,7 +170,7 @@ def judge(candidate) -> None:
 
 
 def judge_own(candidate, log: Rows) -> str | None:
-    """The answer on the log of the learner's own run."""
+    """The result of the answer on the log of the learner's own run."""
     if all(row["gain"] is None for row in log):  # a run without held-out photos tells too little
         return None
     found, right = call(candidate, [dict(row) for row in log]), illness(log)

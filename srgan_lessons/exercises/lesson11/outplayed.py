@@ -24,7 +24,7 @@ def outplayed(log):
 
 
 def _says(*pairs: tuple[float, float], every: int = 40) -> Rows:
-    """A log of what D says, a row every so many updates."""
+    """A log of what D says, with a row after every `every` updates."""
     return [{"step": every * (i + 1), "d_hr": hr, "d_sr": sr} for i, (hr, sr) in enumerate(pairs)]
 
 
@@ -49,14 +49,14 @@ OUTPLAYED = (
 
 
 def _from(log: Rows, wins) -> int | None:
-    """outplayed by another rule of who wins a row."""
+    """The result of `outplayed` with another rule for when D wins a row."""
     since = None
     for row in log:
         since = None if wins(row["d_hr"], row["d_sr"]) else row["step"] if since is None else since
     return since
 
 
-RULES = {  # what comes back in each log -> how that comes about
+RULES = {  # message -> what an answer with that mistake returns for a log
     "D wins where D(HR) - D(SR) is above 0.5. D(HR) alone is looked at; the difference decides.": lambda log: _from(
         log, lambda hr, sr: hr > 0.5
     ),
@@ -90,7 +90,7 @@ SMALL = tuple(
 
 
 def _name_rule(candidate) -> None:
-    """Raises NotYet if all that comes back follows from one rule,"""
+    """Raises NotYet if one of the rules explains all results."""
     try:
         found = [call(candidate, log) for _, log, _ in OUTPLAYED]
     except Exception:
@@ -165,7 +165,7 @@ def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
 
 
 def judge_own(candidate, log: Rows) -> int | None:
-    """The answer on the log of the learner's own run."""
+    """The result of the answer on the log of the learner's own run."""
     found, right = call(candidate, [dict(row) for row in log]), outplayed(log)
     if right is None:
         if found is not None:

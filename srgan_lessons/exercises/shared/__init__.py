@@ -1,1 +1,1 @@
-"""What the judges of several exercises share, each module named by what it does."""
+"""Code that the judges of several exercises share. Each module is named after what it does."""

@@ -15,7 +15,7 @@ WEIGHT = 1e-3  # of the adversarial loss (paper, eq. 3)
 
 
 def small_discriminator() -> nn.Sequential:
-    """Judges (N, 3, 24, 24), and is steep, so that 1e-3 times its gradient shows beside that of the content loss."""
+    """Judges (N, 3, 24, 24). It is so steep that 1e-3 times its gradient shows beside that of the content loss."""
     torch.manual_seed(3)
     network = nn.Sequential(
         nn.Conv2d(3, 6, 3, stride=2, padding=1),
@@ -33,14 +33,14 @@ def small_discriminator() -> nn.Sequential:
 
 
 def as_it_is(network: nn.Module, start: nn.Module) -> nn.Module:
-    """A copy of a network whose hooks stay behind; `start` is one of the same kind."""
+    """A copy of a network without its hooks. `start` is a network with the same layers."""
     twin = copy.deepcopy(start)
     twin.load_state_dict(network.state_dict())
     return twin
 
 
 def after(start: nn.Module, loss_of: Callable[[nn.Module], Tensor], gradients: list[Tensor] | None = None) -> Tensor:
-    """The weights after one step of the judge's SGD down that loss, on top of gradients that were there."""
+    """The weights after one step of the judge's SGD down that loss. `gradients` are old ones that were not cleared."""
     network = copy.deepcopy(start)
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
     if gradients:
@@ -52,19 +52,19 @@ def after(start: nn.Module, loss_of: Callable[[nn.Module], Tensor], gradients: l
 
 
 def same(a: Tensor, b: Tensor, start: Tensor) -> bool:
-    """Whether two steps from `start` are the same, to 3 in 1000: rounding is ten times smaller, slips are larger."""
+    """Whether two steps from `start` agree to 3 in 1000. Rounding changes ten times less, and a slip changes more."""
     return (a - b).norm() <= 0.003 * (b - start).norm()
 
 
 def name_slip(found: Tensor, start: Tensor, slips: Mapping[str, Callable[[], Tensor]]) -> None:
-    """Raises NotYet with the first message whose weights were found."""
+    """Raises NotYet with the message of the first slip that leads to the weights `found`."""
     for message, outcome in slips.items():
         if same(found, outcome(), start):
             raise NotYet(message)
 
 
 def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None:
-    """The weights have not moved. Why? `elsewhere`: what to say where backward() ran, and reached others."""
+    """Raises NotYet, which says why the weights have not moved. `elsewhere`: why, if other weights got the gradient."""
     events = optimizer.events
     if "backward" not in events and elsewhere:
         raise NotYet(f"{whose} does not move: {elsewhere}")
@@ -79,10 +79,10 @@ def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None
 
 
 def run(candidate: Callable, *args: Any, no_path: str) -> Any:
-    """candidate(*args), on the judge's own tensors: they carry the graph that is judged."""
+    """Calls candidate(*args) on the judge's own tensors, because their graph is judged, too."""
     try:
         result = call_as_it_is(candidate, *args)
-        on_cpu(args)  # the networks, wherever they were moved
+        on_cpu(args)  # the answer may have moved the networks to another device
         return result
     except (RuntimeError, UserWarning) as error:
         if "does not require grad" in str(error):

@@ -1,4 +1,4 @@
-"""A small VGG, and what it makes of pictures."""
+"""A small VGG, and a comparison of feature maps."""
 
 import torch
 from torch import Tensor, nn
@@ -7,9 +7,10 @@ from srgan_lessons.vgg import VGG19, BlurPool
 
 
 def small_vgg(convs: tuple[int, ...] = VGG19, *, channels: int = 4, blur: bool = False, seed: int = 0) -> nn.Sequential:
-    """Layers in a VGG's order, with few channels and random weights, frozen. Convolutions before each pooling: convs.
+    """Frozen layers in a VGG's order, with few channels and random weights.
 
-    With `blur` a pooling is two layers, nn.MaxPool2d and BlurPool, as in the offline VGG16.
+    convs: the number of convolutions before each pooling. With `blur`, a pooling is two layers, nn.MaxPool2d and
+    BlurPool, as in the offline VGG16.
     """
     generator = torch.Generator().manual_seed(seed)
     layers: list[nn.Module] = []
@@ -27,5 +28,5 @@ def small_vgg(convs: tuple[int, ...] = VGG19, *, channels: int = 4, blur: bool =
 
 
 def same(a: Tensor, b: Tensor) -> bool:
-    """True for tensors of one shape that agree but for rounding."""
+    """True for tensors of the same shape that differ only by rounding."""
     return a.shape == b.shape and torch.allclose(a, b, rtol=1e-4, atol=1e-6)

@@ -1,4 +1,4 @@
-"""Losses on logits: their value, their extremes and their gradient."""
+"""How judges check losses on logits: their value, their value for extreme logits, and their gradient."""
 
 import itertools
 from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ def judge_value(
 
 
 def _part(candidate: Callable, logits: tuple[Tensor, ...], reference: Callable) -> str:
-    """Which of two parts of a sum is right, and which is not: one is changed, and the other stays."""
+    """Says which of the two parts of a sum is right and which is not. It changes one part and keeps the other."""
     if len(logits) != 2:
         return ""
     real, fake = logits

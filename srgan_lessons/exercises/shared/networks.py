@@ -13,19 +13,19 @@ from srgan_lessons.models import count_parameters
 
 LEAKY_SLOPE = 0.2  # of the paper's LeakyReLU
 
-SLOPE = 0.25  # with which a PReLU begins
+SLOPE = 0.25  # of a new PReLU
 
 
 def features(n: int, channels: int, height: int, width: int, *, seed: int = 0) -> Tensor:
-    """Feature maps (n, channels, height, width) of random numbers, a little off zero, so that each BatchNorm shows."""
+    """Random feature maps (n, channels, height, width). Their mean is not 0, so that each BatchNorm has an effect."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(n, channels, height, width, generator=generator) * 1.5 + 0.4
 
 
 def fresh(value: object, what: str) -> nn.Module:
-    """A student's network in training mode, its BatchNorms, PReLUs and biases as a judge expects them at first.
+    """A student's network in training mode, with BatchNorms, PReLUs and biases set to the values that a judge expects.
 
-    What it computes then depends on the weights of its convolutions alone. Raises NotYet for what is no nn.Module.
+    What it computes then depends only on the weights of its convolutions. Raises NotYet if it is not an nn.Module.
     """
     if value is None:
         raise NotYet(f"{what} is None. {why_none()}")
@@ -37,12 +37,12 @@ def fresh(value: object, what: str) -> nn.Module:
         elif isinstance(module, nn.PReLU):
             nn.init.constant_(module.weight, SLOPE)
         elif isinstance(module, nn.Conv2d) and module.bias is not None:
-            nn.init.zeros_(module.bias)  # in front of a BatchNorm it changes nothing; elsewhere it hides a mistake
+            nn.init.zeros_(module.bias)  # before a BatchNorm, it changes nothing; elsewhere, it hides a mistake
     return value.train()
 
 
 def output(network: nn.Module, x: Tensor, what: str) -> Tensor:
-    """What a network makes of x, which must have the shape of x. Raises NotYet where it has not."""
+    """The output of a network for x. Raises NotYet if it does not have the shape of x."""
     try:
         return as_tensor(call(network, x), tuple(x.shape), "the output")
     except RuntimeError as error:
@@ -54,7 +54,7 @@ def output(network: nn.Module, x: Tensor, what: str) -> Tensor:
 
 
 def close(a: Tensor, b: Tensor) -> bool:
-    """True if two outputs are the same but for rounding."""
+    """True if two outputs differ only by rounding."""
     return torch.allclose(a, b, rtol=0, atol=1e-3)
 
 
@@ -63,7 +63,7 @@ def conv_weights(
 ) -> list[Tensor]:
     """The weights of a network whose convolutions are all 3x3 with `channels` maps: (channels, channels, 3, 3) each.
 
-    Raises NotYet where they are not, or not `count`. reasons: a wrong number of them -> how it comes about.
+    Raises NotYet if they are not, or if there are not `count` of them. reasons: wrong number -> how it comes about.
     """
     found = [parameter.detach() for parameter in network.parameters() if parameter.ndim == 4]
     if not found:
@@ -85,7 +85,7 @@ def conv_weights(
 
 
 def check_parameters(network: nn.Module, channels: int, *, convs: int, norms: int, prelus: int, what: str) -> None:
-    """Raises NotYet if there are more or fewer parameters than these layers have, in any way of writing them.
+    """Raises NotYet if there are more or fewer parameters than these layers have, however they are written.
 
     A convolution may have a bias or not, a PReLU one slope or one for each channel.
     """
@@ -129,9 +129,9 @@ def check_gradients(network: nn.Module, x: Tensor) -> None:
 
 
 def check_evaluation(network: nn.Module, x: Tensor) -> None:
-    """Raises NotYet if in evaluation mode an image's output depends on the other images of its batch."""
+    """Raises NotYet if, in evaluation mode, the output for an image depends on the other images in its batch."""
     for _ in range(2):
-        call(network, x)  # (N, channels, h, w): the running statistics take note
+        call(network, x)  # (N, channels, h, w): this updates the running statistics
     network.eval()
     alone, together = call(network, x[:1]), call(network, x)[:1]  # (1, channels, h, w)
     network.train()
@@ -143,7 +143,7 @@ def check_evaluation(network: nn.Module, x: Tensor) -> None:
 
 
 def normalised(x: Tensor) -> Tensor:
-    """What a fresh BatchNorm gives in training."""
+    """The output of a new BatchNorm in training mode."""
     return F.batch_norm(x, None, None, training=True)
 
 

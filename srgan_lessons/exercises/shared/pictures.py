@@ -1,4 +1,4 @@
-"""Pictures for judges, of random numbers."""
+"""Synthetic pictures for judges."""
 
 import re
 
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def grainy_photo(height: int, width: int) -> np.ndarray:
-    """A small coloured picture with gradients, waves and grain, uint8 (height, width, 3), the same each time."""
+    """A small coloured picture with gradients, waves and grain, uint8 (height, width, 3). It is the same each time."""
     rows, columns = np.mgrid[:height, :width]
     red = 128 + 80 * np.sin(rows / 3.1 + columns / 7.3)
     green = 40 + 170 * columns / width + 30 * np.sin(columns / 2.3)
@@ -23,9 +23,9 @@ def pictures(n: int, height: int, width: int, *, seed: int = 0) -> Tensor:
 
 
 def wrong_axis(error: RuntimeError, axes: tuple[str, str, str, str]) -> str:
-    """The axis along which numbers were put that do not fit: "axis 1, the channels". `axes`: their names, in order.
+    """The axis along which two sizes do not match: "axis 1, the channels". `axes`: the names of the axes, in order.
 
-    Raises `error` again where it is about something else.
+    Raises `error` again if it is about something else.
     """
     found = re.search(r"must match the size .* at non-singleton dimension ([0-3])$", str(error))
     if not found:

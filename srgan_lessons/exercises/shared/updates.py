@@ -1,4 +1,4 @@
-"""A small network, its batches and its updates; an optimiser that writes down what happens, in which order."""
+"""A small network, its batches and its updates, and an optimiser that records what happens in which order."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from srgan_lessons.models import Generator
 
 
 def untrained() -> tuple[Generator, torch.optim.Adam]:
-    """What a new session begins with: other first weights, another learning rate."""
+    """What a new session starts with: different initial weights and a different learning rate."""
     network = small_network(seed=2)
     return network, torch.optim.Adam(network.parameters(), lr=5e-4)
 
@@ -42,7 +42,7 @@ def same_bits(a: Any, b: Any) -> bool:
 
 
 def small_network(seed: int = 1) -> Generator:
-    """A small SRResNet in training mode, whose untrained SR reaches beyond [0, 1] here and there."""
+    """A small, untrained SRResNet in training mode. In some places, its SR lies outside [0, 1]."""
     torch.manual_seed(seed)
     network = Generator(blocks=1, channels=6)
     with torch.no_grad():
@@ -51,7 +51,7 @@ def small_network(seed: int = 1) -> Generator:
 
 
 def batch_of(seed: int) -> tuple[Tensor, Tensor]:
-    """lr (2, 3, 6, 6) and hr (2, 3, 24, 24), in [0, 1]: grainy slopes."""
+    """lr (2, 3, 6, 6) and hr (2, 3, 24, 24), in [0, 1]: smooth slopes with grain."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(2, 3, 3, 3, generator=generator)
     hr = F.interpolate(coarse, size=(24, 24), mode="bilinear", align_corners=True)  # (2, 3, 24, 24)
@@ -60,12 +60,12 @@ def batch_of(seed: int) -> tuple[Tensor, Tensor]:
 
 
 def weights_of(network: nn.Module) -> Tensor:
-    """All parameters, one after the other: (count,)."""
+    """All parameters in one tensor (count,)."""
     return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
 
 
 def update(network: nn.Module, optimizer: torch.optim.Optimizer, lr: Tensor, hr: Tensor) -> float:
-    """One update, and the loss before it."""
+    """Makes one update and returns the loss before it."""
     optimizer.zero_grad()
     loss = mse_loss(network(lr), hr)
     loss.backward()
@@ -73,11 +73,11 @@ def update(network: nn.Module, optimizer: torch.optim.Optimizer, lr: Tensor, hr:
     return loss.item()
 
 
-RATE = 0.02  # of the judge's SGD: with it, each slip moves the weights elsewhere by far more than rounding does
+RATE = 0.02  # of the judge's SGD: large enough that the effect of each slip on the weights is far above rounding
 
 
 class Watched(torch.optim.SGD):
-    """An optimiser that writes down what happens, in its order: zero_grad, forward, backward, step."""
+    """An optimiser that records what happens, in order: zero_grad, forward, backward, step."""
 
     def __init__(self, network: nn.Module, rate: float = RATE):
         super().__init__(network.parameters(), lr=rate)
