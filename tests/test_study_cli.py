@@ -200,7 +200,7 @@ def test_report_of_a_class(capsys, here):
     page = Path(capsys.readouterr().out.strip().splitlines()[-1])
     assert page.parent == Path("report")
     assert "<html" in page.read_text(encoding="utf-8")
-    assert "no such file" in mistake(capsys, "study", "report", "study", "--votes", "none.jsonl")
+    assert "does not exist" in mistake(capsys, "study", "report", "study", "--votes", "none.jsonl")
 
 
 def test_report_of_other_votes(capsys, monkeypatch):
