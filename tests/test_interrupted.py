@@ -382,7 +382,7 @@ def test_a_line_of_the_log_that_the_disk_refuses(tmp_path, capsys, whole):
     assert run.finished
     said = capsys.readouterr().out
     assert (
-        said.count("Training goes on; this line of the log is written together with the next one.") == 2
+        said.count("Training goes on; this line of the log will be written together with the next one.") == 2
     )  # after updates 6 and 8
     assert rows(tmp_path / "run") == rows(whole)
 

@@ -140,7 +140,7 @@ def test_odd_exif_is_kept_to_the_byte_but_for_its_orientation(tmp_path):
 
 def test_a_format_without_a_place_for_exif_says_so(tmp_path):
     photo_with_exif(tmp_path / "a.jpg", exif(1))
-    with pytest.warns(UserWarning, match="no place for the EXIF"):
+    with pytest.warns(UserWarning, match="cannot store the picture's EXIF"):
         upscale_file(tmp_path / "a.jpg", tmp_path / "b.bmp", "nearest")
 
 
