@@ -6,7 +6,7 @@ from srgan_lessons import UserError
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
-    """The named device; None: the GPU if there is one, otherwise the CPU. Raises UserError for a missing device."""
+    """The named device, or for None the GPU if there is one, otherwise the CPU. Raises UserError if it is missing."""
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

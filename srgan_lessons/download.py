@@ -251,7 +251,7 @@ def _append(
 ) -> int:
     """Writes the answer after the first `have` bytes of `part`; returns the new length."""
     with _disk_errors(part):
-        file = open(part, "r+b" if have else "wb", buffering=0)  # noqa: SIM115 - unbuffered: what came is on disk
+        file = open(part, "r+b" if have else "wb", buffering=0)  # noqa: SIM115 - unbuffered: what we have is on disk
     with file:
         file.seek(have)
         while chunk := response.read1(CHUNK):
@@ -284,8 +284,8 @@ def _agree(remote: Remote, response: http.client.HTTPResponse, have: int) -> tup
         have, total = 0, int(length) if length else remote.size
     if remote.size is not None and total != remote.size:
         raise UserError(
-            f"{remote.url} offers {total:,} bytes, not {remote.size:,}, so it is not the expected file. A network that "
-            "asks for a login first answers like this; otherwise the published file has changed."
+            f"{remote.url} offers {total:,} bytes, not {remote.size:,}, so it is not the expected file. Either the "
+            "network asks for a login first, or the published file has changed."
         )
     return have, total
 
@@ -324,7 +324,7 @@ def _explain_connection(remote: Remote, reason: object, timeout: float) -> Excep
 
 
 def _finish(remote: Remote, part: Path) -> str | None:
-    """Gives the complete file its name, or deletes it and says what is wrong."""
+    """Gives a complete file its name. If the file is wrong, deletes it and returns what is wrong."""
     fault = remote.fault(part)
     if fault is None and remote.check is not None:
         try:

@@ -59,7 +59,7 @@ def printable() -> Iterator[None]:
 
 
 def flush() -> None:
-    """Writes out what was printed. If nobody is reading any more, discards it; Python would end with an error."""
+    """Writes out what was printed, or discards it if nobody is reading. Otherwise Python would end with an error."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

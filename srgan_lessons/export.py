@@ -34,7 +34,7 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
     """
     path = Path(path)
     if path.suffix != ".onnx":
-        raise UserError(f"{path}: an ONNX file is named .onnx, not {path.suffix or 'without an ending'}.")
+        raise UserError(f"{path}: the ending of an ONNX file is .onnx, not {path.suffix or 'nothing'}.")
     dynamo = _has_dynamo()
     needed = ("onnx", "onnxscript") if dynamo else ("onnx",)
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
@@ -64,7 +64,7 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
 
 
 def _has_dynamo() -> bool:
-    """Whether this version of torch exports with torch.export by default (2.9 and later). Earlier versions trace."""
+    """Whether this torch exports with torch.export by default (2.9 and later). Earlier versions trace the network."""
     dynamo = inspect.signature(torch.onnx.export).parameters.get("dynamo")
     return dynamo is not None and dynamo.default is True
 

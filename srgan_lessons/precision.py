@@ -21,7 +21,7 @@ def computes_in_bf16(device: torch.device) -> bool:
 def full_float32() -> Iterator[None]:
     """The context for metrics and pictures: no TF32 and no half precision, so that a GPU's results equal a CPU's.
 
-    In it, cuDNN does not benchmark its algorithms either, because pictures have many shapes.
+    Nor does cuDNN benchmark its algorithms, because pictures have many shapes.
     """
     matmul = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")

@@ -168,8 +168,8 @@ def vgg19_weights() -> Path:
             f"the paper's VGG19 is not on this machine and could not be downloaded: {error}\n"
             "There are two ways to get a content loss: (1) connect to the internet and run this again, or copy "
             f"{whole.name} to {whole.parent}; "
-            '(2) pip install "srgan-lessons[offline]", and use the recipe srgan-offline (content offline), whose VGG16 '
-            "this installs."
+            '(2) pip install "srgan-lessons[offline]", which brings a VGG16 with it, and use the recipe srgan-offline '
+            "(content offline)."
         ) from error
     state = read_state(whole)
     features = {name.removeprefix("features."): w for name, w in state.items() if name.startswith("features.")}

@@ -354,7 +354,7 @@ def test_a_bad_picture_is_named_and_left_out(folder):
         "pictures/cut.png": "damaged or cut off",
         "pictures/empty.png": "is empty",
         "pictures/raw.heic": "is not a picture that can be read here",
-        "pictures/small.png": "200 x 95 pixels is smaller than 96 on a side",
+        "pictures/small.png": "200 x 95 pixels; each side needs at least 96",
         "pictures/text.png": "not a picture",
         "pictures/twin.png": "same pixels as pictures/b.png",
     }

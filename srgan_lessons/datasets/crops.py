@@ -78,11 +78,11 @@ class CropSampler:
     def whereabouts(self) -> str:
         """Says in words where the photos are kept."""
         if self.staged:
-            return "cut in advance on the CPU, because the photos need more than half of the GPU's free memory"
+            return "crops are cut in advance on the CPU: the photos need more than half of the GPU's free memory"
         return f"{self.pixels.nbytes / 1e9:.2f} GB in the GPU's memory" if self.device.type == "cuda" else ""
 
     def _drawn(self, step: int) -> Tensor:
-        """As `places`, but always in the photos themselves; on the CPU if `pixels` only has windows of the photos."""
+        """As `places`, but always in the photos themselves. It is on the CPU if `pixels` has only windows of them."""
         number, row = divmod(step, BLOCK)
         if self._block is None or self._block[0] != number:
             block = self._draw(number)
@@ -108,7 +108,7 @@ class CropSampler:
         return torch.cat([image[:, None], corner, turn], dim=1).view(BLOCK, self.batch, 4)
 
     def _shuffled(self, number: int) -> Tensor:
-        """All photos in the order of deal `number`, (M,). A deal can end in another block than it began in."""
+        """All photos in the order of deal `number`, (M,). A deal may continue in the next block."""
         generator = torch.Generator().manual_seed(2 * (self.seed * 1_000_003 + number) + 1)
         return torch.randperm(len(self.sizes), generator=generator)
 
@@ -130,5 +130,5 @@ class CropSampler:
 
 
 def room_for_photos(device: torch.device) -> float:
-    """Bytes that photos may take on a device: half of a GPU's free memory; no limit on a CPU, which copies nothing."""
+    """How many bytes of photos a device may hold: half of a GPU's free memory. A CPU copies nothing and has no limit."""
     return torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else float("inf")

@@ -125,7 +125,7 @@ def pixel_hash(image: np.ndarray) -> str:
 
 def too_small(height: int, width: int, minimum: int) -> str | None:
     """Why a picture of that size is left out, or None."""
-    return f"{width} x {height} pixels is smaller than {minimum} on a side" if min(height, width) < minimum else None
+    return f"{width} x {height} pixels; each side needs at least {minimum}" if min(height, width) < minimum else None
 
 
 def benchmark_images(looks: Mapping[str, bytes]) -> dict[str, str]:

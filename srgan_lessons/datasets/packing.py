@@ -147,10 +147,10 @@ def _judge(part: "_Part", files: Mapping[str, Path], reasons: Mapping[str, str],
 def _held(path: Path, say: Callable[[str], None]) -> Iterator["_Part"]:
     """Locks the unfinished store for this process. If the file system has no locks, the part gets a name of its own."""
     lock = FileLock(path.with_name(f".{path.name}.lock"))
-    Path(lock.lock_file).touch()  # raises if the folder cannot be written to: filelock would wait for ever
+    Path(lock.lock_file).touch()  # raises in a folder that cannot be written to; filelock would wait for ever
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # filelock's own warning: without locks, packing only cannot be continued
+            warnings.simplefilter("ignore")  # filelock's warning; without locks, packing cannot be continued later
             try:
                 lock.acquire(timeout=0)
             except Timeout:

@@ -69,7 +69,7 @@ class Photos:
             lines += [f"  {name}: {reason}" for name, reason in self.left_out.items()]
         if self.not_pictures:
             kinds = ", ".join(f"{count} {ending}" for ending, count in self.not_pictures.items())
-            lines.append(f"  files that are not pictures, by their ending, were not read: {kinds}")
+            lines.append(f"  files with other endings were not read: {kinds}")
         if len(self):
             where = f"mapped from the store {self.store}" if self.store else "in memory"
             lines.append(f"  {where}: {self.album.pixels.nbytes / 1e6:,.1f} MB")

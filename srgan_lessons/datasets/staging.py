@@ -49,7 +49,7 @@ class Staging:
         )
         self.device, self.stream = device, torch.cuda.Stream(device) if cuda else None
         events = [[torch.cuda.Event(blocking=True) for _ in range(AHEAD)] for _ in range(2)] if cuda else [[], []]
-        self._copied, self._used = events  # a slot's windows are on the device; the updates that use them are done
+        self._copied, self._used = events  # for each slot: windows copied; updates that use them done
         self._thread = ThreadPoolExecutor(1, "crops")
         self._cuts: dict[int, Future] = {}  # step -> the job that cuts its windows
         self._last: int | None = None

@@ -17,8 +17,8 @@ def unzip_safely(archive: str | Path, folder: str | Path, *, progress: bool = Tr
     """Unpacks the pictures of a zip archive directly into `folder` and returns their paths, sorted.
 
     Folders inside the archive are ignored, and files that are not pictures are not unpacked. A picture gets its name
-    only when it is complete and its CRC-32 is right. A picture that already exists with that CRC is kept, so a call
-    that was stopped can be repeated and continues. The free disk space is checked first.
+    only when it is complete and its CRC-32 is right. A picture that already exists with that CRC is kept, so after an
+    interruption the same call continues where it stopped. The free disk space is checked first.
 
     Raises UserError, before anything is written, for a member that would leave the folder (absolute path, "..", drive
     letter, symbolic link), an encrypted member, two members of the same name, or a file that is not a zip archive; also

@@ -36,7 +36,7 @@ WRITABLE = {".png": "PNG", **_JPEG, ".webp": "WEBP", ".tif": "TIFF", ".tiff": "T
 if features.check("avif"):  # from Pillow 11.3 on
     WRITABLE[".avif"] = "AVIF"
 
-# The largest picture that is read. An enlarged picture must be readable again, and 67 million pixels become so many.
+# The most pixels that a picture may have. A photo of 67 million pixels becomes this large, and must be readable again.
 MOST_PIXELS = 2**30
 
 # The longest side, in pixels, that a format or Pillow's writer for it allows.

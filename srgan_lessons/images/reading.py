@@ -69,7 +69,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
         said = str(error) or type(error).__name__
         raise UserError(f"{path} is damaged or cut off ({said}). Copy or download it again.") from None
     if bits > 8:
-        warnings.warn(f"{path}: {bits} bits a channel were reduced to 8, because networks work in 8 bits", stacklevel=2)
+        warnings.warn(f"{path}: {bits} bits a channel were reduced to 8, which the networks expect", stacklevel=2)
     return picture
 
 
@@ -241,6 +241,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> np.ndarra
             return np.asarray(converted)
         except (ImageCms.PyCMSError, OSError) as error:  # OSError: the profile itself cannot be parsed
             warnings.warn(
-                f"{path}: its colour profile cannot be used ({error}); it was converted without it", stacklevel=4
+                f"{path}: its colour profile cannot be used ({error}); the colours were converted without it",
+                stacklevel=4,
             )
     return np.asarray(image.convert("RGB"))

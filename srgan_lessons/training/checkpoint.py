@@ -164,7 +164,7 @@ class RunFolder:
         return disk_of(self.path) != self._disk
 
     def rescue(self, state: dict[str, Any], *, best: bool, why: str) -> UserError:
-        """Keeps a checkpoint on this machine if the folder cannot store it. The next opening of the folder fetches it.
+        """Keeps a checkpoint on this machine if the folder cannot store it. Opening the folder again fetches it.
 
         why: a sentence. Returns the error to raise. Raises UserError if this machine's disk cannot store it either.
         """
@@ -238,7 +238,7 @@ class RunFolder:
         return rows
 
     def _read_log(self) -> list[dict[str, Any]]:
-        """The complete lines of the log, without a line that a kill cut off or that is not a row of numbers."""
+        """The complete lines of the log, without any that were cut off by a kill or are not rows of numbers."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
         rows = []
         for line in csv.DictReader(line for line in lines if line.endswith("\n")):
@@ -307,7 +307,7 @@ def acquire(lock: FileLock) -> bool:
 
 
 def _disk_error(error: BaseException | None) -> OSError | None:
-    """The error that the disk raised. When torch's writer is closed after it, it raises another error on top."""
+    """The error that the disk raised. torch's writer is closed after that, and raises another error on top of it."""
     while error is not None and not isinstance(error, OSError):
         error = error.__context__
     return error

@@ -164,8 +164,8 @@ class Plan:
         """The plan as a table."""
         lines = [
             f"{self.minutes:g} minutes on {self.machine}",
-            f"{'stage':<14}{'network':>11}{'crops':>9}{'a second':>10}{'updates':>10}{'validations':>13}{'besides':>10}"
-            f"{'together':>10}",
+            f"{'stage':<14}{'network':>11}{'crops':>9}{'updates/s':>10}{'updates':>10}{'validations':>13}{'other':>10}"
+            f"{'total':>10}",
         ]
         for stage in self.stages:
             recipe = stage.recipe
@@ -175,12 +175,13 @@ class Plan:
                 f"{stage.seconds:>8.0f} s"
             )
         lines.append(
-            f"network: blocks x maps. {RESERVE:.0%} is kept in reserve. The learning rate of a stage ends at 0."
+            "network: blocks x maps; crops: number per update x size; other: start, validations, checkpoints. "
+            f"{RESERVE:.0%} is kept in reserve. The learning rate of a stage ends at 0."
         )
         return "\n".join([*lines, *self.notes])
 
     def times(self, factor: float) -> "Plan":
-        """A rough plan with `factor` times the updates and the time. Nothing is measured or recounted for it."""
+        """A rough plan with `factor` times the updates and the time. Nothing is measured or calculated again."""
         longer = [stage.recipe.change(steps=max(1, round(factor * stage.recipe.steps))) for stage in self.stages]
         stages = tuple(
             dataclasses.replace(stage, recipe=recipe, seconds=factor * stage.seconds)

@@ -78,7 +78,7 @@ def train_plan(
     on_report: OnReport | None = None,
     **options: Any,
 ) -> Outcome:
-    """Trains what a plan says, or continues where it was stopped. on_report: called with recipe name and row.
+    """Trains what a plan says, or continues where it was stopped. on_report: called with the recipe's name and the row.
 
     When SRResNet is finished, the number of SRGAN's updates is computed again for the time that is left. If the machine
     has become slower, the last stage ends with fewer updates rather than late: at 4 % over the time it stops, saves,
@@ -161,7 +161,7 @@ def read_outcome(folder: str | Path) -> Outcome:
     folder = Path(folder)
     plan = read_plan(folder)
     if plan is None:
-        raise UserError(f"there is no planned run in {folder}. Train one, or give the folder that holds plan.json.")
+        raise UserError(f"there is no planned run in {folder}. Train one, or give the folder that contains plan.json.")
     finished = _is_over(folder, plan, len(plan.stages) - 1)
     outcome = Outcome(folder=folder, plan=plan, logs=_logs(folder, plan), finished=finished, in_time=False, seconds=0.0)
     if not (outcome.weights.exists() and outcome.log()):

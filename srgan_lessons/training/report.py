@@ -76,7 +76,7 @@ class Reporter:
         if validation and validation.note:
             self.say(validation.note)
         processes = f", {self.machine.world_size} processes" if self.machine.world_size > 1 else ""
-        graph = ", each update a CUDA graph" if graphed else ""
+        graph = ", updates recorded as a CUDA graph" if graphed else ""
         chosen = (
             self.options.precision == "auto" and self.machine.device.type == "cpu" and self.machine.precision != "fp32"
         )

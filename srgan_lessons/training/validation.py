@@ -26,8 +26,8 @@ class Validation:
     """Measures a network on the held-out pictures (name -> uint8 (H, W, 3)) when called, and draws a preview.
 
     Returns means over the pictures: val_psnr, in dB under the community protocol; val_content, the recipe's own content
-    loss; val_weave and val_tint, in grey levels; and, if the recipe has an adversarial loss, val_stlpips, ST-LPIPS
-    (Alex).
+    loss; val_weave and val_tint, in grey levels; and val_stlpips, which is ST-LPIPS (Alex), if the recipe has an
+    adversarial loss.
 
     previews: where to write the preview; the first path that can be written to is used.
     names: those of FIGURES that are measured. note: what is not measured and why, or "". criterion: the figure whose

@@ -136,8 +136,8 @@ def upscale_many(
     weights they were made with, and only missing ones are made. So after an interruption, repeat the same call.
     progress: shows a bar over each picture's tiles.
 
-    Under torchrun each of n processes enlarges every n-th picture, on the GPU of its number, and waits for the others
-    at the end. All of them return what was done by all.
+    Under torchrun each of n processes enlarges every n-th picture, on the GPU with its number, and waits for the others
+    at the end. Each of them returns what all of them did.
 
     Raises UserError before any work for a missing source, a folder without pictures, two results of the same name,
     results among the sources, an existing result that is not four times its source, a file `out` that already exists,

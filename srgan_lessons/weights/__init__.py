@@ -42,7 +42,7 @@ def save_network(path: str | Path, network: nn.Module, **metadata: str) -> None:
     """
     path = Path(path)
     if path.suffix != ".safetensors":
-        raise UserError(f"{path}: a weights file is named .safetensors, not {path.suffix or 'without an ending'}.")
+        raise UserError(f"{path}: the ending of a weights file is .safetensors, not {path.suffix or 'nothing'}.")
     if wrong := [name for name, text in metadata.items() if not isinstance(text, str) or name == "network"]:
         raise TypeError(f'metadata must be texts, none of them named "network": {", ".join(wrong)}')
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
@@ -77,7 +77,7 @@ def load_network(weights: str | Path) -> ESPCN | Generator:
             f"{path}: {name} has the shape {found[name]}, but its {label(network)} needs {expected[name]}. {_AGAIN}"
         )
     if broken := [name for name in sorted(state) if not state[name].isfinite().all()]:
-        raise UserError(f"{path}: {_some(broken)} holds values that are not numbers (NaN or infinite). {_AGAIN}")
+        raise UserError(f"{path}: {_some(broken)} contains values that are not numbers (NaN or infinite). {_AGAIN}")
     network.to_empty(device="cpu").load_state_dict(state)  # copies into float32
     network.about = _about(path, network, metadata)
     network.register_forward_pre_hook(take_pictures)
