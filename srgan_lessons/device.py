@@ -6,7 +6,7 @@ from srgan_lessons import UserError
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
-    """The named device, or for None the GPU if there is one, otherwise the CPU. Raises UserError if it is missing."""
+    """The named device, or for None the GPU if there is one, else the CPU. Raises UserError for a missing device."""
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -164,12 +164,13 @@ def _without_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor
 
 
 def before_shuffle(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Weight (4 C, 4 inputs, 5, 5) and bias of a convolution before PixelShuffle(2) that equals a 9x9 one after it.
+    """Turns a 9x9 convolution after PixelShuffle(2) into a 5x5 convolution before it that does the same.
 
-    Each output channel becomes four, one for each pixel of a 2x2 tile. A pixel sees 4 pixels to each side, which are 2
-    places on the grid before the shuffle. Together these 5x5 places have 10x10 pixels, so the 9x9 kernel does not reach
-    one row and one column of them; which ones depends on the pixel's position in the tile. Pixels outside the picture
-    are zero on both grids. Gradients pass from the result to the weights of `conv`.
+    Returns the weight (4 C, 4 inputs, 5, 5) and the bias of the 5x5 convolution. Each output channel becomes four, one
+    for each pixel of a 2x2 tile. A pixel sees 4 pixels to each side, which are 2 places on the grid before the shuffle.
+    Together these 5x5 places have 10x10 pixels, so the 9x9 kernel does not reach one row and one column of them; which
+    ones depends on the pixel's position in the tile. Pixels outside the picture are zero on both grids. Gradients pass
+    from the result to the weights of `conv`.
     """
     assert conv.bias is not None  # as models.py makes it
     kernel = conv.weight  # (C, inputs, 9, 9)

@@ -23,7 +23,7 @@ CASES = [
     (1, "upscale text.png -o o.png --weights bicubic", "It may be a text file with a wrong ending"),
     (1, "upscale empty.png -o o.png --weights bicubic", "empty.png is empty (0 bytes)"),
     (1, "upscale cut.png -o o.png --weights bicubic", "cut.png is damaged or cut off"),
-    (1, "upscale two.tif -o o.png --weights bicubic", "two.tif holds 2 frames"),
+    (1, "upscale two.tif -o o.png --weights bicubic", "two.tif has 2 frames"),
     (2, "upscale nothing -o o --weights bicubic", "the folder nothing holds no pictures"),
     (2, "upscale texts -o o --weights bicubic", "the folder texts holds no pictures"),
     (2, "upscale a.png -o o.xyz --weights bicubic", "Choose another ending, or for a folder write o.xyz"),

@@ -130,5 +130,5 @@ class CropSampler:
 
 
 def room_for_photos(device: torch.device) -> float:
-    """How many bytes of photos a device may hold: half of a GPU's free memory. A CPU copies nothing and has no limit."""
+    """How many bytes of photos may be copied to a device: at most half of a GPU's free memory; on a CPU, any number."""
     return torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else float("inf")

@@ -31,7 +31,7 @@ _PIXELS_PER_BYTE, _HARMLESS = 2000, 2**26
 _opening = threading.Lock()
 
 # Programs that generate pictures write into the files how they did it. This can take more than a million letters, and
-# Pillow would take so much text for an attack.
+# Pillow would regard so much text as an attack.
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**26)
 
 
@@ -53,7 +53,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
             if image.format == "MPO":  # what many phones write and name .jpg
                 warnings.warn(f"{path}: a multi-picture JPEG; only its first picture, the photo, is read", stacklevel=2)
             elif (frames := getattr(image, "n_frames", 1)) > 1:
-                raise UserError(f"{path} holds {frames} frames. Save the frame that you want as a PNG.")
+                raise UserError(f"{path} has {frames} frames. Save the frame that you want as a PNG.")
             picture, bits = _decode(path, image, head)
     except UserError:
         raise
@@ -164,8 +164,8 @@ def _check_size(path: Path, image: Image.Image) -> None:
     needed, there = 8 * width * height, memory()  # bytes: Pillow's pixels, and the array made from them
     if width * height > MOST_PIXELS or needed > there:
         raise UserError(
-            f"{path} is too large to be opened: {width} x {height} pixels. At most {MOST_PIXELS / 1e6:.0f} million can "
-            f"be read, and this picture needs {needed / 1e9:.1f} of {there / 1e9:.1f} GB of memory. Cut it into parts."
+            f"{path} is too large to be opened: {width} x {height} pixels. At most {MOST_PIXELS / 1e6:.0f} million are "
+            f"allowed, and this picture needs {needed / 1e9:.1f} of {there / 1e9:.1f} GB of memory. Cut it into parts."
         )
 
 
