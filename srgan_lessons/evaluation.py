@@ -316,7 +316,7 @@ def _note(name: str, found: list[BenchmarkImage], whole: int, cut: int, ready: _
 
 
 class STLPIPSDistance:
-    """ST-LPIPS (AlexNet) of two uint8 pictures (H, W, 3) of equal size. Raises UserError without its weights."""
+    """ST-LPIPS (AlexNet) of two uint8 pictures (H, W, 3) of equal size. Raises UserError if its weights are missing."""
 
     def __init__(self, device: torch.device):
         self.device, self.metric = device, STLPIPS("alex").to(device)
@@ -329,7 +329,7 @@ class STLPIPSDistance:
 
 @dataclass(frozen=True, kw_only=True)
 class PaperRow:
-    """A cell of the paper's Table 1 or 2 (x4). None: not stated (for the HR images only the MOS is)."""
+    """A cell of the paper's Table 1 or 2 (x4). None: not stated (for the HR images, only the MOS is stated)."""
 
     set: str
     method: str

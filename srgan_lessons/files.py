@@ -43,7 +43,7 @@ def shipped_weights() -> list[str]:
 
 
 def lessons_folder() -> Path:
-    """The folder of the notebooks: notebooks/ in a checkout. From a wheel, they are copied once to ./srgan-lessons.
+    """The folder of the notebooks: notebooks/ in a checkout. An installed wheel copies them once to ./srgan-lessons.
 
     What a learner has changed there is never overwritten.
     """

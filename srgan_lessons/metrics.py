@@ -24,7 +24,7 @@ from srgan_lessons.images import AnyPicture, check_image, to_image
 PROTOCOLS = ("community", "paper")
 K1, K2, PEAK = 0.01, 0.03, 255.0  # Wang et al. 2004, section III.B
 
-# Limited range: black is 16, white 235. Weights of R, G, B in 0..255.
+# Limited range: black is 16, and white is 235. The weights are for R, G and B in 0..255.
 LUMA = {
     "community": np.array([65.481, 128.553, 24.966]) / 255,  # ITU-R BT.601
     "paper": np.array([0.2126, 0.7152, 0.0722]) * 219 / 255,  # ITU-R BT.709

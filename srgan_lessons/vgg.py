@@ -152,7 +152,7 @@ def load_layers(layers: nn.Sequential, weights: dict[str, Tensor], path: Path) -
 def vgg19_weights() -> Path:
     """The convolutions of torchvision's VGG19 (IMAGENET1K_V1) as safetensors, 80 MB; downloaded at the first call.
 
-    The published file has 548 MB and is verified by the hash in its name. Only the convolutions are kept.
+    The published file is 548 MB in size, and is verified by the hash in its name. Only the convolutions are kept.
     """
     kept = data_root() / "weights" / "vgg19_features.safetensors"
     if kept.exists():

@@ -619,7 +619,7 @@ def test_the_advice_after_no_number_works(tmp_path):
 @pytest.mark.parametrize(
     ("left", "words"),
     [
-        ({"RANK": "1"}, r"RANK is 1, and with WORLD_SIZE 1 it must be from 0 to 0.*unset"),
+        ({"RANK": "1"}, r"RANK is 1, but with WORLD_SIZE 1 it must be from 0 to 0.*unset"),
         ({"WORLD_SIZE": "2"}, r"WORLD_SIZE is 2.*MASTER_ADDR.*unset"),
         ({"WORLD_SIZE": "2", "RANK": "2"}, r"MASTER_ADDR.*unset"),
         ({"WORLD_SIZE": "two"}, r"WORLD_SIZE is 'two'.*unset WORLD_SIZE"),

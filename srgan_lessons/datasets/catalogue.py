@@ -120,7 +120,7 @@ def pictures_below(root: Path, folder: str) -> list[str]:
 
 
 def some(paths: list[str], shown: int = 4) -> str:
-    """The first of many names, for a message: "a, b, c, d and 96 more"."""
+    """The first few of many names, for a message: "a, b, c, d and 96 more"."""
     rest = len(paths) - shown
     return ", ".join(paths[:shown]) + (f" and {rest} more" if rest > 0 else "")
 

@@ -1,7 +1,7 @@
 """Random crops, cut, turned and reduced on the training device.
 
-All photos are kept decoded in the device's memory, so nothing is read, decoded or copied while the network trains. If
-a GPU's memory is too small for them, a thread cuts the parts that the next batches need; see staging.py.
+All photos are decoded and kept in the device's memory, so nothing is read, decoded or copied while the network trains.
+If a GPU's memory is too small for them, a thread cuts the parts that the next batches need; see staging.py.
 """
 
 from collections.abc import Mapping

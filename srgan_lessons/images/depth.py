@@ -67,7 +67,7 @@ def levels(path: Path, image: ImageFile, head: bytes, reopen: Opener) -> Levels:
 
 
 def to_8_bits(numbers: np.ndarray, top: int, exponent: float = 1.0) -> np.ndarray:
-    """0..top -> uint8 0..255, rounded. exponent: applied to the numbers divided by top, to change their gamma."""
+    """0..top -> uint8 0..255, rounded. exponent: applied after a division by top, to change the gamma."""
     if exponent == 1 and top == 255:
         return numbers.astype(np.uint8, copy=False)
     if top > 65535:

@@ -139,7 +139,7 @@ def _head(path: Path) -> bytes:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[ImageFile]:
-    """The picture with its header read. `_check_size` replaces Pillow's own limit."""
+    """Opens a picture and reads its header. `_check_size` replaces Pillow's own limit."""
     add_heif()
     with _opening:  # all threads share the limit
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MOST_PIXELS
@@ -172,7 +172,7 @@ def _check_size(path: Path, image: Image.Image) -> None:
 def _reason(path: Path, head: bytes) -> str:
     """Why a file could not be opened, according to the reader that recognises its first bytes."""
     for name in READABLE:
-        reader: Any = Image.OPEN.get(name, (None, None))  # Pillow's types cover one of the two ways to call a reader
+        reader: Any = Image.OPEN.get(name, (None, None))  # Pillow's types cover only one of two ways to call it
         factory, accept = reader
         begins = False
         with suppress(struct.error, IndexError):  # from a file of a few bytes

@@ -166,7 +166,8 @@ class RunFolder:
     def rescue(self, state: dict[str, Any], *, best: bool, why: str) -> UserError:
         """Keeps a checkpoint on this machine if the folder cannot store it. Opening the folder again fetches it.
 
-        why: a sentence. Returns the error to raise. Raises UserError if this machine's disk cannot store it either.
+        why: the reason, as a sentence. Returns the error to raise. Raises UserError if this machine's disk cannot store
+        it either.
         """
         content = state | {"rescued": {"best": best, "rows": self._unwritten}}
         with atomic(shelter(self.path) / f"step_{state['step']:08d}.pt") as temporary, open(temporary, "wb") as file:
@@ -364,7 +365,7 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     their pixels are, whatever their names.
     """
     now = dict(expected["recipe"])
-    then = {field.name: field.default for field in dataclasses.fields(Recipe)} | state["recipe"]  # fills newer fields
+    then = {field.name: field.default for field in dataclasses.fields(Recipe)} | state["recipe"]  # with newer fields
     if then["name"] != now["name"]:
         raise UserError(
             f"{path} belongs to a run of {then['name']}, not of {now['name']}. Choose another folder with --folder."

@@ -1,4 +1,4 @@
-"""Finds the batch that would fit when memory has run out."""
+"""Finds a batch that would fit, after a run has run out of memory."""
 
 import torch
 

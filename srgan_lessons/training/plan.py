@@ -284,7 +284,7 @@ def read_plan(folder: str | Path) -> Plan | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("format") != FORMAT:
-            raise ValueError("it is of another version")
+            raise ValueError("it was written by another version")
         stages = tuple(
             Stage(**stage | {"recipe": Recipe(**stage["recipe"]), "speed": Speed(**stage["speed"])})
             for stage in content.pop("stages")

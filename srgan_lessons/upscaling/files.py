@@ -129,9 +129,10 @@ def upscale_many(
     """Enlarges picture files and all pictures in folders (not in subfolders). A bad picture does not stop the others.
 
     sources: files and folders. A name with * or ? that no file has is a pattern, as in a shell. out: a folder, which
-    gets a `<stem>_x4.png` for each picture; for a single source also the name of a picture file. If it does not exist
-    yet and has an ending, this must be the ending of a writable format; to name a new folder like that, add a slash.
-    None: each result is written beside its picture; this is refused for folders, where results and pictures would mix.
+    gets a `<stem>_x4.png` for each picture; for a single source, it can also be the name of a picture file. If it does
+    not exist yet and has an ending, this must be the ending of a writable format; to name a new folder like that, add a
+    slash. None: each result is written beside its picture; this is refused for folders, where results and pictures
+    would mix.
     overwrite: replaces results that already exist. Without it, existing results in a folder stay as they are, whatever
     weights they were made with, and only missing ones are made. So after an interruption, repeat the same call.
     progress: shows a bar over each picture's tiles.
