@@ -2,7 +2,7 @@
 
 The last pixel shuffle can swap places with the convolution after it, even in training. Once a network is trained,
 BatchNorm and the convolution before it can be merged (Jacob et al. 2018, arXiv 1712.05877, section 3.2), and only the
-part of a tile that is needed is computed. The results do not change, except for rounding.
+needed part of a tile is computed. The results do not change, except for rounding.
 """
 
 from collections.abc import Iterable, Sequence

@@ -14,7 +14,7 @@ from torch import Tensor
 from srgan_lessons import UserError
 from srgan_lessons.images import AnyPicture, check_image
 
-MARGIN = 8  # HR pixels beyond each side of a crop that the kernel at the crop's border sees, when reducing by 4
+MARGIN = 8  # how many HR pixels beyond the border of a crop the kernel sees there, when reducing by 4
 
 
 def cubic(x: Tensor) -> Tensor:

@@ -103,7 +103,7 @@ def read_metadata(weights: str | Path) -> dict[str, str]:
 
 
 def find_weights(weights: str | Path) -> Path:
-    """The file of a shipped name or of a path. If there is none, raises UserError with the known names."""
+    """The weights file for a shipped name or a path. If there is none, raises UserError with the known names."""
     if isinstance(weights, str) and weights in shipped_weights():
         return files.WEIGHTS / f"{weights}.safetensors"
     path = expand(weights)
