@@ -221,7 +221,7 @@ def _as_function(method: Method, device: str | torch.device | None) -> tuple[str
 
 
 def _is_folder(method: Method) -> TypeGuard[str | Path]:
-    """Whether a method is a folder of pictures. A name of a method or of weights is not, and neither is a run folder."""
+    """Whether a method is a folder of pictures, not the name of a method or of weights, and not a run folder."""
     if not isinstance(method, str | Path) or method in METHODS or method in shipped_weights():
         return False
     return Path(method).is_dir() and not (Path(method) / "weights.safetensors").exists()
