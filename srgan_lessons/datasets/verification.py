@@ -16,7 +16,7 @@ from srgan_lessons.datasets.unzip import unzip_safely
 from srgan_lessons.download import Remote, fetch_all, file_hash, need_room
 from srgan_lessons.files import atomic, data_root
 
-SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, for files without a published one
+SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, for files without a published hash
 
 
 @dataclass(kw_only=True)
