@@ -29,7 +29,7 @@ class UserError(ValueError):
     """An error that the person at the keyboard can fix.
 
     Its message says what was wrong, where, and what to do next. The command line prints it without a traceback.
-    told: whether another process of the same command already prints it.
+    told: whether another process of the same command prints the message.
     """
 
     told = False

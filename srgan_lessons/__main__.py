@@ -1,4 +1,4 @@
-"""`python -m srgan_lessons`, and what `torchrun -m srgan_lessons` starts."""
+"""Runs the command line: `python -m srgan_lessons`, or `torchrun -m srgan_lessons` for several processes."""
 
 from srgan_lessons.cli import main
 

@@ -6,16 +6,16 @@ from srgan_lessons import UserError
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
-    """The named device; None: the GPU if there is one, otherwise the CPU. Raises UserError for a missing device."""
+    """The named device, or for None the GPU if there is one, else the CPU. Raises UserError for a missing device."""
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         chosen = torch.device(device)
     except RuntimeError:
-        raise UserError(f"unknown device {device!r}. Use cpu, or for an NVIDIA GPU cuda, cuda:1 and so on.") from None
+        raise UserError(f"unknown device {device!r}. Use cpu; for an NVIDIA GPU, use cuda, cuda:1 and so on.") from None
     if chosen.type == "cuda":
         if not torch.cuda.is_available():
-            raise UserError(f"device {device}: torch sees no GPU. To use the CPU, remove the device.")
+            raise UserError(f"device {device}: torch finds no GPU. To use the CPU, do not name a device.")
         count = torch.cuda.device_count()
         if chosen.index is not None and chosen.index >= count:
             raise UserError(
@@ -25,5 +25,7 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
     try:
         torch.empty(1, device=chosen)
     except (RuntimeError, AssertionError, NotImplementedError):  # what torch raises depends on the device
-        raise UserError(f"device {device}: this torch cannot use it here. To use the CPU, remove the device.") from None
+        raise UserError(
+            f"device {device}: this version of torch cannot use it here. To use the CPU, do not name a device."
+        ) from None
     return chosen

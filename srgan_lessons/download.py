@@ -25,7 +25,7 @@ from srgan_lessons.files import explain_write_error, lock
 
 CHUNK = 1 << 18  # bytes read at a time: few enough that Ctrl-C or an error elsewhere stops a download at once
 TRIES = 6  # in total, for one file
-PAUSE = 1.0  # seconds before the second try, doubled before each further one
+PAUSE = 1.0  # seconds before the second try; the pause doubles before each further try
 RESERVE = 1.1  # free disk space that is needed, as a multiple of what will be written
 
 
@@ -33,7 +33,7 @@ RESERVE = 1.1  # free disk space that is needed, as a multiple of what will be w
 class Remote:
     """A file to fetch: where it is published, where it goes, and how to tell that it is the right one.
 
-    sha256: all 64 hex digits, or the first ones if no more are known. md5, size (bytes): None if unknown.
+    sha256: all 64 hex digits, or only the first few if the rest is unknown. md5, size (bytes): None if unknown.
     check: called with the path of the complete file before it gets its name; raises UserError if the file is bad.
     room: bytes to keep free for a file whose size is not known.
     """
@@ -47,7 +47,7 @@ class Remote:
     room: int = 0
 
     def fault(self, path: Path) -> str | None:
-        """What is wrong with the file at `path`, or None. It checks only size and hashes."""
+        """What is wrong with the file at `path`, or None. Only the size and the hashes are checked."""
         size = path.stat().st_size
         if self.size is not None and size != self.size:
             return f"it has {size:,} bytes, not {self.size:,}"
@@ -74,14 +74,14 @@ def download(
     progress: bool = True,
     timeout: float = 30.0,
 ) -> Path:
-    """Fetches `url` to `path` and returns the path. A file that already exists and has the right hash is kept.
+    """Downloads `url` to `path` and returns the path. A file that already exists and has the right hash is kept.
 
-    The bytes go to `<name>.part`, which gets its final name only after size (bytes) and hashes were verified. A broken
-    download is resumed where it stopped, by this call or by a later one. A server that fails or sends nothing for
-    `timeout` seconds is tried again, six times in total, with growing pauses.
+    The bytes go to `<name>.part`, which gets its final name only after its size (in bytes) and hashes have been
+    verified. A broken download is resumed where it stopped, by this call or by a later one. A server that fails or
+    sends nothing for `timeout` seconds is tried again, six times in total, with increasing pauses.
 
     Raises UserError, with what to do next, for an unknown address (404), a server that keeps failing, wrong bytes, a
-    full disk or a folder that cannot be written.
+    full disk or a folder that cannot be written to.
     """
     fetch_all([Remote(url=url, path=Path(path), sha256=sha256, md5=md5, size=size)], progress=progress, timeout=timeout)
     return Path(path)
@@ -90,10 +90,11 @@ def download(
 def fetch_all(
     remotes: Iterable[Remote], *, workers: int = 8, label: str = "", progress: bool = True, timeout: float = 30.0
 ) -> None:
-    """Fetches many files at once, each like `download`, with one progress bar in bytes.
+    """Downloads many files at once, each as `download` does, with one progress bar in bytes.
 
-    First it checks for free disk space: what is still to come plus 10 %. The first error stops the other downloads;
-    what they have so far is kept for the next run, as after Ctrl-C. Raises UserError as `download` does.
+    Before it starts, it checks that the disk has room for what is still to come, plus 10 %. The first error stops the
+    other downloads; what they have received so far is kept for the next run, as it is after Ctrl-C. Raises UserError as
+    `download` does.
     """
     remotes = list(remotes)
     if not remotes:
@@ -122,7 +123,7 @@ def fetch_all(
             pool.shutdown(wait=True, cancel_futures=True)
             done = sum(not future.cancelled() and future.exception() is None for future in futures)
             if isinstance(error, UserError) and len(remotes) > 1:
-                raise UserError(f"{error}\n{done} of {len(remotes)} files are done and stay where they are.") from error
+                raise UserError(f"{error}\n{done} of {len(remotes)} files are complete and are kept.") from error
             raise
 
 
@@ -133,8 +134,8 @@ def need_room(folder: str | Path, needed: int) -> None:
     free = shutil.disk_usage(existing).free
     if needed * RESERVE > free:
         raise UserError(
-            f"{folder} needs {_bytes(needed * RESERVE)} of free disk (including 10 % reserve) and has {_bytes(free)}. "
-            "Free some space, or set SRGAN_LESSONS_DATA to a folder on another disk."
+            f"{folder} needs {_bytes(needed * RESERVE)} of free disk space (including a reserve of 10 %), but has "
+            f"{_bytes(free)}. Free some space, or set SRGAN_LESSONS_DATA to a folder on another disk."
         )
 
 
@@ -148,7 +149,7 @@ class _Run:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def count(self, n: int) -> None:
-        """Counts n bytes gained; a negative n means bytes thrown away."""
+        """Adds n bytes to the progress bar. A negative n means that bytes were thrown away."""
         with self.lock:
             self.bar.update(n)
 
@@ -162,7 +163,7 @@ class _Stopped(Exception):
 
 
 class _TryAgain(Exception):
-    """A fault that may be temporary. `wait`: seconds that the server asked for."""
+    """A fault that may be temporary. `wait`: how many seconds the server asked us to wait."""
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
         super().__init__(reason)
@@ -170,7 +171,7 @@ class _TryAgain(Exception):
 
 
 def _fetch(remote: Remote, run: _Run) -> None:
-    """Fetches one file, with all tries."""
+    """Downloads one file, in at most TRIES tries."""
     if run.stop.is_set():
         raise _Stopped
     path, part, counted = remote.path, _part(remote.path), 0
@@ -208,12 +209,12 @@ def _fetch(remote: Remote, run: _Run) -> None:
                     raise _Stopped
         advice = "Run this again later."
         if _size(part) and _can_resume(remote, etag_file):
-            advice = f"{_bytes(_size(part))} are kept in {part}; run this again to go on from there."
+            advice = f"{_bytes(_size(part))} are kept in {part}; run this again to continue from there."
         raise UserError(f"{remote.url}: {reason} ({TRIES} tries). {advice}")
 
 
 def _receive(remote: Remote, part: Path, etag_file: IO[str], reached: Callable[[int], None], run: _Run) -> None:
-    """One try: appends what is missing to `part`. Raises _TryAgain for faults that may pass, UserError for others."""
+    """One try: appends what is missing to `part`. Raises _TryAgain for temporary faults, UserError for others."""
     have = _size(part)
     etag = _recall(etag_file)
     if not _can_resume(remote, etag_file) or (remote.size is not None and have > remote.size):
@@ -258,7 +259,7 @@ def _append(
                 raise _Stopped
             with _disk_errors(part):
                 left = memoryview(chunk)
-                while left:  # an unbuffered write may take only a part of it
+                while left:  # an unbuffered write may write only part of it
                     left = left[file.write(left) :]
             have += len(chunk)
             reached(have)
@@ -283,8 +284,8 @@ def _agree(remote: Remote, response: http.client.HTTPResponse, have: int) -> tup
         have, total = 0, int(length) if length else remote.size
     if remote.size is not None and total != remote.size:
         raise UserError(
-            f"{remote.url} offers {total:,} bytes, not {remote.size:,}: not the expected file. A network that "
-            "asks for a login first answers like this; otherwise the published file has changed."
+            f"{remote.url} offers {total:,} bytes, not {remote.size:,}, so it is not the expected file. Either the "
+            "network asks for a login first, or the published file has changed."
         )
     return have, total
 
@@ -296,17 +297,18 @@ def _explain_status(remote: Remote, error: urllib.error.HTTPError, part: Path, h
         if error.headers.get("Content-Range", "") == f"bytes */{have}":
             return
         part.unlink(missing_ok=True)
-        raise _TryAgain("the part that existed did not belong to the file")
+        raise _TryAgain("the part that was already here did not belong to this file")
     if code in (408, 425, 429) or code >= 500:
         wait = error.headers.get("Retry-After", "")
         raise _TryAgain(f"the server answered {code} ({error.reason})", float(wait) if wait.isdigit() else 0.0)
     if code in (404, 410):
         raise UserError(
-            f"{remote.url} answered {code}: the file is no longer there. A newer version of srgan-lessons may know its "
-            f"new address; or get the file elsewhere and put it at {remote.path}."
+            f"{remote.url} answered {code}: the file is no longer there. A newer version of srgan-lessons may have its "
+            f"new address. You can also get the file elsewhere and save it as {remote.path}."
         )
     raise UserError(
-        f"{remote.url} answered {code} ({error.reason}). Try it in a browser; then put it at {remote.path}."
+        f"{remote.url} answered {code} ({error.reason}). Try to download the file in a browser, and save it as "
+        f"{remote.path}."
     )
 
 
@@ -322,7 +324,7 @@ def _explain_connection(remote: Remote, reason: object, timeout: float) -> Excep
 
 
 def _finish(remote: Remote, part: Path) -> str | None:
-    """Gives the complete file its name, or deletes it and says what is wrong."""
+    """Gives a complete file its name. If the file is wrong, deletes it and returns what is wrong."""
     fault = remote.fault(part)
     if fault is None and remote.check is not None:
         try:
@@ -339,7 +341,10 @@ def _finish(remote: Remote, part: Path) -> str | None:
 
 @contextmanager
 def _claim(path: Path) -> Iterator[IO[str]]:
-    """Opens `<name>.part.etag`, which names the version that a part belongs to, and locks it: one process per file."""
+    """Opens `<name>.part.etag`, which names the version that a part belongs to, and locks it.
+
+    The lock makes sure that only one process downloads the file.
+    """
     note = path.with_name(path.name + ".part.etag")
     with _disk_errors(note):
         file = open(note, "a+", encoding="ascii")  # noqa: SIM115 - closed below, before it is deleted (Windows)
@@ -358,7 +363,7 @@ def _claim(path: Path) -> Iterator[IO[str]]:
 
 
 def _can_resume(remote: Remote, etag_file: IO[str]) -> bool:
-    """Whether anything would tell two halves of different versions apart."""
+    """Whether it would be noticed if two halves of a file came from different versions."""
     return bool(remote.sha256 or remote.md5 or _recall(etag_file))
 
 
@@ -368,7 +373,7 @@ def _recall(etag_file: IO[str]) -> str:
 
 
 def _remember(etag_file: IO[str], etag: str) -> None:
-    strong = etag if etag.isascii() and not etag.startswith("W/") else ""  # If-Range accepts only strong ones
+    strong = etag if etag.isascii() and not etag.startswith("W/") else ""  # for If-Range only strong ETags count
     etag_file.seek(0)
     etag_file.truncate()
     etag_file.write(strong)

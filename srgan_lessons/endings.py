@@ -1,4 +1,4 @@
-"""How a command prints and ends: text that consoles cannot show, signals, and output that nobody reads any more."""
+"""How a command prints and ends: text that consoles cannot show, signals, and output that nobody reads."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM, and SIGHUP from a closed terminal, end a command like Ctrl-C: unfinished files are removed.
+    """SIGTERM, and SIGHUP from a closed terminal, end a command as Ctrl-C does: unfinished files are removed.
 
     Training does more when it is stopped; see training/stopping.py. Signals that were ignored before (nohup) stay
     ignored.
@@ -37,9 +37,9 @@ def ended_by_signals() -> Iterator[None]:
 def printable() -> Iterator[None]:
     """Makes sure that printing cannot fail, and that warnings are sentences.
 
-    A pipe on Windows can show only 256 characters (cp1252), and a file name may not be valid text; such characters are
-    printed as \\N, \\x and \\u. The source line of a warning says nothing to users, so it is left out. So are Pillow's
-    remarks on odd metadata: they name no file, and pixels that cannot be read are an error anyway.
+    A pipe on Windows can carry only 256 different characters (cp1252), and a file name may not be valid text; such
+    characters are printed as \\N, \\x and \\u. The source line of a warning means nothing to users, so it is left out.
+    So are Pillow's remarks on odd metadata: they name no file, and pixels that cannot be read are an error anyway.
     """
     streams = [stream for stream in (sys.stdout, sys.stderr) if hasattr(stream, "reconfigure")]
     before = [stream.errors for stream in streams]
@@ -54,12 +54,12 @@ def printable() -> Iterator[None]:
     finally:
         warnings.formatwarning = form
         for stream, errors in zip(streams, before, strict=True):
-            with suppress(ValueError, OSError):  # it was closed meanwhile
+            with suppress(ValueError, OSError):  # the stream has been closed in the meantime
                 stream.reconfigure(errors=errors)
 
 
 def flush() -> None:
-    """Writes out what was printed, or drops it if nobody reads it any more, because Python would end with an error."""
+    """Writes out what was printed, or discards it if nobody is reading. Otherwise Python would end with an error."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

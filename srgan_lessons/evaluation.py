@@ -50,7 +50,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Mean:
-    """A set under one protocol: means of the values of `Row` over its images."""
+    """One set under one protocol: the means of the values in `Row` over the images of the set."""
 
     set: str
     protocol: str
@@ -62,7 +62,7 @@ class Mean:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """What `evaluate` found. rows: one for each image and protocol. notes: for each set, where its LR images are from.
+    """What `evaluate` found. rows: one for each image and protocol. notes: where the LR images of each set come from.
 
     whole: False if a limit left images out; such numbers are only for trying things out.
     """
@@ -74,15 +74,15 @@ class Table:
 
     @property
     def means(self) -> list[Mean]:
-        """A mean for each set and protocol, in the order of the rows."""
+        """One `Mean` for each set and protocol, in the order of the rows."""
         return [self.mean(name, protocol) for name, protocol in dict.fromkeys((r.set, r.protocol) for r in self.rows)]
 
     def mean(self, set: str, protocol: str = "community") -> Mean:
-        """The mean of per-image values. Raises UserError for a set or protocol that was not measured."""
+        """The means over the images of a set. Raises UserError for a set or protocol that was not measured."""
         rows = [row for row in self.rows if (row.set, row.protocol) == (set, protocol)]
         if not rows:
             known = ", ".join(dict.fromkeys(f"{row.set} ({row.protocol})" for row in self.rows))
-            raise UserError(f"{set} has no results under the protocol {protocol!r}. There are: {known}")
+            raise UserError(f"{set} has no results under the protocol {protocol!r}. There are results for: {known}")
         distances = [row.stlpips for row in rows if row.stlpips is not None]
         return Mean(
             set=set,
@@ -116,7 +116,7 @@ class Table:
         return self.text
 
     def _papers_row(self) -> dict[str, "PaperRow"]:
-        """Set -> what the paper reports for this method. Only bicubic and nearest: networks differ from the paper's."""
+        """Set -> what the paper reports for this method: only for bicubic and nearest, because our networks differ."""
         if not (self.whole and self.method in METHODS):
             return {}
         return {row.set: row for row in paper_table(2) if row.method == self.method}
@@ -164,13 +164,14 @@ def evaluate(
     folder of pictures that another program has enlarged. These are named like the HR images, with or without the
     endings x4, _SR and _out; with several sets, each set may have its own subfolder, named like the set.
     sets: names of the catalogue or of your own sets, see `datasets.benchmark`. protocol: "community", "paper" or
-    "both". stlpips: adds the perceptual metric ST-LPIPS (AlexNet) on RGB. limit: use only the first images of each set.
+    "both". stlpips: adds the perceptual metric ST-LPIPS (AlexNet) on RGB. limit: how many images of each set to use,
+    counted from the first; None: all of them.
 
     LR images are the published ones. If a set has none, they are made: HR is cut at the bottom and right to a multiple
     of 4, then reduced by `imresize`.
 
     Raises UserError for an unknown method, set or protocol, a set that is missing or incomplete, a picture that cannot
-    be read (a benchmark must be complete), LR and HR that do not fit together, a function that returns another size or
+    be read (a benchmark must be complete), LR and HR that do not match, a function that returns another size or
     kind of array, and a folder in which a picture is missing, exists twice, has another size or has transparent parts.
     """
     sets = [sets] if isinstance(sets, str) else list(sets)
@@ -220,7 +221,7 @@ def _as_function(method: Method, device: str | torch.device | None) -> tuple[str
 
 
 def _is_folder(method: Method) -> TypeGuard[str | Path]:
-    """Whether a method is a folder of pictures. The package's own names come first; a run folder means its weights."""
+    """Whether a method is a folder of pictures, not the name of a method or of weights, and not a run folder."""
     if not isinstance(method, str | Path) or method in METHODS or method in shipped_weights():
         return False
     return Path(method).is_dir() and not (Path(method) / "weights.safetensors").exists()
@@ -236,14 +237,14 @@ class _Pictures:
             first, here = missing[0], [path.name for path in pictures_in(self.folder)]
             raise UserError(
                 f"{len(missing)} of the {len(found)} images of {name} are missing in {self.folder}: {some(missing)}. "
-                f"Expected are names such as {first}.png, {first}_x4.png, {first}_SR.png or {first}_out.png; found: "
-                f"{some(here) or 'no picture'}. Rename your pictures like this."
+                f"Their names should look like {first}.png, {first}_x4.png, {first}_SR.png or {first}_out.png; found: "
+                f"{some(here) or 'no picture'}. Rename your pictures."
             )
         if twice := {image: paths for image, paths in found.items() if len(paths) > 1}:
             image, paths = next(iter(twice.items()))
             raise UserError(
                 f"{self.folder} has {len(paths)} pictures of {image}: {', '.join(path.name for path in paths)}. Keep "
-                "the one that is to be measured, and move the others to another folder."
+                "the one to be measured, and move the others to another folder."
             )
         self.paths = {image: paths[0] for image, paths in found.items()}
 
@@ -254,9 +255,9 @@ class _Pictures:
         if picture.rgb.shape != shape:
             height, width = picture.rgb.shape[:2]
             raise UserError(
-                f"{path} has {width} x {height} pixels, and {item.hr} has {shape[1]} x {shape[0]} (cut to multiples of "
+                f"{path} has {width} x {height} pixels, but {item.hr} has {shape[1]} x {shape[0]} (cut to multiples of "
                 f"{SCALE} at the right and the bottom). The sizes must be equal, and your picture is not resized "
-                f"to fit: enlarge the set's LR image by {SCALE}."
+                f"to fit. Enlarge the set's LR image by {SCALE}."
             )
         if picture.alpha is not None and picture.alpha.min() < 255:
             raise UserError(f"{path} has transparent parts, which cannot be measured. Save it without transparency.")
@@ -295,7 +296,7 @@ def _checked(sr: AnyPicture, shape: tuple[int, ...], label: str, item: Benchmark
         raise UserError(f"{label} on {item.name}: {error}") from None
     if sr.shape != shape:
         raise UserError(
-            f"{label} on {item.name}: the result has the shape {sr.shape} and HR {shape}; they must be equal"
+            f"{label} on {item.name}: the result has the shape {sr.shape}, and HR has {shape}; they must be equal"
         )
     return sr
 
@@ -315,7 +316,7 @@ def _note(name: str, found: list[BenchmarkImage], whole: int, cut: int, ready: _
 
 
 class STLPIPSDistance:
-    """ST-LPIPS (AlexNet) of two uint8 pictures (H, W, 3) of equal size. Raises UserError without its weights."""
+    """ST-LPIPS (AlexNet) of two uint8 pictures (H, W, 3) of equal size. Raises UserError if its weights are missing."""
 
     def __init__(self, device: torch.device):
         self.device, self.metric = device, STLPIPS("alex").to(device)
@@ -328,7 +329,7 @@ class STLPIPSDistance:
 
 @dataclass(frozen=True, kw_only=True)
 class PaperRow:
-    """A cell of the paper's Table 1 or 2 (x4). None: not stated (for the HR images only the MOS is)."""
+    """A cell of the paper's Table 1 or 2 (x4). None: not stated (for the HR images, only the MOS is stated)."""
 
     set: str
     method: str

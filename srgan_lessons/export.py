@@ -17,16 +17,16 @@ from srgan_lessons.folding import Folded, foldable
 from srgan_lessons.models import SCALE
 from srgan_lessons.weights import describe, load_network
 
-OPSET = 18  # the oldest that torch's current exporter writes without converting
+OPSET = 18  # the oldest opset that torch's current exporter writes without a conversion
 _TRY = f"Try opset {OPSET}, or leave it out."
 
 
 def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int = OPSET) -> None:
-    """Writes a network as one ONNX file with its weights inside, checked by onnx's own checker.
+    """Writes a network as one ONNX file with its weights inside, and checks the file with onnx's own checker.
 
     weights: a name or a path as for `weights.load_network`, or an ESPCN or Generator. The model's input "lr" is float32
     (N, 3, height, width) RGB in [0, 1]. Its output "sr" is (N, 3, 4 height, 4 width), about [0, 1] and not clipped.
-    Batch, height and width may vary. The file's metadata gives the scale, the value range, and the halo that tiles
+    Batch, height and width may vary. The file's metadata contains the scale, the value range, and the halo that tiles
     need.
 
     Raises UserError if the package onnx is not installed, and for an ending other than .onnx, an opset that torch
@@ -34,7 +34,7 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
     """
     path = Path(path)
     if path.suffix != ".onnx":
-        raise UserError(f"{path}: an ONNX file is named .onnx, not {path.suffix or 'without an ending'}.")
+        raise UserError(f"{path}: the ending of an ONNX file is .onnx, not {path.suffix or 'nothing'}.")
     dynamo = _has_dynamo()
     needed = ("onnx", "onnxscript") if dynamo else ("onnx",)
     if missing := [name for name in needed if importlib.util.find_spec(name) is None]:
@@ -64,14 +64,14 @@ def export_onnx(weights: str | Path | nn.Module, path: str | Path, *, opset: int
 
 
 def _has_dynamo() -> bool:
-    """Whether this torch exports by torch.export by default (2.9 and later). Earlier versions trace."""
+    """Whether this torch exports with torch.export by default (2.9 and later). Earlier versions trace the network."""
     dynamo = inspect.signature(torch.onnx.export).parameters.get("dynamo")
     return dynamo is not None and dynamo.default is True
 
 
 def _export(network: nn.Module, path: Path, opset: int, dynamo: bool) -> None:
     device = next(network.parameters()).device
-    example = torch.rand(2, 3, 24, 32, device=device)  # sizes of 1 would be taken as fixed
+    example = torch.rand(2, 3, 24, 32, device=device)  # a size of 1 would be taken as fixed
     was_training = network.training
     options: dict[str, Any] = {"verbose": False, "input_names": ["lr"], "output_names": ["sr"], "opset_version": opset}
     if dynamo:

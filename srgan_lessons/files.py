@@ -13,14 +13,14 @@ from srgan_lessons import UserError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]  # on other systems, a module
+    fcntl = None  # type: ignore[assignment]  # on other systems it is a module
 try:
     import msvcrt
 except ImportError:  # everywhere else
-    msvcrt = None  # type: ignore[assignment]  # on Windows, a module
+    msvcrt = None  # type: ignore[assignment]  # on Windows it is a module
 
 _FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read, so lock one that no file reaches
-_TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # errors if another process has it
+_TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # errors if another process has the lock
 
 PACKAGE = Path(__file__).resolve().parent
 WEIGHTS = PACKAGE / "weights"  # the files that come with the course, each with a card
@@ -43,7 +43,7 @@ def shipped_weights() -> list[str]:
 
 
 def lessons_folder() -> Path:
-    """The folder of the notebooks: notebooks/ in a checkout. With a wheel, they are copied once to ./srgan-lessons.
+    """The folder of the notebooks: notebooks/ in a checkout. An installed wheel copies them once to ./srgan-lessons.
 
     What a learner has changed there is never overwritten.
     """
@@ -59,8 +59,8 @@ def lessons_folder() -> Path:
         except OSError as error:
             reason = explain_write_error(copy, error)
             raise UserError(
-                f"the lessons could not be copied to the current folder. {reason} Go to a folder in which you can "
-                "write (cd), and run the command again."
+                f"the lessons could not be copied to the current folder. {reason} Change to a folder that you can "
+                "write to (cd), and run the command again."
             ) from None
         finally:
             shutil.rmtree(part, ignore_errors=True)
@@ -87,7 +87,7 @@ def expand(path: str | Path) -> Path:
 
 
 def fast_mode() -> bool:
-    """True if SRGAN_LESSONS_FAST=1 asks for tiny settings, as CI does."""
+    """True if SRGAN_LESSONS_FAST=1 asks for tiny settings, as in CI."""
     return os.environ.get("SRGAN_LESSONS_FAST", "") not in ("", "0")
 
 
@@ -95,8 +95,9 @@ def fast_mode() -> bool:
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`. What is written there becomes `path` in one step, or not at all.
 
-    The file is flushed to the disk before it is renamed, so that readers see the old content or the new one, never a
-    part, even after a crash or a power cut. Raises UserError if the disk is full or the folder cannot be written.
+    The file is flushed to the disk before it is renamed. So readers see either the old content or the new content,
+    never a part of it, even after a crash or a power cut. Raises UserError if the disk is full or the folder cannot be
+    written to.
     """
     path = Path(path)
     temporary = part_of(path)
@@ -117,7 +118,7 @@ def lock(file: int) -> bool:
     """Locks an open file for this process, until it is closed or the process ends, however it ends.
 
     file: its descriptor. Returns False if the file system, or the operating system, has no locks. Raises
-    BlockingIOError if another process has the file.
+    BlockingIOError if another process has locked the file.
     """
     try:
         if fcntl is not None:
@@ -130,15 +131,18 @@ def lock(file: int) -> bool:
     except OSError as error:
         if error.errno in _TAKEN:
             raise BlockingIOError(error.errno, error.strerror) from None
-        return False  # some network file systems report this, each in its own way
+        return False  # network file systems without locks report that in different ways
     return True
 
 
-LONGEST_NAME = 255  # bytes on Linux, characters on Windows and macOS; the bytes are at least as many
+LONGEST_NAME = 255  # bytes on Linux, characters on Windows and macOS; a character has at least one byte
 
 
 def part_of(path: Path) -> Path:
-    """The temporary name beside `path` for writing it. A long name is replaced by a hash, to stay within the limit."""
+    """The temporary path, beside `path`, to which a file is written first.
+
+    A long name is replaced by a hash, to stay within the limit.
+    """
     name = os.fsencode(path.name)
     known = path.name if len(name) <= 200 else hashlib.sha256(name).hexdigest()[:32]
     return path.with_name(f".{known}.{os.getpid()}.part")
@@ -148,7 +152,7 @@ def check_name(path: Path) -> None:
     """Raises UserError for a file name that is too long for common disks."""
     if (length := len(os.fsencode(path.name))) > LONGEST_NAME:
         raise UserError(
-            f"the name {path.name} has {length} bytes, and at most {LONGEST_NAME} are allowed. Choose a shorter one."
+            f"the name {path.name} has {length} bytes, but at most {LONGEST_NAME} are allowed. Choose a shorter one."
         )
 
 
@@ -161,7 +165,7 @@ def list_folder(folder: str | Path) -> list[Path]:
 
 
 def explain_write_error(path: Path, error: OSError) -> str:
-    """One sentence on why `path` could not be written, with what to do next."""
+    """Says why `path` could not be written, and what to do next."""
     if error.errno == errno.ENOSPC:
         parent = next((p for p in [path.parent, *path.parent.parents] if p.exists()), Path("/"))
         free = shutil.disk_usage(parent).free / 1e9
@@ -171,8 +175,8 @@ def explain_write_error(path: Path, error: OSError) -> str:
         with suppress(UserError, OSError):
             if path.absolute().is_relative_to(data_root().absolute()):
                 how = (
-                    "The folder of data sets belongs to others here, but you can still read what is in it. Set "
-                    "SRGAN_LESSONS_DATA to a folder of your own, and copy or link into it what you want to keep using."
+                    "The folder of data sets belongs to somebody else, but you can still read its files. Set "
+                    "SRGAN_LESSONS_DATA to a folder of your own, and copy or link the sets that you use into it."
                 )
         return f"{path} was not written: no permission ({error.strerror}). {how}"
     if error.errno in (errno.EEXIST, errno.ENOTDIR, errno.EISDIR):
@@ -184,7 +188,7 @@ def explain_write_error(path: Path, error: OSError) -> str:
 
 
 def explain_read_error(path: Path, error: OSError) -> str:
-    """One sentence on why `path` could not be read, with what to do next."""
+    """Says why `path` could not be read, and what to do next."""
     if error.errno in (errno.EACCES, errno.EPERM):
         return f"{path} cannot be read: no permission. Ask its owner, or copy it to a folder of your own."
     if error.errno == errno.ELOOP:

@@ -1,7 +1,7 @@
 """The generator in fewer steps: the same function, computed faster.
 
-The last pixel shuffle can change places with the convolution after it, even in training. Once a network is trained,
-BatchNorm and the convolution before it become one (Jacob et al. 2018, arXiv 1712.05877, section 3.2), and only the
+The last pixel shuffle can swap places with the convolution after it, even in training. Once a network is trained,
+BatchNorm and the convolution before it can be merged (Jacob et al. 2018, arXiv 1712.05877, section 3.2), and only the
 needed part of a tile is computed. The results do not change, except for rounding.
 """
 
@@ -21,8 +21,8 @@ WHOLE = (0, 0, 0, 0)  # no spare pixels
 class Folded(nn.Module):
     """A trained Generator in evaluation mode, folded. Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1].
 
-    It is a copy on the CPU, in float32, and cannot be trained. `halo` as in the Generator. With torch.bfloat16 as dtype
-    all layers compute in it, except the first and the last, which read and write the colours.
+    It is a copy on the CPU, in float32, and cannot be trained. Its `halo` is that of the Generator. If `dtype` is
+    torch.bfloat16, all layers compute in it except the first and the last, which read and write the colours.
     """
 
     def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32):
@@ -44,10 +44,12 @@ class Folded(nn.Module):
         self.requires_grad_(False).eval()
 
     def forward(self, x: Tensor, spare: Sequence[int] = WHOLE) -> Tensor:  # (N, 3, h, w), in [0, 1]
-        """Enlarges a piece of a picture without its spare pixels, a halo that is there only to make the others right.
+        """Enlarges a piece of a picture and leaves out the spare pixels around it.
 
-        spare: LR pixels at the top, bottom, left and right. `halo` of them are enough; at the picture's border there
-        are fewer, or none. The result is (N, 3, 4 (h - top - bottom), 4 (w - left - right)).
+        The spare pixels are the halo: they are only read because the results of the other pixels depend on them.
+        spare: how many LR pixels are spare at the top, bottom, left and right. `halo` of them are enough on each side;
+        at the picture's border there are fewer, or none. The result is
+        (N, 3, 4 (h - top - bottom), 4 (w - left - right)).
         """
         x = self.head(x).to(self.dtype)  # (N, 64, h, w)
         skip, skip_spare = x, spare
@@ -55,7 +57,7 @@ class Folded(nn.Module):
         for block in self.blocks:
             needed -= 2
             # The sum makes a copy in any case, so leaving out pixels that are no longer needed costs nothing.
-            x = _crop_to(needed, x, spare) + _crop_to(needed, block(x), spare)  # (N, 64, h', w'), less with each block
+            x = _crop_to(needed, x, spare) + _crop_to(needed, block(x), spare)  # (N, 64, h', w'), smaller each time
             spare = [min(pixels, needed) for pixels in spare]
         needed -= 1
         x = _crop_to(needed, skip, skip_spare) + _crop_to(needed, self.trunk_end(x), spare)  # (N, 64, h', w')
@@ -69,11 +71,11 @@ class Folded(nn.Module):
 
 
 class ShuffleLast(nn.Module):
-    """A Generator that shuffles its pixels after the last convolution instead of before it. Has the same parameters.
+    """A Generator that shuffles its pixels after the last convolution instead of before it, with the same parameters.
 
-    Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1], and passes gradients on like the Generator. A 9x9
+    Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1], and passes gradients on as the Generator does. A 9x9
     convolution with 3 outputs leaves most of a GPU's tensor cores idle. The 5x5 convolution with 12 outputs, on a grid
-    with a quarter of the places, took a quarter of its time on an H100.
+    with a quarter of the places, took a quarter of the time on an H100.
     """
 
     def __init__(self, generator: Generator):
@@ -87,17 +89,17 @@ class ShuffleLast(nn.Module):
         layers: Any = network.upsample
         enlarge, enlarge_last = layers
         x = enlarge_last.conv(enlarge(x))  # (N, 256, 2h, 2w)
-        x = enlarge_last.act(x)  # one slope for all maps, so it does the same before the shuffle
+        x = enlarge_last.act(x)  # one slope for all maps, so the order of PReLU and shuffle makes no difference
         weight, bias = before_shuffle(network.tail)
-        filled = -len(bias) % 8  # tensor cores want a multiple of eight outputs
+        filled = -len(bias) % 8  # tensor cores need a multiple of eight outputs
         x = F.conv2d(x, F.pad(weight, [0] * 7 + [filled]), F.pad(bias, [0, filled]), padding=2)  # (N, 16, 2h, 2w)
         x = F.pixel_shuffle(x[:, : len(bias)], 2)  # (N, 3, 4h, 4w), in [-1, 1]
-        x = x.contiguous(memory_format=torch.channels_last)  # on a GPU the shuffle forgets the layout
+        x = x.contiguous(memory_format=torch.channels_last)  # on a GPU, the shuffle loses the layout
         return (x + 1) / 2  # (N, 3, 4h, 4w), in [0, 1]
 
 
 def foldable(network: nn.Module) -> TypeGuard[Generator]:
-    """Whether a network is a Generator as models.py makes it: not a subclass, no part replaced, no hook to be called.
+    """Whether a network is a Generator as models.py makes it: not a subclass, with no part replaced and no hook added.
 
     The hook `take_pictures` of a loaded network is allowed: it does nothing to the tensors that are passed here.
     """
@@ -162,17 +164,18 @@ def _without_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor
 
 
 def before_shuffle(conv: nn.Conv2d) -> tuple[Tensor, Tensor]:
-    """Weight (4 C, 4 inputs, 5, 5) and bias that do before PixelShuffle(2) what a 9x9 convolution does after it.
+    """Turns a 9x9 convolution after PixelShuffle(2) into a 5x5 convolution before it that does the same.
 
-    Each output channel becomes four, one for each pixel of a 2x2 tile. A pixel sees 4 pixels to each side, which is 2
-    places of the grid before the shuffle. Together these 5x5 places have 10x10 pixels, so the 9x9 kernel leaves out one
-    row and one column; which ones depends on the pixel of the tile. Pixels outside the picture are zero on both grids.
-    Differentiable.
+    Returns the weight (4 C, 4 inputs, 5, 5) and the bias of the 5x5 convolution. Each output channel becomes four, one
+    for each pixel of a 2x2 tile. A pixel sees 4 pixels to each side, which are 2 places on the grid before the shuffle.
+    Together these 5x5 places have 10x10 pixels, so the 9x9 kernel does not reach one row and one column of them; which
+    ones depends on the pixel's position in the tile. Pixels outside the picture are zero on both grids. Gradients pass
+    from the result to the weights of `conv`.
     """
     assert conv.bias is not None  # as models.py makes it
     kernel = conv.weight  # (C, inputs, 9, 9)
     tile = [F.pad(kernel, [j, 1 - j, i, 1 - i]) for i in (0, 1) for j in (0, 1)]  # 4 times (C, inputs, 10, 10)
     wide = torch.stack(tile, dim=1).unflatten(4, (5, 2)).unflatten(3, (5, 2))  # (C, 4, inputs, 5, 2, 5, 2)
-    weight = wide.permute(0, 1, 2, 4, 6, 3, 5)  # (C, 4, inputs, 2, 2, 5, 5): input channels as the shuffle counts them
+    weight = wide.permute(0, 1, 2, 4, 6, 3, 5)  # (C, 4, inputs, 2, 2, 5, 5): input channels in the shuffle's order
     outputs, inputs = kernel.shape[:2]
     return weight.reshape(4 * outputs, 4 * inputs, 5, 5), conv.bias.repeat_interleave(4)

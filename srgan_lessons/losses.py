@@ -14,29 +14,30 @@ from srgan_lessons.stlpips import STLPIPS
 from srgan_lessons.vgg import VGG16, VGGFeatures, offline_features, paper_features, phi_index, random_features
 
 # The paper divides VGG19's features by 12.75, which brings the VGG loss to the size of the MSE loss (section 3.2). That
-# number belongs to VGG19. For the offline networks these factors do the same: with them the loss of a bicubic image
-# equals its MSE loss, on average over the middle 200x200 pixels of every fourth photo of BSDS500 train and test (for
-# phi(1, 2), of 34 of these photos).
+# number belongs to VGG19. The factors below do the same for the offline networks: with them, the loss of a bicubic
+# image equals its MSE loss on average. The average is over the middle 200x200 pixels of every fourth photo of BSDS500
+# train and test (for phi(1, 2), of 34 of these photos).
 VGG19_SCALE = 1 / 12.75
 OFFLINE_FACTOR = {"offline-vgg22": 3.37, "offline-vgg12": 5.38, "stlpips": 0.0386}
 
 # The weights of the maps and of the pixels in the offline content loss. phi(2, 2) alone is blind to some faults of a
 # whole image: a checkerboard of 6 grey levels costs .20 of what white noise of 6 levels costs, and a photo that is 6
-# levels brighter .005 (five photos, grey noise). A generator trained on it alone loses its colours within 250 updates
-# (Set5: 18.8 dB). With the pixels and phi(1, 2), which comes before the first pooling, the two faults cost .44 and .21:
-# still less than noise.
+# levels too bright costs .005 of it (five photos, grey noise). A generator trained on it alone loses its colours within
+# 250 updates (Set5: 18.8 dB). With the pixels and phi(1, 2), which comes before the first pooling, the two faults cost
+# .44 and .21, which is still less than noise.
 OFFLINE_SHARE = {"offline-vgg22": 0.55, "offline-vgg12": 0.35, "mse": 0.35}
 
-# The phase means make up for this. In a window of 48x48 each is a mean over 144 pixels, in which errors without a fixed
-# phase cancel out: 60 times the phase loss of bicubic images is .53 of their MSE loss (the middle 192x192 pixels of 100
-# photos of BSDS500). Patterns and tints keep their whole energy, and cost 29 times as much as noise. With one window
-# for the whole crop, and a third of the weight, an SRGAN wove a pattern that followed the picture (docs/results.md).
+# The phase means make up for this. In a window of 48x48 pixels, each is a mean over 144 pixels, so errors without a
+# fixed phase cancel out: 60 times the phase loss of bicubic images is .53 of their MSE loss (the middle 192x192 pixels
+# of 100 photos of BSDS500). Patterns and tints keep their whole energy, and cost 29 times as much as noise. When there
+# was one window for the whole crop, and a third of the weight, an SRGAN wove a pattern that followed the picture
+# (docs/results.md).
 PHASE_WEIGHT = 60.0
 PHASE_WINDOW = 48  # pixels per side, a multiple of SCALE
 
 
 def mse_loss(sr: Tensor, hr: Tensor) -> Tensor:
-    """Mean squared error of pixels, (N, 3, H, W) in [0, 1] -> a scalar. Measured on [-1, 1], as in the paper.
+    """Mean squared error of the pixels, (N, 3, H, W) in [0, 1] -> a scalar. It is measured on [-1, 1], as in the paper.
 
     Only `sr` receives a gradient.
     """
@@ -44,13 +45,14 @@ def mse_loss(sr: Tensor, hr: Tensor) -> Tensor:
 
 
 def phase_loss(sr: Tensor, hr: Tensor) -> Tensor:
-    """Mean squared phase mean of SR - HR, (N, 3, H, W) twice, in [0, 1] -> a scalar. Ours, not the paper's.
+    """Mean of the squared phase means of SR - HR: two batches (N, 3, H, W) in [0, 1] -> a scalar.
 
-    Two pixel shuffles of 2 make 16 kinds of pixels, by row and column modulo 4. No kind may be brighter than another. A
-    phase mean is the mean of SR - HR over the pixels of one kind, in one channel of a window with sides of PHASE_WINDOW
-    pixels. The 16 means are equal if the image is tinted, and differ if a pattern is woven into it. Measured on
-    [-1, 1]. Pixels that do not fill a window are left out; an image smaller than a window is one window, cut to a
-    multiple of 4. Only `sr` receives a gradient. Raises UserError if a side is under 4 pixels.
+    This loss is ours, not the paper's. Two pixel shuffles by 2 make 16 kinds of pixels, by row and column modulo 4. No
+    kind should be brighter than another. A phase mean is the mean of SR - HR over the pixels of one kind, in one
+    channel of a window with sides of PHASE_WINDOW pixels. The 16 means are equal if the image is tinted, and differ if
+    a pattern is woven into it. They are measured on [-1, 1]. Pixels that do not fill a window are left out; an image
+    smaller than a window is one window, cut to a multiple of 4. Only `sr` receives a gradient. Raises UserError if a
+    side is under 4 pixels.
     """
     height, width = (min(PHASE_WINDOW, side // SCALE * SCALE) for side in sr.shape[-2:])  # of a window
     if not (height and width):
@@ -62,7 +64,7 @@ def phase_loss(sr: Tensor, hr: Tensor) -> Tensor:
 
 
 class VGGLoss(nn.Module):
-    """Mean squared distance of VGG feature maps (paper, eq. 5): (N, 3, H, W) twice, in [0, 1] -> a scalar.
+    """Mean squared distance between VGG feature maps (paper, eq. 5): two batches (N, 3, H, W) in [0, 1] -> a scalar.
 
     features: "vgg22" or "vgg54", the paper's VGG19; "offline-vgg22", the VGG16 of stlpips-pytorch; "random", phi(5, 4)
     of an untrained VGG19. Only `sr` receives a gradient. Raises UserError for other names and missing weights.
@@ -90,7 +92,7 @@ _FEATURES = {
 
 
 class STLPIPSLoss(nn.Module):
-    """ST-LPIPS (VGG) as a content loss: (N, 3, H, W) twice, in [0, 1] -> a scalar. Only `sr` receives a gradient."""
+    """ST-LPIPS (VGG) as a content loss: two batches (N, 3, H, W) in [0, 1] -> a scalar. Only `sr` gets a gradient."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -103,9 +105,9 @@ class STLPIPSLoss(nn.Module):
 class OfflineLoss(nn.Module):
     """The content loss of srgan-offline: .55 phi(2, 2) + .35 phi(1, 2) + .35 `mse_loss` + 60 `phase_loss`.
 
-    (N, 3, H, W) twice, in [0, 1] -> a scalar. The maps come from the offline VGG16, each scaled by its OFFLINE_FACTOR.
-    The MSE keeps the colours, like the L1 term of ESRGAN (Wang et al. 2018, eq. 3). Only `sr` receives a gradient.
-    Raises UserError if weights are missing.
+    Two batches (N, 3, H, W) in [0, 1] -> a scalar. The maps come from the offline VGG16, each scaled by its
+    OFFLINE_FACTOR. The MSE keeps the colours, as the L1 term of ESRGAN does (Wang et al. 2018, eq. 3). Only `sr`
+    receives a gradient. Raises UserError if weights are missing.
     """
 
     def __init__(self) -> None:
@@ -141,7 +143,8 @@ def content_loss(name: str) -> nn.Module:
 def adversarial_loss(fake_logits: Tensor) -> Tensor:
     """The generator's loss: mean of -log D(G(LR)) (paper, eq. 6), from the logits (N, 1) of generated images.
 
-    -log sigmoid(x) = softplus(-x) is exact for every x; computed with sigmoid and log, it can end in -log 0.
+    It is computed as softplus(-x), which equals -log sigmoid(x) and is exact for every x. With sigmoid and log, a very
+    negative x would give -log 0.
     """
     return F.softplus(-fake_logits.float()).mean()
 
@@ -157,10 +160,10 @@ def perceptual_loss(content: Tensor, adversarial: Tensor, weight: float = ADVERS
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """The gradient's length, summed over the image, averaged over the batch: (N, 3, H, W) in [0, 1] -> a scalar.
+    """The gradient's length, summed over the image and averaged over the batch: (N, 3, H, W) in [0, 1] -> a scalar.
 
     The paper names the regulariser and its weight, 2e-8, but not its normalisation (section 3.2; Aly and Dubois 2005).
-    Such a small weight fits a sum. Measured on [-1, 1].
+    A weight as small as this one fits a sum, so we use a sum. It is measured on [-1, 1].
     """
     x = 2 * images.float() - 1
     down = x[..., 1:, :-1] - x[..., :-1, :-1]  # (N, 3, H-1, W-1)

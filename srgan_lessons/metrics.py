@@ -1,9 +1,10 @@
 """PSNR and SSIM under two named protocols. A number without its protocol means nothing.
 
-"community": what PyTorch papers report. Y by ITU-R BT.601, SSIM after Wang et al. 2004, valid region.
-"paper": what Table 2 of the SRGAN paper reports, measured with the daala codec's tools. Y by ITU-R BT.709, SSIM with a
-window that grows with the image. BT.709 is inferred: it reproduces the paper's six entries for nearest and bicubic
-within .013 dB and .0011, and BT.601 does not.
+"community": what PyTorch papers report. Y is that of ITU-R BT.601, and SSIM that of Wang et al. 2004, computed only
+where the whole window is inside the image.
+"paper": what Table 2 of the SRGAN paper reports, measured with the daala codec's tools. Y is that of ITU-R BT.709, and
+SSIM has a window that grows with the image. The paper does not mention BT.709; we infer it, because it reproduces the
+paper's six entries for nearest and bicubic within .013 dB and .0011, and BT.601 does not.
 
 Both round to 8 bits, use luma only and cut 4 pixels from each border. Values of a set are means over its images.
 
@@ -23,7 +24,7 @@ from srgan_lessons.images import AnyPicture, check_image, to_image
 PROTOCOLS = ("community", "paper")
 K1, K2, PEAK = 0.01, 0.03, 255.0  # Wang et al. 2004, section III.B
 
-# Limited range: black is 16, white 235. Weights of R, G, B in 0..255.
+# Limited range: black is 16, and white is 235. The weights are for R, G and B in 0..255.
 LUMA = {
     "community": np.array([65.481, 128.553, 24.966]) / 255,  # ITU-R BT.601
     "paper": np.array([0.2126, 0.7152, 0.0722]) * 219 / 255,  # ITU-R BT.709
@@ -57,8 +58,8 @@ def ssim(sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, *, protocol: str = "c
     """Structural similarity of luma, 1 for equal images. Arguments and errors as in `psnr`.
 
     community: 11x11 Gaussian window, sigma 1.5, only where all of it is inside the image (Wang et al. 2004, section
-    III.C). paper: sigma = 1.5 height / 256; at the borders the window is cut off, and weighted by the part that is left
-    (daala's tools).
+    III.C). paper: sigma = 1.5 height / 256. At the borders the window is cut off, and the value there is weighted by
+    the part of the window that is left (as in daala's tools).
     """
     a, b = _luma_pair(sr, hr, protocol, border)
     if protocol == "community":
@@ -73,12 +74,12 @@ def ssim(sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, *, protocol: str = "c
 
 
 def weave(image: np.ndarray) -> float:
-    """The strength of a pattern of fixed phase in a picture, uint8 (H, W, 3), in grey levels. Ours, not the paper's.
+    """The strength of a pattern of fixed phase in a picture, uint8 (H, W, 3), in grey levels.
 
-    Pixel shuffle makes 16 kinds of pixels, by row and column modulo 4. The local mean over 9x9 pixels is subtracted
-    from the picture's grey, and the rest is averaged over each kind. The weave is the standard deviation of these 16
-    means. In photos it arises only by chance (.14 in ten of Set14). 16 pixels are cut from each side. Raises UserError
-    if a side is under 36 pixels.
+    This measure is ours, not the paper's. Pixel shuffle makes 16 kinds of pixels, by row and column modulo 4. The local
+    mean over 9x9 pixels is subtracted from the picture's grey, and the rest is averaged over each kind. The weave is
+    the standard deviation of these 16 means. In photos it arises only by chance (.14 in ten images of Set14). 16 pixels
+    are cut from each side. Raises UserError if a side is under 36 pixels.
     """
     grey = torch.from_numpy(check_image(image).mean(axis=2))  # (H, W), float64
     if min(grey.shape) < 36:

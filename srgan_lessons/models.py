@@ -19,8 +19,8 @@ class About:
     """Describes a network that was loaded from a file.
 
     name: of shipped weights, of the file, or of the run's folder. network: its kind and size in words. halo: LR pixels
-    on each side that an output pixel depends on. recipe: what trained it, if the file says so. card: data, training,
-    results and weaknesses, in Markdown; shipped weights have one.
+    on each side that an output pixel depends on. recipe: the recipe that trained it, if the file says so. card: data,
+    training, results and weaknesses, in Markdown; only shipped weights have one.
     """
 
     name: str
@@ -58,7 +58,7 @@ class ESPCN(nn.Module):
         if icnr:
             convolution: Any = self.upsample[0]
             icnr_(convolution.weight, SCALE)
-            nn.init.zeros_(convolution.bias)  # a bias for each pixel of a tile would be a pattern
+            nn.init.zeros_(convolution.bias)  # a different bias for each pixel of a tile would show as a pattern
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 3, h, w), in [0, 1]
         x = self.body(x)  # (N, 32, h, w)
@@ -86,7 +86,7 @@ class ResidualBlock(nn.Module):
 
 
 class SubPixelUpsample(nn.Module):
-    """Doubles height and width: a convolution computes four pixels per place, and pixel shuffle lays them out.
+    """Doubles height and width: a convolution computes four pixels for each place, and pixel shuffle lays them out.
 
     Maps (N, channels, h, w) to (N, channels, 2h, 2w) (paper, Figure 4: k3n256s1, PixelShuffler x2, PReLU).
     """
@@ -99,7 +99,7 @@ class SubPixelUpsample(nn.Module):
         if icnr:
             icnr_(self.conv.weight, 2)
             assert self.conv.bias is not None
-            nn.init.zeros_(self.conv.bias)  # a bias for each pixel of a tile would be a pattern
+            nn.init.zeros_(self.conv.bias)  # a different bias for each pixel of a tile would show as a pattern
 
     def forward(self, x: Tensor) -> Tensor:  # (N, 64, h, w)
         x = self.conv(x)  # (N, 256, h, w)
@@ -129,7 +129,10 @@ class Generator(nn.Module):
 
     @property
     def halo(self) -> int:
-        """LR pixels on each side that an output pixel sees: 4 + 2 per block + 1, then 1 + 1/2 and 4/4 once enlarged."""
+        """LR pixels on each side that an output pixel sees.
+
+        They are 4 + 2 per block + 1 before the picture is enlarged, then 1 + 1/2 (rounded up to 2) and 4/4.
+        """
         blocks = len(self.trunk) - 2
         return 4 + 2 * blocks + 1 + 2 + 1
 
@@ -145,13 +148,13 @@ class Discriminator(nn.Module):
     """Tells real photos from generated images (paper, section 2.1.1 and Figure 4).
 
     Maps (N, 3, crop, crop) in [0, 1] to logits (N, 1): above 0 means "real". The paper's sigmoid is in `probability`;
-    the losses use the logits, which never saturate to a log of 0. Raises UserError for images of another size.
+    the losses use the logits, so that they never take the log of 0. Raises UserError for images of another size.
     """
 
     def __init__(self, crop: int = 96, channels: int = 64):
         super().__init__()
         if crop < 16 or crop % 16:
-            raise UserError(f"Discriminator: crop must be a multiple of 16, it is halved four times; got {crop}")
+            raise UserError(f"Discriminator: crop must be a multiple of 16 (it is halved four times); got {crop}")
         self.crop = crop
         c = channels
         self.features = nn.Sequential(
@@ -182,12 +185,12 @@ class Discriminator(nn.Module):
         return self.head(x)  # (N, 1), logits
 
     def probability(self, x: Tensor) -> Tensor:
-        """The paper's D(x): the probability (N, 1) that each image is a real photo. For people; losses use logits."""
+        """The paper's D(x): the probability (N, 1) that each image is a real photo. The losses use the logits."""
         return torch.sigmoid(self(x))
 
 
 def conv_block(inputs: int, outputs: int, stride: int) -> tuple[nn.Module, ...]:
-    """One of the discriminator's convolutions with BatchNorm and LeakyReLU; stride 2 halves height and width."""
+    """A convolution of the discriminator, with BatchNorm and LeakyReLU after it; stride 2 halves height and width."""
     return (
         nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False),
         nn.BatchNorm2d(outputs),

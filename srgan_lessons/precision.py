@@ -1,4 +1,4 @@
-"""Which precisions a device computes in natively, and full float32 for numbers that are compared."""
+"""Says which precisions a device computes in natively, and switches to full float32 for numbers that are compared."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,9 +7,9 @@ import torch
 
 
 def computes_in_bf16(device: torch.device) -> bool:
-    """Whether a GPU has units for bfloat16 (from compute capability 8.0; a T4 has 7.5), or a CPU instructions for it.
+    """Whether a GPU has units for bfloat16, or a CPU has instructions for it. Other devices only emulate it, slowly.
 
-    Other devices only emulate it, slowly.
+    GPUs have such units from compute capability 8.0 on; a T4 has 7.5.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
@@ -19,9 +19,9 @@ def computes_in_bf16(device: torch.device) -> bool:
 
 @contextmanager
 def full_float32() -> Iterator[None]:
-    """The context for metrics and pictures: no TF32 and no half precision, so that a GPU gives the same as a CPU.
+    """The context for metrics and pictures: no TF32 and no half precision, so that a GPU's results equal a CPU's.
 
-    cuDNN does not benchmark its algorithms either, because pictures have many shapes.
+    Nor does cuDNN benchmark its algorithms, because pictures have many shapes.
     """
     matmul = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")

@@ -1,4 +1,4 @@
-"""The processes of a command that torchrun started: which of them this is, and how they communicate.
+"""The processes of a command that torchrun started: which of them this one is, and how they communicate.
 
 torchrun starts them, on one or several machines, watches them, and restarts all of them if one has ended. This module
 is for everything that they send each other besides gradients. Without torchrun there is one process, and nothing is
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def rank() -> int:
-    """The number of this process among all: 0 is the main one, which logs, saves and shows progress."""
+    """The number of this process among all of them: 0 is the main one, which logs, saves and shows progress."""
     return _number("RANK", 0)
 
 
@@ -34,7 +34,7 @@ def world_size() -> int:
 
 
 def local_rank() -> int:
-    """The number of this process among those of its machine. It uses the GPU with that number."""
+    """The number of this process among those on its machine. The process uses the GPU with that number."""
     return _number("LOCAL_RANK", 0)
 
 
@@ -66,7 +66,7 @@ def check_environment() -> None:
         )
     if rank() >= world_size():  # such a process would train, but write nothing
         raise UserError(
-            f"RANK is {rank()}, and with WORLD_SIZE {world_size()} it must be from 0 to {world_size() - 1}. "
+            f"RANK is {rank()}, but with WORLD_SIZE {world_size()} it must be from 0 to {world_size() - 1}. "
             "To train in one process, unset WORLD_SIZE and RANK; to train in several, start with torchrun."
         )
 
@@ -161,10 +161,10 @@ def together(work: Callable[[], T]) -> T:
 
 
 class Watch:
-    """Ends this process with a message if it has made no update for `seconds`, because another process hangs.
+    """Ends this process with a message if it has made no update for `seconds`, because then another process hangs.
 
-    A process that is waiting for another cannot check the time, so a thread does. beat: called after each update. end:
-    the function that ends the process.
+    A process that is waiting for another one cannot check the time, so a thread does it. beat: called after each
+    update. end: the function that ends the process.
     """
 
     def __init__(self, seconds: float, end: Callable[[int], None] = os._exit):
@@ -190,9 +190,9 @@ class Watch:
             if time.monotonic() - self._last > self.seconds:
                 print(
                     f"srgan-lessons: process {rank()} of {world_size()} has made no update for {self.seconds / 60:.3g} "
-                    "minutes, and ends. Another process hangs, or was cut off: the one that does not print this. Check "
-                    "its machine. The same command continues from the last checkpoint (--wait-minutes sets how long "
-                    "to wait).",
+                    "minutes, so it ends. Another process hangs or was cut off: the one that does not print this line. "
+                    "Check its machine. The same command continues from the last checkpoint (--wait-minutes sets how "
+                    "long to wait).",
                     file=sys.stderr,
                     flush=True,
                 )

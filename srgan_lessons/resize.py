@@ -14,7 +14,7 @@ from torch import Tensor
 from srgan_lessons import UserError
 from srgan_lessons.images import AnyPicture, check_image
 
-MARGIN = 8  # HR pixels on each side of a crop that the kernel at its border still sees, when reducing by 4
+MARGIN = 8  # how many HR pixels beyond the border of a crop the kernel sees there, when reducing by 4
 
 
 def cubic(x: Tensor) -> Tensor:
@@ -28,7 +28,7 @@ def cubic(x: Tensor) -> Tensor:
 def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
     """Which input pixels contribute to each output pixel along one axis, and with what weight.
 
-    Returns index (new_size, taps), integers in 0..size-1, and weight (new_size, taps), float64, rows summing to 1.
+    Returns index (new_size, taps), integers in 0..size-1, and weight (new_size, taps), float64, whose rows sum to 1.
     """
     stretch = max(1.0, 1 / scale)  # antialiasing: when the image shrinks, the kernel widens
     reach = math.ceil(4 * stretch) + 2  # a few more than needed; their weights are 0
@@ -53,7 +53,7 @@ def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tenso
     index, weight = _taps_on(levels.device, levels.dtype, levels.shape[dim], new_size, scale)
     along = [1] * levels.ndim
     along[dim] = new_size
-    # One tap at a time: this needs little memory, and no matrix product that a GPU would round to fewer bits.
+    # One tap at a time: this needs little memory, and avoids a matrix product, which a GPU would round to fewer bits.
     shape = list(levels.shape)
     shape[dim] = new_size
     total = levels.new_zeros(shape)
@@ -70,11 +70,11 @@ def _resize(levels: Tensor, scale: float) -> Tensor:
 
 
 def imresize(image: AnyPicture, scale: float) -> np.ndarray:
-    """MATLAB's imresize(image, scale) with its default bicubic kernel and antialiasing, to the last bit.
+    """MATLAB's imresize(image, scale) with its default bicubic kernel and antialiasing, exact to the last bit.
 
-    image: a picture, as in `images.check_image`. Returns uint8 of ceil(H scale) by ceil(W scale) pixels: in two
-    dimensions for an array (H, W), otherwise with three channels.
-    Raises UserError for another type of array or a scale that is not positive.
+    image: a picture, as in `images.check_image`. Returns uint8 with ceil(H scale) rows and ceil(W scale) columns. The
+    result has two dimensions for an array (H, W), and otherwise three channels. Raises UserError for another type of
+    array or a scale that is not positive.
     """
     if not (math.isfinite(scale) and scale > 0):
         raise UserError(f"imresize: scale must be a positive number, got {scale}")
@@ -88,8 +88,8 @@ def downscale(images: Tensor, factor: int = 4) -> Tensor:
     """Low-resolution images as the benchmarks make them: (N, 3, H, W) in [0, 1] -> (N, 3, H/factor, W/factor).
 
     The result is rounded to the 256 levels of an 8-bit file. For factors 2 and 4 it equals `imresize` bit for bit, on
-    any device: all weights are multiples of 1/4096, so float32 holds every sum exactly. Raises UserError if H or W is
-    not a multiple of the factor: the pixels left over would shift the picture.
+    any device: all weights are multiples of 1/4096, so every sum is exact in float32. Raises UserError if H or W is not
+    a multiple of the factor, because the pixels left over would shift the picture.
     """
     height, width = images.shape[-2:]
     if height % factor or width % factor:
@@ -105,7 +105,7 @@ def upscale(images: Tensor, factor: int = 4) -> Tensor:
 def _on_levels(images: Tensor, scale: float) -> Tensor:
     if images.ndim != 4 or not images.is_floating_point():
         raise UserError(f"expected float (N, C, H, W), got {images.dtype} {tuple(images.shape)}")
-    levels = (images.float() * 255 + 0.5).floor().clamp(0, 255)  # in float32: half precision cannot hold the sums
+    levels = (images.float() * 255 + 0.5).floor().clamp(0, 255)  # in float32: half precision would round the sums
     return _resize(levels, scale) / 255
 
 
@@ -113,7 +113,7 @@ def training_pair(wide: Tensor, factor: int = 4) -> tuple[Tensor, Tensor]:
     """LR and HR crops without false borders, from HR crops that are MARGIN pixels wider on each side.
 
     wide: (N, 3, H + 16, W + 16) in [0, 1]. Returns lr (N, 3, H/4, W/4) and hr (N, 3, H, W). If the crop were cut first
-    and then reduced, its outermost LR pixels would be made from pixels invented beyond the border.
+    and then reduced, its outermost LR pixels would depend on pixels invented beyond the border.
     """
     trim = MARGIN // factor
     lr = downscale(wide, factor)[..., trim:-trim, trim:-trim]

@@ -1,7 +1,8 @@
-"""ST-LPIPS: a learned perceptual distance that ignores shifts of a pixel (Ghildyal and Liu, ECCV 2022).
+"""ST-LPIPS: a learned perceptual distance that ignores shifts by a pixel (Ghildyal and Liu, ECCV 2022).
 
-Its weights come with the package stlpips-pytorch, so it needs no download. 0 means equal; lower looks more alike.
-It does not replace people: it prefers nearest neighbour to bicubic, and raters do not.
+Its weights come with the package stlpips-pytorch, so it needs no download. Equal pictures have the distance 0; the
+lower the distance, the more alike two pictures look. It does not replace people: it prefers nearest neighbour to
+bicubic, and raters do not.
 """
 
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from srgan_lessons.vgg import (
 
 
 def _alexnet() -> nn.Sequential:
-    """AlexNet with stride 1 and blurred pooling, with which ST-LPIPS was trained (its paper, section 4)."""
+    """AlexNet with stride 1 and blurred pooling, the network that ST-LPIPS was trained with (its paper, section 4)."""
     return nn.Sequential(
         nn.Conv2d(3, 64, 11, padding=2),
         BlurPool(),
@@ -42,21 +43,21 @@ def _alexnet() -> nn.Sequential:
 
 
 def unit_length(x: Tensor) -> Tensor:
-    """(N, C, h, w) -> the same, with a vector of length 1 at each place. Zeros, which have no direction, stay zeros.
+    """(N, C, h, w) -> the same shape, with a vector of length 1 at each place. Zeros have no direction and stay zeros.
 
     The constant is under the root: outside it, the gradient at zeros would be 0 times infinity. Lengths in photos are
-    above .01, a thousand times the constant's root.
+    above .01, which is a thousand times the root of the constant.
     """
     x = x.float()  # in half precision the constant would be 0
     return x / (x.square().sum(dim=1, keepdim=True) + 1e-10).sqrt()
 
 
 class STLPIPS(nn.Module):
-    """Distance of two batches (N, 3, H, W) in [0, 1] as (N,). network: "alex" to judge with, "vgg" to train against.
+    """Distance between two batches (N, 3, H, W) in [0, 1], as (N,). network: "alex" to judge, "vgg" to train against.
 
-    Squared differences of feature maps of unit length, weighted by channel, averaged over places, summed over five
-    depths (Zhang et al. 2018, eq. 1). Raises UserError if the weights are not installed, sizes differ, or a side is
-    under 21 pixels (alex) or 18 (vgg).
+    It is the squared difference between feature maps of unit length, weighted by channel, averaged over places, and
+    summed over five depths (Zhang et al. 2018, eq. 1). Raises UserError if the weights are not installed, sizes differ,
+    or a side is under 21 pixels (alex) or 18 (vgg).
     """
 
     depths: tuple[int, ...]
@@ -95,7 +96,9 @@ class STLPIPS(nn.Module):
         if sr.shape != hr.shape:
             raise UserError(f"STLPIPS: the images differ in size: {tuple(sr.shape)} and {tuple(hr.shape)}")
         if min(sr.shape[-2:]) < self.smallest:
-            raise UserError(f"STLPIPS: {sr.shape[-1]}x{sr.shape[-2]} is too small; it needs {self.smallest} pixels")
+            raise UserError(
+                f"STLPIPS: {sr.shape[-1]}x{sr.shape[-2]} pixels are too few; each side needs {self.smallest}"
+            )
         total = sr.new_zeros(sr.shape[0])
         for k, (a, b) in enumerate(zip(self.features(sr), self.features(hr), strict=True)):
             total = total + ((a - b) ** 2 * getattr(self, f"weight{k}")).sum(dim=1).mean(dim=(1, 2))  # (N,)

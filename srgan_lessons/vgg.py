@@ -26,7 +26,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def normalise(images: Tensor) -> Tensor:
-    """Images in [0, 1] -> what networks trained on ImageNet expect: minus the mean, over the standard deviation."""
+    """Images in [0, 1] -> what networks trained on ImageNet expect: mean 0 and standard deviation 1 on its photos."""
     channels = images.split(1, dim=1)  # 3 times (N, 1, H, W); unlike tensors, plain numbers need no copy to the GPU
     parts = [(c - mean) / std for c, mean, std in zip(channels, IMAGENET_MEAN, IMAGENET_STD, strict=True)]
     return torch.cat(parts, dim=1)  # (N, 3, H, W)
@@ -35,7 +35,7 @@ def normalise(images: Tensor) -> Tensor:
 class BlurPool(nn.Module):
     """Halves height and width without aliasing: a [1, 2, 1] blur, then every second pixel (Zhang 2019).
 
-    (N, C, H, W) -> (N, C, H/2 + 1, W/2 + 1). Pads with two reflected pixels, as the offline networks were trained.
+    (N, C, H, W) -> (N, C, H/2 + 1, W/2 + 1). Pads with two reflected pixels, as when the offline networks were trained.
     """
 
     def __init__(self) -> None:
@@ -104,7 +104,7 @@ def paper_features(i: int, j: int) -> VGGFeatures:
     try:
         weights = load_file(path)
     except SafetensorError as error:
-        raise UserError(f"{path} is damaged ({error}). Delete it; it will be made again.") from None
+        raise UserError(f"{path} is damaged ({error}). Delete it; it will be downloaded again.") from None
     load_layers(network.layers, weights, path)
     return network
 
@@ -121,7 +121,7 @@ def offline_features(i: int, j: int) -> VGGFeatures:
 
 
 def random_features(i: int, j: int, *, seed: int = 0) -> VGGFeatures:
-    """phi(i, j) of an untrained VGG19, for tests, benchmarks and as a negative control. Only used on request."""
+    """phi(i, j) of an untrained VGG19, for tests and benchmarks, and as a negative control. Used only on request."""
     network = VGGFeatures(i, j)
     generator = torch.Generator().manual_seed(seed)
     for layer in network.layers:
@@ -140,19 +140,19 @@ def load_layers(layers: nn.Sequential, weights: dict[str, Tensor], path: Path) -
     for name, ours in layers.state_dict().items():
         if name not in weights:
             raise UserError(
-                f"{path} does not hold this network: it has no layer {name}. A file that was cut off after phi(2, 2) "
-                "works only for the content losses offline and offline-vgg22. Put the whole file in its place, or "
-                "delete it: it is then looked for elsewhere."
+                f"{path} does not contain this network: it has no layer {name}. A file that was cut off after "
+                "phi(2, 2) works only for the content losses offline and offline-vgg22. Replace it with the whole "
+                "file, or delete it, so that the network is looked for elsewhere."
             )
         if weights[name].shape != ours.shape:
-            raise UserError(f"{path} does not hold this network: layer {name} is of another size. Delete it.")
+            raise UserError(f"{path} does not contain this network: layer {name} has another size. Delete the file.")
     layers.load_state_dict({name: weights[name] for name in layers.state_dict()})
 
 
 def vgg19_weights() -> Path:
     """The convolutions of torchvision's VGG19 (IMAGENET1K_V1) as safetensors, 80 MB; downloaded at the first call.
 
-    The published file has 548 MB and is verified by the hash in its name. Only the convolutions are kept.
+    The published file is 548 MB in size, and is verified by the hash in its name. Only the convolutions are kept.
     """
     kept = data_root() / "weights" / "vgg19_features.safetensors"
     if kept.exists():
@@ -166,9 +166,10 @@ def vgg19_weights() -> Path:
     except UserError as error:
         raise UserError(
             f"the paper's VGG19 is not on this machine and could not be downloaded: {error}\n"
-            f"Two ways to a content loss: (1) with a network, run this again, or copy {whole.name} to {whole.parent}; "
-            '(2) without one, pip install "srgan-lessons[offline]" and use the recipe srgan-offline '
-            "(content offline), whose VGG16 comes with a package."
+            "There are two ways to get a content loss: (1) connect to the internet and run this again, or copy "
+            f"{whole.name} to {whole.parent}; "
+            '(2) pip install "srgan-lessons[offline]", which brings a VGG16 with it, and use the recipe srgan-offline '
+            "(content offline)."
         ) from error
     state = read_state(whole)
     features = {name.removeprefix("features."): w for name, w in state.items() if name.startswith("features.")}
@@ -179,7 +180,7 @@ def vgg19_weights() -> Path:
 
 
 def _vgg19_url() -> str:
-    from torchvision.models import VGG19_Weights  # takes long to import
+    from torchvision.models import VGG19_Weights  # takes a long time to import
 
     return VGG19_Weights.IMAGENET1K_V1.url
 
@@ -198,20 +199,21 @@ def offline_weights(network: str) -> Path:
         if path.exists():
             return path
     raise UserError(
-        f"the offline {network} network ({name}) is not on this machine. Two ways to get one: "
-        '(1) pip install "srgan-lessons[offline]" brings it; (2) with a network, use the paper\'s VGG19 instead '
+        f"the offline {network} network ({name}) is not on this machine. There are two ways to get one: "
+        '(1) pip install "srgan-lessons[offline]" installs it; (2) if you are online, use the paper\'s VGG19 instead '
         f"(content vgg22 or vgg54), which is downloaded. A copy in {data_root() / 'weights'} also works."
     )
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The tensors, by name, that torch.save wrote. Raises UserError for a damaged file, and for one with code in it."""
+    """The tensors that torch.save wrote, by name. Raises UserError for a damaged file, and for one with code in it."""
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(
-            f"{path} was not loaded: it is damaged, or holds more than weights ({reason}). Delete it and get it again."
+            f"{path} was not loaded: it is damaged, or has more than weights in it ({reason}). Delete it, and get it "
+            "again."
         ) from None
 
 

@@ -480,7 +480,7 @@ def test_lab_where_nothing_can_be_written(capsys, monkeypatch, started, tmp_path
             patched.setattr("srgan_lessons.files.lessons_folder", files.lessons_folder)
             said = mistake(capsys, "lab")
             assert "no permission" in said
-            assert "Go to a folder in which you can write (cd)" in said
+            assert "Change to a folder that you can write to (cd)" in said
         monkeypatch.setattr("srgan_lessons.files.lessons_folder", lambda: small / "lessons")
         main(["lab"])
         assert f"{small / 'lessons'} cannot be written: to keep work, copy it" in capsys.readouterr().err

@@ -170,5 +170,5 @@ def test_what_cannot_be_cut_is_refused():
         CropSampler({})
     with pytest.raises(UserError, match=r"crop \(30\) must be a multiple of 4"):
         CropSampler(noise(1), crop=30)
-    with pytest.raises(UserError, match=r"batch \(16\) of the 3 processes"):
+    with pytest.raises(UserError, match=r"batch \(16\) a multiple of the number of processes \(3\)"):
         CropSampler(noise(1), crop=32, world=3)

@@ -412,7 +412,7 @@ def test_the_first_error_stops_the_rest_and_says_how_many_are_done(site, tmp_pat
     site.put("/5", Answer(status=404))
     for i in range(6, 12):
         site.put(f"/{i}", Answer(body=good[f"/{i}"].body, stall_after=100))
-    with pytest.raises(UserError, match=r"/5 answered 404.*\n\d of 12 files are done") as error:
+    with pytest.raises(UserError, match=r"/5 answered 404.*\n\d of 12 files are complete") as error:
         fetch_all(remotes, workers=2, progress=False, timeout=0.5)
     done = [remote for remote in remotes if remote.path.exists()]
     assert f"{len(done)} of 12" in str(error.value)

@@ -107,7 +107,7 @@ def test_rows_are_what_the_metrics_say(own_sets):
         assert row.ssim == ssim(sr, hr, protocol=row.protocol)
     values = [row.psnr for row in table.rows if row.protocol == "paper"]
     assert table.mean("mine", "paper").psnr == pytest.approx(sum(values) / 2)
-    with pytest.raises(UserError, match=r"There are: mine \(community\), mine \(paper\)"):
+    with pytest.raises(UserError, match=r"There are results for: mine \(community\), mine \(paper\)"):
         table.mean("Set5")
 
 
@@ -183,7 +183,7 @@ def test_pictures_too_small_to_measure_are_named(own_sets):
 def test_functions_that_return_no_picture(own_sets):
     with pytest.raises(UserError, match=r"on a: a picture must be uint8"):
         evaluate(lambda lr: lr / 255, ["mine"], progress=False)
-    with pytest.raises(UserError, match=r"on a: the result has the shape \(16, 20, 3\) and HR \(64, 80, 3\)"):
+    with pytest.raises(UserError, match=r"on a: the result has the shape \(16, 20, 3\), and HR has \(64, 80, 3\)"):
         evaluate(lambda lr: lr, ["mine"], progress=False)
 
 
@@ -256,7 +256,7 @@ def test_pictures_that_do_not_fit_are_named(own_sets, tmp_path):
     refused(r"has 2 pictures of a: a\.png, a_x4\.png.*move the others to another folder")
     (folder / "a.png").unlink()
     save_image(folder / "b_SR.png", b[:60])
-    refused(r"b_SR\.png has 64 x 60 pixels, and .*b\.png has 64 x 64.*enlarge the set's LR image by 4")
+    refused(r"b_SR\.png has 64 x 60 pixels, but .*b\.png has 64 x 64.*Enlarge the set's LR image by 4")
     save_image(folder / "b_SR.png", Picture(rgb=b, alpha=b[..., 0]))
     refused(r"b_SR\.png has transparent parts")
 

@@ -263,7 +263,7 @@ def test_why_a_file_is_not_known(tmp_path):
     for name, data, reason in (
         ("a.heic", b"\0\0\0\x18ftypheic" + bytes(40), "pip install pillow-heif|damaged"),
         ("a.tif", b"II*\0" + struct.pack("<I", 8) + bytes(60), "begins like a TIFF file"),
-        ("a.psd", b"8BPS" + bytes(60), "Known are PNG, JPEG"),
+        ("a.psd", b"8BPS" + bytes(60), "PNG, JPEG, WebP, AVIF, HEIC"),
     ):
         (tmp_path / name).write_bytes(data)
         with pytest.raises(UserError, match=reason):

@@ -382,7 +382,7 @@ def test_a_line_of_the_log_that_the_disk_refuses(tmp_path, capsys, whole):
     assert run.finished
     said = capsys.readouterr().out
     assert (
-        said.count("Training goes on; this line of the log is written together with the next one.") == 2
+        said.count("Training goes on; this line of the log will be written together with the next one.") == 2
     )  # after updates 6 and 8
     assert rows(tmp_path / "run") == rows(whole)
 
@@ -619,7 +619,7 @@ def test_the_advice_after_no_number_works(tmp_path):
 @pytest.mark.parametrize(
     ("left", "words"),
     [
-        ({"RANK": "1"}, r"RANK is 1, and with WORLD_SIZE 1 it must be from 0 to 0.*unset"),
+        ({"RANK": "1"}, r"RANK is 1, but with WORLD_SIZE 1 it must be from 0 to 0.*unset"),
         ({"WORLD_SIZE": "2"}, r"WORLD_SIZE is 2.*MASTER_ADDR.*unset"),
         ({"WORLD_SIZE": "2", "RANK": "2"}, r"MASTER_ADDR.*unset"),
         ({"WORLD_SIZE": "two"}, r"WORLD_SIZE is 'two'.*unset WORLD_SIZE"),

@@ -265,7 +265,7 @@ def test_without_weights_there_is_an_error_and_no_random_network(tmp_path, monke
     monkeypatch.setenv("SRGAN_LESSONS_DATA", str(tmp_path))
     monkeypatch.setattr("srgan_lessons.vgg.importlib.util.find_spec", lambda name: None)
     for name in ("offline-vgg22", "stlpips"):
-        with pytest.raises(UserError, match="Two ways to get one"):
+        with pytest.raises(UserError, match="There are two ways to get one"):
             content_loss(name)
 
 

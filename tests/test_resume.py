@@ -153,7 +153,7 @@ def test_the_command_line_killed_interrupted_and_resumed(tmp_path):
     interrupted.send_signal(signal.SIGINT)
     output, _ = interrupted.communicate(timeout=120)
     assert interrupted.returncode == 130, output
-    assert "the same command goes on from here" in output
+    assert "the same command continues from here" in output
     assert _latest(tmp_path / "run").stem != "step_00000300"
 
     last = _cli(*run, "--resume")

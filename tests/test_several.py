@@ -59,10 +59,10 @@ def test_none_waits_for_ever(tmp_path):
     found = play("ends", tmp_path)
     (status, said), (other, _) = found["elsewhere"]
     assert (status, other) == (2, 2)
-    assert "at update 9, and process 0 is on" in said
+    assert "at update 9, but process 0 is on" in said
     (status, said), _ = found["hangs"]
     assert status == 1
-    assert "process 0 of 2 has made no update for 0.1 minutes, and ends" in said
+    assert "process 0 of 2 has made no update for 0.1 minutes, so it ends" in said
     (status, said), (other, _) = found["killed"]
     assert (status, other) == (2, -9)
     assert "process 0 of 2 has lost the others" in said

@@ -377,15 +377,15 @@ def _remove(path):
 
 
 BAD = {
-    _empty: "no photo store either",
-    _cut: r"cut short: it has [\d,]+ of [\d,]+ bytes\. Copy it again, if it is a copy",
+    _empty: "it is not a photo store",
+    _cut: r"cut short: it has [\d,]+ of [\d,]+ bytes\. If it is a copy, copy it again\.",
     _cut_to_its_head: "cut short",
     _longer: "cut short",
     _without_its_end: "its index has changed",
-    _younger: "has format 9, and this version of the course reads format 1",
-    _no_head: "no photo store either",
+    _younger: "has format 9, but this version of the course reads format 1",
+    _no_head: "it is not a photo store",
     _torn_head: "its head cannot be read",
-    _png: "is a file, not a folder, and no photo store",
+    _png: "is a file, not a folder, and it is not a photo store",
     _remove: "there is no photo store",
 }
 
@@ -421,9 +421,9 @@ def test_damaged_pixels_are_found(packed, capsys):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["{folder}", "{store}"], "is a photo store, which stands alone"),
-        (["{store}", "{store}"], "is a photo store, which stands alone"),
-        (["{folder}/notes.txt"], "no photo store either"),
+        (["{folder}", "{store}"], "is a photo store, which must be the only source"),
+        (["{store}", "{store}"], "is a photo store, which must be the only source"),
+        (["{folder}/notes.txt"], "it is not a photo store"),
     ],
 )
 def test_stores_and_folders_are_not_mixed(folder, packed, arguments, words):

@@ -287,7 +287,9 @@ def test_files_of_other_programs(saved, tmp_path):
     refused(state | {"more": torch.zeros(1)}, about, "no weights named more")
     refused(state | {"tail.bias": torch.zeros(4)}, about, r"tail\.bias has the shape \(4,\)")
     refused(state, {"network": '{"kind": "generator", "blocks": 2, "channels": 16}'}, "has the shape")
-    refused(state | {"tail.bias": torch.tensor([0.0, torch.nan, 0.0])}, about, r"tail\.bias holds values that are not")
+    refused(
+        state | {"tail.bias": torch.tensor([0.0, torch.nan, 0.0])}, about, r"tail\.bias contains values that are not"
+    )
 
 
 def test_what_is_no_weights_file(tmp_path):

@@ -231,8 +231,8 @@ def test_without_a_network_both_ways_are_named(small_vgg, monkeypatch):
     with pytest.raises(UserError, match="not on this machine and could not be downloaded") as caught:
         paper_features(2, 2)
     message = str(caught.value)
-    assert "(1) with a network, run this again, or copy vgg19-dcbb9e9d.pth to" in message
-    assert '(2) without one, pip install "srgan-lessons[offline]"' in message
+    assert "(1) connect to the internet and run this again, or copy vgg19-dcbb9e9d.pth to" in message
+    assert '(2) pip install "srgan-lessons[offline]"' in message
     assert "recipe srgan-offline (content offline)" in message
 
 
@@ -279,7 +279,7 @@ def test_weights_of_another_network_are_explained(small_vgg, monkeypatch):
         vgg19_weights()
     monkeypatch.setattr(vgg, "WIDTHS", (4, 4, 8, 8, 8))
     paper_features(2, 2)  # the first layers fit
-    with pytest.raises(UserError, match=r"does not hold this network: .*10\.weight"):
+    with pytest.raises(UserError, match=r"does not contain this network: .*10\.weight"):
         paper_features(5, 4)
 
 

@@ -2,7 +2,8 @@
 
 - `get("BSDS500")` fetches a set of the catalogue; `verify` checks that it is complete.
 - `photos = load_photos(training_folders("BSDS500"))` reads it, or any folder of pictures.
-- `pack(folders, "photos.store")` decodes sets that do not fit into memory once; `load_photos` also reads such a store.
+- `pack(folders, "photos.store")` decodes pictures once and writes them to a store, for sets that do not fit into
+  memory; `load_photos` also reads stores.
 - `training, held_out = photos.split()`; CropSampler then cuts random crops from the training pictures.
 - `for name, hr, lr in benchmark("Set5"): ...` goes through the images to measure on.
 """

@@ -37,7 +37,7 @@ class Album(Mapping[str, np.ndarray]):
         return len(self.places)
 
     def select(self, names: Iterable[str]) -> "Album":
-        """Some of the pictures, in that order, in the same array."""
+        """The pictures of these names, in this order, in the same array."""
         return Album(self.pixels, {name: self.places[name] for name in names})
 
 
@@ -57,7 +57,7 @@ def as_album(images: Mapping[str, np.ndarray]) -> Album:
 
 
 def as_tensor(pixels: np.ndarray) -> Tensor:
-    """The same memory as a tensor. If it is a mapped file, only read it: writing to it kills the process."""
+    """The same memory as a tensor. If the memory is a mapped file, only read it: writing to it kills the process."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's warning that the array cannot be written to
         return torch.from_numpy(pixels)

@@ -46,7 +46,7 @@ class DataSet:
     home: str
     singles: tuple[File, ...]  # pictures that are published one by one
     archives: tuple[Archive, ...]
-    benchmark_images: dict[str, str]  # pictures of a training set that are known to be benchmark images: path -> which
+    benchmark_images: dict[str, str]  # known benchmark images in a training set: path -> benchmark image
 
     @property
     def files(self) -> tuple[File, ...]:
@@ -55,12 +55,12 @@ class DataSet:
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """The folders that hold its pictures, relative to the data folder."""
+        """The folders of its pictures, relative to the data folder."""
         return tuple(dict.fromkeys(str(PurePosixPath(file.path).parent) for file in self.files))
 
     @property
     def download_bytes(self) -> int | None:
-        """The bytes that a download of the whole set transfers, or None if sizes are not known."""
+        """How many bytes a download of the whole set transfers, or None if sizes are not known."""
         sizes = [file.size for file in self.singles] + [archive.size for archive in self.archives]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
@@ -120,7 +120,7 @@ def pictures_below(root: Path, folder: str) -> list[str]:
 
 
 def some(paths: list[str], shown: int = 4) -> str:
-    """The first of many names, for a message: "a, b, c, d and 96 more"."""
+    """The first few of many names, for a message: "a, b, c, d and 96 more"."""
     rest = len(paths) - shown
     return ", ".join(paths[:shown]) + (f" and {rest} more" if rest > 0 else "")
 
@@ -129,7 +129,7 @@ class Status(NamedTuple):
     """A row of `srgan-lessons data list`."""
 
     name: str
-    role: str  # "benchmark", "training", or "own": a set that the catalogue does not know
+    role: str  # "benchmark", "training", or "own": a set that is not in the catalogue
     present: int  # files that exist with the right size; `verify` also checks their contents
     total: int
     megabytes: float | None  # of a complete download; None: not known
@@ -138,7 +138,7 @@ class Status(NamedTuple):
 
 
 def status(root: str | Path | None = None) -> list[Status]:
-    """The sets of the catalogue, with what is here of each, and your own sets (<data>/<Name>/HR/*.png)."""
+    """The sets of the catalogue, with how much of each is here, and your own sets (<data>/<Name>/HR/*.png)."""
     root = Path(root or data_root())
     rows = []
     for data_set in _catalogue().values():
@@ -187,14 +187,16 @@ def benchmark(name: str, root: str | Path | None = None) -> list[BenchmarkImage]
         if absent := sorted(published - here):
             raise UserError(f"{hr} lacks {some(absent)}. Fetch what is missing: srgan-lessons data get {name}")
         if strays := sorted(here - published):
-            raise UserError(f"{hr} holds {some(strays)}, which {name} does not have. Move it to a set of its own.")
+            raise UserError(
+                f"{hr} contains {some(strays)}, which does not belong to {name}. Move it to a set of its own."
+            )
     if not lr.is_dir():
         return [BenchmarkImage(stem, path, None) for stem, path in images.items()]
     reduced = _by_stem(lr)
     if alone := sorted(set(images) ^ set(reduced)):
         raise UserError(
-            f"{root / name}: HR and LR_bicubic_x4 do not hold the same file names ({some(alone)} stands alone). Add "
-            "what is missing, or remove the folder LR_bicubic_x4: the LR images are then made from HR."
+            f"{root / name}: HR and LR_bicubic_x4 must contain the same file names, but only one of them has "
+            f"{some(alone)}. Add what is missing, or remove the folder LR_bicubic_x4: LR images are then made from HR."
         )
     return [BenchmarkImage(stem, path, reduced[stem]) for stem, path in images.items()]
 
@@ -204,7 +206,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in pictures_in(folder) if folder.is_dir() else ():
         if path.stem in found:
-            raise UserError(f"{found[path.stem]} and {path.name} would be one image, {path.stem!r}. Remove one.")
+            raise UserError(f"{found[path.stem]} and {path.name} would be the same image, {path.stem!r}. Remove one.")
         found[path.stem] = path
     return found
 
@@ -213,17 +215,17 @@ def _missing(name: str, folder: Path, data_set: DataSet | None) -> str:
     looked = f"there are no pictures in {folder}. The data folder is set by SRGAN_LESSONS_DATA"
     if data_set is None:
         offered = ", ".join(other.name for other in _catalogue().values() if other.role == "benchmark")
-        return f"{name} is not here: {looked}. A set of your own goes there; srgan-lessons data get has {offered}."
+        return f"{name} is not here: {looked}. Put your own set there, or get one of {offered}: srgan-lessons data get"
     if data_set.role == "training":
-        return f"{name} is a training set, not a benchmark: {looked}; benchmarks have a folder HR."
+        return f"{name} is a training set, not a benchmark: {looked}. Benchmarks have a folder HR."
     return f"{name} is not here: {looked}. Fetch it: srgan-lessons data get {name}"
 
 
 def training_folders(name: str, root: str | Path | None = None) -> list[Path]:
     """The folders of a training set that may be trained on (for BSDS500 train and test, never val).
 
-    Raises UserError for an unknown set, for a benchmark, and for a set that is missing or incomplete. Pictures in
-    another format than the published one count.
+    Raises UserError for an unknown set, for a benchmark, and for a set that is missing or incomplete. A picture also
+    counts as present if its format is not the published one.
     """
     data_set, root = find(name), Path(root or data_root())
     if data_set.role != "training":
@@ -235,7 +237,7 @@ def training_folders(name: str, root: str | Path | None = None) -> list[Path]:
         here = len(pictures_below(root, folder))
         if here < total:
             raise UserError(
-                f"{name} is incomplete: {root / folder} holds {here} of {total} pictures. The data folder is "
+                f"{name} is incomplete: {root / folder} has {here} of {total} pictures. The data folder is "
                 f"set by SRGAN_LESSONS_DATA. Fetch the rest: srgan-lessons data get {name}"
             )
     return [root / folder for folder in data_set.folders]

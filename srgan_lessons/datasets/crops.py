@@ -1,7 +1,7 @@
 """Random crops, cut, turned and reduced on the training device.
 
-All photos are kept decoded in the device's memory, so nothing is read, decoded or copied while the network trains. If
-a GPU's memory is too small for them, a thread cuts the parts that the next batches need; see staging.py.
+All photos are decoded and kept in the device's memory, so nothing is read, decoded or copied while the network trains.
+If a GPU's memory is too small for them, a thread cuts the parts that the next batches need; see staging.py.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from srgan_lessons.datasets.album import as_album, as_tensor
 from srgan_lessons.datasets.staging import Staging
 from srgan_lessons.resize import MARGIN, training_pair
 
-BLOCK = 64  # updates whose random numbers are drawn together, so that they travel to the device together
+BLOCK = 64  # updates whose random numbers are drawn together and copied to the device together
 
 
 class CropSampler:
     """Batches of LR and HR crops: `sampler(step)` -> lr (N, 3, crop/4, crop/4), hr (N, 3, crop, crop), in [0, 1].
 
-    A batch depends only on the seed and the step. So nothing has to be saved to continue after a break, and several
-    processes that share a batch (process `rank` of `world`) need not communicate. The crops of a batch come from
-    different images if there are enough (paper, section 3.2). Each is flipped and turned in one of eight ways, then
-    reduced by 4 exactly as `imresize` reduces the whole image.
+    A batch depends only on the seed and the step. So nothing has to be saved in order to continue after a break, and
+    several processes that share a batch (process `rank` of `world`) need not communicate. The crops of a batch come
+    from different images if there are enough images (paper, section 3.2). Each crop is flipped and turned in one of
+    eight ways, then reduced by 4 exactly as `imresize` reduces the whole image.
 
     images: name -> uint8 (H, W, 3). Raises UserError for a picture smaller than the crop, or if there is none.
     """
@@ -47,7 +47,10 @@ class CropSampler:
                 height, width = image.shape[:2]
                 raise UserError(f"{name} is {width}x{height} pixels, smaller than the crop of {crop}; leave it out")
         if crop % 4 or batch % world:
-            raise UserError(f"crop ({crop}) must be a multiple of 4, and batch ({batch}) of the {world} processes")
+            raise UserError(
+                f"crop ({crop}) must be a multiple of 4, and batch ({batch}) a multiple of the number of processes "
+                f"({world})"
+            )
         self.batch, self.crop, self.seed = batch, crop, seed
         self.rank, self.world, self.device = rank, world, torch.device(device)
         album = as_album(images)
@@ -68,18 +71,18 @@ class CropSampler:
         return self.cut(self.places(step))
 
     def places(self, step: int) -> Tensor:
-        """Where this process cuts at that step, (N, 4) integers on the device: image, top, left, one of eight turns."""
+        """Where this process cuts at this step, (N, 4) integers on the device: image, top, left, one of eight turns."""
         return self._staging.places(step) if self.staged else self._drawn(step)
 
     @property
     def whereabouts(self) -> str:
         """Says in words where the photos are kept."""
         if self.staged:
-            return "cut ahead on the CPU, because they take more than half of the GPU's free memory"
+            return "crops are cut in advance on the CPU: the photos need more than half of the GPU's free memory"
         return f"{self.pixels.nbytes / 1e9:.2f} GB in the GPU's memory" if self.device.type == "cuda" else ""
 
     def _drawn(self, step: int) -> Tensor:
-        """The same places, but always in the photos. They are on the CPU if `pixels` holds windows of the photos."""
+        """As `places`, but always in the photos themselves. It is on the CPU if `pixels` has only windows of them."""
         number, row = divmod(step, BLOCK)
         if self._block is None or self._block[0] != number:
             block = self._draw(number)
@@ -90,12 +93,12 @@ class CropSampler:
     def _draw(self, number: int) -> Tensor:
         """The places of BLOCK updates, (BLOCK, batch, 4).
 
-        Photos are dealt like cards: all of them before one returns. Only the few that do not fill a whole batch sit
-        out that deal.
+        Photos are dealt like cards: each of them comes up once before any of them comes up again. Only the few that
+        would not fill a whole batch sit out that deal.
         """
         count, needed = len(self.sizes), BLOCK * self.batch
         deal = count - count % self.batch if count >= self.batch else count  # whole batches of distinct images
-        begin = number * needed  # photos that were dealt before
+        begin = number * needed  # how many photos were dealt in the blocks before
         deals = [self._shuffled(k)[:deal] for k in range(begin // deal, (begin + needed - 1) // deal + 1)]
         image = torch.cat(deals)[begin % deal :][:needed]  # (needed,)
         generator = torch.Generator().manual_seed(2 * (self.seed * 1_000_003 + number))
@@ -105,12 +108,12 @@ class CropSampler:
         return torch.cat([image[:, None], corner, turn], dim=1).view(BLOCK, self.batch, 4)
 
     def _shuffled(self, number: int) -> Tensor:
-        """All photos in the order of that deal, (M,). Blocks share a deal."""
+        """All photos in the order of deal `number`, (M,). A deal may continue in the next block."""
         generator = torch.Generator().manual_seed(2 * (self.seed * 1_000_003 + number) + 1)
         return torch.randperm(len(self.sizes), generator=generator)
 
     def cut(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """The crops at those places, (N, 4) as from `places`. The host does not wait, so a CUDA graph may hold it."""
+        """The crops at those places, (N, 4) as from `places`. The host never waits, so a CUDA graph can record it."""
         image, top, left, turn = places.view(-1, 4, 1, 1).unbind(1)  # (N, 1, 1) each
         line = torch.arange(-MARGIN, self.crop + MARGIN, device=places.device)  # a crop with its margin
         y, x = line.view(1, -1, 1), line.view(1, 1, -1)
@@ -123,9 +126,9 @@ class CropSampler:
         column = torch.minimum((left + column).clamp(min=0), width - 1)  # as in imresize
         wide = self.pixels[self.first[image] + row * width + column]  # (N, crop + 16, crop + 16, 3), uint8
         lr, hr = training_pair(wide.permute(0, 3, 1, 2).contiguous().float() / 255)
-        return lr, hr.contiguous(memory_format=torch.channels_last)  # like SR: the networks see one layout
+        return lr, hr.contiguous(memory_format=torch.channels_last)  # like SR, so that networks see one layout
 
 
 def room_for_photos(device: torch.device) -> float:
-    """Bytes that photos may take on a device: half of a GPU's free memory. On a CPU they are not copied: no limit."""
+    """How many bytes of photos may be copied to a device: at most half of a GPU's free memory; on a CPU, any number."""
     return torch.cuda.mem_get_info(device)[0] / 2 if device.type == "cuda" else float("inf")

@@ -63,7 +63,7 @@ def decoded_sizes(files: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
             try:
                 with Image.open(path) as image:
                     sizes[name] = image.size
-            except Exception:  # damaged files may raise anything; decoding names them
+            except Exception:  # damaged files may raise anything; decoding reports them
                 sizes[name] = (0, 0)
     return sizes
 
@@ -125,11 +125,11 @@ def pixel_hash(image: np.ndarray) -> str:
 
 def too_small(height: int, width: int, minimum: int) -> str | None:
     """Why a picture of that size is left out, or None."""
-    return f"{width} x {height} pixels is smaller than {minimum} on a side" if min(height, width) < minimum else None
+    return f"{width} x {height} pixels; each side needs at least {minimum}" if min(height, width) < minimum else None
 
 
 def benchmark_images(looks: Mapping[str, bytes]) -> dict[str, str]:
-    """Finds pictures that show a benchmark image. looks: name -> perceptual hash. Returns name -> benchmark image."""
+    """Finds pictures that show benchmark images. looks: name -> perceptual hash. Returns name -> benchmark image."""
     found = ((name, find_benchmark(from_bytes(look))) for name, look in looks.items())
     return {name: leak for name, leak in found if leak is not None}
 
@@ -146,7 +146,7 @@ def excuse_known(leaks: dict[str, str], files: Mapping[str, Path], place: str) -
             "leak the test into the training. Take them out (of BSDS500, use only train and test)."
         )
     return {
-        name: f"shows what {leaks[name]} shows, at another size (a known overlap of the published sets)"
+        name: f"shows the same as {leaks[name]}, at another size (a known overlap of the published sets)"
         for name in sorted(known)
     }
 

@@ -1,6 +1,6 @@
 """Finds benchmark images among the training pictures by what they show.
 
-File names and file hashes do not help: the folder `val` of BSDS500 holds the 100 photos of BSD100 as JPEG, one pixel
+File names and file hashes do not help: the folder `val` of BSDS500 contains the 100 photos of BSD100 as JPEG, one pixel
 wider and higher, and `train/302003.jpg` is the "woman" of Set5 at 1.4 times the size. So every picture gets a
 perceptual hash of 8 x 8 numbers, and the hashes of the 119 images of Set5, Set14 and BSD100 come with the project.
 """

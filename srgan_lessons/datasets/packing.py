@@ -1,10 +1,10 @@
-"""Packs photos into a store, on all cores, and in such a way that a kill loses nothing.
+"""Packs photos into a store, on all cores. If the process is killed, what was packed is not lost.
 
 .<name>.store.part      the store while it is being packed: pixels without head and index
-.<name>.store.jsonl     its contents, one line per picture, from which packing continues after a stop
+.<name>.store.jsonl     the journal: one line per picture, from which packing continues after a stop
 
-A line is written only when its pixels are safely on the disk. Head and index come last, and then the file gets its
-name. So a file that is named as a store is complete.
+A line is written only when its pixels are safely on the disk. Head and index are written last, and then the file gets
+its name. So a file that has the name of a store is complete.
 """
 
 import errno
@@ -27,7 +27,7 @@ from srgan_lessons.datasets.decoding import benchmark_images, decode, decoded_si
 from srgan_lessons.datasets.store import HEAD, MAGIC, VERSION, Store, open_store, source_key, stamp
 from srgan_lessons.files import explain_write_error
 
-SYNC = 256e6  # bytes of pixels after which they are flushed to the disk and their lines are written
+SYNC = 256e6  # bytes of pixels that are collected before they are flushed to the disk and their lines are written
 FIRST_LINE = f'{{"version": {VERSION}}}\n'.encode()  # of the journal
 
 
@@ -40,9 +40,9 @@ def pack(
 ) -> Store:
     """Decodes all pictures of folders into a store. Continues if an earlier call was stopped, for whatever reason.
 
-    Pictures that cannot be read, or have the same pixels as another, are named in the store's `left_out`. If another
-    process is packing the same store, this one waits for it. If the store already holds exactly these files, it is
-    opened.
+    Pictures that cannot be read, or have the same pixels as another, are listed in the store's `left_out`. If another
+    process is packing the same store, this one waits for it. If the store already contains exactly these files, it is
+    only opened.
 
     threads: how many threads decode; None: one per core. Raises UserError if a folder is missing, if no picture is
     left, if one is a benchmark image, if the disk has too little space, or if `path` is another file or a folder, or
@@ -60,7 +60,7 @@ def pack(
             return _open_same(path, source, say)
         path.parent.mkdir(parents=True, exist_ok=True)
         with _held(path, say) as part:
-            if path.exists():  # the process that we waited for has made it
+            if path.exists():  # the process that we waited for has made the store
                 return _open_same(path, source, say)
             reasons = _fill(part, files, path, threads, progress, say)
             try:
@@ -99,7 +99,7 @@ def _fill(
     progress: bool,
     say: Callable[[str], None],
 ) -> dict[str, str]:
-    """Decodes what is not in the part yet. Returns name -> reason for the files that cannot be read."""
+    """Decodes the pictures that are not in the part yet. Returns name -> reason for the files that cannot be read."""
     there = part.open(files)
     missing = {name: file for name, file in files.items() if name not in there}
     sizes = {name: 3 * width * height for name, (width, height) in decoded_sizes(missing).items()}
@@ -110,7 +110,7 @@ def _fill(
     )
     if todo > free:
         raise UserError(
-            f"{path} was not packed: its pictures take {todo / 1e9:.2f} GB decoded, and the disk has {free / 1e9:.2f} "
+            f"{path} was not packed: its decoded pictures take {todo / 1e9:.2f} GB, and the disk has {free / 1e9:.2f} "
             "GB free. Free some space, or choose another disk: srgan-lessons data pack FOLDERS -o PATH"
         )
     reasons = {}
@@ -145,12 +145,12 @@ def _judge(part: "_Part", files: Mapping[str, Path], reasons: Mapping[str, str],
 
 @contextmanager
 def _held(path: Path, say: Callable[[str], None]) -> Iterator["_Part"]:
-    """Locks the unfinished store for this process. If the file system has no locks, the part gets its own name."""
+    """Locks the unfinished store for this process. If the file system has no locks, the part gets a name of its own."""
     lock = FileLock(path.with_name(f".{path.name}.lock"))
-    Path(lock.lock_file).touch()  # if the folder cannot be written to, filelock would wait for ever
+    Path(lock.lock_file).touch()  # raises in a folder that cannot be written to; filelock would wait for ever
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # filelock's own warning: without locks, packing just cannot be continued
+            warnings.simplefilter("ignore")  # filelock's warning; without locks, packing cannot be continued later
             try:
                 lock.acquire(timeout=0)
             except Timeout:
@@ -181,7 +181,7 @@ class _Part:
         self.pixels = path.with_name(f".{path.name}{mine}.part")
         self.journal = path.with_name(f".{path.name}{mine}.jsonl")
         self.facts: dict[str, dict[str, Any]] = {}
-        self._places: dict[str, list[int]] = {}  # SHA-256 -> place, so that pixels are written once
+        self._places: dict[str, list[int]] = {}  # SHA-256 -> place, so that equal pixels are written once
         self._pending: list[dict[str, Any]] = []  # facts that are not in the journal yet
         self._end = 0  # pixels
         self._synced = 0
@@ -189,7 +189,7 @@ class _Part:
         self._lines: Any = None
 
     def open(self, files: Mapping[str, Path]) -> set[str]:
-        """Takes over what an earlier process packed. Returns the names of the files that have not changed since."""
+        """Takes over what an earlier process packed. Returns the names of the files that are unchanged since then."""
         self.pixels.touch()
         size = (self.pixels.stat().st_size - HEAD) // 3
         kept = b""
@@ -213,7 +213,7 @@ class _Part:
         self._synced = self._end
         self.journal.touch()
         self._lines = open(self.journal, "rb+")  # noqa: SIM115
-        self._lines.truncate(len(FIRST_LINE + kept) if kept else 0)  # never rewritten: a kill would lose it
+        self._lines.truncate(len(FIRST_LINE + kept) if kept else 0)  # not rewritten: a kill could lose it all
         self._lines.seek(0, os.SEEK_END)
         if not kept:
             self._lines.write(FIRST_LINE)
@@ -221,7 +221,7 @@ class _Part:
         return set(self.facts)
 
     def _read_journal(self) -> list[bytes]:
-        """The complete lines after the first; none if the journal is missing or of another version."""
+        """The complete lines after the first; none if the journal is missing or was written by another version."""
         try:
             lines = self.journal.read_bytes().splitlines(keepends=True)
         except FileNotFoundError:
@@ -274,7 +274,7 @@ class _Part:
         os.fsync(file.fileno())
 
     def close(self) -> None:
-        """Keeps what is there for the next call, as far as it can be written."""
+        """Keeps what is packed so far for the next call, as far as it can be written."""
         if self._file is not None:
             with suppress(OSError):
                 if self._pending:

@@ -33,7 +33,7 @@ class Photos:
     """Pictures, and which ones were left out and why.
 
     images: name -> uint8 (H, W, 3), sorted by name; kept as an Album, all in one array. left_out: name -> reason.
-    not_pictures: how many files of other kinds the folders hold, by their ending. hashes: name -> SHA-256 of the
+    not_pictures: how many files of other kinds the folders contain, by their ending. hashes: name -> SHA-256 of the
     pixels; computed if not given. store: the photo store that the pictures are mapped from; None: they are in memory.
     """
 
@@ -51,7 +51,7 @@ class Photos:
     @property
     def album(self) -> Album:
         """The pictures as an album, in one array."""
-        return as_album(self.images)  # no copy: they already are an album
+        return as_album(self.images)  # no copy: they are already an album
 
     def __len__(self) -> int:
         return len(self.images)
@@ -69,7 +69,7 @@ class Photos:
             lines += [f"  {name}: {reason}" for name, reason in self.left_out.items()]
         if self.not_pictures:
             kinds = ", ".join(f"{count} {ending}" for ending, count in self.not_pictures.items())
-            lines.append(f"  files that are not pictures, by their ending, were not read: {kinds}")
+            lines.append(f"  files with other endings were not read: {kinds}")
         if len(self):
             where = f"mapped from the store {self.store}" if self.store else "in memory"
             lines.append(f"  {where}: {self.album.pixels.nbytes / 1e6:,.1f} MB")
@@ -89,7 +89,7 @@ class Photos:
                 )
         if not 0 <= validation < len(self):
             raise UserError(
-                f"validation is {validation}; of {len(self)} pictures 0 to {len(self) - 1} can be held out."
+                f"validation is {validation}; of {len(self)} pictures, 0 to {len(self) - 1} can be held out."
             )
         held_out = set(sorted(self.images, key=self.hashes.__getitem__)[:validation])
         training = [name for name in self.images if name not in held_out]
@@ -101,14 +101,14 @@ Source = str | Path | Iterable[str | Path] | Mapping[str, AnyPicture]
 
 
 def load_photos(source: Source, *, minimum: int = 96, progress: bool = True) -> Photos:
-    """Reads all pictures of one or several folders (with the folders in them), of a photo store, or of a dict.
+    """Reads all pictures of one or several folders (and their subfolders), of a photo store, or of a dict.
 
     Formats: those of images.SUFFIXES. A picture that cannot be read, is smaller than `minimum` pixels on a
-    side, or has the same pixels as another is named in `left_out`. Pictures are named by their path relative to the
-    folder above the given folders. A dict has name -> picture, in any form, see `images.check_image`.
+    side, or has the same pixels as another is listed in `left_out`. Pictures are named by their path relative to the
+    folder above the given folders. A dict maps names to pictures in any form, see `images.check_image`.
 
-    Pictures that would fill more than half of the memory, or that several processes of a machine train on, are packed
-    into a store in the data folder, which is mapped into memory; the next call with the same files finds it there.
+    If the pictures would fill more than half of the memory, or if several processes of a machine train on them, they
+    are packed into a store in the data folder, which is mapped into memory. The next call with the same files uses it.
 
     Raises UserError if a folder is missing, if no picture is left, or if one shows the same as an image of Set5, Set14
     or BSD100 (see leakage.py): training on it would make the benchmark worthless. Only one such picture is known in the
@@ -122,8 +122,8 @@ def load_photos(source: Source, *, minimum: int = 96, progress: bool = True) -> 
     stores = [path for path in paths if path.is_file() and (len(paths) == 1 or is_store(path))]
     if stores and len(paths) > 1:
         raise UserError(
-            f"{stores[0]} is a photo store, which stands alone. Pack all pictures into one: srgan-lessons data pack "
-            "FOLDERS -o PATH"
+            f"{stores[0]} is a photo store, which must be the only source. Pack all pictures into one store: "
+            "srgan-lessons data pack FOLDERS -o PATH"
         )
     if stores or (len(paths) == 1 and paths[0].suffix == ".store" and not paths[0].exists()):
         return _from_store(open_store(paths[0]), minimum)
@@ -153,9 +153,9 @@ def _from_folders(folders: list[Path], minimum: int, progress: bool) -> Photos:
     place = ", ".join(map(str, folders))
     try:
         kept = cached_path(folders, files) if files else None
-    except UserError:  # this user has no home folder, and so no data folder
+    except UserError:  # this user has no home folder, and therefore no data folder
         kept = None
-    if kept and os.path.exists(kept):  # Path.exists would raise if this user may not look there
+    if kept and os.path.exists(kept):  # Path.exists would raise without permission to look there
         return _from_store(open_store(kept), minimum)
     sizes = decoded_sizes(files)
     total, limit = 3 * sum(width * height for width, height in sizes.values()), memory() / 2
@@ -174,7 +174,7 @@ def _from_folders(folders: list[Path], minimum: int, progress: bool) -> Photos:
 
 
 def _from_store(store: Store, minimum: int) -> Photos:
-    excuse_known(benchmark_images(store.looks), {}, str(store.path))  # known ones were left out when it was packed
+    excuse_known(benchmark_images(store.looks), {}, str(store.path))  # packing left the known ones out
     small = {}
     for name, (_, height, width) in store.images.places.items():
         if reason := too_small(height, width, minimum):
@@ -208,11 +208,11 @@ def _into_memory(
     """
     room = sum(width * height for width, height in (size for size in sizes.values() if len(size) == 2))
     try:
-        pixels = np.empty((room, 3), np.uint8)  # memory is only taken when it is written to
+        pixels = np.empty((room, 3), np.uint8)  # memory is taken only when it is written to
     except MemoryError:
         raise UserError(
-            f"{place}: there is no memory for {3 * room / 1e9:.1f} GB of pictures. Pack them into a store, and train "
-            "from it: srgan-lessons data pack FOLDERS -o photos.store"
+            f"{place}: there is not enough memory for {3 * room / 1e9:.1f} GB of pictures. Pack them into a store, and "
+            "train from it: srgan-lessons data pack FOLDERS -o photos.store"
         ) from None
     places: dict[str, Place] = {}
     left_out = dict(closed)

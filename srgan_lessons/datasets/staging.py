@@ -1,4 +1,4 @@
-"""Crops of photos that do not fit into a GPU's memory: a thread cuts them ahead and copies them during updates."""
+"""Crops of photos that do not fit into a GPU's memory: cut in advance by a thread, copied during the updates."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -42,16 +42,16 @@ class Staging:
         self._places = torch.zeros(AHEAD, share, 4, dtype=torch.int64, device=device)
         self._host = torch.empty(AHEAD, area, 3, dtype=torch.uint8, pin_memory=cuda)
         self._host_places = torch.empty(AHEAD, share, 4, dtype=torch.int64, pin_memory=cuda)
-        self.spans = (  # the same of the windows: (AHEAD x N,)
+        self.spans = (  # first pixel, height and width of the windows: (AHEAD x N,) each
             side * side * torch.arange(AHEAD * share, device=device),
             torch.full((AHEAD * share,), side, device=device),
             torch.full((AHEAD * share,), side, device=device),
         )
         self.device, self.stream = device, torch.cuda.Stream(device) if cuda else None
         events = [[torch.cuda.Event(blocking=True) for _ in range(AHEAD)] for _ in range(2)] if cuda else [[], []]
-        self._copied, self._used = events  # a slot's windows are on the device; the updates that use them are done
+        self._copied, self._used = events  # for each slot: windows copied; updates that use them done
         self._thread = ThreadPoolExecutor(1, "crops")
-        self._cuts: dict[int, Future] = {}  # step -> the cutting of its windows
+        self._cuts: dict[int, Future] = {}  # step -> the job that cuts its windows
         self._last: int | None = None
 
     def places(self, step: int) -> Tensor:
@@ -59,7 +59,7 @@ class Staging:
         if self._last is not None and step != self._last + 1:  # the steps start again somewhere else
             self._stop()
         if self.stream and self._last is not None:
-            self._used[self._last % AHEAD].record()  # all that uses the last batch is in the queue by now
+            self._used[self._last % AHEAD].record()  # everything that uses the last batch is queued by now
         for later in range(step, step + AHEAD - 1):
             if later not in self._cuts:
                 self._cut_soon(later)
@@ -67,7 +67,7 @@ class Staging:
         self._cuts.pop(step).result()
         part = slice(slot * len(self._host[0]), (slot + 1) * len(self._host[0]))
         if self.stream:
-            self.stream.wait_event(self._used[slot])  # by the batch AHEAD steps before
+            self.stream.wait_event(self._used[slot])  # until the update AHEAD steps ago is done with it
             with torch.cuda.stream(self.stream):
                 self.pixels[part].copy_(self._host[slot], non_blocking=True)
                 self._places[slot].copy_(self._host_places[slot], non_blocking=True)
@@ -80,7 +80,7 @@ class Staging:
         return self._places[slot]
 
     def _cut_soon(self, step: int) -> None:
-        """Asks the thread for the windows of a step. The thread does not use CUDA, so a graph can be recorded."""
+        """Asks the thread for the windows of a step. It does not use CUDA, so a graph can be recorded meanwhile."""
         if self.stream:
             self._copied[step % AHEAD].synchronize()  # pinned memory is free again after its last copy
         self._cuts[step] = self._thread.submit(self._cut, step)
@@ -99,7 +99,7 @@ class Staging:
         here[:, 3] = turn
 
     def _stop(self) -> None:
-        """Discards what was cut for steps that will not come."""
+        """Discards what was cut for steps that will not be made."""
         for cut in self._cuts.values():
             if not cut.cancel():
                 cut.result()

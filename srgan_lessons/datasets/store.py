@@ -1,7 +1,7 @@
 """Photo stores: pictures decoded once into one file, which is then mapped into memory instead of being read.
 
 A store has a head of 4096 bytes (text), the pixels of all pictures one after another, and an index (JSON).
-packing.py makes it.
+packing.py makes stores.
 
 A mapped file takes none of the process's own memory. The system keeps the parts in use in its page cache, once for all
 processes, and drops them when memory is short.
@@ -34,7 +34,7 @@ class Store:
     """An open photo store.
 
     images: mapped, not read. hashes: name -> SHA-256 of shape and pixels. looks: name -> perceptual hash, as
-    leakage.to_bytes stores it. left_out: name -> reason. not_pictures: how many files of other kinds the folders held.
+    leakage.to_bytes stores it. left_out: name -> reason. not_pictures: how many files of other kinds the folders had.
     source: the key of the files that the store was packed from, see `source_key`.
     """
 
@@ -68,7 +68,7 @@ def open_store(path: str | Path) -> Store:
             if there != head["bytes"]:
                 raise UserError(
                     f"the photo store {path} is cut short: it has {there:,} of {head['bytes']:,} bytes. "
-                    "Copy it again, if it is a copy. " + AGAIN.format(path)
+                    "If it is a copy, copy it again. " + AGAIN.format(path)
                 )
             file.seek(HEAD + 3 * head["pixels"])
             text = file.read()
@@ -107,8 +107,8 @@ def _read_head(path: Path, head: bytes) -> dict[str, Any]:
     magic, _, text = head.partition(b"\n")
     if magic != MAGIC.encode():
         raise UserError(
-            f"{path} is a file, not a folder, and no photo store either. Give a folder with pictures, or a store that "
-            "`srgan-lessons data pack` has made."
+            f"{path} is a file, not a folder, and it is not a photo store. Give a folder with pictures, or a store "
+            "that `srgan-lessons data pack` has made."
         )
     try:
         found = json.loads(text)
@@ -118,7 +118,7 @@ def _read_head(path: Path, head: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         raise UserError(f"the photo store {path} is damaged: its head cannot be read. {AGAIN.format(path)}") from None
     raise UserError(
-        f"the photo store {path} has format {version}, and this version of the course reads format {VERSION}. "
+        f"the photo store {path} has format {version}, but this version of the course reads format {VERSION}. "
         + AGAIN.format(path)
     )
 
@@ -136,13 +136,13 @@ def stamp(path: Path) -> list[int]:
     """Size and modification time of a file."""
     try:
         found = path.stat()
-    except OSError:  # a dead link: decoding names it
+    except OSError:  # a dead link: decoding reports it
         return [0, 0]
     return [found.st_size, found.st_mtime_ns]
 
 
 def cached_path(folders: Iterable[Path], files: Mapping[str, Path]) -> Path:
-    """Where in the data folder the store of those files is, or would be. Raises UserError without a home folder."""
+    """Where in the data folder the store of those files belongs. Raises UserError if there is no home folder."""
     name = Path(os.path.commonpath([folder.resolve() for folder in folders])).name
     return stores_folder() / f"{name}-{source_key(files)[:16]}.store"
 

@@ -17,8 +17,8 @@ def unzip_safely(archive: str | Path, folder: str | Path, *, progress: bool = Tr
     """Unpacks the pictures of a zip archive directly into `folder` and returns their paths, sorted.
 
     Folders inside the archive are ignored, and files that are not pictures are not unpacked. A picture gets its name
-    only when it is complete and its CRC-32 is right. A picture that already exists with that CRC is kept, so a run that
-    was stopped continues where it was. The free disk space is checked first.
+    only when it is complete and its CRC-32 is right. A picture that already exists with that CRC is kept, so after an
+    interruption the same call continues where it stopped. The free disk space is checked first.
 
     Raises UserError, before anything is written, for a member that would leave the folder (absolute path, "..", drive
     letter, symbolic link), an encrypted member, two members of the same name, or a file that is not a zip archive; also
@@ -56,7 +56,7 @@ def _pictures(archive: Path, members: list[zipfile.ZipInfo]) -> dict[str, zipfil
         if member.flag_bits & 1:
             raise UserError(f"{archive}: the member {member.filename!r} is encrypted. Nothing was unpacked.")
         if member.is_dir() or path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue  # macOS adds a file whose name begins with a dot beside each file
+            continue  # beside each file, macOS adds one whose name begins with a dot
         if path.name in pictures:
             raise UserError(f"{archive}: two members are named {path.name}. Nothing was unpacked.")
         pictures[path.name] = member

@@ -16,7 +16,7 @@ from srgan_lessons.datasets.unzip import unzip_safely
 from srgan_lessons.download import Remote, fetch_all, file_hash, need_room
 from srgan_lessons.files import atomic, data_root
 
-SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, for files without a published one
+SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, for files without a published hash
 
 
 @dataclass(kw_only=True)
@@ -54,7 +54,7 @@ class Verification:
         if self.missing:
             lines.append(f"  MISSING: {len(self.missing)}: {some(self.missing)}")
         if self.strays:
-            lines.append(f"  {len(self.strays)} more pictures are not the published files: {some(self.strays)}")
+            lines.append(f"  {len(self.strays)} more pictures are not in the published set: {some(self.strays)}")
         if not self.passed:
             lines.append(f"  srgan-lessons data get {self.name} fetches what is missing or wrong.")
         return "\n".join(lines)
@@ -116,7 +116,7 @@ def get(name: str, root: str | Path | None = None, *, progress: bool = True) -> 
     def first_download(file: File) -> Callable[[Path], None]:
         def check(path: Path) -> None:
             _check_picture(path, file.pixels)
-            with lock:  # eight threads write the same table
+            with lock:  # eight threads write to the same table
                 _note(root / name, {_inside(name, file.path): file_hash(path)})
 
         return check
@@ -143,14 +143,14 @@ def get(name: str, root: str | Path | None = None, *, progress: bool = True) -> 
 def _get_archive(name: str, root: Path, archive: Archive, progress: bool) -> None:
     path = root / name / archive.url.rsplit("/", 1)[1]
     here = path.stat().st_size if path.is_file() else 0
-    need_room(path.parent, 2 * archive.size - here)  # PNGs do not shrink in a zip: unpacked, they take as much again
+    need_room(path.parent, 2 * archive.size - here)  # PNGs do not shrink in a zip: unpacking takes as much again
     fetch_all(
         [Remote(url=archive.url, path=path, sha256=archive.sha256, md5=archive.md5, size=archive.size)],
         progress=progress,
     )
     pictures = unzip_safely(path, root / archive.folder, progress=progress)
     if missing := [file.path for file in archive.files if not (root / file.path).is_file()]:
-        raise UserError(f"{path} does not hold {some(missing)}. The catalogue and the published archive disagree.")
+        raise UserError(f"{path} does not contain {some(missing)}. The catalogue and the published archive differ.")
     _note(root / name, {_inside(name, f"{archive.folder}/{picture.name}"): file_hash(picture) for picture in pictures})
     path.unlink()
 

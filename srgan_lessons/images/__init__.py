@@ -1,7 +1,7 @@
 """Photo files, arrays and tensors: three forms of the same picture.
 
 The forms are a file on disk, an array uint8 (H, W, 3) in 0..255, and a float tensor (N, 3, H, W) in [0, 1]. `arrays.py`
-accepts a picture in any form (`check_image`) and converts arrays to tensors and back; `formats.py` knows the kinds of
+accepts a picture in any form (`check_image`) and converts arrays to tensors and back; `formats.py` lists the kinds of
 files, `reading.py` reads them, `picture.py` describes a decoded file, `depth.py` reduces every bit depth to 8,
 `metadata.py` keeps date, camera and resolution, `writing.py` saves, and `samples.py` has photos to start with.
 """

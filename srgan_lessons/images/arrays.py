@@ -31,17 +31,17 @@ def check_image(image: AnyPicture) -> np.ndarray:
         raise UserError(f"a picture is a PIL image, a file's path, or uint8 (H, W, 3); got a {what}.")
     if pixels.dtype != np.uint8:
         raise UserError(
-            f"a picture must be uint8 in 0..255, this array is {pixels.dtype}. For floats in [0, 1] use to_image."
+            f"a picture must be uint8 in 0..255; this array is {pixels.dtype}. For floats in [0, 1] use to_image."
         )
     if pixels.ndim == 2 and pixels.size:
         return np.stack([pixels] * 3, axis=-1)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise UserError(f"a picture must be of shape (H, W, 3) or (H, W), this array is {pixels.shape}.")
+        raise UserError(f"a picture must have the shape (H, W, 3) or (H, W); this array has {pixels.shape}.")
     return pixels
 
 
 def take_pictures(network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """A hook before a network's forward: turns a picture into (1, 3, h, w) on its device, and leaves tensors alone."""
+    """A hook before a network's forward: turns a picture into (1, 3, h, w) on its device. Tensors are left alone."""
     if len(inputs) != 1 or isinstance(inputs[0], Tensor):
         return None
     return (to_tensor(inputs[0]).to(next(network.parameters()).device),)

@@ -1,4 +1,4 @@
-"""Reduces pixels of any bit depth to 8 bits: they are divided by the largest number of their depth, and rounded.
+"""Reduces pixels of any bit depth to 8 bits: the range of their depth is scaled to 0..255, and the result is rounded.
 
 Pillow cuts 16-bit colour down to 8 bits, leaves 12-bit pictures nearly black, and does not invert 16-bit pictures whose
 white is zero. Here such files are decoded with all their bits.
@@ -67,7 +67,7 @@ def levels(path: Path, image: ImageFile, head: bytes, reopen: Opener) -> Levels:
 
 
 def to_8_bits(numbers: np.ndarray, top: int, exponent: float = 1.0) -> np.ndarray:
-    """0..top -> uint8 0..255, rounded. exponent: applied to the numbers as a share of top, to change their gamma."""
+    """0..top -> uint8 0..255, rounded. exponent: applied after a division by top, to change the gamma."""
     if exponent == 1 and top == 255:
         return numbers.astype(np.uint8, copy=False)
     if top > 65535:
@@ -89,13 +89,13 @@ def _bits(path: Path, image: Image.Image, head: bytes) -> int:
         found = _tags(image).get(_BITS, (1,))
         return max(found) if isinstance(found, tuple) else int(found)
     if image.format == "JPEG2000":
-        start = head.find(b"\xff\x4f\xff\x51")  # ISO 15444-1, A.5.1: SIZ, whose Ssiz come after 40 bytes
+        start = head.find(b"\xff\x4f\xff\x51")  # ISO 15444-1, A.5.1: marker SIZ; Ssiz follow after 40 bytes
         if start < 0 or len(head) < start + 43:
             raise UserError(f"{path} does not say how many bits its numbers have. Save it as PNG.")
         channels = struct.unpack_from(">H", head, start + 40)[0]
         depths = head[start + 42 : start + 42 + 3 * channels : 3]
         if any(depth & 0x80 for depth in depths):
-            raise UserError(f"{path} holds numbers with a sign, whose black is not defined. Save it as PNG.")
+            raise UserError(f"{path} contains signed numbers, for which black is not defined. Save it as PNG.")
         if len(set(depths)) > 1:
             raise UserError(f"{path} has channels of different bit depths. Save it as PNG, with 8 or 16 bits.")
         return depths[0] + 1
@@ -105,9 +105,11 @@ def _bits(path: Path, image: Image.Image, head: bytes) -> int:
 def _check(path: Path, image: ImageFile, bits: int) -> None:
     """Raises UserError for files that Pillow opens, but that cannot be reduced to 8 bits correctly."""
     if image.mode == "F":
-        raise UserError(f"{path} holds floating-point numbers, whose white is not defined. Save it with 8 or 16 bits.")
+        raise UserError(
+            f"{path} contains floating-point numbers, for which white is not defined. Save it with 8 or 16 bits."
+        )
     if image.mode == "LAB":
-        raise UserError(f"{path} holds Lab colours, which few programs write alike. Save it as RGB.")
+        raise UserError(f"{path} contains Lab colours, which programs write in different ways. Save it as RGB.")
     if image.format == "JPEG2000" and bits > 8 and image.mode != "I;16":
         raise UserError(f"{path} has {bits} bits per channel; only 8 of them can be read. Save it as 16-bit PNG.")
     if image.format == "JPEG2000" and bits > 16:
@@ -117,14 +119,16 @@ def _check(path: Path, image: ImageFile, bits: int) -> None:
     tags = _tags(image)
     signs = tags.get(_SAMPLE_FORMAT, (1,))
     if set(signs if isinstance(signs, tuple) else (signs,)) - {1, 4}:  # 1: unsigned, 4: undefined
-        raise UserError(f"{path} holds numbers with a sign, whose black is not defined. Save it with 8 or 16 bits.")
+        raise UserError(f"{path} contains signed numbers, for which black is not defined. Save it with 8 or 16 bits.")
     if tags.get(_PLANAR, 1) == 2 and bits > 8:
         raise UserError(
             f"{path} has a separate plane for each colour, {bits} bits deep. Save it interleaved, or as PNG."
         )
     subsampled = tags.get(_PHOTOMETRIC) == 6 and tuple(tags.get(_SUBSAMPLING, (2, 2))) != (1, 1)
     if subsampled and image.tile and image.tile[0][0] == "raw":
-        raise UserError(f"{path} holds colours at a lower resolution, and uncompressed. Save it as PNG.")
+        raise UserError(
+            f"{path} stores colour at a lower resolution than brightness, without compression. Save it as PNG."
+        )
 
 
 def _deep_grey(path: Path, image: Image.Image, bits: int) -> np.ndarray:
@@ -136,7 +140,7 @@ def _deep_grey(path: Path, image: Image.Image, bits: int) -> np.ndarray:
     if image.format == "JPEG2000":
         numbers >>= 16 - bits  # Pillow's OpenJPEG reader shifts them up
     if numbers.max() > 2**bits - 1:
-        raise UserError(f"{path} holds values outside 0..{2**bits - 1}. Save it with 8 or 16 bits a channel.")
+        raise UserError(f"{path} contains values outside 0..{2**bits - 1}. Save it with 8 or 16 bits per channel.")
     return numbers
 
 
@@ -146,7 +150,7 @@ def _raw_mode(image: ImageFile) -> str:
 
 
 def _decode_as(image: ImageFile, change: Callable[[str], str]) -> np.ndarray:
-    """The pixels, unpacked differently than Pillow would: the name of its raw mode is changed first."""
+    """The pixels, unpacked in another way than Pillow's own: the name of its raw mode is changed first."""
     tiles: list[Any] = image.tile
     changed: list[Any] = []
     for tile in tiles:
@@ -161,7 +165,7 @@ def _decode_as(image: ImageFile, change: Callable[[str], str]) -> np.ndarray:
 
 def _deep_colour(path: Path, image: ImageFile, reopen: Opener) -> np.ndarray:
     """(H, W, C), uint16. Pillow unpacks only one of a number's two bytes, so the picture is decoded once for each."""
-    raw = _raw_mode(image).replace("a", "A")  # associated alpha is divided out afterwards, with all bits
+    raw = _raw_mode(image).replace("a", "A")  # associated alpha is divided out later, with all bits
     if raw == "LA;16B":  # grey and alpha of two bytes each are read as four channels of one byte
         pairs = _decode_as(image, lambda _: "RGBA").astype(np.uint16)
         return pairs[..., 0::2] * 256 + pairs[..., 1::2]
@@ -203,7 +207,7 @@ def _split(numbers: np.ndarray, image: Image.Image) -> tuple[np.ndarray, np.ndar
     if numbers.ndim == 2 or numbers.shape[2] == 3 or image.mode == "CMYK":
         return numbers, None
     alpha: np.ndarray | None = numbers[..., -1]
-    if image.mode == "P" and numbers[..., -1].min() == 255:  # a palette with a transparent entry that no pixel uses
+    if image.mode == "P" and numbers[..., -1].min() == 255:  # the palette's transparent entry is not used
         alpha = None
     return numbers[..., 0] if numbers.shape[2] == 2 else numbers[..., :3], alpha
 

@@ -1,4 +1,4 @@
-"""The kinds of picture files: the endings of their names, and what each kind can hold."""
+"""The kinds of picture files: the endings of their names, and the limits of each kind."""
 
 import os
 from collections import Counter
@@ -12,7 +12,7 @@ from srgan_lessons.files import list_folder
 try:
     import resource
 except ImportError:  # Windows has none
-    resource = None  # type: ignore[assignment]  # a module elsewhere
+    resource = None  # type: ignore[assignment]  # on other systems it is a module
 
 # Pillow's names of the formats that are read, with the endings of their files.
 READABLE = {
@@ -36,12 +36,12 @@ WRITABLE = {".png": "PNG", **_JPEG, ".webp": "WEBP", ".tif": "TIFF", ".tiff": "T
 if features.check("avif"):  # from Pillow 11.3 on
     WRITABLE[".avif"] = "AVIF"
 
-# So that an enlarged picture can be read again: a photo of 67 million pixels becomes this large.
+# The most pixels that a picture may have. A photo of 67 million pixels becomes this large, and must be readable again.
 MOST_PIXELS = 2**30
 
-# The longest side that a format or Pillow's writer of it allows, in pixels.
+# The longest side, in pixels, that a format or Pillow's writer for it allows.
 LONGEST_SIDE = {"JPEG": 65500, "WEBP": 16383, "AVIF": 32768}
-# The largest picture that readers of a format accept, in pixels: libavif's limit.
+# The largest picture, in pixels, that readers of a format accept. AVIF: libavif's limit.
 LARGEST = {"AVIF": 2**28}
 # Formats whose addresses within a file have 32 bits.
 FOUR_GIGABYTES = ("BMP", "TIFF")
@@ -57,12 +57,12 @@ def add_heif() -> None:
 
 
 def why_unknown(head: bytes) -> str:
-    """What to do about a file that no reader knows, judging by its first bytes."""
+    """What to do about a file that no reader recognises, judging by its first bytes."""
     if head[4:8] == b"ftyp" and head[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"heim", b"heis"):
         return "It is a HEIC picture, which the package pillow-heif reads: pip install pillow-heif. Or save it as JPEG."
     if head[4:8] == b"ftyp" and head[8:12] in (b"avif", b"avis"):
         return "It is an AVIF picture, which this version of Pillow does not read: pip install -U pillow."
-    return f"Known are PNG, JPEG, WebP, AVIF, HEIC, TIFF, JPEG 2000, GIF, BMP and PPM. {SAVE_AS}"
+    return f"PNG, JPEG, WebP, AVIF, HEIC, TIFF, JPEG 2000, GIF, BMP and PPM can be read. {SAVE_AS}"
 
 
 SAVE_AS = "Save it as PNG or JPEG."
@@ -79,7 +79,7 @@ def pictures_in(folder: str | Path) -> list[Path]:
 
 
 def endings(paths: list[Path]) -> str:
-    """How many files there are of each ending: "2 .psd, 1 .txt"."""
+    """How many files there are with each ending: "2 .psd, 1 .txt"."""
     counts = Counter(path.suffix.lower() or "(no ending)" for path in paths)
     return ", ".join(f"{count} {ending}" for ending, count in sorted(counts.items()))
 

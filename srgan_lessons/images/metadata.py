@@ -1,4 +1,4 @@
-"""What a picture file holds besides its pixels: EXIF (date, camera, place) and the resolution in dots per inch.
+"""What a picture file contains besides its pixels: EXIF (date, camera, place) and the resolution in dots per inch.
 
 EXIF is kept as the bytes that the camera wrote, including entries that no reader understands. Only orientation and size
 are set again, because they no longer apply to the enlarged picture (EXIF 2.32, 4.6).
@@ -12,17 +12,17 @@ from PIL import Image
 
 ORIENTATION, WIDTH, HEIGHT, EXIF_IFD = 0x0112, 0xA002, 0xA003, 0x8769
 HEADER = b"Exif\0\0"
-# What is kept of a TIFF, whose tags are its EXIF: description, make, model, software, date, artist, copyright; and the
-# folders Exif and GPS.
+# What is kept of a TIFF, whose tags are its EXIF: description, make, model, software, date, artist and copyright; also
+# the directories Exif and GPS.
 _TOLD = (270, 271, 272, 305, 306, 315, 33432)
 _FOLDERS = (EXIF_IFD, 0x8825)
 
 
 def orientation(image: Image.Image) -> int:
-    """How an opened picture must be turned, 1 to 8; 1 (not at all) if the file does not say or makes no sense."""
+    """How an opened picture must be turned, 1 to 8. It is 1 (not at all) if the file says nothing, or nonsense."""
     try:
         found = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # for odd entries Pillow raises almost anything, and the pixels may still be readable
+    except Exception:  # for odd entries, Pillow raises almost anything; the pixels may still be readable
         return 1
     return found if isinstance(found, int) and 1 <= found <= 8 else 1
 

@@ -11,9 +11,9 @@ class Picture:
 
     rgb: uint8 (H, W, 3), upright, whatever the EXIF orientation of the file.
     alpha: uint8 (H, W), or None if the file has no transparency.
-    grey: True if the file holds one channel of grey (then R = G = B).
+    grey: True if the file has a single channel of grey (then R = G = B).
     icc_profile: the colour profile that the numbers refer to, or None for sRGB.
-    exif: date, camera and the like as the bytes of the file, beginning with "Exif", or None.
+    exif: date, camera and the like, as bytes from the file that begin with "Exif", or None.
     dpi: pixels per inch, horizontally and vertically, or None if the file does not say.
     """
 

@@ -23,15 +23,15 @@ from srgan_lessons.images.metadata import orientation, read_dpi, read_exif
 from srgan_lessons.images.picture import Picture
 
 _HEAD = 65536  # bytes at the start of a file that show its kind
-_SCREEN = 2.2  # the exponent by which PNG expects screens to decode (PNG 3rd edition, 13.13)
+_SCREEN = 2.2  # the exponent with which a screen decodes, according to PNG (3rd edition, 13.13)
 
-# A file with more pixels per byte than this is damaged, or was made to fill the memory. A white page as PNG has 1030.
+# A file with more pixels per byte than this is damaged, or was made to fill the memory. A white page as a PNG has 1030.
 _PIXELS_PER_BYTE, _HARMLESS = 2000, 2**26
 
 _opening = threading.Lock()
 
-# Programs that generate pictures write into them how they did it. Pillow takes more than a million letters for an
-# attack, and that is not enough for such programs.
+# Programs that generate pictures write into the files how they did it. This can take more than a million letters, and
+# Pillow would regard so much text as an attack.
 PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, 2**26)
 
 
@@ -42,7 +42,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     gamma is converted to that of screens, and more than 8 bits per channel are rounded to 8, with a warning. From a
     phone's multi-picture JPEG only the photo is read, with a warning that its extra picture (a gain or depth map) is
     not. Raises UserError for a missing, empty, cut-off or undecodable file; for an animation or a file with several
-    pages, of which only one could be kept; for numbers without a defined white (floating point, signed, Lab); and for
+    pages, because only one could be kept; for numbers without a defined white (floating point, signed, Lab); and for
     a picture that does not fit into memory or has more than 2**30 pixels.
     """
     path = Path(path)
@@ -53,7 +53,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
             if image.format == "MPO":  # what many phones write and name .jpg
                 warnings.warn(f"{path}: a multi-picture JPEG; only its first picture, the photo, is read", stacklevel=2)
             elif (frames := getattr(image, "n_frames", 1)) > 1:
-                raise UserError(f"{path} holds {frames} frames. Save the frame that you want as a PNG.")
+                raise UserError(f"{path} has {frames} frames. Save the frame that you want as a PNG.")
             picture, bits = _decode(path, image, head)
     except UserError:
         raise
@@ -69,7 +69,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
         said = str(error) or type(error).__name__
         raise UserError(f"{path} is damaged or cut off ({said}). Copy or download it again.") from None
     if bits > 8:
-        warnings.warn(f"{path}: {bits} bits a channel were reduced to 8, which the networks work in", stacklevel=2)
+        warnings.warn(f"{path}: {bits} bits a channel were reduced to 8, which the networks expect", stacklevel=2)
     return picture
 
 
@@ -85,13 +85,13 @@ def pillow_pixels(image: Image.Image) -> np.ndarray:
     """A PIL image as uint8 (H, W, 3), upright by its EXIF orientation, without its transparency.
 
     Pillow has already cut 16-bit colour down to 8 bits; `load_image` rounds it instead. Raises UserError for the modes
-    F, I and LAB, whose white is not known, and for a file that turns out to be damaged.
+    F, I and LAB, for which white is not defined, and for a file that turns out to be damaged.
     """
     name = Path(getattr(image, "filename", "") or "this PIL image")
     if image.mode in ("F", "LAB") or image.mode.startswith("I"):
         raise UserError(
-            f"{name} has the mode {image.mode}, whose white is not known. Convert it to RGB, or save it as a file and "
-            "give its path: files of 16 bits a channel are read."
+            f"{name} has the mode {image.mode}, for which white is not defined. Convert it to RGB, or save it as a "
+            "file and give its path: files with 16 bits per channel can be read."
         )
     try:
         if image.mode == "CMYK":
@@ -105,7 +105,7 @@ def pillow_pixels(image: Image.Image) -> np.ndarray:
 
 
 def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """(width, height) of a picture file as shown on a screen. Reads only the file's header. Raises UserError."""
+    """(width, height) of a picture file as shown on a screen, from its header. Raises UserError if it is unreadable."""
     path = Path(path)
     head = _head(path)
     try:
@@ -123,7 +123,7 @@ def _head(path: Path) -> bytes:
         if not path.is_file() and not path.is_symlink():
             raise UserError(f"{path} is not a file. Check the name; a folder cannot be read as a picture.")
         if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for ever
-            raise UserError(f"{path} is not a file of pixels but a folder, a device or a pipe. Check the name.")
+            raise UserError(f"{path} is not an ordinary file but a folder, a device or a pipe. Check the name.")
         with open(path, "rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
@@ -139,7 +139,7 @@ def _head(path: Path) -> bytes:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[ImageFile]:
-    """The picture with its header read. `_check_size` replaces Pillow's own limit."""
+    """Opens a picture and reads its header. `_check_size` replaces Pillow's own limit."""
     add_heif()
     with _opening:  # all threads share the limit
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, MOST_PIXELS
@@ -155,7 +155,7 @@ def _opened(path: Path) -> Iterator[ImageFile]:
 def _check_size(path: Path, image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < 1:
-        raise UserError(f"{path} is {width} x {height} pixels: damaged. Copy or download it again.")
+        raise UserError(f"{path} is damaged: it has {width} x {height} pixels. Copy or download it again.")
     if width * height > max(_HARMLESS, _PIXELS_PER_BYTE * path.stat().st_size):
         raise UserError(
             f"{path} is too large to be opened: {width} x {height} pixels in a file of {path.stat().st_size:,} bytes. "
@@ -164,15 +164,15 @@ def _check_size(path: Path, image: Image.Image) -> None:
     needed, there = 8 * width * height, memory()  # bytes: Pillow's pixels, and the array made from them
     if width * height > MOST_PIXELS or needed > there:
         raise UserError(
-            f"{path} is too large to be opened: {width} x {height} pixels. {MOST_PIXELS / 1e6:.0f} million pixels are "
-            f"the most, and these would need {needed / 1e9:.1f} of {there / 1e9:.1f} GB of memory. Cut it into parts."
+            f"{path} is too large to be opened: {width} x {height} pixels. At most {MOST_PIXELS / 1e6:.0f} million are "
+            f"allowed, and this picture needs {needed / 1e9:.1f} of {there / 1e9:.1f} GB of memory. Cut it into parts."
         )
 
 
 def _reason(path: Path, head: bytes) -> str:
     """Why a file could not be opened, according to the reader that recognises its first bytes."""
     for name in READABLE:
-        reader: Any = Image.OPEN.get(name, (None, None))  # Pillow's types cover one of the two ways to call a reader
+        reader: Any = Image.OPEN.get(name, (None, None))  # Pillow's types cover only one of two ways to call it
         factory, accept = reader
         begins = False
         with suppress(struct.error, IndexError):  # from a file of a few bytes
@@ -184,7 +184,7 @@ def _reason(path: Path, head: bytes) -> str:
                 continue
         except Exception as error:
             said = str(error) or type(error).__name__
-            return f"It begins like a {name} file, but is damaged or of a rare kind ({said}). {SAVE_AS}"
+            return f"It begins like a {name} file, but it is damaged or of a rare kind ({said}). {SAVE_AS}"
     return f"It may be a text file with a wrong ending. {why_unknown(head)}"
 
 
@@ -221,10 +221,10 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
 
 
 def _exponent(image: Image.Image) -> float:
-    """The exponent that encodes a PNG's levels like those of other pictures; 1 if they already are.
+    """The exponent that encodes a PNG's levels like those of other pictures; 1 if they are already encoded like that.
 
     A profile, or the mark that the picture is sRGB, takes precedence over gamma (PNG 3rd edition, 13.16). A difference
-    of 5 % is ignored, as in libpng.
+    of up to 5 % is ignored, as in libpng.
     """
     gamma = image.info.get("gamma", 0) if image.format == "PNG" else 0
     if "srgb" in image.info or "icc_profile" in image.info or not gamma or abs(gamma * _SCREEN - 1) <= 0.05:
@@ -233,12 +233,15 @@ def _exponent(image: Image.Image) -> float:
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None, path: Path) -> np.ndarray:
-    """Converts CMYK to sRGB: by the embedded profile if there is one, otherwise by the plain formula."""
+    """Converts CMYK to sRGB: with the embedded profile if there is one, otherwise with the plain formula."""
     if profile:
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
             return np.asarray(converted)
         except (ImageCms.PyCMSError, OSError) as error:  # OSError: the profile itself cannot be parsed
-            warnings.warn(f"{path}: its colour profile cannot be used ({error}); plain conversion", stacklevel=4)
+            warnings.warn(
+                f"{path}: its colour profile cannot be used ({error}); the colours were converted without it",
+                stacklevel=4,
+            )
     return np.asarray(image.convert("RGB"))

@@ -20,8 +20,8 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
     """Writes a picture in any form (see `check_image`), or a Picture, in the format given by the file name's ending.
 
     The file is written completely or not at all. JPEG and AVIF are written at quality 95 without chroma subsampling,
-    WebP without loss. Orientation and size in a Picture's EXIF are set again; if the format has no place for EXIF, it
-    is left out, with a warning. Raises UserError for an unknown ending, a full disk, or a format that cannot hold the
+    WebP without loss. Orientation and size in a Picture's EXIF are set again; if the format cannot store EXIF, it is
+    left out, with a warning. Raises UserError for an unknown ending, a full disk, or a format that does not allow the
     picture's size, its transparency or its colour profile.
     """
     path = Path(path)
@@ -39,7 +39,7 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
     options |= {"lossless": True} if kind == "WEBP" else {}
     exif = None if picture.exif is None else renewed(picture.exif, height, width)
     if exif is not None and (kind == "BMP" or (kind == "JPEG" and len(exif) > 65533)):  # a JPEG segment's limit
-        warnings.warn(f"{path}: this format has no place for the EXIF of the picture (date, camera)", stacklevel=2)
+        warnings.warn(f"{path}: this format cannot store the picture's EXIF (date, camera)", stacklevel=2)
         exif = None
     with atomic(path) as temporary:
         made = Image.fromarray(np.ascontiguousarray(pixels))
@@ -47,7 +47,7 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
             made.save(temporary, format=kind, **options, **({"exif": exif} if exif else {}))
         except (OSError, MemoryError):
             raise
-        except Exception:  # odd entries, which a TIFF cannot hold
+        except Exception:  # odd entries, which a TIFF cannot store
             if exif is None:
                 raise
             warnings.warn(f"{path}: its EXIF (date, camera) has odd entries and was left out", stacklevel=2)
@@ -66,9 +66,9 @@ def check_target(path: str | Path, height: int, width: int, *, alpha: bool = Fal
         raise UserError(f"{path}: the ending {path.suffix or '(none)'} is not one of {' '.join(WRITABLE)}.")
     check_name(path)
     if alpha and kind in ("JPEG", "BMP"):
-        raise UserError(f"{path}: this format has no transparency, and the picture has. Write a .png instead.")
+        raise UserError(f"{path}: this format has no transparency, but the picture has. Write a .png instead.")
     if profile and kind == "BMP":
-        raise UserError(f"{path}: this format has no colour profile, and the picture has. Write a .png instead.")
+        raise UserError(f"{path}: this format has no colour profile, but the picture has. Write a .png instead.")
     if max(height, width) > LONGEST_SIDE.get(kind, 2**31 - 1):
         raise UserError(
             f"{path}: this format allows {LONGEST_SIDE[kind]} pixels per side; the picture has {width} x {height}. "
@@ -81,7 +81,7 @@ def check_target(path: str | Path, height: int, width: int, *, alpha: bool = Fal
         )
     if kind in FOUR_GIGABYTES and (4 if alpha else 3) * height * width > 2**32 - 2**16:
         raise UserError(
-            f"{path}: this format allows 4 GB, and {width} x {height} pixels need more. Write a .png instead."
+            f"{path}: this format allows 4 GB, but {width} x {height} pixels need more. Write a .png instead."
         )
     if os.path.isdir(path):
         raise UserError(f"{path} is a folder; a file name is needed.")

@@ -1,6 +1,7 @@
 """Training: recipes, the two updates of the paper, and the loop around them.
 
-Modules that need torch are imported on first use: the command line reads the settings alone, and they need no torch.
+Modules that need torch are imported on first use, because the command line reads only the settings, which do not need
+torch.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,7 +1,8 @@
 """What a run does when its disk disappears: Colab's Drive is unmounted, or a USB stick is pulled out.
 
-The missing folder would be created again on the machine's own disk, and be lost with that machine. So a run remembers
-which disk it is on. If that disk disappears, the run keeps its results on this machine until the disk is back.
+Without this module, the missing folder would be created again on the machine's own disk, and be lost with the machine.
+So a run remembers which disk it is on. If that disk disappears, the run keeps its results on this machine until the
+disk is back.
 """
 
 import hashlib
@@ -36,6 +37,6 @@ def disk_of(path: Path) -> int | None:
 
 
 def shelter(path: Path) -> Path:
-    """The folder on this machine for checkpoints of a run whose own folder is gone. It depends on the path alone."""
+    """The folder on this machine for checkpoints of a run whose own folder is gone. It depends only on the path."""
     digest = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"srgan-lessons-run-{digest}"

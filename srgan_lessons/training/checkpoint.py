@@ -44,8 +44,8 @@ class RunFolder:
     """Opens or creates the folder of a run and locks it for this process, until `close` or the end of a `with`.
 
     The lock belongs to the process: once the process ends, however it ends, another run can use the folder. A log
-    without a checkpoint is kept under another name, `log_before_1.csv`. Raises UserError if another run holds the
-    folder, if the folder cannot be written to, or if it holds weights without a checkpoint.
+    without a checkpoint is kept under another name, `log_before_1.csv`. Raises UserError if another run has locked the
+    folder, if the folder cannot be written to, or if it contains weights without a checkpoint.
     """
 
     def __init__(self, path: str | Path, *, keep: int = 2):
@@ -136,10 +136,10 @@ class RunFolder:
         return latest_checkpoint(self.path)
 
     def save(self, state: dict[str, Any], *, best: bool = False) -> Path:
-        """Writes a checkpoint of state["step"], then removes all but the last `keep`. `best` also becomes best.pt."""
+        """Writes a checkpoint of state["step"], then removes all but the last `keep`. best: also writes best.pt."""
         path = self.checkpoints / f"step_{state['step']:08d}.pt"
         with atomic(path) as temporary:
-            with open(temporary, "wb") as file:  # given only a name, torch would hide why it could not write
+            with open(temporary, "wb") as file:  # from a name alone, torch would hide why it could not write
                 try:
                     torch.save(state, file)
                 except RuntimeError as error:
@@ -148,7 +148,7 @@ class RunFolder:
                 with atomic(self.checkpoints / "best.pt") as copy:
                     shutil.copyfile(temporary, copy)
         for old in sorted(self.checkpoints.glob("step_*.pt"))[: -self.keep]:
-            with suppress(OSError):  # one that cannot be removed now is removed after the next save
+            with suppress(OSError):  # if it cannot be removed now, it is removed after the next save
                 old.unlink()
         return path
 
@@ -164,9 +164,10 @@ class RunFolder:
         return disk_of(self.path) != self._disk
 
     def rescue(self, state: dict[str, Any], *, best: bool, why: str) -> UserError:
-        """Keeps a checkpoint on this machine if the folder cannot store it. The next opening of the folder fetches it.
+        """Keeps a checkpoint on this machine if the folder cannot store it. Opening the folder again fetches it.
 
-        why: a sentence. Returns the error to raise. Raises UserError if this machine's disk cannot store it either.
+        why: the reason, as a sentence. Returns the error to raise. Raises UserError if this machine's disk cannot store
+        it either.
         """
         content = state | {"rescued": {"best": best, "rows": self._unwritten}}
         with atomic(shelter(self.path) / f"step_{state['step']:08d}.pt") as temporary, open(temporary, "wb") as file:
@@ -176,11 +177,11 @@ class RunFolder:
                 raise _disk_error(error) or error from None
         return UserError(
             f"{why} Nothing is lost: update {state['step']:,} is kept on this machine for now. When the disk is "
-            "back, run the same cell or command: it goes on from that update."
+            "back, run the same cell or command: it continues from that update."
         )
 
     def _bring_back(self) -> None:
-        """Fetches what `rescue` kept, if it is newer than what the folder holds. Leaves it alone if there is no run."""
+        """Fetches what `rescue` kept, if it is newer than the folder's own. Leaves it alone if there is no run yet."""
         if not (self.path / "settings.json").exists():
             self._strange = set(shelter(self.path).rglob("*"))
             return
@@ -196,7 +197,7 @@ class RunFolder:
         self._fetch_previews()
 
     def _fetch_previews(self) -> None:
-        """Moves previews that were kept on this machine into the folder. Those that cannot be written stay here."""
+        """Moves previews that were kept on this machine into the folder. Those that cannot be moved stay here."""
         for kept in set((shelter(self.path) / "preview").glob("update_*.png")) - self._strange:
             with suppress(OSError, UserError):
                 with atomic(self.path / "preview" / kept.name) as temporary:
@@ -238,7 +239,7 @@ class RunFolder:
         return rows
 
     def _read_log(self) -> list[dict[str, Any]]:
-        """The complete lines of the log, without a line that a kill cut off or that is not a row of numbers."""
+        """The complete lines of the log, without any that were cut off by a kill or are not rows of numbers."""
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
         rows = []
         for line in csv.DictReader(line for line in lines if line.endswith("\n")):
@@ -293,9 +294,9 @@ class RunFolder:
 
 
 def acquire(lock: FileLock) -> bool:
-    """Acquires a lock; False where the file system has none. A soft lock does not count: it outlives a killed process.
+    """Acquires a lock, or returns False if the file system has no locks.
 
-    Raises Timeout if another process holds the lock.
+    A soft lock does not count, because it outlives a killed process. Raises Timeout if another process holds the lock.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # filelock's own warning: RunFolder says what it means for the run
@@ -307,7 +308,7 @@ def acquire(lock: FileLock) -> bool:
 
 
 def _disk_error(error: BaseException | None) -> OSError | None:
-    """The error that the disk raised. torch's writer is closed after it, and raises an error of its own on top."""
+    """The error that the disk raised. torch's writer is closed after that, and raises another error on top of it."""
     while error is not None and not isinstance(error, OSError):
         error = error.__context__
     return error
@@ -323,7 +324,7 @@ def _as_csv(columns: list[str], rows: list[dict[str, Any]], *, header: bool) -> 
 
 
 def latest_checkpoint(run: Path) -> Path | None:
-    """The checkpoint that a run in that folder continues from, or None. See `RunFolder.latest`."""
+    """The checkpoint that a run in this folder continues from, or None. See `RunFolder.latest`."""
     checkpoints = run / "checkpoints"
     found = [*checkpoints.glob("best.pt"), *sorted(checkpoints.glob("step_*.pt"))]
     return found[-1] if found else None
@@ -338,7 +339,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except pickle.UnpicklingError as error:
         raise UserError(
             f"{path} was refused: it contains more than weights and could run code ({error}). Delete it if you do "
-            "not know it."
+            "not know where it comes from."
         ) from None
     except Exception as error:  # for a damaged file torch raises almost anything, even IndexError and TypeError
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -364,7 +365,7 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     their pixels are, whatever their names.
     """
     now = dict(expected["recipe"])
-    then = {field.name: field.default for field in dataclasses.fields(Recipe)} | state["recipe"]  # fills newer fields
+    then = {field.name: field.default for field in dataclasses.fields(Recipe)} | state["recipe"]  # with newer fields
     if then["name"] != now["name"]:
         raise UserError(
             f"{path} belongs to a run of {then['name']}, not of {now['name']}. Choose another folder with --folder."
@@ -374,7 +375,7 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
     differs = [f"{name} {then.get(name)!r} then, {now.get(name)!r} now" for name in now if then.get(name) != now[name]]
     if state["seed"] != expected["seed"]:
         differs.append(f"seed {state['seed']} then, {expected['seed']} now")
-    # Held-out pictures too: adding a photo can move another from one side to the other. Older states do not name them.
+    # Held-out pictures count, too: a new photo can move another from one side to the other. Older states lack them.
     known = ("photos", "held_out") if "held_out" in state else ("photos",)
     differs += _other_photos(*({k: v for name in known for k, v in run[name].items()} for run in (state, expected)))
     if differs:
@@ -385,7 +386,7 @@ def check_same_run(state: dict[str, Any], expected: dict[str, Any], path: Path) 
 
 
 def check_processes(identity: dict[str, Any], options: Options, machine: Machine) -> None:
-    """Raises UserError, in all processes of a run, if one of them would train something else than the main process."""
+    """Raises UserError, in all processes of a run, if one of them would not train the same as the main process."""
     mine = {
         **identity["recipe"],
         "seed": identity["seed"],
@@ -421,9 +422,9 @@ def check_processes(identity: dict[str, Any], options: Options, machine: Machine
 
 
 def check_run_is_here(path: Path) -> None:
-    """Raises UserError, in all processes, if another process than the main one has this run, or more of it.
+    """Raises UserError, in all processes, if a process other than the main one has this run, or more of it.
 
-    torchrun's rendezvous decides which machine hosts the main process. It is not always the one named first.
+    torchrun's rendezvous decides which machine hosts the main process. It is not always the machine named first.
     """
     latest = latest_checkpoint(path)
     step = -1 if latest is None else int(latest.stem.removeprefix("step_")) if latest.stem != "best" else 0
@@ -431,10 +432,10 @@ def check_run_is_here(path: Path) -> None:
     furthest, host = max(everybody, key=lambda found: found[0])
     if furthest > everybody[0][0]:
         error = UserError(
-            f"the run in {path} is on {host}, at update {furthest:,}, and process 0 is on {everybody[0][1]}, which has "
+            f"the run in {path} is on {host}, at update {furthest:,}, but process 0 is on {everybody[0][1]}, which has "
             f"{'none' if everybody[0][0] < 0 else f'update {everybody[0][0]:,}'}. Copy the folder there, or choose a "
-            "--folder on a disk that both share. torchrun --node_rank 0 --master_addr HOST --master_port 29500, "
-            "instead of --rdzv_..., makes the machine of your choice the first."
+            "--folder on a disk that both share. To choose the first machine yourself, give torchrun --node_rank 0 "
+            "--master_addr HOST --master_port 29500 instead of --rdzv_... options."
         )
         error.told = processes.rank() != 0
         raise error
@@ -446,7 +447,7 @@ def _photos_hash(identity: dict[str, Any]) -> str:
 
 
 def _other_photos(then: dict[str, str], now: dict[str, str]) -> list[str]:
-    """What differs between two sets of training pictures, each SHA-256 of the pixels -> name; [] if nothing does."""
+    """What differs between two sets of training pictures, or []. Each set maps the SHA-256 of the pixels to a name."""
     gone = [then[hash] for hash in then.keys() - now.keys()]
     new = [now[hash] for hash in now.keys() - then.keys()]
     parts = [f"{len(names)} {what} ({some(sorted(names))})" for what, names in (("gone", gone), ("new", new)) if names]

@@ -30,7 +30,7 @@ RECORDED = (
         channels=64,
         batch=16,
         bicubic=(27.932, 0.3546),
-        about="one H100, BSDS500 and SunHays80, from an SRResNet of many more updates than a short plan has",
+        about="one H100, BSDS500 and SunHays80, from an SRResNet with many more updates than a short plan has",
     ),
 )
 
@@ -58,8 +58,8 @@ class Expectation:
 def expect(plan: Plan) -> Expectation | None:
     """What the last stage of a plan may reach on held-out photos; None if no such run was recorded.
 
-    Counts in crops, because batches differ. A plan that is longer than the recorded run gets the run's last value. A
-    plan with fewer than half the crops that the run had seen at its first validation gets None.
+    Progress is counted in crops, because batches differ. A plan that is longer than the recorded run gets the run's
+    last value. A plan with fewer than half the crops that the run had seen at its first validation gets None.
     """
     recipe = plan.stages[-1].recipe
     found = [run for run in RECORDED if (run.blocks, run.channels) == (recipe.blocks, recipe.channels)]

@@ -34,7 +34,7 @@ class GraphedUpdate:
         if self.graph is None:
             self.places = places.clone()
             self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph, stream=self.stream):  # records, and computes nothing
+            with torch.cuda.graph(self.graph, stream=self.stream):  # this only records the update
                 self.update(self.places)
         self.places.copy_(places)
         self.graph.replay()

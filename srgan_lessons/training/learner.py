@@ -1,4 +1,4 @@
-"""What learns: the networks of a recipe, their optimisers, the moving average of the weights, and one update of all."""
+"""What learns: a recipe's networks, their optimisers, the moving average of the weights, and one update of them all."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class Learner:
 
     generator: untrained, or with the weights to start from. content: the content loss. graphed: the updates will be
     recorded as a CUDA graph, in which the learning rate must be a tensor. If the recipe has a discriminator, its first
-    weights are drawn from torch's global random numbers. shuffled_last: the generator in the form that updates compute.
+    weights are drawn from torch's global random numbers. shuffled_last: the generator in the form that updates use.
     totals: sums of the losses of the last `counted` updates, on the device.
     """
 
@@ -52,13 +52,13 @@ class Learner:
         return torch.optim.Adam(parameters, lr=self.rate, betas=(0.9, 0.999), fused=True, capturable=self.graphed)
 
     def updates_on(self, sampler: CropSampler, *, compile: bool = False) -> Callable[[int], None]:
-        """Returns a function that makes update number `step`, counted from 0, and adds its losses to `totals`.
+        """Returns a function that makes update number `step`, counted from 0, and adds the losses to `totals`.
 
         compile: run the networks and the cutting of crops through torch.compile.
         """
         generator, discriminator, content, cut = self.shuffled_last, self.discriminator, self.content, sampler.cut
         if compile:
-            compiled: Any = torch.compile  # it turns a module into a module, but its types do not say so
+            compiled: Any = torch.compile  # it returns a module for a module, but its types do not say so
             generator, content, cut = compiled(generator), compiled(content), compiled(cut)
             discriminator = compiled(discriminator) if discriminator else None
         recipe, machine = self.recipe, self.machine
@@ -113,7 +113,7 @@ class Learner:
         self.counted = 0
 
     def broken(self) -> list[str]:
-        """The networks with weights that are no longer numbers. Makes the host wait for the GPU."""
+        """The names of the networks with weights that are no longer numbers. Makes the host wait for the GPU."""
         networks = {"generator": self.generator, "discriminator": self.discriminator}
         return [
             name
@@ -183,8 +183,8 @@ def _load_moments(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) ->
 def starting_generator(recipe: Recipe, init: str | Path | None) -> nn.Module:
     """The generator before its first update: untrained, or with the weights `init`, a shipped name or a file.
 
-    "scratch" asks for an untrained generator if the recipe starts from another network's weights. Raises UserError if
-    weights are needed and not named, cannot be read, or belong to another network.
+    "scratch" asks for an untrained generator even if the recipe starts from another recipe's weights. Raises UserError
+    if weights are needed but not given, cannot be read, or belong to another network.
     """
     network = recipe.make_generator()
     needed = recipe.starts_from

@@ -1,4 +1,4 @@
-"""The training loop: `train` makes trained weights from a recipe and pictures, and continues a run that was stopped.
+"""The training loop: `train` trains a recipe on pictures, and continues a run that was stopped.
 
 It has three parts, in this order: set up, fit, report.
 """
@@ -64,7 +64,7 @@ def train(
     on_report: Callable[[dict[str, Any]], None] | None = None,
     **options: Any,
 ) -> Run:
-    """Trains a recipe on pictures, or continues the run in that folder if it holds a checkpoint.
+    """Trains a recipe on pictures, or continues the run in the folder `run` if there is a checkpoint in it.
 
     recipe: a name of RECIPES, or a Recipe. photos: a folder, folders, a photo store, a dict name -> picture in any form
     (see `images.check_image`), or Photos; one in twenty is held out for validation. run: the folder of the run,
@@ -112,7 +112,7 @@ class _Training:
         self.identity = {
             "recipe": dataclasses.asdict(recipe),
             "seed": options.seed,
-            "photos": {photos.hashes[name]: name for name in training},  # pixels and order decide
+            "photos": {photos.hashes[name]: name for name in training},  # pixels and order matter
             "held_out": {photos.hashes[name]: name for name in held_out},
         }
         check_processes(self.identity, options, machine)
@@ -154,7 +154,7 @@ class _Training:
         self.reporter.announce(photos, self.sampler, held_out, self.validation, size, graphed)
 
     def _find_checkpoint(self) -> dict[str, Any] | None:
-        """The checkpoint to continue from. Only the main process has the run folder; the others get it from there."""
+        """The checkpoint to continue from. Only the main process has the run folder; the others get None here."""
         latest = self.folder.latest() if self.folder else None
         if not latest:
             return None
@@ -172,7 +172,7 @@ class _Training:
             ) from None
         self.step = state["step"]
         if not self.validation or state.get("criterion", self.validation.criterion) == self.validation.criterion:
-            self.best = state["best"]  # otherwise it is the value of another figure
+            self.best = state["best"]  # with another criterion, it would be the value of another figure
         torch.set_rng_state(state["rng"])
         if "rng_cuda" in state and self.machine.device.type == "cuda":
             torch.cuda.set_rng_state(state["rng_cuda"], self.machine.device)
@@ -188,13 +188,13 @@ class _Training:
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                short_of_memory = True  # after this block, what the traceback holds (activations too) is freed
+                short_of_memory = True  # after this block, what the traceback refers to (activations, too) is freed
         if short_of_memory:
             raise no_memory(self.learner, self.sampler)
         self.reporter.finish(self.step)
         network = self.learner.average.to("cpu").to(memory_format=torch.contiguous_format)
         finished = self.step >= self.recipe.steps
-        stop.interrupt()  # a stop button also ends what comes after this call
+        stop.interrupt()  # the stop button also ends what comes after this call
         return Run(folder=self.path, network=network, log=self.reporter.log, step=self.step, finished=finished)
 
     def _fit(self, stop: Stop, watch: processes.Watch) -> None:
@@ -241,7 +241,7 @@ class _Training:
                 break
 
     def _validate(self) -> tuple[bool, dict[str, float]]:
-        """Whether the averaged network is the best so far, and its figures."""
+        """Validates the averaged network: returns whether it is the best so far, and its figures."""
         if not (self.folder and self.validation):  # only the main process has them
             return False, {}
         places = [shelter(self.path)] if self.folder.is_gone() else [self.path, shelter(self.path)]
@@ -269,7 +269,7 @@ class _Training:
         save_network(self.folder.weights, self.learner.average, recipe=self.recipe.name, updates=str(self.step))
 
     def _state(self) -> dict[str, Any]:
-        """What a checkpoint holds. Raises UserError if any weight is not a number."""
+        """What a checkpoint contains. Raises UserError if any weight is not a number."""
         if broken := self.learner.broken():
             raise self._no_number(f"the weights of the {' and '.join(broken)} are no longer numbers")
         state = self.identity | self.learner.state_dict()

@@ -19,7 +19,7 @@ PRECISIONS = ("auto", "fp32", "bf16", "fp16")
 # 1.63 (SRGAN-offline) with the paper's 64 maps, 1.26 and 1.57 with 32 maps and 8 blocks, and .91 with 16 maps.
 BF16_CHANNELS = 32
 
-SETTING_UP = timedelta(hours=2)  # how long processes wait for one that is still reading or packing photos
+SETTING_UP = timedelta(hours=2)  # how long processes wait for another that is still reading or packing photos
 
 
 class Machine:
@@ -54,7 +54,7 @@ class Machine:
         return self.rank == 0
 
     def autocast(self) -> AbstractContextManager:
-        """The context in which networks run: half precision if it was chosen."""
+        """The context in which networks run: in half precision if that was chosen."""
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, self.dtype)
@@ -92,7 +92,7 @@ class Machine:
         return network.to(self.device).to(memory_format=layout)
 
     def average_gradients(self, network: nn.Module) -> None:
-        """Replaces each gradient by its mean over all processes. All gradients travel in one message."""
+        """Replaces each gradient by its mean over all processes. All gradients are sent in one message."""
         if self.world_size == 1:
             return
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
@@ -120,7 +120,7 @@ class Machine:
 
 
 def _device(name: str | None, local_rank: int) -> torch.device:
-    """The device of that name. If the name does not say which of several GPUs, it is the one of this process."""
+    """The device of that name. If the name does not say which GPU is meant, it is the GPU of this process."""
     device = choose_device(name)
     if device.type != "cuda":
         return device

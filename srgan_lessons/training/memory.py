@@ -1,4 +1,4 @@
-"""Finds the batch that would fit when memory has run out."""
+"""Finds a batch that would fit, after a run has run out of memory."""
 
 import torch
 
@@ -8,14 +8,14 @@ from srgan_lessons.training.learner import Learner
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """True for what torch raises when a GPU, or the CPU's allocator, has no memory left."""
+    """Whether this is what torch raises when a GPU, or the CPU's allocator, has no memory left."""
     return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def fitting_batch(learner: Learner, sampler: CropSampler) -> int | None:
     """The largest of batch/2, batch/4, ... whose losses and gradients fit into memory; None if not even 1 does.
 
-    Tries them without an update: the run that ran out of memory is over.
+    It tries them without making an update, because the run that ran out of memory is over.
     """
     _release(learner)
     world = learner.machine.world_size

@@ -18,13 +18,15 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 class Options:
     """What may differ between two runs of a recipe without changing what is learned. Checked on creation."""
 
-    seed: Annotated[int, Setting("of the first weights and of all crops", "NUMBER")] = 0
+    seed: Annotated[int, Setting("for the first weights and all crops", "NUMBER")] = 0
     device: Annotated[str | None, Setting("cpu, cuda, cuda:1, ...", "DEVICE", none="a GPU if there is one")] = None
-    precision: Annotated[Precision, Setting("of the networks; auto: half precision where the device gains by it")] = (
+    precision: Annotated[Precision, Setting("of the networks; auto: half precision if the device is faster in it")] = (
         "auto"
     )
     """See Machine."""
-    compile: Annotated[bool, Setting("run the networks through torch.compile: minutes to start, then faster")] = False
+    compile: Annotated[
+        bool, Setting("run the networks through torch.compile: the start takes minutes, then updates are faster")
+    ] = False
     cuda_graph: Annotated[
         bool | None, Setting("record the whole update once and replay it", none="on a GPU, in one process")
     ] = None
@@ -59,7 +61,7 @@ class Options:
         """Whether updates are recorded as a CUDA graph. Raises UserError if that was asked for but is not possible."""
         possible = machine.device.type == "cuda" and machine.world_size == 1
         if self.cuda_graph and not possible:
-            raise UserError("a CUDA graph (--cuda-graph) needs a GPU, and one process")
+            raise UserError("a CUDA graph (--cuda-graph) needs a GPU and works only in a single process")
         return possible if self.cuda_graph is None else self.cuda_graph
 
     def __post_init__(self) -> None:

@@ -33,8 +33,8 @@ from srgan_lessons.training.validation import Validation
 PEAK_RATE, PEAK_RATE_GAN = 4e-4, 1.5e-4
 
 WARM_UP = 14  # updates before the clock starts: compiling, choosing algorithms, recording a CUDA graph
-RESERVE = 0.04  # of a stage's time, for a machine that becomes a little slower
-VALIDATIONS = 0.1  # of a stage's time at most
+RESERVE = 0.04  # share of a stage's time, in case the machine becomes a little slower
+VALIDATIONS = 0.1  # share of a stage's time, at most
 MOST_VALIDATIONS = 20
 PRETRAINING = 0.45  # share of the time that goes to SRResNet; the rest goes to SRGAN
 CHECKPOINT_MINUTES = 2.0
@@ -121,7 +121,7 @@ def measure(
 
 
 def fit_into(recipe: Recipe, seconds: float, speed: Speed, *, validation: float = 0.0) -> Stage:
-    """The recipe with as many updates as fit into `seconds`, and a learning rate that reaches 0 at the last one.
+    """The recipe with as many updates as fit into `seconds`, and a learning rate that reaches 0 at the last update.
 
     validation: seconds that all its validations take together. Raises UserError if not even ten updates fit.
     """
@@ -164,8 +164,8 @@ class Plan:
         """The plan as a table."""
         lines = [
             f"{self.minutes:g} minutes on {self.machine}",
-            f"{'stage':<14}{'network':>11}{'crops':>9}{'a second':>10}{'updates':>10}{'validations':>13}{'besides':>10}"
-            f"{'together':>10}",
+            f"{'stage':<14}{'network':>11}{'crops':>9}{'updates/s':>10}{'updates':>10}{'validations':>13}{'other':>10}"
+            f"{'total':>10}",
         ]
         for stage in self.stages:
             recipe = stage.recipe
@@ -175,12 +175,13 @@ class Plan:
                 f"{stage.seconds:>8.0f} s"
             )
         lines.append(
-            f"network: blocks x maps. {RESERVE:.0%} is kept in reserve. The learning rate of a stage ends at 0."
+            "network: blocks x maps; crops: number per update x size; other: start, validations, checkpoints. "
+            f"{RESERVE:.0%} is kept in reserve. The learning rate of a stage ends at 0."
         )
         return "\n".join([*lines, *self.notes])
 
     def times(self, factor: float) -> "Plan":
-        """A rough plan with `factor` times the updates and the time. Nothing is measured or recounted for it."""
+        """A rough plan with `factor` times the updates and the time. Nothing is measured or calculated again."""
         longer = [stage.recipe.change(steps=max(1, round(factor * stage.recipe.steps))) for stage in self.stages]
         stages = tuple(
             dataclasses.replace(stage, recipe=recipe, seconds=factor * stage.seconds)
@@ -209,12 +210,13 @@ def make_plan(
     measuring: float = 3.0,
     **settings: Any,
 ) -> Plan:
-    """Measures this machine for some seconds and divides the minutes: SRResNet first if the recipe starts from it.
+    """Measures this machine for a few seconds and divides the minutes; SRResNet comes first if the recipe needs it.
 
     recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps and batches of 8, for a laptop.
     init: weights that the first stage starts from; None: from scratch. An SRGAN recipe trains SRResNet first even if
     weights are given. folder: where the plan will be carried out. A plan that is already there is returned, or refused
-    if it is for other settings. measuring: seconds for each stage. settings: for all stages, such as crop=64.
+    if it is for other settings. measuring: seconds of measuring for each stage. settings: for all stages, such as
+    crop=64.
 
     The minutes include the measuring. If memory runs out, the batch is halved, and a note says so. Raises UserError if
     the time is too short, and as `train` does.
@@ -263,7 +265,7 @@ def _request(
 
 
 def plan_stage(recipe: Recipe, seconds: float, speed: Speed, *, validation: float, saving: float) -> Stage:
-    """A stage with its updates and with validations that take a tenth of its time, but at least one validation.
+    """A stage with its updates, and with at least one validation and as many as fit into a tenth of its time.
 
     validation, saving: seconds that one validation and one checkpoint take. Raises UserError as `fit_into` does.
     """
@@ -282,7 +284,7 @@ def read_plan(folder: str | Path) -> Plan | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("format") != FORMAT:
-            raise ValueError("it is of another version")
+            raise ValueError("it was written by another version")
         stages = tuple(
             Stage(**stage | {"recipe": Recipe(**stage["recipe"]), "speed": Speed(**stage["speed"])})
             for stage in content.pop("stages")
@@ -295,7 +297,7 @@ def read_plan(folder: str | Path) -> Plan | None:
 
 
 def check_request(plan: Plan, request: Mapping[str, Any], folder: str | Path) -> None:
-    """Raises UserError if a folder's plan is for something else than what is asked for now."""
+    """Raises UserError if a folder's plan is not for what is asked for now."""
     names = [*plan.request, *(name for name in request if name not in plan.request)]
     differs = [
         f"{name} {plan.request.get(name)} then, {request.get(name)} now"
@@ -320,7 +322,7 @@ def _measure_what_fits(
             if not is_out_of_memory(error) or recipe.batch == 1:
                 raise
             small = recipe.batch // 2
-        notes.append(f"{recipe.name}: a batch of {recipe.batch} does not fit into memory; {small} is used.")
+        notes.append(f"{recipe.name}: a batch of {recipe.batch} does not fit into memory; {small} is used instead.")
         recipe = recipe.change(batch=small)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -32,7 +32,7 @@ from srgan_lessons.training.validation import Validation, middle
 
 PLANNED = ("steps", "rate", "schedule", "minutes", "checkpoint_minutes", "log_every", "validate_every")
 LATE = 0.04  # share of the time by which the last stage may be late before it is stopped; its weights are kept
-UNHURRIED = 1.25  # SRResNet is stopped after this many times its share, so that SRGAN gets its turn
+UNHURRIED = 1.25  # SRResNet is stopped when it has taken this many times its share, so that SRGAN gets its turn
 
 OnReport = Callable[[str, dict[str, Any]], None]
 
@@ -78,14 +78,16 @@ def train_plan(
     on_report: OnReport | None = None,
     **options: Any,
 ) -> Outcome:
-    """Trains what a plan says, or continues where it was stopped. on_report: called with recipe name and row.
+    """Trains what a plan says, or continues where it was stopped. on_report: called with the recipe's name and the row.
 
-    When SRResNet is finished, SRGAN's updates are recounted for the time that is left. If the machine has become
-    slower, the last stage ends with fewer updates rather than late: at 4 % over the time it stops, saves, and says so.
-    A call that continues an interrupted run makes all the missing updates, without a clock. options: see Options.
+    When SRResNet is finished, the number of SRGAN's updates is computed again for the time that is left. If the machine
+    has become slower, the last stage ends with fewer updates rather than late: at 4 % over the time it stops, saves,
+    and says so. A call that continues an interrupted run makes all the missing updates, without a time limit. options:
+    see Options.
 
     Raises UserError if the folder holds another plan, if another tab or program is training in it, and as `train` does.
-    In a notebook the stop button raises KeyboardInterrupt after a checkpoint was written; the same cell continues.
+    In a notebook the stop button raises KeyboardInterrupt after a checkpoint was written; to continue, run the cell
+    again.
     """
     with _alone(Path(folder)):
         return _train_plan(plan, photos, Path(folder), on_report, options)
@@ -159,7 +161,7 @@ def read_outcome(folder: str | Path) -> Outcome:
     folder = Path(folder)
     plan = read_plan(folder)
     if plan is None:
-        raise UserError(f"there is no planned run in {folder}. Train one, or give the folder that holds plan.json.")
+        raise UserError(f"there is no planned run in {folder}. Train one, or give the folder that contains plan.json.")
     finished = _is_over(folder, plan, len(plan.stages) - 1)
     outcome = Outcome(folder=folder, plan=plan, logs=_logs(folder, plan), finished=finished, in_time=False, seconds=0.0)
     if not (outcome.weights.exists() and outcome.log()):
@@ -178,7 +180,7 @@ def _logs(folder: Path, plan: Plan) -> dict[str, list[dict[str, Any]]]:
 def _alone(folder: Path) -> Iterator[None]:
     """Keeps a second tab or program from carrying out a plan in the same folder: its plan would replace this one.
 
-    Raises UserError if another one is already doing so. On a file system without locks RunFolder warns.
+    Raises UserError if another one is already doing so. On a file system without locks, RunFolder warns the user.
     """
     refuse_unmounted(folder)
     lock = FileLock(folder / "plan.lock", timeout=0)
@@ -188,10 +190,10 @@ def _alone(folder: Path) -> Iterator[None]:
     except Timeout:
         raise UserError(
             f"another tab or program is training in {folder}. Look at it there, or wait until it ends; this one has "
-            "changed nothing. For a second run choose another folder."
+            "changed nothing. For a second run, choose another folder."
         ) from None
     except (OSError, NotImplementedError):
-        pass  # if the folder cannot be written to, writing the plan says why
+        pass  # if the folder cannot be written to, writing the plan will raise an error that says why
     try:
         yield
     finally:
@@ -282,7 +284,7 @@ class _Clock:
 
     def __init__(self, began: float, plan: Plan, *, going: bool):
         self.began, self.plan, self.going = began, plan, going
-        self.slower = 1.0  # factor on the seconds that were measured for an update
+        self.slower = 1.0  # how many times as long an update takes as was measured
         self.at = began
 
     def _end(self, number: int) -> float:
@@ -301,7 +303,7 @@ class _Clock:
         return max(0.01, (self._end(number) - self._closing(number) - time.monotonic()) / 60)
 
     def _closing(self, number: int) -> float:
-        """Seconds that the end of a stage takes if the clock stops it."""
+        """Seconds that a last validation and checkpoint take when the clock stops a stage."""
         stage = self.plan.stages[number]
         return stage.validation + stage.saving / (stage.validations + 1)
 
@@ -321,7 +323,7 @@ class _Clock:
         try:
             new = plan_stage(stage.recipe, left, speed, validation=stage.validation, saving=stage.saving / saves)
         except UserError:  # the machine has become so slow that nothing fits: the clock ends it
-            return stage, (f"{stage.recipe.name}: the time is nearly over; training stops when it is.",)
+            return stage, (f"{stage.recipe.name}: the time is nearly over; training stops when it is over.",)
         if abs(new.recipe.steps / stage.recipe.steps - 1) < 0.02:
             return new, ()
         steps, more = f"{new.recipe.steps:,}", new.recipe.steps > stage.recipe.steps

@@ -1,4 +1,4 @@
-"""The settings of the paper's networks: a recipe decides every number of a training run except its seed."""
+"""The settings of the paper's networks: a recipe sets every number of a training run except its seed."""
 
 import dataclasses
 import math
@@ -35,8 +35,8 @@ class Recipe:
     schedule: Annotated[
         Schedule,
         Setting(
-            "learning rate: constant; drop, to a tenth after half of the updates; one-cycle, up over a tenth of them, "
-            "then down to 0 along a cosine"
+            "how the learning rate changes. drop: to a tenth after half of the updates; one-cycle: up during the first "
+            "tenth of them, then down to 0 along a cosine"
         ),
     ] = "constant"
     ema: Annotated[
@@ -131,8 +131,9 @@ RECIPES: dict[str, Recipe] = {
         _gan("srgan-mse", "mse"),
         _gan("srgan-vgg22", "vgg22"),
         _gan("srgan-vgg54", "vgg54"),
-        # The same without a download: a VGG16 that comes with a package, and pixels. Not comparable with VGG54. The
-        # shares of its content loss sum to 1.25, so its adversarial weight is 1.25 times the paper's.
+        # An SRGAN without a download: its content loss uses pixels, and a VGG16 that comes with a package. Its results
+        # are not comparable with those of VGG54. The shares of its content loss sum to 1.25, so its adversarial weight
+        # is 1.25 times the paper's.
         _gan("srgan-offline", "offline", steps=50_000, adversarial=1.25 * ADVERSARIAL_WEIGHT),
     )
 }

@@ -76,7 +76,7 @@ class Reporter:
         if validation and validation.note:
             self.say(validation.note)
         processes = f", {self.machine.world_size} processes" if self.machine.world_size > 1 else ""
-        graph = ", each update a CUDA graph" if graphed else ""
+        graph = ", updates recorded as a CUDA graph" if graphed else ""
         chosen = (
             self.options.precision == "auto" and self.machine.device.type == "cpu" and self.machine.precision != "fp32"
         )
@@ -126,7 +126,7 @@ class Reporter:
         if not self.folder:
             return
         if problem := self.folder.append_log([row]):
-            self.say(f"{problem} Training goes on; this line of the log is written together with the next one.")
+            self.say(f"{problem} Training goes on; this line of the log will be written together with the next one.")
         hidden = ("step", "rate", "updates_per_s")
         shown = {name: f"{value:.4g}" for name, value in row.items() if name not in hidden and value is not None}
         if self._bar is not None:
@@ -165,14 +165,14 @@ class Reporter:
             self.say(
                 f"finished: {self.folder.weights}"
                 if step >= self.recipe.steps
-                else f"stopped after update {step:,}; the same command goes on from here"
+                else f"stopped after update {step:,}; the same command continues from here"
             )
 
 
 class _Patient:
     """A stream whose reader may go away: a dead pipe, a closed terminal, a full disk for `> train.log`.
 
-    Writing to it never raises. To tqdm it looks like the stream itself, which is asked for the width of its terminal.
+    Writing to it never raises. Everything else is passed on to the stream, which tqdm asks for its terminal's width.
     """
 
     def __init__(self, stream: TextIO | None):

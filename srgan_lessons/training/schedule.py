@@ -18,7 +18,7 @@ class Due:
 
 @dataclass(kw_only=True)
 class Schedule:
-    """Says what is due after each update. Knows neither networks nor files.
+    """Says what is due after each update. It needs neither networks nor files.
 
     steps: updates of the whole run. log_every, validate_every: updates between two lines and two validations; the last
     update has both. validate_every is None if there is nothing to validate on. checkpoint_seconds: seconds between two

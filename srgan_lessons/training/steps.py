@@ -50,10 +50,10 @@ def gan_step(
 ) -> dict[str, Tensor]:
     """One update of the generator, then one of the discriminator (paper, section 3.2, k = 1).
 
-    Returns losses and mean probabilities, still on the device: reading them is left to the caller, since it would make
-    the host wait for the GPU.
+    Returns losses and mean probabilities, still on the device. Reading them is left to the caller, because it makes the
+    host wait for the GPU.
     """
-    # The generator: resemble HR, and be taken for a photo. The gradient passes through D, but D does not learn here.
+    # G's turn: SR should resemble HR and be taken for a photo. The gradient passes through D, but D does not learn now.
     discriminator.requires_grad_(False)
     optimizer_g.zero_grad(set_to_none=True)
     with machine.autocast():
@@ -67,7 +67,7 @@ def gan_step(
     machine.average_gradients(generator)  # over all processes, if there are several
     machine.scaler.step(optimizer_g)
 
-    # The discriminator: tell the same SR from HR. SR is detached, so that the generator gets no gradient from this.
+    # D's turn: it should tell the same SR from HR. SR is detached, so that the generator gets no gradient from this.
     discriminator.requires_grad_(True)
     optimizer_d.zero_grad(set_to_none=True)
     with machine.autocast():

@@ -5,12 +5,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# SIGTERM comes before a kill, SIGHUP when a terminal closes, and SIGUSR1 from Slurm before the time is over.
+# SIGTERM comes before a kill, SIGHUP when a terminal closes, and SIGUSR1 from Slurm shortly before a job's time is up.
 _SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1") if hasattr(signal, name)]
 
 
 class Stop:
-    """Set when the run was asked to stop. `number` is the first signal that asked."""
+    """Records that the run was asked to stop. `number` is the first signal that asked for it, or None."""
 
     def __init__(self) -> None:
         self.number: int | None = None
@@ -22,7 +22,7 @@ class Stop:
     def interrupt(self) -> None:
         """In a notebook, Ctrl-C and the stop button also stop the waiting cells: this raises KeyboardInterrupt."""
         if self.number == signal.SIGINT and self.in_notebook:
-            raise KeyboardInterrupt("training was stopped, and saved; the same cell goes on")
+            raise KeyboardInterrupt("training was stopped and saved; to continue, run the same cell again")
 
 
 @contextmanager
@@ -30,9 +30,9 @@ def stop_on_signal() -> Iterator[Stop]:
     """A signal asks the loop to stop after the current update, with a checkpoint; a second Ctrl-C stops it at once.
 
     So the first signal never interrupts a save. Only a second Ctrl-C counts, because other repeated signals are not
-    impatience: a closing terminal sends SIGHUP twice (from the kernel and from its shell), torchrun passes a Ctrl-C on
-    as SIGTERM, and Slurm sends SIGTERM after SIGUSR1. A signal that was ignored before (nohup ignores SIGHUP) stays
-    ignored.
+    signs of impatience: a closing terminal sends SIGHUP twice (from the kernel and from its shell), torchrun passes a
+    Ctrl-C on as SIGTERM, and Slurm sends SIGTERM after SIGUSR1. A signal that was ignored before (nohup ignores SIGHUP)
+    stays ignored.
     """
     stop = Stop()
     if threading.current_thread() is not threading.main_thread():

@@ -25,13 +25,14 @@ SHOWN = 3  # pictures in a preview
 class Validation:
     """Measures a network on the held-out pictures (name -> uint8 (H, W, 3)) when called, and draws a preview.
 
-    Returns means over the pictures: val_psnr, in dB by the community protocol; val_content, the recipe's own content
-    loss; val_weave and val_tint, in grey levels; for a recipe with an adversarial loss val_stlpips, ST-LPIPS (Alex).
+    Returns means over the pictures: val_psnr, in dB under the community protocol; val_content, the recipe's own content
+    loss; val_weave and val_tint, in grey levels; and val_stlpips, which is ST-LPIPS (Alex), if the recipe has an
+    adversarial loss.
 
     previews: where to write the preview; the first path that can be written to is used.
     names: those of FIGURES that are measured. note: what is not measured and why, or "". criterion: the figure whose
-    lowest value makes the best checkpoint: val_stlpips if it is measured, otherwise val_content. It is never PSNR:
-    PSNR would choose the blurriest SRGAN, and a content loss nearly the blurriest.
+    lowest value marks the best checkpoint: val_stlpips if it is measured, otherwise val_content. It is never PSNR,
+    because PSNR would choose the blurriest SRGAN; a content loss would choose nearly the blurriest.
     """
 
     def __init__(self, held_out: Mapping[str, np.ndarray], recipe: Recipe, content: nn.Module, machine: Machine):

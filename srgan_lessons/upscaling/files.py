@@ -29,7 +29,7 @@ from srgan_lessons.models import SCALE
 from srgan_lessons.upscaling.tiles import TILE, Bicubic, check_tile, enlarge, prepare
 
 REACH = 64  # pixels: more than a network or bicubic sees on each side of a pixel
-UNEVEN = timedelta(days=7)  # how long processes wait for one whose pictures are larger
+UNEVEN = timedelta(days=7)  # how long processes wait for another whose pictures are larger
 
 
 def upscale_file(
@@ -44,9 +44,9 @@ def upscale_file(
 ) -> None:
     """Enlarges a picture file into another: upright, grey if it was grey, with its colour profile, EXIF and dpi.
 
-    Transparency is enlarged by bicubic interpolation, because the networks have only learnt colours. Colours under full
-    transparency would show at the edges: see `spread`. Raises UserError as `upscale`, `images.read_picture` and
-    `images.save_image` do, and if the target is the source.
+    Transparency is enlarged with bicubic interpolation, because the networks have only learnt colours. Colours under
+    full transparency would show at the edges, so they are replaced first: see `spread`. Raises UserError as `upscale`,
+    `images.read_picture` and `images.save_image` do, and if the target is the source.
     """
     _enlarge_file(Path(source), Path(target), prepare(weights, device, precision), tile=tile, progress=progress)
 
@@ -72,9 +72,9 @@ def _enlarge_file(source: Path, target: Path, network: nn.Module, *, tile: int, 
 def spread(rgb: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Spreads colours up to REACH pixels into the hidden parts, where alpha (H, W) is zero. Returns (H, W, 3).
 
-    A program that saves a logo may leave any colour there, often black or white, and every enlargement also depends on
-    a pixel's neighbours. In each step a hidden pixel gets the colour of a neighbour that has one: the one above,
-    otherwise the one to the left, to the right, or below. The browser page for your own photo does the same.
+    A program that saves a logo may leave any colour there, often black or white, and an enlarged pixel also depends on
+    its neighbours. In each step a hidden pixel gets the colour of a neighbour that has one: the one above, otherwise
+    the one to the left, to the right, or below. The browser page for your own photo does the same.
     """
     known = alpha > 0  # (H, W)
     if known.all() or not known.any():
@@ -103,9 +103,10 @@ def _as_rgb(channel: np.ndarray) -> np.ndarray:
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What `upscale_many` did: the files it wrote, those that already existed, and the sources that failed, with why.
+    """What `upscale_many` did. written: the results that it wrote. there: the results that already existed.
 
-    passed_over: files in the folders that are not pictures, judging by the endings of their names.
+    failed: the sources that failed, each with the reason. passed_over: files in the folders that are not pictures,
+    judging by the endings of their names.
     """
 
     written: list[Path] = field(default_factory=list)
@@ -128,15 +129,16 @@ def upscale_many(
     """Enlarges picture files and all pictures in folders (not in subfolders). A bad picture does not stop the others.
 
     sources: files and folders. A name with * or ? that no file has is a pattern, as in a shell. out: a folder, which
-    gets a `<stem>_x4.png` for each picture; for a single source also the name of a picture file. If it does not exist
-    yet and has an ending, this must be the ending of a writable format; to name a new folder like that, add a slash.
-    None: each result is written beside its picture; this is refused for folders, where results and pictures would mix.
+    gets a `<stem>_x4.png` for each picture; for a single source, it can also be the name of a picture file. If it does
+    not exist yet and has an ending, this must be the ending of a writable format; to name a new folder like that, add a
+    slash. None: each result is written beside its picture; this is refused for folders, where results and pictures
+    would mix.
     overwrite: replaces results that already exist. Without it, existing results in a folder stay as they are, whatever
     weights they were made with, and only missing ones are made. So after an interruption, repeat the same call.
     progress: shows a bar over each picture's tiles.
 
-    Under torchrun each of n processes enlarges every n-th picture, on the GPU of its number, and waits for the others
-    at the end. All of them return what was done by all.
+    Under torchrun each of n processes enlarges every n-th picture, on the GPU with its number, and waits for the others
+    at the end. Each of them returns what all of them did.
 
     Raises UserError before any work for a missing source, a folder without pictures, two results of the same name,
     results among the sources, an existing result that is not four times its source, a file `out` that already exists,
@@ -183,7 +185,7 @@ def _merge(outcomes: list[Outcome], plan: dict[Path, Path]) -> Outcome:
 
 
 def _found(sources: Iterable[str | Path]) -> list[Path]:
-    """The files and folders that the sources name. On Windows the command line leaves *.jpg to the program."""
+    """The files and folders that the sources name. On Windows, the program itself has to find the files of *.jpg."""
     found: list[Path] = []
     for source in map(Path, sources):
         matches = [] if os.path.lexists(source) else sorted(glob.glob(str(source)))
@@ -261,7 +263,7 @@ def _targets(files: list[Path], out: str | Path | None) -> list[Path]:
             raise UserError(f"{out} is one file, and there are {len(files)} pictures. Name a folder for the results.")
         return [out]
     raise UserError(
-        f"{out} is not a folder, and its ending is not one of a picture file that can be written "
+        f"{out} is not a folder, and its ending is not that of a picture file that can be written "
         f"({' '.join(WRITABLE)}). Choose another ending, or for a folder write {out}{os.sep}"
     )
 

@@ -1,7 +1,7 @@
 """Enlarges a picture of any size in tiles.
 
-Each tile is read with a halo of surrounding pixels on which its result depends. So the tiles never show, and the
-network's memory does not grow with the picture.
+Each tile is read with a halo: the surrounding pixels on which its result depends. So the tiles' borders never show, and
+the memory that the network needs does not grow with the picture.
 """
 
 import copy
@@ -91,9 +91,9 @@ def upscale(
     image: uint8 (H, W, 3) or (H, W), a PIL image, or the path of a file; `upscale_file` keeps more of a file.
     weights: a name of `weights.shipped_weights()`, the path of a .safetensors file, "bicubic", "nearest", or a network
     that maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w) and has the attribute `halo`; it is copied, not changed.
-    device: torch's name of it; by default the GPU if there is one, or for a network the device that it is on.
+    device: its name in torch; by default the GPU if there is one, or for a network the device that it is on.
     tile: side of a tile in LR pixels. It changes speed and memory, not the picture. progress: shows a bar over tiles.
-    precision: "fp32" gives the same picture on each device. "bf16" is faster for a Generator if the device computes in
+    precision: "fp32" gives the same picture on every device. "bf16" is faster for a Generator if the device computes in
     bfloat16; about one pixel in 100,000 is then two levels off, and three in ten are one level off.
 
     Raises UserError for another kind of array, unknown or unreadable weights, a device that does not exist, a precision
@@ -108,7 +108,7 @@ def check_tile(tile: int) -> None:
 
 
 def prepare(weights: str | Path | nn.Module, device: str | torch.device | None, precision: str = "fp32") -> nn.Module:
-    """The network, ready to enlarge: on its device, in evaluation mode, in the precision; our generator is folded."""
+    """The network, ready to enlarge: on its device, in evaluation mode and this precision. A Generator is folded."""
     if precision not in PRECISIONS:
         raise UserError(f"unknown precision {precision!r}; known: {', '.join(PRECISIONS)}")
     if isinstance(weights, nn.Module):
@@ -134,8 +134,8 @@ def _halo(network: nn.Module) -> int:
     halo = getattr(network, "halo", None)
     if not isinstance(halo, int):
         raise UserError(
-            f"{type(network).__name__} has no attribute `halo`: how many LR pixels to each side does an output "
-            "pixel depend on? Set it, as models.ESPCN does; for a 3x3 convolution it is 1."
+            f"{type(network).__name__} has no attribute `halo`, the number of LR pixels on each side that an output "
+            "pixel depends on. Set it, as models.ESPCN does; for a 3x3 convolution it is 1."
         )
     return halo
 
@@ -184,7 +184,7 @@ def _cuts(size: int, tile: int) -> list[tuple[int, int]]:
 
 
 def enlarge(image: np.ndarray, network: nn.Module, *, tile: int, progress: bool, grey: bool = False) -> np.ndarray:
-    """uint8 (H, W, 3) -> uint8 (4H, 4W, 3). With `grey`, the network's colours are turned into grey, (4H, 4W)."""
+    """uint8 (H, W, 3) -> uint8 (4H, 4W, 3). With `grey`, the network's colours are converted to grey, (4H, 4W)."""
     height, width = image.shape[:2]
     enlarged = np.empty((SCALE * height, SCALE * width, 1 if grey else 3), np.uint8)
     total = len(_cuts(height, tile)) * len(_cuts(width, tile))

@@ -1,6 +1,6 @@
 """Trained networks as files: safetensors with a description of the network, and no code that could be run.
 
-The metadata of a file holds "network", for example {"kind": "generator", "blocks": 16, "channels": 64} as JSON, and
+The metadata of a file contains "network", for example {"kind": "generator", "blocks": 16, "channels": 64} as JSON, and
 what training adds: recipe, updates. The weights that come with the course are in this folder, each with a card.
 """
 
@@ -30,7 +30,7 @@ def describe(network: nn.Module) -> dict[str, str | int]:
         return {"kind": "espcn"}
     if isinstance(network, Generator):
         return {"kind": "generator", "blocks": len(network.trunk) - 2, "channels": network.tail.in_channels}
-    raise TypeError(f"weights are kept of ESPCN and Generator, not of {type(network).__name__}")
+    raise TypeError(f"only weights of ESPCN and Generator can be saved, not those of {type(network).__name__}")
 
 
 def save_network(path: str | Path, network: nn.Module, **metadata: str) -> None:
@@ -42,9 +42,9 @@ def save_network(path: str | Path, network: nn.Module, **metadata: str) -> None:
     """
     path = Path(path)
     if path.suffix != ".safetensors":
-        raise UserError(f"{path}: a weights file is named .safetensors, not {path.suffix or 'without an ending'}.")
+        raise UserError(f"{path}: the ending of a weights file is .safetensors, not {path.suffix or 'nothing'}.")
     if wrong := [name for name, text in metadata.items() if not isinstance(text, str) or name == "network"]:
-        raise TypeError(f'metadata must be texts, and "network" is set here: {", ".join(wrong)}')
+        raise TypeError(f'metadata must be texts, none of them named "network": {", ".join(wrong)}')
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     with atomic(path) as temporary:
         temporary.write_bytes(save(state, metadata={"network": json.dumps(describe(network)), **metadata}))
@@ -73,9 +73,11 @@ def load_network(weights: str | Path) -> ESPCN | Generator:
         raise UserError(f"{path}: its {label(network)} has no weights named {_some(strange)}. {_AGAIN}")
     if other := [name for name in sorted(expected) if expected[name] != found[name]]:
         name = other[0]
-        raise UserError(f"{path}: {name} has the shape {found[name]}, its {label(network)} {expected[name]}. {_AGAIN}")
+        raise UserError(
+            f"{path}: {name} has the shape {found[name]}, but its {label(network)} needs {expected[name]}. {_AGAIN}"
+        )
     if broken := [name for name in sorted(state) if not state[name].isfinite().all()]:
-        raise UserError(f"{path}: {_some(broken)} holds values that are not numbers (NaN or infinite). {_AGAIN}")
+        raise UserError(f"{path}: {_some(broken)} contains values that are not numbers (NaN or infinite). {_AGAIN}")
     network.to_empty(device="cpu").load_state_dict(state)  # copies into float32
     network.about = _about(path, network, metadata)
     network.register_forward_pre_hook(take_pictures)
@@ -101,7 +103,7 @@ def read_metadata(weights: str | Path) -> dict[str, str]:
 
 
 def find_weights(weights: str | Path) -> Path:
-    """The file of a shipped name or of a path. If there is none, raises UserError with the known names."""
+    """The weights file for a shipped name or a path. If there is none, raises UserError with the known names."""
     if isinstance(weights, str) and weights in shipped_weights():
         return files.WEIGHTS / f"{weights}.safetensors"
     path = expand(weights)
@@ -157,7 +159,7 @@ def _unwrapped(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
     while prefix := next((prefix for prefix in _WRAPPERS if any(name.startswith(prefix) for name in state)), None):
         if plain := [name for name in sorted(state) if not name.startswith(prefix)]:
             raise UserError(
-                f"{path}: some of its weights begin with {prefix}, which {_WRAPPERS[prefix]} puts before names, and "
+                f"{path}: some of its weights begin with {prefix}, which {_WRAPPERS[prefix]} puts before names, but "
                 f"others do not ({_some(plain)}). Save the state of the network that was wrapped."
             )
         state = {name.removeprefix(prefix): tensor for name, tensor in state.items()}
@@ -179,7 +181,7 @@ def _build(metadata: dict[str, str], path: Path) -> ESPCN | Generator:
             raise ValueError
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(
-            f"{path} describes a network that is not known here: {metadata['network'][:200]}. Known are "
+            f"{path} describes a network that is not known here: {metadata['network'][:200]}. The known ones are "
             '{"kind": "espcn"} and {"kind": "generator", "blocks": 16, "channels": 64}.'
         ) from None
     with torch.device("meta"):
