@@ -13,7 +13,7 @@ LETTERS = 15  # how many fit into the width of a box
 
 
 def show_way(stations: Sequence[tuple[str, str, str]], *, alt: str) -> None:
-    """Draws stations from left to right, joined by arrows; each is (where, what is there, how much of it).
+    """Draws stations from left to right, joined by arrows; each is (where it is, what is there, how much of it).
 
     Neighbours with the same `where` have the same colour. Raises UserError if the alt text is empty.
     """
