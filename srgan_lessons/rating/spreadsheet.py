@@ -77,7 +77,7 @@ def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
         if extra := [at for at in range(len(names), len(row)) if row[at].strip()]:
             raise UserError(
                 f"{path}: line {line} has something in column {_letter(extra[0])}, {row[extra[0]]!r}, beyond the last "
-                "column of the header. Is a name with a comma in it without quotes?"
+                "column of the header. Is there a name with a comma, but without quotes?"
             )
         for at, name in enumerate(names):
             if name in content:

@@ -65,7 +65,7 @@ def versions(images: Images, methods: Methods, *, crop: int | None = None, devic
 
 def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
     if not folder.is_dir():
-        raise UserError(f"{folder} is not there: no such folder of pictures.")
+        raise UserError(f"{folder} does not exist: no such folder of pictures.")
     if direct := _pictures(folder):
         return direct
     found: dict[str, dict[str, Path]] = {}
@@ -76,8 +76,8 @@ def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
             ] = path
     if not found:
         raise UserError(
-            f"{folder} holds no pictures ({' '.join(SUFFIXES)}): neither HR pictures, nor folders of pictures named by "
-            "method."
+            f"{folder} contains no pictures ({' '.join(SUFFIXES)}): neither HR pictures, nor folders of pictures named "
+            "by method."
         )
     return found
 
@@ -116,8 +116,8 @@ def named_otherwise(images: Mapping[str, Mapping[str, object]]) -> str:
         plain = plain_name(image)
         if plain != image and plain in images and (method := next(iter(given), None)):
             return (
-                f" An image has the same name in each method's folder: looked for {plain} in {method}, found {image}. "
-                f"Rename such files, {image} to {plain}."
+                f" An image must have the same name in each method's folder: there is no {plain} in {method}, but "
+                f"{image}. Rename such files, {image} to {plain}."
             )
     return ""
 
@@ -176,13 +176,13 @@ class _Photo:
 
 
 def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndarray:
-    """The picture, its middle at most `crop` pixels wide and high, and its sides multiples of `multiple`."""
+    """The picture, or its middle of at most `crop` x `crop` pixels, cut to sides that are multiples of `multiple`."""
     if isinstance(source, np.ndarray):
         pixels = check_image(source)
     elif isinstance(source, str | Path):
         picture = read_picture(source)
         if picture.alpha is not None and picture.alpha.min() < 255:
-            raise UserError(f"{source} has transparent parts, which each page shows differently. Save it without any.")
+            raise UserError(f"{source} has transparent parts, which each page shows differently. Save it without them.")
         pixels = _as_srgb(picture.rgb, picture.icc_profile, source)
     else:
         raise UserError(f"the picture of {label} is a {type(source).__name__}; a uint8 array or a file is needed.")
@@ -204,8 +204,8 @@ def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndar
 def _as_srgb(pixels: np.ndarray, profile: bytes | None, source: str | Path) -> np.ndarray:
     """The same colours in sRGB, which browsers assume for a PNG without a profile. uint8 (H, W, 3).
 
-    It converts with the file's own profile, relative colorimetric, so that white stays white. Raises UserError if the
-    profile cannot be used, because then the numbers alone do not define colours.
+    It converts with the file's own profile and the relative colorimetric intent, so that white stays white. Raises
+    UserError if the profile cannot be used, because the numbers alone do not define colours.
     """
     if profile is None:
         return pixels
@@ -251,7 +251,7 @@ def check_names(names: Collection[str], what: str) -> None:
             raise UserError(f"the {what} {name!r} needs a name: a text of at least one letter.")
         if what == "method" and name != HIDDEN_REFERENCE and name.casefold() == HIDDEN_REFERENCE:
             raise UserError(
-                f'the method {name!r} must be written "{HIDDEN_REFERENCE}": the hidden reference is recognised by it.'
+                f'the method {name!r} must be written "{HIDDEN_REFERENCE}", the name of the hidden reference.'
             )
     folded = Counter(name.casefold() for name in names)
     if twice := [name for name in names if folded[name.casefold()] > 1]:

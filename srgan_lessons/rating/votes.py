@@ -63,11 +63,11 @@ class Votes:
 
     @property
     def raters(self) -> list[str]:
-        """Names, sorted."""
+        """The raters' names, sorted."""
         return sorted({vote.rater for vote in self.lines})
 
     def effective(self) -> list[Vote]:
-        """The votes that count: the last line of each (rater, session, phase, trial) that has a score."""
+        """The votes that count: the last line of each (rater, session, phase, trial), if it has a score."""
         last = {vote.key: vote for vote in self.lines}
         return [vote for vote in self.lines if last[vote.key] is vote and vote.score is not None]
 
@@ -79,7 +79,7 @@ class Votes:
         return table.astype(TYPES | {"revised": "bool"})
 
     def report(self) -> str:
-        """How many votes of the main phase each rater gave, copies, and all problems."""
+        """How many votes each rater gave in the main phase, how many lines were copies, and all problems."""
         main = [vote for vote in self.effective() if vote.phase == "main"]
         counts = Counter(vote.rater for vote in main)
         lines = [f"{len(main)} votes of {len(self.raters)} raters"]
@@ -144,7 +144,7 @@ VOTE_FILE = re.compile(r".+\.jsonl(\.txt)?", re.IGNORECASE)  # some mail program
 
 
 def left_out(source: str | Path | Iterable[str | Path]) -> list[Path]:
-    """Files in the given folders whose names are not those of vote files. Hidden files do not count."""
+    """Files in the given folders that are not named like vote files. Hidden files do not count."""
     given = [source] if isinstance(source, str | Path) else list(source)
     found = [path for folder in map(Path, given) if folder.is_dir() for path in _inside(folder)]
     return [path for path in found if not VOTE_FILE.fullmatch(path.name)]
