@@ -42,7 +42,7 @@ def _reader(hint: Any, setting: Setting) -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """A default as one would type it."""
+    """A default as a user would type it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

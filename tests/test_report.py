@@ -345,7 +345,7 @@ def test_the_page_says_how_pictures_were_shown(study, tmp_path):
     table.loc[table["rater"] == "bob", ["device_pixel_ratio", "width", "height"]] = [2.0, 32.0, 32.0]
     table.loc[table["rater"] == "cyd", "device_pixel_ratio"] = None
     text = page_of(study, table, tmp_path)
-    assert "Of 36 votes were given on pictures that were: 18 at 1:1, 9 scaled by the browser, 9 not recorded." in text
+    assert "How the pictures of the 36 votes were shown: 18 at 1:1, 9 scaled by the browser, 9 not recorded." in text
     assert "at 1:1 pixels" not in text
     assert "1:1, dense screen" not in text.split("Screens")[0]
     for kind in ("1:1, ordinary screen", "1:1, dense screen", "scaled by the browser", "not recorded"):

@@ -20,7 +20,8 @@ THREADS = 8  # which mostly wait for the disk
 
 HELP = """If a device cannot open the link:
   - Try {test} there. It needs no link, and shows whether the device reaches this machine.
-  - Try the other addresses. The device must be in the same network as this machine, whose firewall must let it in.
+  - Try the other addresses. Both devices must be in the same network, and the firewall of this machine must allow
+    connections to the port.
   - Guest and campus networks often isolate devices: open a hotspot on this machine or on a phone, join it with all
     devices, and start this command again.
   - Without any network: hand out the study's folder as a zip without {private}/ (raters open rate.ipynb, or run

@@ -116,8 +116,8 @@ def named_otherwise(images: Mapping[str, Mapping[str, object]]) -> str:
         plain = plain_name(image)
         if plain != image and plain in images and (method := next(iter(given), None)):
             return (
-                f" An image must have the same name in each method's folder: there is no {plain} in {method}, but "
-                f"{image}. Rename such files, {image} to {plain}."
+                f" An image must have the same name in each method's folder: there is no {plain} in {method}, "
+                f"only {image}. Rename such files, {image} to {plain}."
             )
     return ""
 

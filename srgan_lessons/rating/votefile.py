@@ -38,7 +38,7 @@ def rater_name(name: object) -> str:
 
 
 def name_key(name: str) -> str:
-    """A key that all spellings of a name share, whatever their outer and double spaces, and case and width of letters."""
+    """A key that all spellings of a name share. Outer and double spaces, case, and width of letters do not matter."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
