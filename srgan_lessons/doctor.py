@@ -132,7 +132,7 @@ def _networks() -> Iterator[tuple[str, str, str]]:
     if kept.exists():
         yield "OK", "VGG19", str(kept)
     else:
-        yield "--", "VGG19", "not here: it is downloaded (548 MB) when vgg22 or vgg54 is first used"
+        yield "--", "VGG19", "not here: downloaded (548 MB) when vgg22 or vgg54 is first used"
     try:
         yield "OK", "VGG16", f"offline: {offline_weights('vgg')}"
     except UserError:

@@ -209,7 +209,7 @@ def _check_photos(where: str, stages: list[dict], shows: dict[str, str], handout
             )
         if differs := other_photos(handout, found):
             raise UserError(
-                f"{where}: its training photos are not the class's: {differs}. Let the group train again, on the "
+                f"{where}: it was not trained on the class's photos: {differs}. Let the group train again, on the "
                 f"class's photos ({handout.source})."
             )
 
