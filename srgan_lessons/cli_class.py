@@ -143,7 +143,7 @@ def _more(arguments: argparse.Namespace) -> int:
     handout = read_handout(arguments.plan).more(arguments.groups, arguments.cells)
     handout.write(arguments.out)
     print(handout)
-    print(f"{arguments.out} replaces {arguments.plan}; files that were handed in with that one stay valid")
+    print(f"{arguments.out} replaces {arguments.plan}; files that were handed in before stay valid")
     return 0
 
 

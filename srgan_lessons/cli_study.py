@@ -69,7 +69,7 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         choices=("acr", "acr-hr"),
         help="acr-hr hides the HR picture among those that are rated (default: acr-hr)",
     )
-    action.add_argument("--title", metavar="TITLE", help="what raters see above the study (default: its folder's name)")
+    action.add_argument("--title", metavar="TITLE", help="the title that raters see (default: its folder's name)")
     action.add_argument(
         "--anchors",
         metavar="DIR",

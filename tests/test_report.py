@@ -352,7 +352,7 @@ def test_the_page_says_how_pictures_were_shown(study, tmp_path):
         assert kind in text.split("MOS by kind of screen")[1]
 
 
-@pytest.mark.parametrize(("raters", "says"), [(9, "with 9 this is an informal"), (23, "with 23 this is an informal"),
+@pytest.mark.parametrize(("raters", "says"), [(9, "with 9, this is an informal"), (23, "with 23, this is an informal"),
                                               (36, "36 are enough")])  # fmt: skip
 def test_no_test_is_called_formal_that_its_own_numbers_do_not_call_so(raters, says, tmp_path):
     votes = synthetic_votes({"a": 2.0, "hr": 4.6}, raters=raters, images=8, seed=3)

@@ -188,7 +188,7 @@ def test_versions_of_different_sizes(tmp_path):
         (lambda g: g["image2"].update(srgan=3), "a uint8 array or a file is needed"),
         (lambda g: g["image2"].update(srgan="none.png"), "none.png is not a file"),
         (lambda g: g["image2"].update(srgan=pixels(5, 1200, 20)), "Cut out the middle with crop"),
-        (lambda g: g.update(image1=pixels(5)), "Give all the same way"),
+        (lambda g: g.update(image1=pixels(5)), "Give all in the same way"),
     ],
 )
 def test_wrong_versions(tmp_path, change, words):

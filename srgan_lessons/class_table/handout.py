@@ -123,8 +123,8 @@ def hand_out(
     speed is measured. Or give updates: (of the pretraining, of the cell). cells: one for each group; by default,
     `cells_for` chooses them. Equal cells get the seeds 0, 1, 2, ... settings: for example crop=64.
 
-    Raises UserError for duplicate names, settings that are not in SETTINGS, and neither or both of minutes and updates,
-    and as `make_plan` does.
+    Raises UserError for duplicate names, for settings that are not in SETTINGS, if minutes and updates are both given
+    or both missing, and as `make_plan` does.
     """
     names = _names([str(number) for number in range(1, groups + 1)] if isinstance(groups, int) else groups)
     if (minutes is None) == (updates is None):

@@ -35,7 +35,7 @@ def plan_of(
 ) -> Plan:
     """A group's part as a Plan, which can be drawn, watched and trained.
 
-    The class's plan sets the number of updates; the time that they need is measured. The plan is kept in the folder,
+    The class's plan sets the number of updates; the time for them is measured. The plan is kept in the folder,
     and the same call returns it again. Raises UserError for a group that is not in the class, photos that are not the
     class's, a folder with another plan, and a machine with too little memory.
     """
@@ -73,7 +73,7 @@ def plan_of(
         machine=f"{machine.name()}, {machine.precision}",
         request=request,
     )
-    plan.save(Path(folder))  # a saved plan is carried out without a clock
+    plan.save(Path(folder))  # the time does not matter when a saved plan is carried out
     return plan
 
 
@@ -87,7 +87,7 @@ def train_cell(
     measuring: float = 3.0,
     **options: Any,
 ) -> Outcome:
-    """Trains a group's cell, or continues where that stopped. `pack` then makes the file.
+    """Trains a group's cell, or continues where the training stopped. `pack` then makes the file.
 
     on_report, options: as for `train_plan`; the seed is the class's. Raises UserError as `plan_of` and `train_plan` do.
     """

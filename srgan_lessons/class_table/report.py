@@ -167,10 +167,10 @@ class ClassTable:
             )
             lines.append(
                 f"- That a recipe is better than another where they differ by less than {bounds}. The seeds alone may "
-                "make two runs differ by this much (95 %), as far as the repeated cells tell; few repeats make it wide."
+                "make two runs differ by this much (95 %), as far as the repeated cells show; few repeats make it wide."
             )
         lines.append(
-            "- What a difference comes from where two cells differ in more than one thing: they are not compared here."
+            "- Where a difference comes from if two cells differ in more than one thing: they are not compared here."
         )
         before, own = self.handout.updates
         paper = RECIPES["srresnet-mse"].steps + RECIPES["srgan-vgg54"].steps

@@ -37,7 +37,7 @@ def say(page: str, text: str) -> None:
 
 
 def verdict(name: str, message: str, after: str = "", printed: Sequence[str] = ()) -> str:
-    """The box of a verdict. message: "passed.", "not yet. ..." or "not done yet. ..."; after: added to the message."""
+    """The box of a verdict. message: "passed.", "not yet. ..." or "not done yet. ..."; after: text to add to it."""
     sign = next(sign for sign in SIGNS if message.startswith(sign))
     words, edge, ground = SIGNS[sign]
     rest = " ".join(filter(None, (message.removeprefix(sign).strip(), after)))
@@ -96,7 +96,7 @@ def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Call
 
 
 def bar(done: int, of: int) -> str:
-    """A bar in HTML that shows the share that is done."""
+    """A progress bar in HTML: `done` of `of`."""
     share = 100 * done / of if of else 0
     return (
         f'<div style="display: inline-block; vertical-align: middle; width: 15em; height: 0.8em; border-radius: 4px; '

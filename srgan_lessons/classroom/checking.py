@@ -186,7 +186,7 @@ def _explain(exercise: Exercise, raised: BaseException) -> str:
     if isinstance(raised, sandbox.TimeLimit):
         if raised.computed < SECONDS / 20:
             late = sandbox.PATIENCE * SECONDS
-            return f"not yet. It was stopped{where}: it hardly computed in {late:g} s. What is it waiting for?"
+            return f"not yet. It was stopped{where}: in {late:g} s, it hardly computed. What is it waiting for?"
         return (
             f"not yet. It was stopped{where}: it had computed for {raised.computed:.2g} s. The solution takes a second "
             "or less: is there a loop that never ends, or one over single pixels?"

@@ -26,6 +26,6 @@ def ask_for_drive(folder: str = "srgan") -> Path:
     except Exception as error:  # whatever Colab raises for a refusal: ValueError, MessageError, ...
         raise UserError(
             f"Drive was not mounted ({error}). Run the cell again and allow it, or set on_drive = False: the run is "
-            "then only on this machine, and is lost when Colab closes it."
+            "then kept only on this machine, and is lost when Colab closes it."
         ) from None
     return DRIVE / "MyDrive" / folder

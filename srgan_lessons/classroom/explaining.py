@@ -17,7 +17,7 @@ MEANINGS: dict[str, str] = {
     # shapes
     r"matmul: Input operand 1 has a mismatch.*\(size (\d+) is different from (\d+)\)": (
         "In a @ b, a must have as many columns as b has rows; here they are {1} and {0}. Print the shapes: is the "
-        "order wrong, or is there a .T too few or too many?"
+        "order wrong, is a .T missing, or is there one too many?"
     ),
     r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)": (
         "The dense layer expects {2} numbers per image, but gets {1}. Which axes does flatten merge?"
@@ -31,8 +31,8 @@ MEANINGS: dict[str, str] = {
         "both shapes."
     ),
     r"shape '(\[.*?\])' is invalid for input of size (\d+)|cannot reshape array of size (\d+) into shape": (
-        "reshape keeps all numbers: the lengths of the new shape, multiplied, must give the number of numbers. Print "
-        "the old shape and count."
+        "reshape keeps all numbers: the lengths of the new shape, multiplied, must be as many as there are numbers. "
+        "Print the old shape and count."
     ),
     r"to have (\d+) channels, but got (\d+) channels": (
         "The convolution expects {0} maps, but gets {1}, the number that the layer before it returns."
@@ -62,8 +62,8 @@ MEANINGS: dict[str, str] = {
     ),
     r"'(?:<|>|<=|>=)' not supported between instances of .*NoneType|unsupported operand type\(s\) for .*NoneType"
     r"|NoneType' object|None type|float\(\) argument must be .* not 'NoneType'": (
-        "One of the two values is None. If values may be missing, leave those out first. A function without `return` "
-        "gives None, too."
+        "One of the two values is None. If values may be missing, leave out the missing ones first. A function without "
+        "`return` gives None, too."
     ),
     # names
     r"NameError: name '(\w+)' is not defined": "There is no `{0}` here: is it misspelt, or set somewhere else?",
@@ -85,7 +85,7 @@ MEANINGS: dict[str, str] = {
         "A parameter cannot be replaced by a number. nn.init.zeros_(parameter) changes the numbers in it."
     ),
     r"uninitialized parameter|UninitializedParameter": (
-        "A Lazy layer has no weights before its first image, so they cannot be counted or loaded. Name its sizes."
+        "A Lazy layer has no weights before its first image, so they cannot be counted or loaded. State its sizes."
     ),
     # gradients
     r"does not require grad and does not have a grad_fn|does not require grad": (
@@ -106,7 +106,7 @@ MEANINGS: dict[str, str] = {
     ),
     # numpy's types
     r"Cannot cast ufunc|Cannot cast .* from dtype": (
-        "-=, *= and += keep the array's type, and whole numbers have no fractions. Write x = x - mean."
+        "-=, *= and += keep the array's type, and whole numbers cannot have fractions. Write x = x - mean."
     ),
     r"Numpy is not available|can't convert .* device type tensor to numpy": ".cpu() comes before .numpy().",
     r"expected np.ndarray \(got|got an unexpected keyword argument|must be Tensor, not|must be Tensor, but": (

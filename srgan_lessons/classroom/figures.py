@@ -192,7 +192,7 @@ def show_crops(
 
 
 def feature_grid(maps: Tensor, *, columns: int = 8, titles: Sequence[str] = (), alt: str) -> None:
-    """Shows feature maps (C, h, w) or (1, C, h, w) as small grey pictures, each from its own minimum to its maximum."""
+    """Shows feature maps (C, h, w) or (1, C, h, w) as small grey pictures, each scaled to its own range."""
     maps = maps.detach().float().cpu()
     maps = maps[0] if maps.ndim == 4 and maps.shape[0] == 1 else maps
     if maps.ndim != 3:

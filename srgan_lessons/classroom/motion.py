@@ -135,7 +135,7 @@ def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.nd
 
 
 def shuffle_film(r: int = 2, size: int = 2, *, alt: str) -> None:
-    """Pixel shuffle: the numbers of r x r channels move to their places. In 23, 2 is the channel and 3 the place."""
+    """Pixel shuffle: the numbers of r x r channels move to their places. The number 23 is channel 2, place 3."""
     cell, top, steps = 46, 34, 8
     begin, end = [], []
     gap = (size + 0.7) * cell

@@ -36,7 +36,7 @@ _unwritten: dict[str, "Record"] = {}  # what could not be written; kept while th
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What is known about one exercise: hints used (0 to 3), and whether and when it was solved or the solution seen.
+    """What is known about one exercise: hints used (0 to 3), whether it was solved or its solution seen, and when.
 
     handed_on: a lesson has gone on with the reference at least once, before or after the exercise was solved. own: for
     an exercise about the learner's own run, the rows of that run and the last right answer about it.

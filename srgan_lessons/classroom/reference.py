@@ -20,7 +20,7 @@ from torch import Tensor
 from srgan_lessons.exercises import all_exercises
 from srgan_lessons.exercises.exercise import KINDS, Exercise
 
-runs: Counter[str] = Counter()  # by name of the exercise: how often the reference handed on has run in this kernel
+runs: Counter[str] = Counter()  # name of an exercise -> how often its reference has run in a learner's code
 
 OWN = "Write your own in the cell above and run both cells."
 
@@ -36,9 +36,10 @@ def handed_on(exercise: Exercise) -> Any:
 
 
 def whose(exercise: Exercise, candidate: Any) -> str:
-    """A sentence that an answer is not the learner's own, if it is the reference or from this package; otherwise "".
+    """A sentence that says why an answer is not the learner's own; "" if it may be.
 
-    For functions and classes, this looks at where their code is; `runs` detects code that calls them.
+    The reference is not, nor is anything else from this package. For functions and classes, this looks at where their
+    code is; `runs` detects code that calls them.
     """
     if not exercise.takes_a_call:
         ours = "the course's reference" if _holds_mark(exercise.name, candidate) else ""

@@ -92,7 +92,7 @@ def _state_kept() -> Iterator[None]:
     finally:
         os.chdir(folder)
         sys.setrecursionlimit(recursion)
-        if _determinism() != strict:  # asked first, because the setter imports for two seconds
+        if _determinism() != strict:  # asked first, because the setter takes two seconds for its imports
             torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
         torch.set_grad_enabled(gradients)
         if torch.get_num_threads() != threads:

@@ -102,7 +102,7 @@ class Watch:
             return figure
 
     def _photo(self) -> str:
-        """The newest preview: held-out photos, each enlarged by bicubic, by the network, and as HR."""
+        """The newest preview: held-out photos, each enlarged by bicubic and by the network, and as HR."""
         found = [
             path
             for stage in self.plan.stages

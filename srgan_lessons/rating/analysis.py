@@ -24,7 +24,7 @@ IN_LABORATORY, IN_THE_OPEN = 24, 35  # raters that ITU-T P.910 asks for, with an
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the votes say, as tidy tables. Made by `analyse`.
+    """What the votes show, as tidy tables. Made by `analyse`.
 
     methods: method, mos, low, high (95 %), sd (of its votes), votes, raters, images, quality (mean of the P.910 model's
         qualities), mos_all (before screening). Best first.
@@ -230,9 +230,9 @@ def compare_methods(scores: Scores) -> pd.DataFrame:
     """Compares every pair of methods once; the one with the higher MOS comes first.
 
     Columns: better, worse, difference, low, high, p, p_holm, shown, statement. p comes from Wilcoxon's signed-rank test
-    on the paired image means: would the difference hold for other images? low and high come from
-    intervals.difference_interval of the two MOS: would it hold for other images and other raters? A difference is shown
-    if p_holm < 0.05 and the interval does not contain 0; one of these alone is not enough.
+    on the paired image means, which asks whether the difference would hold for other images. low and high come from
+    intervals.difference_interval of the two MOS, which asks the same for other images and other raters. A difference is
+    shown if p_holm < 0.05 and the interval does not contain 0; one of these alone is not enough.
     """
     mos = intervals.mos_of(scores.cube)
     order = sorted(range(len(mos)), key=lambda m: (-mos[m], scores.methods[m]))
@@ -240,7 +240,7 @@ def compare_methods(scores: Scores) -> pd.DataFrame:
 
 
 def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
-    """compare_methods on scores (raters, images, methods), with the methods sorted, best first."""
+    """Like compare_methods, for scores (raters, images, methods) whose methods are sorted, best first."""
     by_image = intervals.image_means(cube, np.ones((1, len(cube))))[0]  # (images, methods)
     mos = intervals.mos_of(cube)
     rows = []

@@ -114,7 +114,7 @@ class Host:
     # Requests from the instructor
 
     def live(self) -> dict:
-        """How far each rater has got. Means and methods are left out: the instructor must not know how it will end."""
+        """How far each rater has got. It leaves out means and methods: the instructor must not know the result yet."""
         rows = []
         for name in self.raters.names:
             session = self._sessions.get(name)

@@ -126,7 +126,7 @@ def pooled_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, f
 
 
 def image_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
-    """Student's t interval of the image means of votes (raters, images). Better than pooling, but ignores raters."""
+    """Student's t interval of the image means of votes (raters, images). It beats pooling, but ignores raters."""
     return pooled_interval(np.nanmean(votes, axis=0), level=level)
 
 

@@ -30,10 +30,10 @@ REPOSITORY = "https://github.com/srgan-lessons/srgan-lessons"
 class Settings:
     """How long a study is, and what is added to its pictures.
 
-    dummies: trials before the first session, which are not analysed. dummies_after_resume: the same after each break.
-    repeats: share of the pictures that are shown twice. gold: trials with an obvious score (anchors) among the others;
-    None means one in 20, and at least 2. minutes: length of a session, after which there is a break; at most 30 (ITU-R
-    BT.500). session_trials: the length in trials; the session ends at whichever comes first. Raises UserError for
+    dummies: trials to warm up with, which are not analysed. dummies_after_resume: the same after each break. repeats:
+    share of the pictures that are shown twice. gold: trials with an obvious score (anchors) among the others; None
+    means one in 20, and at least 2. minutes: length of a session, after which there is a break; at most 30 (ITU-R
+    BT.500). session_trials: length of a session in trials; it ends at the limit that comes first. Raises UserError for
     values that make no sense.
     """
 

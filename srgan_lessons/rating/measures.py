@@ -44,7 +44,7 @@ def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
 
 
 def kept(study: Study, *, progress: bool = False) -> pd.DataFrame | None:
-    """Like `measure`, but only once per study: the table is kept in its folder as metrics.csv, with the study's hash.
+    """Like `measure`, but only once per study: its folder keeps the table as metrics.csv, with the study's hash.
 
     None if no image has "hr". If the folder cannot be written, nothing is kept, and the next call measures again.
     """

@@ -142,7 +142,7 @@ def plot_mos(analysis: Analysis, *, known: Mapping[str, float] | None = None, kn
 def plot_mos_against(
     analysis: Analysis, metrics: pd.DataFrame, *, columns: tuple[str, ...] = ("psnr", "st_lpips")
 ) -> Figure:
-    """MOS of each method against metrics, one panel per metric. It shows whether people and metrics prefer the same.
+    """MOS of each method against metrics, one panel per metric. It shows whether people and metrics agree.
 
     metrics: a column method and those named in `columns` (psnr in dB, ssim, st_lpips). Methods without a number, such
     as the reference, are left out. Raises UserError if a column is missing or if fewer than two methods have numbers.

@@ -36,7 +36,7 @@ def power_table(
     other: the p-value is multiplied by the number of pairs, which is Holm's first and strictest step. A study shows the
     difference if it meets the analysis's rule, with a corrected p < 0.05 and an interval without 0, and has the two
     methods in the right order. low and high: 95 % interval of the share (Wilson), because `studies` is finite. The same
-    seed gives the same table. Raises UserError for numbers of which no study can be made.
+    seed gives the same table. Raises UserError for numbers with which no study is possible.
     """
     if (
         not (differences and all(difference >= 0 for difference in differences))
@@ -73,7 +73,7 @@ def _shows(scores: np.ndarray, pairs: int) -> bool:
 
 
 def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, int | None]:
-    """Difference -> the number of raters in the table from which on the power is reached; None if it is not."""
+    """Difference -> the number of raters in the table from which the power is always reached; None if it is not."""
     needed: dict[float, int | None] = {}
     for difference, rows in table.groupby("difference"):
         rows = rows.sort_values("raters")

@@ -15,8 +15,8 @@ from srgan_lessons import UserError
 from srgan_lessons.files import explain_write_error
 from srgan_lessons.rating.votefile import name_key, rater_name
 
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of codes; none is mistaken for another when it is read aloud
-CODE = 8  # letters of a code: there are 30 to the 8th codes, and only a few guesses are allowed per minute
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # letters of codes; none is mistaken for another if read aloud
+CODE = 8  # letters of a code. There are 30 to the 8th codes, and only a few guesses are allowed per minute
 GUESSES, COOLING = 5, 60.0  # after 5 wrong codes for a name, no other is accepted for 60 seconds
 
 

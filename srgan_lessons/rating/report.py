@@ -30,7 +30,7 @@ from srgan_lessons.rating.wording import number, p_value, span
 
 PAGE = "report.html"
 WEB = Path(__file__).parent / "web"
-SIDE = 200  # width and height, in pixels, of the middle of a picture, which is shown
+SIDE = 200  # pixels: only the middle of a picture, of this width and height, is shown
 PICTURED = 40  # photos that are shown at most, so that the page has only a few megabytes
 
 
@@ -198,7 +198,7 @@ def _size(raters: int) -> str:
     )
     if raters >= IN_THE_OPEN:
         return f"{asked}: {raters} are enough."
-    return f"{asked}: with {raters} this is an informal test."
+    return f"{asked}: with {raters}, this is an informal test."
 
 
 def _methods(analysis: Analysis) -> tuple[list[str], list[list]]:

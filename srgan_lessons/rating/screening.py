@@ -27,7 +27,7 @@ def bt500(matrix: pd.DataFrame | np.ndarray, *, naive: bool = False) -> pd.DataF
 
     For each stimulus, it computes mean, standard deviation s and kurtosis. A vote is far if it is at least 2 s from the
     mean, or at least sqrt(20) s if the kurtosis is not from 2 to 4. P counts far votes above the mean, and Q counts
-    those below it. A rater is rejected if (P + Q) / votes > 0.05 and |P - Q| / (P + Q) < 0.3, so for votes that are
+    those below it. A rater is rejected if (P + Q) / votes > 0.05 and |P - Q| / (P + Q) < 0.3, that is, if the votes are
     often far from the others, and in both directions. A rater with only a bias stays.
 
     There is a trap: where all agree, s is 0, so every vote is "0 s away" and counts in both P and Q. Such stimuli say

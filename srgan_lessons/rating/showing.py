@@ -41,7 +41,7 @@ class Trial:
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A picture that a page may load. token: what the page requests it by. width, height: in pixels."""
+    """A picture that a page may load. token: names it in the page's request. width, height: in pixels."""
 
     token: str
     width: int

@@ -44,7 +44,8 @@ def versions(images: Images, methods: Methods, *, crop: int | None = None, devic
     made. methods: for HR pictures, names that `upscaling.upscale` accepts and "hr", or a mapping name -> weights; for
     ready versions, the methods to use, by default all. crop: see `Study.create`.
 
-    Raises UserError for a folder or file that does not exist, no methods, unknown weights, and a missing version.
+    Raises UserError for a folder or file that does not exist, a list without methods, unknown weights, and a missing
+    version.
     """
     if methods is not None and not methods:
         raise UserError('a study needs methods: for example "nearest", "bicubic", "hr".')
@@ -57,7 +58,7 @@ def versions(images: Images, methods: Methods, *, crop: int | None = None, devic
     given: Mapping[str, Any] = images
     ready = [isinstance(value, Mapping) for value in given.values()]
     if any(ready) and not all(ready):
-        raise UserError("some images are given as versions by method, others as one picture. Give all the same way.")
+        raise UserError("some images are given as versions by method, others as one picture. Give all in the same way.")
     if all(ready):
         return _ready(given, methods, crop)
     return _made(given, methods, crop, device)

@@ -140,7 +140,7 @@ class Study:
         "hr" if they are not given; the other methods' pictures must exist. Images may have any name.
         anchors: as in `create`; the paper calibrated raters on 20 images of the BSD300 training set.
 
-        As in the paper there are no repeats and no gold items among the 1,128 ratings, unless settings ask for them.
+        As in the paper, there are no repeats and no gold items among the 1,128 ratings, unless settings ask for them.
         The order differs from the paper's "completely randomized" order in one thing: versions of an image never follow
         each other.
 

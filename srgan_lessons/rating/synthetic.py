@@ -1,4 +1,4 @@
-"""Synthetic raters: a class whose true opinion is known, for teaching, tests and planning. They are no real people.
+"""Synthetic raters: a class whose true opinion is known, for teaching, tests and planning. They are not real people.
 
 score = method's quality + image's effect + rater's bias + rater's inconsistency x noise, rounded to 1 to 5.
 """

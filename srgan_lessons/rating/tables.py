@@ -129,7 +129,7 @@ class Scores:
         )
 
     def without(self, excluded: Sequence[str]) -> Scores:
-        """The scores of all other raters, on the images and methods that these rated."""
+        """The scores of all other raters, on the images and methods that they rated."""
         kept = [k for k, rater in enumerate(self.raters) if rater not in set(excluded)]
         cube = self.cube[kept]
         there = ~np.isnan(cube)

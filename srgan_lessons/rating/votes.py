@@ -104,9 +104,10 @@ class Votes:
     def write_sureal(self, path: str | Path) -> None:
         """Writes the votes of the main phase as a data set that the package `sureal` reads.
 
-        An image is a "ref_video", a version of it a "dis_video" with its scores by rater; a rater who saw it twice
-        has both in a list. Gold items are left out. path: must end in .json, by which sureal recognises the format.
-        Raises UserError for another ending, if there is no vote to write, and if the file cannot be written.
+        An image is a "ref_video", and a version of it is a "dis_video" with its scores by rater; if a rater saw it
+        twice, both scores are in a list. Gold items are left out. path: must end in .json, by which sureal recognises
+        the format. Raises UserError for another ending, if there is no vote to write, and if the file cannot be
+        written.
         """
         if Path(path).suffix != ".json":
             raise UserError(f"{path}: sureal recognises its data sets by their ending; name a .json file.")
@@ -154,7 +155,7 @@ def _inside(folder: Path) -> list[Path]:
     """All files in a folder and its subfolders, without hidden ones. Raises UserError if a folder cannot be read."""
     found: list[Path] = []
     for path in list_folder(folder):
-        if path.is_dir() and not path.is_symlink():  # a link may lead back to where it is
+        if path.is_dir() and not path.is_symlink():  # a link may lead back to a folder that contains it
             found += _inside(path)
         elif path.is_file():
             found.append(path)

@@ -368,7 +368,7 @@ export function start(root, transport, { home = "page" } = {}) {
       return [make("h3", {}, `Welcome${again ? " back" : ""}, ${state.rater}`),
         row(action(again ? "Go on" : "Start", "next", { do: "begin" }), fullScreen(),
           state.renames ? action("Another name", "other", { do: "rename" }) : null),
-        paragraph(again ? `You have rated ${state.done} of ${state.of} pictures, and now continue where you were. `
+        paragraph(again ? `You have rated ${state.done} of ${state.of} pictures. Now you continue where you were. `
           : "You will see one picture after another. ", "Say how good each one looks:"),
         make("ul", { class: "rater-scale" }, ...Object.entries(state.scale).map(([score, word]) =>
           make("li", {}, make("b", {}, score), ` ${word}`))),
