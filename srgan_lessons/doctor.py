@@ -78,7 +78,7 @@ def _processors() -> Iterator[tuple[str, str, str]]:
 
 
 def _gpu_step() -> str:
-    """How to get a GPU. Laptops often have a card, but torch was built without CUDA."""
+    """How to get a GPU. A laptop often has a card, but a version of torch that was built without CUDA."""
     import torch
 
     if shutil.which("nvidia-smi") and torch.version.cuda is None:

@@ -207,7 +207,7 @@ def _alarm(seconds: float) -> Iterator[list[TimeLimit]]:
 
 @contextlib.contextmanager
 def _watcher(seconds: float) -> Iterator[list[TimeLimit]]:
-    """Outside the main thread, and on Windows: a second thread asks the interpreter to raise TimeLimit in this one.
+    """Outside the main thread, and on Windows: a second thread makes the interpreter raise TimeLimit in the first.
 
     The code stays in the calling thread, so no thread is left running. A sleep is not cut short: the error is raised
     when the sleep ends.

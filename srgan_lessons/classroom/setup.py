@@ -42,7 +42,7 @@ def setup() -> torch.device:
     )
     _watch_names()
     if "google.colab" in sys.modules and device.type == "cpu":
-        print("No GPU here. Everything runs without one, but slower: Runtime > Change runtime type > T4 GPU gets one.")
+        print("No GPU here. Everything runs without one, but slower. Get one: Runtime > Change runtime type > T4 GPU.")
     return device
 
 

@@ -202,7 +202,7 @@ class Host:
 
 
 def _rated_before(study: Study) -> dict[str, int]:
-    """Rater -> number of votes after the training, for all raters with votes in the study's folder."""
+    """Rater -> number of votes after the training, for each rater with votes in the study's folder."""
     try:
         votes = Votes.read(study.votes_folder)
     except UserError:  # no votes yet

@@ -47,7 +47,7 @@ def power_table(
     ):
         raise UserError("power needs differences of 0 or more, at least 2 raters, images and methods, and 1 study")
     if not 1 < mos - max(differences) / 2 < mos + max(differences) / 2 < 5:
-        raise UserError(f"power: MOS {mos} with a difference of {max(differences)} leaves the scale of 1 to 5")
+        raise UserError(f"power: MOS {mos} with a difference of {max(differences)} goes beyond the scale of 1 to 5")
     pairs = methods * (methods - 1) // 2
     rows = []
     for d, difference in enumerate(differences):

@@ -67,8 +67,8 @@ class RaterModel:
     """What `bias_and_inconsistency` found.
 
     stimuli: quality, se, low, high of each row of the matrix. raters: bias, bias_low, bias_high, inconsistency,
-    inconsistency_low, inconsistency_high of each column. Intervals are 95 %. converged says whether the iteration
-    converged.
+    inconsistency_low, inconsistency_high of each column. The intervals have a level of 95 %. steps: how many the
+    iteration took. converged: whether it converged.
     """
 
     stimuli: pd.DataFrame

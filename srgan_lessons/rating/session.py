@@ -330,9 +330,9 @@ class Session:
                 number = vote.trial
                 if number >= len(self._order) or self._order[number].stimulus != vote.stimulus:
                     raise UserError(
-                        f"{self.path}: trial {number} is not what this study shows {self.rater!r} there. The file was "
-                        "edited, or written by another version of srgan-lessons. Go on with that version, or under "
-                        "another name."
+                        f"{self.path}: trial {number} is not what this study shows {self.rater!r} at this place. The "
+                        "file was edited, or written by another version of srgan-lessons. Go on with that version, or "
+                        "under another name."
                     )
 
     def _go_on(self, within: float) -> None:

@@ -128,7 +128,7 @@ def synthetic_votes(
     order, clickers (any button), straight_liners (always the same button) and swapped (took 1 for the best). repeats:
     share of the stimuli that are shown twice. gold: number of obvious items, alternately 1 and 5. anchors: number of
     pictures in the training, which shows nearest and HR of each. Without these spoilers, the main votes are
-    synthetic_scores of the same seed. Raises UserError for numbers that do not make a study.
+    synthetic_scores of the same seed. Raises UserError for numbers with which no study is possible.
     """
     spoilers = clickers + straight_liners + swapped
     if min(len(truth), raters, images) < 1 or min(clickers, straight_liners, swapped) < 0 or spoilers > raters:

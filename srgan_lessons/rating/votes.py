@@ -1,4 +1,4 @@
-"""Votes: one JSON object per line, one line per vote. Files are only appended to.
+"""Votes: one JSON object per line, one line per vote. Lines are only added to a file, and never changed.
 
 Undo withdraws a vote by adding a line with `"score": null` and `"revised": true`; the vote given afterwards is revised,
 too. The last line of each (rater, session, phase, trial) counts, if it has a score.
