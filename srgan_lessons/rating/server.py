@@ -231,7 +231,7 @@ class Who(Instructor):
 
 
 class Close(Instructor):
-    """Closes the study and makes the report in another process, because a report needs more memory than pages."""
+    """Closes the study and makes the report in another process, because reports need more memory than pages do."""
 
     running: asyncio.Task | None = None
     problem = ""

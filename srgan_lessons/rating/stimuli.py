@@ -246,7 +246,7 @@ def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int |
 
 
 def check_names(names: Collection[str], what: str) -> None:
-    """Raises UserError for names of images or methods that are empty, not texts, or equal except for upper case."""
+    """Raises UserError for names of images or methods that are empty, not texts, or differ only in upper case."""
     for name in names:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise UserError(f"the {what} {name!r} needs a name: a text of at least one letter.")
