@@ -20,7 +20,10 @@ NO_MEMORY = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs a command line. Returns the exit status: 0 done, 1 partly done, 2 a mistake, which is explained."""
+    """Runs a command line. Returns the exit status: 0 if all is done, 1 if only a part is, 2 after a mistake.
+
+    A message explains the mistake.
+    """
     with ended_by_signals(), printable():
         try:
             if "" in (sys.argv[1:] if argv is None else argv):  # as a path, it would mean the working folder
@@ -37,11 +40,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 130
         except BrokenPipeError:  # `| head -1` has read enough
             return 128 + 13  # as a shell reports a program ended by SIGPIPE
-        except OSError as error:  # a disk or a folder changed meanwhile
+        except OSError as error:  # a disk or a folder changed in the meantime
             print(f"srgan-lessons: {error}", file=sys.stderr)
             return 2
         except (MemoryError, RuntimeError, ImportError) as error:
-            # The words of torch, of the system's loader, and of Python if there is no memory for a thread
+            # What torch, the system's loader, and Python say if there is no memory, not even for a thread
             short = (
                 "can't allocate memory",
                 "failed to map segment",
@@ -126,7 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         "-o",
         "--out",
         metavar="OUT",
-        help="a folder, or for one picture a file (default: beside each picture; photo.jpg becomes photo_x4.png)",
+        help="a folder, or a file for a single picture (default: beside each picture; photo.jpg becomes photo_x4.png)",
     )
     more = f"; also bicubic, nearest (default: {default_weights()})"
     command.add_argument("--weights", metavar="WEIGHTS", help=weights_text(more))

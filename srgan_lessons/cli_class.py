@@ -24,15 +24,20 @@ def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     action.add_argument("--photos", nargs="+", required=True, metavar="PHOTOS", help=photos)
     time = action.add_mutually_exclusive_group(required=True)
     time.add_argument(
-        "--minutes", type=float, metavar="MINUTES", help="time for the slowest cell on this machine, which is measured"
+        "--minutes",
+        type=float,
+        metavar="MINUTES",
+        help="time for the slowest cell on this machine; its speed is measured",
     )
-    time.add_argument("--updates", type=int, nargs=2, metavar=("FIRST", "OWN"), help="of SRResNet, and of the cell")
+    time.add_argument(
+        "--updates", type=int, nargs=2, metavar=("FIRST", "OWN"), help="updates of SRResNet, and of the cell"
+    )
     action.add_argument(
         "--cells",
         nargs="+",
         metavar="CELL",
         help="one for each group: content:weight, or content:weight:scratch; for example offline:1e-3 mse:0 "
-        "(default: chosen by the number of groups)",
+        "(default: chosen for the number of groups)",
     )
     action.add_argument(
         "--vgg", action="store_true", help="content losses with VGG19, whose weights are downloaded (default: no)"
@@ -51,10 +56,10 @@ def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     action.add_argument("--out", default="class.json", metavar="FILE", help="the plan (default: class.json)")
     action.set_defaults(call=_new)
 
-    action = actions.add_parser("more", help="the same plan with more groups, for example further seeds")
+    action = actions.add_parser("more", help="add groups to the plan, for example with further seeds")
     action.add_argument("plan", metavar="PLAN", help="the plan so far")
     action.add_argument("--groups", nargs="+", required=True, metavar="GROUP", help="names of the new groups")
-    action.add_argument("--cells", nargs="+", required=True, metavar="CELL", help="one for each of them")
+    action.add_argument("--cells", nargs="+", required=True, metavar="CELL", help="one for each new group")
     action.add_argument("--out", required=True, metavar="FILE", help="the longer plan")
     action.set_defaults(call=_more)
 
@@ -69,7 +74,7 @@ def add_class(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
     def returned(name: str, text: str) -> argparse.ArgumentParser:
         action = actions.add_parser(name, help=text)
-        action.add_argument("files", nargs="+", metavar="FILES", help="what groups handed in, or folders of it")
+        action.add_argument("files", nargs="+", metavar="FILES", help="files that groups handed in, or folders of them")
         action.add_argument("--plan", default="class.json", metavar="PLAN", help="the plan (default: class.json)")
         return action
 
@@ -138,7 +143,7 @@ def _more(arguments: argparse.Namespace) -> int:
     handout = read_handout(arguments.plan).more(arguments.groups, arguments.cells)
     handout.write(arguments.out)
     print(handout)
-    print(f"{arguments.out} replaces {arguments.plan}; files that were handed in with that one stay valid")
+    print(f"{arguments.out} replaces {arguments.plan}; files that were handed in before stay valid")
     return 0
 
 
@@ -180,7 +185,7 @@ def _study(arguments: argparse.Namespace) -> int:
         collected, arguments.images, arguments.out, crop=arguments.crop, seed=arguments.seed, progress=True
     )
     print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
-    print(f"{study.trials} ratings per rater; rate: srgan-lessons study rate {study.folder}")
+    print(f"{study.trials} ratings per rater; to rate: srgan-lessons study rate {study.folder}")
     return int(bool(collected.problems))
 
 
@@ -190,7 +195,7 @@ def _table(arguments: argparse.Namespace) -> int:
     from srgan_lessons.class_table.report import class_table, read_opinions
 
     if (arguments.votes is None) != (arguments.study is None):
-        raise UserError("--votes and --study belong together: the votes, and the study on which they were given")
+        raise UserError("--votes and --study belong together: the votes, and the study in which they were given")
     collected = _collected(arguments)
     opinions = read_opinions(arguments.votes, arguments.study) if arguments.votes else None
     say = partial(print, "measuring", file=sys.stderr, flush=True)

@@ -31,7 +31,7 @@ def add_settings(group: argparse._ArgumentGroup, kind: type, default_of: Callabl
 
 
 def _reader(hint: Any, setting: Setting) -> dict[str, Any]:
-    """How argparse should read a value of that type."""
+    """How argparse should read a value of this type."""
     if get_origin(hint) in (Union, types.UnionType):  # a union with None, which means an option that is not given
         (hint,) = (one for one in get_args(hint) if one is not type(None))
     if get_origin(hint) is Literal:
@@ -42,7 +42,7 @@ def _reader(hint: Any, setting: Setting) -> dict[str, Any]:
 
 
 def shown(value: Any) -> str:
-    """A default as one would type it."""
+    """A default as a user would type it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:g}" if isinstance(value, float) else str(value)

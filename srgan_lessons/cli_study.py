@@ -27,7 +27,7 @@ STUDY_SETTINGS: dict[str, tuple[type, str, str]] = {
         "pictures with an obvious answer, to detect careless clicking (default: one in 20, at least 2)",
     ),
     "minutes": (float, "MINUTES", "length of a session, before a break; at most 30 (default: 25)"),
-    "session_trials": (int, "COUNT", "length of a session in pictures, if that comes first (default: no limit)"),
+    "session_trials": (int, "COUNT", "length of a session in pictures, if this limit comes first (default: no limit)"),
 }
 
 # The settings of `study power`. Defaults: rating.power.power_table.
@@ -69,7 +69,7 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         choices=("acr", "acr-hr"),
         help="acr-hr hides the HR picture among those that are rated (default: acr-hr)",
     )
-    action.add_argument("--title", metavar="TITLE", help="what raters see above the study (default: its folder's name)")
+    action.add_argument("--title", metavar="TITLE", help="the title that raters see (default: its folder's name)")
     action.add_argument(
         "--anchors",
         metavar="DIR",
@@ -93,7 +93,7 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="port for raters (default: 8765); the instructor's page is on the next one",
     )
     action.add_argument(
-        "--screens", choices=("any", "large"), help="large: refuse phones, and windows too small (default: any)"
+        "--screens", choices=("any", "large"), help="large: refuse phones and windows that are too small (default: any)"
     )
     action.add_argument("--most", type=int, metavar="COUNT", help="how many raters may join (default: 200)")
     action.add_argument(
@@ -113,7 +113,7 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
     action = actions.add_parser("merge", help="join the votes of a class")
     action.add_argument("files", nargs="+", metavar="FILES", help="vote files (.jsonl), or folders of them")
-    action.add_argument("--study", required=True, metavar="FOLDER", help="the study that the votes are on")
+    action.add_argument("--study", required=True, metavar="FOLDER", help="the study that the votes belong to")
     action.add_argument(
         "-o", "--out", required=True, metavar="FILE", help=".jsonl, .csv, or .json for the package sureal"
     )
@@ -175,7 +175,7 @@ def _study_new(arguments: argparse.Namespace) -> int:
 
 
 def _too_few(study: "Study") -> str:
-    """A warning if votes on so few photos can never show a difference, or "".
+    """A warning if there are too few photos to show any difference; otherwise "".
 
     The smallest two-sided p of Wilcoxon's test on n photos is 2 / 2^n; Holm multiplies it by the number of pairs.
     """
@@ -191,7 +191,7 @@ def _too_few(study: "Study") -> str:
 
 
 def _study_methods(names: list[str] | None) -> list[str] | dict[str, str] | None:
-    """Names of methods unchanged; if one is NAME=WEIGHTS, or a file, a mapping name -> weights."""
+    """The names of methods as they are, or a mapping name -> weights if one of them is NAME=WEIGHTS or a file."""
     if names is None or not any("=" in name or name.endswith(".safetensors") for name in names):
         return names
     weights = {}
@@ -273,8 +273,8 @@ def start_lab(target: Path, no_browser: bool) -> int:
         command.append("--no-browser")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    # One more folder of settings, for this start only: no question about news, hidden lesson sources, and no column of
-    # dates, so that the lessons' names are not cut off.
+    # For this start only, JupyterLab gets one more folder of settings. It asks no question about news, hides the
+    # sources of the lessons, and shows no column of dates, so that the lessons' names are not cut off.
     folders = [str(PACKAGE / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, folders))
     sys.stdout.flush()

@@ -18,8 +18,8 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "--photos",
         nargs="+",
         metavar="PHOTOS",
-        help=f"folders of pictures, names of training sets (BSDS500, SunHays80, DIV2K), a photo store that `data "
-        f"pack` has made, or {SAMPLES}, which come with scikit-image (default: {SAMPLES} for espcn, otherwise none)",
+        help=f"folders of pictures, names of training sets (BSDS500, SunHays80, DIV2K), a photo store made by `data "
+        f"pack`, or {SAMPLES}, which come with scikit-image (default: {SAMPLES} for espcn, otherwise none)",
     )
     command.add_argument("--folder", dest="run", metavar="FOLDER", help="the folder of the run (default: runs/RECIPE)")
     start = weights_text("; or scratch (default: as the recipe says)")
@@ -47,7 +47,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _in_recipes(name: str) -> str:
-    """The recipes' defaults for a setting: first those of the exceptions, then the usual one."""
+    """The recipes' defaults for a setting: first the exceptions, then the usual one."""
     recipes: dict[str, list[str]] = {}
     for recipe in RECIPES.values():
         recipes.setdefault(shown(getattr(recipe, name)), []).append(recipe.name)

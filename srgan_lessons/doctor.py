@@ -17,7 +17,11 @@ MODULES = {"pillow": "PIL", "scikit-image": "skimage"}  # modules whose name dif
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """A line of the report. state: "OK", "FAIL" (the course cannot run), or "--" (a part cannot; how to fix it)."""
+    """A line of the report.
+
+    state: "OK", "FAIL" (the course cannot run), or "--" (a part of it cannot). If it is not "OK", text says how to fix
+    it.
+    """
 
     state: str
     topic: str
@@ -28,8 +32,10 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Checks the surroundings, Python, packages, processors, disk, data sets, networks and notebooks. It downloads
-    nothing."""
+    """Checks the surroundings, Python, packages, processors, disk, data sets, networks and notebooks.
+
+    It downloads nothing.
+    """
     return [Finding(state=state, topic=topic, text=text) for state, topic, text in _lines()]
 
 
@@ -72,7 +78,7 @@ def _processors() -> Iterator[tuple[str, str, str]]:
 
 
 def _gpu_step() -> str:
-    """How to get a GPU. Laptops often have a card, but a torch that was built without CUDA."""
+    """How to get a GPU. A laptop often has a card, but a version of torch that was built without CUDA."""
     import torch
 
     if shutil.which("nvidia-smi") and torch.version.cuda is None:
@@ -140,7 +146,7 @@ def _notebooks() -> Iterator[tuple[str, str, str]]:
 
 
 def _imported(package: str, *, missing: str, how: str) -> tuple[str, str, str]:
-    """Tries an import: an installed package may still fail, as torchvision does with a torch it was not built for."""
+    """Tries an import. An installed package may still fail, as torchvision does with a torch it was not built for."""
     try:
         found = version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Where the course runs: Colab, Kaggle, Binder, Codespaces, VS Code, conda, or one's own machine."""
+"""Where the course runs: in Colab, Kaggle, Binder, Codespaces, VS Code or conda, or on your own machine."""
 
 import os
 import platform
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What differs from place to place. told_by: environment variables; the place sets one of them.
+    """What differs from place to place.
 
-    files: what happens to them. gpu: how to get one. pip: how to install packages there.
+    told_by: environment variables, of which the place sets one. files: what happens to files. gpu: how to get a GPU.
+    pip: how to install packages there.
     """
 
     name: str

@@ -154,7 +154,7 @@ def test_a_cell_is_written_in_a_word(text, name):
         ("offline", "is not a cell"),
         ("offline:much", "is not a cell"),
         ("offline:1e-3:pretrained", "is not a cell"),
-        ("l1:1e-3", "no content loss 'l1'"),
+        ("l1:1e-3", "'l1' is not a content loss"),
         ("mse:-1", "from 0 to 1"),
         ("mse:nan", "from 0 to 1"),
         ("mse:0:scratch", "SRResNet itself"),
@@ -288,7 +288,7 @@ def test_homework_goes_on_where_it_was_stopped_and_is_not_packed_before_its_end(
 
 
 def test_a_folder_serves_one_group(handout, photos, returned):
-    with pytest.raises(UserError, match="holds another plan"):
+    with pytest.raises(UserError, match="contains another plan"):
         plan_of(handout, "1", photos, returned / "run 2")
     with pytest.raises(UserError, match="no group '9'"):
         plan_of(handout, "9", photos, returned / "run 9")
@@ -364,10 +364,10 @@ def says_nothing(record):
     ("changes", "words"),
     [
         ({"record": other_recipe}, "adversarial 0.5, in the plan 0.001"),
-        ({"record": fewer_updates}, "has 1 updates, and the plan says 3"),
-        ({"srgan-mse__csv": b"step\n2\n"}, "has 2 updates, and the plan says 3"),
+        ({"record": fewer_updates}, "has 1 updates, but the plan says 3"),
+        ({"srgan-mse__csv": b"step\n2\n"}, "has 2 updates, but the plan says 3"),
         ({"record": other_seed}, "seed 7, in the plan 0"),
-        ({"record": other_group}, "srresnet-mse then srgan-mse was trained, and the plan says srresnet-mse then"),
+        ({"record": other_group}, "srresnet-mse then srgan-mse was trained, but the plan says srresnet-mse then"),
         ({"record": other_plan}, "belongs to another plan"),
         ({"record": trained_on_set14}, r"1 benchmark images: photo . is Set14 img_003"),
         ({"record": says_nothing}, "does not say what photo"),
@@ -424,7 +424,7 @@ def test_a_file_that_comes_twice_counts_once_and_two_different_ones_of_a_group_n
     repacked(returned / "group-2.zip", tmp_path / "b.zip", record=new_hash, weights__safetensors=changed)
     collected = collect(handout, [returned / "group-2.zip", tmp_path / "b.zip"])
     assert collected.accepted == ()
-    assert "different networks of one group, 2" in collected.problems[0]
+    assert "different networks from one group, 2" in collected.problems[0]
 
 
 def test_a_network_that_two_groups_hand_in_is_nobody_s(handout, returned, tmp_path):
@@ -581,7 +581,7 @@ def test_a_class_of_eight(handout, photos, returned, room, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "5 of 8 cells are here and valid" in said
     assert "group-5.zip: damaged" in said
-    assert "group 7, srgan-mse-2e-3: it was trained on other photos" in said
+    assert "group 7, srgan-mse-2e-3: it was not trained on the class's photos" in said
     assert "group 8, srgan-mse-5e-3: it was trained on 3 benchmark images: " in said
     assert "is Set14 img_00" in said
     assert "UserError" not in said

@@ -345,14 +345,14 @@ def test_the_page_says_how_pictures_were_shown(study, tmp_path):
     table.loc[table["rater"] == "bob", ["device_pixel_ratio", "width", "height"]] = [2.0, 32.0, 32.0]
     table.loc[table["rater"] == "cyd", "device_pixel_ratio"] = None
     text = page_of(study, table, tmp_path)
-    assert "Of 36 votes were given on pictures that were: 18 at 1:1, 9 scaled by the browser, 9 not recorded." in text
+    assert "How the pictures of the 36 votes were shown: 18 at 1:1, 9 scaled by the browser, 9 not recorded." in text
     assert "at 1:1 pixels" not in text
     assert "1:1, dense screen" not in text.split("Screens")[0]
     for kind in ("1:1, ordinary screen", "1:1, dense screen", "scaled by the browser", "not recorded"):
         assert kind in text.split("MOS by kind of screen")[1]
 
 
-@pytest.mark.parametrize(("raters", "says"), [(9, "with 9 this is an informal"), (23, "with 23 this is an informal"),
+@pytest.mark.parametrize(("raters", "says"), [(9, "with 9, this is an informal"), (23, "with 23, this is an informal"),
                                               (36, "36 are enough")])  # fmt: skip
 def test_no_test_is_called_formal_that_its_own_numbers_do_not_call_so(raters, says, tmp_path):
     votes = synthetic_votes({"a": 2.0, "hr": 4.6}, raters=raters, images=8, seed=3)

@@ -442,10 +442,10 @@ def test_a_file_of_another_study_or_an_edited_one(study, tmp_path):
     session.close()
     text = session.path.read_text()
     session.path.write_text(text.replace(study.hash, "0" * 64))
-    with pytest.raises(UserError, match="holds votes of another study or rater"):
+    with pytest.raises(UserError, match="contains votes of another study or rater"):
         opened(study, tmp_path)
     session.path.write_text(text.replace('"trial": 2, "phase": "main"', '"trial": 20, "phase": "main"'))
-    with pytest.raises(UserError, match="trial 20 is not what this study shows 'anna' there"):
+    with pytest.raises(UserError, match="trial 20 is not what this study shows 'anna' at this place"):
         opened(study, tmp_path)
     session.path.write_text(text)
     assert opened(study, tmp_path).done == 3  # the lock was given back

@@ -160,7 +160,7 @@ def test_a_study_without_methods_or_images(tmp_path):
     refused("a study needs methods", Study.create, {"a": {}}, None, tmp_path / "x")
     refused("no images", Study.create, {}, ["hr"], tmp_path / "x")
     refused("must be a list of names", Study.create, {"a": pixels(1)}, "hr", tmp_path / "x")
-    refused("holds no pictures", Study.create, tmp_path, ["hr"], tmp_path / "x")
+    refused("contains no pictures", Study.create, tmp_path, ["hr"], tmp_path / "x")
     refused("no such folder", Study.create, tmp_path / "none", ["hr"], tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
 
@@ -188,7 +188,7 @@ def test_versions_of_different_sizes(tmp_path):
         (lambda g: g["image2"].update(srgan=3), "a uint8 array or a file is needed"),
         (lambda g: g["image2"].update(srgan="none.png"), "none.png is not a file"),
         (lambda g: g["image2"].update(srgan=pixels(5, 1200, 20)), "Cut out the middle with crop"),
-        (lambda g: g.update(image1=pixels(5)), "Give all the same way"),
+        (lambda g: g.update(image1=pixels(5)), "Give all in the same way"),
     ],
 )
 def test_wrong_versions(tmp_path, change, words):
@@ -199,11 +199,11 @@ def test_wrong_versions(tmp_path, change, words):
 
 
 def test_names_that_differ_by_a_usual_ending(tmp_path):
-    """What other programs add to a name: said which one was looked for, and which was found."""
+    """What other programs add to a name: the message says which name is missing, and which was found."""
     for name, images in given_versions().items():
         for method, image in images.items():
             save_image(tmp_path / "in" / method / f"{name}{'_x4_SR' if method == 'srgan' else ''}.png", image)
-    words = r"looked for image0 in srgan, found image0_x4_SR\. Rename such files, image0_x4_SR to image0\."
+    words = r"there is no image0 in srgan, only image0_x4_SR\. Rename such files, image0_x4_SR to image0\."
     with pytest.raises(UserError, match=words):
         Study.create(tmp_path / "in", None, tmp_path / "study", anchors=anchors())
     for path in (tmp_path / "in" / "srgan").iterdir():

@@ -144,7 +144,7 @@ def test_merge_mistakes(capsys, here):
     other = small_study(here / "other", seed=8)
     strange = rate(other, "bert", lambda place: 3)
     merge = ("study", "merge", "study/votes", "--study", "study", "-o")
-    assert "holds votes of another study" in mistake(capsys, *merge[:2], str(strange), *merge[3:], "a.csv")
+    assert "contains votes of another study" in mistake(capsys, *merge[:2], str(strange), *merge[3:], "a.csv")
     assert "name a .jsonl file" in mistake(capsys, *merge, "a.xlsx")
     assert "no such vote file" in mistake(capsys, *merge[:2], "none", *merge[3:], "a.csv")
     assert "is not a study" in mistake(capsys, *merge[:4], "other", "-o", "a.csv")

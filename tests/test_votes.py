@@ -468,7 +468,7 @@ def test_votes_of_another_study_are_refused(study, tmp_path):
     with pytest.raises(UserError) as caught:
         merge([study.votes_folder, strange], study)
     said = str(caught.value)
-    assert f"{strange} holds votes of another study" in said
+    assert f"{strange} contains votes of another study" in said
     assert other.hash[:12] in said
     assert "Leave the file out" in said
 

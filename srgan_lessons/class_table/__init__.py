@@ -4,5 +4,5 @@
 - `handout.py`: the file that everybody gets, with cells, updates, networks, photos.
 - `homework.py`: trains a group's cell, and packs the file to hand in.
 - `returned.py`: checks what comes back.
-- `measuring.py` and `report.py`: the table beside the paper's, and what follows from it.
+- `measuring.py` and `report.py`: make the table, beside the paper's, and say what follows from it.
 """

@@ -30,7 +30,7 @@ class Cell:
 
     def __post_init__(self) -> None:
         if self.content not in CONTENTS:
-            raise UserError(f"a cell has no content loss {self.content!r}; known: {', '.join(CONTENTS)}")
+            raise UserError(f"{self.content!r} is not a content loss of a cell; known: {', '.join(CONTENTS)}")
         if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and 0 <= self.weight <= 1):
             raise UserError(f"the adversarial weight of a cell is {self.weight!r}; it must be from 0 to 1")
         if (self.content, self.weight, self.pretraining) == ("mse", 0, False):
@@ -38,7 +38,10 @@ class Cell:
 
     @classmethod
     def parse(cls, text: str) -> "Cell":
-        """The cell of "content:weight" or "content:weight:scratch", for example offline:1e-3. Raises UserError."""
+        """The cell that "content:weight" or "content:weight:scratch" describes, for example offline:1e-3.
+
+        Raises UserError for any other text.
+        """
         content, *rest = text.split(":")
         try:
             weight = float(rest[0])
@@ -107,7 +110,7 @@ class Cell:
 
 
 def weight_text(weight: float) -> str:
-    """0, 1e-3, 2.5e-4."""
+    """A weight as text, for example 0, 1e-3, 2.5e-4."""
     if not weight:
         return "0"
     digits, exponent = f"{weight:e}".split("e")
@@ -118,8 +121,8 @@ def cells_for(count: int, *, vgg: bool = False) -> list[tuple[Cell, int]]:
     """(cell, seed) for this many groups, the most informative first. Eight groups get seven cells, one of them twice.
 
     vgg: the paper's five cells with VGG19's features, for which its weights are needed; otherwise the offline content
-    loss. The repeated cell has another seed: without it, nobody could tell a difference between cells from one between
-    seeds. If there are more than eight groups, the cells repeat in their order.
+    loss. The repeated cell has another seed. Without it, nobody could tell a difference between cells from a difference
+    between seeds. If there are more than eight groups, the cells repeat in this order.
     """
     if count < 1:
         raise UserError(f"a class has at least one group, not {count}")

@@ -119,18 +119,18 @@ def hand_out(
 ) -> Handout:
     """Makes the plan of a class: everybody makes the same number of updates on any machine.
 
-    groups: how many, or their names. minutes: this measures how many updates the slowest cell makes here in that time;
-    or give updates, (of the pretraining, of the cell). cells: one for each group; by default `cells_for` chooses them.
-    Equal cells get the seeds 0, 1, 2, ... settings: for example crop=64.
+    groups: how many, or their names. minutes: the time for which the slowest cell is to train on this machine; its
+    speed is measured. Or give updates: (of the pretraining, of the cell). cells: one for each group; by default,
+    `cells_for` chooses them. Equal cells get the seeds 0, 1, 2, ... settings: for example crop=64.
 
-    Raises UserError for duplicate names, settings that are not in SETTINGS, and neither or both of minutes and updates,
-    and as `make_plan` does.
+    Raises UserError for duplicate names, for settings that are not in SETTINGS, if minutes and updates are both given
+    or both missing, and as `make_plan` does.
     """
     names = _names([str(number) for number in range(1, groups + 1)] if isinstance(groups, int) else groups)
     if (minutes is None) == (updates is None):
         raise UserError("give minutes, or updates of the pretraining and of the cell, and not both")
     if unknown := sorted(settings.keys() - set(SETTINGS)):
-        raise UserError(f"a handout cannot set {', '.join(unknown)}; it can: {', '.join(SETTINGS)}")
+        raise UserError(f"a handout cannot set {', '.join(unknown)}; it can set: {', '.join(SETTINGS)}")
     if cells is None:
         chosen = cells_for(len(names), vgg=vgg)
     else:
@@ -159,7 +159,7 @@ def read_handout(path: str | Path) -> Handout:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         expected = content.pop("hash")
         if content["format"] != FORMAT:
-            raise UserError(f"{path} is of another version of the course ({content['format']}, here {FORMAT}).")
+            raise UserError(f"{path} is from another version of the course ({content['format']}, here {FORMAT}).")
         groups = {
             each["group"]: (Cell(**{k: each[k] for k in ("content", "weight", "pretraining")}), each["seed"])
             for each in content["groups"]
@@ -211,7 +211,7 @@ def _measured(
     options: Options | None,
     measuring: float,
 ) -> tuple[int, int]:
-    """The updates that the slowest cell can make here in this many minutes: (of the pretraining, of the cell)."""
+    """How many updates the slowest cell can make here in that many minutes: (of the pretraining, of the cell)."""
     before, own, together = [], [], []
     for content, adversarial, pretraining in sorted({(c.content, c.weight > 0, c.pretraining) for c in cells}):
         weight = ADVERSARIAL_WEIGHT if adversarial else 0

@@ -33,10 +33,11 @@ def plan_of(
     options: Options | None = None,
     measuring: float = 3.0,
 ) -> Plan:
-    """A group's part as a Plan, to draw, watch and train. The updates are the class's; the time is measured.
+    """A group's part as a Plan, which can be drawn, watched and trained.
 
-    The plan is kept in the folder, and the same call returns it again. Raises UserError for a group that is not in the
-    class, photos that are not the class's, a folder with another plan, and a machine with too little memory.
+    The class's plan sets the number of updates; the time for them is measured. The plan is kept in the folder,
+    and the same call returns it again. Raises UserError for a group that is not in the class, photos that are not the
+    class's, a folder with another plan, and a machine with too little memory.
     """
     seed = handout.of(group)[1]
     if differs := other_photos(handout, {photos.hashes[name]: name for name in photos.images}):
@@ -47,7 +48,7 @@ def plan_of(
     request = {"class": handout.id, "group": group, "init": None, "seed": seed}
     if kept := read_plan(folder):
         if kept.request != request:
-            raise UserError(f"{folder} holds another plan. Choose another folder with --folder.")
+            raise UserError(f"{folder} contains another plan. Choose another folder with --folder.")
         return kept
     options = options or Options(seed=seed)
     training = photos.split()[0]
@@ -60,7 +61,7 @@ def plan_of(
                 raise
             raise UserError(
                 f"a batch of {recipe.batch} does not fit into the memory of {options.machine_for(recipe).name()}, and "
-                "the class's plan uses it for all. Train on another machine, or ask for a plan with a smaller batch."
+                "all groups must use that batch. Train on another machine, or ask for a plan with a smaller batch."
             ) from None
         seconds = speed.start + recipe.steps / speed.updates_per_s
         validations = min(MOST_VALIDATIONS, recipe.steps, max(1, round(seconds / 60)))
@@ -72,7 +73,7 @@ def plan_of(
         machine=f"{machine.name()}, {machine.precision}",
         request=request,
     )
-    plan.save(Path(folder))  # a saved plan is carried out without a clock
+    plan.save(Path(folder))  # the time does not matter when a saved plan is carried out
     return plan
 
 
@@ -86,17 +87,17 @@ def train_cell(
     measuring: float = 3.0,
     **options: Any,
 ) -> Outcome:
-    """Trains a group's cell, or continues where that stopped. `pack` then makes the file.
+    """Trains a group's cell, or continues where the training stopped. `pack` then makes the file.
 
     on_report, options: as for `train_plan`; the seed is the class's. Raises UserError as `plan_of` and `train_plan` do.
     """
     seed = handout.of(group)[1]
     if options.get("seed", seed) != seed:
-        raise UserError(f"the seed of group {group} is {seed}, by the class's plan; leave out --seed")
+        raise UserError(f"the class's plan gives group {group} the seed {seed}; leave out --seed")
     options = {**options, "seed": seed}
     plan = plan_of(handout, group, photos, folder, options=Options(**options), measuring=measuring)
     if options.get("progress", True):
-        print(f"group {group}: {handout.label(group)}, seed {seed}; the updates are the class's, for every machine")
+        print(f"group {group}: {handout.label(group)}, seed {seed}; the number of updates is the same on every machine")
         print(*plan.stages, sep="\n", flush=True)
     return train_plan(plan, photos, folder, on_report=on_report, **options)
 
@@ -110,8 +111,8 @@ def pack(handout: Handout, group: str, outcome: Outcome, photos: Photos, path: s
     if not outcome.finished:
         done = outcome.log()[-1]["step"] if outcome.log() else 0
         raise UserError(
-            f"{outcome.folder} has not ended: {done:,} of {outcome.plan.stages[-1].recipe.steps:,} updates. Run the "
-            "same command again; it continues."
+            f"the run in {outcome.folder} has not ended: {done:,} of {outcome.plan.stages[-1].recipe.steps:,} updates. "
+            "Run the same command again; it continues."
         )
     stages = []
     for stage in outcome.plan.stages:
@@ -126,8 +127,8 @@ def pack(handout: Handout, group: str, outcome: Outcome, photos: Photos, path: s
     named = {photos.hashes[name]: image for name, image in photos.images.items()}
     if strange := seen - named.keys():
         raise UserError(
-            f"{outcome.folder} was trained on {len(strange)} photos that are not among these. Give the photos on which "
-            "it was trained."
+            f"the run in {outcome.folder} used {len(strange)} photos that are not among these. Give the photos that it "
+            "used."
         )
     record = {
         "format": FORMAT,

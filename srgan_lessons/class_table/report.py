@@ -87,7 +87,7 @@ class ClassTable:
         return [(each, each.returned.cell) for each in self.methods if each.returned is not None]
 
     def gain(self, method: Measured, name: str) -> Interval:
-        """PSNR over bicubic on a set, paired image by image. The interval is about other images of this kind."""
+        """PSNR over bicubic on a set, paired image by image. The interval is for other images of this kind."""
         return mean_interval(method.values("psnr", [name]) - self.methods[0].values("psnr", [name]))
 
     def chance(self) -> dict[str, float] | None:
@@ -167,17 +167,16 @@ class ClassTable:
             )
             lines.append(
                 f"- That a recipe is better than another where they differ by less than {bounds}. The seeds alone may "
-                "make two runs differ by this much (95 %), as far as the repeated cells tell; few repeats make it wide."
+                "make two runs differ by this much (95 %), as far as the repeated cells show; few repeats make it wide."
             )
         lines.append(
-            "- What a difference comes from where two cells differ in more than one thing: they are not compared here."
+            "- Where a difference comes from if two cells differ in more than one thing: they are not compared here."
         )
         before, own = self.handout.updates
         paper = RECIPES["srresnet-mse"].steps + RECIPES["srgan-vgg54"].steps
         lines.append(
             f"- That the paper is right or wrong. It made {paper / (before + own):,.0f} times as many updates, on "
-            f"350,000 photos where you had {len(self.handout.photos):,}; its final ranking may differ from that on "
-            "the way."
+            f"350,000 photos where you had {len(self.handout.photos):,}; a ranking may still change on the way there."
         )
         if any(cell.content == "offline" for _, cell in self._cells()):
             lines.append(
@@ -185,7 +184,7 @@ class ClassTable:
             )
         if self.opinions is None:
             lines.append(
-                "- How people see it. PSNR does not tell, and ST-LPIPS is a network's guess; rating the study does."
+                "- How people see it. PSNR does not show that, and ST-LPIPS is a network's guess; votes would show it."
             )
         return lines
 
@@ -296,7 +295,7 @@ def class_table(
     names = {each.name for each in methods}
     if opinions is not None and (missing := sorted(names - opinions.keys())):
         raise UserError(
-            f"there are no votes on {', '.join(missing)}: they belong to another study, or to one that was made "
+            f"there are no votes on {', '.join(missing)}: the votes belong to another study, or to one that was made "
             "before those cells came back."
         )
     return ClassTable(handout=handout, methods=tuple(methods), sets=tuple(sets), opinions=opinions)

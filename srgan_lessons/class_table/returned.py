@@ -66,8 +66,8 @@ class Collected:
 def collect(handout: Handout, files: Iterable[str | Path]) -> Collected:
     """Checks what groups handed in: files, and all .zip files in folders.
 
-    A file is refused, with a sentence that names it, if it is damaged, belongs to another plan or group, has another
-    recipe, seed, network or number of updates than the plan, or was trained on other photos or on a picture that shows
+    A file is refused, with a sentence that names it, if it is damaged, belongs to another plan or group, has a recipe,
+    seed, network or number of updates that is not the plan's, or was trained on other photos or on a picture that shows
     the same as an image of Set5, Set14 or BSD100. If a group sends two different files, neither is accepted. This finds
     mistakes; it cannot tell a forged file from an honest one. Raises UserError if there is no file.
     """
@@ -177,7 +177,7 @@ def _check_stages(
 ) -> None:
     if [stage["recipe"]["name"] for stage in stages] != [recipe.name for recipe in recipes]:
         trained = " then ".join(stage["recipe"]["name"] for stage in stages)
-        raise UserError(f"{where}: {trained} was trained, and the plan says {' then '.join(r.name for r in recipes)}.")
+        raise UserError(f"{where}: {trained} was trained, but the plan says {' then '.join(r.name for r in recipes)}.")
     for stage, recipe in zip(stages, recipes, strict=True):
         expected = asdict(recipe)
         names = [name for name in expected if stage["recipe"].get(name) != expected[name]]
@@ -190,13 +190,13 @@ def _check_stages(
         made = min(int(stage["updates"]), int(rows[-1]["step"]))
         if made != recipe.steps:
             raise UserError(
-                f"{where}: {recipe.name} has {made:,} updates, and the plan says {recipe.steps:,}. The training was "
+                f"{where}: {recipe.name} has {made:,} updates, but the plan says {recipe.steps:,}. The training was "
                 "not finished: the group's command continues it."
             )
 
 
 def _check_photos(where: str, stages: list[dict], shows: dict[str, str], handout: Handout) -> None:
-    """Checks the training photos; benchmark pictures first, because they are worse than any other wrong photo."""
+    """Checks the training photos. Benchmark pictures come first, because no other wrong photo does as much harm."""
     for stage in stages:
         found = stage["photos"] | stage["held_out"]
         if unknown := [name for digest, name in found.items() if digest not in shows]:
@@ -204,13 +204,13 @@ def _check_photos(where: str, stages: list[dict], shows: dict[str, str], handout
         known = {name: find_benchmark(hash_from_text(shows[digest])) for digest, name in found.items()}
         if leaks := [f"{name} is {image}" for name, image in known.items() if image]:
             raise UserError(
-                f"{where}: it was trained on {len(leaks)} benchmark images: {some(leaks)}. Measured on them its "
+                f"{where}: it was trained on {len(leaks)} benchmark images: {some(leaks)}. Measured on them, its "
                 "numbers would be worth nothing. Let the group train again, on the class's photos."
             )
         if differs := other_photos(handout, found):
             raise UserError(
-                f"{where}: it was trained on other photos than the class: {differs}. Let the group train again, on "
-                f"the class's photos ({handout.source})."
+                f"{where}: it was not trained on the class's photos: {differs}. Let the group train again, on the "
+                f"class's photos ({handout.source})."
             )
 
 
@@ -224,12 +224,12 @@ def _network(where: str, weights: bytes, recipe: Recipe) -> nn.Module:
             raise UserError(f"{where}: {str(error).replace(str(path), WEIGHTS)}") from None
     if (about.get("recipe"), about.get("updates")) != (recipe.name, str(recipe.steps)):
         raise UserError(
-            f"{where}: its weights are of {about.get('recipe')} after {about.get('updates')} updates, and the plan "
+            f"{where}: its weights are of {about.get('recipe')} after {about.get('updates')} updates, but the plan "
             f"says {recipe.name} after {recipe.steps}. Were files mixed up?"
         )
     expected = {"kind": "generator", "blocks": recipe.blocks, "channels": recipe.channels}
     if describe(network) != expected:
-        raise UserError(f"{where}: its network is {describe(network)}, and the plan says {expected}.")
+        raise UserError(f"{where}: its network is {describe(network)}, but the plan says {expected}.")
     return network
 
 
@@ -240,7 +240,7 @@ def _one_a_group(read: list[Returned], problems: list[str]) -> list[Returned]:
         theirs = [each for each in read if each.group == group]
         if len({each.weights for each in theirs}) > 1:
             names = ", ".join(str(each.path) for each in theirs)
-            problems.append(f"{names}: different networks of one group, {group}. Keep only the one that counts.")
+            problems.append(f"{names}: different networks from one group, {group}. Keep only the one that counts.")
             continue
         accepted.append(theirs[0])
     twins = [[each for each in accepted if each.weights == weights] for weights in {each.weights for each in accepted}]

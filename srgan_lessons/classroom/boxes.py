@@ -1,7 +1,7 @@
 """What a check and `progress` show: coloured boxes and bars if the page can show them, otherwise the same as text.
 
-Colour is never the only sign, and every colour is a tint over the page's own background, so it works in light and in
-dark themes.
+Colour is never the only sign. Every colour is a tint over the page's own background, so it works in light and in dark
+themes.
 """
 
 import html
@@ -37,7 +37,7 @@ def say(page: str, text: str) -> None:
 
 
 def verdict(name: str, message: str, after: str = "", printed: Sequence[str] = ()) -> str:
-    """The box of a verdict. message: "passed.", "not yet. ..." or "not done yet. ..."; after: what follows from it."""
+    """The box of a verdict. message: "passed.", "not yet. ..." or "not done yet. ..."; after: text to add to it."""
     sign = next(sign for sign in SIGNS if message.startswith(sign))
     words, edge, ground = SIGNS[sign]
     rest = " ".join(filter(None, (message.removeprefix(sign).strip(), after)))
@@ -54,12 +54,12 @@ def verdict(name: str, message: str, after: str = "", printed: Sequence[str] = (
 
 
 def _as_html(text: str) -> str:
-    """Makes HTML of text with `names of code` between backticks."""
+    """Turns text into HTML; what is between `backticks` becomes code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Callable[[int], None]) -> None:
-    """A verdict, and below it a button that shows one more hint per click; take(n) is called when n are seen."""
+    """A verdict, and below it a button that shows one more hint per click; take(n) is called when n are shown."""
     try:
         import ipywidgets as widgets
     except ImportError:
@@ -74,7 +74,7 @@ def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Call
     seen = 0
 
     def label() -> None:
-        button.description = f"Hint {seen + 1} of {len(hints)}" if seen < len(hints) else "These were all the hints"
+        button.description = f"Hint {seen + 1} of {len(hints)}" if seen < len(hints) else "There are no more hints"
         button.disabled = seen == len(hints)
 
     def click(_: object) -> None:
@@ -96,7 +96,7 @@ def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Call
 
 
 def bar(done: int, of: int) -> str:
-    """A bar in HTML: how many of how many are done."""
+    """A progress bar in HTML: `done` of `of`."""
     share = 100 * done / of if of else 0
     return (
         f'<div style="display: inline-block; vertical-align: middle; width: 15em; height: 0.8em; border-radius: 4px; '
@@ -106,6 +106,6 @@ def bar(done: int, of: int) -> str:
 
 
 def bar_of_text(done: int, of: int) -> str:
-    """The same as text."""
+    """The same bar as text."""
     full = round(BLOCKS * done / of) if of else 0
     return "#" * full + "." * (BLOCKS - full)

@@ -24,7 +24,7 @@ from srgan_lessons.exercises.calling import call_as_it_is
 from srgan_lessons.exercises.exercise import Exercise, NotDone, NotYet
 from srgan_lessons.files import PACKAGE
 
-SECONDS = 10.0  # of computing time that one check may use
+SECONDS = 10.0  # the computing time that one check may use
 
 
 class CheckFailed(UserError):
@@ -51,7 +51,7 @@ def find(name: str) -> Exercise:
     known = all_exercises()
     if not isinstance(name, str) or name not in known:
         given = repr(name) if isinstance(name, str) else f"a {type(name).__name__}"
-        raise UserError(f"there is no exercise {given}. The first argument is one of: {', '.join(known)}")
+        raise UserError(f"there is no exercise {given}. The first argument must be one of: {', '.join(known)}")
     return known[name]
 
 
@@ -60,9 +60,9 @@ def grade(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
 
     own: the log of the learner's own run, for an exercise about it.
 
-    The reference does not count as an answer, whatever was made of it (module reference): it is "not done yet".
-    The answer may be anything. Whatever it raises, prints or sets, and however long it runs (10 s at most), there is a
-    verdict, and random states and settings are as before. Raises UserError for an unknown name, and lets
+    The reference does not count as an answer, whatever was made from it (see module reference): the verdict is "not
+    done yet". The answer may be anything. Whatever it raises, prints or sets, and however long it runs (10 s at most),
+    there is a verdict, and random states and settings are restored. Raises UserError for an unknown name, and lets
     KeyboardInterrupt through.
     """
     exercise = find(name)
@@ -81,13 +81,13 @@ def grade(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
 
 
 def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) -> Any:
-    """Judges an answer, says what it found, and returns what the lesson continues with.
+    """Judges an answer, shows the verdict, and returns what the lesson continues with.
 
-    That is `candidate` if it passed, otherwise the reference, marked as such (module reference). An exercise that was
-    solved once stays solved. own: the log of the learner's own run, for an exercise about it; the answer's result there
-    is recorded for the gradebook. If the answer failed and had printed something, the last lines of that follow. In a
-    notebook, this appears in a coloured box with a button for hints, elsewhere as one line of text. With
-    SRGAN_LESSONS_STRICT=1 a failed check raises CheckFailed. Raises UserError for an unknown name.
+    It returns `candidate` if that passed, otherwise the reference, marked as such (see module reference). An exercise
+    that has been solved once stays solved. own: the log of the learner's own run, for an exercise about it; the result
+    of the answer on that run is recorded for the gradebook. If the answer failed, the last lines that it printed are
+    shown, too. In a notebook, the verdict appears in a coloured box with a button for hints, elsewhere as text. With
+    SRGAN_LESSONS_STRICT=1, a failed check raises CheckFailed. Raises UserError for an unknown name.
     """
     exercise = find(name)
     verdict = grade(name, candidate, own)
@@ -100,7 +100,7 @@ def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
     known = record(name, handed_on=True)
     after = f'hint("{name}") helps; the lesson goes on with the reference.'
     if known.solved:
-        after = f"You have solved it before, and that counts. {after}"
+        after = f"You have solved it before, and that still counts. {after}"
     last = [line[:200] for line in verdict.printed.strip().splitlines()[-5:]]
     text = "\n    ".join([f"{name}: {verdict.message} {after}", *last])
     if last:
@@ -114,14 +114,14 @@ def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
 
 
 def hint(name: str) -> None:
-    """Prints the hints to an exercise, one more per call: a nudge, a pointer, nearly the answer."""
+    """Prints the hints to an exercise, one more with each call: a nudge, then a pointer, then nearly the answer."""
     exercise = find(name)
     used = load().get(name, Record()).hints
     shown = min(used + 1, len(exercise.hints))
     for number, text in enumerate(exercise.hints[:shown], start=1):
         print(f"Hint {number} of {len(exercise.hints)}: {text}")
     if used >= len(exercise.hints):
-        print(f'These were all the hints. solution("{name}") shows the solution.')
+        print(f'There are no more hints. solution("{name}") shows the solution.')
     record(name, hints=shown)
 
 
@@ -138,7 +138,7 @@ _warm: set[str] = set()  # exercises whose judge has run in this kernel
 
 
 def _warm_up(exercise: Exercise) -> None:
-    """Runs the judge once on the reference, so that first imports do not count in the learner's time."""
+    """Runs the judge once on the reference, so that imports do not count towards the learner's time."""
     if exercise.name not in _warm:
         _warm.add(exercise.name)
         sandbox.run(lambda: exercise.judge(exercise.reference), seconds=60)
@@ -152,7 +152,8 @@ def _look_at(exercise: Exercise, candidate: Any) -> None:
         raise NotDone(ours)
     if exercise.takes_a_call and not callable(candidate):
         raise NotYet(
-            f"Expected {exercise.wanted}, got {_described(candidate)}. Hand over {exercise.name} itself, not called."
+            f"Expected {exercise.wanted}, got {_described(candidate)}. Hand over {exercise.name} itself, without "
+            "calling it."
         )
     if inspect.isclass(exercise.reference) and isinstance(candidate, torch.nn.Module):
         raise NotYet(
@@ -161,7 +162,10 @@ def _look_at(exercise: Exercise, candidate: Any) -> None:
 
 
 def _judge(exercise: Exercise, candidate: Any, own: list[dict[str, Any]] | None) -> dict[str, Any] | None:
-    """Judges the answer, also on the learner's own run; returns what is recorded about that. Runs in the sandbox."""
+    """Judges the answer, and judges it on the learner's own run, too. Returns what is recorded about that run.
+
+    It runs in the sandbox.
+    """
     before = reference.runs[exercise.name]
     exercise.judge(candidate)
     noted = exercise.own.judged(candidate, own) if exercise.own and own is not None else None
@@ -182,9 +186,9 @@ def _explain(exercise: Exercise, raised: BaseException) -> str:
     if isinstance(raised, sandbox.TimeLimit):
         if raised.computed < SECONDS / 20:
             late = sandbox.PATIENCE * SECONDS
-            return f"not yet. It was stopped{where}: in {late:g} s it has hardly computed. What does it wait for?"
+            return f"not yet. It was stopped{where}: in {late:g} s, it hardly computed. What is it waiting for?"
         return (
-            f"not yet. It was stopped{where}: it has computed for {raised.computed:.2g} s. The solution takes a second "
+            f"not yet. It was stopped{where}: it had computed for {raised.computed:.2g} s. The solution takes a second "
             "or less: is there a loop that never ends, or one over single pixels?"
         )
     if line and (_holds_placeholder(line[1]) or "ellipsis" in _text(raised)):
@@ -192,17 +196,17 @@ def _explain(exercise: Exercise, raised: BaseException) -> str:
     if isinstance(raised, SystemExit):
         return f"not yet. It ends Python{where}. Return a result instead."
     if isinstance(raised, RecursionError):
-        return f"not yet. It calls itself without an end{where}."
+        return f"not yet. It calls itself endlessly{where}."
     error = f"{type(raised).__name__}: {_text(raised)}".rstrip(" :.")
     if line or no_forward:
         return f"not yet. It stopped{where} with {error}. {meaning(error)}".strip()
     if _passes_through(raised.__traceback__, call_as_it_is.__code__):
         wanted = f" It is called as {exercise.signature}." if exercise.takes_a_call else ""
-        return f"not yet. Calling it gave {error}.{wanted} {meaning(error)}".strip()
+        return f"not yet. Calling it raised {error}.{wanted} {meaning(error)}".strip()
     last = traceback.extract_tb(raised.__traceback__)[-1]
     return (
         f"not yet. The check could not read this answer: {error} ({Path(last.filename).name}, line {last.lineno}). "
-        f"Expected {exercise.wanted}; if yours is one, this is a fault of the course: please report it."
+        f"Expected {exercise.wanted}; if your answer is one, this is a fault of the course: please report it."
     )
 
 

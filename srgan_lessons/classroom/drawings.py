@@ -294,8 +294,8 @@ DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is dr
     "generator": (
         generator,
         "The generator: LR, a 9x9 convolution with PReLU, 16 residual blocks, a 3x3 convolution with BatchNorm, a sum "
-        "with the long skip, which starts after the first layer, twice a convolution to 256 maps with pixel shuffle by "
-        "2 and PReLU, a 9x9 convolution to 3 maps, SR.",
+        "with the long skip, which starts after the first layer, two times a convolution to 256 maps, pixel shuffle by "
+        "2 and PReLU, then a 9x9 convolution to 3 maps, SR.",
     ),
     "discriminator": (
         discriminator,

@@ -7,44 +7,41 @@ import re
 MEANINGS: dict[str, str] = {
     # one yes or no
     r"truth value of an array|Boolean value of Tensor with more than one": (
-        "`if`, `and`, `or` and 1 < x < 2 want one yes or no; x holds many. Choose by np.where or torch.where, join by "
-        "(...) & (...)."
+        "`if`, `and`, `or` and 1 < x < 2 want one yes or no; x holds many. Choose with np.where or torch.where, and "
+        "join conditions with (...) & (...)."
     ),
     # powers
     r"bitwise_xor|unsupported operand type\(s\) for \^|\"bitwise_xor_cpu\"|xor": (
-        "In Python ^ is not a power: the third power of x is x**3."
+        "In Python, ^ is not a power: the third power of x is x**3."
     ),
     # shapes
     r"matmul: Input operand 1 has a mismatch.*\(size (\d+) is different from (\d+)\)": (
-        "In a @ b the columns of a are as many as the rows of b; here they are {1} and {0}. Print the shapes: is "
-        "the order "
-        "another, or is a .T missing or too much?"
+        "In a @ b, a must have as many columns as b has rows; here they are {1} and {0}. Print the shapes: is the "
+        "order wrong, is a .T missing, or is there one too many?"
     ),
     r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)": (
-        "The dense layer expects {2} numbers per image, and gets {1}. Which axes does flatten merge?"
+        "The dense layer expects {2} numbers per image, but gets {1}. Which axes does flatten merge?"
     ),
     r"operands could not be broadcast together with shapes (\([\d,]*\)) (\([\d,]*\))": (
-        "The shapes {0} and {1} do not fit. They are compared from the last axis on: each pair must be equal, or "
-        "one of "
-        "the two 1."
+        "The shapes {0} and {1} do not fit together. They are compared from the last axis on: in each pair, both "
+        "numbers must be equal, or one of them must be 1."
     ),
     r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\) at non-singleton dimension (\d+)": (
-        "Two tensors have {0} and {1} places along axis {2}: they must be equal there, or one of the two 1. Print both "
-        "shapes."
+        "Two tensors have the lengths {0} and {1} along axis {2}: both must be equal, or one of them must be 1. Print "
+        "both shapes."
     ),
     r"shape '(\[.*?\])' is invalid for input of size (\d+)|cannot reshape array of size (\d+) into shape": (
-        "reshape keeps all numbers: the lengths of the new shape, multiplied, must be as many as there are. "
-        "Print the old "
-        "shape and count."
+        "reshape keeps all numbers: the lengths of the new shape, multiplied, must be as many as there are numbers. "
+        "Print the old shape and count."
     ),
     r"to have (\d+) channels, but got (\d+) channels": (
-        "The convolution expects {0} maps, and gets {1}, the number that the layer before it returns."
+        "The convolution expects {0} maps, but gets {1}, the number that the layer before it returns."
     ),
     r"number of dimensions in the tensor input does not match the length of the desired ordering": (
         "permute names each axis once, so it needs as many numbers as the tensor has axes."
     ),
     r"not enough values to unpack \(expected (\d+), got (\d+)\)|too many values to unpack \(expected (\d+)": (
-        "There are more or fewer names on the left than values on the right. Print what is on the right."
+        "There are more or fewer names on the left than there are values on the right. Print what is on the right."
     ),
     r"cannot unpack non-iterable": "There are several names on the left, but only one value on the right.",
     # whole numbers
@@ -52,47 +49,48 @@ MEANINGS: dict[str, str] = {
     "integers"
     r"|only integer scalar arrays|only integer tensors|must be integers, not|received an invalid combination.*float"
     r"|got \(.*float.*\) ?|arrays used as indices must be of integer": (
-        "A whole number is needed here, and this is a float: / gives a float, // a whole number."
+        "A whole number is needed here, but this is a float: / gives a float, and // gives a whole number."
     ),
     # indices and keys
     r"index out of range|index -?\d+ is out of (?:bounds|range)": (
-        "There is no item with that number: the first of n items is 0, the last is n - 1."
+        "There is no item with that number: of n items, the first has number 0 and the last has n - 1."
     ),
-    r"KeyError: (.+)": "There is no key {0}. Look at the keys: print(list(...)). Capital letters count.",
+    r"KeyError: (.+)": "There is no key {0}. Look at the keys: print(list(...)). Capital letters matter.",
     r"(?:min|max)\(\) (?:arg|iterable argument) is (?:an )?empty|zero-size array to reduction|argmax of an empty": (
-        "Nothing was left to choose from: the selection before it has kept nothing. Is it too narrow, so that "
-        "values on "
+        "Nothing was left to choose from: the selection before it kept nothing. Is it too narrow, so that values on "
         "one side, above or below, are left out?"
     ),
     r"'(?:<|>|<=|>=)' not supported between instances of .*NoneType|unsupported operand type\(s\) for .*NoneType"
     r"|NoneType' object|None type|float\(\) argument must be .* not 'NoneType'": (
-        "One of the two is None. Where a value may be missing, leave those out first; a function without "
-        "`return` gives "
-        "None, too."
+        "One of the two values is None. If values may be missing, leave out the missing ones first. A function without "
+        "`return` gives None, too."
     ),
     # names
     r"NameError: name '(\w+)' is not defined": "There is no `{0}` here: is it misspelt, or set somewhere else?",
     r"cannot access local variable '(\w+)'|local variable '(\w+)' referenced before": (
-        "`{0}` is used before it was set. A name that is set anywhere in a function is local to it."
+        "`{0}` is used before it is set. A name that is set anywhere in a function is local to that function."
     ),
-    r"'(\w+)' object has no attribute '(\w+)'": ("{0} has no `{1}`: is it spelt as where it was made, as in __init__?"),
+    r"'(\w+)' object has no attribute '(\w+)'": (
+        "{0} has no `{1}`: is it spelt as it was where it was made, for example in __init__?"
+    ),
     r"missing the required \"forward\" function": (
         "The class has no method `forward`: is it misspelt, or indented too little or too much?"
     ),
     r"object is not callable": "Something that is not a function is called with (...): is a * or a comma missing?",
     # networks
     r"cannot assign module before Module.__init__\(\) call": (
-        "super().__init__() is missing: it comes first in __init__."
+        "super().__init__() is missing: it must come first in __init__."
     ),
     r"cannot assign '.*' (?:object )?to parameter|cannot assign '.*' as parameter": (
-        "A parameter cannot become a number. nn.init.zeros_(parameter) changes the numbers that are in it."
+        "A parameter cannot be replaced by a number. nn.init.zeros_(parameter) changes the numbers in it."
     ),
     r"uninitialized parameter|UninitializedParameter": (
-        "A Lazy layer has no weights before the first image, so they cannot be counted or loaded. Write its sizes."
+        "A Lazy layer has no weights before its first image, so they cannot be counted or loaded. State its sizes."
     ),
     # gradients
     r"does not require grad and does not have a grad_fn|does not require grad": (
-        "There is no path back from the loss to the weights: it was detached, made a number, or computed under no_grad."
+        "There is no path from the loss back to the weights: it was detached, made into a number, or computed under "
+        "no_grad."
     ),
     r"Can't call numpy\(\) on Tensor that requires grad": (
         "numpy would lose the gradient. Use torch's functions, or .detach() first if no gradient is needed."
@@ -108,13 +106,13 @@ MEANINGS: dict[str, str] = {
     ),
     # numpy's types
     r"Cannot cast ufunc|Cannot cast .* from dtype": (
-        "-=, *= and += keep the array's type, and whole numbers cannot hold fractions. Write x = x - mean."
+        "-=, *= and += keep the array's type, and whole numbers cannot have fractions. Write x = x - mean."
     ),
     r"Numpy is not available|can't convert .* device type tensor to numpy": ".cpu() comes before .numpy().",
     r"expected np.ndarray \(got|got an unexpected keyword argument|must be Tensor, not|must be Tensor, but": (
         "This function needs another type: torch's functions take tensors, numpy's take arrays."
     ),
-    r"same device|torch\.cuda\.": ("It is judged on the CPU: use the device of the input, as in x.device."),
+    r"same device|torch\.cuda\.": ("Your answer is judged on the CPU: use the device of the input, as in x.device."),
 }
 
 

@@ -35,7 +35,7 @@ WIDTH = 10.0  # inches; on a page, an inch is 96 pixels
 FONT = 13  # points, 17 pixels on the page
 DOTS = 144  # dots per inch of a figure as a file, so that it is sharp on dense screens and projectors
 MARK = "#d62728"  # colour of the zoom box
-CHARACTER = 0.6 * FONT / 72  # about how wide one is, in inches
+CHARACTER = 0.6 * FONT / 72  # the approximate width of a character, in inches
 # The contrast is 3 or more on white and on the background of a dark theme, and the styles differ. Black becomes the
 # colour of the page's text (module svg).
 LINES = (
@@ -97,7 +97,7 @@ def put(page: str, alt: str) -> None:
 def check_alt(alt: str) -> str:
     """The alt text as one line. Raises UserError if it is empty."""
     if not isinstance(alt, str) or not alt.strip():
-        raise UserError('a figure needs alt="...": one sentence that says what is to be seen')
+        raise UserError('a figure needs alt="...": one sentence that says what it shows')
     return " ".join(alt.split())
 
 
@@ -111,7 +111,7 @@ def data_url(png: bytes) -> str:
 
 
 def png(picture: np.ndarray) -> bytes:
-    """A picture as the bytes of a PNG file, every pixel as it is."""
+    """A picture as the bytes of a PNG file, with every pixel unchanged."""
     file = io.BytesIO()
     Image.fromarray(picture).save(file, format="PNG")
     return file.getvalue()
@@ -126,10 +126,10 @@ def as_html(figure: Figure, alt: str, *, trim: bool = True) -> str:
 
 
 def show_images(*images: Picture, titles: Sequence[str] = (), alt: str) -> None:
-    """Whole pictures side by side, all of the same height, four in a row.
+    """Shows whole pictures side by side, all of the same height, up to four in a row.
 
     images: uint8 (H, W, 3) or (H, W), or float (1, 3, H, W) in [0, 1]; every pixel is drawn as a square. Raises
-    UserError for anything else, or if there are not as many titles as pictures.
+    UserError for anything else, and if the number of titles is not the number of pictures.
     """
     pictures, titles = [as_picture(image) for image in images], _checked_titles(titles, len(images))
     rows = [range(i, min(i + 4, len(pictures))) for i in range(0, len(pictures), 4)]
@@ -160,7 +160,7 @@ def show_crops(
 
     box: (top, left, height, width) in pixels of the first image; by default, the middle. The others may be larger or
     smaller by a whole factor, like an LR image; the same region is cut from them. Pixels are drawn as squares, never
-    smoothed. Raises UserError if the box leaves the image or does not fit the others.
+    smoothed. Raises UserError if the box extends beyond the image or does not fit the others.
     """
     pictures, titles = [as_picture(image) for image in images], _checked_titles(titles, len(images))
     if not pictures:
@@ -192,7 +192,7 @@ def show_crops(
 
 
 def feature_grid(maps: Tensor, *, columns: int = 8, titles: Sequence[str] = (), alt: str) -> None:
-    """Feature maps (C, h, w) or (1, C, h, w) as small grey pictures, each scaled from its own minimum to maximum."""
+    """Shows feature maps (C, h, w) or (1, C, h, w) as small grey pictures, each scaled to its own range."""
     maps = maps.detach().float().cpu()
     maps = maps[0] if maps.ndim == 4 and maps.shape[0] == 1 else maps
     if maps.ndim != 3:
@@ -217,13 +217,13 @@ def feature_grid(maps: Tensor, *, columns: int = 8, titles: Sequence[str] = (), 
 def number_cells(
     *tables: np.ndarray | Tensor, titles: Sequence[str] = (), group: Callable[[float], int] | None = None, alt: str
 ) -> None:
-    """Small tables (rows, columns) side by side, each number in a cell of its own, all cells of the same size.
+    """Shows small tables (rows, columns) side by side, each number in its own cell; all cells have the same size.
 
-    group: number -> which of six tints its cell has. Without it, larger numbers have darker cells.
+    group: number -> which of the six tints its cell has. Without it, larger numbers have darker cells.
     """
     arrays = [np.asarray(table.detach().cpu() if isinstance(table, Tensor) else table) for table in tables]
     if any(array.ndim != 2 for array in arrays):
-        raise UserError(f"number_cells takes tables of two axes; these are {[array.shape for array in arrays]}")
+        raise UserError(f"number_cells takes tables with two axes; these are {[array.shape for array in arrays]}")
     titles = _checked_titles(titles, len(arrays))
     columns, rows = [array.shape[1] for array in arrays], max(array.shape[0] for array in arrays)
     cell = min(WIDTH / (sum(columns) + 0.8 * (len(arrays) - 1)), 0.62)  # inches
@@ -258,13 +258,13 @@ def _aspect(picture: np.ndarray) -> float:
 
 
 def _middle(height: int, width: int) -> tuple[int, int, int, int]:
-    """A square in the middle, a quarter of the shorter side wide, on multiples of 4 to fit an image reduced by 4."""
+    """A square in the middle, a quarter of the shorter side wide. It is on multiples of 4, to fit an LR image."""
     side = min(height, width) if min(height, width) < 16 else max(16, min(height, width) // 4 // 4 * 4)
     return (height - side) // 2 // 4 * 4, (width - side) // 2 // 4 * 4, side, side
 
 
 def _crop(picture: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, int], name: str) -> np.ndarray:
-    """Cuts the box, given in pixels of an image of that size, out of a larger or smaller version of it."""
+    """Cuts the box out of a picture. The box is in pixels of the first image, whose size (height, width) is `size`."""
     top, left, height, width = box
     if top < 0 or left < 0 or min(height, width) < 1 or top + height > size[0] or left + width > size[1]:
         raise UserError(f"box (top, left, height, width) = {box} is not inside an image of {size[0]}x{size[1]} pixels")
@@ -274,7 +274,7 @@ def _crop(picture: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, 
     if picture.shape[1] != size[1] * scale or not whole or any(edge.denominator != 1 for edge in edges):
         raise UserError(
             f"{name} is {picture.shape[0]}x{picture.shape[1]} pixels, the first {size[0]}x{size[1]}: the box {box} is "
-            "not a whole number of pixels in both. First crop the images to a multiple of the factor, and the box, too."
+            "not a whole number of pixels in both. First crop the images, and the box, to a multiple of the factor."
         )
     y0, y1, x0, x1 = map(int, edges)
     return picture[y0:y1, x0:x1]
@@ -293,7 +293,7 @@ def _wrapped(title: str, inches: float) -> str:
 
 
 def _title_height(titles: Sequence[str], widths: Sequence[float]) -> float:
-    """The height that the titles of one row need above pictures of these widths, in inches."""
+    """The height, in inches, that the titles of one row need above pictures of these widths."""
     lines = max(
         (_wrapped(title, width).count("\n") + 1 for title, width in zip(titles, widths, strict=True) if title),
         default=0,
@@ -309,7 +309,7 @@ Line = Sequence[float] | tuple[Sequence[float], Sequence[float]]
 def curves(
     lines: Mapping[str, Line], *, xlabel: str, ylabel: str, title: str = "", log: bool = False, alt: str
 ) -> None:
-    """Draws named lines, each given as values or as a pair (places, values). log: a logarithmic vertical axis."""
+    """Draws named lines, each given as values or as a pair (places, values). log: whether the y-axis is logarithmic."""
     put(as_html(_curves(lines, xlabel, ylabel, title, log), check_alt(alt)), alt)
 
 
@@ -367,12 +367,13 @@ def _bars(values: Mapping[str, float], xlabel: str, digits: int, group: Callable
 
 
 def name_points(axis: Axes, points: Sequence[tuple[str, tuple[float, float], str]]) -> None:
-    """Writes names beside points of a drawn axis, (name, (x, y), colour) each, where they cover as little as possible.
+    """Writes a name beside each point of an axis, where it covers as little as possible.
 
-    Call it last, because it avoids the lines, markers and names that already exist.
+    points: (name, (x, y), colour) each. Call it last, because it avoids the lines, markers and names that already
+    exist.
     """
-    figure = cast(Figure, axis.figure)  # lessons have no figures in figures
-    figure.draw_without_rendering()  # only now are its limits and its size known
+    figure = cast(Figure, axis.figure)  # lessons have no figures inside figures
+    figure.draw_without_rendering()  # its limits and its size are known only after this
     lines = [axis.transData.transform(line.get_xydata()) for line in axis.lines if line.get_linestyle() != "None"]
     between = np.linspace(0, 1, 20)[:, None, None]
     on_lines = [(line[:-1] + (line[1:] - line[:-1]) * between).reshape(-1, 2) for line in lines]

@@ -26,8 +26,8 @@ COLUMNS = (
 class Gradebook:
     """A class's progress.
 
-    learners: name -> that learner's records by name of the exercise, in alphabetical order. problems: one sentence for
-    each file that could not be read, with what to do. notes: what an instructor should know about the files that were
+    learners: name -> that learner's records by name of the exercise, in alphabetical order. problems: for each file
+    that could not be read, the reason and what to do. notes: what an instructor should know about the files that were
     read.
     """
 
@@ -100,7 +100,7 @@ class Gradebook:
                 for name, exercise in all_exercises().items():
                     known = records.get(name, Record())
                     row = [exercise.lesson, name, int(known.solved), known.hints, int(known.seen)]
-                    # A spreadsheet takes a cell that begins like this for a formula.
+                    # A spreadsheet would read a cell that begins like this as a formula.
                     safe = f"'{learner}" if learner[0] in "=+-@" else learner
                     table.writerow(
                         [safe, *row, known.solved_at, known.seen_at, int(known.handed_on), own_answer(name, known)]
@@ -108,14 +108,14 @@ class Gradebook:
 
 
 def mark(record: Record) -> str:
-    """One letter for one exercise of one learner; LEGEND says what it means."""
+    """The sign for one exercise of one learner; LEGEND says what it means."""
     if not record.solved:
         return "-" if record.hints or record.seen else "r" if record.handed_on else "."
     return "s" if record.helped else "h" if record.hints else "+"
 
 
 def own_answer(name: str, record: Record) -> str:
-    """What an answer said about the learner's own run, and whether it is right there; "" if nothing was recorded."""
+    """A learner's answer about their own run, and whether it is right for that run; "" if nothing was recorded."""
     own = all_exercises()[name].own
     if own is None or record.own is None:
         return ""
@@ -130,14 +130,16 @@ def _same_runs(learners: dict[str, dict[str, Record]]) -> list[str]:
             if record.own is not None:
                 whose.setdefault(f"{name} {json.dumps(record.own['rows'])}", set()).add(learner)
     groups = {tuple(sorted(names)) for names in whose.values() if len(names) > 1}
-    return [f"{' and '.join(names)}: the very same run of lesson 11. Did they train together?" for names in groups]
+    return [
+        f"{' and '.join(names)} handed in the very same run of lesson 11. Did they train together?" for names in groups
+    ]
 
 
 def gradebook(files: Iterable[str | Path]) -> Gradebook:
-    """Reads exported files, and all .json files in folders. A file that cannot be read is a problem; the others count.
+    """Reads exported files, and all .json files in folders.
 
-    Files of the same learner are combined: what is solved in one of them counts as solved. Raises UserError if there is
-    no file at all.
+    A file that cannot be read is listed in `problems`; the others count. Files of the same learner are combined: an
+    exercise that is solved in one of them counts as solved. Raises UserError if there is no file at all.
     """
     paths: list[Path] = []
     problems: list[str] = []
@@ -175,7 +177,8 @@ def gradebook(files: Iterable[str | Path]) -> Gradebook:
         if len(paths) > 1
     ]
     notes += [
-        f"{name}: not an exercise of this version of the course, left out ({', '.join(sorted(set(learners)))})."
+        f"{name} is not an exercise of this version of the course, and was left out "
+        f"({', '.join(sorted(set(learners)))})."
         for name, learners in unknown.items()
     ]
     notes += _same_runs(known)

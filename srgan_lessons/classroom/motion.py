@@ -90,7 +90,7 @@ def _line(points: Sequence[tuple[float, float]], colour: str, *, width: float = 
 
 
 def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.ndarray], *, alt: str) -> None:
-    """The widened kernel moves over a row of HR pixels and writes an LR pixel at every fourth.
+    """The widened kernel moves over a row of HR pixels and writes an LR pixel at every fourth of them.
 
     row: grey levels, 0 to 255. weights(distance, factor): the weights of pixels at these distances; their sum is 1.
     """
@@ -110,7 +110,7 @@ def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.nd
     frames, captions, made = [], [], ""
     centres = np.arange(1.5, len(row) - 1, 1.0)
     for centre in centres:
-        counted = weights(centre - places, factor)  # the border is ignored here: weights are not repeated there
+        counted = weights(centre - places, factor)  # the border is ignored here: no pixels are repeated beyond it
         total = counted.sum()
         fine = np.linspace(centre - 8, centre + 8, 97)
         fine = fine[(fine > -0.5) & (fine < len(row) - 0.5)]
@@ -135,7 +135,7 @@ def kernel_film(row: Sequence[int], weights: Callable[[np.ndarray, float], np.nd
 
 
 def shuffle_film(r: int = 2, size: int = 2, *, alt: str) -> None:
-    """Pixel shuffle: the numbers of r x r channels move to their places. Tens are the channel, ones the place."""
+    """Pixel shuffle: the numbers of r x r channels move to their places. The number 23 is channel 2, place 3."""
     cell, top, steps = 46, 34, 8
     begin, end = [], []
     gap = (size + 0.7) * cell
@@ -175,7 +175,7 @@ def shuffle_film(r: int = 2, size: int = 2, *, alt: str) -> None:
 
 def curves_film(x: Sequence[float], frames: Sequence[Mapping[str, Sequence[float]]], captions: Sequence[str], *,
                 xlabel: str, top: float, alt: str, still: int = -1) -> None:  # fmt: skip
-    """Curves that change. Each frame maps name -> values at all places x, from 0 to `top`, with the same names."""
+    """Curves that change. Each frame maps name -> values (0 to `top`) at all places x; the names stay the same."""
     width, height, left, bottom = 860, 400, 60, 340
     low, high = float(min(x)), float(max(x))
 
@@ -211,11 +211,11 @@ def curves_film(x: Sequence[float], frames: Sequence[Mapping[str, Sequence[float
 
 def pictures_film(pictures: Sequence[Picture], captions: Sequence[str], *, beside: Mapping[str, Picture], alt: str,
                   side: int = 300) -> None:  # fmt: skip
-    """A picture that changes, drawn pixel by pixel, and others beside it that stay: name -> picture."""
+    """A picture that changes, drawn pixel by pixel, and others beside it that stay the same (name -> picture)."""
     fixed = {name: as_picture(picture) for name, picture in beside.items()}
     moving = [as_picture(picture) for picture in pictures]
     if len({picture.shape for picture in [*moving, *fixed.values()]}) != 1:
-        raise UserError("pictures_film: all pictures must be of one size")
+        raise UserError("pictures_film: all pictures must have the same size")
     tall = round(side * moving[0].shape[0] / moving[0].shape[1])
 
     def image(picture: np.ndarray, place: int) -> str:

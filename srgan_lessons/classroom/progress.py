@@ -26,21 +26,21 @@ from srgan_lessons.files import atomic
 
 NAME = ".srgan_lessons_progress.json"
 FORMAT = 1
-EXPORT = "srgan-lessons progress 1"  # the format that an exported file names
+EXPORT = "srgan-lessons progress 1"  # the name of the format, in an exported file
 LONGEST_NAME = 40  # characters in a learner's name
 WAIT = 10  # seconds to wait for another notebook that is writing
 
-_here: list[int] = []  # the lesson that this kernel runs, once one of its exercises was checked
+_here: list[int] = []  # the lesson that this kernel runs, once one of its exercises has been checked
 _unwritten: dict[str, "Record"] = {}  # what could not be written; kept while this kernel runs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What is known about one exercise: hints used (0 to 3), solved once, solution looked at, and when first.
+    """What is known about one exercise: hints used (0 to 3), whether it was solved or its solution seen, and when.
 
-    handed_on: a lesson has gone on with the reference at least once, before or after the exercise was solved. own: rows
-    of the learner's own run and the answer there, for an exercise about it; the last right one.
-    Times are ISO 8601 in UTC, "2026-11-23T09:14:05+00:00"; "" if it has not happened or is not known.
+    handed_on: a lesson has gone on with the reference at least once, before or after the exercise was solved. own: for
+    an exercise about the learner's own run, the rows of that run and the last right answer about it.
+    Times are ISO 8601 in UTC, "2026-11-23T09:14:05+00:00"; "" if something has not happened or its time is not known.
     """
 
     hints: int = 0
@@ -65,7 +65,7 @@ class Record:
             raise ValueError(f"not a record: {self}")
 
     def __add__(self, new: "Record") -> "Record":
-        """Combines both: nothing achieved is taken back, and the first time counts."""
+        """Combines two records: nothing achieved is taken back, and the earlier time counts."""
         return Record(
             hints=max(self.hints, new.hints),
             solved=self.solved or new.solved,
@@ -97,7 +97,7 @@ def _now() -> str:
 def load() -> dict[str, Record]:
     """What has been recorded so far, by the name of the exercise.
 
-    A file that cannot be understood is kept under another name, with a message, and the table starts from the
+    A file that cannot be understood is kept under another name, with a message, and the records start from the
     beginning. A file that cannot be read at all stays as it is, and new records are kept until the kernel ends.
     """
     try:
@@ -119,7 +119,7 @@ def record(
     """Adds to what is known about an exercise and returns all of it. Nothing is taken back.
 
     The file is replaced in one step, by one notebook at a time, so two open notebooks lose nothing. If it cannot be
-    written, this says so once and goes on, because a lesson must not stop for it.
+    written, a message says so once, and the lesson goes on.
     """
     if exercise := all_exercises().get(name):
         _here[:] = [exercise.lesson]
@@ -163,7 +163,7 @@ def progress(*, export: str | Path | None = None) -> None:
     known = load()
     boxes.say(*_overview(known))
     if export is not None:
-        print(f"Written to {_export(Path(export), known)}. It was sent nowhere: hand it over yourself.")
+        print(f"Written to {_export(Path(export), known)}. It was not sent anywhere: hand it in yourself.")
 
 
 def _overview(known: dict[str, Record]) -> tuple[str, str]:
@@ -214,7 +214,7 @@ def read_export(path: Path) -> tuple[str, dict[str, Record]]:
         content = json.loads(text)
         if "learner" not in content and content["format"] == FORMAT:
             raise UserError(
-                f"{path} is the course's own note in a learner's folder, without a name. Ask for the file that "
+                f"{path} is the course's own record in a learner's folder, without a name. Ask for the file that "
                 'progress(export="NAME.json") writes.'
             )
         if content["format"] != EXPORT:
@@ -272,7 +272,7 @@ def _merged(*records: dict[str, Record]) -> dict[str, Record]:
 
 @contextmanager
 def _alone_with(path: Path) -> Iterator[None]:
-    """Keeps other notebooks from changing the file meanwhile. Raises UserError if locking takes longer than WAIT.
+    """Keeps other notebooks from changing the file in the meantime. Raises UserError if locking takes longer than WAIT.
 
     The lock is in the temporary folder, so that only the file itself is beside the notebooks.
     """

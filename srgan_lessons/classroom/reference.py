@@ -1,7 +1,7 @@
-"""The reference as check hands it on, marked so that it is recognised, whatever a learner does with it.
+"""The reference that `check` hands on, marked so that it is recognised, whatever a learner does with it.
 
-If an answer is wrong, the lesson goes on with the reference under the name of the learner's answer. So a check cell
-that is run twice gets the reference, and must not take it for an answer.
+If an answer is wrong, the lesson goes on with the reference under the name of the learner's answer. So if a check cell
+is run a second time, it is given the reference, and must not mistake it for an answer.
 
 Functions and classes are handed on as copies that count how often they run. So code that calls one, wraps it or
 inherits from it is detected while it is judged; the judges' own use of the reference does not count. A value is handed
@@ -20,13 +20,13 @@ from torch import Tensor
 from srgan_lessons.exercises import all_exercises
 from srgan_lessons.exercises.exercise import KINDS, Exercise
 
-runs: Counter[str] = Counter()  # by name of the exercise: how often the reference handed on has run in this kernel
+runs: Counter[str] = Counter()  # name of an exercise -> how often its reference has run in a learner's code
 
 OWN = "Write your own in the cell above and run both cells."
 
 
 def handed_on(exercise: Exercise) -> Any:
-    """The reference, marked. A function or class is the same object each time; a value is a new object each time."""
+    """The reference, marked. A function or class is the same object in every call; a value is a new object."""
     if inspect.isclass(exercise.reference):
         made: Any = _counting_class  # functools.cache needs to know that a class can be hashed
         return made(exercise.name, exercise.reference)
@@ -36,9 +36,10 @@ def handed_on(exercise: Exercise) -> Any:
 
 
 def whose(exercise: Exercise, candidate: Any) -> str:
-    """Says that an answer is not the learner's own, if it is the reference or comes from this package; otherwise "".
+    """A sentence that says why an answer is not the learner's own; "" if it may be.
 
-    For functions and classes this looks at where their code is; `runs` detects what calls them.
+    The reference is not, nor is anything else from this package. For functions and classes, this looks at where their
+    code is; `runs` detects code that calls them.
     """
     if not exercise.takes_a_call:
         ours = "the course's reference" if _holds_mark(exercise.name, candidate) else ""
@@ -52,7 +53,7 @@ def whose(exercise: Exercise, candidate: Any) -> str:
 
 
 def _is_ours(candidate: Any) -> bool:
-    """True for a function or class of this package. For a function, its globals decide: wraps can copy the rest."""
+    """True for a function or class of this package. For functions, the globals decide; wraps can copy all the rest."""
     if inspect.isclass(candidate):
         return candidate.__module__.startswith("srgan_lessons.")
     return inspect.isfunction(candidate) and candidate.__globals__.get("__name__", "").startswith("srgan_lessons.")
@@ -74,7 +75,7 @@ def _counting(name: str, function: Callable) -> Callable:
 
 @functools.cache
 def _counting_class(name: str, reference: type) -> type:
-    """A subclass with nothing new, but its methods count, because an object may outlive the cell that made it."""
+    """A subclass whose methods count their calls, because an object may outlive the cell that made it."""
     methods = {key: _counting(name, value) for key, value in vars(reference).items() if inspect.isfunction(value)}
     return type(reference)(name, (reference,), {"__doc__": reference.__doc__, "__module__": __name__, **methods})
 
@@ -97,7 +98,7 @@ class Mark:
 
 
 def marked(name: str, value: Any) -> Any:
-    """A copy of a value, marked together with its parts. What is not one of KINDS, such as a bool, stays as it is."""
+    """A copy of a value, marked together with its parts. A type that is not in KINDS, such as bool, is not marked."""
     kind = value.kind if isinstance(value, Mark) else type(value)
     if kind is dict:
         value = {key: marked(name, part) for key, part in value.items()}

@@ -1,4 +1,4 @@
-"""Runs a student's code so that nothing it does outlasts the call: time, random state, settings, output.
+"""Runs a student's code within a time limit, and restores random states, settings and output afterwards.
 
 It guards against mistakes, not against malice: the code runs in the same process and could do anything that Python can.
 """
@@ -27,7 +27,7 @@ PATIENCE = 6  # wall time may be up to this many times the limit: the machine ma
 class TimeLimit(BaseException):
     """Raised inside code that ran too long. Not an Exception, so that `except Exception` does not catch it.
 
-    computed: how many of the seconds that passed were spent computing. Near 0, the code has slept or waited.
+    computed: how many of the seconds that passed were spent computing. If that is near 0, the code slept or waited.
     """
 
     def __init__(self, computed: float = 0.0) -> None:
@@ -52,16 +52,16 @@ class Tail(io.TextIOBase):
 def run(function: Callable[[], Any], *, seconds: float) -> tuple[BaseException | None, str]:
     """Calls function() with fixed seeds and a time limit. Returns what it raised (None: nothing) and what it printed.
 
-    The limit counts this thread's computing time, not that of other processes. PATIENCE times the limit in wall time
-    also ends the call.
+    The limit is on this thread's computing time, not on that of other processes. The call also ends when PATIENCE times
+    the limit has passed in wall time.
 
     Afterwards the random states of Python, numpy and torch (CPU and GPU), torch's default dtype and device, gradient
     mode, number of threads and determinism, the recursion limit, the working folder and the warning filters are as they
     were. KeyboardInterrupt passes through: it comes from the person at the keyboard.
 
     Output is collected and not shown as it comes, because a judge calls an answer many times, on inputs that the
-    student did not choose. check() shows its last part if the answer failed, because then a student prints to find out
-    why.
+    student did not choose. check() shows the last part of it if the answer failed, because students print to find out
+    why an answer fails.
     """
     printed = Tail()
     with _state_kept(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _no_input():
@@ -92,7 +92,7 @@ def _state_kept() -> Iterator[None]:
     finally:
         os.chdir(folder)
         sys.setrecursionlimit(recursion)
-        if _determinism() != strict:  # asked first: the setter imports for two seconds
+        if _determinism() != strict:  # asked first, because the setter takes two seconds for its imports
             torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
         torch.set_grad_enabled(gradients)
         if torch.get_num_threads() != threads:
@@ -113,7 +113,7 @@ def _determinism() -> tuple[bool, bool]:
 
 @contextlib.contextmanager
 def _no_input() -> Iterator[None]:
-    """Makes input() raise instead of waiting for an answer that nobody gives."""
+    """Makes input() raise an error, because nobody is there to answer it."""
 
     def refuse(*_: object) -> str:
         raise RuntimeError("input() cannot be used here: nobody is there to answer during a check")
@@ -152,10 +152,10 @@ def _limited(function: Callable[[], Any], seconds: float) -> BaseException | Non
             raise
         except BaseException as error:  # SystemExit too: sys.exit() in an answer must not end the kernel
             raised = error
-    if struck:  # the first strike gives the line, even if the code caught it and went on
+    if struck:  # the first strike shows the line, even if the code caught it and went on
         told = next((strike for strike in struck if strike.__traceback__), None)
         raised = told or (raised if isinstance(raised, TimeLimit) else struck[0])
-        raised.computed = struck[0].computed  # a strike made by the interpreter does not know it
+        raised.computed = struck[0].computed  # missing from a strike that the interpreter made
     return raised
 
 
@@ -207,9 +207,10 @@ def _alarm(seconds: float) -> Iterator[list[TimeLimit]]:
 
 @contextlib.contextmanager
 def _watcher(seconds: float) -> Iterator[list[TimeLimit]]:
-    """In another thread, or on Windows: a second thread asks the interpreter to raise TimeLimit in this one.
+    """Outside the main thread, and on Windows: a second thread makes the interpreter raise TimeLimit in the first.
 
-    The code stays in the calling thread, so no thread is left running. A sleep is interrupted only when it ends.
+    The code stays in the calling thread, so no thread is left running. A sleep is not cut short: the error is raised
+    when the sleep ends.
     """
     raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
     caller, lock, over = threading.get_ident(), threading.Lock(), threading.Event()

@@ -1,4 +1,4 @@
-"""The first cell of each lesson: which versions run here, on which device, and with which settings."""
+"""The first cell of each lesson: it shows which versions run here, on which device, and with which settings."""
 
 import functools
 import os
@@ -21,10 +21,11 @@ SEED = 0
 
 
 def setup() -> torch.device:
-    """Seeds Python, numpy and torch, uses one thread per available CPU, and prints one line about it.
+    """Seeds Python, numpy and torch, uses one thread per available CPU, and prints versions, device and settings.
 
     Returns the device to compute on: the GPU if torch can use one, otherwise the CPU. In Colab without a GPU, a second
-    line says how to get one. From then on, a notebook warns if a variable hides one of the course's own functions.
+    line says how to get one. From then on, the notebook shows a warning if a variable hides one of the course's own
+    functions.
     """
     random.seed(SEED)
     np.random.seed(SEED)  # noqa: NPY002 - what students use
@@ -41,13 +42,13 @@ def setup() -> torch.device:
     )
     _watch_names()
     if "google.colab" in sys.modules and device.type == "cpu":
-        print("No GPU here. Everything runs without one; faster: Runtime > Change runtime type > T4 GPU.")
+        print("No GPU here. Everything runs without one, but slower. Get one: Runtime > Change runtime type > T4 GPU.")
     return device
 
 
 @functools.cache  # once per kernel, however often the first cell is run
 def _watch_names() -> None:
-    """After each cell: has a variable taken the name of a function that later cells call? They would call that."""
+    """From now on, warns after a cell in which a variable took the name of a function that later cells call."""
     shell, hidden = get_ipython(), set()
     if shell is None:
         return
@@ -62,8 +63,8 @@ def _watch_names() -> None:
             elif name not in hidden:
                 hidden.add(name)
                 print(
-                    f"{name} is a variable of yours now, and the cells below call it. Give yours another name; "
-                    f"this line brings the course's back: from srgan_lessons.classroom import {name}"
+                    f"{name} is now a variable of yours, and the cells below call it. Give yours another name; "
+                    f"this line brings the course's function back: from srgan_lessons.classroom import {name}"
                 )
 
     shell.events.register("post_run_cell", look)
@@ -72,7 +73,8 @@ def _watch_names() -> None:
 def usable_cpus(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
     """How many CPUs this process may use, at least 1.
 
-    A container may use fewer than the machine has. Torch is then very slow with one thread per CPU of the machine.
+    A container may be allowed fewer than the machine has. With one thread per CPU of the machine, torch is then very
+    slow.
     """
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
@@ -84,7 +86,7 @@ def usable_cpus(quota_file: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 
 def lesson_settings(*, full: Mapping[str, Any], fast: Mapping[str, Any]) -> SimpleNamespace:
-    """The settings of a lesson: `full`, or `fast` if SRGAN_LESSONS_FAST=1 asks for it, as CI does.
+    """The settings of a lesson: `full`, or `fast` if SRGAN_LESSONS_FAST is 1, as in CI.
 
     This is the only difference between the two modes; all cells are the same. full={"updates": 1500} gives
     `settings.updates`. Raises UserError if the two do not name the same settings.

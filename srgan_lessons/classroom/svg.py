@@ -1,7 +1,7 @@
 """Drawings that are part of the page itself: text and axes have the page's own colour, in light and in dark themes.
 
-An image cannot know the theme of the page that shows it; an SVG that is part of the page inherits its colour. So a
-figure is drawn in black, and black becomes `currentColor`. The background is transparent.
+An image does not follow the theme of the page that shows it, but an SVG that is part of the page inherits its colour.
+So a figure is drawn in black, and black becomes `currentColor`. The background is transparent.
 """
 
 import html
@@ -16,7 +16,7 @@ POINT = 96 / 72  # CSS pixels per point
 
 
 def element(width: float, height: float, view: tuple[float, float, float, float], alt: str, inside: str) -> str:
-    """An <svg> of that size in pixels, no wider than the page; view: left, top, width, height of its coordinates."""
+    """An <svg> of this size in pixels, no wider than the page; view: left, top, width, height of its coordinates."""
     box = " ".join(f"{number:g}" for number in view)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" role="img" '
@@ -43,7 +43,7 @@ def inline(figure: Figure, alt: str, *, trim: bool = True) -> str:
     written = file.getvalue()
     opening = re.search(r"<svg\b[^>]*>", written)
     box = opening and re.search(r'viewBox="([^"]+)"', opening[0])
-    assert opening, "matplotlib writes one"
+    assert opening, "matplotlib writes an opening tag"
     assert box
     left, top, width, height = (float(n) for n in box[1].split())
     inside = written[opening.end() : written.rindex("</svg>")]

@@ -1,4 +1,4 @@
-"""A trained network to take home: one file with its weights, what it is, how it was trained, and what it can do."""
+"""A trained network to take home: one file with its weights, how it was trained, and how well it does."""
 
 import importlib.util
 import io
@@ -19,7 +19,10 @@ from srgan_lessons.training.planned import Outcome
 
 
 def card(outcome: Outcome, photos: Photos, figures: Mapping[str, str], *, title: str = "My SRGAN") -> str:
-    """What one must know about a network, in Markdown: data, updates, machine, figures (what -> value, as text)."""
+    """What a user must know about a network, in Markdown: data, updates, machine, measurements.
+
+    figures: what was measured -> its value, as text.
+    """
     recipe = outcome.plan.stages[-1].recipe
     rows = {"network": f"generator, {recipe.blocks} blocks of {recipe.channels} maps, x4"}
     for stage in outcome.plan.stages:
@@ -54,7 +57,7 @@ def card_picture(pictures: Mapping[str, np.ndarray], lines: list[str]) -> bytes:
 
 
 def take_home(outcome: Outcome, path: str | Path, text: str, picture: bytes) -> list[str]:
-    """Writes one zip: weights.safetensors, card.md, card.png, plan and logs; also model.onnx if onnx is installed.
+    """Writes a zip file: weights.safetensors, card.md, card.png, plan and logs; also model.onnx if onnx is installed.
 
     Returns the names of its files. Raises UserError if it cannot be written.
     """

@@ -1,7 +1,7 @@
 """Interactive views: a before/after picture, controls for a figure, a zoom viewer, and a button for your own photo.
 
 The before/after picture needs no kernel, so it also works in an exported page. The others use only the core controls of
-ipywidgets, 7.7 or 8; where these cannot be shown, there is a still first picture.
+ipywidgets, 7.7 or 8; where these cannot be shown, the page shows the first picture without controls.
 """
 
 import html
@@ -32,7 +32,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 
 # --- before and after ------------------------------------------------------------------------------------------------
 
-TALLEST, WIDEST = 600, 900  # CSS pixels: all of it must be visible without scrolling
+TALLEST, WIDEST = 600, 900  # CSS pixels: the whole picture must be visible without scrolling
 TO = (  # moves the edge of `box` to `percent` of its width
     "percent = Math.max(0, Math.min(100, percent));"
     "box.querySelector('.after').style.clipPath = 'inset(0 0 0 ' + percent + '%)';"
@@ -62,7 +62,7 @@ def compare(before: Picture, after: Picture, *, titles: tuple[str, str] = ("befo
 
     Drag the line anywhere on the picture, or move it with the arrow keys. before, after: uint8 (H, W, 3) or float
     (1, 3, H, W) in [0, 1]. The first may be smaller, like the LR image; it is then drawn with square pixels at the size
-    of the second. Raises UserError if the two do not have the same shape.
+    of the second. Raises UserError if the two do not have the same proportions.
     """
     left, right = as_picture(before), as_picture(after)
     if abs(left.shape[0] * right.shape[1] - left.shape[1] * right.shape[0]) > 4 * max(right.shape):
@@ -103,9 +103,9 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
 
         play(draw, factor=[2, 4, 8])
 
-    draw: shows figures with the helpers of this room; it is called with one value per control. controls: the values to
-    choose from, of which the first is drawn first. Words become a list to pick from, numbers a slider. A single value
-    is no choice and gets no control.
+    draw: shows figures with the functions of this room; it is called with one value per control. controls: the values
+    to choose from; the first of them is drawn first. Words become a list to pick from, and numbers become a slider. A
+    single value leaves no choice, and gets no control.
     """
     for name, values in controls.items():
         if isinstance(values, str) or not len(values):
@@ -120,7 +120,7 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
     screen = widgets.HTML(still)
 
     def redraw(_: object) -> None:
-        # until the new setting is computed, the picture is that of the old one
+        # until the new picture is computed, the page shows the old one, dimmed
         screen.value = f'<div style="opacity: 0.35">{screen.value}</div><p role="status">computing ...</p>'
         screen.value = _drawn_or_said(draw, first | {name: control.value for name, control in chosen.items()})
 
@@ -130,9 +130,9 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
 
 
 def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], alt: str) -> None:
-    """Lets the reader pick a photo, and move and resize the zoom box: show_crops with controls.
+    """Shows crops with controls: the reader picks a photo, and moves and resizes the zoom box. See show_crops.
 
-    pictures: name -> versions of one photo, such as LR, bicubic and HR; the largest comes first, because the box is
+    pictures: name -> versions of one photo, such as HR, bicubic and LR; the largest comes first, because the box is
     measured in its pixels.
     """
     alt = check_alt(alt)
@@ -151,8 +151,8 @@ def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], al
 def upload_photo(use: Callable[[np.ndarray], None]) -> None:
     """A button that reads a picture file from the reader's computer and passes it to `use` as uint8 (H, W, 3).
 
-    What `use` shows with the helpers of this room appears below the button; if something is wrong with the file, a
-    message does. The file goes to the kernel and nowhere else; nothing is stored.
+    What `use` shows with the functions of this room appears below the button. If something is wrong with the file, a
+    message appears instead. The file goes to the kernel and nowhere else; nothing is stored.
     """
     widgets = _widgets()
     still = "<p><em>Where widgets can be shown, a button here lets you choose a photo of your own.</em></p>"
@@ -208,7 +208,7 @@ def _drawn(draw: Callable[..., None], values: Mapping[str, Any]) -> str:
 
 
 def _drawn_or_said(draw: Callable[..., None], values: Mapping[str, Any]) -> str:
-    """Returns the figures, or the error, because nothing else would show it inside a callback."""
+    """Returns the figures, or the error, because an error inside a callback would not be shown otherwise."""
     try:
         return _drawn(draw, values)
     except UserError as error:
@@ -233,6 +233,6 @@ def show_widget(widget: Any, still: str, text: str = "[controls]") -> None:
         "text/html": still,
         "text/plain": text,
     }
-    if "google.colab" in sys.modules:  # Colab uses the first kind that it knows, and widgets work there
+    if "google.colab" in sys.modules:  # Colab shows the first format that it knows, and widgets work there
         del data["text/html"]
     display(data, raw=True)

@@ -1,4 +1,4 @@
-"""A progress bar for what takes a while: it appears after half a second, and leaves one line on the page."""
+"""A progress bar for work that takes a while. It appears after half a second, and leaves one line on the page."""
 
 import html
 import time

@@ -24,8 +24,8 @@ class Watch:
         with Watch(plan, folder) as watch:
             outcome = train_plan(plan, photos, folder, on_report=watch)
 
-    It draws at most every other second, and spends at most a tenth of the time on drawing. If a run continues, the
-    picture shows its earlier log from the start. The last state stays.
+    It draws at most every two seconds, and spends at most a tenth of the time on drawing. If it continues a run, the
+    picture shows the earlier log from the start. The last state stays on the page.
     """
 
     def __init__(self, plan: Plan, folder: str | Path):
@@ -102,7 +102,7 @@ class Watch:
             return figure
 
     def _photo(self) -> str:
-        """The newest preview: held-out photos, each enlarged by bicubic, by the network, and as HR."""
+        """The newest preview: held-out photos, each enlarged by bicubic and by the network, and as HR."""
         found = [
             path
             for stage in self.plan.stages
@@ -150,7 +150,7 @@ def draw_plan(plan: Plan, *, alt: str) -> None:
 
 
 def draw_plane(points: dict[str, tuple[float, float]], *, xlabel: str, ylabel: str, alt: str) -> None:
-    """Draws methods in the plane of distortion and perception: name -> (x, y), each with one marker and its name."""
+    """Draws methods in the plane of distortion and perception, each with its own marker. points: name -> (x, y)."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(8.5, 4.6), layout="constrained")
         axis = figure.add_subplot()

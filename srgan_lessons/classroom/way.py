@@ -9,11 +9,11 @@ from matplotlib.figure import Figure
 from srgan_lessons.classroom.figures import FONT, STYLE, TINTS, WIDTH, as_html, check_alt, put
 
 BOX, GAP = 1.0, 0.28  # widths of a box and of the gap for an arrow
-LETTERS = 15  # how many fit into the width of a box
+LETTERS = 15  # as many as fit into the width of a box
 
 
 def show_way(stations: Sequence[tuple[str, str, str]], *, alt: str) -> None:
-    """Draws stations from left to right, joined by arrows; each is (where, what is there, how much of it).
+    """Draws stations from left to right, joined by arrows; each is (where it is, what is there, how much of it).
 
     Neighbours with the same `where` have the same colour. Raises UserError if the alt text is empty.
     """

@@ -19,12 +19,12 @@ from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 from srgan_lessons.rating.wording import ALPHA, p_value, span
 
 FEWEST = 15  # the fewest raters for a laboratory test (ITU-R BT.500)
-IN_LABORATORY, IN_THE_OPEN = 24, 35  # raters for ITU-T P.910: viewing controlled, or not
+IN_LABORATORY, IN_THE_OPEN = 24, 35  # raters that ITU-T P.910 asks for, with and without controlled viewing
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the votes say, as tidy tables. Made by `analyse`.
+    """What the votes show, as tidy tables. Made by `analyse`.
 
     methods: method, mos, low, high (95 %), sd (of its votes), votes, raters, images, quality (mean of the P.910 model's
         qualities), mos_all (before screening). Best first.
@@ -32,7 +32,7 @@ class Analysis:
     dmos: method, dmos, low, high, votes; empty where no hidden reference was rated.
     raters: one row per rater; see screening.screen.
     pairs: better, worse, difference, low, high, p, p_holm, shown, statement; one row per pair of methods.
-    icc: form, value, of whom; ICC(2,1) and ICC(2,k) over stimuli and the raters that were kept.
+    icc: form, value, of whom; ICC(2,1) and ICC(2,k) over stimuli and the raters who were kept.
     counts: how many votes were used, how many were left out, and why.
     statements, warnings: sentences. settings: seed, resamples, and the options chosen.
     votes: the votes that enter the MOS, after screening.
@@ -64,15 +64,16 @@ class Analysis:
 def analyse(
     votes: pd.DataFrame, *, seed: int = 0, resamples: int = intervals.RESAMPLES, screening: bool = True
 ) -> Analysis:
-    """Analyses the votes of one study. Each step is a function of its own; lesson 09 goes through them one by one.
+    """Analyses the votes of one study. Each step has its own function; lesson 09 goes through them one by one.
 
-    votes: one row per vote, with at least rater, image, method, score; see votes.COLUMNS. Only main trials count:
+    votes: one row per vote, with at least rater, image, method, score; see vote.COLUMNS. Only main trials count:
     training, dummies, gold and repeats do not enter the MOS (gold and repeats check the raters). screening=False keeps
     every rater but still reports the checks. The same votes and seed give the same tables.
 
-    MOS intervals are percentiles of a two-way bootstrap over raters and images; those of differences come from
-    `intervals.difference_interval`. Tests: Wilcoxon signed-rank on image means, two-sided, Holm-corrected over
-    all pairs of methods. Raises UserError as check_votes does, and for fewer than two raters or fewer than two images.
+    Intervals of MOS are percentiles of a two-way bootstrap over raters and images; intervals of differences come from
+    `intervals.difference_interval`. The tests are Wilcoxon signed-rank tests on image means, two-sided and
+    Holm-corrected over all pairs of methods. Raises UserError as check_votes does, and for fewer than two raters or
+    fewer than two images.
     """
     scores = Scores.of(votes)
     _check_enough(scores)
@@ -116,15 +117,18 @@ def analyse(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Samples:
-    """Studies resampled from one study. images: (resamples, images, methods), the MOS of each stimulus with raters
-    resampled. methods: (resamples, methods), the MOS of each method with raters and images resampled."""
+    """Studies resampled from one study.
+
+    images: (resamples, images, methods), the MOS of each stimulus with raters resampled. methods: (resamples, methods),
+    the MOS of each method with raters and images resampled.
+    """
 
     images: np.ndarray
     methods: np.ndarray
 
 
 def bootstrap(scores: Scores, *, seed: int = 0, resamples: int = intervals.RESAMPLES) -> Samples:
-    """`intervals.two_way_bootstrap` with its intermediate result: the same resampled raters, image by image."""
+    """`intervals.two_way_bootstrap` with its intermediate result, the MOS of each image with the raters resampled."""
     by_rater, by_image = intervals.bootstrap_weights(*scores.cube.shape[:2], resamples=resamples, seed=seed)
     images = intervals.image_means(scores.cube, by_rater)
     return Samples(images=images, methods=intervals.method_means(images, by_image))
@@ -166,11 +170,11 @@ def image_table(scores: Scores, samples: Samples) -> pd.DataFrame:
 
 
 def difference_scores(scores: Scores) -> np.ndarray:
-    """For every vote: score - the same rater's score of that image's hidden reference + 5. Shaped like scores.cube.
+    """For every vote: score - the same rater's score of that image's hidden reference + 5, shaped like scores.cube.
 
-    ITU-T P.910, ACR with hidden reference. Values above 5, where somebody liked a version better than the reference,
-    are kept.
-    NaN where the rater did not score both; 5 for the reference itself. Raises ValueError if there is no reference.
+    This follows ITU-T P.910, ACR with hidden reference. Values above 5, where somebody liked a version better than the
+    reference, are kept. NaN where the rater did not score both; 5 for the reference itself. Raises ValueError if there
+    is no reference.
     """
     return scores.cube - scores.cube[:, :, [scores.methods.index(HIDDEN_REFERENCE)]] + 5
 
@@ -196,10 +200,10 @@ def dmos_table(scores: Scores) -> pd.DataFrame:
 def wilcoxon_p(differences: np.ndarray) -> float:
     """Two-sided p of the Wilcoxon signed-rank test on differences of image means. 1 if nothing differs.
 
-    Zero differences are dropped, as Wilcoxon did; equal ones share their mean rank. For up to 50 differences the
-    p-value is exact: it counts how many of all 2^n ways to set the signs are at least as extreme. For more, scipy's
-    normal approximation is used. Differences are first rounded to nine digits, so that equal thirds which a machine
-    summed in another order count as ties.
+    Zero differences are dropped, as Wilcoxon did; equal ones share their mean rank. For up to 50 differences, the
+    p-value is exact: it counts how many of the 2^n ways to set the signs are at least as extreme. For more, scipy's
+    normal approximation is used. Differences are first rounded to nine digits, so that equal differences count as ties
+    even if they were summed in another order.
     """
     differences = np.round(differences[~np.isnan(differences)], 9)
     differences = differences[differences != 0]
@@ -223,12 +227,12 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def compare_methods(scores: Scores) -> pd.DataFrame:
-    """Every pair of methods once, the higher MOS first.
+    """Compares every pair of methods once; the one with the higher MOS comes first.
 
     Columns: better, worse, difference, low, high, p, p_holm, shown, statement. p comes from Wilcoxon's signed-rank test
-    on the paired image means: would the difference hold for other images? low and high come from
-    intervals.difference_interval of the two MOS: would it hold for other images and other raters? A difference is shown
-    if p_holm < 0.05 and the interval does not contain 0; one of these alone is not enough.
+    on the paired image means, which asks whether the difference would hold for other images. low and high come from
+    intervals.difference_interval of the two MOS, which asks the same for other images and other raters. A difference is
+    shown if p_holm < 0.05 and the interval does not contain 0; one of these alone is not enough.
     """
     mos = intervals.mos_of(scores.cube)
     order = sorted(range(len(mos)), key=lambda m: (-mos[m], scores.methods[m]))
@@ -236,7 +240,7 @@ def compare_methods(scores: Scores) -> pd.DataFrame:
 
 
 def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
-    """compare_methods on scores (raters, images, methods), with the methods sorted, best first."""
+    """Like compare_methods, for scores (raters, images, methods) whose methods are sorted, best first."""
     by_image = intervals.image_means(cube, np.ones((1, len(cube))))[0]  # (images, methods)
     mos = intervals.mos_of(cube)
     rows = []
@@ -329,8 +333,8 @@ def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.D
     lonely = model.raters[model.raters["inconsistency"] < 0.05]
     if len(lonely):
         found.append(
-            f"the bias and inconsistency model follows {lonely['rater'].iloc[0]} alone, as it may with few raters; do "
-            "not use its quality scores."
+            f"the bias and inconsistency model follows {lonely['rater'].iloc[0]} alone, as can happen with few raters; "
+            "do not use its quality scores."
         )
     if not model.converged:
         found.append("the bias and inconsistency model did not converge: there are too few votes per stimulus.")

@@ -1,4 +1,4 @@
-"""How consistent one rater is. Raters see this at the end."""
+"""How consistent a rater's votes are. Raters see this at the end."""
 
 import statistics
 from collections import defaultdict
@@ -8,7 +8,7 @@ from srgan_lessons.rating.vote import Vote
 from srgan_lessons.rating.votes import Votes
 
 GOLD_TOLERANCE = 1  # how many steps of the scale an obvious score may be off
-ONE_BUTTON, FEW = 0.15, 5  # variance below 0.15 over 5 or more scores: one button
+ONE_BUTTON, FEW = 0.15, 5  # a variance below 0.15 over 5 or more scores means that one button was clicked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,13 +44,13 @@ class Consistency:
             lines.append(
                 f"{_pictures(self.repeats)} shown twice: {_times(self.same)} you gave the same score, "
                 f"{_times(self.near)} the same or a neighbouring one. "
-                f"On average the two scores are {self.difference:.1f} steps apart."
+                f"On average, the two scores are {self.difference:.1f} steps apart."
             )
         if self.gold:
             passed = f"{self.gold_passed} of {self.gold}"
             lines.append(f"{_pictures(self.gold)} obvious, and you scored {passed} as expected.")
         if self.anchors:
-            lines.append(f"In the training {self.anchors_passed} of {self.anchors} scores were as expected.")
+            lines.append(f"In the training, {self.anchors_passed} of {self.anchors} scores were as expected.")
         if self.one_button:
             lines.append("Nearly all your scores are the same: such votes cannot tell the methods apart.")
         return "\n".join(lines)
@@ -65,7 +65,7 @@ def _times(count: int) -> str:
 
 
 def consistency(votes: Votes) -> Consistency:
-    """Computes it from one rater's votes. Dummies do not count; gold items count only as gold."""
+    """The consistency of one rater's votes. Dummies do not count; gold items count only as gold."""
     counted = votes.effective()
     main = [vote for vote in counted if vote.phase == "main"]
     rated = [(vote, vote.score) for vote in main if vote.gold_expected is None and vote.score is not None]

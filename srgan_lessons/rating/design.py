@@ -27,7 +27,7 @@ PAPER_METHODS: dict[str, tuple[str, ...]] = {
 def paper_versions(images: str | Path | Mapping[str, str | Path | Mapping]) -> list[Version]:
     """The 1,128 versions of the paper's study. See `Study.paper`.
 
-    Raises UserError that lists everything missing: sets, how many images, and methods of images.
+    Raises UserError that lists all that is missing: sets, images of a set, and methods of an image.
     """
     if isinstance(images, str | Path):
         folder = Path(images)

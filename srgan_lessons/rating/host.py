@@ -1,4 +1,4 @@
-"""A study open to raters: their sessions, its secrets, and whether it is closed. It knows nothing about HTTP."""
+"""A study that is open to raters: their sessions, its secrets, and whether it is closed. HTTP plays no part here."""
 
 import csv
 import hmac
@@ -18,7 +18,7 @@ from srgan_lessons.rating.study import Study
 from srgan_lessons.rating.votes import Votes
 
 SCREENS = ("any", "large")
-FAILED = "That could not be saved. Tell whoever gave you the link, and try again. Nothing else is lost."
+FAILED = "This could not be saved. Tell whoever gave you the link, and try again. Nothing else is lost."
 PRIVATE = ".serve"  # a folder in the study's folder; never share it
 
 
@@ -114,7 +114,7 @@ class Host:
     # Requests from the instructor
 
     def live(self) -> dict:
-        """How far each rater is. No means and no methods: whoever leads a study must not know how it will end."""
+        """How far each rater has got. It leaves out means and methods: the instructor must not know the result yet."""
         rows = []
         for name in self.raters.names:
             session = self._sessions.get(name)
@@ -124,7 +124,7 @@ class Host:
             if session is not None:
                 done, of = session.place
                 paces = [vote.response_ms / 1000 for vote in session.lines[-20:] if vote.score is not None]
-                ended = session.phase == "closed" and done == of  # it closed with the study, after everything was rated
+                ended = session.phase == "closed" and done == of  # closed with the study, after everything was rated
                 row |= {"phase": "done" if ended else session.phase, "done": done, "of": of}
                 row["pace"] = statistics.median(paces) if paces else None
             if name in self._seen:
@@ -175,7 +175,7 @@ class Host:
         page = self.report / "report.html"  # the last file to be written
         if self._class is None and page.is_file():
             if page.stat().st_mtime < self._file.stat().st_mtime:
-                return None  # it is from an earlier closing
+                return None  # the report was made when the study was closed before
             with open(self.report / "methods.csv", encoding="utf-8", newline="") as file:
                 self._class = {row["method"]: float(row["mos"]) for row in csv.DictReader(file)}
         return self._class
@@ -192,8 +192,8 @@ class Host:
             return {"invitation": self.invitation, "instructor": self.instructor, "closed": False}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{self._file} cannot be used ({type(error).__name__}). Move it away; the links change, the votes are "
-                "kept."
+                f"{self._file} cannot be used ({type(error).__name__}). Move it away; the links will change, but the "
+                "votes are kept."
             ) from None
 
     def _write(self) -> None:
@@ -202,7 +202,7 @@ class Host:
 
 
 def _rated_before(study: Study) -> dict[str, int]:
-    """Raters with votes in the study's folder, wherever they rated, and how many votes they gave after the training."""
+    """Rater -> number of votes after the training, for each rater with votes in the study's folder."""
     try:
         votes = Votes.read(study.votes_folder)
     except UserError:  # no votes yet

@@ -1,4 +1,4 @@
-"""How sure a mean opinion score is: the two-way bootstrap, and the agreement between raters."""
+"""How certain a mean opinion score is: the two-way bootstrap, and the agreement between raters."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def two_way_bootstrap(scores: np.ndarray, *, resamples: int = RESAMPLES, seed: i
     """MOS of `resamples` studies made from this one by resampling raters and images: (resamples, M).
 
     scores: (raters, images, methods), NaN where a vote is missing. This is the pigeonhole bootstrap (Owen 2007, The
-    pigeonhole bootstrap, Annals of Applied Statistics 1:386). It works block by block, to use little memory.
+    pigeonhole bootstrap, Annals of Applied Statistics 1:386). It works in blocks, so that it uses little memory.
     """
     by_rater, by_image = bootstrap_weights(*scores.shape[:2], resamples=resamples, seed=seed)
     parts = [slice(start, start + block) for start in range(0, resamples, block)]
@@ -67,7 +67,7 @@ def two_way_bootstrap(scores: np.ndarray, *, resamples: int = RESAMPLES, seed: i
 
 
 def percentile_interval(samples: np.ndarray, *, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """The middle `level` of bootstrap samples (B, ...): lower and upper end, each (...).
+    """The interval of the middle `level` of bootstrap samples (B, ...): its lower and upper end, each (...).
 
     Percentiles of means of votes from 1 to 5 stay within 1 and 5, so nothing has to be clipped.
     """
@@ -87,8 +87,8 @@ def difference_interval(first: np.ndarray, second: np.ndarray, *, level: float =
     The first term already contains the votes' scatter; the second is Henderson's estimate, set to 0 if it is negative.
     The interval is Student's t, with degrees of freedom after Welch and Satterthwaite, cut at the widest difference
     that the scale allows. The two-way bootstrap is unsuitable here: it resamples the votes' scatter in both directions
-    and counts it three times (Owen 2007). That matters little in a MOS, but makes up most of a difference. NaN for
-    fewer than two images.
+    and counts it three times (Owen 2007). That matters little for a MOS, but in a difference the scatter is most of the
+    variance. NaN for fewer than two images.
     """
     image_first, image_second = (
         image_means(scores[..., None], np.ones((1, len(scores))))[0, :, 0] for scores in (first, second)
@@ -106,7 +106,7 @@ def difference_interval(first: np.ndarray, second: np.ndarray, *, level: float =
     by_raters, raters = 0.0, len(votes)
     if raters > 1 and votes.shape[1] > 1 and np.nanstd(votes) > 0:
         there = ~np.isnan(votes)
-        weight = (there / there.sum(axis=0)).sum(axis=1) / votes.shape[1]  # (raters,), each rater's share of the mean
+        weight = (there / there.sum(axis=0)).sum(axis=1) / votes.shape[1]  # (raters,): each rater's share of the mean
         by_raters = max(0.0, variance_components(votes.T)[1]) * float((weight**2).sum())
     variance = by_images + by_raters
     if variance == 0:
@@ -118,7 +118,7 @@ def difference_interval(first: np.ndarray, second: np.ndarray, *, level: float =
 
 
 def pooled_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
-    """Student's t interval of all votes as if they were independent. Wrong for a rating study: far too narrow."""
+    """Student's t interval of all votes as if they were independent. For a rating study, it is far too narrow."""
     votes = np.asarray(votes, dtype=float)
     votes = votes[~np.isnan(votes)]
     half = stats.t.ppf((1 + level) / 2, len(votes) - 1) * votes.std(ddof=1) / np.sqrt(len(votes))
@@ -126,7 +126,7 @@ def pooled_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, f
 
 
 def image_interval(votes: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
-    """Student's t interval of the image means of votes (raters, images). Better than pooling, but ignores raters."""
+    """Student's t interval of the image means of votes (raters, images). It beats pooling, but ignores raters."""
     return pooled_interval(np.nanmean(votes, axis=0), level=level)
 
 

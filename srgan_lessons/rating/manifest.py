@@ -30,10 +30,10 @@ REPOSITORY = "https://github.com/srgan-lessons/srgan-lessons"
 class Settings:
     """How long a study is, and what is added to its pictures.
 
-    dummies: trials before the first session, which are not analysed. dummies_after_resume: the same after each break.
-    repeats: share of the pictures that are shown twice. gold: trials with an obvious score (anchors) among the others;
-    None means one in 20, and at least 2. minutes: length of a session, after which there is a break; at most 30 (ITU-R
-    BT.500). session_trials: the length in trials; the session ends at whichever comes first. Raises UserError for
+    dummies: trials to warm up with, which are not analysed. dummies_after_resume: the same after each break. repeats:
+    share of the pictures that are shown twice. gold: trials with an obvious score (anchors) among the others; None
+    means one in 20, and at least 2. minutes: length of a session, after which there is a break; at most 30 (ITU-R
+    BT.500). session_trials: length of a session in trials; it ends at the limit that comes first. Raises UserError for
     values that make no sense.
     """
 
@@ -52,7 +52,7 @@ class Settings:
         if self.session_trials is not None:
             whole("session_trials", self.session_trials, 1, 10_000)
         if not _number(self.repeats) or not 0 <= self.repeats <= 0.5:
-            raise UserError(f"repeats is {self.repeats!r}; it is a share of the pictures, from 0 to 0.5.")
+            raise UserError(f"repeats is {self.repeats!r}; it must be a share of the pictures, from 0 to 0.5.")
         if not _number(self.minutes) or not 0 < self.minutes <= 30:
             raise UserError(
                 f"minutes is {self.minutes!r}; a session lasts more than 0 and at most 30 minutes (ITU-R BT.500)."
@@ -61,7 +61,10 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Stimulus:
-    """A picture of a study. name: neutral, the file name without ending. anchor: its obvious score, 1 or 5, or None."""
+    """A picture of a study.
+
+    name: a neutral name, which is that of the file without its ending. anchor: its obvious score, 1 or 5, or None.
+    """
 
     name: str
     image: str
@@ -91,11 +94,13 @@ def read_manifest(path: Path) -> dict:
             f"{path} is damaged ({type(error).__name__}: {error}). Copy the study's folder again."
         ) from None
     if number != FORMAT:
-        raise UserError(f"{path} has format {number}; this version of srgan-lessons reads {FORMAT}. Update it.")
+        raise UserError(
+            f"{path} has format {number}; this version of srgan-lessons reads {FORMAT}. Update srgan-lessons."
+        )
     if given != manifest_hash(manifest):
         raise UserError(
-            f"{path} was changed after the study was made (its hash differs), and votes could not be told apart from "
-            "those of the first study. Copy it again, or make a new study."
+            f"{path} was changed after the study was made (its hash differs), so its votes could not be told apart "
+            "from those of the unchanged study. Copy it again, or make a new study."
         )
     return manifest
 
@@ -105,7 +110,7 @@ def write_png(path: Path, pixels: np.ndarray) -> tuple[str, int, int]:
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", compress_level=3)  # half the time of 6, and 1 % larger
+    Image.fromarray(pixels).save(buffer, "PNG", compress_level=3)  # half the time of level 6, and 1 % more bytes
     with open(path, "wb") as file:
         file.write(buffer.getvalue())
         file.flush()
@@ -114,7 +119,7 @@ def write_png(path: Path, pixels: np.ndarray) -> tuple[str, int, int]:
 
 
 def write_notebook(folder: Path) -> Path:
-    """Writes a notebook that shows the rating widget for the study in whose folder it lies. Returns its path."""
+    """Writes a notebook that shows the rating widget for the study in this folder. Returns its path."""
     text = "# Rate the pictures\n\nRun the cell below (Shift+Enter) and follow the instructions. Stop at any time; "
     text += "run it again under the same name to continue."
     code = f"""try:
@@ -179,5 +184,5 @@ def _number(value: object) -> bool:
 
 
 def some(names: Sequence[str]) -> str:
-    """The first of many names, and how many more there are."""
+    """The first few of many names, and how many more there are."""
     return ", ".join(map(str, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")

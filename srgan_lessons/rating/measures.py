@@ -1,4 +1,4 @@
-"""What metrics say about a study's stimuli, to compare with what people say. Only measuring itself imports torch."""
+"""What metrics say about a study's stimuli, to compare with what people say. Torch is imported only to measure."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ METRICS = ("psnr", "ssim", "st_lpips")
 def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
     """Each rated version against the "hr" of its image: image, method, psnr (dB), ssim, st_lpips.
 
-    Luma under the community protocol, 4 border pixels cut; ST-LPIPS on whole pictures. NaN if a picture is too small
-    for a metric (SSIM needs 19 pixels, ST-LPIPS 21) or if the package of ST-LPIPS is not installed. Images without "hr"
-    are left out; the table is empty if no image has one. Raises UserError if a stimulus is missing or was changed.
+    PSNR and SSIM are measured on luma under the community protocol, with 4 border pixels cut, and ST-LPIPS on whole
+    pictures. NaN if a picture is too small for a metric (SSIM needs 19 pixels, ST-LPIPS 21) or if the package of
+    ST-LPIPS is not installed. Images without "hr" are left out; the table is empty if no image has one. Raises
+    UserError if a stimulus is missing or was changed.
     """
     from srgan_lessons.metrics import psnr, ssim
 
@@ -43,9 +44,9 @@ def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
 
 
 def kept(study: Study, *, progress: bool = False) -> pd.DataFrame | None:
-    """Like `measure`, but only once per study: the table is kept in its folder as metrics.csv, with the study's hash.
+    """Like `measure`, but only once per study: its folder keeps the table as metrics.csv, with the study's hash.
 
-    None if no image has "hr". If the folder cannot be written, this continues, and measures again the next time.
+    None if no image has "hr". If the folder cannot be written, nothing is kept, and the next call measures again.
     """
     if HIDDEN_REFERENCE not in study.methods:
         return None
@@ -64,7 +65,7 @@ def kept(study: Study, *, progress: bool = False) -> pd.DataFrame | None:
 
 
 def metric_means(table: pd.DataFrame) -> pd.DataFrame:
-    """Mean over images of each metric: method, psnr, ssim, st_lpips. Pictures equal to their "hr" have no PSNR."""
+    """Mean over images of each metric: method, psnr, ssim, st_lpips. PSNR leaves out pictures equal to their "hr"."""
     finite = table.replace([np.inf, -np.inf], np.nan)
     return finite.groupby("method")[list(METRICS)].mean().reset_index()
 

@@ -1,4 +1,4 @@
-"""Merges the files of a class: only votes of one study, each vote once, and two raters are never taken for one."""
+"""Merges the files of a class: it takes only votes of one study, each of them once, and keeps all raters apart."""
 
 import warnings
 from collections import Counter
@@ -14,12 +14,12 @@ from srgan_lessons.rating.votes import Votes, left_out, read_file, vote_files
 
 
 def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -> Votes:
-    """The votes of all files (or of all `*.jsonl` in folders, however deep) that belong to the study.
+    """The votes of all files (or of all `*.jsonl` in folders and their subfolders) that belong to the study.
 
     Exact copies of a line are used once, and counted in `copies`, because a file may come in an older and a newer
-    version. Left out, and reported in `problems` and by a warning: damaged lines, scores out of range, stimuli that the
-    study does not have. Two raters with the same name, that is files with different votes for the same trials, are
-    reported and kept apart: the second becomes "name [2]".
+    version. Damaged lines, scores out of range, and stimuli that the study does not have are left out, and reported in
+    `problems` and by a warning. Two raters with the same name, that is, files with different votes for the same trials,
+    are reported and kept apart: the second becomes "name [2]".
 
     Raises UserError if a file contains votes of another study or does not exist.
     """
@@ -34,7 +34,7 @@ def merge(files: str | Path | Iterable[str | Path], study: Study | str | Path) -
         problems.append("there are no votes in these files")
     merged: list[Vote] = []
     copies = 0
-    # People with the same name; for each, the lines used so far.
+    # name -> the people with this name; for each person, the lines used so far
     people: dict[str, list[dict[str, Vote]]] = {}
     for path, given in contents:
         by_rater: dict[str, list[Vote]] = {}
@@ -68,8 +68,8 @@ def _alike(raters: Iterable[str]) -> list[str]:
     for rater, count in sorted(Counter(raters).items()):
         spellings.setdefault(name_key(rater), []).append(f"{rater!r} ({count} lines)")
     return [
-        f"one person or several? {' and '.join(names)} are counted as {len(names)} raters. If it is one, keep one of "
-        "the files, or leave a name out: study report --exclude NAME"
+        f"one person or several? {' and '.join(names)} are counted as {len(names)} raters. If this is one person, "
+        "keep one of the files, or leave a name out: study report --exclude NAME"
         for names in spellings.values()
         if len(names) > 1
     ]
@@ -80,8 +80,8 @@ def _of_study(path: Path, given: list[tuple[int, Vote]], study: Study, problems:
     if others:
         other = next(vote.study for _, vote in given if vote.study != study.hash)
         raise UserError(
-            f"{path} holds votes of another study: {len(others)} of {len(given)} lines, the first is line {others[0]} "
-            f"(study {other[:12]}..., not {study.hash[:12]}... in {study.folder}). Leave the file out."
+            f"{path} contains votes of another study: {len(others)} of {len(given)} lines, the first is line "
+            f"{others[0]} (study {other[:12]}..., not {study.hash[:12]}... in {study.folder}). Leave the file out."
         )
     kept = []
     for number, vote in given:
@@ -118,7 +118,7 @@ def _clash(first: list[Vote], second: list[Vote]) -> list[tuple]:
 
 def _two_of_one_name(path: Path, rater: str, number: int, clash: list[tuple]) -> str:
     return (
-        f"two raters are named {rater!r}: {path} has other votes than the files before it, for {len(clash)} of the "
-        f"same trials. Its votes are kept under {rater + f' [{number + 1}]'!r}. If it is one person who began twice, "
+        f"two raters are named {rater!r}: {path} and the files before it have different votes for {len(clash)} of the "
+        f"same trials. Its votes are kept under {rater + f' [{number + 1}]'!r}. If this is one person who began twice, "
         "leave one file out"
     )

@@ -1,11 +1,11 @@
 """The order in which a rater sees the stimuli.
 
-An order depends only on the study's seed and the rater's name, so it is the same on every machine. It is random, within
-four rules:
+An order depends only on the study's seed and the rater's name, so it is the same on every machine. It is random, but
+follows four rules:
 
 - Two versions of one image never follow each other; if there are enough images, three others come between them.
 - Each image goes through all its methods in a Latin square: a study has as many rounds as there are methods; in each
-  round every image is seen once, and the methods about equally often. So no method gets fresher raters.
+  round, every image is seen once, and the methods about equally often. So raters are equally fresh for all methods.
 - Every method follows every other about equally often (first-order carry-over), because a picture looks better after a
   bad one.
 - A repeat comes half a session after the first showing.
@@ -27,10 +27,10 @@ NEAR = 3  # how many others come between two versions of one image, if there are
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """What is shown at one place of an order.
+    """What is shown at one place in an order.
 
-    stimulus: neutral name. repeat: 0 for the first showing, 1 for the repeat. gold_expected: 1 or 5 for an item whose
-    score is obvious, otherwise None.
+    stimulus: its neutral name. repeat: 0 for the first showing, 1 for the repeat. gold_expected: 1 or 5 for an item
+    whose score is obvious, otherwise None.
     """
 
     stimulus: str
@@ -54,7 +54,7 @@ def main_order(places: Sequence[Place], gold: Sequence[Place], repeats: int, *se
 
 
 def calibration_order(places: Sequence[Place], *seeds: Hashable) -> list[Place]:
-    """The anchors in an order of their own. If there is only one anchor image, its versions do follow each other."""
+    """The anchors, in their own order. If there is only one anchor image, its versions do follow each other."""
     dice = _dice("calibration", *seeds)
     if len({place.image for place in places}) < 2:
         return _shuffled(places, dice)
@@ -64,7 +64,7 @@ def calibration_order(places: Sequence[Place], *seeds: Hashable) -> list[Place]:
 def dummy_order(
     places: Sequence[Place], count: int, *seeds: Hashable, before: str | None, after: Sequence[str]
 ) -> list[Place]:
-    """About `count` stimuli to warm a rater up, of different methods and images as far as possible.
+    """About `count` stimuli to warm a rater up, with different methods and images as far as possible.
 
     before: the image that was shown last, if any. after: the images that come next; the first of them never follows a
     version of itself. With two images, this may need one more dummy.
@@ -96,7 +96,7 @@ def check_possible(images: Iterable[str]) -> None:
     image, most = counts.most_common(1)[0]
     if 2 * most > counts.total() + 1:
         raise UserError(
-            f"of {counts.total()} pictures {most} are versions of the image {image!r}: two of them would have to "
+            f"of {counts.total()} pictures, {most} are versions of the image {image!r}: two of them would have to "
             "follow each other, which makes raters compare instead of judge. Add more images."
         )
 
@@ -111,7 +111,7 @@ def _shuffled(items: Sequence[T], dice: random.Random) -> list[T]:
 
 
 def _rounds(places: Sequence[Place], dice: random.Random) -> list[tuple[float, Place]]:
-    """Each place with a time in [0, 1).
+    """Gives each place a time in [0, 1).
 
     Images with the same number of versions share a Latin square: with M methods, round r of M shows image i with method
     (row of the image + symbol of the round) modulo M. Rows, symbols and methods are drawn again for each rater.
@@ -154,7 +154,7 @@ def _repeats(timed: list[tuple[float, Place]], count: int, dice: random.Random) 
 
 
 class _Balance:
-    """How often each method was shown, and how often after each other method, compared with its share."""
+    """How often each method was shown, in all and after each other method, compared with its share."""
 
     def __init__(self, methods: Sequence[str]):
         self.share = {method: count / len(methods) for method, count in Counter(methods).items()}
@@ -178,9 +178,9 @@ class _Balance:
 
 
 def _sequence(timed: list[tuple[float, Place]], dice: random.Random) -> list[Place]:
-    """Puts places near their times, with neighbours of different images and balanced methods.
+    """Puts places near their times, so that neighbours show different images and the methods are balanced.
 
-    Each step takes the best of the next few places; one that has waited long goes first.
+    Each step takes the best of the next few places; a place that has waited long goes first.
     """
     left = Counter(place.image for _, place in timed)
     check_possible(left.elements())
@@ -215,7 +215,7 @@ def _sequence(timed: list[tuple[float, Place]], dice: random.Random) -> list[Pla
         best = min(scored, key=lambda entry: entry[:-1])[-1]
         waiting.remove(best)
         place = best[1]
-        # Whichever of two showings comes first is the first.
+        # Of two showings, the later one is the repeat, even if it was planned as the first.
         order.append(replace(place, repeat=int(place.stimulus in seen and place.gold_expected is None)))
         seen.setdefault(place.stimulus, len(order) - 1)
         left[place.image] -= 1

@@ -1,4 +1,4 @@
-"""Figures of an opinion study. Each is a matplotlib Figure whose label is its alt text. All are readable in grey."""
+"""Figures of an opinion study. Each is a matplotlib Figure whose label is its alt text. All can be read in grey."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def as_image(figure: Figure) -> dict:
     """A figure as an image that needs no file: src (the PNG as a data URL), alt, width and height in CSS pixels."""
     file = io.BytesIO()
     with mpl.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")  # the font lacks a letter of a name; the tables have it
+        warnings.filterwarnings("ignore", message="Glyph")  # the font may lack a letter of a name; the tables show it
         figure.savefig(file, format="png", dpi=DOTS, facecolor="white")
     width, height = (round(96 * inches) for inches in figure.get_size_inches())
     url = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
@@ -142,10 +142,10 @@ def plot_mos(analysis: Analysis, *, known: Mapping[str, float] | None = None, kn
 def plot_mos_against(
     analysis: Analysis, metrics: pd.DataFrame, *, columns: tuple[str, ...] = ("psnr", "st_lpips")
 ) -> Figure:
-    """MOS of each method against metrics, one panel per metric: which method wins one and loses the other?
+    """MOS of each method against metrics, one panel per metric. It shows whether people and metrics agree.
 
-    metrics: columns method and those named in `columns` (psnr in dB, ssim, st_lpips). Methods without a number, such as
-    the reference, are left out. Raises UserError if a column is missing or if fewer than two methods have numbers.
+    metrics: a column method and those named in `columns` (psnr in dB, ssim, st_lpips). Methods without a number, such
+    as the reference, are left out. Raises UserError if a column is missing or if fewer than two methods have numbers.
     """
     missing = [name for name in ("method", *columns) if name not in metrics.columns]
     if missing:
@@ -182,8 +182,8 @@ def plot_mos_against(
 def plot_raters(analysis: Analysis) -> Figure:
     """Each rater's bias and inconsistency (ITU-T P.910, Annex E) with 95 % intervals; excluded raters are hollow.
 
-    A rater far to the right scores high, one far to the left scores low; one far up scores the same thing differently
-    each time.
+    Left, bias: a rater far to the right scores high, and one far to the left scores low. Right, inconsistency: a rater
+    far to the right scores the same thing differently each time.
     """
     table = analysis.raters
     with mpl.rc_context(STYLE):
@@ -243,7 +243,8 @@ def _name(name: str, most: int = 20) -> str:
 
 
 def _label_points(axis: Any, x: np.ndarray, y: np.ndarray, low: np.ndarray, high: np.ndarray, names: list[str]) -> None:
-    """Puts names beside points, so that they cover no other name, point or interval. Needs the panels' final size."""
+    """Puts names beside points, where they cover no other name, point or interval. The panels must have their final
+    size."""
     renderer = axis.figure.canvas.get_renderer()
     pixels = renderer.points_to_pixels(1)  # of one point
     frame = axis.get_window_extent(renderer)

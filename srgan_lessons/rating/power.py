@@ -1,4 +1,4 @@
-"""How many raters a study needs: simulated studies, judged by the analysis's own rule."""
+"""How many raters a study needs, found by simulating studies and judging them by the analysis's own rule."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def power_table(
     """Share of simulated studies that show a difference: columns difference, raters, images, power, low, high.
 
     Two methods have true MOS `mos` - d/2 and `mos` + d/2, and belong to `methods` methods that are compared with each
-    other: the p-value is multiplied by the number of pairs, which is Holm's first and strictest step. "Shown" is the
-    analysis's rule: corrected
-    p < 0.05, interval without 0, and the right way round. low and high: 95 % interval of the share (Wilson), because
-    `studies` is finite. The same seed gives the same table. Raises UserError for numbers that do not make a study.
+    other: the p-value is multiplied by the number of pairs, which is Holm's first and strictest step. A study shows the
+    difference if it meets the analysis's rule, with a corrected p < 0.05 and an interval without 0, and has the two
+    methods in the right order. low and high: 95 % interval of the share (Wilson), because `studies` is finite. The same
+    seed gives the same table. Raises UserError for numbers with which no study is possible.
     """
     if (
         not (differences and all(difference >= 0 for difference in differences))
@@ -47,7 +47,7 @@ def power_table(
     ):
         raise UserError("power needs differences of 0 or more, at least 2 raters, images and methods, and 1 study")
     if not 1 < mos - max(differences) / 2 < mos + max(differences) / 2 < 5:
-        raise UserError(f"power: MOS {mos} with a difference of {max(differences)} leaves the scale of 1 to 5")
+        raise UserError(f"power: MOS {mos} with a difference of {max(differences)} goes beyond the scale of 1 to 5")
     pairs = methods * (methods - 1) // 2
     rows = []
     for d, difference in enumerate(differences):
@@ -73,7 +73,7 @@ def _shows(scores: np.ndarray, pairs: int) -> bool:
 
 
 def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, int | None]:
-    """Difference -> the smallest number of raters in the table from which the power is reached; None if it is not."""
+    """Difference -> the number of raters in the table from which the power is always reached; None if it is not."""
     needed: dict[float, int | None] = {}
     for difference, rows in table.groupby("difference"):
         rows = rows.sort_values("raters")
@@ -84,7 +84,7 @@ def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, i
 
 
 def power_text(table: pd.DataFrame, *, power: float = POWER) -> str:
-    """The table as text, with a line per difference and a column per number of raters, and what follows from it."""
+    """The table as text, with a line per difference and a column per number of raters, and the raters needed."""
     wide = table.pivot(index="difference", columns="raters", values="power")
     images = ", ".join(str(n) for n in sorted(table["images"].unique()))
     lines = [f"Share of simulated studies ({images} images) that show a difference in MOS, by number of raters:", ""]

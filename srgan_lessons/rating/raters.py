@@ -15,14 +15,18 @@ from srgan_lessons import UserError
 from srgan_lessons.files import explain_write_error
 from srgan_lessons.rating.votefile import name_key, rater_name
 
-ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # of codes: none is mistaken for another when read aloud
-CODE = 8  # letters: 30 to the 8th codes, and few guesses per minute
-GUESSES, COOLING = 5, 60.0  # after 5 wrong codes for a name: 60 seconds without another try
+ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # letters of codes; none is mistaken for another if read aloud
+CODE = 8  # letters of a code. There are 30 to the 8th codes, and only a few guesses are allowed per minute
+GUESSES, COOLING = 5, 60.0  # after 5 wrong codes for a name, no other is accepted for 60 seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rater:
-    """A rater who came through the link. code: to continue in another browser. browsers: SHA-256 of their secrets."""
+    """A rater who came through the link.
+
+    code: with which the rater can continue in another browser. browsers: SHA-256 of the secrets of the rater's
+    browsers.
+    """
 
     name: str
     code: str
@@ -33,7 +37,7 @@ class Raters:
     """All raters of a study, kept in a file that only its owner can read.
 
     path: the file, which is read if it exists. most: how many raters there may be. taken: names that already have
-    votes. open_names: whether a name alone is enough to join, as on one's own machine.
+    votes. open_names: whether a name alone is enough to join, as on the rater's own machine.
     """
 
     def __init__(self, path: Path, *, most: int = 200, taken: Iterable[str] = (), open_names: bool = False):
@@ -49,18 +53,18 @@ class Raters:
 
     @property
     def names(self) -> list[str]:
-        """In the order in which they came."""
+        """The raters' names, in the order in which they joined."""
         return [rater.name for rater in self._raters.values()]
 
     def known(self, cookie: str | None) -> Rater | None:
-        """The rater whose browser has this secret."""
+        """The rater whose browser has this secret, or None."""
         key = self._by_browser.get(_digest(cookie)) if cookie else None
         return self._raters.get(key) if key else None
 
     def join(self, name: object, code: object, cookie: str) -> Rater:
         """A new rater, or one identified by the code; from now on, the secret identifies this browser.
 
-        Calling it a second time changes nothing: the first answer may have been lost. Raises UserError for a name that
+        A second call changes nothing, because the first answer may have been lost. Raises UserError for a name that
         cannot be used or is taken, a wrong code, too many tries, and a full study.
         """
         name = " ".join(rater_name(name).split())
@@ -95,7 +99,7 @@ class Raters:
             return
         if code:
             self._wrong[key] = [*wrong, time.monotonic()]
-            raise UserError("this code does not belong to this name. You find your code on the page where you began.")
+            raise UserError("this code does not belong to this name. Your code is on the page where you began.")
         raise UserError(
             f"the name {rater.name!r} is taken. If it is yours, enter the code that you got with it; otherwise choose "
             "another name."
@@ -114,8 +118,8 @@ class Raters:
             raise UserError(f"{self.path} cannot be read: {error.strerror}.") from None
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(
-                f"{self.path} is damaged ({type(error).__name__}). Move it away: raters then join again under other "
-                "names; the votes are kept."
+                f"{self.path} is damaged ({type(error).__name__}). Move it away: raters must then join again under "
+                "other names, but the votes are kept."
             ) from None
 
     def _write(self, raters: dict[str, Rater]) -> None:

@@ -1,6 +1,6 @@
 """The report of a study: one self-contained HTML page, and its tables as CSV files beside it.
 
-The page is the template web/report.html; this module fills it.
+The page is the template web/report.html; this module fills it in.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from srgan_lessons.rating.wording import number, p_value, span
 
 PAGE = "report.html"
 WEB = Path(__file__).parent / "web"
-SIDE = 200  # pixels: the middle of a picture, which is shown
-PICTURED = 40  # photos that are shown, so that the page has only a few megabytes
+SIDE = 200  # pixels: only the middle of a picture, of this width and height, is shown
+PICTURED = 40  # photos that are shown at most, so that the page has only a few megabytes
 
 
 def write_report(
@@ -101,18 +101,18 @@ def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame,
     there = sorted(table["rater"].dropna().astype(str).unique())
     for name in exclude:
         if name not in there:
-            raise UserError(f"no rater is named {name!r}, so none can be left out. There are: {some(there)}.")
+            raise UserError(f"no rater is named {name!r}, so none can be left out. The raters are: {some(there)}.")
     said = [f"{name} was left out by --exclude ({(table['rater'] == name).sum()} votes)" for name in exclude]
     return table[~table["rater"].isin(list(exclude))], said
 
 
 def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
-    """Raises UserError if votes are of another study. Returns a note if nothing says which study they are of."""
+    """Raises UserError if votes belong to another study. Returns a note if nothing says which study they belong to."""
     others = [other for other in table["study"].dropna().unique() if other != study.hash] if "study" in table else []
     if others:
         raise UserError(
-            f"{name} holds votes of another study: {str(others[0])[:12]}..., not {study.hash[:12]}... in {study.folder}"
-            ". Name the study in which they were given."
+            f"{name} contains votes of another study: {str(others[0])[:12]}..., not {study.hash[:12]}... in "
+            f"{study.folder}. Name the study in which they were given."
         )
     known = {(stimulus.image, stimulus.method) for stimulus in study.stimuli.values()}
     if {"image", "method"} <= set(table.columns):
@@ -125,7 +125,7 @@ def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
             )
     if "study" in table and table["study"].notna().all():
         return []
-    return [f"{name} does not say which study all its votes belong to; the pictures are this study's"]
+    return [f"{name} does not say which study all its votes belong to; their pictures are those of this study"]
 
 
 def _write(path: Path, text: str) -> None:
@@ -198,7 +198,7 @@ def _size(raters: int) -> str:
     )
     if raters >= IN_THE_OPEN:
         return f"{asked}: {raters} are enough."
-    return f"{asked}: with {raters} this is an informal test."
+    return f"{asked}: with {raters}, this is an informal test."
 
 
 def _methods(analysis: Analysis) -> tuple[list[str], list[list]]:
@@ -210,7 +210,8 @@ def _methods(analysis: Analysis) -> tuple[list[str], list[list]]:
 
 
 def _pairs(analysis: Analysis) -> dict[str, list]:
-    """Pairs of methods: all as rows, neighbours in the ranking as sentences, and those without a difference by name."""
+    """Pairs of methods: all of them as rows, neighbours in the ranking as sentences, and the names of those for which
+    no difference is shown."""
     rank = {method: k for k, method in enumerate(analysis.methods["method"])}
     pairs = list(analysis.pairs.itertuples())
     return {
@@ -247,7 +248,7 @@ def _images(analysis: Analysis) -> tuple[list[str], list[list]]:
 
 
 def _photos(analysis: Analysis, study: Study) -> list[dict]:
-    """Each photo with the middle of its versions, best method first; only photos that the page shows have pictures."""
+    """Each photo with the middle of its versions, best method first. Only photos that the page shows have pictures."""
     names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
     rows = {(r.image, r.method): r for r in analysis.images.itertuples()}
     photos: list[dict] = []

@@ -14,7 +14,7 @@ from scipy import stats
 from srgan_lessons.rating.consistency import FEW, GOLD_TOLERANCE, ONE_BUTTON
 from srgan_lessons.rating.tables import Scores, gold_trials, rated, repeated_trials
 
-GOLD_SHARE = 0.2  # a rater may miss one gold item, and beyond that a fifth of them
+GOLD_SHARE = 0.2  # a rater may miss one gold item, or a fifth of them if that is more
 SWAPPED_P = 0.001  # one-sided p of a negative correlation with the others
 RESTLESS = 2.0  # times the median inconsistency: worth a look, but no reason to exclude
 NORMAL = 1.959964  # 97.5 % quantile
@@ -25,15 +25,15 @@ NORMAL = 1.959964  # 97.5 % quantile
 def bt500(matrix: pd.DataFrame | np.ndarray, *, naive: bool = False) -> pd.DataFrame:
     """Screening of raters after ITU-R BT.500 (Annex 1, "screening of the observers"): one row per rater.
 
-    For each stimulus it computes mean, standard deviation s and kurtosis. A vote is far if it is at least 2 s from the
-    mean; if the kurtosis is not from 2 to 4, at least sqrt(20) s. P counts far votes above the mean, Q those below. A
-    rater is rejected if (P + Q) / votes > 0.05 and |P - Q| / (P + Q) < 0.3: often far from the others, and in both
-    directions. A rater with a plain bias stays.
+    For each stimulus, it computes mean, standard deviation s and kurtosis. A vote is far if it is at least 2 s from the
+    mean, or at least sqrt(20) s if the kurtosis is not from 2 to 4. P counts far votes above the mean, and Q counts
+    those below it. A rater is rejected if (P + Q) / votes > 0.05 and |P - Q| / (P + Q) < 0.3, that is, if the votes are
+    often far from the others, and in both directions. A rater with only a bias stays.
 
-    The trap: where all agree, s is 0, so every vote is "0 s away" and counts in both P and Q. Such stimuli say nothing
-    about anybody, so they are left out. naive=True keeps them, to show what goes wrong. s divides by n, not by n - 1,
-    as in the reference implementation `sureal`; votes are counted per rater, so that missing votes do no harm. If the
-    rule would reject everybody, it rejects nobody, except with naive=True.
+    There is a trap: where all agree, s is 0, so every vote is "0 s away" and counts in both P and Q. Such stimuli say
+    nothing about any rater, so they are left out. naive=True keeps them, to show what goes wrong. s divides by n, not
+    by n - 1, as in the reference implementation `sureal`; votes are counted per rater, so that missing votes do no
+    harm. If the rule would reject everybody, it rejects nobody, except with naive=True.
 
     Columns: rater, votes, above (P), below (Q), far_share, balance (|P - Q| / (P + Q), NaN where both are 0), rejected.
     """
@@ -45,14 +45,14 @@ def bt500(matrix: pd.DataFrame | np.ndarray, *, naive: bool = False) -> pd.DataF
     s = np.sqrt((difference**2).sum(axis=1, keepdims=True) / seen)
     kurtosis = (difference**4).sum(axis=1, keepdims=True) / seen / np.maximum(s, 1e-9) ** 4
     reach = np.where((kurtosis >= 2) & (kurtosis <= 4), 2.0, np.sqrt(20)) * s
-    near = 1e-9  # votes on the bound count as far, however the machine rounds
+    near = 1e-9  # votes exactly on the bound count as far, whatever the rounding
     used = there & (naive | (s > near))  # where s = 0, all who saw the stimulus agree
     above = (used & (difference >= reach - near)).sum(axis=0)
     below = (used & (-difference >= reach - near)).sum(axis=0)
     count, far = used.sum(axis=0), above + below
     share = far / np.maximum(count, 1)
     balance = np.where(far > 0, np.abs(above - below) / np.maximum(far, 1), np.nan)
-    rejected = (share > 0.05) & (balance < 0.3)  # NaN is never smaller: P + Q = 0 rejects nobody
+    rejected = (share > 0.05) & (balance < 0.3)  # NaN < 0.3 is False, so P + Q = 0 rejects nobody
     if rejected.all() and not naive:
         rejected[:] = False
     values = {"votes": count, "above": above, "below": below, "far_share": share, "balance": balance}
@@ -67,8 +67,8 @@ class RaterModel:
     """What `bias_and_inconsistency` found.
 
     stimuli: quality, se, low, high of each row of the matrix. raters: bias, bias_low, bias_high, inconsistency,
-    inconsistency_low, inconsistency_high of each column. Intervals are 95 %. converged says whether the iteration
-    converged.
+    inconsistency_low, inconsistency_high of each column. The intervals have a level of 95 %. steps: how many the
+    iteration took. converged: whether it converged.
     """
 
     stimuli: pd.DataFrame
@@ -80,10 +80,11 @@ class RaterModel:
 def bias_and_inconsistency(matrix: pd.DataFrame | np.ndarray, *, max_steps: int = 1000) -> RaterModel:
     """score = quality of the stimulus + rater's bias + rater's inconsistency x noise, after ITU-T P.910, Annex E.
 
-    It is solved by alternating projection: the residuals give each rater's inconsistency, these give the qualities
-    (steady raters weigh more), and these give the biases; it repeats until the qualities move by less than 1e-8. Biases
-    have mean 0. Intervals: normal for quality (from the residuals on that stimulus) and bias, chi-square for
-    inconsistency. With few raters it may end up following one of them alone, whose inconsistency is then near 0.
+    It is solved by alternating projection: the residuals give each rater's inconsistency, the inconsistencies give the
+    qualities (steady raters weigh more), and the qualities give the biases. This is repeated until the qualities move
+    by less than 1e-8. Biases have mean 0. Intervals are normal for quality (from the residuals on that stimulus) and
+    bias, and chi-square for inconsistency. With few raters, the model may end up following one of them alone, whose
+    inconsistency is then near 0.
     """
     scores, raters = _split(matrix)
     there = ~np.isnan(scores)
@@ -134,7 +135,7 @@ def _spread(residual: np.ndarray, there: np.ndarray, axis: int) -> np.ndarray:
 def gold(votes: pd.DataFrame) -> pd.DataFrame:
     """Obvious items: rater, gold (how many), missed (more than one step off), failed.
 
-    A rater fails by missing more than one, and more than a fifth of them; one slip of the finger is human.
+    A rater fails by missing more than one item and more than a fifth of them; one slip of the finger is human.
     """
     trials = gold_trials(votes)
     off = (trials["score"] - trials["gold_expected"]).abs() > GOLD_TOLERANCE if len(trials) else trials["score"] > 5
@@ -145,11 +146,11 @@ def gold(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeats(votes: pd.DataFrame) -> pd.DataFrame:
-    """Test-retest, the second showing against the first: one row per rater.
+    """Test-retest, which compares the second showing with the first: one row per rater.
 
     Columns: rater, repeats (how many), same (share of equal scores), within_one (share at most one step apart),
-    difference (mean of second minus first), correlation (Pearson; needs three votes that differ). NaN where there are
-    no repeats.
+    difference (mean of second minus first), correlation (Pearson; needs three repeats, with scores that differ). NaN
+    where there are no repeats.
     """
     second = repeated_trials(votes)
     keys = ["rater", "image", "method"]
@@ -174,10 +175,10 @@ def repeats(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def straight_liners(votes: pd.DataFrame) -> pd.DataFrame:
-    """Finds raters who click one button: rater, votes, mean, variance (n - 1) of all votes, failed (variance under 0.15
-    over at least five votes).
+    """Finds raters who click one button: rater, votes, mean, variance (n - 1), failed.
 
-    If all stimuli of a study are alike, an honest rater may look like this; the rule is meant for methods that differ.
+    A rater fails with a variance under 0.15 over at least five votes. If all stimuli of a study are alike, an honest
+    rater may look like this; the rule is meant for methods that differ.
     """
     table = rated(votes).groupby("rater")["score"].agg(["size", "mean", "var"]).reindex(_raters(votes))
     failed = (table["var"] < ONE_BUTTON) & (table["size"] >= FEW)
@@ -188,7 +189,7 @@ def straight_liners(votes: pd.DataFrame) -> pd.DataFrame:
 def agreement(matrix: pd.DataFrame | np.ndarray) -> pd.DataFrame:
     """Each rater against the mean of the others: rater, correlation (Pearson, over stimuli), p, swapped.
 
-    Swapped: the correlation is negative beyond chance (p < 0.001, one-sided), as when 1 was taken for the best.
+    Swapped: the correlation is more negative than by chance (p < 0.001, one-sided), as when 1 was taken for the best.
     """
     scores, raters = _split(matrix)
     there = ~np.isnan(scores)

@@ -1,6 +1,6 @@
 """The study as a web page: tornado serves the raters' pages, and the instructor's page on another port.
 
-No address that a rater can open says anything about methods, images, votes or other raters.
+No page that a rater can open says anything about methods, images, votes or other raters.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Handler(tornado.web.RequestHandler):
             self.set_header(name, value)
 
     def prepare(self) -> None:
-        # Another site could make one of its own names point here; the browser then sends that name
+        # Another site could make one of its own names point here; the browser would then send that name
         if self.request.host_name.strip("[]").lower() not in self.names:
             raise tornado.web.HTTPError(421)
         if self.request.method == "POST":
@@ -89,12 +89,12 @@ class Handler(tornado.web.RequestHandler):
         self.finish(json.dumps({"error": WHY.get(status_code, "This was refused.")}))
 
     def log_exception(self, kind: Any, error: Any, trace: Any) -> None:
-        """Logs without the request, which contains the address that it came from."""
+        """Logs the error without the request, because that contains the address that it came from."""
         if not isinstance(error, tornado.web.HTTPError):
             logging.getLogger(__name__).error("".join(traceback.format_exception(kind, error, trace)).strip())
 
     async def aside(self, call: Callable[..., T], *given: object) -> T:
-        """Runs work that may wait for a disk in another thread."""
+        """Runs work in another thread, because it may wait for a disk."""
         return await asyncio.get_running_loop().run_in_executor(self.pool, functools.partial(call, *given))
 
 
@@ -105,7 +105,7 @@ WHY = {
     405: "This page does not accept such a request.",
     413: "The message is too long.",
     415: "The page sent something that cannot be read. Load it again.",
-    421: "This server does not answer under this name. Use an address that it prints, or start it with --name.",
+    421: "This server does not answer to this name. Use an address that it prints, or start it with --name.",
     500: "The server could not do this. Try again; its terminal shows what went wrong.",
 }
 
@@ -121,7 +121,7 @@ class Browser(Handler):
         return f"srgan-lessons-{self.study.study.hash[:12]}"  # ports share cookies, studies must not
 
     def browser(self) -> str:
-        """The browser's secret. A secret that this server did not make counts as none."""
+        """The browser's secret; "" if it has none, or none that this server can have made."""
         cookie = self.get_cookie(self.cookie_name) or ""
         return cookie if re.fullmatch(r"[\w-]{43}", cookie) else ""
 
@@ -135,7 +135,7 @@ class Page(Browser):
                 self.cookie_name,
                 secrets.token_urlsafe(32),
                 httponly=True,
-                samesite="Lax",  # Strict would not be sent when the link is opened from a mail
+                samesite="Lax",  # a Strict cookie would not be sent when the link is opened from an e-mail
                 secure=self.request.protocol == "https",
                 expires_days=60,
             )
@@ -172,7 +172,7 @@ class Web(Handler):
 
 
 class Reach(Handler):
-    """Shows whether a device reaches the server at all; it needs no link."""
+    """Shows whether a device reaches the server at all. It needs no link."""
 
     def get(self) -> None:
         self.send_file("test.html", _web("test.html"))
@@ -207,7 +207,7 @@ class Live(Instructor):
 
 
 class Code(Instructor):
-    def initialize(self, link: str, **given: Any) -> None:  # type: ignore[override] # as tornado means it
+    def initialize(self, link: str, **given: Any) -> None:  # type: ignore[override] # as tornado intends
         super().initialize(**given)
         self.link = link
 
@@ -231,7 +231,7 @@ class Who(Instructor):
 
 
 class Close(Instructor):
-    """Closes the study and makes the report in another process, because that needs more memory than the server."""
+    """Closes the study and makes the report in another process, because reports need more memory than pages do."""
 
     running: asyncio.Task | None = None
     problem = ""
@@ -276,7 +276,7 @@ def _web(name: str) -> str:
 
 
 def raters_app(host: Host, names: frozenset[str], pool: ThreadPoolExecutor) -> tornado.web.Application:
-    """What the raters' port answers. names: this machine's names, as they may appear in an address."""
+    """The pages on the raters' port. names: this machine's names, as they may appear in an address."""
     common = {"host": host, "pool": pool, "names": names}
     handlers = [
         (r"/rate", Rate, common),
@@ -291,7 +291,7 @@ def raters_app(host: Host, names: frozenset[str], pool: ThreadPoolExecutor) -> t
 def instructor_app(
     host: Host, names: frozenset[str], pool: ThreadPoolExecutor, links: list[str]
 ) -> tornado.web.Application:
-    """What the instructor's port answers. links: the raters' links, best first."""
+    """The pages on the instructor's port. links: the raters' links, best first."""
     common = {"host": host, "pool": pool, "names": names}
     secret = r"/([\w-]{16,64})"
     handlers = [
@@ -311,15 +311,18 @@ def _application(handlers: list, common: dict) -> tornado.web.Application:
 
 
 def listen(application: tornado.web.Application, port: int, address: str) -> tuple[tornado.httpserver.HTTPServer, int]:
-    """Starts to answer. address: "" for all. Returns the server and its port. Raises UserError if the port is taken."""
+    """Starts to answer requests, and returns the server and its port.
+
+    address: where to listen; "" means all addresses of this machine. Raises UserError if the port is taken.
+    """
     for name in ("tornado.access", "tornado.general"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # their lines contain addresses
     try:
         sockets = tornado.netutil.bind_sockets(port, address or None)
     except OSError as error:
         raise UserError(
-            f"port {port} cannot be used ({error.strerror}): another program, perhaps this one, uses it. End it, "
-            "or choose another with --port."
+            f"port {port} cannot be used ({error.strerror}): another program, perhaps a second copy of this one, uses "
+            "it. End that program, or choose another port with --port."
         ) from None
     server = tornado.httpserver.HTTPServer(
         application, max_body_size=LARGEST_BODY, max_header_size=16384, idle_connection_timeout=120, body_timeout=20

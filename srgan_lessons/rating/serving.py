@@ -1,4 +1,4 @@
-"""`srgan-lessons study serve` and `study rate`: the links that are printed, and the servers behind them."""
+"""`srgan-lessons study serve` and `study rate`: the servers, and the links that are printed."""
 
 import asyncio
 import contextlib
@@ -16,14 +16,15 @@ from srgan_lessons.rating.study import Study
 
 PORT = 8765
 LOOPBACK = "127.0.0.1"
-THREADS = 8  # they wait for the disk
+THREADS = 8  # which mostly wait for the disk
 
-HELP = """If a device does not reach the link
-  - try {test} there: it needs no link, and says whether the device reaches this machine;
-  - try the other addresses; both must be in the same network, and the firewall of this machine must let the port in;-
-    guest and campus networks often isolate devices: open a hotspot on this machine or on a phone, join it with all
-    devices, and start this command again;
-  - without any network: hand out the study's folder as a zip without {private}/ (open rate.ipynb, or run
+HELP = """If a device cannot open the link:
+  - Try {test} there. It needs no link, and shows whether the device reaches this machine.
+  - Try the other addresses. Both devices must be in the same network, and the firewall of this machine must allow
+    connections to the port.
+  - Guest and campus networks often isolate devices: open a hotspot on this machine or on a phone, join it with all
+    devices, and start this command again.
+  - Without any network: hand out the study's folder as a zip without {private}/ (raters open rate.ipynb, or run
     `srgan-lessons study rate`), collect the files in votes/, and run `srgan-lessons study merge`.
 The connection is plain http: others in this network can read names, ratings and links."""
 
@@ -73,7 +74,7 @@ def serve(
 
 
 def rate(folder: str | Path, *, browser: bool = True) -> int:
-    """One rater on this machine: opens the page in the browser, on the loopback. Returns 0 when it is stopped."""
+    """Lets one person rate on this machine: opens the page in the browser. Returns 0 when it is stopped."""
     host = Host(Study.open(folder), local=True)
 
     async def run() -> None:
@@ -105,7 +106,7 @@ def said(links: list[str], instructor: str, test: str, host: Host) -> str:
         f"For the class:  {links[0]}{others}\n"
         f"For you alone:  {instructor}\n\n"
         f"{HELP.format(test=test, private=host.folder.name)}\n\n"
-        "Each rating is saved at once. End with Ctrl-C; after a new start, everybody can continue."
+        "Each rating is saved at once. End with Ctrl-C; after a restart, everybody can continue."
     )
 
 
@@ -143,6 +144,6 @@ def addresses() -> list[str]:
 
 
 def machine_names() -> list[str]:
-    """Names under which others may know this machine."""
+    """Names by which others may know this machine."""
     name = socket.gethostname().lower()
     return [name, f"{name.split('.')[0]}.local"]

@@ -4,7 +4,7 @@ session = Session.open(study, "anna")
 session.begin()                                  # after the instructions
 while session.trial:
     show(session.picture())
-    session.vote(score, session.token)           # on the disk when it returns
+    session.vote(score, session.token)           # the vote is on the disk when this returns
 """
 
 import hashlib
@@ -33,7 +33,7 @@ LONG_PAUSE = 300  # seconds; after a longer pause the rater warms up again, as a
 AHEAD = 2  # pictures that are read before they are needed
 
 
-_open_sessions: dict[Path, "Session"] = {}  # of this process, by the file of their votes
+_open_sessions: dict[Path, "Session"] = {}  # the open sessions of this process, by their vote file
 
 
 class Session:
@@ -41,9 +41,9 @@ class Session:
 
     phase: "instructions", then "training", "dummy", "main"; "paused" and "break" in between; "done" at the end;
     "closed" once it is closed. token: changes whenever something else is shown. An action counts only with the token of
-    what is shown now, so a second click on the same picture does nothing.
-    study, rater, path (the file of the votes), number (of the session, from 1), resumed, problems (what was wrong with
-    the file, one sentence each).
+    what is shown now, so a second click on the same picture does nothing. The other attributes are study, rater, path
+    (the file of the votes), number (of the session, from 1), resumed, and problems (what was wrong with the file, one
+    sentence each).
     """
 
     def __init__(self, study: Study, rater: str, path: Path, clock: Callable[[], float], secret: bytes | None = None):
@@ -86,9 +86,9 @@ class Session:
 
         rater: any name or pseudonym; it decides the order and the name of the file. folder: where the file goes, by
         default `votes` in the study's folder. minutes, session_trials: the length of a session, instead of the study's.
-        clock: seconds, from any start. secret: what the tokens are made from; with the same secret, a reopened session
-        knows its earlier tokens. go_on_within: seconds; if the last vote is not older than this, its session continues
-        at the same picture, as if it had never been closed; otherwise a new one begins, with dummies.
+        clock: returns seconds, counted from any start. secret: what the tokens are made from; with the same secret, a
+        reopened session accepts its earlier tokens. go_on_within: seconds; if the last vote is not older than this, its
+        session continues at the same picture, as if it had never been closed; otherwise a new one begins, with dummies.
 
         If the same rater has a session open in this process, it is closed, because a cell may be run again. Raises
         UserError for a name that cannot be used, a folder that cannot be written, a file that another process has open,
@@ -138,7 +138,7 @@ class Session:
         return self._fetch(self._at).result()
 
     def pictures(self) -> list[Picture]:
-        """What a page may load now: the picture that is shown and, in advance, the next one. At most two."""
+        """The pictures that a page may load now: the one that is shown and, in advance, the next one. At most two."""
         first = self._at if self.phase not in ("done", "closed") else len(self._steps)
         steps = range(first, min(first + AHEAD, len(self._steps)))
         stimuli = [self.study.stimuli[self._steps[k][2].stimulus] for k in steps]
@@ -224,7 +224,7 @@ class Session:
         with self._lock:
             self._check_open()
             if self.phase == "instructions" and token == self._sign("shown", self._steps[0][0], len(self.lines), 0):
-                self.begin()  # it had begun, and ended before its first vote arrived
+                self.begin()  # the session had begun, and was closed before its first vote arrived
             if token != self.token or self.trial is None:
                 return False
             if type(score) is not int or not LOWEST <= score <= HIGHEST:
@@ -323,16 +323,16 @@ class Session:
         for vote in self._file.votes:
             if vote.study != self.study.hash or vote.rater != self.rater:
                 raise UserError(
-                    f"{self.path} holds votes of another study or rater ({vote.rater!r}). Move it away, or choose "
+                    f"{self.path} contains votes of another study or rater ({vote.rater!r}). Move it away, or choose "
                     "another folder for the votes."
                 )
             if vote.phase == "main":
                 number = vote.trial
                 if number >= len(self._order) or self._order[number].stimulus != vote.stimulus:
                     raise UserError(
-                        f"{self.path}: trial {number} is not what this study shows {self.rater!r} there. The file was "
-                        "edited, or written by another version of srgan-lessons. Go on with that version, or under "
-                        "another name."
+                        f"{self.path}: trial {number} is not what this study shows {self.rater!r} at this place. The "
+                        "file was edited, or written by another version of srgan-lessons. Go on with that version, or "
+                        "under another name."
                     )
 
     def _go_on(self, within: float) -> None:
@@ -375,7 +375,7 @@ class Session:
             self._in_session += -1 if undone else 1
 
     def _plan(self, lines: list[Vote]) -> None:
-        """Plans what to show after these votes: the training unless it was finished, dummies, the rest."""
+        """Plans what to show after these votes: the training unless it was finished, then dummies, then the rest."""
         votes = Votes(lines).effective()
         self._voted = {vote.trial for vote in votes if vote.phase == "main"}
         self._warmed = sum(vote.phase == "dummy" and vote.session != self.number for vote in votes)
@@ -396,7 +396,7 @@ class Session:
             )
             self._steps = [*training, *(("dummy", k, place) for k, place in enumerate(dummies)), *main]
         self._at = 0
-        self._given: list[int] = []  # steps that were voted on in this session
+        self._given: list[int] = []  # the steps with a vote in this session
         self._in_session = 0  # how many of them are main trials
         self._started = self._clock()
 

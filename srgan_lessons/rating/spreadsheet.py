@@ -45,8 +45,8 @@ def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
     """A table of votes from CSV, and notes on what was found, one sentence each.
 
     It reads what Excel, LibreOffice and similar programs save: commas, semicolons or tabs between cells, points or
-    commas in numbers, UTF-8, UTF-16 or the Windows code page 1252, blank rows. Columns that are not part of a vote are
-    left out, and the notes name them. Empty cells are missing values; a rater called NA is a rater.
+    commas in numbers, and UTF-8, UTF-16 or the Windows code page 1252. Blank rows do not matter. Columns that are not
+    part of a vote are left out, and the notes name them. Empty cells are missing values; a rater called NA is a rater.
 
     Raises UserError for a file that does not exist or is not a table, for missing or duplicate columns, and for
     impossible values, with the line and the column as a spreadsheet shows them.
@@ -77,7 +77,7 @@ def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
         if extra := [at for at in range(len(names), len(row)) if row[at].strip()]:
             raise UserError(
                 f"{path}: line {line} has something in column {_letter(extra[0])}, {row[extra[0]]!r}, beyond the last "
-                "column of the header. Is a name with a comma in it without quotes?"
+                "column of the header. Is there a name with a comma, but without quotes?"
             )
         for at, name in enumerate(names):
             if name in content:

@@ -44,7 +44,8 @@ def versions(images: Images, methods: Methods, *, crop: int | None = None, devic
     made. methods: for HR pictures, names that `upscaling.upscale` accepts and "hr", or a mapping name -> weights; for
     ready versions, the methods to use, by default all. crop: see `Study.create`.
 
-    Raises UserError for a folder or file that does not exist, no methods, unknown weights, and a missing version.
+    Raises UserError for a folder or file that does not exist, a list without methods, unknown weights, and a missing
+    version.
     """
     if methods is not None and not methods:
         raise UserError('a study needs methods: for example "nearest", "bicubic", "hr".')
@@ -57,7 +58,7 @@ def versions(images: Images, methods: Methods, *, crop: int | None = None, devic
     given: Mapping[str, Any] = images
     ready = [isinstance(value, Mapping) for value in given.values()]
     if any(ready) and not all(ready):
-        raise UserError("some images are given as versions by method, others as one picture. Give all the same way.")
+        raise UserError("some images are given as versions by method, others as one picture. Give all in the same way.")
     if all(ready):
         return _ready(given, methods, crop)
     return _made(given, methods, crop, device)
@@ -65,7 +66,7 @@ def versions(images: Images, methods: Methods, *, crop: int | None = None, devic
 
 def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
     if not folder.is_dir():
-        raise UserError(f"{folder} is not there: no such folder of pictures.")
+        raise UserError(f"{folder} does not exist: no such folder of pictures.")
     if direct := _pictures(folder):
         return direct
     found: dict[str, dict[str, Path]] = {}
@@ -76,8 +77,8 @@ def _read_folder(folder: Path) -> dict[str, Path] | dict[str, dict[str, Path]]:
             ] = path
     if not found:
         raise UserError(
-            f"{folder} holds no pictures ({' '.join(SUFFIXES)}): neither HR pictures, nor folders of pictures named by "
-            "method."
+            f"{folder} contains no pictures ({' '.join(SUFFIXES)}): neither HR pictures, nor folders of pictures named "
+            "by method."
         )
     return found
 
@@ -116,8 +117,8 @@ def named_otherwise(images: Mapping[str, Mapping[str, object]]) -> str:
         plain = plain_name(image)
         if plain != image and plain in images and (method := next(iter(given), None)):
             return (
-                f" An image has the same name in each method's folder: looked for {plain} in {method}, found {image}. "
-                f"Rename such files, {image} to {plain}."
+                f" An image must have the same name in each method's folder: there is no {plain} in {method}, "
+                f"only {image}. Rename such files, {image} to {plain}."
             )
     return ""
 
@@ -176,13 +177,13 @@ class _Photo:
 
 
 def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndarray:
-    """The picture, its middle at most `crop` pixels wide and high, and its sides multiples of `multiple`."""
+    """The picture, or its middle of at most `crop` x `crop` pixels, cut to sides that are multiples of `multiple`."""
     if isinstance(source, np.ndarray):
         pixels = check_image(source)
     elif isinstance(source, str | Path):
         picture = read_picture(source)
         if picture.alpha is not None and picture.alpha.min() < 255:
-            raise UserError(f"{source} has transparent parts, which each page shows differently. Save it without any.")
+            raise UserError(f"{source} has transparent parts, which each page shows differently. Save it without them.")
         pixels = _as_srgb(picture.rgb, picture.icc_profile, source)
     else:
         raise UserError(f"the picture of {label} is a {type(source).__name__}; a uint8 array or a file is needed.")
@@ -204,8 +205,8 @@ def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndar
 def _as_srgb(pixels: np.ndarray, profile: bytes | None, source: str | Path) -> np.ndarray:
     """The same colours in sRGB, which browsers assume for a PNG without a profile. uint8 (H, W, 3).
 
-    It converts with the file's own profile, relative colorimetric, so that white stays white. Raises UserError if the
-    profile cannot be used, because then the numbers alone do not define colours.
+    It converts with the file's own profile and the relative colorimetric intent, so that white stays white. Raises
+    UserError if the profile cannot be used, because the numbers alone do not define colours.
     """
     if profile is None:
         return pixels
@@ -245,13 +246,13 @@ def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int |
 
 
 def check_names(names: Collection[str], what: str) -> None:
-    """Raises UserError for names of images or methods that are empty, not texts, or equal except for upper case."""
+    """Raises UserError for names of images or methods that are empty, not texts, or differ only in upper case."""
     for name in names:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
             raise UserError(f"the {what} {name!r} needs a name: a text of at least one letter.")
         if what == "method" and name != HIDDEN_REFERENCE and name.casefold() == HIDDEN_REFERENCE:
             raise UserError(
-                f'the method {name!r} must be written "{HIDDEN_REFERENCE}": the hidden reference is recognised by it.'
+                f'the method {name!r} must be written "{HIDDEN_REFERENCE}", the name of the hidden reference.'
             )
     folded = Counter(name.casefold() for name in names)
     if twice := [name for name in names if folded[name.casefold()] > 1]:

@@ -64,7 +64,7 @@ class Study:
         rated = [stimulus for stimulus in self.stimuli.values() if stimulus.anchor is None]
         self.images = sorted({stimulus.image for stimulus in rated})
         self.methods = sorted({stimulus.method for stimulus in rated})
-        # By image and method: an order must not depend on the order of the neutral names.
+        # Sorted by image and method, because an order must not depend on that of the neutral names.
         self._rated = _places(rated)
         self._anchors = _places([stimulus for stimulus in self.stimuli.values() if stimulus.anchor is not None])
 
@@ -140,7 +140,7 @@ class Study:
         "hr" if they are not given; the other methods' pictures must exist. Images may have any name.
         anchors: as in `create`; the paper calibrated raters on 20 images of the BSD300 training set.
 
-        As in the paper there are no repeats and no gold items among the 1,128 ratings, unless settings ask for them.
+        As in the paper, there are no repeats and no gold items among the 1,128 ratings, unless settings ask for them.
         The order differs from the paper's "completely randomized" order in one thing: versions of an image never follow
         each other.
 
@@ -217,7 +217,7 @@ class Study:
                 temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             write_notebook(part)
             for path in (part / "stimuli").iterdir():
-                os.utime(path, (0, 0))  # the dates would tell the order in which methods were computed
+                os.utime(path, (0, 0))  # the dates would reveal the order in which methods were computed
         return cls.open(folder)
 
     @classmethod
@@ -259,12 +259,12 @@ class Study:
 
     @property
     def trials(self) -> int:
-        """Ratings of each rater in the main phase: pictures, repeats and gold items."""
+        """How many ratings each rater gives in the main phase: pictures, repeats and gold items."""
         return len(self._rated) + self._repeats + self._gold
 
     @property
     def pictures(self) -> int:
-        """All pictures that a rater sees without a break: training, warming up, and the main phase."""
+        """How many pictures a rater sees if there is no break: training, warming up, and the main phase."""
         return len(self._anchors) + self.settings.dummies + self.trials
 
     @property
@@ -338,7 +338,7 @@ def _places(stimuli: list[Stimulus]) -> list[Place]:
 
 
 def _check_different(entries: list[tuple[str, Version, str, int, int]]) -> None:
-    """Raises UserError if two images are one picture: its versions could be neighbours, and it would count twice."""
+    """Raises UserError if two images are one picture. Its versions could be neighbours, and it would count twice."""
     first: dict[tuple[str, str], Version] = {}
     for _, version, digest, _, _ in entries:
         other = first.setdefault((version.method, digest), version)

@@ -1,4 +1,4 @@
-"""Synthetic raters: a class whose true opinion is known, for teaching, tests and planning. Seeded, never real people.
+"""Synthetic raters: a class whose true opinion is known, for teaching, tests and planning. They are not real people.
 
 score = method's quality + image's effect + rater's bias + rater's inconsistency x noise, rounded to 1 to 5.
 """
@@ -60,7 +60,7 @@ def true_mean(latent: float, population: Population = DEFAULT) -> float:
 
 @lru_cache(maxsize=512)
 def latent_mean(mos: float, population: Population = DEFAULT) -> float:
-    """The latent quality whose votes, rounded, have the true mean `mos`. 1 and 5 give a method on which all agree.
+    """The latent quality whose votes, rounded, have the true mean `mos`. For 1 and 5, all raters agree.
 
     Raises UserError for a MOS outside the scale.
     """
@@ -128,7 +128,7 @@ def synthetic_votes(
     order, clickers (any button), straight_liners (always the same button) and swapped (took 1 for the best). repeats:
     share of the stimuli that are shown twice. gold: number of obvious items, alternately 1 and 5. anchors: number of
     pictures in the training, which shows nearest and HR of each. Without these spoilers, the main votes are
-    synthetic_scores of the same seed. Raises UserError for numbers that do not make a study.
+    synthetic_scores of the same seed. Raises UserError for numbers with which no study is possible.
     """
     spoilers = clickers + straight_liners + swapped
     if min(len(truth), raters, images) < 1 or min(clickers, straight_liners, swapped) < 0 or spoilers > raters:
@@ -229,7 +229,7 @@ def example_class() -> pd.DataFrame:
 
 
 def compact_csv(votes: pd.DataFrame) -> str:
-    """A class where everybody saw the same trials, as CSV with one line per trial and one column per rater."""
+    """A class in which everybody saw the same trials, as CSV with one line per trial and one column per rater."""
     keys = ["phase", "image", "method", "repeat", "gold_expected"]
     order = votes.drop_duplicates(keys)[keys].reset_index(drop=True)
     columns = {rater: own["score"].to_numpy() for rater, own in votes.groupby("rater", sort=True)}

@@ -16,9 +16,9 @@ def check_votes(votes: pd.DataFrame) -> pd.DataFrame:
     """A checked copy of a table of votes: names as text, scores as whole numbers from 1 to 5, one study.
 
     The columns rater, image, method and score are required; `COLUMNS` lists all that are allowed. Raises UserError for
-    something that is not a table, no rows, missing or unknown columns, empty names, scores outside the scale (with
-    their rows), unknown phases, two studies in one table, and a picture that one person rated twice without the second
-    being marked as a repeat.
+    something that is not a table, a table without rows, missing or unknown columns, empty names, scores outside the
+    scale (with their rows), unknown phases, two studies in one table, and a picture that one person rated twice without
+    the second vote being marked as a repeat.
     """
     if not isinstance(votes, pd.DataFrame):
         raise UserError(
@@ -129,7 +129,7 @@ class Scores:
         )
 
     def without(self, excluded: Sequence[str]) -> Scores:
-        """The scores of all other raters, on the images and methods that those rated."""
+        """The scores of all other raters, on the images and methods that they rated."""
         kept = [k for k, rater in enumerate(self.raters) if rater not in set(excluded)]
         cube = self.cube[kept]
         there = ~np.isnan(cube)

@@ -1,4 +1,4 @@
-"""The small messages between the rating page and a session, the same in a notebook and over a network.
+"""The small messages between the rating page and a session. They are the same in a notebook and over a network.
 
 The page sends {"do": "state" | "begin" | "vote" | "undo" | "pause" | "go_on", "token": ..., "score": ..., "shown": ...}
 and gets the state back: what is shown now, and everything that the page says about it. It requests pictures by token.
@@ -14,7 +14,7 @@ from srgan_lessons.rating.showing import Shown
 from srgan_lessons.rating.study import Study
 from srgan_lessons.rating.vote import SCALE
 
-GUARD = 500  # ms after a picture appears: a click then is the second half of a double click, not a judgement
+GUARD = 500  # ms after a picture appears; an earlier click is the second half of a double click, not a judgement
 # What a page may report about how it showed a picture: the name, and the largest plausible value
 MEASURES = {"device_pixel_ratio": 100.0, "width": 1e5, "height": 1e5, "screen_width": 1e5, "screen_height": 1e5}
 
@@ -75,7 +75,7 @@ def state(session: Session, *, error: str = "") -> dict:
 
 
 def page(study: Study) -> dict:
-    """What a page knows about a study before it knows the rater."""
+    """What a page is told about a study before the rater is known."""
     sizes = [(stimulus.width, stimulus.height) for stimulus in study.stimuli.values()]
     return {"scale": SCALE, "guard": GUARD, "largest": [max(width for width, _ in sizes), max(h for _, h in sizes)]}
 

@@ -20,7 +20,7 @@ def shown_as(votes: pd.DataFrame, study: Study | None) -> pd.Series:
     """For each vote that enters the MOS, how its picture was shown: one of the texts of `DENSITIES`, SCALED or UNKNOWN.
 
     A picture is at 1:1 if its size on the page times the device pixel ratio equals its size in pixels, within half a
-    pixel. Without the study, which knows the sizes, every vote is UNKNOWN.
+    pixel. Without the study, the sizes are not known, and every vote is UNKNOWN.
     """
     table = rated(votes)
     if study is None or not {"device_pixel_ratio", "width", "height"} <= set(table.columns):
@@ -59,4 +59,4 @@ def sentence(votes: pd.DataFrame, study: Study | None) -> str:
     if counts[UNKNOWN] == len(shown):
         return "It was not recorded whether the pictures were shown at 1:1."
     parts = [f"{count} {text}" for text, count in counts.items() if count]
-    return f"Of {len(shown)} votes were given on pictures that were: {', '.join(parts)}."
+    return f"How the pictures of the {len(shown)} votes were shown: {', '.join(parts)}."

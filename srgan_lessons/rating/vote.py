@@ -81,7 +81,7 @@ class Vote:
             if not fits(value := getattr(self, name)):
                 raise ValueError(f"{name} is {value!r}; it must be {what}")
         if self.score is None and not self.revised:
-            raise ValueError("score is null, which only a line that withdraws a vote may be")
+            raise ValueError("score is null, which is allowed only in a line that withdraws a vote")
 
     @property
     def key(self) -> tuple[str, int, str, int]:

@@ -22,8 +22,8 @@ CLOSED = -1  # no file has this number
 def rater_name(name: object) -> str:
     """The name of a rater as votes contain it: in Unicode's composed form, without spaces around it.
 
-    Any printable text will do, also a pseudonym. Raises UserError for an empty name, one of more than 200 characters or
-    with control characters.
+    Any printable text will do, including a pseudonym. Raises UserError for a name that is empty, has more than 200
+    characters, or contains control characters.
     """
     if not isinstance(name, str):
         raise UserError(f"a rater's name must be a text, got {type(name).__name__}.")
@@ -38,7 +38,7 @@ def rater_name(name: object) -> str:
 
 
 def name_key(name: str) -> str:
-    """A key that all spellings of a name share: without outer spaces, case or width of letters, with single spaces."""
+    """A key that all spellings of a name share. Outer and double spaces, case, and width of letters do not matter."""
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
@@ -56,10 +56,11 @@ def vote_file_name(rater: str, study: str) -> str:
 class VoteFile:
     """A vote file, opened for appending by this process only.
 
-    Opening takes a lock that ends with the process, however it ends, and repairs the last line: if it is cut off, it is
-    moved to a file beside it, named `.damaged`. path, votes (of all intact lines), problems (sentences).
+    Opening takes a lock that ends with the process, however that ends, and repairs the last line: if it is cut off, it
+    is moved to a file named `.damaged` beside this one. The attributes are path, votes (of all intact lines), and
+    problems (sentences).
 
-    Raises UserError if another process has the file, or if it cannot be written.
+    Raises UserError if another process has the file open, or if it cannot be written.
     """
 
     def __init__(self, path: str | Path):
@@ -119,7 +120,8 @@ class VoteFile:
             os.fsync(self._file)
             votes, problems = parse(data[:start], self.path)
             cut = (
-                f"{self.path}: the last line was cut off; the vote being cast then is lost. The rest is in {aside.name}"
+                f"{self.path}: the last line was cut off, so the last vote is lost. What is left of it is in "
+                f"{aside.name}"
             )
             return votes, [*problems, cut]
         self._write(b"\n")  # a whole vote; only the end of the line is missing
@@ -154,7 +156,7 @@ class VoteFile:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file)
         except OSError:
-            if self._locked:  # nobody else has written meanwhile
+            if self._locked:  # nobody else has written in the meantime
                 with suppress(OSError):
                     os.ftruncate(self._file, end)
             raise

@@ -1,4 +1,4 @@
-"""Votes: one JSON object per line, one line per vote. Files are only appended to.
+"""Votes: one JSON object per line, one line per vote. Lines are only added to a file, and never changed.
 
 Undo withdraws a vote by adding a line with `"score": null` and `"revised": true`; the vote given afterwards is revised,
 too. The last line of each (rater, session, phase, trial) counts, if it has a score.
@@ -63,11 +63,11 @@ class Votes:
 
     @property
     def raters(self) -> list[str]:
-        """Names, sorted."""
+        """The raters' names, sorted."""
         return sorted({vote.rater for vote in self.lines})
 
     def effective(self) -> list[Vote]:
-        """The votes that count: the last line of each (rater, session, phase, trial) that has a score."""
+        """The votes that count: the last line of each (rater, session, phase, trial), if it has a score."""
         last = {vote.key: vote for vote in self.lines}
         return [vote for vote in self.lines if last[vote.key] is vote and vote.score is not None]
 
@@ -79,7 +79,7 @@ class Votes:
         return table.astype(TYPES | {"revised": "bool"})
 
     def report(self) -> str:
-        """How many votes of the main phase each rater gave, copies, and all problems."""
+        """How many votes each rater gave in the main phase, how many lines were copies, and all problems."""
         main = [vote for vote in self.effective() if vote.phase == "main"]
         counts = Counter(vote.rater for vote in main)
         lines = [f"{len(main)} votes of {len(self.raters)} raters"]
@@ -104,9 +104,10 @@ class Votes:
     def write_sureal(self, path: str | Path) -> None:
         """Writes the votes of the main phase as a data set that the package `sureal` reads.
 
-        An image is a "ref_video", a version of it a "dis_video" with its scores by rater; a rater who saw it twice
-        has both in a list. Gold items are left out. path: must end in .json, by which sureal recognises the format.
-        Raises UserError for another ending, if there is no vote to write, and if the file cannot be written.
+        An image is a "ref_video", and a version of it is a "dis_video" with its scores by rater; if a rater saw it
+        twice, both scores are in a list. Gold items are left out. path: must end in .json, by which sureal recognises
+        the format. Raises UserError for another ending, if there is no vote to write, and if the file cannot be
+        written.
         """
         if Path(path).suffix != ".json":
             raise UserError(f"{path}: sureal recognises its data sets by their ending; name a .json file.")
@@ -144,7 +145,7 @@ VOTE_FILE = re.compile(r".+\.jsonl(\.txt)?", re.IGNORECASE)  # some mail program
 
 
 def left_out(source: str | Path | Iterable[str | Path]) -> list[Path]:
-    """Files in the given folders whose names are not those of vote files. Hidden files do not count."""
+    """Files in the given folders that are not named like vote files. Hidden files do not count."""
     given = [source] if isinstance(source, str | Path) else list(source)
     found = [path for folder in map(Path, given) if folder.is_dir() for path in _inside(folder)]
     return [path for path in found if not VOTE_FILE.fullmatch(path.name)]
@@ -154,7 +155,7 @@ def _inside(folder: Path) -> list[Path]:
     """All files in a folder and its subfolders, without hidden ones. Raises UserError if a folder cannot be read."""
     found: list[Path] = []
     for path in list_folder(folder):
-        if path.is_dir() and not path.is_symlink():  # a link may lead back to where it is
+        if path.is_dir() and not path.is_symlink():  # a link may lead back to a folder that contains it
             found += _inside(path)
         elif path.is_file():
             found.append(path)

@@ -62,7 +62,7 @@ class RatingWidget(anywidget.AnyWidget):
         return f"<RatingWidget: {self.session or 'not begun'}>"
 
     def _heard(self, _: object, message: object, __: object) -> None:
-        """Answers a message of the page, with its number."""
+        """Answers a message from the page, under the number of that message."""
         said = message if isinstance(message, Mapping) else {}
         with self._lock:
             if said.get("do") == "picture":
@@ -84,7 +84,7 @@ class RatingWidget(anywidget.AnyWidget):
         elif self.session is None and not self._asks:
             self._do(self._open)  # "Try again"
         elif said.get("do") != "state":
-            self.error = ""  # the error that the page showed is over
+            self.error = ""  # the error that the page showed no longer applies
         if self.session is None:
             phase = "name" if self._asks else ""
             return {"phase": phase, "rater": "", "error": self.error, "codes": False, "plain": False}
@@ -125,7 +125,7 @@ class RatingWidget(anywidget.AnyWidget):
         if self._asks and self.session is not None and self.session.phase == "instructions":
             self.session.close()
             if not self.session.path.stat().st_size:
-                self.session.path.unlink()  # the file of a name that was a slip
+                self.session.path.unlink()  # the empty file of a mistyped name
             self.session = self._rater = None
 
     def _picture(self, token: object) -> bytes | None:

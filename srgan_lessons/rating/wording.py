@@ -2,7 +2,7 @@
 
 import math
 
-ALPHA = 0.05  # a corrected p-value below it counts
+ALPHA = 0.05  # a difference counts if its corrected p-value is below this
 
 
 def number(value: float, digits: int = 2) -> str:

@@ -282,7 +282,7 @@ def test_anything_gets_a_verdict(name, number, two_more):
 def test_what_was_expected_is_said(two_more):
     message = grade("cubic_kernel", 3).message
     assert message == (
-        "not yet. Expected a function cubic_kernel(x), got int 3. Hand over cubic_kernel itself, not called."
+        "not yet. Expected a function cubic_kernel(x), got int 3. Hand over cubic_kernel itself, without calling it."
     )
     assert "a class Block(channels)" in grade("Block", Block(4)).message
     assert "missing" in grade("cubic_kernel", NeedsArguments).message
@@ -314,7 +314,7 @@ def cubic_kernel(x):
 def test_an_endless_recursion():
     cell = run_cell("def cubic_kernel(x):\n    return cubic_kernel(x)\n")
     message = grade("cubic_kernel", cell["cubic_kernel"]).message
-    assert message == "not yet. It calls itself without an end in your line 2: `return cubic_kernel(x)`."
+    assert message == "not yet. It calls itself endlessly in your line 2: `return cubic_kernel(x)`."
 
 
 def test_sys_exit_does_not_end_python():

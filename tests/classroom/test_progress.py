@@ -49,7 +49,7 @@ def test_one_hint_more_at_each_call(capsys):
         assert out == "".join(f"Hint {n} of 3: {hints[n - 1]}\n" for n in range(1, number + 1))
         assert load()["psnr_y"].hints == number
     hint("psnr_y")
-    assert capsys.readouterr().out.endswith('These were all the hints. solution("psnr_y") shows the solution.\n')
+    assert capsys.readouterr().out.endswith('There are no more hints. solution("psnr_y") shows the solution.\n')
     assert load()["psnr_y"].hints == 3
 
 
@@ -180,7 +180,7 @@ def test_export_says_where_it_is_and_reads_back(tmp_path, capsys):
     capsys.readouterr()
     progress(export="Bünyamin 7.json")
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == f"Written to {tmp_path / 'Bünyamin 7.json'}. It was sent nowhere: hand it over yourself."
+    assert last == f"Written to {tmp_path / 'Bünyamin 7.json'}. It was not sent anywhere: hand it in yourself."
     assert read_export(tmp_path / "Bünyamin 7.json") == ("Bünyamin 7", load())
     assert set(load()) == {"cubic_kernel", "lr_crop"}
     assert (tmp_path / "Bünyamin 7.json").stat().st_size < 1000
@@ -311,7 +311,7 @@ def test_files_that_are_none(class_folder, tmp_path):
     book = gradebook([class_folder / "no.json", tmp_path / NAME, class_folder / "zoe.json"])
     assert list(book.learners) == ["zoe"]
     assert "no.json cannot be read (No such file or directory)" in book.problems[0]
-    assert "is the course's own note in a learner's folder" in book.problems[1]
+    assert "is the course's own record in a learner's folder" in book.problems[1]
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"empty: there is no \.json file in this folder"):
         gradebook([tmp_path / "empty"])
@@ -324,7 +324,7 @@ def test_two_files_of_one_name_and_exercises_of_another_version(class_folder, tm
     assert book.learners["zoe"]["lr_crop"].hints == 3
     assert len(book.notes) == 2
     assert "zoe: 2 files combined" in book.notes[0]
-    assert book.notes[1] == "inpaint: not an exercise of this version of the course, left out (zoe)."
+    assert book.notes[1] == "inpaint is not an exercise of this version of the course, and was left out (zoe)."
 
 
 def test_marks_mean_what_the_legend_says():

@@ -27,7 +27,7 @@ from srgan_lessons.exercises.exercise import Exercise, Mistake
 from srgan_lessons.metrics import psnr
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT = "You have solved it before, and that counts."
+KEPT = "You have solved it before, and that still counts."
 
 
 @pytest.fixture(params=all_exercises().values(), ids=all_exercises())
@@ -368,7 +368,7 @@ def test_an_answer_that_mixes_devices_is_told_what_to_do():
 
     message = grade("psnr_y", psnr_y).message
     assert "Expected all tensors to be on the same device" in message
-    assert message.endswith("It is judged on the CPU: use the device of the input, as in x.device.")
+    assert message.endswith("Your answer is judged on the CPU: use the device of the input, as in x.device.")
 
 
 def test_tensors_without_numbers():
@@ -503,13 +503,13 @@ def test_names_that_a_learner_takes(tmp_path):
     assert "Hint 1 of 3" in printed[2]
     assert printed[3].startswith("rate_at: passed.\n")
     assert printed[4] == (
-        "check is a variable of yours now, and the cells below call it. Give yours another name; "
-        "this line brings the course's back: from srgan_lessons.classroom import check\n"
+        "check is now a variable of yours, and the cells below call it. Give yours another name; "
+        "this line brings the course's function back: from srgan_lessons.classroom import check\n"
     )
     assert printed[5] == "TypeError: 'int' object is not callable\n"
-    assert printed[6].startswith("progress is a variable of yours now")
+    assert printed[6].startswith("progress is now a variable of yours")
     assert printed[8] == "rate_at: passed.\n"
-    assert printed[9].count("is a variable of yours now") == 1
+    assert printed[9].count("is now a variable of yours") == 1
 
 
 def test_the_table_of_progress(capsys):

@@ -75,7 +75,7 @@ def test_an_endless_answer_is_stopped(candidate, one_second):
     verdict = grade("cubic_kernel", candidate)
     assert verdict.message.startswith("not yet. It was stopped in your line ")
     if candidate in (endless_sleep, endless_and_deaf):
-        assert "What does it wait for?" in verdict.message
+        assert "What is it waiting for?" in verdict.message
     else:
         assert "a loop that never ends" in verdict.message
     assert time.monotonic() - began < 30

@@ -1,6 +1,6 @@
-// The instructor's page: how far each rater is. It shows no means until the study is closed.
+// The instructor's page: how far each rater has got. It shows no means until the study is closed.
 const $ = (id) => document.getElementById(id);
-const WORDS = { instructions: "reads", training: "training", dummy: "rates", main: "rates", paused: "paused", break: "break",
+const WORDS = { instructions: "reading", training: "training", dummy: "rating", main: "rating", paused: "paused", break: "break",
   done: "done", closed: "gone", "not here": "not here yet" };
 const GONE = 90; // seconds without a sign of life
 
@@ -47,7 +47,7 @@ async function tell(message) {
 }
 
 $("close").addEventListener("click", () => {
-  if (confirm("Close the study? No more votes will be accepted, and the report is made.")) tell({});
+  if (confirm("Close the study? No more votes will be accepted, and the report will be made.")) tell({});
 });
 $("open").addEventListener("click", () => tell({ open: true }));
 look();

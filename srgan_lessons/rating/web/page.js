@@ -1,5 +1,5 @@
 // The rating page as a web page: rater.js over HTTP. A rating without an answer is kept in the browser and sent again
-// until it has one, even after the page was closed. The server knows from the token whether it already has it.
+// until it has one, even if the page was closed. From the token, the server knows whether it already has the rating.
 import { start } from "/web/rater.js";
 
 const KEPT = "srgan-lessons-rating";

@@ -5,8 +5,8 @@
 //   transport.send(message) -> Promise of a state      transport.picture(token) -> Promise of an address of the PNG
 //   transport.waiting = (long) => {}                   called with true while an answer is overdue, then with false
 
-const MARGIN = 12; // CSS pixels of grey around the largest picture, at least
-const TINY = 2.5; // screen pixels per CSS pixel; from here on, a picture at 1:1 is too small to judge
+const MARGIN = 12; // at least this many CSS pixels of grey around the largest picture
+const TINY = 2.5; // screen pixels per CSS pixel; with this many, a picture at 1:1 is too small to judge
 const WORDS = { page: "this page", notebook: "the notebook" };
 
 const make = (tag, attributes = {}, ...children) => {
@@ -34,7 +34,7 @@ export function start(root, transport, { home = "page" } = {}) {
   let shown = null; // the picture that is shown: { token, image, picture, since, pressed }
   let busy = false; // a message is on its way
   let inside = home === "page"; // whether the rater's last click or key was in here
-  let turn = 0; // counts drawings: one that is overtaken by the next gives up
+  let turn = 0; // counts drawings; a drawing that is overtaken by the next one gives up
   let drawnFor = false; // whether the last drawing was a refusal
   let trouble = ""; // a message of the page itself, not from Python
   const loaded = new Map(); // token -> promise of an image, decoded
@@ -263,8 +263,8 @@ export function start(root, transport, { home = "page" } = {}) {
     if (!state || state.screens !== "large" || ["done", "over", "closed", "away"].includes(state.phase)) return null;
     if (tiny()) {
       return [make("h3", {}, "Please use a larger screen"),
-        paragraph("This study is rated on laptops and desktop screens: on this one a picture would be only " +
-          `${Math.round(state.largest[0] / devicePixelRatio)} points wide, too small to be judged. Open the link there.`)];
+        paragraph("This study is rated on laptops and desktop screens. On this screen, a picture would be only " +
+          `${Math.round(state.largest[0] / devicePixelRatio)} points wide, too small to judge. Open the link on a larger one.`)];
     }
     if (state.picture && !fits()) {
       return [make("h3", {}, "The window is too small"),
@@ -279,7 +279,7 @@ export function start(root, transport, { home = "page" } = {}) {
     if (state && state.picture && state.screens !== "large") {
       if (Math.abs(zoom() - 1) > 0.01) notes.push("You have zoomed in with your fingers or the touchpad: zoom out again.");
       if (!fits()) notes.push("The window is too small for the pictures: make it larger, or reduce the browser's zoom.");
-      else if (tiny()) notes.push("On this screen the pictures look very small. Please rate them anyway: the screen is noted.");
+      else if (tiny()) notes.push("On this screen the pictures look very small. Please rate them anyway; the size of the screen is recorded.");
     }
     if (state && state.picture && shown && shown.first !== ratio()) {
       notes.push("The zoom or the screen has changed; the picture is at 1:1 again.");
@@ -289,7 +289,7 @@ export function start(root, transport, { home = "page" } = {}) {
     note.hidden = notes.length === 0;
   }
 
-  // A click may come before the note is read; the values reported with the vote count
+  // A rater may click before reading the note. What counts are the values that are reported with the vote
   const measured = () => {
     const box = shown.image.getBoundingClientRect();
     const round = (value) => Math.round(value * 1000) / 1000;
@@ -368,14 +368,14 @@ export function start(root, transport, { home = "page" } = {}) {
       return [make("h3", {}, `Welcome${again ? " back" : ""}, ${state.rater}`),
         row(action(again ? "Go on" : "Start", "next", { do: "begin" }), fullScreen(),
           state.renames ? action("Another name", "other", { do: "rename" }) : null),
-        paragraph(again ? `You have rated ${state.done} of ${state.of} pictures, and now continue where you were. `
+        paragraph(again ? `You have rated ${state.done} of ${state.of} pictures. Now you continue where you were. `
           : "You will see one picture after another. ", "Say how good each one looks:"),
         make("ul", { class: "rater-scale" }, ...Object.entries(state.scale).map(([score, word]) =>
           make("li", {}, make("b", {}, score), ` ${word}`))),
         paragraph("Judge how good the picture looks, not what it shows. There is no right or wrong, and your first " +
           "impression is what counts.", again ? "" : " The first few pictures are examples of the two ends of the scale."),
-        paragraph("Besides the buttons, the keys 1 to 5 rate, and Backspace takes the last rating back",
-          home === "page" ? ". " : ", while the grey field is selected: click on it once if they do nothing. ",
+        paragraph("You can also rate with the keys 1 to 5, and take the last rating back with Backspace",
+          home === "page" ? ". " : ", while the grey field is selected: click on it once if these keys do nothing. ",
           `It takes ${about(state.seconds_left)}${long ? ", with breaks" : ""}. You can pause at any time. ${saved()}`),
         code()];
     },
@@ -393,7 +393,7 @@ export function start(root, transport, { home = "page" } = {}) {
       state.file ? paragraph("They are in the file ", make("code", {}, state.file),
         ". Nothing was sent anywhere: hand this file in to whoever asked you to rate, for example by mail or on the course page.")
         : paragraph("They have arrived; there is nothing to hand in. You can close this page, or leave it open: when the " +
-          "study is closed it shows what the class has found."),
+          "study is closed, it shows what the class has found."),
       row(undoable(), state.download ? action("Download my ratings", "download", { do: "download" }) : null)],
     over: () => [make("h3", {}, "The study is closed"),
       paragraph("No more ratings are accepted. Thank you; all your ratings are kept."), ...result(state.result)],
@@ -431,7 +431,7 @@ export function start(root, transport, { home = "page" } = {}) {
 
   on(keys, "keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.target.matches("input")) return;
-    // Also by the key's position: on French keyboards digits need Shift
+    // Keys also count by their position, because on French keyboards digits need Shift
     const digit = /^[1-5]$/.test(event.key) ? event.key : !event.shiftKey && (/^(?:Digit|Numpad)([1-5])$/.exec(event.code) || [])[1];
     if (!state || !state.picture || !(digit || event.key === "Backspace")) return;
     event.preventDefault();

@@ -90,7 +90,7 @@ def test_the_gradebook_marks_own_runs_anew(tmp_path, monkeypatch, capsys):
     assert "ben outplayed 10 (WRONG for the rows handed in)" in lines
     assert "ben choose 10 (WRONG for the rows handed in)" in lines
     assert "ben illness 'no pretraining' (right)" in lines
-    assert book.notes == ["anna and carl: the very same run of lesson 11. Did they train together?"]
+    assert book.notes == ["anna and carl handed in the very same run of lesson 11. Did they train together?"]
     book.write_csv(tmp_path / "class.csv")
     with open(tmp_path / "class.csv", newline="") as file:
         rows = {(row["learner"], row["exercise"]): row["own_run"] for row in csv.DictReader(file)}
