@@ -3,10 +3,10 @@
     python benchmarks/broken_pictures.py --inputs 20000 --seed 1
 
 It takes the files of tests/picture_kinds.py and changes each at random: it flips bits, overwrites numbers, and cuts
-out, repeats or exchanges pieces. It usually corrects the checksums of a PNG afterwards, so that the change is really
-looked at. Each file goes to `read_picture` and, if that succeeds, to `upscale_file`. No exception except UserError is
-allowed. The script prints how many files were read and refused, the slowest input, the largest memory, and each input
-that did anything else; the exit status is 1 if there is one. An input depends only on its number and the seed, so
+out, repeats or exchanges pieces. Usually, it then corrects the checksums of a PNG, so that the readers look at the
+change itself. Each file goes to `read_picture` and, if that succeeds, to `upscale_file`. No exception except UserError
+is allowed. The script prints how many files were read and refused, the slowest input, the largest memory, and each
+input that did anything else; the exit status is 1 if there is one. An input depends only on its number and the seed, so
 `--only 1234 --keep FOLDER` makes it again.
 """
 

@@ -30,7 +30,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 class Printed:
-    """Prints lines as they come. With `out`, it also writes the file each time, so a run that is cut off loses none."""
+    """Prints lines as they come. With `out`, it also writes the file each time, so that no line is lost."""
 
     def __init__(self, out: Path | None):
         self.out, self.lines = out, []

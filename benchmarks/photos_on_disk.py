@@ -96,7 +96,7 @@ def updates_beside(samplers: list[CropSampler], recipe_name: str, updates: int, 
     best = [float("inf")] * len(calls)
     for number in range(rounds + 1):
         for which, update in enumerate(calls):
-            began = time.process_time()  # of this process only, whatever else the machine does
+            began = time.process_time()  # the time of this process, whatever else the machine does
             for step in range(number * updates, (number + 1) * updates):
                 update(step)
             if number:

@@ -1,4 +1,4 @@
-"""Measures how long a rater waits on the kernel's side, in the paper's design of 1,128 trials.
+"""Measures, on the kernel's side, how long a rater waits in the paper's design of 1,128 trials.
 
     python benchmarks/rating_session.py                     takes some minutes; the study needs 400 MB while it runs
     python benchmarks/rating_session.py --folder /dev/shm   puts the study and the votes on another disk
@@ -157,7 +157,7 @@ def main() -> None:
     say = common.Printed(options.out)
     say(
         f"A rating session of {study.trials} trials on {machine}; Python {platform.python_version()}. "
-        f"{len(study.stimuli)} stimuli, {size:.0f} MB, {'dropped from the cache before' if cold else 'cached'}.",
+        f"{len(study.stimuli)} stimuli, {size:.0f} MB, {'dropped from the cache first' if cold else 'cached'}.",
         f"Making the study took {took:.0f} s. Opening it again with all votes given took {again:.2f} s.",
         "",
         "| what a rater waits for | plain, ms | ours, ms | ratio | at most, ms |",

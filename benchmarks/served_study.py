@@ -132,7 +132,7 @@ class Rater:
 
 
 class Browser(Rater):
-    """A rater at a real page, with keys. Its votes are not timed, because it also waits for pictures to be drawn."""
+    """A rater who uses keys at a real page. Its votes are not timed, because it also waits for pictures to be drawn."""
 
     def __init__(self, server: StudyServer, name: str, pace: float, browser):
         super().__init__(server, name, pace)
@@ -171,7 +171,7 @@ class Browser(Rater):
         await page.context.close()
 
     async def patiently(self, page, load) -> None:
-        """Loads the page until it appears: if the server is just down, a person would try again, too."""
+        """Loads the page until it appears: if the server is down for a moment, a person would try again, too."""
         while True:
             try:
                 await load()

@@ -31,7 +31,7 @@ WAYS = ("silent", "flat", "DDP")
 
 
 class Frozen(nn.Module):
-    """A discriminator in DDP that bypasses DDP where it does not learn.
+    """A discriminator in DDP. In passes in which it does not learn, it bypasses DDP.
 
     DDP expects a gradient for every forward pass. The generator's update passes through the discriminator without
     giving it one.
@@ -49,7 +49,7 @@ class Frozen(nn.Module):
 def update_of(
     recipe: Recipe, machine: Machine, way: str, *, frozen: bool = True
 ) -> tuple[Callable[[], None], list[nn.Module]]:
-    """One update of this process's half of a batch, and its networks.
+    """One update with this process's half of a batch, and the networks.
 
     frozen: DDP is bypassed in the pass in which D does not learn.
     """

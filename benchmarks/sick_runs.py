@@ -64,7 +64,7 @@ def train(
     leaks: bool = False,
     reduce: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[dict[str, float]]:
-    """One run; every EVERY updates, a row with their means and the gain in PSNR over bicubic on unseen photos in dB."""
+    """One run. Every EVERY updates, yields their means and the gain in PSNR over bicubic on unseen photos, in dB."""
     torch.manual_seed(SEED)
     generator, discriminator = ESPCN(icnr=True), Discriminator(crop=32, channels=8)
     if start:

@@ -1,4 +1,4 @@
-"""Measures images per second for each recipe, beside a textbook loop, in turns in one run.
+"""Measures images per second for each recipe, beside a textbook loop; the two take turns in one run.
 
     python benchmarks/training_step.py                      every recipe: about a quarter of an hour on two CPU cores
     python benchmarks/training_step.py --recipes espcn --updates 20

@@ -3,7 +3,7 @@
     python benchmarks/upscaling.py
     python benchmarks/upscaling.py --weights espcn --size 512
 
-- whole: what tutorials show. The weights are unchanged, the tensors in torch's usual layout, the whole photo at once.
+- whole: what tutorials show. The weights are unchanged, tensors have torch's usual layout, and the photo is not cut.
 - tiles: the same network in channels last and in tiles; each layer is computed for a tile and all of its halo.
 - ours: `upscaling.upscaler`. It folds the generator's layers and drops a halo as soon as no layer needs it.
 - ours, bf16: the same with `precision="bf16"`, if the device computes in it.
@@ -121,7 +121,7 @@ def main() -> None:
         f"# Enlarging on {options.machine or Machine(options.device, 'fp32').name()}",
         "",
         f"Python {platform.python_version()}, torch {torch.__version__}; a photo of {options.size}x{options.size} "
-        f"pixels to {megapixels:.1f} megapixels; median of {options.rounds} rounds, all ways in turns.",
+        f"pixels to {megapixels:.1f} megapixels; median of {options.rounds} rounds; all ways took turns.",
         "",
         "| network | way | MP/s | times tiles | peak GiB |",
         "|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""Times each step of a class from `study new` to the report, as people do it: three commands, a link, four gestures.
+"""Times each step of a class from `study new` to the report, as people do it, with three commands and one link.
 
     python benchmarks/whole_class.py --out benchmarks/results/whole_class.md
     python benchmarks/whole_class.py --shots build/class       also takes pictures of each page on three screens
@@ -143,7 +143,7 @@ async def main() -> None:
             await shoot(leader, arguments.shots, "7_instructor")
             await at_the_page(page, server.link, arguments.shots)
             await asyncio.gather(*tasks)
-            watch(f"{arguments.raters + 1} raters, {study.pictures} pictures each (the pace is the script's)")
+            watch(f"{arguments.raters + 1} raters, {study.pictures} pictures each (at the script's pace)")
             leader.on("dialog", lambda dialog: asyncio.create_task(dialog.accept()))
             await leader.locator("#close").click()
             await leader.locator("#report").wait_for(timeout=300_000)

@@ -102,7 +102,7 @@ def export(name: str) -> tuple[bytes, int]:
 def put(content: bytes, folder: Path, name: str) -> dict:
     """Writes a large file under a name that changes with its content. Returns its entry in files.json."""
     digest = hashlib.sha256(content).hexdigest()
-    target = folder / f"{name}-{digest[:10]}.bin"  # not .gz, which servers may unpack, or declare as packed
+    target = folder / f"{name}-{digest[:10]}.bin"  # not .gz: servers may unpack such files, or declare them packed
     target.write_bytes(content)
     return {"file": f"{folder.name}/{target.name}", "bytes": len(content), "sha256": digest}
 

@@ -57,7 +57,7 @@ def main() -> int:
         "SRGAN_LESSONS_DATA": str(options.data),
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(ROOT),
-        "TORCHINDUCTOR_CACHE_DIR": str(options.work / "inductor"),  # others find what one process compiles
+        "TORCHINDUCTOR_CACHE_DIR": str(options.work / "inductor"),  # what one compiles, the others reuse
     }
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)

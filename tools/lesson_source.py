@@ -94,7 +94,7 @@ class Lesson:
         return [cell for cell in self.cells if not cell.tags & left_out]
 
     def below(self, question: Cell) -> list[Cell]:
-        """The code cells between a question and the next text that the learner reads, where the answer may stand."""
+        """The code cells between a question and the next text that the learner reads, where the answer may be."""
         cells = self.edition(solved=False)
         after = cells[cells.index(question) + 1 :]
         end = next((i for i, cell in enumerate(after) if cell.kind == "markdown"), len(after))

@@ -92,7 +92,7 @@ def main() -> int:
         if chosen.slides:
             decks(browser.new_page(), ROOT / "build" / "slides", chosen.out)
             return 0
-        expose = ["--expose-app-in-browser"]  # a script in the page changes themes and asks cells
+        expose = ["--expose-app-in-browser"]  # a script in the page changes the theme and reads cells
         with running_lab(Path(folder), fast=not chosen.full, options=expose) as lab:
             for name in names:
                 shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", lab.folder)
