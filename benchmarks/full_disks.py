@@ -33,7 +33,7 @@ PAGE = 4096
 
 
 def attempt(folder: Path, pages: int, whole: Path) -> str:
-    """What happened to a run that had room for so many pages: "finished", or which update was kept."""
+    """What happened to a run with room for `pages` pages: "finished", or which update was kept."""
     with disk(folder, 1) as small, warnings.catch_warnings(), pytest.MonkeyPatch.context() as patched:
         warnings.simplefilter("ignore")  # about previews that did not fit on the disk
 

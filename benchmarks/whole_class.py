@@ -4,8 +4,8 @@
     python benchmarks/whole_class.py --shots build/class       also takes pictures of each page on three screens
 
 The study has ten photos that come with scikit-image, enlarged by four methods. The raters are coroutines that know
-which method they see, and so have an opinion. One more rater is a page in chromium, of which the script takes
-screenshots. The instructor closes the study on the instructor's page, and the report is then made.
+which method they see, and so have an opinion. One more rater is a page in chromium, and the script takes
+screenshots of it. The instructor closes the study on the instructor's page, and the report is then made.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """For the kernel that runs the lessons for the site: draws figures with controls for each setting beforehand.
 
 The classroom's `play` asks a kernel for each new figure. A page of the site has no kernel, so `prepare` replaces `play`
-by a version that draws all settings and leaves the choice to site/book/static/site.js. If there are more than MOST
+with a version that draws all settings and leaves the choice to site/book/static/site.js. If there are more than MOST
 settings, the longest lists of values are thinned out; the first value of each control is always kept.
 """
 
