@@ -143,7 +143,7 @@ def portion(first: int, count: int, seed: int) -> None:
 
 
 def run(inputs: int, seed: int) -> dict:
-    """Tries all inputs, some hundred in each process. `wrong` has those that neither succeeded nor failed properly."""
+    """Tries all inputs, a few hundred in each process. `wrong` has those that neither succeeded nor failed properly."""
     counts, wrong, slowest, peak, done = {"read": 0, "refused": 0}, [], (0.0, None), 0.0, 0
     while done < inputs:
         size = min(PORTION, inputs - done)

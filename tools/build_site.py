@@ -154,7 +154,7 @@ def words_of_glossary(text: str) -> list[str]:
 
 
 def link_terms(terms: list[str]) -> Callable[[str], str]:
-    """A function that links the first use of each term, for one lesson. Headings, code and links stay as they are."""
+    """A function that links the first use of each term in one lesson. Headings, code and links stay as they are."""
     left = list(terms)
     kept = r"```.*?```|`[^`]*`|\[[^\]]*\]\([^)]*\)|\$\$.*?\$\$|\$[^$\n]*\$|<[^>]+>|^ {4}[^\n]*$|^[#>|][^\n]*$"
     apart = re.compile(f"({kept})", re.DOTALL | re.MULTILINE)
