@@ -37,7 +37,7 @@ H100 = 400 * 16  # crops per second: the updates of SRResNet that an H100 makes,
 
 
 def make_photos(folder: Path, gigabytes: float) -> Path:
-    """Photos tiled from scikit-image's, shifted and brightened so that no two are alike. BMP files are quick to write."""
+    """Photos tiled from scikit-image's, shifted and brightened so that no two are alike. BMP is quick to write."""
     folder.mkdir(parents=True, exist_ok=True)
     samples = [photo for photo in sample_photos().values() if min(photo.shape[:2]) >= 256]
     for number in range(round(gigabytes * 1e9 / (3 * WIDTH * HEIGHT))):
