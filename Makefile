@@ -1,16 +1,16 @@
 # make lab    sets everything up and opens the lessons      make test   sets everything up and runs all tests
-# make quick  runs the tests that take no time
+# make quick  sets everything up and runs the fast tests
 #
-# Both need Python 3.11 or newer and make, nothing else. Variables, for example `make test PYTHON=python3.12 WORKERS=4`:
+# They need only Python 3.11 or newer and make. Variables, for example `make test PYTHON=python3.12 WORKERS=4`:
 PYTHON ?= python3
 VENV ?= .venv
-# Versions to install; CONSTRAINTS= takes the newest that pyproject.toml allows.
+# Versions to install; CONSTRAINTS= installs the newest that pyproject.toml allows.
 CONSTRAINTS ?= constraints.txt
 # Test processes, each with one thread.
 WORKERS ?= 2
 # For tools/build_lessons.py, for example `make notebooks ARGS="01 --execute"`; also for `make slides ARGS="02 07"`.
 ARGS ?=
-# For `make slides`: a folder with the packages of reveal.js and MathJax, where npm cannot fetch them.
+# For `make slides`: a folder with the packages of reveal.js and MathJax, if npm cannot fetch them.
 REVEAL ?=
 
 SHELL := /bin/bash
@@ -18,7 +18,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e
 NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) --dist loadscope
 
-# What the package does with files, downloads and votes, as on a system without fcntl, fork and the signals of Unix.
+# The tests of files, downloads and votes, run as if on a system without fcntl, fork and the signals of Unix.
 ON_WINDOWS := $(BIN)/python -m pytest -p as_on_windows -n $(WORKERS) -q -m "not slow" $(addprefix tests/test_,$(addsuffix .py,\
   datasets download files images machines picture_kinds study upscaled_files upscaling votes))
 
@@ -28,36 +28,36 @@ ON_WINDOWS := $(BIN)/python -m pytest -p as_on_windows -n $(WORKERS) -q -m "not 
 help:
 	@echo "make lab        set everything up and open the lessons in JupyterLab"
 	@echo "make test       set everything up and run all tests and all notebooks"
-	@echo "make quick      the tests that take no time: within a minute or two, to run after each change"
-	@echo "make windows    the tests of files as on Windows, as far as this system can show it"
+	@echo "make quick      run the fast tests: a minute or two, to run after each change"
+	@echo "make windows    run the tests of files as if on Windows, as far as this system can show it"
 	@echo "make notebooks  build both editions of the lessons from notebooks/source"
-	@echo "make exercise   begin an exercise: make exercise ARGS='7 best_weight'"
-	@echo "make slides     a reveal.js deck of each lesson, in build/slides; needs npm once"
-	@echo "make screenshots  pictures of the lessons in JupyterLab, in build/screenshots; needs chromium"
-	@echo "make site       the site, with all lessons and the page for one's own photo, in build/site; needs npm once"
-	@echo "make pictures   the pictures of the README, in docs/figures/front"
-	@echo "make lint       ruff: rules and format; mypy: types; phrases at which native readers stumble"
+	@echo "make exercise   begin an exercise, for example: make exercise ARGS='7 best_weight'"
+	@echo "make slides     make a reveal.js deck of each lesson in build/slides; needs npm once"
+	@echo "make screenshots  take pictures of the lessons in JupyterLab, in build/screenshots; needs chromium"
+	@echo "make site       build the site in build/site: the lessons, and the page that enlarges your photo; needs npm once"
+	@echo "make pictures   make the pictures of the README in docs/figures/front"
+	@echo "make lint       check rules and format (ruff), types (mypy), and phrases at which native readers stumble"
 	@echo "make install    only set up what the tests need"
 	@echo "make clean      remove $(VENV), caches and build output"
 
-# An environment that is there already is used, if its Python is new enough.
+# An existing environment is used if its Python is new enough.
 $(BIN)/python:
 	@command -v "$(PYTHON)" >/dev/null || { \
-	  echo "make: there is no $(PYTHON). Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12" >&2; \
+	  echo "make: $(PYTHON) was not found. Install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3.12" >&2; \
 	  exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "make: $(PYTHON) is $$("$(PYTHON)" --version 2>&1); the course needs Python 3.11 or newer." >&2; \
 	  echo "Name a newer one: make PYTHON=python3.12" >&2; exit 1; }
 	"$(PYTHON)" -m venv "$(VENV)"
 
-# The stamps: written when the packages are in, out of date when the lists of packages change.
+# The stamps: written when the packages are installed, and out of date when the lists of packages change.
 STAMPS := $(VENV)/.srgan-lessons-lab $(VENV)/.srgan-lessons-test $(VENV)/.srgan-lessons-site
 $(VENV)/.srgan-lessons-lab: EXTRAS := notebooks,offline,export
 $(VENV)/.srgan-lessons-test: EXTRAS := test
 $(VENV)/.srgan-lessons-site: EXTRAS := test,site
 $(STAMPS): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@"$(BIN)/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "make: $(VENV) was made with $$("$(BIN)/python" --version 2>&1); the course needs Python 3.11 or newer." >&2; \
+	  echo "make: $(VENV) was created with $$("$(BIN)/python" --version 2>&1); the course needs Python 3.11 or newer." >&2; \
 	  echo "Run: make clean, then make again with PYTHON=python3.12" >&2; exit 1; }
 	$(PIP_INSTALL) ".[$(EXTRAS)]"
 	@touch "$@"
@@ -80,11 +80,11 @@ screenshots: install
 slides: install
 	$(BIN)/python tools/build_slides.py $(if $(REVEAL),--reveal "$(REVEAL)") $(ARGS)
 
-# What the site takes from npm, in the versions and with the hashes of the lock file.
+# What the site uses from npm, with the versions and hashes of the lock file.
 site/node_modules/.package-lock.json: site/package.json site/package-lock.json
 	npm ci --prefix site --no-audit --no-fund
 
-# Runs the lessons that have changed; ARGS=--keep-outputs runs none, and ARGS=--check looks at the site in a browser.
+# Runs the lessons that have changed; ARGS=--keep-outputs runs none; ARGS=--check also looks at the site in a browser.
 site: $(VENV)/.srgan-lessons-site site/node_modules/.package-lock.json
 	$(BIN)/python tools/build_site.py $(ARGS)
 
@@ -104,9 +104,9 @@ windows: export PYTHONPATH := tests
 windows: install
 	OMP_NUM_THREADS=1 $(ON_WINDOWS)
 
-# Types are checked with the tested versions alone: other versions of torch have other types.
-# The package's tests begin in the order of their files: those in a browser, which last longest, first.
-# All parts run, also after one has failed; at the end stand the failed parts and the closing line of each pytest run.
+# Types are checked only with the tested versions, because other versions of torch have other types.
+# The package's tests run in the order of their files: the browser tests, which take longest, come first.
+# All parts run, even if one has failed; the end shows the failed parts and the last line of each pytest run.
 test: install
 	@set -o pipefail; export OMP_NUM_THREADS=1; failed=; logs=$$(mktemp -d); trap 'rm -rf "$$logs"' EXIT; \
 	part() { name=$$1; shift; printf '\n--- %s\n' "$$name"; "$$@" 2>&1 | tee "$$logs/$$name" || failed="$$failed $$name"; }; \

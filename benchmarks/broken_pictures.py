@@ -1,12 +1,13 @@
-"""Broken and forged picture files by the thousand: whatever comes, it is read, or refused with a sentence.
+"""Tries thousands of broken and forged picture files: each must be read, or refused with a sentence.
 
     python benchmarks/broken_pictures.py --inputs 20000 --seed 1
 
-Takes the files of tests/picture_kinds.py, changes each at random (bits, numbers, pieces cut out, doubled, exchanged
-with those of other files; a PNG's checksums are set right again, so that the change is looked at), and gives it to
-`read_picture` and, where that succeeds, to `upscale_file`. Nothing but UserError may come out. Prints how many were
-read and refused, the slowest, the largest memory, and each input that did otherwise; exit status 1 if there is one.
-Each input is made from its number and the seed alone: `--only 1234 --keep FOLDER` makes one again.
+It takes the files of tests/picture_kinds.py and changes each at random: it flips bits, overwrites numbers, and cuts
+out, repeats or exchanges pieces. Usually, it then corrects the checksums of a PNG, so that the readers look at the
+change itself. Each file goes to `read_picture` and, if that succeeds, to `upscale_file`. No exception except UserError
+is allowed. The script prints how many files were read and refused, the slowest input, the largest memory, and each
+input that did anything else; the exit status is 1 if there is one. An input depends only on its number and the seed, so
+`--only 1234 --keep FOLDER` makes it again.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from picture_kinds import kinds  # noqa: E402
 from srgan_lessons import UserError  # noqa: E402
 
 PORTION = 500  # inputs in one process
-SLOW, HANGS = 10, 300  # seconds: of the processor, as long as no input may take; of the clock, when it is ended
+SLOW, HANGS = 10, 300  # seconds: the limit in processor time; the time by the clock after which the process is ended
 NUMBERS = (0, 1, 2, 7, 8, 16, 127, 128, 255, 256, 4096, 32767, 32768, 65535, 65536, 2**24, 2**31 - 1, 2**31, 2**32 - 1)
 
 
@@ -43,7 +44,7 @@ def changed(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
         how, size = chance.randrange(8), len(file)
         if size < 8:
             return bytes(file)
-        # The first bytes say the most
+        # Changes in the first bytes have the largest effect
         at = chance.randrange(min(size, 200) if chance.random() < 0.6 else size)
         length = min(chance.choice((1, 2, 4, 8, 32, 256)), size - at)
         if how == 0:
@@ -70,7 +71,7 @@ def changed(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
 
 
 def with_checksums(data: bytes) -> bytes:
-    """A PNG whose chunks have the right checksums, as far as it can be followed."""
+    """A PNG whose chunks have the right checksums, as far as its chunks can be followed."""
     file, at = bytearray(data), 8
     while at + 12 <= len(file):
         length = struct.unpack_from(">I", file, at)[0]
@@ -98,7 +99,7 @@ class Inputs:
 
 
 def look_at(path: Path, folder: Path) -> str:
-    """read or refused; anything but UserError comes out of here."""
+    """Returns "read", "refused", or what was wrong. Exceptions other than UserError are passed on."""
     from srgan_lessons.images import read_picture, upright_size
     from srgan_lessons.upscaling import upscale_file
 
@@ -106,22 +107,22 @@ def look_at(path: Path, folder: Path) -> str:
         size = upright_size(path)
         pixels = read_picture(path).rgb
     except UserError as error:
-        return "refused" if path.name in str(error) and len(str(error)) < 1000 else f"an unclear refusal: {error}"
+        return "refused" if path.name in str(error) and len(str(error)) < 1000 else f"refused unclearly: {error}"
     if pixels.shape[1::-1] != size:
         return f"{pixels.shape} is not {size}"
     if pixels.shape[0] * pixels.shape[1] < 100_000:
         try:
             upscale_file(path, folder / "out.png", "nearest")
         except UserError as error:
-            return f"read, and not enlarged: {error}"
+            return f"read, but not enlarged: {error}"
     return "read"
 
 
 def portion(first: int, count: int, seed: int) -> None:
-    """Looks at some inputs in this process; prints a line of JSON for each, before and after."""
+    """Looks at some inputs in this process; prints a line of JSON before and after each input."""
     warnings.simplefilter("ignore")
     inputs = Inputs(seed)
-    import srgan_lessons.upscaling  # noqa: F401  so that the first input need not wait for it
+    import srgan_lessons.upscaling  # noqa: F401  so that the first input does not wait for it
 
     with tempfile.TemporaryDirectory() as temporary:
         for number in range(first, first + count):
@@ -130,7 +131,7 @@ def portion(first: int, count: int, seed: int) -> None:
             path.write_bytes(data)
             print(json.dumps({"number": number, "name": name}), flush=True)
             faulthandler.dump_traceback_later(HANGS, exit=True)
-            start = time.process_time()  # of the processor: the machine may be busy
+            start = time.process_time()  # processor time, because the machine may be busy
             try:
                 outcome = look_at(path, Path(temporary))
             except Exception as error:
@@ -142,7 +143,7 @@ def portion(first: int, count: int, seed: int) -> None:
 
 
 def run(inputs: int, seed: int) -> dict:
-    """All inputs, in processes of some hundred each. What did neither succeed nor fail as it should is in `wrong`."""
+    """Tries all inputs, a few hundred in each process. `wrong` has those that neither succeeded nor failed properly."""
     counts, wrong, slowest, peak, done = {"read": 0, "refused": 0}, [], (0.0, None), 0.0, 0
     while done < inputs:
         size = min(PORTION, inputs - done)
@@ -168,7 +169,7 @@ def run(inputs: int, seed: int) -> dict:
         finally:
             process.kill()
             process.wait()
-        if "outcome" not in last and last["number"] >= done:  # the process died of it
+        if "outcome" not in last and last["number"] >= done:  # this input killed the process
             wrong.append(last | {"outcome": f"the process ended with {process.returncode}"})
         done = last["number"] + 1 if last["number"] >= done else done + size
     return counts | {"wrong": wrong, "slowest": slowest, "peak": peak}
@@ -178,8 +179,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--inputs", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", type=int, help="make this input alone")
-    parser.add_argument("--keep", type=Path, help="with --only: the folder to write it to")
+    parser.add_argument("--only", type=int, help="make only this input")
+    parser.add_argument("--keep", type=Path, help="with --only: the folder into which it is written")
     parser.add_argument("--portion", nargs=2, type=int, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.portion:
@@ -194,7 +195,7 @@ def main() -> int:
     start = time.perf_counter()
     found = run(options.inputs, options.seed)
     print(f"{options.inputs} inputs of {len(Inputs(0).kinds)} kinds, seed {options.seed}")
-    print(f"read {found['read']}, refused {found['refused']}, otherwise {len(found['wrong'])}")
+    print(f"read {found['read']}, refused {found['refused']}, anything else {len(found['wrong'])}")
     seconds, number = found["slowest"]
     print(f"slowest {seconds:.1f} s (input {number}), most memory {found['peak']:.2f} GB")
     print(f"{time.perf_counter() - start:.0f} s in all")

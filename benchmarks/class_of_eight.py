@@ -1,10 +1,10 @@
-"""A class of eight, played through: cells handed out, eight short trainings, three wrong files, the study, the table.
+"""Plays through a class of eight groups: the plan, eight short training runs, three wrong files, the study, the table.
 
     python benchmarks/class_of_eight.py FOLDER [--updates 300 300]
 
-Group 5 hands in half a file; 7 has trained on other photos and 8 on pictures of Set14, both past the command, which
-refuses that. The networks are small, the photos those that come with scikit-image; Set5 and Set14 must be here. A run
-that was stopped goes on.
+Group 5 hands in half a file. Group 7 has trained on other photos, and group 8 on pictures of Set14; both bypass the
+command, which would refuse that. The networks are small, and the photos are those that come with scikit-image. Set5 and
+Set14 must be in the data folder. If the script was stopped, it continues.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def command(*arguments: str) -> None:
 
 
 def past_the_command(group: str, images: dict, plan: str) -> None:
-    """Trains a group's cell on photos of its own, by the functions behind the command, and packs it."""
+    """Trains a group's cell on its own photos with the functions that the command uses, and packs it."""
     handout, taken = read_handout(plan), Photos(images=images)
     right = load_photos(sample_photos(), minimum=48, progress=False)
     run = Path(f"run-{group}")

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a stopwatch, two options, and a table that is printed line by line and kept in a file."""
+"""What the benchmarks share: a stopwatch, two options, and a table that is printed line by line and saved in a file."""
 
 import argparse
 import time
@@ -11,7 +11,7 @@ from srgan_lessons.files import atomic
 
 
 def seconds(work: Callable[[], object], times: int, device: torch.device) -> float:
-    """Seconds that `work` takes, mean over so many times; on a GPU until its last kernel has ended."""
+    """The mean seconds that `work` takes over `times` calls; on a GPU, until its last kernel has ended."""
     synchronise = torch.cuda.synchronize if device.type == "cuda" else lambda: None
     synchronise()
     began = time.perf_counter()
@@ -22,7 +22,7 @@ def seconds(work: Callable[[], object], times: int, device: torch.device) -> flo
 
 
 def parser(description: str) -> argparse.ArgumentParser:
-    """The options that all benchmarks have; `description` is the docstring of the script."""
+    """A parser with the options that all benchmarks have; `description` is the docstring of the script."""
     made = argparse.ArgumentParser(description=description.splitlines()[0])
     made.add_argument("--machine", help="the machine in words, for the heading")
     made.add_argument("--out", type=Path, help="also write the table to this file")
@@ -30,7 +30,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 class Printed:
-    """Lines, printed as they come, and with `out` written each time: a run that is cut off keeps what it measured."""
+    """Prints lines as they come. With `out`, it also writes the file each time, so that no line is lost."""
 
     def __init__(self, out: Path | None):
         self.out, self.lines = out, []

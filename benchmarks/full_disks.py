@@ -1,11 +1,12 @@
-"""A disk that is full at each write of a run: what was kept loads, and with more room the same call ends as it should.
+"""Fills the disk at each write of a run: the last checkpoint must load, and with more room the run must end as usual.
 
     sudo python benchmarks/full_disks.py FOLDER
 
-Trains a tiny SRResNet, with a checkpoint after each update, on a file system of its own (tmpfs; Linux and root). When
-the first update begins something else fills that disk and leaves a page of 4 KB, or two, or three, until the whole run
-fits: so each write of the run meets the full disk once. After each failure the last checkpoint is read, room is made,
-and the run goes on. Weights, checkpoint and log must be those of a run on a large disk, bit for bit.
+It trains a tiny SRResNet, with a checkpoint after each update, on a file system of its own (tmpfs; needs Linux and
+root). When the first update begins, something else fills that disk and leaves no page of 4 KB, then one, then two, and
+so on until the whole run fits. In this way, each write of the run finds the disk full once. After each failure, the
+script reads the last checkpoint, makes room, and continues the run. Weights, checkpoint and log must be those of a run
+on a large disk, bit for bit.
 """
 
 import os
@@ -32,9 +33,9 @@ PAGE = 4096
 
 
 def attempt(folder: Path, pages: int, whole: Path) -> str:
-    """What became of a run that was left so many pages: "finished", or the update that was kept."""
+    """What happened to a run with room for `pages` pages: "finished", or which update was kept."""
     with disk(folder, 1) as small, warnings.catch_warnings(), pytest.MonkeyPatch.context() as patched:
-        warnings.simplefilter("ignore")  # of previews that the disk did not take
+        warnings.simplefilter("ignore")  # about previews that did not fit on the disk
 
         def leave() -> None:
             filler = fill(small)

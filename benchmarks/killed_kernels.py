@@ -1,9 +1,9 @@
-"""Lesson 11's training cell in a Jupyter kernel that is killed (SIGKILL) at random moments, again and again.
+"""Runs lesson 11's training cell in a Jupyter kernel that is killed (SIGKILL) at random moments, again and again.
 
     python benchmarks/killed_kernels.py [--kills 20] [--seed 0] [--out FILE]
 
-Each time a new kernel runs the same cell. At the end the run must be, to the last bit, the one that nothing happened
-to: logs, weights, and the last checkpoint. Prints a row for each kill.
+Each time, a new kernel runs the same cell. At the end, logs, weights and the last checkpoint must be those of an
+undisturbed run, bit for bit. The script prints a row for each kill.
 """
 
 import random
@@ -21,7 +21,7 @@ from srgan_lessons.training.checkpoint import latest_checkpoint, read_checkpoint
 from srgan_lessons.training.plan import read_plan
 from srgan_lessons.training.planned import read_log
 
-# The cells of the lesson, with small networks. A checkpoint is due every two minutes there, every second here.
+# The cells of the lesson, with small networks. A checkpoint is due every second here, and every two minutes there.
 PREPARE = """
 import torch
 from srgan_lessons.classroom.watching import Watch
@@ -49,17 +49,17 @@ class Kernel:
         self.manager, self.client = start_new_kernel(cwd=str(folder))
 
     def run(self, code: str, *, until: str | None = None, seconds: float | None = None) -> str:
-        """Runs a cell to its end, until it prints something, or for so many seconds: what it printed."""
+        """Runs a cell to its end, until it prints `until`, or for `seconds` seconds. Returns what it printed."""
         self.client.execute(code)
         return self.read(until=until, seconds=seconds)
 
     def read(self, *, until: str | None = None, seconds: float | None = None) -> str:
-        """Goes on reading what the cell at hand prints."""
+        """Continues to read what the current cell prints."""
         printed, end = "", None if seconds is None else time.monotonic() + seconds
         while end is None or time.monotonic() < end:
             try:
                 message = self.client.get_iopub_msg(timeout=0.1)
-            except Exception:  # queue.Empty: nothing was said for a moment
+            except Exception:  # queue.Empty: no message for a moment
                 continue
             kind, content = message["msg_type"], message["content"]
             if kind == "stream":
@@ -73,13 +73,13 @@ class Kernel:
         return printed
 
     def kill(self) -> None:
-        """SIGKILL, without a word to the kernel."""
+        """Sends SIGKILL, without telling the kernel anything first."""
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
 
 
 def step(folder: Path) -> str:
-    """The last update that is on the disk, of the stage that is furthest."""
+    """The last update on the disk, of the stage that has come furthest."""
     for name in ("srgan-mse", "srresnet-mse"):
         if latest := latest_checkpoint(folder / "run" / name):
             return f"{name} {read_checkpoint(latest)['step']:,}"
@@ -87,7 +87,7 @@ def step(folder: Path) -> str:
 
 
 def the_same(a: Path, b: Path) -> dict[str, bool]:
-    """What of two runs is equal to the last bit."""
+    """Which parts of two runs are equal, bit for bit."""
     found = {"logs": True, "weights": True, "checkpoints": True}
     for name in ("srresnet-mse", "srgan-mse"):
         strip = lambda rows: [{k: v for k, v in row.items() if k != "updates_per_s"} for row in rows]  # noqa: E731
@@ -105,7 +105,7 @@ def main() -> None:
     arguments = parser(__doc__)
     arguments.add_argument("--kills", type=int, default=20)
     arguments.add_argument("--seed", type=int, default=0)
-    arguments.add_argument("--minutes", type=float, default=3.0, help="of the plan")
+    arguments.add_argument("--minutes", type=float, default=3.0, help="minutes of the plan")
     arguments = arguments.parse_args()
     moments, say = random.Random(arguments.seed), Printed(arguments.out)
     prepare = PREPARE.replace("MINUTES", str(arguments.minutes))
@@ -113,7 +113,7 @@ def main() -> None:
         killed, whole = Path(place) / "killed", Path(place) / "whole"
         killed.mkdir()
         say(f"# A kernel killed {arguments.kills} times", "", *([arguments.machine, ""] if arguments.machine else []))
-        say("| kill | seconds into the cell | on the disk then |", "|---|---|---|")
+        say("| kill | seconds into the cell | then on the disk |", "|---|---|---|")
         for number in range(1, arguments.kills + 1):
             kernel = Kernel(killed)
             kernel.run(prepare, seconds=0.1)
@@ -137,12 +137,7 @@ def main() -> None:
         equal = the_same(killed / "run", whole / "run")
         left = [path.name for path in (killed / "run").rglob("*.part")]
         say("", f"Then the cell ran to its end: {' and '.join(steps)} updates.")
-        say(
-            *(
-                f"- {name} are those of a run that nothing happened to: {'yes' if same else 'NO'}"
-                for name, same in equal.items()
-            )
-        )
+        say(*(f"- {name} are those of an undisturbed run: {'yes' if same else 'NO'}" for name, same in equal.items()))
         say(f"- half-written files left: {', '.join(left) or 'none'}")
 
 

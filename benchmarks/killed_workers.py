@@ -1,8 +1,8 @@
-"""Kills workers of torchrun at random moments; torchrun starts them again, and the weights at the end are the same.
+"""Kills workers of torchrun at random moments; torchrun starts them again, and the final weights must be the same.
 
     python benchmarks/killed_workers.py FOLDER --kills 20
 
-Trains a small SRGAN in two processes once undisturbed, and then again and again with kills, each run until it ends.
+It trains a small SRGAN in two processes: once undisturbed, and then again and again with kills, each time to the end.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ def workers(launcher: subprocess.Popen) -> list[int]:
 
 
 def digest(folder: Path) -> str:
-    """Of all weights; the file's own would depend on the order of its metadata, which changes from run to run."""
+    """A hash of all weights. A hash of the file would depend on its metadata, whose order changes from run to run."""
     digest = hashlib.sha256()
     for name, weight in sorted(load_file(folder / "weights.safetensors").items()):
         digest.update(name.encode() + weight.tobytes())
@@ -81,11 +81,11 @@ def main() -> None:
                 os.kill(dice.choice(there), signal.SIGKILL)
                 kills += 1
         same = launcher.returncode == 0 and digest(run) == expected
-        verdict = "the same" if same else "OTHERS"
+        verdict = "the same" if same else "DIFFERENT"
         say(f"run {runs}: exit status {launcher.returncode}, {kills} kills so far, weights {verdict}")
         if not same:
             sys.exit(1)
-    say(f"{kills} kills, {under_way} of them of runs that had a checkpoint: same weights in {runs} runs")
+    say(f"{kills} kills, {under_way} of them after the first checkpoint: the same weights in {runs} runs")
 
 
 if __name__ == "__main__":

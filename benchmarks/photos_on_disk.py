@@ -1,11 +1,12 @@
-"""Photos that memory does not hold: packing, memory, crops and updates from a store, beside photos in memory.
+"""Measures photos that do not fit into memory: packing, memory, crops and updates, from a store and from memory.
 
-    python benchmarks/photos_on_disk.py FOLDER --gigabytes 2              packing, crops and updates a second
-    python benchmarks/photos_on_disk.py FOLDER --gigabytes 8 --memory     what a process holds, too
+    python benchmarks/photos_on_disk.py FOLDER --gigabytes 2              packing, crops and updates per second
+    python benchmarks/photos_on_disk.py FOLDER --gigabytes 8 --memory     also the memory of a process
     python benchmarks/photos_on_disk.py FOLDER --gigabytes 6.6 --limit 4  trains under `ulimit -d` of 4 GB
 
-FOLDER is for made photos of DIV2K's size, 2040 x 1350, and their store: twice the gigabytes, kept for the next call.
---photos takes a folder of one's own in their place. Dropping the page cache takes Linux and root.
+FOLDER is for artificial photos of DIV2K's size, 2040 x 1350, and their store. It needs room for twice the gigabytes,
+and is kept for the next call. --photos uses your own folder of photos instead. Dropping the page cache needs Linux and
+root.
 """
 
 import json
@@ -32,11 +33,11 @@ from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
 
 WIDTH, HEIGHT = 2040, 1350
-H100 = 400 * 16  # crops a second: updates of SRResNet that an H100 makes, times the crops of each
+H100 = 400 * 16  # crops per second: the updates of SRResNet that an H100 makes, times the crops in each
 
 
 def make_photos(folder: Path, gigabytes: float) -> Path:
-    """Photos with scikit-image's as tiles, shifted and brightened, so that no two are alike. BMP: made quickly."""
+    """Photos tiled from scikit-image's, shifted and brightened so that no two are alike. BMP is quick to write."""
     folder.mkdir(parents=True, exist_ok=True)
     samples = [photo for photo in sample_photos().values() if min(photo.shape[:2]) >= 256]
     for number in range(round(gigabytes * 1e9 / (3 * WIDTH * HEIGHT))):
@@ -49,13 +50,13 @@ def make_photos(folder: Path, gigabytes: float) -> Path:
 
 
 def anonymous() -> float:
-    """MB of memory that belongs to this process alone, RssAnon: not what is mapped from files."""
+    """MB of memory that belong to this process alone (RssAnon), without what is mapped from files."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("RssAnon:")[1].split()[0]) / 1e3
 
 
 def memory(source: Path) -> None:
-    """Prints what holding photos and cutting crops of them adds to a process that has used torch, in MB."""
+    """Prints how many MB photos and the cutting of crops add to a process that has already used torch."""
     warm = CropSampler(load_photos(sample_photos(), progress=False).images)
     warm(0)
     before = anonymous()
@@ -86,7 +87,7 @@ def crops_a_second(sampler: CropSampler, updates: int, first: int) -> float:
 
 
 def updates_beside(samplers: list[CropSampler], recipe_name: str, updates: int, rounds: int) -> list[float]:
-    """Seconds an update with each sampler, in turns: the fastest round of each."""
+    """Seconds per update with each sampler. The samplers take turns; the fastest round of each counts."""
     recipe, machine = find_recipe(recipe_name), Machine("cpu", "fp32")
     calls = []
     for sampler in samplers:
@@ -95,7 +96,7 @@ def updates_beside(samplers: list[CropSampler], recipe_name: str, updates: int, 
     best = [float("inf")] * len(calls)
     for number in range(rounds + 1):
         for which, update in enumerate(calls):
-            began = time.process_time()  # of this process alone, whatever else the machine does
+            began = time.process_time()  # the time of this process, whatever else the machine does
             for step in range(number * updates, (number + 1) * updates):
                 update(step)
             if number:
@@ -104,7 +105,7 @@ def updates_beside(samplers: list[CropSampler], recipe_name: str, updates: int, 
 
 
 def limited(folder: Path, gigabytes: float) -> None:
-    """Trains on the folder in a process that may hold so many GB, as far as Linux counts them for `ulimit -d`."""
+    """Trains on the folder in a process limited to `gigabytes` GB, as Linux counts them for `ulimit -d`."""
     soft = int(gigabytes * 1e9)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, soft))
     run = folder.parent / "limited_run"
@@ -121,7 +122,7 @@ def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--gigabytes", type=float, default=2.0)
-    parser.add_argument("--photos", type=Path, help="a folder of one's own")
+    parser.add_argument("--photos", type=Path, help="your own folder of photos")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--limit", type=float, metavar="GB")
     parser.add_argument("--updates", type=int, default=20)
@@ -150,7 +151,7 @@ def main() -> None:
     packing = size / 1e6 / (time.perf_counter() - began)
     say(
         f"{len(files)} photos, {size / 1e9:.2f} GB decoded, {os.cpu_count()} threads",
-        f"decoding alone  {decoding:8.0f} MB/s",
+        f"only decoding   {decoding:8.0f} MB/s",
         f"packing         {packing:8.0f} MB/s: decoding, two hashes, writing to the disk",
     )
     if options.memory:
@@ -167,7 +168,7 @@ def main() -> None:
     drop_cache(store)
     dropped = crops_a_second(CropSampler(load_photos(store).split()[0]), 50, 1000)
     say(
-        f"crops/s from the store: {cached:,.0f} from the page cache, {dropped:,.0f} from the disk; an H100 asks for "
+        f"crops/s from the store: {cached:,.0f} from the page cache, {dropped:,.0f} from the disk; an H100 needs "
         f"{H100:,}"
     )
     samplers = [CropSampler(load_photos(source, progress=False).split()[0]) for source in (photos, store)]

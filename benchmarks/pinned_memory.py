@@ -1,8 +1,9 @@
-"""Updates a second from windows cut ahead into pinned memory, beside photos in the GPU's memory. Needs a GPU.
+"""Compares updates per second from pinned memory, with windows cut in advance, and from GPU memory. Needs a GPU.
 
     python benchmarks/pinned_memory.py --seconds 10
 
-SRResNet of the paper, 16 crops of 96, each update a CUDA graph as in training; both take turns.
+It trains the paper's SRResNet on 16 crops of 96 pixels. Each update is a CUDA graph, as in training, and the two ways
+take turns.
 """
 
 import time
@@ -52,7 +53,7 @@ def main() -> None:
     fastest = {name: max(speeds) for name, (_, _, _, speeds) in ways.items()}
     for name, speed in fastest.items():
         say(f"{name}: {speed:.1f} updates/s")
-    say(f"pinned memory has {fastest['pinned memory'] / fastest['device memory']:.1%} of device memory's")
+    say(f"pinned memory reaches {fastest['pinned memory'] / fastest['device memory']:.1%} of device memory's speed")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
-"""How long a rater waits: the paper's design, 1,128 trials, on the kernel's side.
+"""Measures, on the kernel's side, how long a rater waits in the paper's design of 1,128 trials.
 
-    python benchmarks/rating_session.py                     some minutes; the study takes 400 MB while it runs
-    python benchmarks/rating_session.py --folder /dev/shm   where the study and the votes go: another disk
+    python benchmarks/rating_session.py                     takes some minutes; the study needs 400 MB while it runs
+    python benchmarks/rating_session.py --folder /dev/shm   puts the study and the votes on another disk
 
-Each line has a plain way of doing the same beside it, measured in turns in the same run on the same files. Starting:
-one file after the other is read and hashed, and the pictures are shuffled. The next picture: the vote is appended with
-open, write, fsync and close, then the next file is read and hashed. Pictures are windows of photos, 480 x 320 as in
-BSD100. Before each start the files are dropped from the system's cache, where it allows that.
+Each line also shows a plain way to do the same, measured in turns in the same run on the same files. To start, the
+plain way reads and hashes one file after the other, and shuffles the pictures. For the next picture, it appends the
+vote with open, write, fsync and close, and then reads and hashes the next file. The pictures are windows of photos, of
+480 x 320 pixels as in BSD100. Before each start, the files are dropped from the system's cache, if the system allows
+it.
 
-A vote is on the disk before the next picture shows, so the slowest trials are those in which the disk was slow: on a
-disk in memory (--folder /dev/shm) they are gone.
+A vote is written to the disk before the next picture is shown, so the slowest trials are those in which the disk was
+slow. On a disk in memory (--folder /dev/shm), they disappear.
 """
 
 import hashlib
@@ -34,7 +35,7 @@ from srgan_lessons.rating.design import PAPER_METHODS, SETS
 
 
 def pictures(height: int = 320, width: int = 480) -> dict[str, dict[str, dict[str, np.ndarray]]]:
-    """Set -> image -> method -> picture, of the paper's study: windows of photos, each version a little darker."""
+    """The paper's study as set -> image -> method -> picture: windows of photos, each version a little darker."""
     dice = np.random.default_rng(0)
     photos = [photo for photo in sample_photos().values() if photo.shape[0] > height and photo.shape[1] > width]
 
@@ -53,7 +54,7 @@ def pictures(height: int = 320, width: int = 480) -> dict[str, dict[str, dict[st
 
 
 def forget(folder: Path) -> bool:
-    """Drops the folder's files from the system's cache. False where it cannot be asked to."""
+    """Drops the folder's files from the system's cache. False if the system has no call for this."""
     if not hasattr(os, "posix_fadvise"):
         return False
     for path in folder.rglob("*.png"):
@@ -87,7 +88,7 @@ def start_plain(folder: Path) -> list[str]:
 
 
 def steps_ours(session: Session, look: float) -> Iterator[float]:
-    """Seconds from a click to the bytes of the next picture, for all trials. look: seconds that a rater looks."""
+    """Seconds from a click to the bytes of the next picture, for all trials. look: seconds for which a rater looks."""
     while session.trial:
         time.sleep(look)
         began = time.perf_counter()
@@ -120,7 +121,7 @@ def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("--folder", type=Path, help="where to work (default: the system's temporary folder)")
     parser.add_argument("--rounds", type=int, default=3, help="starts of each kind, in turns")
-    parser.add_argument("--look", type=float, default=0.005, help="seconds between a picture and its vote; raters: 4")
+    parser.add_argument("--look", type=float, default=0.005, help="seconds from a picture to its vote; real raters: 4")
     options = parser.parse_args()
     with chosen_folder(options.folder) as work:
         folder = work / "study"
@@ -156,8 +157,8 @@ def main() -> None:
     say = common.Printed(options.out)
     say(
         f"A rating session of {study.trials} trials on {machine}; Python {platform.python_version()}. "
-        f"{len(study.stimuli)} stimuli, {size:.0f} MB, {'dropped from the cache before' if cold else 'cached'}.",
-        f"The study was made in {took:.0f} s. Opening it again with all votes given: {again:.2f} s.",
+        f"{len(study.stimuli)} stimuli, {size:.0f} MB, {'dropped from the cache first' if cold else 'cached'}.",
+        f"Making the study took {took:.0f} s. Opening it again with all votes given took {again:.2f} s.",
         "",
         "| what a rater waits for | plain, ms | ours, ms | ratio | at most, ms |",
         "|---|---|---|---|---|",

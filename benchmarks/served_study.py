@@ -1,13 +1,13 @@
-"""A class of 26 at the served study, all at once on the loopback, while the server is killed again and again.
+"""Lets a class of 26 rate a served study, all at once on the loopback, and kills the server again and again.
 
-    python benchmarks/served_study.py                     26 raters, 50 kills: some minutes
-    python benchmarks/served_study.py --kills 0           the times of a quiet server
+    python benchmarks/served_study.py                     26 raters, 50 kills: takes some minutes
+    python benchmarks/served_study.py --kills 0           measures the times of an undisturbed server
 
-Each rater does what the page does: loads the picture, votes, and sends a vote again until it is answered. At random
+Each rater does what the page does: it loads the picture, votes, and sends a vote again until it is answered. At random,
 a rater loads the page again, repeats a request that was answered, throws an answer away, or votes in a second tab that
-has not heard of the last vote. Some are real pages in chromium (--browsers), rated by keys; the others are coroutines
-of this process, which costs a twentieth of a browser. At the end each vote that was confirmed must be in the files,
-once, and each rater must have rated each picture. Ends with 1 where that is not so.
+does not know of the last vote. Some raters are real pages in chromium (--browsers), which press keys; the others are
+coroutines of this process, each of which costs a twentieth of a browser. At the end, each confirmed vote must be in the
+files exactly once, and each rater must have rated each picture. Otherwise the exit status is 1.
 """
 
 import argparse
@@ -40,7 +40,7 @@ PROMISED = {"median": 20, "slowest 1 %": 150, "memory": 250}  # ms, ms, MB
 
 
 def small_study(folder: Path) -> Study:
-    """40 pictures after the training: 8 images by 4 methods, 5 dummies, 3 repeats and gold items."""
+    """A study of 40 pictures after the training: 8 images by 4 methods, 5 dummies, 3 repeats and gold items."""
     dice = np.random.default_rng(0)
 
     def noise() -> np.ndarray:
@@ -56,7 +56,7 @@ class Rater:
 
     def __init__(self, server: StudyServer, name: str, pace: float):
         self.server, self.name, self.pace = server, name, pace
-        self.invitation, self.link = server.invitation, server.link  # while it starts again the server knows neither
+        self.invitation, self.link = server.invitation, server.link  # a server that is just starting has neither
         self.dice = random.Random(name)
         self.seconds: list[float] = []
         self.given: list[int] = []
@@ -64,7 +64,7 @@ class Rater:
         self.cookie = self.failed = ""
 
     async def fetch(self, path: str, body: dict | None = None):
-        """One request, sent until it is answered, as the page does; and the seconds of the try that was answered."""
+        """Sends a request until it is answered, as the page does: the answer, and the seconds of the last attempt."""
         client, headers = AsyncHTTPClient(), {"Cookie": self.cookie, "Content-Type": "application/json"}
         said = None if body is None else json.dumps({**body, "invitation": self.invitation})
         while True:
@@ -87,11 +87,11 @@ class Rater:
     async def run(self) -> None:
         try:
             await self.rate()
-        except Exception as error:  # said at the end, when the others are done
+        except Exception as error:  # reported at the end, when the others are done
             self.failed = f"{type(error).__name__}: {error}"
 
     def judge(self, png: bytes) -> int:
-        """The score of a picture: any."""
+        """The score of a picture: a random one."""
         return self.dice.randint(1, 5)
 
     async def rate(self) -> None:
@@ -124,15 +124,15 @@ class Rater:
                 self.trouble["repeated"] += 1
                 state = await self.tell(vote)
             elif what > 0.92:
-                self.trouble["lost"] += 1  # as if the answer had never come
+                self.trouble["lost"] += 1  # as if the answer had never arrived
                 state = await self.tell(vote)
             elif what > 0.88:
                 self.trouble["tabs"] += 1
-                state = await self.tell({**vote, "score": 6 - score})  # of a tab that still shows the picture before
+                state = await self.tell({**vote, "score": 6 - score})  # a tab that still shows the previous picture
 
 
 class Browser(Rater):
-    """A rater at a real page, by keys. Its votes are not timed: what it waits for is drawn as well."""
+    """A rater who uses keys at a real page. Its votes are not timed, because it also waits for pictures to be drawn."""
 
     def __init__(self, server: StudyServer, name: str, pace: float, browser):
         super().__init__(server, name, pace)
@@ -156,22 +156,22 @@ class Browser(Rater):
             found = await (await page.wait_for_function(ready, arg=shown, timeout=120_000)).json_value()
             if found == "done":
                 break
-            if found == "next":  # to begin, or to try again where a picture did not come
+            if found == "next":  # to begin, or to try again if a picture did not arrive
                 await page.locator(".rater-next").click()
                 shown = None
                 continue
             shown, score = found, self.dice.randint(1, 5)
-            await asyncio.sleep(0.55)  # before that a key is taken for the rest of a double click
+            await asyncio.sleep(0.55)  # the page takes an earlier key for the second half of a double click
             await page.keyboard.press(str(score))
             self.given.append(score)
-            if self.dice.random() < 0.05 and len(self.given) > 4:  # at once, with the vote still on its way
+            if self.dice.random() < 0.05 and len(self.given) > 4:  # at once, while the vote is still on its way
                 self.trouble["reloads"] += 1
                 await self.patiently(page, page.reload)
                 shown = None
         await page.context.close()
 
     async def patiently(self, page, load) -> None:
-        """Loads the page until it is there: where the server is down just now, a person tries again."""
+        """Loads the page until it appears: if the server is down for a moment, a person would try again, too."""
         while True:
             try:
                 await load()
@@ -185,7 +185,7 @@ class Browser(Rater):
 async def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--raters", type=int, default=26)
-    parser.add_argument("--browsers", type=int, default=2, help="how many of them are pages in chromium")
+    parser.add_argument("--browsers", type=int, default=2, help="how many of the raters are pages in chromium")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--pace", type=float, default=1.0, help="seconds a rater looks at a picture, on average")
     parser.add_argument("--out", type=Path, help="also write the result to this file")
@@ -220,7 +220,7 @@ async def main() -> int:
         server.stop()
         lines, right = result(study, raters, killed, memory, seconds)
     if killed < arguments.kills:
-        lines.append(f"- **only {killed} kills:** the raters were done before; take a larger --pace")
+        lines.append(f"- **only {killed} kills:** the raters finished too early; use a larger --pace")
         right = False
     print(*lines, sep="\n")
     if arguments.out:
@@ -230,7 +230,7 @@ async def main() -> int:
 
 
 def result(study: Study, raters: list[Rater], killed: int, memory: float, seconds: float) -> tuple[list[str], bool]:
-    """What is to be said, and whether each confirmed vote is on the disk, once."""
+    """The lines of the report, and whether each confirmed vote is on the disk exactly once."""
     problems = [f"{rater.name}: {rater.failed}" for rater in raters if rater.failed]
     found = [Votes.read(path) for path in sorted(study.votes_folder.glob("*.jsonl"))]
     files = {votes.raters[0]: votes for votes in found if votes.lines}
@@ -239,7 +239,7 @@ def result(study: Study, raters: list[Rater], killed: int, memory: float, second
         if [vote.score for vote in votes.lines] != rater.given:
             problems.append(f"{rater.name}: {len(rater.given)} votes given, {len(votes.lines)} lines on the disk")
         if sorted(vote.trial for vote in votes if vote.phase == "main") != list(range(study.trials)):
-            problems.append(f"{rater.name}: not each picture once")
+            problems.append(f"{rater.name}: did not rate each picture exactly once")
     took = sorted(1000 * second for rater in raters for second in rater.seconds)
     pages = sum(isinstance(rater, Browser) for rater in raters)
     trouble = ", ".join(f"{name} {sum(rater.trouble[name] for rater in raters)}" for name in TROUBLE)
@@ -257,12 +257,12 @@ def result(study: Study, raters: list[Rater], killed: int, memory: float, second
         *(f"- **wrong:** {problem}" for problem in problems),
     ]
     if not problems:
-        lines.append("- every confirmed vote is on the disk, once")
+        lines.append("- every confirmed vote is on the disk exactly once")
     return lines, not problems
 
 
 def resident(pid: int) -> float:
-    """Memory of a process in MB, 0 where the system does not say."""
+    """Memory of a process in MB; 0 if the system does not say."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
         return int(status.split("VmRSS:")[1].split()[0]) / 1024

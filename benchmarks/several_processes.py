@@ -1,11 +1,11 @@
-"""Two processes beside one: gradients averaged in one message (ours), and by torch's DistributedDataParallel.
+"""Compares two ways in which two processes average gradients: one message (ours), and torch's DistributedDataParallel.
 
     torchrun --standalone --nproc_per_node=2 benchmarks/several_processes.py
     torchrun --standalone --nproc_per_node=2 benchmarks/several_processes.py --blocks 4 --channels 32 --crop 48
 
-Each process has half of a batch. "Silent" makes the same updates and averages nothing: what it saves is the time spent
-in talking. The ways take turns, and a cell is the fastest of the rounds: what else the machine does only makes them
-slower.
+Each process has half of a batch. "Silent" makes the same updates without averaging: the time that it saves is the time
+spent on communication ("talking" in the table). The ways take turns, and a cell shows the fastest round, because other
+work on the machine can only make a round slower.
 """
 
 import copy
@@ -31,9 +31,10 @@ WAYS = ("silent", "flat", "DDP")
 
 
 class Frozen(nn.Module):
-    """A discriminator in DDP that steps aside where it does not learn.
+    """A discriminator in DDP. In passes in which it does not learn, it bypasses DDP.
 
-    DDP expects a gradient for every forward pass. The generator's update passes through the discriminator without one.
+    DDP expects a gradient for every forward pass. The generator's update passes through the discriminator without
+    giving it one.
     """
 
     def __init__(self, discriminator: nn.Module):
@@ -48,9 +49,9 @@ class Frozen(nn.Module):
 def update_of(
     recipe: Recipe, machine: Machine, way: str, *, frozen: bool = True
 ) -> tuple[Callable[[], None], list[nn.Module]]:
-    """One update of this process's half of a batch, and its networks.
+    """One update with this process's half of a batch, and the networks.
 
-    frozen: DDP is told of the pass in which D does not learn.
+    frozen: DDP is bypassed in the pass in which D does not learn.
     """
     torch.manual_seed(0)
     networks = [machine.prepare(recipe.make_generator()).train()]
@@ -76,7 +77,7 @@ def update_of(
 
 
 def measure(updates: dict[str, Callable[[], None]], count: int, rounds: int) -> dict[str, tuple[float, float]]:
-    """Way -> (seconds, CPU seconds of this process) of an update in the fastest round; each round begins together."""
+    """Way -> (seconds, CPU seconds of this process) per update in the fastest round; rounds begin together."""
     seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in updates}
     for number in range(rounds + 1):
         for way, update in updates.items():
@@ -86,7 +87,7 @@ def measure(updates: dict[str, Callable[[], None]], count: int, rounds: int) -> 
                 update()
             worked = time.process_time() - worked
             dist.barrier()
-            if number:  # the first is a warm-up
+            if number:  # the first round is a warm-up
                 seconds[way].append(((time.perf_counter() - began) / count, worked / count))
     return {way: tuple(map(min, zip(*values, strict=True))) for way, values in seconds.items()}
 
@@ -94,7 +95,7 @@ def measure(updates: dict[str, Callable[[], None]], count: int, rounds: int) -> 
 def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("--recipes", nargs="+", default=["srresnet-mse", "srgan-mse"], choices=list(RECIPES))
-    parser.add_argument("--updates", type=int, default=1, help="in a round")
+    parser.add_argument("--updates", type=int, default=1, help="updates in a round")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--device")
     for name in ("blocks", "channels", "crop", "batch"):
@@ -126,10 +127,10 @@ def main() -> None:
 
 
 def compare(recipe: Recipe, machine: Machine, say: Callable[..., None]) -> None:
-    """Whether DDP's weights after three updates are those of the flat message, with and without `Frozen`."""
+    """Says how far DDP's weights after three updates are from those of the flat message, with and without `Frozen`."""
     ways = {"flat": ("flat", True), "DDP": ("DDP", True)}
     if recipe.adversarial:
-        ways["DDP that is not told of the frozen pass"] = ("DDP", False)
+        ways["DDP that is not bypassed in the frozen pass"] = ("DDP", False)
     found = {}
     for name, (way, frozen) in ways.items():
         try:
@@ -138,7 +139,7 @@ def compare(recipe: Recipe, machine: Machine, say: Callable[..., None]) -> None:
                 update()
         except RuntimeError as error:
             say("", f"{recipe.name}, {name} raises: {' '.join(str(error).split())[:160]}")
-            return  # these processes can no longer talk
+            return  # these processes can no longer communicate
         found[name] = torch.cat([p.detach().flatten() for network in networks for p in network.parameters()])
     for name, weights in found.items():
         if name != "flat":

@@ -1,9 +1,9 @@
-"""Writes data/results/sick_runs.csv: the logs of six short GAN runs, of which lesson 07 asks the diagnosis.
+"""Writes data/results/sick_runs.csv: the logs of six short GAN runs, which learners diagnose in lesson 07.
 
-    python benchmarks/sick_runs.py          about two minutes on one CPU core
+    python benchmarks/sick_runs.py          takes about two minutes on one CPU core
 
-Each run trains the shipped ESPCN against a small discriminator, as the clinic of lesson 07 does, with another seed,
-lower learning rates and more updates. One is healthy; in each of the others one thing is wrong.
+Each run trains the shipped ESPCN against a small discriminator, as the clinic of lesson 07 does, but with another seed,
+lower learning rates and more updates. One run is healthy; in each of the others, one thing is wrong.
 """
 
 import csv
@@ -35,12 +35,12 @@ COLUMNS = ("run", "step", "content", "adversarial", "discriminator", "d_hr", "d_
 
 
 def other_kernel(hr: Tensor) -> Tensor:
-    """LR crops by a bicubic kernel without antialiasing: (N, 3, H, W) -> (N, 3, H/4, W/4)."""
+    """LR crops made with a bicubic kernel without antialiasing: (N, 3, H, W) -> (N, 3, H/4, W/4)."""
     return F.interpolate(hr, scale_factor=1 / 4, mode="bicubic").clamp(0, 1)
 
 
 def leaking_step(generator, discriminator, adam_g, adam_d, lr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-    """D's step first, without detach, and all gradients dropped at the beginning alone."""
+    """D's step comes first, without detach, and gradients are set to zero only once, at the beginning."""
     adam_g.zero_grad()
     adam_d.zero_grad()
     sr = generator(lr)
@@ -64,7 +64,7 @@ def train(
     leaks: bool = False,
     reduce: Callable[[Tensor], Tensor] | None = None,
 ) -> Iterator[dict[str, float]]:
-    """One run; a row each EVERY updates, with means over them, and the PSNR over bicubic's on unseen photos in dB."""
+    """One run. Every EVERY updates, yields their means and the gain in PSNR over bicubic on unseen photos, in dB."""
     torch.manual_seed(SEED)
     generator, discriminator = ESPCN(icnr=True), Discriminator(crop=32, channels=8)
     if start:
@@ -94,7 +94,7 @@ def train(
 
 @torch.no_grad()
 def gain(generator) -> float:
-    """Mean PSNR over bicubic's on the unseen photos, in dB."""
+    """Mean gain in PSNR over bicubic on the unseen photos, in dB."""
     sr = {name: to_image(generator(to_tensor(lr))) for name, lr in LR.items()}
     return float(np.mean([psnr(sr[n], HR[n]) - psnr(imresize(LR[n], 4), HR[n]) for n in UNSEEN]))
 
@@ -117,7 +117,7 @@ def main() -> None:
         for number, name in diagnoses.items():
             for row in train(**RUNS[name]):
                 rows.writerow([number, row["step"], *(f"{row[column]:.4g}" for column in COLUMNS[2:])])
-            print(f"run {number}: PSNR over bicubic's at the end {row['gain']:+.2f} dB", flush=True)
+            print(f"run {number}: gain over bicubic at the end {row['gain']:+.2f} dB", flush=True)
     print(path)
 
 

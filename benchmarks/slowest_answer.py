@@ -1,10 +1,10 @@
-"""How much of a check's limit the slowest right answers take, each in a new process beside two busy ones.
+"""Measures how much of a check's time limit the slowest right answers use, each in a new process beside two busy ones.
 
     python benchmarks/slowest_answer.py
 
-First it grades all right answers of tests/exercises/learners in one process. The slowest are then graded again, as a
-learner's first check of the day is: in a new process, on a machine that is busy. What counts is what the limit counts:
-seconds of computing, after the judge has been warmed up.
+First it grades all right answers of tests/exercises/learners in one process. Then it grades the slowest ones again
+under the conditions of a learner's first check of the day: in a new process, on a busy machine. It counts what the
+limit counts: seconds of computing, after the judge has been warmed up.
 """
 
 import json
@@ -20,7 +20,7 @@ BUSY = "while True: pass"
 
 
 def graded(name: str, code: str) -> float:
-    """Seconds of computing for which the answer was judged. Raises RuntimeError where it does not pass."""
+    """The seconds of computing in which the answer was judged. Raises RuntimeError if it does not pass."""
     from answers import NOTEBOOK, references, run_cell
 
     from srgan_lessons.classroom import checking
@@ -48,7 +48,7 @@ def graded(name: str, code: str) -> float:
 def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("--slowest", type=int, default=5, help="how many answers to grade in a new process")
-    parser.add_argument("--one", help="an answer as JSON, [exercise, code]: what a new process is given")
+    parser.add_argument("--one", help="an answer as JSON, [exercise, code]: for the new processes")
     options = parser.parse_args()
     sys.path.insert(0, str(TESTS))
     if options.one:
@@ -62,7 +62,7 @@ def main() -> None:
     rights = [(name, what, code) for name, answers in ANSWERS.items() for kind, what, _, code in answers if kind == "R"]
     times = [graded(name, code) for name, _, code in rights]
     slowest = sorted(zip(times, rights, strict=True), reverse=True)[: options.slowest]
-    say(f"{len(rights)} right answers; seconds of computing, of a limit of {SECONDS:.0f}:")
+    say(f"{len(rights)} right answers; seconds of computing (the limit is {SECONDS:.0f}):")
     busy = [subprocess.Popen([sys.executable, "-c", BUSY]) for _ in range(2)]
     try:
         for warm, (name, what, code) in slowest:
@@ -71,8 +71,8 @@ def main() -> None:
             out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
             first = float(out.split()[-1])
             say(
-                f"{name}, {what}: {warm:.2f} s among others, {first:.2f} s in a new process beside two busy ones "
-                f"({first / SECONDS:.0%} of the limit; {time.monotonic() - began:.0f} s by the clock on the wall)"
+                f"{name}, {what}: {warm:.2f} s after other answers, {first:.2f} s in a new process beside two busy "
+                f"ones ({first / SECONDS:.0%} of the limit; {time.monotonic() - began:.0f} s by the clock)"
             )
     finally:
         for process in busy:

@@ -1,15 +1,17 @@
-"""How fast one update can be, and how close each step of tuning comes to it.
+"""Measures how fast one update can be, and how close each step of tuning comes to that.
 
     python benchmarks/speed_ladder.py                                  SRResNet-MSE and SRGAN-offline
     python benchmarks/speed_ladder.py --recipes srresnet-mse --updates 2 --rounds 2
 
-The ladder: textbook loop, our loop, channels last, half precision, compiled, as a CUDA graph. Crops are cut in every
-one of them. All steps take turns in one run, and each is given as a ratio to the textbook loop. In fp32 all of them may
-round to TF32 on a GPU that can, as in training. "launches" is what the host starts on the GPU in one update.
+The steps of the ladder are: the textbook loop, our loop, channels last, half precision, compiled, as a CUDA graph. All
+of them include cutting the crops. They take turns in one run, and each is compared with the textbook loop. In fp32, all
+of them may round to TF32 if the GPU can, as in training. "launches" counts what the host starts on the GPU in one
+update.
 
-The floor is what no program on this machine gets under: for each convolution and matrix product of an update, forward
-and backward, the longer of two times: its arithmetic at the speed of a large matrix product, and its operands, each
-moved once, at the speed of a copy. Both speeds are measured here. All other operations are taken as free.
+The floor is a time that no program on this machine can beat. It is the sum over all convolutions and matrix products of
+an update, forward and backward. For each of them, two times are computed: its arithmetic at the speed of a large matrix
+product, and moving its operands once at the speed of a copy. The longer one counts. Both speeds are measured here, and
+all other operations are assumed to take no time.
 """
 
 import platform
@@ -37,7 +39,7 @@ from srgan_lessons.training.memory import is_out_of_memory
 
 
 class Contiguous(Machine):
-    """A machine that keeps tensors in torch's usual layout, to show what the other one brings."""
+    """A machine that keeps tensors in torch's usual layout, to show how much channels last gains."""
 
     def prepare(self, network: nn.Module) -> nn.Module:
         return network.to(self.device, memory_format=torch.contiguous_format)
@@ -58,12 +60,12 @@ class Rung:
 
 
 def rungs(device: str) -> list[Rung]:
-    """What this machine can do, from the plain to the fast."""
+    """The steps that this machine can do, from the plainest to the fastest."""
     plain = [
         Rung(name="fp32", precision="fp32", contiguous=True),
         Rung(name="fp32, channels last", precision="fp32"),
     ]
-    if device == "cpu":  # compiling gains nothing there; half precision is slow where it is imitated
+    if device == "cpu":  # compiling gains nothing on a CPU; half precision is slow where it is imitated
         half = computes_in_bf16(torch.device("cpu"))
         return [*plain, Rung(name="bf16, channels last", precision="bf16")] if half else plain
     half = "bf16" if computes_in_bf16(torch.device("cuda")) else "fp16"
@@ -109,14 +111,14 @@ def count(recipe: Recipe) -> list[tuple[int, int]]:
 
 
 def matrix_speed(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations a second of a large matrix product of random numbers; the best of five."""
+    """Floating-point operations per second in a large matrix product of random numbers; the best of five."""
     n = 8192 if device.type == "cuda" else 2048
     a, b = (torch.randn(n, n, device=device, dtype=dtype) for _ in range(2))
     return 2 * n**3 / _best(lambda: a @ b, device)
 
 
 def copy_speed(device: torch.device) -> float:
-    """Bytes a second that a large copy reads and writes; the best of five."""
+    """Bytes per second that a large copy reads and writes; the best of five."""
     a = torch.zeros(2**30 if device.type == "cuda" else 2**26, device=device)  # 4 GiB, 256 MiB
     b = torch.empty_like(a)
     return 2 * a.nbytes / _best(lambda: b.copy_(a), device)
@@ -128,7 +130,7 @@ def _best(work: Callable[[], object], device: torch.device) -> float:
 
 
 def floor(operations: list[tuple[int, int]], *, size: int, flops: float, bandwidth: float) -> float:
-    """Seconds, for numbers of `size` bytes."""
+    """The floor in seconds, for numbers of `size` bytes."""
     return sum(max(work / flops, numbers * size / bandwidth) for work, numbers in operations)
 
 
@@ -205,7 +207,7 @@ LAUNCHES = ("cudaLaunchKernel", "cuLaunchKernel", "cudaMemcpyAsync", "cudaMemset
 
 
 def launches(work: Callable[[], object]) -> int:
-    """What the host starts on the GPU in one update: kernels, copies, and recordings, each of which counts once."""
+    """How many things the host starts on the GPU in one update: kernels, copies, and CUDA graphs, each counted once."""
     with torch.profiler.profile() as profiler:
         work()
         torch.cuda.synchronize()
@@ -213,7 +215,7 @@ def launches(work: Callable[[], object]) -> int:
 
 
 def largest_batch(recipe: Recipe, gibibytes: float, device: str) -> int:
-    """The largest batch of whose updates the GPU's memory, cut down to so much, has room; in steps of 4."""
+    """The largest batch, in steps of 4, whose updates fit into the GPU's memory when it is limited to `gibibytes`."""
     total = torch.cuda.get_device_properties(0).total_memory / 2**30
     torch.cuda.set_per_process_memory_fraction(min(1.0, gibibytes / total))
     fits, batch = 0, 16
@@ -246,10 +248,10 @@ def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("--recipes", nargs="+", default=["srresnet-mse", "srgan-offline"], choices=list(RECIPES))
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--updates", type=int, default=None, help="in a round; 50 on a GPU, 1 on a CPU")
+    parser.add_argument("--updates", type=int, default=None, help="updates in a round: 50 on a GPU, 1 on a CPU")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--warm-up", type=int, default=None, help="20 on a GPU, 1 on a CPU")
-    parser.add_argument("--memory", type=float, default=15.0, help="GiB of the card whose largest batch is sought (T4)")
+    parser.add_argument("--warm-up", type=int, default=None, help="updates before the rounds: 20 on a GPU, 1 on a CPU")
+    parser.add_argument("--memory", type=float, default=15.0, help="GiB of the card whose largest batch to find (T4)")
     options = parser.parse_args()
     gpu = options.device.startswith("cuda")
     options.updates = options.updates or (50 if gpu else 1)

@@ -1,12 +1,12 @@
-"""Images a second of each recipe, beside a textbook loop, measured in turns in one run.
+"""Measures images per second for each recipe, beside a textbook loop; the two take turns in one run.
 
-    python benchmarks/training_step.py                      every recipe, about a quarter of an hour on two CPU cores
+    python benchmarks/training_step.py                      every recipe: about a quarter of an hour on two CPU cores
     python benchmarks/training_step.py --recipes espcn --updates 20
 
-The textbook loop is what tutorials show: a DataLoader that decodes and cuts crops with PIL, contiguous (NCHW) tensors,
-plain Adam, `.item()` on every loss, and a second pass through the generator for the discriminator. Both loops train the
-same networks with the same losses on the same crop sizes. VGG19 has random weights here, which cost the same time.
-The two take turns, so that a machine that slows down slows both; a cell is the median of the rounds.
+The textbook loop is what tutorials show: a DataLoader that decodes photos and cuts crops with PIL, contiguous (NCHW)
+tensors, plain Adam, `.item()` on every loss, and a second pass through the generator for the discriminator. Both loops
+train the same networks with the same losses on the same crop sizes. Here VGG19 has random weights, which take the same
+time. The two loops take turns, so that a machine that slows down affects both; a cell is the median of the rounds.
 """
 
 import io
@@ -34,7 +34,7 @@ from srgan_lessons.vgg import random_features
 
 
 def content_for(recipe: Recipe) -> nn.Module:
-    """The recipe's content loss; VGG19 with random weights, so that nothing is downloaded."""
+    """The recipe's content loss. VGG19 has random weights, so that nothing is downloaded."""
     if recipe.content not in ("vgg22", "vgg54"):
         return content_loss(recipe.content)
     loss = VGGLoss("random")
@@ -43,7 +43,7 @@ def content_for(recipe: Recipe) -> nn.Module:
 
 
 class JPEGCrops(Dataset):
-    """Random crops as tutorials cut them: decode a file, crop, reduce with PIL, convert."""
+    """Random crops as tutorials cut them: decode a file, cut a crop, downscale it with PIL, convert it."""
 
     def __init__(self, photos: dict[str, np.ndarray], crop: int):
         self.crop = crop
@@ -137,7 +137,7 @@ def main() -> None:
     say = common.Printed(options.out)
     say(
         f"Training updates on {cpu}; Python {platform.python_version()}, torch {torch.__version__}; {', '.join(how)}.",
-        f"Batches of 16 crops of 96x96; median of {options.rounds} rounds, the two loops in turns.",
+        f"Batches of 16 crops of 96x96; median of {options.rounds} rounds, in which the two loops took turns.",
         "",
         "| recipe | textbook, images/s | ours, images/s | ours, s/update | ratio |",
         "|---|---|---|---|---|",

@@ -1,10 +1,10 @@
-"""How fast a browser enlarges: the page's own worker in chromium beside native ONNX Runtime, in one run.
+"""Measures how fast a browser enlarges: the page's own worker in chromium beside native ONNX Runtime, in one run.
 
     make site
     python benchmarks/try_page.py --machine "2 cores of an AMD EPYC"
 
-One tile of 128x128 pixels, with one and with two threads, by turns; the best of the rounds. The page gets several
-threads where its service worker has made it isolated; without the service worker it has one.
+Both enlarge one tile of 128x128 pixels, with one and with two threads, in turns; the best round counts. The page gets
+several threads if its service worker has isolated it; without the service worker, it has one.
 """
 
 import functools
@@ -47,7 +47,7 @@ class Files(http.server.SimpleHTTPRequestHandler):
 
 
 def native(name: str, threads: int) -> float:
-    """Seconds of the second run, as the worker measures it."""
+    """The seconds of the second run, which is the one that the worker measures, too."""
     entry = json.loads((PAGE / "files.json").read_text(encoding="utf-8"))["networks"][name]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

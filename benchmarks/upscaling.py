@@ -1,16 +1,16 @@
-"""Megapixels a second of enlarging a photo: the package's way, beside the network used as it was trained.
+"""Measures megapixels per second of enlarging a photo: the package's way, beside the network used as it was trained.
 
     python benchmarks/upscaling.py
     python benchmarks/upscaling.py --weights espcn --size 512
 
-- whole: what tutorials show. Weights as they are, tensors in torch's usual layout, the whole photo at once.
-- tiles: the same network in channels last, in tiles, each layer computed for a tile and all of its halo.
-- ours: `upscaling.upscaler`. It folds the generator's layers and drops a halo as soon as nobody looks at it.
-- ours, bf16: the same with `precision="bf16"`, where the device computes in it.
+- whole: what tutorials show. The weights are unchanged, tensors have torch's usual layout, and the photo is not cut.
+- tiles: the same network in channels last and in tiles; each layer is computed for a tile and all of its halo.
+- ours: `upscaling.upscaler`. It folds the generator's layers and drops a halo as soon as no layer needs it.
+- ours, bf16: the same with `precision="bf16"`, if the device computes in it.
 
-All take turns in one run; a cell is the median of the rounds, and a ratio is against tiles, of the same rounds.
-Megapixels are those of the enlarged photo. The peak is the whole process's memory above what it held before, on a CPU,
-each way in a process of its own.
+All ways take turns in one run. A cell is the median of the rounds, and a ratio compares a way with tiles in the same
+rounds. Megapixels are those of the enlarged photo. On a CPU, the peak is the memory of the whole process beyond what it
+used before; each way is measured in a process of its own.
 """
 
 import multiprocessing
@@ -34,18 +34,18 @@ from srgan_lessons.upscaling import upscaler
 from srgan_lessons.weights import load_network, shipped_weights
 
 Way = Callable[[np.ndarray], np.ndarray]
-TILE = 192  # of the way "tiles": a tile and its halo took .8 GB there
+TILE = 192  # of the way "tiles", in which a tile and its halo took .8 GB
 
 
 def photo(size: int) -> np.ndarray:
-    """A photo of so many pixels a side, uint8 (size, size, 3): the astronaut, repeated where it is too small."""
+    """A photo of size x size pixels, uint8 (size, size, 3): the astronaut, repeated if it is too small."""
     one = sample_photos()["astronaut"]  # (512, 512, 3)
     repeats = -(-size // 512)
     return np.tile(one, (repeats, repeats, 1))[:size, :size]
 
 
 def network_of(name: str) -> nn.Module:
-    """Shipped weights; "generator" is SRGAN's with weights that nobody trained, which cost the same time."""
+    """A shipped network; "generator" is SRGAN's network with untrained weights, which take the same time."""
     return Generator().eval() if name == "generator" else load_network(name)
 
 
@@ -109,7 +109,7 @@ def ways_of(name: str, device: torch.device) -> list[str]:
 def main() -> None:
     parser = common.parser(__doc__)
     parser.add_argument("--weights", nargs="+", default=[*shipped_weights(), "generator"])
-    parser.add_argument("--size", type=int, default=384, help="pixels a side of the LR photo")
+    parser.add_argument("--size", type=int, default=384, help="side of the LR photo in pixels")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
@@ -121,14 +121,14 @@ def main() -> None:
         f"# Enlarging on {options.machine or Machine(options.device, 'fp32').name()}",
         "",
         f"Python {platform.python_version()}, torch {torch.__version__}; a photo of {options.size}x{options.size} "
-        f"pixels to {megapixels:.1f} megapixels; median of {options.rounds} rounds, all ways in turns.",
+        f"pixels to {megapixels:.1f} megapixels; median of {options.rounds} rounds; all ways took turns.",
         "",
         "| network | way | MP/s | times tiles | peak GiB |",
         "|---|---|---|---|---|",
     )
     plan = {name: ways_of(name, device) for name in options.weights}
     memory = {}
-    if device.type == "cpu":  # before this process does any work: a child's peak begins with what its parent holds
+    if device.type == "cpu":  # before this process does any work: a child's peak includes its parent's memory
         with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
             jobs = [(name, options.size, way, torch.get_num_threads()) for name, ways in plan.items() for way in ways]
             memory = {job[::2]: found for job, found in zip(jobs, pool.starmap(peak, jobs, chunksize=1), strict=True)}

@@ -1,11 +1,11 @@
-"""A class from `study new` to the report, as people do it: three commands, a link, four gestures. Each step is timed.
+"""Times each step of a class from `study new` to the report, as people do it, with three commands and one link.
 
     python benchmarks/whole_class.py --out benchmarks/results/whole_class.md
-    python benchmarks/whole_class.py --shots build/class       also pictures of each page on three screens
+    python benchmarks/whole_class.py --shots build/class       also takes pictures of each page on three screens
 
-Ten photos that come with scikit-image by four methods. The raters are coroutines that know which method they see, and
-so have an opinion; one more is a page in chromium, whose screens are photographed. The instructor closes the study on
-the page for instructors, where the report is then made.
+The study has ten photos that come with scikit-image, enlarged by four methods. The raters are coroutines that know
+which method they see, and so have an opinion. One more rater is a page in chromium, and the script takes
+screenshots of it. The instructor closes the study on the instructor's page, and the report is then made.
 """
 
 import argparse
@@ -35,7 +35,7 @@ SCREENS = ((1366, 768), (1280, 720), (390, 844))
 
 
 class Person(Rater):
-    """Has an opinion of each method, and a bias."""
+    """A rater with an opinion of each method, and a bias."""
 
     def __init__(self, server: StudyServer, name: str, pace: float, study: Study):
         super().__init__(server, name, pace)
@@ -48,7 +48,7 @@ class Person(Rater):
 
 
 class Watch:
-    """Steps, and the seconds that they took."""
+    """Records the steps and how many seconds they took."""
 
     def __init__(self):
         self.lines, self.since = [], time.perf_counter()
@@ -61,19 +61,19 @@ class Watch:
 
 
 async def shoot(page, folder: Path | None, name: str) -> None:
-    """Pictures of a page on three screens; as it was before, afterwards."""
+    """Saves pictures of a page on three screens, and then restores its size."""
     if folder is None:
         return
     for width, height in SCREENS:
         await page.set_viewport_size({"width": width, "height": height})
-        await asyncio.sleep(0.3)  # for what a change of size moves
+        await asyncio.sleep(0.3)  # until the page has adapted to the new size
         await page.screenshot(path=folder / f"{name}_{width}x{height}.png")
     await page.set_viewport_size(dict(zip(("width", "height"), SCREENS[0], strict=True)))
     await asyncio.sleep(0.3)
 
 
 async def at_the_page(page, link: str, shots: Path | None) -> None:
-    """One rater by mouse and keys: link, name, Start, rate."""
+    """One rater who uses mouse and keys: opens the link, types a name, presses Start, rates."""
     await page.goto(link)
     await page.locator(".rater-name").wait_for()
     await shoot(page, shots, "1_name")
@@ -107,10 +107,12 @@ async def at_the_page(page, link: str, shots: Path | None) -> None:
 
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--raters", type=int, default=25, help="besides the one at a page")
+    parser.add_argument("--raters", type=int, default=25, help="raters besides the one at a page")
     parser.add_argument("--pace", type=float, default=0.5, help="seconds a rater looks at a picture, on average")
     parser.add_argument("--out", type=Path, help="also write the times to this file")
-    parser.add_argument("--shots", type=Path, metavar="FOLDER", help="pictures of the pages, and the report as PDF")
+    parser.add_argument(
+        "--shots", type=Path, metavar="FOLDER", help="save pictures of the pages, and a PDF of the report"
+    )
     arguments = parser.parse_args()
     if arguments.shots:
         arguments.shots.mkdir(parents=True, exist_ok=True)
@@ -141,11 +143,11 @@ async def main() -> None:
             await shoot(leader, arguments.shots, "7_instructor")
             await at_the_page(page, server.link, arguments.shots)
             await asyncio.gather(*tasks)
-            watch(f"{arguments.raters + 1} raters, {study.pictures} pictures each (the pace is the script's)")
+            watch(f"{arguments.raters + 1} raters, {study.pictures} pictures each (at the script's pace)")
             leader.on("dialog", lambda dialog: asyncio.create_task(dialog.accept()))
             await leader.locator("#close").click()
             await leader.locator("#report").wait_for(timeout=300_000)
-            watch("*Close the study*, until the report is there")
+            watch("*Close the study*, until the report is ready")
             await shoot(leader, arguments.shots, "8_closed")
             await page.reload()
             await page.get_by_text("You and the class").wait_for()

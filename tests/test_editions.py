@@ -332,8 +332,8 @@ def test_running_again_gives_the_same_bytes(built):
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        ("print(2 + 2)", "print(2 + 3)", "has outputs of other code"),
-        ("Two and two", "Three and one", "not what its source gives"),
+        ("print(2 + 2)", "print(2 + 3)", "are from other code"),
+        ("Two and two", "Three and one", "differs from what its source gives"),
     ],
 )
 def test_check_finds_a_source_that_was_changed(built, tmp_path, capsys, old, new, says):
@@ -355,7 +355,7 @@ def test_check_finds_a_notebook_that_was_edited_and_one_without_a_source(built, 
     shutil.copy(student, folder / "07_left_over.ipynb")
     assert run(folder / "source" / "01_made_up.py", "--check") == 1
     err = capsys.readouterr().err
-    assert "01_made_up.ipynb: not what its source gives" in err
+    assert "01_made_up.ipynb: differs from what its source gives" in err
     assert "07_left_over.ipynb: has no source" in err
 
 
@@ -404,11 +404,11 @@ BAD = {
     "no title": (changed("# # 01 A", "# 01 A"), "a title"),
     "no claim": (changed("**Claim.**", "Claim:"), "the one claim"),
     "no minutes": (changed("minutes of teaching", "min of teaching"), "30 minutes of teaching"),
-    "nothing before": (changed("**Before.**", "Before."), "what must be known before"),
+    "nothing before": (changed("**Before.**", "Before."), "what learners must know beforehand"),
     "no badge": (changed("{{colab_badge}}", "none"), "the badge"),
     "minutes of exercises": (
         changed("{{exercise_minutes}} minutes of ex", "7 minutes of ex"),
-        f"they have {MINUTES} together",
+        f"they take {MINUTES} together",
     ),
     "too long": (changed(f"{60 - MINUTES} minutes", f"{61 - MINUTES} minutes"), "minutes are more than 60"),
     "heading": (changed("## Exercises", "#### Exercises"), "this heading jumps from level 1 to level 4"),
@@ -437,9 +437,9 @@ BAD = {
     ),
     "stub of another": (changed("{{stub: psnr_y}}", "{{stub: lr_crop}}"), "right above check('psnr_y', ...)"),
     "no such stub": (changed("{{stub: psnr_y}}", "{{stub: psnr_x}}"), "no such exercise; it has: cubic_kernel"),
-    "stub in text": (changed("# Five minutes.", "# {{stub: psnr_y}}"), "must be all that stands in a code cell"),
+    "stub in text": (changed("# Five minutes.", "# {{stub: psnr_y}}"), "must be alone in a code cell"),
     "stub without solution": (GOOD + '\n# %% tags=["stub"]\nx = ...\n', "a stub must be followed by its solution"),
-    "solution without stub": (GOOD + '\n# %% tags=["solution"]\nx = 1\n', "must stand right after its stub"),
+    "solution without stub": (GOOD + '\n# %% tags=["solution"]\nx = 1\n', "must come right after its stub"),
     "line of a stub": (
         GOOD + '\n# %% tags=["stub"]\ny = 2  # two\nx = ...\n\n# %% tags=["solution"]\ny = 3\nx = 1\n',
         "this line of the stub is not in the solution: y = 2  # two",
@@ -453,12 +453,18 @@ BAD = {
     "a number of the answer": (GOOD + ASKED.replace("3 * 3)", "9)", 1), "'9' gives away the answer to the question"),
     "an assertion below a question": (
         GOOD + ASKED.replace('print("product:"', "assert 3 * 3\nprint(", 1),
-        "below a question `assert` tells what comes out",
+        "below a question, `assert` gives the result away",
     ),
     "an answer in the same cell": (GOOD + ASKED.replace("3?", "3?\n#\n# It is 9."), "in the same cell: '9'"),
-    "a question without its answers": (GOOD + ASKED.replace(' answers=["9"]', ""), "a question names what would give"),
+    "a question without its answers": (
+        GOOD + ASKED.replace(' answers=["9"]', ""),
+        "a question must list what would give",
+    ),
     "folded text": (changed("# %% [markdown]\n# ## Ex", '# %% [markdown] tags=["fold"]\n# ## Ex'), "fold is for code"),
-    "folded check": (changed("# %%\npsnr_y = check", '# %% tags=["fold"]\npsnr_y = check'), "a folded cell checks no"),
+    "folded check": (
+        changed("# %%\npsnr_y = check", '# %% tags=["fold"]\npsnr_y = check'),
+        "a folded cell must not check",
+    ),
     "empty cell": (GOOD + "\n# %%\n", "this cell is empty"),
 }
 
@@ -493,7 +499,7 @@ def test_figures_that_are_described(source, monkeypatch):
     use = "\n# %%\nfrom srgan_lessons.classroom import show_line\n\nshow_line(1{})\n"
     assert found_in(source, GOOD + use.format(', alt="a line"')) == []
     (one,) = found_in(source, GOOD + use.format(""))
-    assert 'show_line(...) needs alt="what is to be seen"' in one
+    assert 'show_line(...) needs alt="what the figure shows"' in one
 
 
 def test_a_lesson_that_fails_is_not_written(source, capsys):
@@ -508,11 +514,11 @@ def test_a_lesson_that_fails_is_not_written(source, capsys):
     ("outputs", "says"),
     [
         ([], "this cell prints nothing"),
-        ([nbformat.v4.new_output("stream", name="stderr", text="careful")], "this cell gives stderr"),
-        ([nbformat.v4.new_output("display_data", data={"text/html": "x"})], "this cell gives display_data"),
+        ([nbformat.v4.new_output("stream", name="stderr", text="careful")], "this cell outputs stderr"),
+        ([nbformat.v4.new_output("display_data", data={"text/html": "x"})], "this cell outputs display_data"),
         (
             [nbformat.v4.new_output("execute_result", data={"text/plain": "1", "image/png": "x"})],
-            "gives execute_result",
+            "outputs execute_result",
         ),
     ],
 )
@@ -524,10 +530,10 @@ def test_marked_cells_that_cannot_be_compared_are_refused(source, outputs, says)
 
 def test_an_unknown_lesson_on_the_command_line(source, capsys):
     assert run(source, "42") == 1
-    assert re.search("no such lesson .*; there are: 01_made_up", capsys.readouterr().err)
+    assert re.search("no such lesson .*The lessons are: 01_made_up", capsys.readouterr().err)
 
 
 def test_a_badly_named_source(source):
     bad = source.rename(source.with_name("lesson-one.py"))
-    with pytest.raises(LessonError, match="a lesson is called like"):
+    with pytest.raises(LessonError, match="a lesson needs a name like"):
         read_lesson(bad)

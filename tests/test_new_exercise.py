@@ -46,7 +46,11 @@ def test_nothing_is_replaced(tool, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
-    [(["7", "best-weight"], "no name"), (["0", "best_weight"], "no exercises"), (["7", "psnr_y"], "already")],
+    [
+        (["7", "best-weight"], "not a valid Python name"),
+        (["0", "best_weight"], "no exercises"),
+        (["7", "psnr_y"], "already"),
+    ],
 )
 def test_what_cannot_be_an_exercise_is_refused(tool, arguments, says):
     with pytest.raises(SystemExit, match=says):

@@ -250,7 +250,7 @@ def test_without_npm_or_network_it_says_what_to_do(npm, tmp_path, monkeypatch):
 
 def test_the_command_explains_mistakes(capsys, tmp_path):
     assert build_slides.main(["77", "--out", str(tmp_path)]) == 1
-    assert "no such lesson; there are: 00_start_here" in capsys.readouterr().err
+    assert "no such lesson. The lessons are: 00_start_here" in capsys.readouterr().err
     assert build_slides.main(["00", "--out", str(tmp_path), "--reveal", str(tmp_path)]) == 1
     assert "is missing; `npm pack" in capsys.readouterr().err
 

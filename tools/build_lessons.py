@@ -1,12 +1,13 @@
 """Builds the student edition and the solutions edition of each lesson from notebooks/source/.
 
-    python tools/build_lessons.py               build all; run a lesson where its code has changed
-    python tools/build_lessons.py 01 --execute  build one and run it in any case
-    python tools/build_lessons.py --check       change nothing; fail where a built file is not what the sources give
+    python tools/build_lessons.py               builds all lessons, and runs those whose code has changed
+    python tools/build_lessons.py 01 --execute  builds one lesson, and runs it in any case
+    python tools/build_lessons.py --check       changes nothing; fails if a built file does not match its source
 
-The same sources give the same bytes. Only cells with the tag check-output keep their output: the solutions edition is
-run once, with SRGAN_LESSONS_FAST=1 and SRGAN_LESSONS_STRICT=1 as in CI, and both editions carry its text, which nbval
-then holds them to. Right below a question the student edition carries none: it would be the answer.
+The same sources always give the same bytes. Only cells with the tag check-output keep their output. The solutions
+edition is run once, with SRGAN_LESSONS_FAST=1 and SRGAN_LESSONS_STRICT=1 as in CI, and its output is stored in both
+editions; nbval later compares new runs with it. Right below a question, the student edition has no output, because it
+would be the answer.
 
 Folded cells are closed in JupyterLab (source_hidden) and in Colab (the form view), and run like all others. The
 drawings of the lessons are written to docs/drawings/, for the README and other pages.
@@ -29,8 +30,8 @@ from nbclient.exceptions import CellExecutionError
 from srgan_lessons.classroom.drawings import DRAWINGS, as_file
 from srgan_lessons.files import atomic
 
-MARK = "nbval-check-output"  # nbval reads it among the tags of a cell
-TITLES = {  # what a folded cell says of itself: the first pattern that its code has
+MARK = "nbval-check-output"  # a tag that nbval looks for
+TITLES = {  # the title of a folded cell: that of the first pattern found in its code
     r"(?m)^# @title ": "",
     r"(?m)^(import|from) ": "Imports and settings",
     r"(?m)^(play|zoom|upload_photo|film\w*|kernel_film|shuffle_film)\(": "Something to move",
@@ -72,7 +73,7 @@ def notebook(lesson: Lesson, *, solved: bool, outputs: Outputs) -> nbformat.Note
             "source": _shown(cell, solved),
         }
         if cell.kind == "code":
-            count += 1  # what a run from top to bottom counts
+            count += 1  # the number that the cell gets in a run from top to bottom
             kept = [dict(output) for output in outputs.get(cell.number, [])] if compared else []
             for output in kept:
                 if output["output_type"] == "execute_result":
@@ -107,7 +108,7 @@ def as_bytes(node: nbformat.NotebookNode) -> bytes:
 
 
 def committed_outputs(lesson: Lesson, built: Path) -> Outputs | None:
-    """The outputs in the solutions edition as it lies there; None where its code is not that of the source any more."""
+    """The outputs in the built solutions edition; None if its code is no longer that of the source."""
     try:
         old = nbformat.reads(built.read_text(encoding="utf-8"), as_version=4)
     except (OSError, ValueError, nbformat.ValidationError):
@@ -126,7 +127,7 @@ def committed_outputs(lesson: Lesson, built: Path) -> Outputs | None:
 def executed_outputs(lesson: Lesson) -> Outputs:
     """Runs the solutions edition in an empty folder.
 
-    Raises LessonError where a cell fails, or where a marked one gives something else than printed text.
+    Raises LessonError if a cell fails, or if a marked cell outputs anything except printed text.
     """
     node = notebook(lesson, solved=True, outputs={})
     cells = lesson.edition(solved=True)
@@ -163,7 +164,7 @@ def _comparable(lesson: Lesson, cell: Cell, outputs: list) -> list[dict[str, Any
         else:
             what = output.get("name", output.output_type)
             raise LessonError(
-                [lesson.at(cell.line, f"check-output: only printed text is compared; this cell gives {what}")]
+                [lesson.at(cell.line, f"check-output: only printed text is compared; this cell outputs {what}")]
             )
     if not kept:
         raise LessonError([lesson.at(cell.line, "check-output: this cell prints nothing")])
@@ -176,8 +177,8 @@ def _comparable(lesson: Lesson, cell: Cell, outputs: list) -> list[dict[str, Any
 def build(path: Path, folder: Path, *, execute: bool | None = None) -> dict[Path, bytes]:
     """Both editions of one lesson: file -> bytes, for notebooks/ at `folder`. Writes nothing.
 
-    execute: True runs the lesson; False takes the outputs that lie in `folder` and never runs; None runs where they do
-    not fit the source. Raises LessonError.
+    execute: True runs the lesson; False uses the outputs in `folder` and never runs the lesson; None runs it if these
+    outputs do not belong to the source. Raises LessonError.
     """
     lesson = read_lesson(path)
     if found := problems(lesson):
@@ -187,7 +188,7 @@ def build(path: Path, folder: Path, *, execute: bool | None = None) -> dict[Path
     if outputs is None:
         if execute is False:
             raise LessonError(
-                [lesson.at(1, "the built notebook has outputs of other code; run tools/build_lessons.py")]
+                [lesson.at(1, "the outputs in the built notebook are from other code; run tools/build_lessons.py")]
             )
         print(f"running {lesson.stem} ...", flush=True)
         outputs = executed_outputs(lesson)
@@ -196,8 +197,8 @@ def build(path: Path, folder: Path, *, execute: bool | None = None) -> dict[Path
 
 
 def readme(text: str, lessons: list[Lesson]) -> str:
-    """README.md with its table of lessons, between two comments, made from the sources; tools/pictures.py paints."""
-    rows = [f"| {'&nbsp;' * 30} | lesson |", "|---|---|"]  # so wide that the pictures keep their size beside long text
+    """README.md with its table of lessons, made from the sources. tools/pictures.py makes the pictures."""
+    rows = [f"| {'&nbsp;' * 30} | lesson |", "|---|---|"]  # wide enough for the pictures to keep their size
     for lesson in lessons:
         first = lesson.cells[0].source
         title, claim = (
@@ -216,14 +217,14 @@ def main(
 ) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", help="numbers or names, 01 or 01_images_and_scale; all if none is given")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where a built file is out of date")
-    parser.add_argument("--execute", action="store_true", help="run the lessons even where their code has not changed")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a built file is out of date")
+    parser.add_argument("--execute", action="store_true", help="run the lessons even if their code has not changed")
     chosen = parser.parse_args(arguments)
     sources = sorted((notebooks / "source").glob("*.py"))
     wanted = [s for s in sources if not chosen.lessons or s.stem in chosen.lessons or s.stem[:2] in chosen.lessons]
     if not wanted:
         print(
-            f"no such lesson in {notebooks / 'source'}; there are: {', '.join(s.stem for s in sources)}",
+            f"no such lesson in {notebooks / 'source'}. The lessons are: {', '.join(s.stem for s in sources)}",
             file=sys.stderr,
         )
         return 1
@@ -247,14 +248,14 @@ def main(
         if file.exists() and file.read_bytes() == content:
             continue
         if chosen.check:
-            found.append(f"{file}: not what its source gives; run tools/build_lessons.py")
+            found.append(f"{file}: differs from what its source gives; run tools/build_lessons.py")
             continue
         with atomic(file) as temporary:
             temporary.write_bytes(content)
         print(f"wrote {file}")
     built = [*notebooks.glob("*.ipynb"), *notebooks.glob("solutions/*.ipynb")]
     found += [
-        f"{file}: has no source; remove it" for file in sorted(built) if file.stem not in {s.stem for s in sources}
+        f"{file}: has no source; delete it" for file in sorted(built) if file.stem not in {s.stem for s in sources}
     ]
     print(*found, sep="\n", file=sys.stderr, end="\n" if found else "")
     return 1 if found else 0

@@ -1,13 +1,13 @@
-"""Builds the site in build/site: lessons with their outputs, guides, reference, and the page of one's own photo.
+"""Builds the site in build/site: lessons with outputs, guides, reference, and the page that enlarges your own photo.
 
-    python tools/build_site.py                   runs the lessons that have changed since the last time (minutes)
-    python tools/build_site.py --keep-outputs    runs none: shows what they gave last, or nothing
+    python tools/build_site.py                   runs the lessons that have changed since the last build (minutes)
+    python tools/build_site.py --keep-outputs    runs no lesson: shows the outputs of the last run, or none
     python tools/build_site.py --without-try     leaves out site/try, which tools/build_try.py makes
-    python tools/build_site.py --check           then looks at it in a browser, as tools/check_site.py does
+    python tools/build_site.py --check           builds the site, then looks at it in a browser (tools/check_site.py)
 
-The pages are gathered in build/book: those of site/book, those of docs/, which must also read well on GitHub, and what
-is made here from the sources of the lessons, from the package and from the command line's parser. Links to files of the
-repository become links to pages where there is a page, else to GitHub. Sphinx's warnings are errors.
+The pages are gathered in build/book: those of site/book, those of docs/, which must also read well on GitHub, and those
+that are made here from the sources of the lessons, from the package and from the command line's parser. A link to a
+file of the repository becomes a link to its page, or to GitHub if it has no page. Sphinx's warnings are errors.
 """
 
 import argparse
@@ -36,7 +36,7 @@ LINK = re.compile(r"(!?\[(?:[^\]\[]|\[[^\]]*\])*\])\(([^)\s#]+)(#[^)\s]*)?\)")
 
 
 class SiteError(UserError):
-    """What keeps the site from being built, and what to do."""
+    """Says why the site cannot be built, and what to do."""
 
 
 def places() -> dict[Path, str]:
@@ -53,9 +53,9 @@ def places() -> dict[Path, str]:
 
 
 def linked(text: str, file: Path, place: str, pages: dict[Path, str]) -> str:
-    """The text of a page with its links to files led to pages of the site, to copied pictures, or to GitHub.
+    """The text of a page whose links to files now lead to pages of the site, to copied pictures, or to GitHub.
 
-    Raises SiteError where a link leads nowhere.
+    Raises SiteError if a link leads nowhere.
     """
 
     def lead(match: re.Match[str]) -> str:
@@ -86,7 +86,7 @@ def gather(lessons: list[Lesson], outputs: Callable[[Lesson], site_lessons.Outpu
     shutil.copytree(SOURCE, BOOK)
     for name in ("figures", "drawings"):
         shutil.copytree(DOCS / name, BOOK / name)
-        shutil.copytree(DOCS / name, BOOK / "extra" / name)  # for pictures that stand in HTML
+        shutil.copytree(DOCS / name, BOOK / "extra" / name)  # for pictures in HTML
     shutil.copytree(ROOT / "notebooks", BOOK / "notebooks", ignore=shutil.ignore_patterns("source", ".*"))
     if not MATHJAX.is_dir():
         raise SiteError(f"MathJax is not in {MATHJAX.parent}. Run: npm ci --prefix site")
@@ -107,7 +107,7 @@ def gather(lessons: list[Lesson], outputs: Callable[[Lesson], site_lessons.Outpu
     index = (BOOK / "index.md").read_text(encoding="utf-8")
     index = index.replace("{{lessons}}", cards(lessons))
     _put("index.md", index.replace("{{toc: lessons}}", "\n".join(_entry(lesson, "lessons/") for lesson in lessons)))
-    _put("solutions/index.md", _list_page("Solutions", "The lessons, solved, with notes for the instructor.", lessons))
+    _put("solutions/index.md", _list_page("Solutions", "The solved lessons, with notes for the instructor.", lessons))
     shipped = sorted(path.stem for path in (ROOT / "srgan_lessons" / "weights").glob("*.md"))
     toc = "\n".join(shipped)
     _put("weights/index.md", f"# Weights that come with the course\n\n```{{toctree}}\n:maxdepth: 1\n\n{toc}\n```\n")
@@ -121,7 +121,7 @@ def _put(place: str, text: str) -> None:
 
 
 def _entry(lesson: Lesson, folder: str = "") -> str:
-    """A line of a list of contents: with the lesson's number."""
+    """A line of a table of contents, with the lesson's number."""
     return f"{lesson.stem[:2]} · {lesson.cells[0].source.splitlines()[0].removeprefix('# ')} <{folder}{lesson.stem}>"
 
 
@@ -131,7 +131,7 @@ def _list_page(title: str, text: str, lessons: list[Lesson]) -> str:
 
 
 def cards(lessons: list[Lesson]) -> str:
-    """The lessons on the home page, a picture and the claim of each."""
+    """The lessons on the home page, each with a picture and its claim."""
     items = []
     for lesson in lessons:
         title = lesson.cells[0].source.splitlines()[0].removeprefix("# ")
@@ -154,7 +154,7 @@ def words_of_glossary(text: str) -> list[str]:
 
 
 def link_terms(terms: list[str]) -> Callable[[str], str]:
-    """A function that links the first use of each term, for one lesson. Headings, code and links stay as they are."""
+    """A function that links the first use of each term in one lesson. Headings, code and links stay as they are."""
     left = list(terms)
     kept = r"```.*?```|`[^`]*`|\[[^\]]*\]\([^)]*\)|\$\$.*?\$\$|\$[^$\n]*\$|<[^>]+>|^ {4}[^\n]*$|^[#>|][^\n]*$"
     apart = re.compile(f"({kept})", re.DOTALL | re.MULTILINE)
@@ -177,21 +177,21 @@ def link_terms(terms: list[str]) -> Callable[[str], str]:
 
 
 def mended(page: str) -> str:
-    """A page as Sphinx, its theme and myst-nb write it, in our words and without what screen readers stumble over."""
+    """A page from Sphinx, its theme and myst-nb, in our words and without what confuses screen readers."""
 
     def as_list(match: re.Match[str]) -> str:
         items = match[1].replace("<dd>", "<li>").replace("</dd>", "</li>")
         return f'<ul class="parameters">\n{items}</ul>'
 
     page = page.replace('<p class="caption" role="heading">', '<p class="caption" role="heading" aria-level="2">')
-    page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # it has words of its own
+    page = page.replace('<summary aria-label="Toggle hidden content">', "<summary>")  # it contains words already
     for theirs, ours in (("source", "code"), ("outputs", "answer"), ("content", "code and its answer")):
         page = re.sub(rf"(?<=>)(Show|Hide) the {theirs}(?=</p>)", rf"\1 the {ours}", page)
     return re.sub(r"<dl>\n((?:<dd>(?:(?!</?d[dl]\b).)*</dd>\n*)+)</dl>", as_list, page, flags=re.DOTALL)
 
 
 def sphinx() -> None:
-    """Raises SiteError where Sphinx warns."""
+    """Runs Sphinx. Raises SiteError if Sphinx warns."""
     shutil.rmtree(OUT, ignore_errors=True)
     cache = ROOT / "build" / "doctrees"
     shutil.rmtree(cache, ignore_errors=True)
@@ -199,19 +199,19 @@ def sphinx() -> None:
     path = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "tools"), os.environ.get("PYTHONPATH")]))
     done = subprocess.run([*command, str(BOOK), str(OUT)], env=os.environ | {"PYTHONPATH": path}, check=False)
     if done.returncode:
-        raise SiteError("Sphinx has warned, and a warning is an error here.")
+        raise SiteError("Sphinx printed warnings, and here a warning is an error.")
     for file in OUT.rglob("*.html"):
         file.write_text(mended(file.read_text(encoding="utf-8")), encoding="utf-8")
     for name in (".buildinfo", "objects.inv"):
         (OUT / name).unlink(missing_ok=True)
-    (OUT / ".nojekyll").touch()  # or GitHub Pages leaves out the folders that begin with _
+    (OUT / ".nojekyll").touch()  # without it, GitHub Pages leaves out the folders that begin with _
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--keep-outputs", action="store_true", help="run no lesson: show what it gave last, or nothing")
-    parser.add_argument("--without-try", action="store_true", help="leave out the page of one's own photo")
-    parser.add_argument("--check", action="store_true", help="look at the site in a browser, too: tools/check_site.py")
+    parser.add_argument("--keep-outputs", action="store_true", help="run no lesson: show its last outputs, or none")
+    parser.add_argument("--without-try", action="store_true", help="leave out the page that enlarges your own photo")
+    parser.add_argument("--check", action="store_true", help="then look at the site in a browser: tools/check_site.py")
     chosen = parser.parse_args()
     started = time.monotonic()
     try:
@@ -219,7 +219,7 @@ def main() -> int:
         gather(lessons, site_lessons.before if chosen.keep_outputs else site_lessons.ran)
         sphinx()
         if not chosen.without_try:
-            import build_try  # needs onnx, and seconds
+            import build_try  # needs onnx, and takes seconds
 
             build_try.build(OUT)
         wrong = check_site.broken_links(OUT, without=["try/"] if chosen.without_try else [])

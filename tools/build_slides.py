@@ -1,21 +1,21 @@
 """Makes a reveal.js deck of each lesson, with its figures in place and speaker notes (key S).
 
     python tools/build_slides.py                    all lessons, to build/slides
-    python tools/build_slides.py 02 07              two of them
-    python tools/build_slides.py --fast 07          figures of the tiny settings of CI: seconds instead of minutes
-    python tools/build_slides.py --reveal FOLDER    take reveal.js and MathJax from a folder of npm packages
+    python tools/build_slides.py 02 07              two lessons
+    python tools/build_slides.py --fast 07          with the tiny settings of CI: takes seconds instead of minutes
+    python tools/build_slides.py --reveal FOLDER    uses reveal.js and MathJax from a folder of npm packages
 
-A deck shows the cells with the tags slide, subslide and fragment and what follows them; cells tagged skip are run and
-not shown. A page is to be looked at while somebody speaks, so of the text it has the headings, the first paragraph
-after each, questions and everything bold, lists, tables and formulas; the other paragraphs are for the speaker to say,
-and stand in the notes. Of a folded cell only its output is shown, and the same holds for code that is longer than
-LONGEST lines. What is to be read at home is left out. Exercises are shown as stubs, with all of their text. The
-speaker's notes also have the instructor's notes and the solutions. Cells that only check are left out. Pages are laid
-out in the browser (slides/deck.js), so that nothing is cut off. There is to be at most one page for each minute of
-teaching: the last line that is printed for a deck counts both.
+A deck shows the cells with the tags slide, subslide and fragment, and what follows them; cells tagged skip are run but
+not shown. People look at a page while somebody speaks. So a page shows only a part of the text: the headings, the first
+paragraph after each heading, questions and everything bold, lists, tables and formulas. The other paragraphs are in the
+notes, for the speaker to say. A folded cell shows only its output, and so does code that is longer than LONGEST lines.
+The parts that learners read at home are left out. Exercises are shown as stubs, with all of their text. The speaker's
+notes also have the instructor's notes and the solutions. Cells that only check an answer are left out. Pages are laid
+out in the browser (slides/deck.js), so that nothing is cut off. A deck should have at most one page for each minute of
+teaching.
 
-The lessons are run once and kept in build/executed. The decks need no network: reveal.js and MathJax lie beside them.
-They are fetched once by npm, in the versions below, and compared with their hashes.
+The lessons are run once and kept in build/executed. The decks need no network, because reveal.js and MathJax are beside
+them. npm fetches these once, in the versions below, and they are compared with their hashes.
 """
 
 import argparse
@@ -43,10 +43,10 @@ TEMPLATES = Path(__file__).resolve().parent
 BUILD = ROOT / "build"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 LONGEST = 12  # lines of code on a page
-TO_READ = "\n### What this lesson leaves out"  # from here on a lesson is for readers
+TO_READ = "\n### What this lesson leaves out"  # from here on, a lesson is for readers
 SHOWN = re.compile(r"#|[-*] |\d+\. |\||\$\$|<|```|    |>|.*\*\*", re.DOTALL)  # a paragraph that is always shown
 
-# npm's packages: the SHA-512 that `npm view NAME@VERSION dist.integrity` gives, and what of them goes where in a deck.
+# npm's packages: the SHA-512 from `npm view NAME@VERSION dist.integrity`, and where their files go in a deck.
 PACKAGES = {
     "reveal.js-5.2.1.tgz": (
         "r7//6mIM5p34hFiDMvYfXgyjXqGRta+/psd9YtytsgRlrpRzFv4RbH76TXd2qD+7ZPZEbpBDhdRhJaFgfQ7zNQ==",
@@ -67,24 +67,24 @@ PACKAGES = {
 
 
 class SlidesError(Exception):
-    """What keeps the decks from being made, and what to do."""
+    """Says why the decks cannot be made, and what to do."""
 
 
 # --- reveal.js and MathJax -------------------------------------------------------------------------------------------
 
 
 def fetch(folder: Path) -> None:
-    """Has npm put the packages into `folder`. Raises SlidesError where there is no npm or no network."""
+    """Lets npm put the packages into `folder`. Raises SlidesError if there is no npm or no network."""
     names = [name.removesuffix(".tgz") for name in PACKAGES]
     wanted = [f"{name}@{version}" for name, version in (name.rsplit("-", 1) for name in names)]
     folder.mkdir(parents=True, exist_ok=True)
     command = ["npm", "pack", *wanted]
     advice = (
-        f"The decks need reveal.js and MathJax. Where npm and a network are, run: {' '.join(command)}\n"
-        f"Then copy the two .tgz files into a folder here: make slides REVEAL=FOLDER"
+        f"The decks need reveal.js and MathJax. On a machine with npm and a network, run: {' '.join(command)}\n"
+        f"Then copy the two .tgz files into a folder here, and run: make slides REVEAL=FOLDER"
     )
     if shutil.which("npm") is None:
-        raise SlidesError(f"There is no npm. {advice}")
+        raise SlidesError(f"npm is not installed. {advice}")
     print("npm fetches", " and ".join(wanted), flush=True)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
@@ -93,7 +93,7 @@ def fetch(folder: Path) -> None:
 
 
 def unpack(packages: Path, out: Path) -> None:
-    """Puts what decks need of the packages beside them. Raises SlidesError where one is missing, or is another one."""
+    """Copies what the decks need from the packages. Raises SlidesError if a package is missing or is another one."""
     for name, (integrity, members) in PACKAGES.items():
         file = packages / name
         if not file.is_file():
@@ -114,7 +114,7 @@ def unpack(packages: Path, out: Path) -> None:
 
 
 def executed(lesson: Lesson, kept: Path, *, full: bool) -> nbformat.NotebookNode:
-    """The solutions edition with all outputs. It is run where `kept`, of an earlier run, has other code."""
+    """The solutions edition with all outputs. It is run unless `kept`, from an earlier run, has the same code."""
     node = notebook(lesson, solved=True, outputs={})
     if kept.exists():
         old = nbformat.read(kept, as_version=4)
@@ -130,7 +130,7 @@ def executed(lesson: Lesson, kept: Path, *, full: bool) -> nbformat.NotebookNode
         try:
             client.execute(env=env)
         except CellExecutionError as error:
-            raise SlidesError(f"{lesson.stem} does not run: {error.ename}: {error.evalue}") from None
+            raise SlidesError(f"{lesson.stem} failed: {error.ename}: {error.evalue}") from None
     kept.parent.mkdir(parents=True, exist_ok=True)
     with atomic(kept) as temporary:
         nbformat.write(node, temporary)
@@ -138,7 +138,7 @@ def executed(lesson: Lesson, kept: Path, *, full: bool) -> nbformat.NotebookNode
 
 
 def deck(lesson: Lesson, ran: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The notebook that nbconvert makes slides of: stubs, outputs of the solved lesson, and notes for the speaker."""
+    """The notebook that nbconvert turns into slides: stubs, outputs of the solved lesson, and notes for the speaker."""
     outputs = {
         cell.number: there.get("outputs", [])
         for cell, there in zip(lesson.edition(solved=True), ran.cells, strict=True)
@@ -162,9 +162,9 @@ def deck(lesson: Lesson, ran: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def shown_and_said(source: str) -> tuple[str, str]:
-    """What of a text stands on the page, and the paragraphs that the speaker says."""
+    """The part of a text that is shown on the page, and the paragraphs that the speaker says."""
     shown, said = [], []
-    whole, first = False, True  # an exercise is shown whole; of other text the first paragraph after a heading
+    whole, first = False, True  # an exercise is shown whole; of other text, only the first paragraph after a heading
     for text in re.findall(r"<details>.*?</details>|```.*?```|(?:[^\n]+\n?)+", source, re.DOTALL):
         if text.startswith("#"):
             whole, first = text.startswith("### Exercise "), True
@@ -187,7 +187,7 @@ def _notes(text: str) -> dict[str, Any]:
 def _slide(cell: Cell, outputs: list[dict[str, Any]]) -> dict[str, Any]:
     kind, source = cell.kind, cell.source
     part = next(iter(cell.tags & {"slide", "subslide", "fragment", "skip", "notes"}), "-")
-    if cell.number == 0:  # badge and requirements are for the one who reads it
+    if cell.number == 0:  # badge and requirements are for readers
         source = "\n\n".join(text for text in source.split("\n\n") if not text.startswith(("[![", "**Before.**")))
     if kind == "markdown":
         source = source.partition(TO_READ)[0]
@@ -209,7 +209,7 @@ def _slide(cell: Cell, outputs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Without widgets, beside which a still picture stands; what was printed in several goes as one."""
+    """Outputs without widgets, each of which also has a still picture; what was printed in several parts is joined."""
     kept: list[dict[str, Any]] = []
     for output in outputs:
         data = output.get("data", {})
@@ -226,7 +226,7 @@ def _outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _without_alt(source: str) -> str:
-    """Code without the lines that describe a figure to those who do not see it: on a slide the figure is beside it."""
+    """Code without the lines that describe a figure to those who cannot see it: on a slide, the figure is beside it."""
     text = r'alt=f?"[^"\n]*"'
     return re.sub(rf", {text}(?=\)|\n)", "", re.sub(rf"(?m)^ +{text},\n", "", source))
 
@@ -271,12 +271,12 @@ def main(arguments: list[str] | None = None) -> int:
     wanted = [s for s in sources if not chosen.lessons or s.stem in chosen.lessons or s.stem[:2] in chosen.lessons]
     try:
         if not wanted:
-            raise SlidesError(f"no such lesson; there are: {', '.join(source.stem for source in sources)}")
+            raise SlidesError(f"no such lesson. The lessons are: {', '.join(source.stem for source in sources)}")
         build(wanted, chosen.out, chosen.reveal or BUILD / "npm", full=not chosen.fast)
     except (SlidesError, LessonError) as error:
         print(error, file=sys.stderr)
         return 1
-    print("Open a deck in a browser. Keys: space goes on, S opens the speaker's view, F fills the screen.")
+    print("Open a deck in a browser. Keys: Space for the next step, S for the speaker's view, F for the full screen.")
     return 0
 
 

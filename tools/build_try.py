@@ -1,12 +1,13 @@
-"""Makes the page of the site on which one's own photo is enlarged in the browser. To build/site/try.
+"""Makes the page of the site that enlarges visitors' own photos in the browser.
 
-    python tools/build_try.py           the shipped networks, as they are today
-    python tools/build_try.py OUT       to OUT/try
+    python tools/build_try.py           writes build/site/try, with the networks that are shipped today
+    python tools/build_try.py OUT       writes OUT/try
 
-The page itself is copied from site/try. Made here are its pictures, from scikit-image's photos and the shipped weights;
-the networks, by `export_onnx`, with weights of half precision where that changes no pixel by more than one level; and
-two lists: files.json, what the page may download, and files.js, what its service worker keeps. onnxruntime-web comes
-from site/node_modules, which `npm ci` fills with the versions and hashes of site/package-lock.json.
+The page itself is copied from site/try. This script makes its pictures, from scikit-image's photos and the shipped
+weights. It exports the networks with `export_onnx`, with weights in half precision if that changes no pixel by more
+than one level. It also writes two lists: files.json says what the page may download, and files.js says what its service
+worker keeps. onnxruntime-web comes from site/node_modules, which `npm ci` fills with the versions and hashes of
+site/package-lock.json.
 """
 
 import argparse
@@ -35,20 +36,20 @@ from srgan_lessons.weights import shipped_weights
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ROOT / "site" / "try"
 RUNTIME = ROOT / "site" / "node_modules" / "onnxruntime-web"
-KEPT = ROOT / "build" / "networks"  # exports of an earlier build: torch needs seconds for each
+KEPT = ROOT / "build" / "networks"  # exports of earlier builds, because torch needs seconds for each
 NETWORKS = ("espcn", "srresnet", "srgan")
 ENGINES = {"wasm": "ort-wasm-simd-threaded", "webgpu": "ort-wasm-simd-threaded.asyncify"}  # of onnxruntime-web/dist
 
 
 class SiteError(UserError):
-    """What keeps the site from being made, and what to do."""
+    """Says why the page cannot be made, and what to do."""
 
 
 # --- networks --------------------------------------------------------------------------------------------------------
 
 
 def halved(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same network, its weights stored with 16 bits and made 32 bits again when it is loaded: half the download."""
+    """The same network with weights stored in 16 bits, which are turned into 32 bits on loading: half the download."""
     half = onnx.ModelProto()
     half.CopyFrom(model)
     for weight in half.graph.initializer:
@@ -61,7 +62,7 @@ def halved(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def enlarged(model: onnx.ModelProto, photo: np.ndarray) -> np.ndarray:
-    """What ONNX Runtime makes of uint8 (H, W, 3): int (1, 3, 4H, 4W), levels 0..255."""
+    """What ONNX Runtime computes from a photo, uint8 (H, W, 3): int (1, 3, 4H, 4W), levels 0..255."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -70,7 +71,7 @@ def enlarged(model: onnx.ModelProto, photo: np.ndarray) -> np.ndarray:
 
 
 def export(name: str) -> tuple[bytes, int]:
-    """A shipped network as gzipped ONNX, and its halo. Kept for the next build while weights and package are equal."""
+    """A shipped network as gzipped ONNX, and its halo. Later builds with the same weights and package reuse it."""
     digest = hashlib.sha256()
     for module in sorted((ROOT / "srgan_lessons").glob("*.py")):
         digest.update(module.read_bytes())
@@ -88,20 +89,20 @@ def export(name: str) -> tuple[bytes, int]:
             np.abs(enlarged(model, photo) - enlarged(half, photo)).max()
             for photo in (imresize(picture, 1 / 8) for picture in list(sample_photos().values())[:3])
         )
-        print(f"  half precision changes a pixel by {off} at most: it is {'taken' if off <= 1 else 'not taken'}")
+        print(f"  half precision changes a pixel by {off} at most: it is {'used' if off <= 1 else 'not used'}")
         unfinished = kept.with_suffix(".part")
         onnx.save(half if off <= 1 else model, unfinished)
         unfinished.replace(kept)
     about = {entry.key: entry.value for entry in onnx.load(kept).metadata_props}
     if about["scale"] != "4":
-        raise SiteError(f"{name} enlarges by {about['scale']}; the page is written for 4.")
+        raise SiteError(f"{name} enlarges {about['scale']} times; the page is written for 4.")
     return gzip.compress(kept.read_bytes(), mtime=0), int(about["halo"])
 
 
 def put(content: bytes, folder: Path, name: str) -> dict:
-    """Writes a large file under a name that changes with its content. What files.json says of it."""
+    """Writes a large file under a name that changes with its content. Returns its entry in files.json."""
     digest = hashlib.sha256(content).hexdigest()
-    target = folder / f"{name}-{digest[:10]}.bin"  # no .gz: servers may unpack it, or say that it is packed
+    target = folder / f"{name}-{digest[:10]}.bin"  # not .gz: servers may unpack such files, or declare them packed
     target.write_bytes(content)
     return {"file": f"{folder.name}/{target.name}", "bytes": len(content), "sha256": digest}
 
@@ -114,7 +115,7 @@ def save(picture: np.ndarray, path: Path, quality: int) -> None:
 
 
 def paint(folder: Path) -> None:
-    """The cat by three methods, and the three pictures of how it works."""
+    """Makes the pictures of the cat with three methods, and the three pictures that show how it works."""
     cat = sample_photos()["chelsea"]  # (300, 451, 3)
     small = imresize(cat, 1 / 2)[1:149, 2:224]  # (148, 222, 3)
     for name in ("bicubic", "srresnet", "srgan"):
@@ -133,11 +134,11 @@ def paint(folder: Path) -> None:
 
 
 def build(out: Path) -> Path:
-    """Writes out/try, again. Raises SiteError where onnxruntime-web or shipped weights are missing."""
+    """Writes out/try from scratch. Raises SiteError if onnxruntime-web or shipped weights are missing."""
     if not RUNTIME.is_dir():
         raise SiteError(f"onnxruntime-web is not in {RUNTIME.parent}. Run: npm ci --prefix site")
     if missing := set(NETWORKS) - set(shipped_weights()):
-        raise SiteError(f"these weights are not shipped, and the page offers them: {', '.join(sorted(missing))}")
+        raise SiteError(f"the page offers these weights, but they are not shipped: {', '.join(sorted(missing))}")
     page = out / "try"
     shutil.rmtree(page, ignore_errors=True)
     shutil.copytree(SOURCE, page, ignore=shutil.ignore_patterns("tsconfig.json"))
@@ -147,7 +148,7 @@ def build(out: Path) -> Path:
     for kind, name in ENGINES.items():
         shutil.copy(RUNTIME / "dist" / f"ort.{kind}.min.mjs", page / "ort")
         shutil.copy(RUNTIME / "dist" / f"{name}.mjs", page / "ort")
-    for name in ("LICENSE", "ThirdPartyNotices.txt"):  # the npm package has neither; they are those of the Python one
+    for name in ("LICENSE", "ThirdPartyNotices.txt"):  # from the Python package; the npm package has neither
         shutil.copy(Path(onnxruntime.__file__).parent / name, page / "ort" / f"{Path(name).stem}.txt")
     paint(page / "pictures")
     small = sorted(

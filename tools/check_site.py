@@ -1,9 +1,10 @@
-"""Looks at the site in build/site: links, accessibility, size, and whether anything comes from elsewhere.
+"""Checks the site in build/site: links, accessibility, size, and whether anything is loaded from elsewhere.
 
-    python tools/check_site.py              all of it; needs chromium, and `npm ci --prefix site` for axe-core
-    python tools/check_site.py --pictures   also writes pictures of the pages to build/screenshots/site
+    python tools/check_site.py              checks everything; needs chromium, and `npm ci --prefix site` for axe-core
+    python tools/check_site.py --pictures   also saves pictures of the pages in build/screenshots/site
 
-axe-core looks at the home page, a lesson and a page of the API, on 1440 and 390 pixels, light and dark.
+axe-core looks at the home page, a lesson and a page of the API, at widths of 1440 and 390 pixels, in a light and a dark
+theme.
 """
 
 import argparse
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SITE, PICTURES = ROOT / "build" / "site", ROOT / "build" / "screenshots" / "site"
 AXE = ROOT / "site" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = ("index.html", "lessons/00_start_here.html", "api/metrics.html")
-HOME = 500_000  # bytes that the home page may take with all that it loads
+HOME = 500_000  # the most bytes of the home page and everything that it loads
 
 
 class Page(HTMLParser):
@@ -44,7 +45,7 @@ class Page(HTMLParser):
 
 
 def broken_links(site: Path, *, without: Sequence[str] = ()) -> list[str]:
-    """Each link within the site that leads nowhere, as "page: link". without: beginnings of links that are no fault."""
+    """Each link within the site that leads nowhere, as "page: link". without: beginnings of links to ignore."""
     pages = {file: Page(file.read_text(encoding="utf-8")) for file in sorted(site.rglob("*.html"))}
     wrong = []
     for file, page in pages.items():
@@ -68,7 +69,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def look(pictures: bool) -> list[str]:
-    """What axe-core finds serious, what comes from elsewhere, and whether the home page is too large."""
+    """Lists serious findings of axe-core, files loaded from elsewhere, and pages that are too large or too wide."""
     from playwright.sync_api import sync_playwright
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(SITE)))
@@ -88,14 +89,14 @@ def look(pictures: bool) -> list[str]:
                     page.on("response", lambda response, sizes=sizes: sizes.append(_length(response)))
                     page.goto(address + name, wait_until="networkidle")
                     elsewhere = [url for url in asked if not url.startswith((address, "data:", "blob:"))]
-                    found += [f"{name}: asks for {url}" for url in elsewhere]
+                    found += [f"{name}: loads {url}" for url in elsewhere]
                     if name == "index.html":
                         print(f"home page at {width} px, {scheme}: {sum(sizes) / 1000:.0f} kB in {len(sizes)} files")
                         if sum(sizes) > HOME:
                             found.append(f"{name}: {sum(sizes)} bytes; {HOME} are allowed")
                     wide = page.evaluate("document.documentElement.scrollWidth")
                     if wide > width:
-                        found.append(f"{name} at {width} px: is {wide} px wide")
+                        found.append(f"{name} at {width} px: the page is {wide} px wide")
                     if pictures:
                         PICTURES.mkdir(parents=True, exist_ok=True)
                         page.screenshot(path=PICTURES / f"{Path(name).stem}_{width}_{scheme}.png")
@@ -129,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     without = [] if (SITE / "try").is_dir() else ["try/"]
     found = [f"leads nowhere: {link}" for link in broken_links(SITE, without=without)]
-    print(f"links: {len(found)} of {len(list(SITE.rglob('*.html')))} pages lead nowhere")
+    print(f"links: {len(found)} lead nowhere, on {len(list(SITE.rglob('*.html')))} pages")
     found += look(chosen.pictures)
     print(*found, sep="\n", file=sys.stderr)
     return 1 if found else 0

@@ -3,19 +3,19 @@
 #
 #   tools/colab_check.sh                    Colab's IPython, ipykernel, ipywidgets, anywidget and matplotlib; all lessons
 #   tools/colab_check.sh 00 09              two lessons
-#   tools/colab_check.sh --newest           the wheel alone in a new environment, with what pip takes today
+#   tools/colab_check.sh --newest           the wheel alone in a new environment, with the versions that pip chooses today
 #
-# What Colab has must stay as it is: before anything is installed, pip's plan is held against a list. Options:
-#   --wheel FILE         an existing wheel; else one is built of this checkout
-#   --torch-from VENV    take torch and torchvision of that environment by links: saves 5 GB and some minutes
-#   --folder DIR         keep the environment in DIR, and use it again; else it goes to a temporary folder and is deleted
+# What Colab has must not change: before anything is installed, pip's plan is compared with a list. Options:
+#   --wheel FILE         use an existing wheel; otherwise one is built from this checkout
+#   --torch-from VENV    link torch and torchvision from that environment: saves 5 GB and some minutes
+#   --folder DIR         keep the environment in DIR, and reuse it; otherwise it is in a temporary folder and is deleted
 # PYTHON is a Python with the project's test packages (default: .venv/bin/python); the new environment has its version.
 set -euo pipefail
 
-# Colab's runtime of August 2026. Its Python is 3.13; these versions run from 3.11 on.
+# Colab's runtime of August 2026. Its Python is 3.13; these versions run with 3.11 or newer.
 COLAB=(ipython==7.34.0 ipykernel==6.17.1 ipywidgets==7.7.1 anywidget==0.9.21 matplotlib==3.10.0)
 ALSO_THERE=(torch torchvision numpy pillow scikit-image tqdm safetensors pandas scipy statsmodels)
-OURS="srgan-lessons stlpips-pytorch torchsummary" # all that the first cell of a lesson may install
+OURS="srgan-lessons stlpips-pytorch torchsummary" # the only packages that the first cell of a lesson may install
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 python=${PYTHON:-$root/.venv/bin/python}
@@ -28,7 +28,7 @@ while [ $# -gt 0 ]; do
       case $1 in --wheel) wheel=$2 ;; --torch-from) torch_from=$2 ;; --folder) folder=$2 ;; esac
       shift ;;
     [0-9][0-9]) lessons+=("$1") ;;
-    *) echo "colab_check: what is $1? See the head of $0" >&2; exit 2 ;;
+    *) echo "colab_check: unknown argument $1; see the first lines of $0" >&2; exit 2 ;;
   esac
   shift
 done

@@ -1,11 +1,11 @@
 """Finds the turns of phrase at which native readers of English stumble most often in this project.
 
-    python tools/english.py             all that a person reads: README, docs, lessons, docstrings, comments, messages
-    python tools/english.py docs lab    files whose path contains one of these words
+    python tools/english.py             checks all that people read: pages, lessons, docstrings, comments, messages
+    python tools/english.py docs lab    checks only files whose path contains one of these words
 
-It knows a few patterns, each with what to write instead, and no grammar: that it finds nothing does not make a text
-good. CONTRIBUTING.md has the page of style. A line that quotes such a phrase ends with `english: quoted`;
-its table of pairs, headed "not | but", is passed over.
+It knows a few patterns, with what to write instead, but no grammar: a text in which it finds nothing may still be bad.
+CONTRIBUTING.md has a section on style; its table of pairs, headed "not | but", is not checked. A line that quotes such
+a phrase ends with `english: quoted`.
 """
 
 import argparse
@@ -47,7 +47,7 @@ RULES = {  # pattern -> what to write
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a file that are for people, numbered: all of a page; of Python its comments and strings."""
+    """The lines that people read, with their numbers: all lines of a page; in Python, only comments and strings."""
     source = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
         source = re.sub(r"(?<=\n\| not \| but \|\n)(?:\|.*\n)+", lambda table: "\n" * table[0].count("\n"), source)
@@ -60,7 +60,7 @@ def texts(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def found(path: Path) -> Iterator[str]:
-    """What stands in a file that should not, as "path:line: what: what to write"."""
+    """The phrases in a file that should not be there, as "path:line: what: what to write"."""
     for number, line in texts(path):
         if QUOTED in line:
             continue

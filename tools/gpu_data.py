@@ -1,10 +1,10 @@
-"""Writes the folder that travels to a GPU machine, to be named there by SRGAN_LESSONS_DATA.
+"""Writes a folder to take to a GPU machine, where SRGAN_LESSONS_DATA must name it.
 
     python tools/gpu_data.py OUT
 
-OUT gets, as copies: the training photos (BSDS500/train, BSDS500/test, SunHays80) from the data folder of this machine,
-and the offline weights. Of the VGG16, 59 MB, only the convolutions up to phi(2, 2) are taken, 1 MB: the content losses
-offline and offline-vgg22 need no more. The AlexNet of ST-LPIPS, which validation judges by, is copied whole.
+OUT gets copies of the training photos (BSDS500/train, BSDS500/test, SunHays80) from the data folder of this machine,
+and of the offline weights. From the VGG16 (59 MB), it gets only the convolutions up to phi(2, 2), 1 MB, because the
+content losses offline and offline-vgg22 need no more. The AlexNet of ST-LPIPS, which validation uses, is copied whole.
 """
 
 import argparse
@@ -23,14 +23,14 @@ PHOTOS = ("BSDS500/train", "BSDS500/test", "SunHays80")
 
 
 def write(out: Path) -> None:
-    """Fills the folder; prints the size of each part and the total. Raises UserError where something is missing."""
+    """Fills the folder; prints the size of each part and the total. Raises UserError if something is missing."""
     if out.resolve() == data_root().resolve():
         raise UserError(f"{out} is the data folder itself; name another one")
     total = 0
     for folder in PHOTOS:
         names = pictures_below(data_root(), folder)
         if not names:
-            raise UserError(f"{data_root() / folder} holds no pictures: srgan-lessons data get {folder.split('/')[0]}")
+            raise UserError(f"{data_root() / folder} has no pictures: srgan-lessons data get {folder.split('/')[0]}")
         for name in names:
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(data_root() / name, out / name)
@@ -45,7 +45,7 @@ def write(out: Path) -> None:
 
 
 def cut_vgg() -> dict[str, torch.Tensor]:
-    """The convolutions of the offline VGG16 up to phi(2, 2), under the names that its file has."""
+    """The convolutions of the offline VGG16 up to phi(2, 2), under the names in its file."""
     last = phi_index(2, 2, convs=VGG16, blur=True)
     state = read_state(offline_weights("vgg"))
     trunk = [name for name in state if name.startswith("net.slice") and name.endswith((".weight", ".bias"))]

@@ -1,19 +1,20 @@
 """A quarter of an hour on one GPU: from photos to a trained SRResNet and SRGAN, in two calls.
 
-    python tools/gpu_data.py gpu_data          before: what travels beside the checkout, photos and weights
+    python tools/gpu_data.py gpu_data          first: packs what the checkout does not contain, photos and weights
     python tools/gpu_session.py first  --data gpu_data --work DIR --out DIR --seconds 560
     python tools/gpu_session.py second --data gpu_data --work DIR --out DIR --seconds 200
 
-Runs from a checkout, on a machine with torch, torchvision, numpy, pillow, scikit-image, safetensors, tqdm, filelock and
-pytest; nothing is downloaded. Each call measures this machine for some seconds, gives every stage the updates that fit,
-says so before it begins, and ends in time with what it has. What failed is printed and ends nothing.
+It runs from a checkout, on a machine with torch, torchvision, numpy, pillow, scikit-image, safetensors, tqdm, filelock
+and pytest; nothing is downloaded. Each call measures this machine for some seconds, plans for every stage as many
+updates as fit, prints each plan before the stage begins, and ends on time with whatever is done. If a stage fails, this
+is printed, and the next stage begins.
 
     first    check, the GPU's tests, SRResNet, SRGAN, pack
     second   where an update spends its time, the speed ladder, 2,000 updates of SRGAN in fp16 and in bf16, SRGAN again
              from its weights, pack
 
---out gets at most eight files of less than 16 MiB: weights, and the logs, previews and tables in one archive.
---tiny rehearses on any machine: small networks, few photos.
+--out gets at most eight files of less than 16 MiB: weights, and one archive with the logs, previews and tables.
+--tiny is a rehearsal on any machine, with small networks and few photos.
 """
 
 import argparse
@@ -28,7 +29,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the package of this checkout, which need not be installed
+sys.path.insert(0, str(ROOT))  # for the package of this checkout, which may not be installed
 
 TINY = dict(blocks=2, channels=8, batch=4, crop=32)
 PACKING = 14.0  # seconds kept for the end
@@ -38,14 +39,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="See the docstring of this file.")
     parser.add_argument("call", choices=("first", "second", "stage"))
     parser.add_argument("--data", type=Path, required=True, help="what gpu_data.py wrote")
-    parser.add_argument("--work", type=Path, required=True, help="run folders, 2 GB; memory (/dev/shm) is fastest")
-    parser.add_argument("--out", type=Path, required=True, help="what is worth keeping")
+    parser.add_argument("--work", type=Path, required=True, help="for run folders, 2 GB; memory (/dev/shm) is fastest")
+    parser.add_argument("--out", type=Path, required=True, help="for what is worth keeping")
     parser.add_argument("--seconds", type=float, default=560, help="for the whole call")
-    parser.add_argument("--start", default="srresnet", help="weights that SRResNet starts from (default: the shipped)")
-    parser.add_argument("--srgan", help="second call: the weights that SRGAN goes on from (default: those in --work)")
-    parser.add_argument("--crop", type=int, default=96, help="HR pixels on a side of SRResNet's crops")
-    parser.add_argument("--batch", type=int, default=16, help="SRResNet's crops an update")
-    parser.add_argument("--share", type=float, default=0.45, help="of the training time that goes to SRResNet")
+    parser.add_argument("--start", default="srresnet", help="weights from which SRResNet starts (default: the shipped)")
+    parser.add_argument("--srgan", help="second call: weights from which SRGAN continues (default: those in --work)")
+    parser.add_argument("--crop", type=int, default=96, help="side of SRResNet's crops in HR pixels")
+    parser.add_argument("--batch", type=int, default=16, help="SRResNet's crops per update")
+    parser.add_argument("--share", type=float, default=0.45, help="SRResNet's share of the training time")
     parser.add_argument("--tiny", action="store_true")
     parser.add_argument("--stage", help=argparse.SUPPRESS)  # this script calls itself, a process for each stage
     parser.add_argument("--until", type=float, help=argparse.SUPPRESS)
@@ -56,7 +57,7 @@ def main() -> int:
         "SRGAN_LESSONS_DATA": str(options.data),
         "PYTHONUNBUFFERED": "1",
         "PYTHONPATH": str(ROOT),
-        "TORCHINDUCTOR_CACHE_DIR": str(options.work / "inductor"),  # what one process compiles the others find
+        "TORCHINDUCTOR_CACHE_DIR": str(options.work / "inductor"),  # what one compiles, the others reuse
     }
     options.work.mkdir(parents=True, exist_ok=True)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -66,7 +67,7 @@ def main() -> int:
 
 
 class Session:
-    """One call: its stages, each a process of its own, so that what breaks one does not break the next."""
+    """One call. Each of its stages is a process of its own, so that a failure in one does not affect the next."""
 
     def __init__(self, options: argparse.Namespace):
         self.options, self.began = options, time.time()
@@ -85,7 +86,7 @@ class Session:
         return int(bool(self.failed))
 
     def first(self) -> None:
-        warm = self.begin("warm")  # compiles on the CPU's cores while the card is looked at
+        warm = self.begin("warm")  # compiles on the CPU's cores while the card is checked
         self.stage("check", until=time.time() + 20)
         self.tests("not compile", seconds=110)
         left = self.end - PACKING - time.time()
@@ -180,7 +181,7 @@ def check(options: argparse.Namespace) -> int:
 
 
 def warm(options: argparse.Namespace) -> int:
-    """Compiles both updates once, so that their stages find them in the cache: 73 s and 120 s beside each other."""
+    """Compiles both updates once, so that their stages find them in the cache: 73 s and 120 s, side by side."""
     from srgan_lessons.images import sample_photos
     from srgan_lessons.training import Options
     from srgan_lessons.training.plan import measure
@@ -197,7 +198,7 @@ def warm(options: argparse.Namespace) -> int:
 
 
 def fit(options: argparse.Namespace, name: str, init: str) -> int:
-    """Trains until `options.until`: measures, plans, says the plan, trains."""
+    """Trains until `options.until`: measures, plans, prints the plan, trains."""
     from srgan_lessons.training import Options, train
     from srgan_lessons.training.plan import fit_into, measure
 
@@ -259,7 +260,7 @@ def again(options: argparse.Namespace) -> int:
 
 
 def half(options: argparse.Namespace) -> int:
-    """2,000 updates of SRGAN in bf16 and in fp16, from the same weights: do they stay numbers, do they agree?"""
+    """2,000 updates of SRGAN in bf16 and in fp16, from the same weights: do losses stay numbers, and do they agree?"""
     from srgan_lessons.training import train
 
     steps = 20 if options.tiny else 2_000
@@ -290,7 +291,7 @@ def ladder(options: argparse.Namespace) -> int:
 
 
 def profile(options: argparse.Namespace) -> int:
-    """Which kernels an update spends its time in."""
+    """Prints the kernels in which an update spends its time."""
     import torch
 
     from srgan_lessons.datasets import CropSampler
@@ -310,14 +311,14 @@ def profile(options: argparse.Namespace) -> int:
                 update(step)
             with torch.profiler.profile(acc_events=True) as profiler:
                 update(3)
-                learner.mean_losses()  # waits
+                learner.mean_losses()  # waits for the GPU
         on = "self_cuda_time_total" if machine.device.type == "cuda" else "self_cpu_time_total"
         print(recipe.name, profiler.key_averages().table(sort_by=on, row_limit=25, max_name_column_width=80), sep="\n")
     return 0
 
 
 def pack(options: argparse.Namespace) -> int:
-    """Weights as they are, everything else in one archive."""
+    """Copies the weights as they are, and packs everything else into one archive."""
     from srgan_lessons.training.checkpoint import read_checkpoint
 
     with tarfile.open(options.out / f"runs-{options.work.name}.tar.gz", "w:gz") as archive:

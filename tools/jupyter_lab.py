@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# All cells stay in the page, also those that are scrolled out of sight; and no question about news, in a box that lies
-# over the buttons.
+# All cells stay in the page, even those that are scrolled out of sight. JupyterLab does not ask about news, because the
+# box with this question would cover the buttons.
 SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
     "apputils-extension/notification": {"fetchNews": "false"},
 }
-PATIENCE = 90  # seconds for it to start
+PATIENCE = 90  # seconds to wait for the start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Lab:
         return f"{self.address}/lab/tree/{notebook}?token={self.token}&reset"
 
     def api(self, method: str, path: str, body: dict | None = None):
-        """Asks the server; what it answers."""
+        """Sends a request to the server, and returns its answer."""
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(f"{self.address}/{path}", method=method, data=data)
         request.add_header("Authorization", f"token {self.token}")
@@ -46,9 +46,9 @@ class Lab:
 
 @contextmanager
 def running_lab(home: Path, *, fast: bool = True, options: Sequence[str] = ()) -> Iterator[Lab]:
-    """A JupyterLab that shows home/work, and keeps its own settings in `home`. fast: the settings of lessons in it.
+    """A JupyterLab that shows home/work, and keeps its own settings in `home`. fast: lessons use their tiny settings.
 
-    Raises RuntimeError, with the end of its log, where it does not start.
+    Raises RuntimeError, with the end of its log, if it does not start.
     """
     work = home / "work"
     work.mkdir()

@@ -1,4 +1,4 @@
-"""The contract of a lesson, as far as a program can hold it. `problems(lesson)` lists what breaks it."""
+"""The contract of a lesson, as far as a program can check it. `problems(lesson)` lists what breaks it."""
 
 import ast
 import importlib
@@ -19,13 +19,13 @@ FIRST_CELL = {
     r"\*\*Time\.\*\* \d+ minutes of teaching, \d+ minutes of exercises\.": (
         "`**Time.** 30 minutes of teaching, 25 minutes of exercises.`"
     ),
-    r"\*\*Before\.\*\* \S": "what must be known before, `**Before.** ...`",
+    r"\*\*Before\.\*\* \S": "what learners must know beforehand, `**Before.** ...`",
     r"\[!\[Open in Colab\]": "the badge, `{{colab_badge}}`",
 }
 
 
 def problems(lesson: Lesson) -> list[str]:
-    """Everything that breaks the contract, "file:line: what", in the order of the file."""
+    """Everything that breaks the contract, as "file:line: what", in the order of the file."""
     trees, found = {}, []
     for cell in lesson.cells:
         if cell.kind == "code" and cell.number != 1:  # the set-up cell, with its %pip, is ours
@@ -58,7 +58,7 @@ def _first_cell(lesson: Lesson) -> Found:
         teaching, exercises = map(int, time.groups())
         declared = sum(exercise.minutes for exercise in all_exercises().values() if exercise.lesson == lesson.number)
         if exercises != declared:
-            yield first.line, f"it announces {exercises} minutes of exercises, and they have {declared} together"
+            yield first.line, f"it announces {exercises} minutes of exercises, but they take {declared} together"
         if teaching + exercises > MINUTES:
             yield first.line, f"{teaching} + {exercises} minutes are more than {MINUTES}"
 
@@ -104,7 +104,7 @@ def _pairs(lesson: Lesson) -> Found:
         if "stub" in cell.tags and not (after and "solution" in after.tags):
             yield cell.line, "a stub must be followed by its solution, a cell with the tag solution"
         if after and "solution" in after.tags and "stub" not in cell.tags:
-            yield after.line, "a solution must stand right after its stub, a cell with the tag stub"
+            yield after.line, "a solution must come right after its stub, a cell with the tag stub"
         if "stub" in cell.tags and after and "solution" in after.tags:
             for line in stub_lines_missing(cell.source, after.source):
                 yield cell.line, f"this line of the stub is not in the solution: {line}"
@@ -127,19 +127,19 @@ def _compared(lesson: Lesson) -> Found:
         yield 1, f"{len(marked)} cells have the tag check-output; a lesson has at least {COMPARED}"
     for cell in marked:
         if cell.kind != "code" or cell.tags & {"stub", "solution"}:
-            yield cell.line, "check-output is for code cells that stand in both editions"
+            yield cell.line, "check-output is for code cells that are in both editions"
 
 
 def _folded(lesson: Lesson) -> Found:
     for cell in lesson.cells:
         if "fold" in cell.tags and (cell.kind != "code" or cell.tags & {"stub", "solution"}):
-            yield cell.line, "fold is for code cells that stand in both editions"
+            yield cell.line, "fold is for code cells that are in both editions"
         if "fold" in cell.tags and re.search(r"\bcheck\(", cell.source):
-            yield cell.line, "a folded cell checks no exercise: the learner is to see the call"
+            yield cell.line, "a folded cell must not check an exercise: the learner should see the call"
 
 
 def _questions(lesson: Lesson) -> Found:
-    """What a question asks is found out by running the cells below it, and not by reading them."""
+    """Learners must find the answer to a question by running the cells below it, not by reading them."""
     for cell in lesson.cells:
         if "instructor" in cell.tags:
             continue
@@ -147,7 +147,7 @@ def _questions(lesson: Lesson) -> Found:
         if bool(asked) != (cell.answers is not None):
             yield (
                 cell.line,
-                'a question names what would give its answer away, answers=["16"], and only a question does',
+                'a question must list what would give its answer away, answers=["16"]; other cells must not',
             )
         if not asked:
             continue
@@ -156,24 +156,24 @@ def _questions(lesson: Lesson) -> Found:
         ]
         rest = FOLDED_ANSWER.sub("", cell.source[asked[-1].end() :]).partition("\n\n")[2]
         for found in filter(None, (answer.search(rest) for answer in answers)):
-            yield cell.line, f"the answer stands below the question, in the same cell: {found[0]!r}. Fold it: <details>"
+            yield cell.line, f"the answer is below the question, in the same cell: {found[0]!r}. Fold it with <details>"
         for below in lesson.below(cell):
             if "fold" in below.tags:
                 continue
             for found in filter(None, (answer.search(below.source) for answer in answers)):
                 yield (
                     below.line,
-                    f"{found[0]!r} gives away the answer to the question above: fold it, or say it otherwise",
+                    f"{found[0]!r} gives away the answer to the question above: fold the cell, or write it differently",
                 )
             if spoiler := re.search(r"(?m)^ *assert |\balt=", below.source):
                 yield (
                     below.line,
-                    f"below a question `{spoiler[0].strip()}` tells what comes out: put it into a folded cell",
+                    f"below a question, `{spoiler[0].strip()}` gives the result away: put it into a folded cell",
                 )
 
 
 def _exercises(lesson: Lesson, trees: dict[int, ast.AST]) -> Found:
-    """Each exercise of the lesson has stub, solution and check in one row; no other name is checked."""
+    """Each exercise of the lesson has its stub, solution and check, one after the other; no other name is checked."""
     mine = [name for name, exercise in all_exercises().items() if exercise.lesson == lesson.number]
     checked: dict[str, int] = {}
     for index, cell in enumerate(lesson.cells):
@@ -192,7 +192,7 @@ def _exercises(lesson: Lesson, trees: dict[int, ast.AST]) -> Found:
             if above != [f"# {{{{stub: {name}}}}}", f"# {{{{solution: {name}}}}}"]:
                 yield (
                     cell.line,
-                    f"right above check({name!r}, ...) must stand its stub cell and its solution cell, by placeholder",
+                    f"right above check({name!r}, ...), the placeholders of its stub and its solution are missing",
                 )
     for name in mine:
         if checked.get(name, 0) != 1:
@@ -210,7 +210,7 @@ def _images(lesson: Lesson) -> Found:
 
 
 def _figures(lesson: Lesson, trees: dict[int, ast.AST]) -> Found:
-    """A cell that draws says what is to be seen: alt="..." to the helper, or a line `*Figure: ...*` right below."""
+    """A cell that draws must describe its figure: alt="..." for the helper, or a line `*Figure: ...*` right below."""
     helpers = _figure_helpers(trees)
     cells = lesson.cells
     for cell, below in zip(cells, (*cells[1:], None), strict=True):
@@ -222,18 +222,18 @@ def _figures(lesson: Lesson, trees: dict[int, ast.AST]) -> Found:
             if name in helpers and "alt" not in {keyword.arg for keyword in node.keywords} and not described:
                 yield (
                     cell.line + node.lineno,
-                    f'{name}(...) needs alt="what is to be seen", or a line `*Figure: ...*` below',
+                    f'{name}(...) needs alt="what the figure shows", or a line `*Figure: ...*` below',
                 )
             elif plain and not described:
                 yield (
                     cell.line + node.lineno,
-                    "a figure by plt needs a markdown cell below that begins with `*Figure: ...*`",
+                    "below a figure by plt, there must be a markdown cell that begins with `*Figure: ...*`",
                 )
                 break
 
 
 def _figure_helpers(trees: dict[int, ast.AST]) -> set[str]:
-    """Names that the lesson imports from the project and that take alt=...: the functions that draw."""
+    """The functions that draw: names that the lesson imports from the project and that accept alt=..."""
     helpers = set()
     for node in (node for tree in trees.values() for node in ast.walk(tree)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("srgan_lessons"):

@@ -2,16 +2,16 @@
 
 Tags of a cell (`# %% tags=["stub"]`, `# %% [markdown] tags=["instructor"]`):
     stub, solution      a pair, one after the other: the student edition has the first, the solutions edition the second
-    instructor          a note for the teacher: shown in the solutions edition alone
+    instructor          a note for the teacher: shown only in the solutions edition
     check-output        its text output is kept and compared by nbval
-    fold                code that is not taught (plotting, alt texts, assertions): built closed, under a title
+    fold                code that is not taught (plotting, alt texts, assertions): closed, under a title
     slide, subslide, fragment, skip, notes      its part in the slides
-A markdown cell that asks the learner to guess names what would give the answer away: `answers=["16", "sixteen"]`, and
-`answers=[]` where only the run knows it. lesson_rules.py keeps these out of all that stands open below the question.
+A markdown cell that asks the learner to guess lists what would give the answer away: `answers=["16", "sixteen"]`, or
+`answers=[]` if only a run can tell. lesson_rules.py keeps these words out of all open cells below the question.
 Placeholders in the text:
     {{repository}}          the project's address, from pyproject.toml
     {{colab_badge}}         a badge that opens this lesson's student edition in Colab, and a link to it on the site
-    {{exercise_minutes}}    the minutes of the lesson's exercises together, for its first cell
+    {{exercise_minutes}}    the minutes of all exercises of the lesson, for its first cell
     {{exercise: name}}      "Exercise 1.2: the title (easy, 5 minutes)", for a heading
     {{stub: name}}, {{solution: name}}      a whole cell, as a comment: the registered stub and solution
 """
@@ -31,7 +31,7 @@ SLIDES = ("slide", "subslide", "fragment", "skip", "notes")
 TAGS = {"stub", "solution", "instructor", "check-output", "fold", *SLIDES}
 PERCENT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
 
-# Only where the package is missing is anything installed, and without an upgrade: nothing of Colab's own changes.
+# Only Colab installs anything, and without upgrades, so that Colab's own packages do not change.
 SETUP = """\
 # @title Run this first. In Colab it fetches the course; nothing that Colab has installed changes.
 import sys
@@ -45,7 +45,7 @@ device = setup()"""
 
 
 class LessonError(Exception):
-    """What is wrong with the sources, one line for each problem: "file:line: what"."""
+    """Says what is wrong with the sources, with one line for each problem: "file:line: what"."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -56,8 +56,8 @@ class LessonError(Exception):
 class Cell:
     """A cell of the source.
 
-    line: where it begins in the file. number: its place among all cells, both editions'. answers: for a question, what
-    gives its answer away; None where nothing is asked.
+    line: where it begins in the file. number: its place among the cells of both editions. answers: for a question, what
+    gives its answer away; None if nothing is asked.
     """
 
     kind: str  # "markdown" or "code"
@@ -70,7 +70,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
-    """A lesson as written, and its cells with all placeholders filled in and the set-up cell in its place."""
+    """A lesson as written, and its cells with all placeholders filled in and the set-up cell added."""
 
     path: Path
     written: tuple[Cell, ...]
@@ -94,7 +94,7 @@ class Lesson:
         return [cell for cell in self.cells if not cell.tags & left_out]
 
     def below(self, question: Cell) -> list[Cell]:
-        """The code cells between a question and the next text that the learner reads, where the answer may stand."""
+        """The code cells between a question and the next text that the learner reads, where the answer may be."""
         cells = self.edition(solved=False)
         after = cells[cells.index(question) + 1 :]
         end = next((i for i, cell in enumerate(after) if cell.kind == "markdown"), len(after))
@@ -102,28 +102,28 @@ class Lesson:
 
 
 def repository() -> str:
-    """The project's address, which stands in pyproject.toml alone."""
+    """The project's address, which is written only in pyproject.toml."""
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 
 
 def site() -> str:
-    """The address of the site, as GitHub Pages gives it to a repository."""
+    """The address that GitHub Pages gives to the site of the repository."""
     owner, name = repository().removeprefix("https://github.com/").split("/")
     return f"https://{owner}.github.io/{name}"
 
 
 def colab_badge(stem: str) -> str:
-    """Markdown of the badge that opens the student edition of a lesson in Colab."""
+    """The Markdown of a badge that opens the student edition of a lesson in Colab."""
     place = repository().removeprefix("https://github.com/")
     link = f"https://colab.research.google.com/github/{place}/blob/{BRANCH}/notebooks/{stem}.ipynb"
     return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
 
 
 def read_lesson(path: Path) -> Lesson:
-    """Parses one source and fills it in. Raises LessonError where that cannot be done."""
+    """Parses one source and fills in its placeholders. Raises LessonError if that is impossible."""
     lesson = Lesson(path=path, written=(), cells=())
     if not re.fullmatch(r"\d\d_[a-z0-9_]+", path.stem):
-        raise LessonError([lesson.at(1, "a lesson is called like 01_images_and_scale.py")])
+        raise LessonError([lesson.at(1, "a lesson needs a name like 01_images_and_scale.py")])
     text = path.read_text(encoding="utf-8")
     starts = [number for number, line in enumerate(text.splitlines(), start=1) if re.match(r"#\s*%%", line)]
     parsed = jupytext.reads(text, fmt=PERCENT).cells
@@ -137,8 +137,8 @@ def read_lesson(path: Path) -> Lesson:
         if len(tags & set(SLIDES)) > 1:
             problems.append(lesson.at(line, "a cell has at most one of the slide tags"))
         if cell.cell_type not in ("markdown", "code"):
-            problems.append(lesson.at(line, f"a {cell.cell_type} cell; only markdown and code are used"))
-        # In the set-up cell's place, number 1, nothing else may stand: all numbers after the first cell move up.
+            problems.append(lesson.at(line, f"a {cell.cell_type} cell; a lesson has only markdown and code cells"))
+        # Number 1 is reserved for the set-up cell, so the numbers of all cells after the first move up.
         number = len(written) + (len(written) > 0)
         answers = cell.metadata.get("answers")
         written.append(
@@ -185,12 +185,12 @@ def _fill(cell: Cell, stem: str) -> tuple[Cell, list[str]]:
             number, effort = f"{exercise.lesson}.{exercise.place}", f"{exercise.difficulty}, {exercise.minutes} minutes"
             return f"Exercise {number}: {exercise.title} ({effort})"
         elif cell.source.strip() != f"# {match[0]}" or cell.kind != "code" or key not in cell.tags:
-            problems.append(f"{match[0]} must be all that stands in a code cell with the tag {key}, as a comment")
+            problems.append(f"{match[0]} must be alone in a code cell with the tag {key}, as a comment")
         else:
             return getattr(exercises[name], key)
         return match[0]
 
     source = re.sub(r"\{\{(?P<key>[a-z_]+)(?:: *(?P<name>\w+))?\}\}", value, cell.source)
-    if cell.source.startswith("# {{") and source != cell.source:  # the comment sign was the placeholder's
+    if cell.source.startswith("# {{") and source != cell.source:  # the comment sign belonged to the placeholder
         source = source.removeprefix("# ")
     return replace(cell, source=source), problems

@@ -1,9 +1,9 @@
-"""Begins an exercise: writes its file and its test, both ready to be changed, and prints the cells for the lesson.
+"""Begins an exercise: writes its file and its test for you to edit, and prints the cells for the lesson.
 
     python tools/new_exercise.py 7 best_weight
 
-makes srgan_lessons/exercises/lesson07/best_weight.py and tests/exercises/lesson07/test_best_weight.py. As they are,
-they hold an exercise that works, "twice as large". Nothing that is there is replaced.
+makes srgan_lessons/exercises/lesson07/best_weight.py and tests/exercises/lesson07/test_best_weight.py. At first, these
+contain an exercise that already works, "twice as large". Existing files are never replaced.
 """
 
 import argparse
@@ -59,7 +59,7 @@ EXERCISE = Exercise(
 '''
 
 TEST = '''\
-"""Answers to exercise {name} as students write them, and its reference against numbers from outside."""
+"""Answers to exercise {name} as students write them, and its reference, compared with independent numbers."""
 
 import torch
 from answers import Answers
@@ -69,8 +69,8 @@ from srgan_lessons.exercises.lesson{lesson:02d}.{file} import {name}
 answers = Answers(
     "{name}",
     sentences="""
-What is to be written :: square; unchanged
-what it is called with :: summed
+What the function must return :: square; unchanged
+what its arguments are :: summed
 """,
 )
 
@@ -128,7 +128,7 @@ Put these cells into notebooks/source/{lesson:02d}_*.py, then run: make notebook
 # %% [markdown]
 # ### {{{{exercise: {name}}}}}
 #
-# What is to be written, and what it is called with.
+# What the function must return, and what its arguments are.
 
 # %% tags=["stub"]
 # {{{{stub: {name}}}}}
@@ -147,12 +147,14 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     exercises = all_exercises()
     if not given.name.isidentifier():
-        sys.exit(f"{given.name!r} is no name that Python code can define. Take one such as best_weight.")
+        sys.exit(f"{given.name!r} is not a valid Python name. Choose one such as best_weight.")
     if given.name in exercises:
-        sys.exit(f"lesson {exercises[given.name].lesson:02d} has an exercise {given.name} already. Take another name.")
+        sys.exit(
+            f"lesson {exercises[given.name].lesson:02d} already has an exercise {given.name}. Choose another name."
+        )
     lessons = {exercise.lesson for exercise in exercises.values()}
     if given.lesson not in lessons:
-        sys.exit(f"lesson {given.lesson:02d} has no exercises; those that have: {', '.join(map(str, sorted(lessons)))}")
+        sys.exit(f"lesson {given.lesson:02d} has no exercises; these have: {', '.join(map(str, sorted(lessons)))}")
     place = 1 + sum(exercise.lesson == given.lesson for exercise in exercises.values())
     fields = dict(name=given.name, lesson=given.lesson, place=place, file=file_name(given.name))
     folder = f"lesson{given.lesson:02d}"

@@ -1,7 +1,7 @@
 """Makes the pictures of the README and of the site's home page, in docs/figures/front/: `make pictures`.
 
 Everything comes from the shipped weights, scikit-image's photos (CC0 or public domain) and the tables in data/. The
-same files give the same pictures. `python tools/pictures.py lessons special` makes some kinds alone.
+same files always give the same pictures. `python tools/pictures.py lessons special` makes only some kinds.
 """
 
 import argparse
@@ -29,10 +29,10 @@ from srgan_lessons.weights import load_network
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "figures" / "front"
 DATA = ROOT / "data"
-EYE = (92, 128, 96, 96)  # of the cat: top, left, height, width
+EYE = (92, 128, 96, 96)  # the cat's eye: top, left, height, width
 NAMES = {"nearest": "LR", "bicubic": "bicubic", "srresnet": "SRResNet", "srgan": "SRGAN"}
-THUMB = (320, 200)  # pixels of a thumbnail, shown half as large
-BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"  # Okabe and Ito: told apart by all eyes
+THUMB = (320, 200)  # pixels of a thumbnail, which is shown at half this size
+BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"  # Okabe and Ito: safe for colour-blind readers
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
@@ -43,14 +43,14 @@ def cat() -> np.ndarray:
 
 @cache
 def enlarged(method: str, photo: str = "chelsea") -> np.ndarray:
-    """A photo, reduced by 4 and enlarged again by a method; or "hr", the photo itself."""
+    """A photo that was downscaled by 4 and enlarged again with a method; for "hr", the photo itself."""
     hr = cat() if photo == "chelsea" else sample_photos()[photo]
     hr = hr[: hr.shape[0] // 4 * 4, : hr.shape[1] // 4 * 4]
     return hr if method == "hr" else upscale(imresize(hr, 1 / 4), method, device="cpu", progress=False)
 
 
 def cut(picture: np.ndarray, box: tuple[int, int, int, int], width: int, height: int) -> Image.Image:
-    """A box of a picture with its pixels shown as squares, as far as width and height are whole multiples."""
+    """A box of a picture with its pixels shown as squares, if width and height are whole multiples of the box's."""
     top, left, high, wide = box
     return Image.fromarray(picture[top : top + high, left : left + wide]).resize(
         (width, height), Image.Resampling.NEAREST
@@ -58,7 +58,7 @@ def cut(picture: np.ndarray, box: tuple[int, int, int, int], width: int, height:
 
 
 def label(image: Image.Image, text: str, place: tuple[int, int], size: int, anchor: str = "la") -> None:
-    """White words on a dark ground, readable on any picture."""
+    """Draws white words on a dark background, readable on any picture."""
     draw, font = ImageDraw.Draw(image, "RGBA"), ImageFont.truetype(str(FONT), size)
     left, top, right, bottom = draw.textbbox(place, text, font=font, anchor=anchor)
     draw.rounded_rectangle(
@@ -75,7 +75,7 @@ def save(image: Image.Image, name: str, quality: int = 85) -> None:
 
 
 def strip() -> None:
-    """The whole photo, and one crop of it by each method: in one row, and in two rows for narrow screens."""
+    """The whole photo, and one crop of it from each method: in one row, and in two rows for narrow screens."""
     side, gap = 288, 8
     whole = Image.fromarray(cat()).resize((448 * side // 300, side), Image.Resampling.LANCZOS)
     scale = whole.width / 448
@@ -103,7 +103,7 @@ def strip() -> None:
 
 
 def slider() -> None:
-    """A line that wanders over the cat: bicubic to the left of it, SRGAN to the right. Animated, and a still."""
+    """A line that moves across the cat, with bicubic to its left and SRGAN to its right. Saves a film and a still."""
     before, after = (Image.fromarray(enlarged(method)) for method in ("bicubic", "srgan"))
     width, height = before.size
 
@@ -128,7 +128,7 @@ def slider() -> None:
 
 
 def halves(left: np.ndarray, right: np.ndarray, box: tuple[int, int, int, int], words: Sequence[str]) -> Image.Image:
-    """The left half of a box by one method and the right half by another, as a thumbnail."""
+    """A thumbnail that shows the left half of a box from one method and the right half from another."""
     image = cut(left, box, *THUMB)
     image.paste(cut(right, box, *THUMB).crop((THUMB[0] // 2, 0, *THUMB)), (THUMB[0] // 2, 0))
     ImageDraw.Draw(image).line((THUMB[0] // 2, 0, THUMB[0] // 2, THUMB[1]), fill="white", width=3)
@@ -138,7 +138,7 @@ def halves(left: np.ndarray, right: np.ndarray, box: tuple[int, int, int, int], 
 
 
 def chart(draw: Callable[[plt.Axes], None]) -> Image.Image:
-    """A small chart as a thumbnail: few words, large."""
+    """A thumbnail with a small chart that has few words in large letters."""
     with plt.rc_context({"font.size": 12, "axes.spines.top": False, "axes.spines.right": False}):
         figure, axis = plt.subplots(figsize=(3.2, 2.0), dpi=100, layout="constrained")
         draw(axis)
@@ -168,7 +168,7 @@ def thumb_01() -> Image.Image:
 
 
 def thumb_02() -> Image.Image:
-    """What six channels of SRResNet's trunk see in the cat."""
+    """What six channels of SRResNet's first layers see in the cat."""
     network = load_network("srresnet")
     with torch.no_grad():
         maps = network.head(to_tensor(imresize(cat(), 1 / 4)))[0].numpy()  # (64, 75, 112)
@@ -254,7 +254,7 @@ def thumb_09() -> Image.Image:
 
 
 def thumb_10() -> Image.Image:
-    """A badge whose letters no network can bring back."""
+    """A badge with letters that no network can bring back."""
     return halves(enlarged("srgan", "astronaut"), enlarged("hr", "astronaut"), (342, 104, 80, 128), ("SRGAN", "HR"))
 
 
@@ -288,7 +288,7 @@ def _intervals(axis: plt.Axes, table) -> None:
 
 
 def special_check() -> Image.Image:
-    """What the check of psnr_y says of a difference between two uint8 arrays."""
+    """What the check of psnr_y says about a difference between two uint8 arrays."""
     from srgan_lessons.classroom.boxes import SIGNS
     from srgan_lessons.classroom.checking import grade
 
@@ -310,7 +310,7 @@ def special_check() -> Image.Image:
 
 
 def special_numbers() -> Image.Image:
-    """Bicubic on three sets: the paper's Table 2, and ours."""
+    """Bicubic on three sets: the numbers of the paper's Table 2, and ours."""
     with open(DATA / "tables" / "paper_table2.csv", newline="") as file:
         theirs = {row["set"]: float(row["psnr"]) for row in csv.DictReader(file) if row["method"] == "bicubic"}
 
@@ -328,7 +328,7 @@ def special_numbers() -> Image.Image:
 
 
 def special_cpu() -> Image.Image:
-    """ESPCN on a laptop's CPU passes bicubic."""
+    """ESPCN, trained on a laptop's CPU, beats bicubic."""
 
     def draw(axis: plt.Axes) -> None:
         methods = ("bicubic", "espcn", "srresnet")

@@ -1,12 +1,12 @@
 """Measures the shipped weights and writes the tables and figures of docs/results.md.
 
-    python tools/results.py measure [NAME ...]    evaluates nearest, bicubic and the shipped weights into data/results/
-    python tools/results.py control               trains and evaluates the negative control (a minute)
+    python tools/results.py measure [NAME ...]    writes data/results/ for nearest, bicubic and the shipped weights
+    python tools/results.py control               trains and evaluates the negative control (takes a minute)
     python tools/results.py ablations             trains and evaluates a small SRResNet, one change at a time (an hour)
     python tools/results.py write                 puts the tables and figures into docs/results.md
-    python tools/results.py check                 fails where a table in docs/results.md is not what `write` makes
+    python tools/results.py check                 fails if a table in docs/results.md differs from what `write` makes
 
-Tables stand in docs/results.md between two comments and are replaced as a whole; the text around them is written there.
+Each table of docs/results.md is between two comments and is replaced as a whole; the text around it is not generated.
 """
 
 import argparse
@@ -44,7 +44,7 @@ RUN_NAMES = NAMES | {"srgan_last": "SRGAN-offline, going on"}
 # A crop of each photo, (top, left, height, width): fur, lettering, spokes.
 CROPS = {"chelsea": (88, 136, 96, 96), "astronaut": (332, 124, 96, 96), "motorcycle": (284, 150, 96, 96)}
 
-# The small SRResNet of the ablations, and what is changed in it, one at a time.
+# The small SRResNet of the ablations, and the changes, one at a time.
 SMALL = dict(blocks=4, channels=32, steps=2_000, batch=8, crop=48, rate=1e-3, schedule="one-cycle", seed=0)
 ABLATIONS = {
     "4 blocks of 32 channels, 2,000 updates": {},
@@ -67,14 +67,14 @@ ABLATIONS = {
 
 
 def measure(names: Sequence[str]) -> None:
-    """Both protocols and ST-LPIPS on the three sets, image by image."""
+    """Measures both protocols and ST-LPIPS on the three sets, image by image."""
     for name in names:
         evaluate(name, SETS, "both", stlpips=True).write_json(MEASURED / f"{name}.json")
         print(f"data/results/{name}.json")
 
 
 def control() -> None:
-    """ESPCN by its recipe, on true and on shuffled pairs of the photos that come with scikit-image; on Set5."""
+    """Trains ESPCN on true and on shuffled pairs of scikit-image's photos, and measures it on Set5."""
     rows = [("pairs", "set", "psnr", "ssim")]
     for pairs in ("true", "shuffled"):
         recipe = RECIPES["espcn"].change(shuffled=pairs == "shuffled")
@@ -87,7 +87,7 @@ def control() -> None:
 
 
 def ablations() -> None:
-    """A small SRResNet on BSDS500 and SunHays80, changed in one way at a time; on Set5 and Set14."""
+    """Trains a small SRResNet on BSDS500 and SunHays80, with one change at a time; measures it on Set5 and Set14."""
     photos = load_photos([*training_folders("BSDS500"), *training_folders("SunHays80")], progress=False)
     rows: list[tuple[str, ...]] = [("change", "set", "psnr", "ssim")]
     for change, settings in ABLATIONS.items():
@@ -113,7 +113,7 @@ def _write_csv(path: Path, rows: Sequence[Sequence[str]]) -> None:
 
 
 def _means(protocol: str) -> dict[str, dict[str, dict]]:
-    """Our methods, in the order of the paper's: name -> set -> mean."""
+    """The means of our methods, in the paper's order: name -> set -> mean."""
     found = {}
     for name in NAMES:
         path = MEASURED / f"{name}.json"
@@ -145,7 +145,7 @@ def table_paper() -> list[str]:
 
 
 def table_community() -> list[str]:
-    """Our methods beside what open implementations publish; PSNR and SSIM, and ST-LPIPS of ours."""
+    """Our methods beside what open implementations publish: PSNR and SSIM, and ST-LPIPS for ours."""
     lines = _head("", *(f"{s}: PSNR / SSIM / ST-LPIPS" for s in SETS))
     for name, sets in _means("community").items():
         cells = [f"{sets[s]['psnr']:.2f} / {sets[s]['ssim']:.4f} / {sets[s]['stlpips']:.3f}" for s in SETS]
@@ -160,7 +160,7 @@ def table_community() -> list[str]:
 
 
 def table_variants() -> list[str]:
-    """Table 1 of the paper: what is measured here and which command fills the rest."""
+    """Table 1 of the paper: what we have measured, and which command fills each of the other rows."""
     lines = _head("variant", "Set5, paper", "Set14, paper", "ours", "command")
     rows: dict[str, dict[str, str]] = {}
     for row in paper_table(1):
@@ -187,7 +187,7 @@ def table_control() -> list[str]:
 
 
 def table_ablations() -> list[str]:
-    """What each change of the small SRResNet costs or brings."""
+    """What each change of the small SRResNet costs or gains."""
     found: dict[str, dict[str, dict[str, str]]] = {}
     with open(MEASURED / "ablations.csv", newline="") as file:
         for row in csv.DictReader(file):
@@ -226,7 +226,7 @@ def filled(page: str) -> str:
 
 
 def draw_crops() -> None:
-    """The same crops of three photos that no shipped network was trained on, as HR and by every method."""
+    """Draws crops of three photos that no shipped network was trained on: HR and the result of every method."""
     import matplotlib.pyplot as plt
 
     methods = [name for name in NAMES if name == "bicubic" or name in shipped_weights()]
@@ -247,7 +247,7 @@ def draw_crops() -> None:
 
 
 def draw_curves() -> None:
-    """PSNR and ST-LPIPS of the held-out photos over the updates, one line a run; ESPCN's has no ST-LPIPS."""
+    """Draws PSNR and ST-LPIPS of held-out photos over the updates, one line per run; ESPCN's run has no ST-LPIPS."""
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.5))
@@ -291,7 +291,7 @@ def main() -> int:
         with atomic(PAGE) as temporary:
             temporary.write_text(text, encoding="utf-8")
     elif filled(PAGE.read_text(encoding="utf-8")) != PAGE.read_text(encoding="utf-8"):
-        print("docs/results.md is not what its numbers say: python tools/results.py write", file=sys.stderr)
+        print("docs/results.md does not match its numbers. Run: python tools/results.py write", file=sys.stderr)
         return 1
     return 0
 

@@ -1,4 +1,4 @@
-"""Parts of tools/colab_check.sh: runs lessons in another environment, reads pip's plan, lends a package by links."""
+"""Parts of tools/colab_check.sh: runs lessons in another environment, reads pip's plan, shares packages by links."""
 
 import argparse
 import json
@@ -13,9 +13,10 @@ from pathlib import Path
 
 
 def run(python: str, lessons: list[str]) -> int:
-    """Runs the notebooks that an installed wheel brings, in that Python's kernel; each in an empty folder.
+    """Runs the notebooks of an installed wheel with that Python's kernel, each in an empty folder.
 
-    The solutions edition is run with SRGAN_LESSONS_STRICT=1. Prints a line for each, and returns how many failed.
+    The solutions edition is run with SRGAN_LESSONS_STRICT=1. Prints a line for each notebook, and returns how many
+    failed.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -27,7 +28,7 @@ def run(python: str, lessons: list[str]) -> int:
         notebooks = Path(done.stdout.strip()) / "notebooks"
         kernel = Path(home) / "kernels" / "elsewhere"
         kernel.mkdir(parents=True)
-        # without frozen modules the debugger has nothing to warn about
+        # With frozen modules, the debugger would print warnings.
         command = [python, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         spec = {"argv": command, "display_name": "elsewhere", "language": "python"}
         (kernel / "kernel.json").write_text(json.dumps(spec))
@@ -59,17 +60,17 @@ def run(python: str, lessons: list[str]) -> int:
 
 
 def plan(report: Path, only: list[str]) -> list[str]:
-    """What pip would install that is not in `only`, as "name version"."""
+    """The packages that pip would install and that are not in `only`, as "name version"."""
     planned = [item["metadata"] for item in json.loads(report.read_text(encoding="utf-8"))["install"]]
     mine = {_normal(name) for name in only}
     return [f"{item['name']} {item['version']}" for item in planned if _normal(item["name"]) not in mine]
 
 
 def link(names: list[str], environment: Path) -> list[str]:
-    """Links packages of this Python, and all that they need, into another environment. Returns their names.
+    """Links packages of this Python, with their dependencies, into another environment. Returns their names.
 
-    Each file is a link of its own in a folder of the other environment: what pip writes or removes there later leaves
-    the files of this one alone.
+    Each file is linked separately, in folders of the other environment: if pip later writes or removes something there,
+    the files of this Python do not change.
     """
     from packaging.requirements import Requirement
 
@@ -120,7 +121,7 @@ def main() -> int:
     if more := plan(chosen.report, chosen.only):
         print("pip would also install or change:", ", ".join(more), file=sys.stderr)
         return 1
-    print("pip's plan: nothing of Colab's changes")
+    print("pip's plan: no package of Colab's changes")
     return 0
 
 

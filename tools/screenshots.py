@@ -1,11 +1,12 @@
 """Takes pictures of the lessons as a learner sees them: in JupyterLab, in a light and a dark theme, on three screens.
 
     python tools/screenshots.py                     all lessons, to build/screenshots
-    python tools/screenshots.py 00 03 --full        two of them, with full settings
+    python tools/screenshots.py 00 03 --full        two lessons, with full settings
     python tools/screenshots.py --slides            each page of the decks in build/slides
 
-Each lesson is run once. Then for each theme and screen: the first screen as it is opened and run, and the whole lesson
-in parts of 4000 pixels (1440x900 alone). Needs jupyterlab, playwright and chromium; CHROMIUM names another one.
+Each lesson is run once. Then, for each theme and screen, the top of the lesson is saved; for 1440x900, the whole lesson
+is saved, too, in parts of 4000 pixels. This needs jupyterlab, playwright and chromium; the variable CHROMIUM can name
+another browser.
 """
 
 import argparse
@@ -23,7 +24,7 @@ THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 PART = 4000  # pixels
 DONE = """() => {
     const cells = [...(window.jupyterapp.shell.currentWidget?.content?.model?.cells ?? [])];
-    const code = cells.filter(cell => cell.type === 'code');  // a folded cell has no prompt to be read
+    const code = cells.filter(cell => cell.type === 'code');  // a folded cell shows no prompt
     return code.length > 0 && code.every(cell => cell.executionCount)
         || document.querySelector('[data-mime-type="application/vnd.jupyter.error"]') !== null;
 }"""
@@ -78,8 +79,8 @@ def decks(page: Page, slides: Path, out: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", help="numbers or names; all if none is given")
-    parser.add_argument("--full", action="store_true", help="full settings: minutes a lesson")
-    parser.add_argument("--slides", action="store_true", help="the decks in build/slides in place of the notebooks")
+    parser.add_argument("--full", action="store_true", help="full settings: takes minutes per lesson")
+    parser.add_argument("--slides", action="store_true", help="the decks in build/slides instead of the notebooks")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "screenshots", metavar="FOLDER")
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
@@ -91,7 +92,7 @@ def main() -> int:
         if chosen.slides:
             decks(browser.new_page(), ROOT / "build" / "slides", chosen.out)
             return 0
-        expose = ["--expose-app-in-browser"]  # themes are changed, and cells asked, by a script in the page
+        expose = ["--expose-app-in-browser"]  # a script in the page changes the theme and reads cells
         with running_lab(Path(folder), fast=not chosen.full, options=expose) as lab:
             for name in names:
                 shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", lab.folder)

@@ -1,8 +1,8 @@
-"""In the kernel that runs the lessons for the site: figures with controls are drawn for each setting beforehand.
+"""For the kernel that runs the lessons for the site: draws figures with controls for each setting beforehand.
 
-`play` of the classroom asks a kernel for each new figure. A page of the site has none, so `prepare` puts in its place a
-version that draws all settings and leaves the choice to site/book/static/site.js. Where there are more settings than
-MOST, the longest lists of values are thinned; the first value of each control always stays.
+The classroom's `play` asks a kernel for each new figure. A page of the site has no kernel, so `prepare` replaces `play`
+with a version that draws all settings and leaves the choice to site/book/static/site.js. If there are more than MOST
+settings, the longest lists of values are thinned out; the first value of each control is always kept.
 """
 
 import html
@@ -19,7 +19,7 @@ MOST = 24  # settings of one figure
 
 
 def thinned(controls: dict[str, Sequence[Any]], most: int = MOST) -> dict[str, list[Any]]:
-    """The values of each control, numbers sorted, so few that at most `most` settings remain."""
+    """The values of each control, thinned out until at most `most` settings remain; numbers are sorted."""
     kept = {name: list(values) for name, values in controls.items()}
     while math.prod(map(len, kept.values())) > most:
         longest = max(kept, key=lambda name: len(kept[name]))
@@ -30,7 +30,7 @@ def thinned(controls: dict[str, Sequence[Any]], most: int = MOST) -> dict[str, l
 
 
 def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
-    """All settings of a figure, in the order of itertools.product, and the controls that choose among them."""
+    """Shows all settings of a figure, in the order of itertools.product, and the controls that choose among them."""
     first = {name: values[0] for name, values in controls.items()}
     kept = thinned(controls)
     chosen = [kept[name].index(first[name]) for name in kept]

@@ -1,8 +1,8 @@
-"""Turns the project's docstrings, plain text, into what Sphinx reads: parameters, results and errors each on a line.
+"""Turns the project's plain-text docstrings into what Sphinx reads: parameters, results and errors each on a line.
 
-A docstring names a parameter where a sentence begins: "border: pixels cut from each side. Raises UserError where ...".
-Such sentences become a list; "Returns" and "Raises" begin lines of their own; `names` are code; what stands four
-columns in is an example, and stays as it is.
+A docstring names a parameter at the beginning of a sentence: "border: pixels cut from each side. Raises UserError if
+...". Such sentences become a list; "Returns" and "Raises" begin lines of their own; `names` are code; text that is
+indented by four columns is an example, and stays as it is.
 """
 
 import dataclasses
@@ -17,14 +17,14 @@ RESULT = re.compile(r"(?:^|(?<=[.;)] ))(Returns|Raises) ")
 
 
 def to_rst(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
-    """For Sphinx's event autodoc-process-docstring: changes the lines in place."""
+    """Changes the lines of a docstring in place, for Sphinx's event autodoc-process-docstring."""
     names = parameters(thing)
     text = dedent("\n".join(lines)).strip("\n")
     lines[:] = [line for block in blocks(text) for line in [*_block(block, names), ""]]
 
 
 def parameters(thing: Any) -> set[str]:
-    """The names that a docstring may explain: of a function's parameters, of a dataclass's fields."""
+    """The names that a docstring may explain: a function's parameters, or a dataclass's fields."""
     if inspect.isclass(thing):
         fields = {field.name for field in dataclasses.fields(thing)} if dataclasses.is_dataclass(thing) else set()
         try:
@@ -38,7 +38,7 @@ def parameters(thing: Any) -> set[str]:
 
 
 def blocks(text: str) -> list[str]:
-    """Paragraphs, and indented examples, which may hold empty lines."""
+    """Splits a text into paragraphs and indented examples, which may contain empty lines."""
     found: list[str] = []
     for part in re.split(r"\n\s*\n", text):
         if found and part.startswith("    ") and found[-1].startswith("    "):
@@ -90,7 +90,7 @@ def _named(piece: str, names: set[str] | None) -> str:
 
 
 def escaped(text: str) -> str:
-    """Text in which nothing but `code` has a meaning for Sphinx."""
+    """Text in which only `code` has a meaning for Sphinx."""
     parts = re.split(r"`([^`]+)`", text)
     return "".join(f"``{part}``" if index % 2 else _plain(part) for index, part in enumerate(parts))
 

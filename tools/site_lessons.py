@@ -1,8 +1,8 @@
-"""Runs the lessons for the site, and writes what Sphinx shows of them: a page of each, and a page of its solutions.
+"""Runs the lessons for the site, and writes what Sphinx shows: a page for each lesson, and a page with its solutions.
 
-The solutions edition is run, once, without a network and with full settings, unless SRGAN_LESSONS_FAST=1. The page of a
-lesson has its outputs, too, except for those of checks; below a question the output is folded. Pictures are moved out
-of the outputs into files.
+The solutions edition is run once, without a network, and with full settings unless SRGAN_LESSONS_FAST=1. Its outputs
+are also shown on the page of the lesson, except for those of checks; below a question, the output is folded. Pictures
+are moved out of the outputs into files.
 """
 
 import base64
@@ -24,10 +24,10 @@ from PIL import Image
 
 from srgan_lessons.files import fast_mode
 
-RAN = ROOT / "build" / "lessons"  # lessons as they ran, kept while their code and the package stay equal
+RAN = ROOT / "build" / "lessons"  # lessons that were run, used as long as their code and the package do not change
 WIDGET = "application/vnd.jupyter.widget-view+json"
 DATA_URL = re.compile(r"data:image/png;base64,\s*([A-Za-z0-9+/=\s]{2000,})(?=[\"'])")  # matplotlib's SVG breaks lines
-BADGE = re.compile(r"\[!\[Open in Colab\].*\n*")  # its line: the page has buttons of its own
+BADGE = re.compile(r"\[!\[Open in Colab\].*\n*")  # the badge's line, because the page has buttons of its own
 CHECK = re.compile(r"^\w+ = check\(\"(\w+)\"", re.MULTILINE)
 
 Outputs = dict[int, list[Any]]  # cell number -> outputs
@@ -41,7 +41,7 @@ def sources() -> list[Path]:
 
 
 def ran(lesson: Lesson) -> Outputs:
-    """The outputs of the solutions edition, run where it has changed since the last time."""
+    """The outputs of the solutions edition, which is run if it has changed since the last time."""
     node = notebook(lesson, solved=True, outputs={})
     digest = hashlib.sha256("\0".join(cell.source for cell in node.cells if cell.cell_type == "code").encode())
     weights = ROOT / "srgan_lessons" / "weights"
@@ -63,7 +63,7 @@ def ran(lesson: Lesson) -> Outputs:
 
 
 def before(lesson: Lesson) -> Outputs:
-    """The outputs of the last run, of whatever code; none where the lesson never ran or has other cells now."""
+    """The outputs of the last run, whatever its code was; none if the lesson never ran or now has other cells."""
     for kept in sorted(RAN.glob(f"{lesson.stem}-*.ipynb"), key=lambda file: file.stat().st_mtime, reverse=True):
         cells = nbformat.read(kept, as_version=4).cells
         if len(cells) == len(lesson.edition(solved=True)):
@@ -95,7 +95,7 @@ def _run(node: nbformat.NotebookNode) -> None:
 def write(lesson: Lesson, outputs: Outputs, folder: Path, terms: Callable[[str], str]) -> None:
     """Writes folder/lessons/NAME.ipynb and folder/solutions/NAME.ipynb; pictures to folder/pictures.
 
-    terms: links the first use of a word of the glossary in a text.
+    terms: links the first use of each word of the glossary in a text.
     """
     for place, solved in (("lessons", False), ("solutions", True)):
         node = nbformat.from_dict(
@@ -161,7 +161,7 @@ def _head(lesson: Lesson, solved: bool) -> str:
 
 
 def _shown(outputs: list[Any], folder: Path) -> list[Any]:
-    """Outputs for a page without a kernel: what stands still in place of widgets, and pictures in files."""
+    """Outputs for a page without a kernel: still pictures instead of widgets, and pictures in files."""
     shown = []
     for output in outputs:
         output = nbformat.from_dict(output)
@@ -192,7 +192,7 @@ def _moved(encoded: str, folder: Path) -> str:
 
 
 def main() -> None:
-    """Only runs the lessons: for a build that goes on later."""
+    """Only runs the lessons, for a build that continues later."""
     for source in sources():
         ran(read_lesson(source))
 

@@ -32,15 +32,15 @@ ROOMS = {
 
 
 def _module(module: str, *, without: Sequence[str] = ()) -> str:
-    """A section: what a module says of itself, and its members but those that its package shows."""
+    """A section with a module's docstring, and its members except those that its package shows."""
     options = ["   :members:"] + [f"   :exclude-members: {', '.join(without)}"] * bool(without)
-    if module.rsplit(".", 1)[-1] in without:  # the function of that name has the place
+    if module.rsplit(".", 1)[-1] in without:  # the function of that name is indexed instead
         options.append("   :no-index:")
     return "\n".join([f"## `{module}`\n\n```{{eval-rst}}\n.. automodule:: {module}", *options, "```"])
 
 
 def modules(name: str) -> list[str]:
-    """The modules behind a name of ROOMS, as they are imported; of a folder, itself first."""
+    """The modules that a name of ROOMS stands for, under the names of their imports; a folder itself comes first."""
     file, folder = PACKAGE / f"{name}.py", PACKAGE / name
     paths = [file] if file.exists() else [folder / "__init__.py", *sorted(folder.glob("[a-z]*.py"))]
     return [_imported(path) for path in paths]
@@ -73,11 +73,12 @@ def api_pages() -> dict[str, str]:
     toc = "\n".join(names)
     pages["api/index.md"] = (
         "# API\n\n"
-        "The package reads like the course: an image walks through the rooms in the order in which they are taught.\n"
-        "Float images are (N, 3, H, W) in [0, 1] at every public interface, and photos are uint8 (H, W, 3).\n"
-        "An error that a user can fix is a `srgan_lessons.UserError`: what was wrong, where, what to do next.\n\n"
-        "Four functions are imported with the package itself, when they are used: `sl.load`, `sl.upscale`, `sl.train` "
-        "and `sl.evaluate` after `import srgan_lessons as sl`.\n\n"
+        "The package reads like the course: an image passes through its parts in the order in which they are taught.\n"
+        "At every public interface, float images are (N, 3, H, W) in [0, 1], and photos are uint8 (H, W, 3).\n"
+        "An error that a user can fix is a `srgan_lessons.UserError`: it says what was wrong, where, and what to do "
+        "next.\n\n"
+        "After `import srgan_lessons as sl`, there are four functions, which are imported when they are used: "
+        "`sl.load`, `sl.upscale`, `sl.train` and `sl.evaluate`.\n\n"
         f"```{{toctree}}\n:maxdepth: 1\n\n{toc}\n```\n"
     )
     return pages
@@ -87,9 +88,9 @@ def api_pages() -> dict[str, str]:
 
 
 def command_page() -> str:
-    """Every command of `srgan-lessons`, its usage and its options, as its parser has them."""
+    """Every command of `srgan-lessons` with its usage and its options, from its parser."""
     parser = _parser()
-    parts = ["# Command line", parser.description or "", _usage(parser), "[Use it](guide/using.md) shows it at work."]
+    parts = ["# Command line", parser.description or "", _usage(parser), "[Use it](guide/using.md) has examples."]
     parts += [part for name, command, text in _commands(parser) for part in _command(name, command, text, 2)]
     return "\n\n".join(parts) + "\n"
 

@@ -1,11 +1,11 @@
 """Writes what docs/teaching.md repeats from the exercises and lessons: the minutes of its plans, and the wrong answers.
 
     python tools/teaching.py            writes them into docs/teaching.md
-    python tools/teaching.py --check    fails where the page is not what that would write
+    python tools/teaching.py --check    fails if the page differs from what would be written
 
-In the plans a row names a lesson and a part, `all`, `teaching`, `exercises` or names of exercises; its minutes, their
-sum and the number in the plan's heading are written here. A row of lesson `-` keeps its own. The rest of the page,
-and the text above the first table of wrong answers, is written there.
+In the plans, a row names a lesson and a part: `all`, `teaching`, `exercises` or names of exercises. This script writes
+the minutes of the row, their sum, and the number in the plan's heading. A row with `-` as its lesson keeps its minutes.
+The rest of the page, including the text above the first table of wrong answers, is written by hand.
 """
 
 import argparse
@@ -24,7 +24,7 @@ TIME = re.compile(r"^# \*\*Time\.\*\* (\d+) minutes of teaching, ", re.MULTILINE
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail where the page is out of date")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if the page is out of date")
     only_check = parser.parse_args(arguments).check
     page = PAGE.read_text(encoding="utf-8")
     new = filled(page)
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def filled(page: str) -> str:
-    """The page with all minutes and wrong answers as they are now. Exits with a sentence where a part is missing."""
+    """The page with all minutes and wrong answers as they are now. Exits with a sentence if a part is missing."""
     parts = re.split(r"^(?=## )", page, flags=re.MULTILINE)
     for heading, fill in (("## Plans\n", _plans), ("## Common wrong answers\n", _wrong_answers)):
         places = [place for place, part in enumerate(parts) if part.startswith(heading)]
@@ -58,11 +58,11 @@ def teaching_minutes() -> dict[str, int]:
 
 
 def part_minutes(lesson: str, part: str) -> int:
-    """How long a part of a lesson takes. Exits with a sentence for a lesson, part or exercise that is not known."""
+    """How many minutes a part of a lesson takes. Exits with a sentence if lesson, part or exercise is unknown."""
     exercises = {name: exercise for name, exercise in all_exercises().items() if f"{exercise.lesson:02d}" == lesson}
     teaching, own = teaching_minutes(), sum(exercise.minutes for exercise in exercises.values())
     if lesson not in teaching:
-        sys.exit(f"docs/teaching.md: a plan names lesson {lesson!r}; there are {', '.join(teaching)}")
+        sys.exit(f"docs/teaching.md: a plan names lesson {lesson!r}; the lessons are {', '.join(teaching)}")
     known = {"all": teaching[lesson] + own, "teaching": teaching[lesson], "exercises": own}
     names = re.findall(r"`(\w+)`", part)
     if part in known:
@@ -110,7 +110,7 @@ def _lesson(number: int, exercises: list[Exercise]) -> str:
 
 
 def _cell(text: str) -> str:
-    """A text in a cell of a table: a bar would end it."""
+    """A text for a cell of a table, which a bar would end."""
     return text.replace("|", r"\|")
 
 

@@ -1,4 +1,4 @@
-"""Sphinx's settings for the site. tools/build_site.py lays the pages beside this file and calls Sphinx."""
+"""Sphinx's settings for the site. tools/build_site.py puts the pages beside this file and calls Sphinx."""
 
 from site_docstrings import to_rst
 
@@ -10,19 +10,19 @@ copyright = "the SRGAN Lessons authors, MIT licence"
 version = release = srgan_lessons.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx_copybutton"]
-exclude_patterns = ["notebooks/**"]  # to download; lessons/ has the pages
+exclude_patterns = ["notebooks/**"]  # for downloads; lessons/ has the pages
 root_doc = "index"
 
-nb_execution_mode = "off"  # tools/site_lessons.py has run them
+nb_execution_mode = "off"  # tools/site_lessons.py has already run the notebooks
 nb_merge_streams = True
 nb_ipywidgets_js: dict = {}
 nb_mime_priority_overrides = [("html", "text/html", 0)]
-nb_code_prompt_show = "Show the {type}"  # source, outputs or content; build_site.py says code and answer
+nb_code_prompt_show = "Show the {type}"  # source, outputs or content; build_site.py turns these into code and answer
 nb_code_prompt_hide = "Hide the {type}"
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
-suppress_warnings = ["myst.header", "config.cache"]  # a lesson may go from ## to ####
+suppress_warnings = ["myst.header", "config.cache"]  # a lesson may jump from ## to ####
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"

@@ -1,8 +1,8 @@
-/** Pictures on canvases, piece by piece. */
+/** Draws pictures on canvases, piece by piece. */
 import { Trouble } from "./photo.js";
 
-export const MOST = 2 ** 20; // LR pixels: the result has 16,777,216, the most that every browser shows (iPhones)
-export const LONGEST = 4096; // and along a side: a canvas of any browser ends at 16,384
+export const MOST = 2 ** 20; // LR pixels: the result has 16,777,216, the most that every browser can show (iPhones)
+export const LONGEST = 4096; // LR pixels along a side: in every browser, a canvas may have 16,384
 
 const breathe = () => new Promise((resolve) => setTimeout(resolve));
 
@@ -18,12 +18,12 @@ export async function makeCanvas(width, height, colorSpace, label) {
   /** @param {Uint8ClampedArray<ArrayBuffer>} pixels RGBA @param {number} x @param {number} y @param {number} across */
   const put = (pixels, x, y, across) =>
     context.putImageData(new ImageData(pixels, across, pixels.length / 4 / across, { colorSpace }), x, y);
-  put(new Uint8ClampedArray(4), 0, 0, 1); // now the browser takes the memory, which lasts: one canvas at a time
+  put(new Uint8ClampedArray(4), 0, 0, 1); // now the browser allocates the memory, which takes time: one canvas at a time
   await breathe();
   return { canvas, put };
 }
 
-/** A whole picture, in strips, so that the page stays responsive. @param {Awaited<ReturnType<typeof makeCanvas>>} target
+/** Draws a whole picture in strips, so that the page stays responsive. @param {Awaited<ReturnType<typeof makeCanvas>>} target
  * @param {Uint8ClampedArray<ArrayBuffer>} pixels RGBA @param {number} width */
 export async function putAll(target, pixels, width) {
   const strip = 4 * width * Math.max(1, Math.floor(500_000 / width));
@@ -41,7 +41,7 @@ export function frameChooser(root, changed) {
   const size = /** @type {HTMLInputElement} */ (root.querySelector("input"));
   const part = { x: 0, y: 0, width: 1, height: 1 };
   let photo = { width: 1, height: 1 };
-  let step = 1, most = 1; // sides are multiples of step; the largest share of the photo's side
+  let step = 1, most = 1; // sides are multiples of step; most is the frame's largest share of the photo's side
 
   /** @param {number} x @param {number} y @param {number} share of the photo's sides */
   function place(x, y, share) {
@@ -55,7 +55,7 @@ export function frameChooser(root, changed) {
     Object.assign(frame.style, { width: percent(part.width, photo.width), height: percent(part.height, photo.height) });
     changed({ ...part });
   }
-  // 0..100 of the slider is the side of the frame, from an eighth of the largest to the largest
+  // the slider's 0..100 sets the side of the frame, from an eighth of the largest side to the largest side
   const share = () => most * (0.125 + 0.00875 * Number(size.value));
 
   size.addEventListener("input", () => {

@@ -1,6 +1,6 @@
 /**
- * Pictures of one size side by side under dividers that can be moved: by finger, mouse or arrow keys.
- * It needs compare.css and nothing else, so that notebooks can use it, too.
+ * Shows pictures of one size side by side, with dividers that can be moved with a finger, the mouse or the arrow keys.
+ * It needs only compare.css, so that notebooks can use it, too.
  *
  * @typedef {{label: string, element: HTMLElement}} Layer
  */
@@ -35,7 +35,7 @@ export function compare(root, layers, { width, height }) {
   let frame = 0;
   const stop = () => cancelAnimationFrame(frame);
 
-  /** Divider k to 0..1; the others keep their order. @param {number} k @param {number} position */
+  /** Moves divider k to a position in 0..1; the others keep their order. @param {number} k @param {number} position */
   function move(k, position) {
     positions[k] = Math.min(Math.max(position, 0), 1);
     for (let j = 0; j < k; j++) positions[j] = Math.min(positions[j], positions[k]);
@@ -60,7 +60,7 @@ export function compare(root, layers, { width, height }) {
     });
   }
 
-  /** Glides to places in 0..1. @param {number[]} goal @param {number} [swing] how far it overshoots on the way */
+  /** Lets the dividers glide to positions in 0..1. @param {number[]} goal @param {number} [swing] how far they overshoot */
   function glide(goal, swing = 0) {
     stop();
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) return goal.forEach((place, k) => move(k, place));
@@ -74,11 +74,11 @@ export function compare(root, layers, { width, height }) {
     frame = requestAnimationFrame(step);
   }
 
-  /** Fitted to the page, or one pixel of the picture for one of the screen, from its middle. @param {boolean} exact */
+  /** Fits the pictures to the page, or shows one pixel as one pixel of the screen, from the middle. @param {boolean} exact */
   function zoom(exact) {
     root.style.setProperty("--density", String(devicePixelRatio));
     root.classList.toggle("compare-exact", exact);
-    view.tabIndex = exact ? 0 : -1; // there it scrolls
+    view.tabIndex = exact ? 0 : -1; // it can be scrolled only then
     view.scrollTo((view.scrollWidth - view.clientWidth) / 2, (view.scrollHeight - view.clientHeight) / 2);
     draw();
   }

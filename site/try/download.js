@@ -1,12 +1,12 @@
-/** Downloads that go on where they stopped, are checked, and are kept in the browser's cache for the next visit. */
+/** Downloads that continue where they stopped, are checked, and are kept in the browser's cache for the next visit. */
 import { Trouble } from "./photo.js";
 
 /** @typedef {{file: string, bytes: number, sha256: string}} Entry  of files.json; a file's name changes with its content */
 /** @type {Map<string, Promise<Blob>>} */
 const here = new Map();
 
-/** A file of the site. Asked for twice, it is fetched once. @param {Entry} entry
- * @param {(bytes: number) => void} [report] told how much of it is here @returns {Promise<Blob>} */
+/** A file of the site. If it is requested twice, it is fetched once. @param {Entry} entry
+ * @param {(bytes: number) => void} [report] gets the number of bytes that have arrived @returns {Promise<Blob>} */
 export function download(entry, report = () => {}) {
   const wanted = here.get(entry.file) ?? fetchOrTake(entry, report);
   here.set(entry.file, wanted);
@@ -16,7 +16,7 @@ export function download(entry, report = () => {}) {
 
 /** @param {Entry} entry @param {(bytes: number) => void} report */
 async function fetchOrTake(entry, report) {
-  const cache = await self.caches?.open("networks").catch(() => null); // not there in some private windows
+  const cache = await self.caches?.open("networks").catch(() => null); // missing in some private windows
   const kept = await cache?.match(entry.file);
   if (kept) return kept.blob();
   const blob = await fetchAll(entry, report);
@@ -37,7 +37,7 @@ async function fetchAll(entry, report) {
     try {
       const answer = await fetch(entry.file, size ? { headers: { Range: `bytes=${size}-` } } : {});
       if (!answer.ok || !answer.body) throw new Error(`status ${answer.status}`);
-      if (size && answer.status !== 206) [parts, size] = [[], 0]; // a server that cannot go on starts again
+      if (size && answer.status !== 206) [parts, size] = [[], 0]; // a server that cannot continue starts again
       const reader = answer.body.getReader();
       for (let read = await reader.read(); !read.done; read = await reader.read()) {
         parts.push(read.value);
@@ -46,7 +46,7 @@ async function fetchAll(entry, report) {
       if (size < entry.bytes) throw new Error("cut off");
     } catch {
       failures = size > before ? 1 : failures + 1;
-      if (failures > 5) throw new Trouble("The network could not be loaded: there is no connection. Try again when there is.");
+      if (failures > 5) throw new Trouble("The network could not be loaded, because there is no connection. Try again when it is back.");
       report(size);
       await new Promise((resolve) => { // after a pause, or at once when the connection is back
         setTimeout(resolve, navigator.onLine ? failures * 500 : 60_000);

@@ -1,4 +1,4 @@
-/** The page: what is asked of it, the job that runs, and what it shows. */
+/** The page: what the visitor chooses, the running job, and what is shown. */
 import { frameChooser, LONGEST, makeCanvas, MOST, putAll } from "./canvas.js";
 import { compare } from "./compare.js";
 import { download } from "./download.js";
@@ -11,8 +11,8 @@ import { plan } from "./tiles.js";
 /** @type {<T extends HTMLElement = HTMLInputElement>(id: string) => T} */
 const $ = (id) => /** @type {any} */ (document.getElementById(id));
 const LABELS = { bicubic: "bicubic", espcn: "ESPCN", srresnet: "SRResNet", srgan: "SRGAN" };
-const AT_ONCE = 320 ** 2; // LR pixels; a larger photo gets the frame
-const PATIENCE = 2500; // milliseconds, after which the page is not loaded a second time
+const AT_ONCE = 320 ** 2; // LR pixels; for a larger photo, the frame is shown
+const PATIENCE = 2500; // milliseconds after which the page is not loaded a second time
 const settled = isolate();
 /** @type {Site | undefined} */
 let site;
@@ -23,8 +23,8 @@ let photo;
 /** @type {ReturnType<typeof compare> | undefined} */
 let shown;
 let part = { x: 0, y: 0, width: 1, height: 1 };
-let run = 0; // counts jobs: what an older one says is not heard
-let busy = false; // an idle worker takes the next job; one that computes can only be ended
+let run = 0; // counts jobs: messages from an older job are ignored
+let busy = false; // an idle worker gets the next job; one that computes can only be ended
 let useGpu = true;
 /** @type {Record<string, number>} seconds per LR pixel, measured here */
 const pace = {};
@@ -71,7 +71,7 @@ async function take(file) {
   }
 }
 
-/** Begins at once with a small photo; asks for the part of a large one. */
+/** Begins at once with a small photo; asks which part of a large one to enlarge. */
 function consider() {
   if (!photo) return;
   stop();
@@ -79,7 +79,7 @@ function consider() {
   const { width, height } = photo.bitmap, step = shrink() ? 4 : 1;
   if (Math.min(width, height) < step) {
     $("chooser").hidden = true;
-    return complain(new Trouble("This picture is too small to be shrunk: it needs 4 pixels a side. Choose 'Enlarge it'."));
+    return complain(new Trouble("This picture is too small to be shrunk: each side needs at least 4 pixels. Choose 'Enlarge it'."));
   }
   const large = width * height > AT_ONCE * step ** 2 || Math.max(width, height) > LONGEST * step;
   $("chooser").hidden = !large;
@@ -94,7 +94,7 @@ function consider() {
   }
 }
 
-/** What the frame holds, and how long it will take. */
+/** Says what the frame contains, and how long it will take. */
 function describe() {
   const step = shrink() ? 4 : 1, width = part.width / step, height = part.height / step;
   $("part").textContent = shrink()
@@ -102,11 +102,11 @@ function describe() {
     : `${width} × ${height} pixels become ${4 * width} × ${4 * height}.`;
   const tiles = plan(Math.ceil(width), Math.ceil(height), site?.networks[network()]?.halo ?? 0, side(width, height));
   const seconds = pace[network()] * tiles.width * tiles.height * tiles.tiles.length;
-  $("estimate").textContent = network() === "bicubic" ? "That takes a moment." : seconds
-    ? `That takes about ${time(seconds)} on this device, by its first tile.` : "How long that takes is being measured…";
+  $("estimate").textContent = network() === "bicubic" ? "This takes a moment." : seconds
+    ? `This takes about ${time(seconds)} on this device, judging by the first tile.` : "Measuring how long this will take…";
 }
 
-/** Side of a tile: larger ones waste less on their halo, smaller ones need less memory and show sooner.
+/** Side of a tile: larger tiles waste less on their halo, smaller tiles need less memory and appear sooner.
  * @param {number} width @param {number} height */
 const side = (width, height) => (width * height > 2 ** 17 && !matchMedia("(pointer: coarse)").matches ? 208 : 176);
 
@@ -116,8 +116,8 @@ const side = (width, height) => (width * height > 2 ** 17 && !matchMedia("(point
 async function load(report = () => {}, name = network()) {
   if (name === "bicubic") return null;
   if (typeof WebAssembly !== "object") {
-    throw new Trouble("This browser has no WebAssembly, which the networks need (some turn it off for safety). " +
-      "Bicubic works; for the networks take another browser.");
+    throw new Trouble("This browser has no WebAssembly, which the networks need (some browsers turn it off for safety). " +
+      "Bicubic works; for the networks, use another browser.");
   }
   site ??= await (await fetch("files.json")).json();
   const { runtime, networks } = /** @type {Site} */ (site);
@@ -126,8 +126,8 @@ async function load(report = () => {}, name = network()) {
   const got = [0, 0], all = wanted[0].bytes + wanted[1].bytes;
   const here = await Promise.all(wanted.map((entry, k) => download(entry, (bytes) => {
     got[k] = bytes;
-    report(`Loading the network, once: ${((got[0] + got[1]) / 1e6).toFixed(1)} of ${(all / 1e6).toFixed(1)} MB` +
-      (navigator.onLine ? "" : ". There is no connection; it goes on when there is."));
+    report(`Loading the network (only the first time): ${((got[0] + got[1]) / 1e6).toFixed(1)} of ${(all / 1e6).toFixed(1)} MB` +
+      (navigator.onLine ? "" : ". There is no connection; loading will continue when it is back."));
   })));
   return { name, halo: networks[name].halo, runtime: here[0], model: here[1], gpu };
 }
@@ -137,7 +137,7 @@ async function hasGpu() {
   return Boolean(adapter && !adapter.info?.isFallbackAdapter && !adapter.isFallbackAdapter);
 }
 
-/** The networks that were not asked for yet, so that the page works without a connection from now on. */
+/** Loads the networks that were not needed yet, so that the page works without a connection from now on. */
 async function loadOthers() {
   if (/** @type {any} */ (navigator).connection?.saveData) return;
   for (const name of /** @type {const} */ (["srgan", "srresnet", "espcn"])) await load(undefined, name);
@@ -165,7 +165,7 @@ function ask(job, hear) {
   worker.postMessage(job);
 }
 
-/** Measures this machine by one tile from the middle of the frame. */
+/** Measures this machine with one tile from the middle of the frame. */
 async function measure() {
   describe();
   const mine = ++run, name = network();
@@ -189,15 +189,15 @@ async function measure() {
 
 /** @param {{gpu: boolean, memory: boolean, message: string}} error @param {() => void} again */
 function fail(error, again) {
-  busy = true; // a worker that failed is not asked again
+  busy = true; // a worker that failed is not used again
   stop();
   if (error.gpu) {
-    useGpu = false; // taken away, or of a kind that does not work: the processor is slower and always there
+    useGpu = false; // lost, or of a kind that does not work: the processor is slower, but always available
     return again();
   }
   complain(new Trouble(error.memory
-    ? `This device has not enough memory for the network. Close other tabs, choose a smaller part, or take ESPCN. (${error.message})`
-    : `The network could not be run here. Update the browser, or try another. (${error.message})`));
+    ? `This device does not have enough memory for the network. Close other tabs, choose a smaller part, or use ESPCN. (${error.message})`
+    : `The network could not run here. Update the browser, or try another one. (${error.message})`));
 }
 
 // --- the job ------------------------------------------------------------------------------------------------------
@@ -218,12 +218,12 @@ async function start() {
   if (mine !== run) return;
   const colorSpace = source.profile ? "display-p3" : "srgb";
   const width = truth ? frame.width : 4 * frame.width, height = truth ? frame.height : 4 * frame.height;
-  const bicubic = await makeCanvas(width, height, colorSpace, "Your photo, enlarged by bicubic");
+  const bicubic = await makeCanvas(width, height, colorSpace, "Your photo, enlarged with bicubic");
   const layers = [{ label: "bicubic", element: bicubic.canvas }];
-  const enlarged = name === "bicubic" ? bicubic : await makeCanvas(width, height, colorSpace, `Your photo, enlarged by ${label}`);
+  const enlarged = name === "bicubic" ? bicubic : await makeCanvas(width, height, colorSpace, `Your photo, enlarged with ${label}`);
   if (enlarged !== bicubic) layers.push({ label, element: enlarged.canvas });
   enlarged.canvas.classList.add("network");
-  if (truth || name === "bicubic") { // the photo as it was: above all of them the truth, or below them small
+  if (truth || name === "bicubic") { // the photo as it was: on top as the truth, or small at the bottom
     const original = await makeCanvas(frame.width, frame.height, colorSpace, "Your photo");
     original.canvas.classList.add(truth ? "truth" : "pixelated");
     if (truth) layers.push({ label: "original", element: original.canvas });
@@ -236,7 +236,7 @@ async function start() {
   $("result").scrollIntoView({ block: "nearest" });
   const loaded = await load((text) => mine === run && say(text));
   if (mine !== run) return;
-  say(name === "bicubic" ? "A moment…" : "Waking the network…");
+  say(name === "bicubic" ? "A moment…" : "Starting the network…");
   let tiles = 0, seconds = 0;
   const job = { task: "enlarge", pixels, width: frame.width, height: frame.height, shrink: truth, grey: source.grey, alpha };
   ask({ ...job, network: loaded, limit: side(width / 4, height / 4) }, (answer) => {
@@ -260,14 +260,14 @@ async function start() {
       const db = (/** @type {number} */ value) => (value === Infinity ? "no difference at all" : `${value.toFixed(2)} dB`);
       const numbers = answer.psnr && !Number.isNaN(answer.psnr.bicubic)
         ? ` PSNR against the original: bicubic ${db(answer.psnr.bicubic)}${loaded ? `, ${label} ${db(answer.psnr.network)}` : ""}.` : "";
-      say(`${width} × ${height} pixels by ${label}${seconds ? `, in ${time(seconds)}` : ""}.${numbers}`);
+      say(`${width} × ${height} pixels with ${label}${seconds ? `, in ${time(seconds)}` : ""}.${numbers}`);
       view.glide(layers.slice(1).map((_, k) => (k + 1) / layers.length));
       ask({ task: "png", profile: source.profile }, (png) => {
         if (png.kind !== "png") return;
         URL.revokeObjectURL($("save").getAttribute("href") ?? "");
         Object.assign($("save"), { href: URL.createObjectURL(png.blob), download: `${source.name}_x4_${name}.png`, hidden: false });
       });
-      if (loaded) loadOthers().catch(() => {}); // those that are missing stay so; the page says what it needs when asked
+      if (loaded) loadOthers().catch(() => {}); // what is still missing is loaded when it is needed
     } else if (answer.kind === "error") {
       fail(answer, () => start().catch(complain));
     }
@@ -280,7 +280,7 @@ function finish() {
   document.title = "Your photo, four times as large · SRGAN Lessons";
 }
 
-// --- what one can do ----------------------------------------------------------------------------------------------
+// --- what the visitor can do --------------------------------------------------------------------------------------
 
 for (const id of ["choose", "camera"]) {
   $(id).addEventListener("change", () => take($(id).files?.[0]).then(() => ($(id).value = "")));
@@ -291,7 +291,7 @@ document.addEventListener("paste", (event) => {
 });
 for (const event of ["dragover", "dragleave", "drop"]) {
   addEventListener(event, (drag) => {
-    drag.preventDefault(); // else the browser leaves the page and shows the file
+    drag.preventDefault(); // otherwise the browser leaves the page and shows the file
     $("drop").classList.toggle("over", event === "dragover");
     if (event === "drop") take(/** @type {DragEvent} */ (drag).dataTransfer?.files[0]);
   });
@@ -303,7 +303,7 @@ for (const input of document.querySelectorAll("[type=radio]")) {
   });
 }
 $("start").addEventListener("click", () => start().catch(complain));
-$("cancel").addEventListener("click", () => (stop(), finish(), say("Cancelled. Where the network has not been yet, it is bicubic.")));
+$("cancel").addEventListener("click", () => (stop(), finish(), say("Cancelled. The parts that the network did not reach show bicubic.")));
 $("exact").addEventListener("change", () => shown?.zoom($("exact").checked));
 $("invented").addEventListener("change", () => {
   $("compare").classList.toggle("invented", $("invented").checked);
@@ -312,8 +312,8 @@ $("invented").addEventListener("change", () => {
 
 // --- the first moment ---------------------------------------------------------------------------------------------
 
-/** Several threads need headers that only the service worker sends, from the second loading on. So the page is loaded
- * a second time, unless somebody has begun to use it. */
+/** Several threads need headers that only the service worker sends, and only from the second time that the page is
+ * loaded. So the page is loaded a second time, unless somebody has begun to use it. */
 async function isolate() {
   if (!navigator.serviceWorker) return;
   const { controller } = navigator.serviceWorker;
@@ -325,7 +325,7 @@ async function isolate() {
     await navigator.serviceWorker.ready;
     if (!controller && !self.crossOriginIsolated && !touched && !photo) location.reload();
   } catch {
-    // private windows of some browsers have none: one thread then, and no offline use
+    // private windows of some browsers have no service worker: there is one thread then, and no offline use
   }
 }
 

@@ -1,16 +1,16 @@
-/** Reading a photo: what its file says, and its pixels, upright. */
+/** Reads a photo: what its file says, and its pixels, upright. */
 import { inflate } from "./png.js";
 
-/** What goes wrong, in a sentence for the person in front of the page. */
+/** Something that goes wrong, as a sentence for the person in front of the page. */
 export class Trouble extends Error {}
 
 /**
  * @typedef {object} Photo
  * @property {ImageBitmap} bitmap upright
  * @property {string} name without ending
- * @property {boolean} grey one channel in the file: its enlargement is grey, too
+ * @property {boolean} grey the file has one channel, so the enlargement is grey, too
  * @property {Uint8Array<ArrayBuffer> | null} profile of Display P3, whose numbers are kept as they are
- * @property {string[]} notes what was not taken from the file
+ * @property {string[]} notes what was not used from the file
  */
 
 /** @param {Uint8Array} bytes @param {number} start @param {number} length */
@@ -32,7 +32,7 @@ function* chunks(b) {
   }
 }
 
-/** What the browser does not tell of a file. @param {Uint8Array<ArrayBuffer>} b */
+/** What the browser does not say about a file. @param {Uint8Array<ArrayBuffer>} b */
 async function header(b) {
   const about = { kind: "", grey: false, profile: /** @type {Uint8Array<ArrayBuffer> | null} */ (null), notes: [""].slice(1) };
   if (b[0] === 0xff && b[1] === 0xd8) {
@@ -47,47 +47,47 @@ async function header(b) {
     about.kind = "PNG";
     for (const [type, data] of chunks(b)) {
       if (type === "IHDR") about.grey = data[9] === 0 || data[9] === 4;
-      if (type === "IHDR" && data[8] === 16) about.notes.push("Its 16 bits a channel became 8, in which the networks work.");
-      if (type === "acTL") about.notes.push("This is an animation: its first picture is taken.");
+      if (type === "IHDR" && data[8] === 16) about.notes.push("Its 16 bits per channel became 8, because the networks use 8.");
+      if (type === "acTL") about.notes.push("This is an animation: only its first picture is used.");
       if (type === "iCCP") about.profile = await inflate(new Blob([data.slice(data.indexOf(0) + 2)]), "deflate");
     }
   } else if (ascii(b, 0, 3) === "GIF") {
     about.kind = "GIF";
-    about.notes.push("Of a GIF, which may be an animation, the first picture is taken.");
+    about.notes.push("A GIF may be an animation: only its first picture is used.");
   } else if (ascii(b, 4, 4) === "ftyp" && /^(hei|hev|mif1|msf1)/.test(ascii(b, 8, 4))) about.kind = "HEIC";
-  else if (ascii(b, 8, 4) === "WEBP" && b[20] & 2) about.notes.push("This is an animation: its first picture is taken.");
+  else if (ascii(b, 8, 4) === "WEBP" && b[20] & 2) about.notes.push("This is an animation: only its first picture is used.");
   const name = about.profile && new TextDecoder("latin1").decode(about.profile).replaceAll("\0", "");
-  if (!name?.includes("Display P3")) about.profile = null; // all others are turned into sRGB by the browser
+  if (!name?.includes("Display P3")) about.profile = null; // the browser turns all other profiles into sRGB
   return about;
 }
 
-/** @param {File | Blob} file @returns {Promise<Photo>} Raises Trouble for what is no picture here. */
+/** @param {File | Blob} file @returns {Promise<Photo>} Throws Trouble if this browser cannot open it as a picture. */
 export async function openPhoto(file) {
   const called = file instanceof File ? file.name : "pasted.png";
   if (!file.size) throw new Trouble(`${called} is empty. Copy or download it again.`);
-  // A profile and the number of channels stand before the picture, seldom behind more than a preview.
+  // A profile and the number of channels come before the picture, usually after at most a preview.
   const about = await header(new Uint8Array(await file.slice(0, 1 << 20).arrayBuffer()));
   try {
     const bitmap = await createImageBitmap(file);
     return { bitmap, name: called.replace(/\.[^.]*$/, ""), ...about };
   } catch {
     if (about.kind === "HEIC") {
-      throw new Trouble(`${called} is a HEIC photo, which this browser cannot open. On an iPhone choose Settings, Camera, ` +
-        "Formats, Most Compatible; on a computer save a copy as JPEG. Safari opens HEIC as it is.");
+      throw new Trouble(`${called} is a HEIC photo, which this browser cannot open. On an iPhone, choose Settings, Camera, ` +
+        "Formats, Most Compatible; on a computer, save a copy as JPEG. Safari can open HEIC.");
     }
     throw new Trouble(about.kind ? `${called} is a damaged or cut-off ${about.kind} file, or too large for this device. ` +
       "Copy it again, or save a smaller copy." : `${called} is not a picture that this browser can open. Save it as PNG or JPEG.`);
   }
 }
 
-const REACH = 64; // pixels that colours go into what is hidden
+const REACH = 64; // how many pixels colours spread into transparent parts
 
-/** Gives pixels without colour (alpha 0) that of a neighbour which has one, in REACH steps: a network looks at them, and
- * from black ones it would make a dark fringe. As `upscale` does. Returns whether any pixel is transparent.
+/** Gives pixels without a colour (alpha 0) the colour of a neighbour that has one, in REACH steps. A network looks at
+ * such pixels, and black ones would cause a dark fringe. `upscale` does the same. Returns whether any pixel is transparent.
  * @param {Uint8ClampedArray} p RGBA @param {number} width */
 export function fillTransparent(p, width) {
   const count = p.length / 4;
-  const since = new Uint8Array(count); // the step that gave it a colour, counted from 1; 0: it has none
+  const since = new Uint8Array(count); // the step in which a pixel got a colour, counted from 1; 0 if it has none
   /** @type {number[]} */
   let edge = [];
   let transparent = false;

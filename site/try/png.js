@@ -1,4 +1,4 @@
-/** PNG files, written here and not by a canvas, which loses the profile, and colours where a picture is transparent. */
+/** Writes PNG files. A canvas could do it, too, but would lose the profile, and the colours of transparent pixels. */
 
 const CRC = Uint32Array.from({ length: 256 }, (_, n) => {
   for (let k = 0; k < 8; k++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
@@ -50,7 +50,7 @@ function* filtered(pixels, width, height, keep) {
 export async function encodePng(pixels, width, height, { grey, alpha, profile }) {
   const keep = [...(grey ? [0] : [0, 1, 2]), ...(alpha ? [3] : [])];
   const sides = [width, height].flatMap((n) => [n >> 24, n >> 16, n >> 8, n]);
-  const head = Uint8Array.of(...sides, 8, (grey ? 0 : 2) + (alpha ? 4 : 0), 0, 0, 0); // 8 bits a channel, the colour type
+  const head = Uint8Array.of(...sides, 8, (grey ? 0 : 2) + (alpha ? 4 : 0), 0, 0, 0); // 8 bits per channel, the colour type
   const parts = [Uint8Array.of(0x89, 80, 78, 71, 13, 10, 26, 10), chunk("IHDR", head)];
   if (profile) { // its name, a zero, "deflate", and the profile
     const packed = await bytesOf(new Blob([profile]).stream().pipeThrough(new CompressionStream("deflate")));

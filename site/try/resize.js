@@ -1,4 +1,4 @@
-/** MATLAB's imresize for 8-bit pixels, and PSNR: the numbers of srgan_lessons/resize.py and metrics.py, to the bit. */
+/** MATLAB's imresize for 8-bit pixels, and PSNR. The numbers are those of srgan_lessons/resize.py and metrics.py, bit for bit. */
 
 /** Keys' cubic kernel, a = -0.5. @param {number} x */
 function cubic(x) {
@@ -7,15 +7,15 @@ function cubic(x) {
   return x <= 2 ? -0.5 * x ** 3 + 2.5 * x ** 2 - 4 * x + 2 : 0;
 }
 
-/** For each new pixel along one axis: which old pixels make it, and how much each of them counts.
+/** For each new pixel along one axis: the old pixels that it is computed from, and their weights.
  * @param {number} size @param {number} scale @returns {{index: number, weight: number}[][]} */
 function taps(size, scale) {
-  const stretch = Math.max(1, 1 / scale); // antialiasing: where a picture shrinks, the kernel widens
+  const stretch = Math.max(1, 1 / scale); // antialiasing: when a picture shrinks, the kernel is widened
   return Array.from({ length: Math.ceil(Number((size * scale).toFixed(9))) }, (_, n) => {
     const centre = (n + 0.5) / scale - 0.5;
     const first = Math.floor(centre - 2 * stretch);
     const all = Array.from({ length: Math.ceil(4 * stretch) + 2 }, (_, k) => ({
-      index: Math.min(Math.max(first + k, 0), size - 1), // beyond the border: the pixel at the border
+      index: Math.min(Math.max(first + k, 0), size - 1), // beyond the border, the pixel at the border counts
       weight: cubic((centre - first - k) / stretch),
     }));
     const sum = all.reduce((total, tap) => total + tap.weight, 0);
@@ -23,7 +23,7 @@ function taps(size, scale) {
   });
 }
 
-/** Strips of the resized picture from top to bottom: rows are resampled first, then columns, each rounded half up.
+/** Strips of the resized picture from top to bottom: rows are resampled first, then columns; both are rounded half up.
  * @param {Uint8ClampedArray} pixels @param {number} width @param {number} height @param {number} channels
  * @param {number} scale @param {number} [rows] of one strip
  * @returns {Generator<{top: number, height: number, pixels: Uint8ClampedArray<ArrayBuffer>}>} */
@@ -59,7 +59,7 @@ export const imresize = (...[pixels, width, height, channels, scale]) =>
   [...strips(pixels, width, height, channels, scale, Infinity)][0].pixels;
 
 /** Peak signal-to-noise ratio of luma (ITU-R BT.601, 4 pixels cut from each border) in dB, as papers report it.
- * Infinite for equal pictures, NaN where nothing is left inside the border.
+ * Infinite for equal pictures, NaN if nothing is left inside the border.
  * @param {Uint8ClampedArray} a @param {Uint8ClampedArray} b RGBA both @param {number} width @param {number} height */
 export function psnr(a, b, width, height, border = 4) {
   /** @param {Uint8ClampedArray} p @param {number} i */

@@ -1,6 +1,6 @@
 /**
- * The service worker: keeps the page for the time without a network, and sends the headers that a page needs to use
- * several threads. `files.js` is written by the build; when it changes, the browser takes the new page.
+ * The service worker keeps the page for use without a network, and sends the headers that a page needs for several
+ * threads. The build writes `files.js`; when that file changes, the browser uses the new page.
  */
 /// <reference lib="webworker" />
 /** @type {ServiceWorkerGlobalScope & {SITE: {version: string, files: string[], large: string[]}}} */
@@ -22,7 +22,7 @@ worker.addEventListener("install", (event) => {
 worker.addEventListener("activate", (event) => {
   const tidy = async () => {
     for (const name of await caches.keys()) if (name.startsWith("page-") && name !== PAGE) await caches.delete(name);
-    const networks = await caches.open("networks") /* of download.js */;
+    const networks = await caches.open("networks") /* as in download.js */;
     const wanted = worker.SITE.large.map((file) => new URL(file, worker.registration.scope).href);
     for (const kept of await networks.keys()) if (!wanted.includes(kept.url)) await networks.delete(kept);
     await worker.clients.claim();

@@ -1,15 +1,15 @@
 /**
- * The plan of tiles: as in srgan_lessons/upscaling, but all tiles of a picture have one shape, so that the runtime
- * plans its memory once. No halo is added beyond the picture's border, where a network pads by itself: the outermost
- * tiles are shifted inwards until their border is the picture's.
+ * Plans the tiles as srgan_lessons/upscaling does, but with one shape for all tiles of a picture, so that the runtime
+ * plans its memory only once. Beyond the picture's border, where a network adds its own padding, no halo is added: the
+ * outermost tiles are shifted inwards until their border is the picture's border.
  *
  * @typedef {{x: number, y: number, left: number, top: number, right: number, bottom: number}} Tile
- *     read at x, y; kept from left, top to right, bottom; all in pixels of the small picture
+ *     read from x, y on; kept from left, top to right, bottom; all in pixels of the small picture
  * @typedef {{width: number, height: number, tiles: Tile[]}} Plan
  */
 
-/** 0..size in the fewest tiles of at most `limit` pixels, as short as they can be: where each is read from, and what of
- * it is kept. `limit` is more than two halos. @param {number} size @param {number} halo @param {number} limit */
+/** Cuts 0..size into the fewest tiles of at most `limit` pixels, made as short as possible: where each is read, and which
+ * part of it is kept. `limit` is more than two halos. @param {number} size @param {number} halo @param {number} limit */
 export function cut(size, halo, limit) {
   const count = size <= limit ? 1 : Math.ceil((size - 2 * halo) / (limit - 2 * halo));
   const length = Math.ceil((size + 2 * halo * (count - 1)) / count);

@@ -1,11 +1,11 @@
 /**
- * Enlarges pictures beside the page. One message begins a job; to stop it, the page ends the worker.
+ * Enlarges pictures in the background. One message begins a job; to stop the job, the page ends the worker.
  *
  * @typedef {object} Job
  * @property {"measure" | "enlarge"} task
  * @property {Uint8ClampedArray<ArrayBuffer>} pixels RGBA
  * @property {number} width @property {number} height
- * @property {boolean} shrink first, by 4: sides are multiples of 4 then
+ * @property {boolean} shrink first shrink by 4; then both sides are multiples of 4
  * @property {boolean} grey @property {boolean} alpha
  * @property {{name: string, halo: number, model: Blob, runtime: Blob, gpu: boolean} | null} network null: bicubic
  * @property {number} limit side of a tile
@@ -23,7 +23,7 @@ let loaded = "";
 let session;
 /** @type {Picture & {grey: boolean, alpha: boolean} | undefined} */
 let result;
-/** @type {Promise<never>} rejected when the GPU is taken away */
+/** @type {Promise<never>} rejected when the GPU is lost */
 let lost = new Promise(() => {});
 
 /** @param {object} message @param {Transferable[]} [transfer] */
@@ -57,12 +57,12 @@ async function load(network) {
   loaded = network.name;
   if (network.gpu) {
     const device = /** @type {any} */ (await ort.env.webgpu.device);
-    lost = device.lost.then(() => Promise.reject(new Error("the GPU was taken away")));
+    lost = device.lost.then(() => Promise.reject(new Error("the GPU was lost")));
     lost.catch(() => {});
   }
 }
 
-/** One piece of the small picture through the network. @returns {Promise<Float32Array>} planes of R, G, B, not clipped
+/** Sends one piece of the small picture through the network. @returns {Promise<Float32Array>} planes of R, G, B, not clipped
  * @param {Picture} picture @param {number} x @param {number} y @param {number} width @param {number} height */
 async function run(picture, x, y, width, height) {
   if (!ort) throw new Error("no runtime");
@@ -79,7 +79,7 @@ async function run(picture, x, y, width, height) {
   return data;
 }
 
-/** Seconds per pixel of the small picture, by its second tile: at the first one memory is prepared. @param {Job} job */
+/** Seconds per pixel of the small picture, measured with a second run: the first one prepares memory. @param {Job} job */
 async function measure(job) {
   if (!job.network) return 0;
   await load(job.network);
@@ -136,7 +136,7 @@ async function byNetwork(job, network, small, large) {
           const value = job.grey ? grey : c ? (c > 1 ? b : g) : r;
           piece[i + c] = Math.floor(255 * Math.min(Math.max(value, 0), 1) + 0.5);
         }
-        piece[i + 3] = large.pixels[to + 3]; // by bicubic: networks have learnt colours only
+        piece[i + 3] = large.pixels[to + 3]; // from bicubic: the networks have learnt only colours
       }
       large.pixels.set(piece.subarray(i - 4 * width, i), to - 4 * width);
     }

@@ -384,7 +384,7 @@ def test_what_is_no_picture_is_said_to_be_none(visitor, name):
 def test_what_is_not_taken_from_a_file_is_said(visitor):
     files = pictures()
     set_to(visitor, "enlarge", "bicubic")
-    for kind, sentence in (("16 bits", "16 bits a channel became 8"), ("animated", "the first picture is taken")):
+    for kind, sentence in (("16 bits", "16 bits per channel became 8"), ("animated", "only its first picture is used")):
         give(visitor, files[kind][1], files[kind][0])
         result(visitor)
         assert sentence in visitor.inner_text("#notes")
@@ -394,13 +394,13 @@ def test_too_small_to_be_shrunk(visitor):
     set_to(visitor, "truth", "bicubic")
     give(visitor, png(np.zeros((3, 9, 3), np.uint8)))
     until(visitor, "!document.querySelector('#trouble').hidden")
-    assert "4 pixels a side" in visitor.inner_text("#trouble")
+    assert "at least 4 pixels" in visitor.inner_text("#trouble")
 
 
 def test_a_large_photo_gets_a_frame_and_a_measured_time(visitor):
     set_to(visitor, "enlarge", "espcn")
     give(visitor, png(np.tile(sample_photos()["chelsea"], (4, 5, 1))))  # 1200 x 2255
-    until(visitor, "/takes about .* by its first tile/.test(document.querySelector('#estimate').innerText)")
+    until(visitor, "/takes about .* judging by the first tile/.test(document.querySelector('#estimate').innerText)")
     part = visitor.locator(".frame")
     before = part.bounding_box()
     part.focus()
@@ -439,7 +439,7 @@ def test_cancel_another_network_another_photo(visitor):
     until(visitor, "/tile/.test(document.querySelector('#status').innerText)")
     visitor.check("[value=espcn]")
     assert Image.open(result(visitor)).size == (760, 440)
-    assert "by ESPCN" in visitor.inner_text("#status")
+    assert "with ESPCN" in visitor.inner_text("#status")
     visitor.check("[value=srgan]")
     until(visitor, "/tile/.test(document.querySelector('#status').innerText)")
     visitor.check("[value=bicubic]")

@@ -1,16 +1,16 @@
-// Lays out a deck: what nbconvert made of a lesson becomes pages of 1280 x 720 in which nothing is cut off.
+// Lays out a deck: turns what nbconvert made from a lesson into pages of 1280 x 720 in which nothing is cut off.
 //
-// A lesson is written to be read, not to be shown, so one of its slides may be longer than a screen. Here it is taken
-// apart into blocks (a paragraph, a list, a piece of code, an output, a figure), and pages are filled with them in
+// A lesson is written to be read, not to be shown, so one of its slides may be longer than a screen. Here each slide is
+// taken apart into blocks (a paragraph, a list, a piece of code, an output, a figure), and the blocks fill pages in
 // order. Code and text keep their size; what does not fit goes to the next page.
 "use strict";
 
 const WIDTH = 1280, HEIGHT = 720, SIDES = 100, PADDING = 64;
-const CODE = { largest: 22, smallest: 16, letter: 0.602 }; // pixels; width of a letter as a part of the size
+const CODE = { largest: 22, smallest: 16, letter: 0.602 }; // pixels; width of a letter as a fraction of the size
 const CODE_WIDTH = WIDTH - SIDES - 36;
-const FIGURE = { least: 240, part: 0.45, scale: 2 }; // pixels high beside text, if that is such a part of its size; blown up by
+const FIGURE = { least: 240, part: 0.45, scale: 2 }; // a figure beside text: least height in pixels, least part of its own height, most enlargement
 const PICTURE = "img, svg[role=img]";
-const ROOM = 0.4; // of a page: with so much left, the next minor heading stands on the same page
+const ROOM = 0.4; // the part of a page that must be free for the next minor heading to stay on it
 
 const make = (name, className = "", ...children) => {
   const node = document.createElement(name);
@@ -21,7 +21,7 @@ const make = (name, className = "", ...children) => {
 
 // --- blocks ----------------------------------------------------------------------------------------------------------
 
-// Each block: {node, heading, kind, fragment}. Notes come along as {note}.
+// Each block is {node, heading, kind, fragment}. Notes are returned among them, as {note}.
 function blocksOf(section) {
   const blocks = [];
   for (const child of section.children) {
@@ -33,7 +33,7 @@ function blocksOf(section) {
   return blocks;
 }
 
-// The speaker's window has a narrow column for notes and no style sheet of ours: code in them gets its style inline.
+// The speaker's window has a narrow column for notes and does not use our style sheet: code in notes gets inline styles.
 function readable(note) {
   for (const pre of note.querySelectorAll("pre")) Object.assign(pre.style, { fontSize: "60%", whiteSpace: "pre-wrap" });
   return note;
@@ -84,7 +84,7 @@ function codeNode(className, size, lines) {
   return node;
 }
 
-// The lines of a coloured piece of code, each as a span; a string over several lines is coloured in each.
+// The lines of a coloured piece of code, each as a span; a string over several lines is coloured in each line.
 function linesOf(pre) {
   const lines = [make("span")];
   const walk = (node, wrap) => {
@@ -109,7 +109,7 @@ const room = make("div", "reveal measure"); // pages are measured here, where `h
 
 function height(page) {
   room.replaceChildren(page);
-  const folded = [...page.querySelectorAll("details")]; // one of them is open at a time: the tallest needs its room
+  const folded = [...page.querySelectorAll("details")]; // only one of them is open at a time, so the tallest decides
   const heights = folded.map((details) => {
     details.open = true;
     const tall = page.scrollHeight;
@@ -122,8 +122,8 @@ function height(page) {
 class Pages {
   constructor() {
     this.pages = [];
-    this.title = ""; // of the part of the lesson that we are in
-    this.groups = []; // for each page the numbers of its headings: notes are shown with all pages of a heading
+    this.title = ""; // of the current part of the lesson
+    this.groups = []; // for each page, the numbers of its headings: notes are shown with all pages of a heading
     this.group = 0;
     this.notes = new Map();
   }
@@ -171,21 +171,21 @@ class Pages {
     this.addParts(block);
   }
 
-  // A paragraph that would have a page to itself is for the speaker, unless something in it is bold.
+  // A paragraph that would need a page of its own is for the speaker, unless something in it is bold.
   isSaid(block, next) {
     const follows = next.find((other) => !other.note);
     const plain = block.kind === "text" && block.node.querySelector(":scope > p:not(:has(strong))");
     return Boolean(plain) && (!follows || Boolean(follows.heading)) && !this.fits(block.node);
   }
 
-  // A page that has only a heading is no page of its own: what follows stays with it.
+  // A page must not have only a heading: what follows stays with it.
   newPage() {
     const blocks = this.page.querySelectorAll(".block");
     const onlyHeading = blocks.length === 1 && blocks[0].querySelector("h1, h2, h3");
     if (!this.isEmpty && !onlyHeading) this.open();
   }
 
-  // Whether a minor heading goes on this page: with what follows it, and not at the very foot of the page.
+  // Whether a minor heading goes on this page: it needs room for what follows it, and must not be at the very bottom.
   hasRoom(block, next) {
     if (this.isEmpty || this.free() < ROOM * HEIGHT) return false;
     const rest = next.filter((other) => !other.note);
@@ -201,7 +201,7 @@ class Pages {
     return HEIGHT - height(this.page);
   }
 
-  // How much room the blocks after a figure need: what is said of it stays with it, if the figure need not shrink much.
+  // How much room the blocks after a figure need: they stay with the figure if it does not have to shrink much.
   need(next) {
     const page = make("section", "page");
     const empty = height(page);
@@ -215,11 +215,11 @@ class Pages {
 
   addFigure(block, next) {
     const images = [...block.node.querySelectorAll(PICTURE)];
-    const figure = block.node.querySelector("figure"); // a slider: its pictures lie one over the other
+    const figure = block.node.querySelector("figure"); // a slider, whose pictures are on top of each other
     this.page.append(block.node);
     height(this.page);
     const whole = figure ? figure : images[0];
-    const box = whole.getBoundingClientRect(); // as large as the lesson shows it, and no wider than the page
+    const box = whole.getBoundingClientRect(); // the size in the lesson, at most as wide as the page
     const around = block.node.getBoundingClientRect().height - box.height + 10;
     block.node.remove();
     let free = this.free() - around;
@@ -239,7 +239,7 @@ class Pages {
     this.page.append(block.node);
   }
 
-  // As much as fits on this page, if that is a good part; the rest on the next. Cut at an empty line where there is one.
+  // Puts as much as fits on this page, if that is a good part, and the rest on the next. Cuts at an empty line if it can.
   addCode(block) {
     let size = block.size;
     const whole = (lines) => codeNode(block.className, size, lines);
@@ -259,7 +259,7 @@ class Pages {
     }
   }
 
-  // A list or table that is longer than a page: its rows go on over the next ones.
+  // Adds a list or table that is longer than a page: its rows continue on the next pages.
   addParts(block) {
     const whole = block.node.firstElementChild;
     const rows = whole.matches("ul, ol") ? [...whole.children] : [...whole.querySelectorAll("tbody > tr")];
@@ -300,7 +300,7 @@ async function layOut() {
   await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
   document.body.append(room);
   const slides = document.querySelector(".reveal .slides");
-  slides.querySelectorAll("details").forEach((details) => (details.name = "answer")); // to open one closes the others
+  slides.querySelectorAll("details").forEach((details) => (details.name = "answer")); // opening one closes the others
   const pages = new Pages();
   const stacks = [];
   for (const slide of [...slides.children]) {
@@ -308,8 +308,8 @@ async function layOut() {
     for (const subslide of slide.children) {
       let begun = false;
       blocksOf(subslide).forEach((block, i, blocks) => {
-        // What begins without a heading answers the question above: it appears below it at the next key, or on a page
-        // of its own where it does not fit.
+        // What begins without a heading answers the question above. It appears below the question at the next key, or on
+        // a page of its own if it does not fit.
         if (!begun && !block.note && !block.heading) {
           if (!pages.isEmpty && block.kind === "text" && pages.fits(block.node)) block.fragment = true;
           else if (pages.isEmpty || !pages.isSaid(block, blocks.slice(i + 1))) pages.open();

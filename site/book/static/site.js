@@ -1,5 +1,5 @@
-// Figures with controls: all settings were drawn beforehand and stand in templates, the last control changing fastest.
-// Numbers get a slider in place of the list of choices that is there without JavaScript.
+// Figures with controls: all settings were drawn beforehand and are in templates; the last control changes fastest.
+// Numbers get a slider, instead of the list of choices that is shown without JavaScript.
 "use strict";
 
 for (const box of document.querySelectorAll(".controls")) {
@@ -31,7 +31,7 @@ function asSlider(select) {
   return slider;
 }
 
-// Wide tables and code can be scrolled by keyboard, too; what is printed shows what was folded.
+// Wide tables and code can also be scrolled with the keyboard. On paper, folded parts are open.
 for (const wide of document.querySelectorAll("pre, .table-wrapper, .cell_output .output")) {
   if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
 }
