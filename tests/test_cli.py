@@ -394,7 +394,7 @@ def test_export(capsys, tmp_path, weights):
     assert main(["export", weights, "-o", "espcn.onnx"]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == "espcn.onnx"
     assert (tmp_path / "espcn.onnx").stat().st_size > 50_000
-    assert "named .onnx" in mistake(capsys, "export", weights, "-o", "espcn.bin")
+    assert "ending of an ONNX file is .onnx" in mistake(capsys, "export", weights, "-o", "espcn.bin")
 
 
 # train: what is refused before any training

@@ -364,7 +364,7 @@ def test_free_disk_is_looked_at_before_anything_is_fetched(site, target, monkeyp
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(downloads.shutil, "disk_usage", lambda path: usage(10**9, 10**9 - 1_600_000, 1_600_000))
     url = site.put("/file", Answer(body=BODY))
-    with pytest.raises(UserError, match=r"needs 1\.7 MB .*10 % reserve.*SRGAN_LESSONS_DATA"):
+    with pytest.raises(UserError, match=r"needs 1\.7 MB .*reserve of 10 %.*SRGAN_LESSONS_DATA"):
         download(url, target, size=len(BODY), progress=False)  # 1.65 MB with the reserve
     assert site.seen == []
     target.with_name("file.bin.part").write_bytes(BODY[:100_000])  # the part counts: 1.54 MB are still to come

@@ -50,7 +50,7 @@ def test_each_process_takes_its_own_gpu(gpu, monkeypatch):
     [
         ("cuda:1", 1, "there is no such GPU. This machine has 1"),
         ("cuda:7", 4, "there is no such GPU. This machine has 4"),
-        ("cuda", 0, "sees no GPU"),
+        ("cuda", 0, "finds no GPU"),
         ("tpu", 1, "unknown device 'tpu'"),
         ("cuda:x", 1, "unknown device 'cuda:x'"),
     ],

@@ -177,7 +177,7 @@ def test_rate_and_serve_need_a_study_and_a_free_port(capsys, here):
         taken.bind(("", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert "choose another with --port" in mistake(capsys, "study", "serve", "study", "--port", port)
+        assert "choose another port with --port" in mistake(capsys, "study", "serve", "study", "--port", port)
     assert all(not name.startswith("127.") for name in serving.addresses())
 
 
