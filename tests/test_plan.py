@@ -54,6 +54,15 @@ def test_updates_are_those_that_a_calculation_by_hand_gives():
     assert stage.recipe.rate_at(239) < 0.01 * stage.recipe.rate
 
 
+def test_the_compact_network_gets_a_quarter_of_the_adversarial_weight_and_its_pretraining_none(photos):
+    recipes = [
+        stage.recipe for stage in make_plan("srgan-mse", 0.2, photos, measuring=0.1, compact=True, **TINY).stages
+    ]
+    assert [recipe.adversarial for recipe in recipes] == [0, 0.25e-3]
+    own = make_plan("srgan-mse", 0.2, photos, measuring=0.1, compact=True, adversarial=1e-2, **TINY)
+    assert [stage.recipe.adversarial for stage in own.stages] == [0, 1e-2]
+
+
 def test_a_time_that_is_too_short_is_refused():
     with pytest.raises(UserError, match=r"too short for srgan-offline.*--compact"):
         fit_into(RECIPES["srgan-offline"], 10, Speed(updates_per_s=1, start=2))
