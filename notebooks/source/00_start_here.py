@@ -18,10 +18,10 @@
 #
 # But first, try it. Two networks come with the course, and they have the same layers:
 #
-# - **SRResNet** was trained to come as close to the truth as it can.
+# - **SRResNet** was trained to come as close as it can to the original photo, pixel by pixel.
 # - **SRGAN** started from SRResNet and was then trained further, to look like a photo.
 #
-# The cell below loads them. If something is missing on your machine, run `srgan-lessons doctor` in a terminal: it says
+# The cells below load them. If something is missing on your machine, run `srgan-lessons doctor` in a terminal: it says
 # what.
 
 # %% tags=["fold"]
@@ -46,8 +46,8 @@ srresnet, srgan = load_network("srresnet"), load_network("srgan")
 # %% [markdown] tags=["slide"] answers=["16", "sixteen", "sixteenth"]
 # ## One photo, four times larger
 #
-# To know how good an enlargement is, we need to know the truth. So we take a photo, make it four times smaller in each
-# direction, and enlarge the small copy again.
+# To know how good an enlargement is, we need to know the truth. So we take a photo (HR, high resolution), make it four
+# times smaller in each direction (LR, low resolution), and enlarge the small copy again.
 #
 # **Before you read on:** what fraction of the large image's pixels does the small one still have?
 
@@ -64,7 +64,8 @@ show_images(hr, lr, titles=["HR: the truth", "LR: what is given"], alt="A cat in
 # One in sixteen. The other fifteen have to be made up.
 #
 # The classic method is **bicubic** interpolation: each new pixel is a weighted mean of its neighbours. Every photo
-# editor has it. A network does the same job, but nobody chose its weights: it learned them from photos. Drag the line.
+# editor has it. A network does the same job, but nobody chose its weights: it learned them from photos. Run both cells,
+# and drag the line across the picture.
 
 # %%
 bicubic = imresize(lr, 4)  # (300, 448, 3)
@@ -75,7 +76,7 @@ print(f"Done in {time.perf_counter() - started:.0f} s.")
 compare(bicubic, liveliest, titles=("bicubic", "SRGAN"), alt="A cat, enlarged 4 times; SRGAN's side has fur.")
 
 # %% [markdown]
-# And both networks beside the truth, pixel by pixel:
+# Here are both networks beside the truth, pixel by pixel:
 
 # %% tags=["fold"]
 FACE = (52, 92, 136, 136)  # top, left, height, width
@@ -90,8 +91,8 @@ show_crops(
 )
 
 # %% [markdown]
-# SRResNet draws clean edges and leaves out the fur, as a painter would. SRGAN draws fur. From a little distance you
-# would take it for the real photo.
+# SRResNet draws clean edges and leaves out the fur, as a painter would. SRGAN draws fur. From a little distance, you
+# would take its picture for the real photo.
 
 # %% [markdown] tags=["slide"]
 # ## Better, or only different?
@@ -118,7 +119,8 @@ print(f"bicubic: {psnr(bicubic, hr):.1f} dB, sharpness {sharpness(bicubic):.0f} 
 print(f"truth: sharpness {sharpness(hr):.0f} %")
 
 # %% [markdown] answers=["further", "sharpest", "closer"]
-# **Question.** SRResNet and SRGAN: more dB than bicubic, or fewer? Sharper, or softer? Guess all four first.
+# **Question.** Does SRResNet have more dB than bicubic, or fewer? Is it sharper, or softer? And SRGAN? Make all four
+# guesses, then run the cell.
 
 # %% tags=["fold"]
 print(f"SRResNet: {psnr(closest, hr):.1f} dB, sharpness {sharpness(closest):.0f} %")
@@ -161,8 +163,9 @@ assert sharpness(noisy) > sharpness(liveliest) + 10
 assert abs(psnr(noisy, hr) - psnr(liveliest, hr)) < 0.2
 
 # %% [markdown]
-# By the numbers it is sharper than SRGAN's and just as close to the truth. And it is worth nothing. So neither number
-# can tell fur from noise. You can. Lesson 06 looks for a measure that can, too: the one SRGAN is trained with.
+# By the numbers, the noisy picture is sharper than SRGAN's and just as close to the truth. And it is worth nothing. So
+# neither number can tell fur from noise. You can. Lesson 06 looks for a measure that can do it, too: the one that SRGAN
+# is trained with.
 #
 # ### Just lucky with one photo?
 #
@@ -249,7 +252,7 @@ zoom(
 # %% [markdown] tags=["slide"]
 # ## What it cannot do
 #
-# Fur may lie as it likes. A face may not.
+# If a hair of the fur is in the wrong place, nobody notices. In a face, everybody does.
 
 # %% tags=["fold"]
 show_crops(
@@ -293,8 +296,8 @@ assert apart_lr < 1
 # adds is the *most plausible* detail, judging by the photos it has seen. It is a guess, and with SRGAN a very
 # convincing one.
 #
-# So: for a holiday photo, yes. To read a number plate, recognise a face or judge an X-ray: **never**. Lesson 10 comes
-# back to this.
+# So use it for a holiday photo, but **never** to read a number plate, to recognise a face or to judge an X-ray. Lesson
+# 10 comes back to this.
 
 # %% [markdown] tags=["slide"]
 # ## The way ahead

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["slide"]
 # # Images and scale
 #
-# **Claim.** How you make the LR image and which PSNR you report decide your numbers: by 1 dB each.
+# **Claim.** How the LR image is made and which PSNR is reported can each change a result by more than 1 dB.
 #
 # **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -38,8 +38,8 @@ photos = {
 # %% [markdown] tags=["slide"] answers=["luma", "rgb", "brightness"]
 # ## Why
 #
-# Two groups enlarge the same photo with the same formula. One reports 26.8 dB, the other 25.3 dB. In this field a
-# gain of 0.3 dB is a publication.
+# Two groups enlarge the same photo with the same formula. One reports 26.8 dB, the other 25.3 dB. In this field, a
+# gain of 0.3 dB is enough for a publication.
 #
 # **Before you read on:** the formula is the same, the photo is the same. What else can differ?
 
@@ -230,7 +230,7 @@ kernel_film(
 # %% [markdown] tags=["slide"] answers=["repeated", "again"]
 # ## imresize, by hand
 #
-# Now all pixels of a row at once. Each new pixel is a weighted mean of old ones, so a row is shrunk by a matrix.
+# Now we compute a whole row at once. Each new pixel is a weighted mean of old ones, so a row is shrunk by a matrix.
 #
 # **Question.** At the border, the kernel reaches beyond the photo. What does it find there? One line below decides.
 
@@ -334,7 +334,7 @@ assert abs(antialiased - baseline) < 0.01
 # beat bicubic".
 #
 # With `antialias=True`, torch agrees with MATLAB to 0.01 dB: this switch widens the kernel and also sets $a$ to -0.5.
-# So what matters is not whose bicubic it is.
+# So it does not matter whose bicubic it is. It matters whether the kernel widens.
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** With antialias=True, torch's kernel has a = -0.5; without, -0.75. Nobody expects a switch for
@@ -370,9 +370,9 @@ assert difference[2:-2, 2:-2].max() == 0
 assert 0.3 < 1 - 20**2 / 24**2 < 1 / 3  # the share of false pixels
 
 # %% [markdown]
-# The two outermost LR pixels on each side are wrong by up to 14 grey levels: the kernel reached beyond the crop, where
-# the photo goes on, and found the border pixel repeated instead. No real LR image looks like this. In a crop of 24 x 24
-# that is nearly a third of all pixels.
+# The two outermost LR pixels on each side are wrong by up to 14 grey levels: the kernel reached beyond the crop. There
+# the photo goes on, but the kernel found only the border pixel, repeated. No real LR image looks like this. In a crop
+# of 24 x 24, nearly a third of all pixels are false.
 
 # %% [markdown]
 # ### {{exercise: lr_crop}}
@@ -461,9 +461,10 @@ for name, photo in photos.items():
 # %% [markdown] tags=["slide"] answers=["0.01", "0.1"]
 # ## Two protocols
 #
-# The SRGAN paper measured with different tools. Its Y seems to follow BT.709 (we infer this: with BT.709 the numbers
-# fit, see lesson 08). It also reports SSIM, a second measure between 0 and 1, and the window of its SSIM grows with the
-# image. The package has both protocols: `protocol="community"` and `protocol="paper"`.
+# The SRGAN paper measured with different tools. Its Y seems to follow BT.709, a later standard for luma (we infer this:
+# with BT.709 the numbers fit, see lesson 08). It also reports SSIM, a second measure, which is 1 for equal pictures.
+# Its SSIM compares the pictures window by window, and these windows grow with the image. The package has both
+# protocols: `protocol="community"`, which your `psnr_y` follows, and `protocol="paper"`.
 #
 # **Question.** Which of the two measures changes more?
 
@@ -490,8 +491,11 @@ assert np.mean(change["SSIM"]) > 0.01
 # Now all of it in one chart: the same bicubic enlargement, with one slip at a time. If the benchmark Set5 is
 # installed, we measure on it; if not, on our five sample photos.
 #
-# **Before you run it:** write down which slip you think costs most. "One MSE for all images" takes the mean error
-# over the whole data set, and only then the logarithm.
+# There are six slips: RGB instead of Y, Y from 0 to 255, an LR image made without antialiasing, borders not cut, Y not
+# rounded, and one MSE for all images. The last one takes the mean error over the whole data set, and only then the
+# logarithm.
+#
+# **Before you run it:** write down which slip you think costs most.
 
 # %%
 try:
@@ -569,9 +573,9 @@ assert abs(both_ways - baseline) < 0.02
 assert nearest < baseline - 1
 
 # %% [markdown]
-# Pillow instead of MATLAB: no change. Nearest neighbour, a method that really is worse: more than 1 dB. So the numbers
-# do mean something, as long as the LR images and the protocol are the same. But note the size: one mistake costs as
-# much as the difference between the crudest method and a good one.
+# Pillow instead of MATLAB changes nothing. Nearest neighbour, a method that really is worse, loses more than 1 dB. So
+# the numbers do mean something, as long as the LR images and the protocol are the same. But note the size: one mistake
+# costs as much as the difference between the crudest method and a good one.
 
 # %% [markdown] tags=["slide"]
 # ## Play

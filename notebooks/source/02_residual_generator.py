@@ -32,7 +32,7 @@ lr_photos = {name: imresize(photos[name], 1 / 4) for name in ("astronaut", "chel
 # %% [markdown] tags=["slide"] answers=["cat", "eye"]
 # ## Why
 #
-# A network has to invent the missing pixels at one place of an LR image. How far around it must it look?
+# A network has to invent the missing pixels at one place of an LR image. How far around that place must it look?
 #
 # **Before you read on:** run the cell. It shows the same place three times, with more of its surroundings each time. At
 # which picture do you know what it is?
@@ -86,8 +86,8 @@ for count in (1, 2, 3, 8):
 # 3, 5, 7: each further layer adds 2, one pixel on each side. A kernel of $k$ adds $k - 1$.
 #
 # And if a layer has a stride of 2? Then two neighbours in its output lie *two* input pixels apart, and all later layers
-# take steps of 2. A layer that makes the image twice as large does the opposite: it halves the step. Lesson 03 builds
-# such a layer, the pixel shuffle; nothing else about it matters here.
+# take steps of two input pixels. A layer that makes the image twice as large does the opposite: it halves the step.
+# Lesson 03 builds such a layer, the pixel shuffle; nothing else about it matters here.
 #
 # ### {{exercise: receptive_field}}
 #
@@ -120,8 +120,9 @@ for name, count in numbers.items():
 assert 32 * 64 * 64 * 9 < 1.2e6 < 17e6 < 64 * 64 * 65**2
 
 # %% [markdown]
-# 65 pixels, from small kernels. A single 65x65 kernel would see just as far and have 17 million numbers to learn. The
-# 32 small layers together have 1.2 million, and room for 32 non-linearities. So: deep.
+# Sixteen blocks see 65 pixels, with small kernels. A single 65x65 kernel would see just as far. With 64 maps, as the
+# channels between two layers are called, it would have 17 million numbers to learn. The 32 small layers together have
+# 1.2 million, and there is room for a non-linearity after each. So we build deep networks.
 
 # %% [markdown] tags=["slide"] answers=["nothing", "halves", "halved"]
 # ## A plain stack
@@ -250,10 +251,10 @@ assert all(max(size) / min(size) < 100 for kind, size in sizes.items() if kind !
 assert sizes["plain + BatchNorm"][0] > sizes["residual + BatchNorm"][0] / 2
 
 # %% [markdown]
-# In the plain trunk: by more than eight powers of ten. Its first blocks learn nothing at all.
+# It is smaller by more than eight powers of ten. The first blocks of the plain trunk learn nothing at all.
 #
-# The other three curves are nearly level. So there are two cures, BatchNorm and the skip connection, or *skip*. We
-# build both by hand.
+# The other three curves are nearly level. So there are two cures: BatchNorm, and the skip connection, *skip* for short.
+# We build both by hand.
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** torch draws the weights so that a layer shrinks its input. Someone may object: "Then draw larger ones
@@ -294,7 +295,7 @@ assert torch.allclose(batch_norm(first, gamma, beta), theirs, atol=1e-5)
 #
 # In the paper's block (Figure 4), $F$ is: convolution, BatchNorm, PReLU, convolution, BatchNorm.
 #
-# **Question.** The gradient comes back through this sum. What is the derivative of $y$ by $x$?
+# **Question.** The gradient comes back through this sum. What is the derivative of $y$ with respect to $x$?
 #
 # <details><summary>Answer</summary>
 #
@@ -434,7 +435,7 @@ assert final["residual"] < 0.85
 # And BatchNorm alone? The plain trunk with BatchNorm does learn, but it falls behind its residual twin. Its gradients
 # were no smaller, so what does it lack?
 #
-# ### Large, and at odds
+# ### Do the batches agree?
 #
 # **Question.** Two batches show different crops, and both ask the first blocks to change. Do they ask for the same
 # change? We measure the cosine of the angle between the two gradients: 1 means the same direction, 0 means that they
@@ -558,9 +559,9 @@ Trunk = check("Trunk", Trunk)
 # %% [markdown]
 # ### The same tensor as the package's
 #
-# And the range? The paper's HR images, and therefore its outputs, are in [-1, 1] (section 3.2). In this course, images
-# are in [0, 1] wherever they enter or leave a network. So the last line of the generator shifts and scales. There is no
-# tanh at the end: the paper's text has none.
+# One thing is still open: the range of the numbers. The paper's HR images, and therefore its outputs, are in [-1, 1]
+# (section 3.2). In this course, images are in [0, 1] wherever they enter or leave a network. So the last line of the
+# generator shifts and scales. There is no tanh at the end: the paper's text has none.
 
 # %%
 torch.manual_seed(0)
@@ -622,8 +623,8 @@ print("by your function:", receptive_field(layers), "LR pixels")
 print("measured:", int(x.grad.abs().sum(dim=(0, 1, 2)).count_nonzero()), "LR pixels")
 
 # %% [markdown]
-# 80 LR pixels, or 320 of the enlarged image. But to *see* is not to *use*. In an untrained network, how much of the
-# gradient comes from how far away? (A quarter of the maps is enough for this test.)
+# The field is 80 LR pixels wide, or 320 pixels of the enlarged image. But to *see* is not to *use*. How far away does
+# most of the gradient come from, in an untrained network? (A quarter of the maps is enough for this test.)
 
 # %%
 narrow = Generator(channels=16)

@@ -156,6 +156,8 @@ print(f"LR made from the crop alone: off by up to {levels.max():.0f} levels, in 
 # know where they are, you must have watched everything that went by. This one is a book with page numbers. To continue,
 # one number is enough.
 #
+# The last printed line repeats lesson 01: an LR image made from the crop alone has false borders.
+#
 # ## One update, with one weight
 #
 # Take a network with a single weight: $y = w x$. Its loss is $(w x - t)^2$, and we want $t = 6$ for $x = 2$.
@@ -273,9 +275,10 @@ print(f"loss after one step of plain gradient descent, by the sum: {'above' if b
 assert RECIPES["srgan-mse"].adversarial == 0.001  # the weight of lesson 07's second loss
 
 # %% [markdown] tags=["slide"]
-# The gradient of a sum grows with the batch and the crop. Plain gradient descent, at a rate that was right for the
-# mean, jumps off the planet. Adam does not care: it divides each gradient by its own size. But it will matter in lesson
-# 07, where a second loss is added with a weight of 0.001. A weight relative to *what*? So: always the mean.
+# The gradient of a sum grows with the batch and the crop. Plain gradient descent, at a learning rate that was right for
+# the mean, jumps off the planet. Adam does not care: it divides each gradient by its own size. But the choice will
+# matter in lesson 07, where a second loss is added with a weight of 0.001. A weight relative to *what*? So we always
+# take the mean.
 #
 # ## Overfit one batch first
 #
@@ -299,10 +302,14 @@ overfit = check("overfit", overfit)
 
 # %% [markdown] answers=["half of bicubic"]
 # **Question.** How small must the loss become before you believe that all is well? "It falls" is not enough: it also
-# falls for a network that only learns to paint grey.
+# falls for a network that only learns to paint grey. What would you compare it with?
 #
-# We need something to compare with. Bicubic's loss on the same batch is a good yardstick: to beat it, the network must
-# know more than a formula does. And we try three learning rates.
+# <details><summary>Answer</summary>
+#
+# Bicubic's loss on the same batch is a good yardstick: to beat it, the network must know more than a formula does.
+# </details>
+#
+# The cell below trains at three learning rates.
 
 # %%
 small_crops = CropSampler(photos, batch=2, crop=32)
@@ -342,8 +349,9 @@ show_images(
 # %% [markdown] answers=["worse", "far"]
 # Learn these three shapes by heart:
 #
-# - **Too low:** a smooth line that creeps. It looks healthy, and would arrive next week.
-# - **Right:** falls steeply, then slowly, with a few spikes. Below half of bicubic's loss: **passed**.
+# - **Too low:** a smooth line that creeps. It looks healthy, and will arrive next week.
+# - **Right:** falls steeply, then slowly, with a few spikes. At less than half of bicubic's loss, the test is
+#   **passed**.
 # - **Too high:** jumps up in the first updates, then spends its time climbing back down.
 #
 # When the test is **not** passed, the loss tells you where to look:
@@ -426,8 +434,8 @@ assert [RECIPES["srresnet-mse"].rate_at(step) for step in (0, 999_999)] == [1e-4
 assert [drop.rate_at(step) for step in (0, 499, 500, 999)] == [1e-4, 1e-4, 1e-5, 1e-5]
 
 # %% [markdown] tags=["slide"] answers=["good place"]
-# It does what a cook does: high heat, then low. Note that the rate follows from **the step number alone**, just like
-# the crops.
+# The one-cycle schedule does what a cook does: high heat, then low. Note that the rate follows from **the step number
+# alone**, just like the crops.
 #
 # ## The average of the weights
 #
@@ -632,16 +640,16 @@ print("identical in every bit, BatchNorm's statistics included:", same_bits(resu
 assert same_bits(resumed, never_stopped)
 
 # %% [markdown] answers=["saw-tooth", "0.9"]
-# Not close. **Equal**, in every bit of every weight: the network, faults included, is exactly what it would have been.
-# So you may stop a run for the night, lend the machine to somebody, or lose the connection. Nothing is lost, and nobody
-# who looks at the result can tell.
+# They are not just close. They are **equal**, in every bit of every weight: the network, faults included, is exactly
+# what it would have been. So you may stop a run for the night, lend the machine to somebody, or lose the connection.
+# Nothing is lost, and nobody who looks at the result can tell.
 #
 # ### The counter-test
 #
 # Perhaps this is no achievement: perhaps training forgets where it came from, and everything ends up in the same place.
 # So we leave things out, one at a time.
 #
-# **Question.** Which does more harm: losing the optimiser, or losing the position?
+# **Question.** Which does more harm: losing the optimiser, or losing the position, that is, the step number?
 
 # %%
 left_out = {"nothing": resumed_weights}
@@ -763,7 +771,7 @@ except UserError as error:
 assert "rate 0.001 then, 0.002 now" in refused
 
 # %% [markdown] tags=["slide"] answers=["overfitting", "gap between"]
-# It refuses: half of one run and half of another do not make a run. The same in a terminal is `srgan-lessons train
+# `train` refuses: half of one run and half of another do not make a run. The same in a terminal is `srgan-lessons train
 # srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
 #
 # In Colab the disk disappears with the machine, so put the run on your Drive. That takes two cells: `from google.colab
@@ -810,7 +818,7 @@ assert gap["one"] > 4 > 2 > gap["eleven"]
 #
 # ### A broken pair
 #
-# The commonest bug in this field: HR is flipped at random, and somebody forgets to flip LR as well.
+# This is the most common bug in the field: HR is flipped at random, and somebody forgets to flip LR as well.
 #
 # **Question.** There is no error and no warning. What will the training loss look like? And the picture?
 
@@ -894,7 +902,7 @@ assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96,
 # Does it have to be a million? We stopped earlier, with the same functions and a one-cycle schedule. On Set5, with the
 # community protocol:
 #
-# | | updates, crops | time | PSNR |
+# | | updates, and crops in each | time | PSNR |
 # |---|---|---|---|
 # | two CPU cores, in an evening | 15,500 of 8, after 7,000 of 4 | 43 minutes, in bf16 | 31.07 dB |
 # | one NVIDIA H100, continued | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |

@@ -87,8 +87,8 @@ show_images(
 # ### {{exercise: optimal_discriminator}}
 #
 # Write `optimal_discriminator(p, q)`. `p` and `q` are tensors of the same shape: the densities of real and generated
-# samples at some places. Return the probability that a sample found there is real. Where both densities are 0, no
-# sample ever falls and nothing is known: return 0.5. Expected: 0.5 where p and q are equal, and your answer from above
+# samples at some places. Return the probability that a sample found there is real. Where both densities are 0, there
+# are no samples and nothing is known: return 0.5. Expected: 0.5 where p and q are equal, and your answer from above
 # for p = 0.3 and q = 0.1.
 
 # %% tags=["stub"]
@@ -262,11 +262,12 @@ assert max(abs(width) for _, width, _ in history) > 2  # it widens before it nar
 # and this slope is all it ever learns about the world. Press **Play** and watch both sides of the game.
 #
 # In the end, nobody can tell them apart: D is 1/2, and its loss is $\log 4 = 1.39$. **Remember this number.** In lesson
-# 07 it means that D is at its wits' end. A loss near 0 is no success either: then the generator is lost.
+# 07 it means that D can only guess. A loss near 0 is no success either: then the generator is lost.
 #
 # ### Was it D that showed the way?
 #
-# The counter-test: the same game, but with labels drawn by lot. Which samples D is told are real is now pure chance.
+# The counter-test is the same game with random labels: which samples D is told are real is now pure chance. Where does
+# the generator end up?
 
 # %%
 lost, _ = play_gan(updates=300, shuffled=True)
@@ -277,6 +278,9 @@ assert abs(lost[-1][0] - REAL[0]) > 2
 assert abs(history[299][0] - REAL[0]) < 2
 
 # %% [markdown] tags=["slide"] answers=["17", "inf", "infinity"]
+# With random labels, the generator stays lost: after 300 updates it is still more than 2 away from the real mean. So it
+# was D that showed the way.
+#
 # ## Sigmoid, then log
 #
 # So far, the package computed the losses. Now you will write them, and there is a trap. The formula contains the log of
@@ -297,9 +301,9 @@ for dtype in (torch.float32, torch.float16, torch.bfloat16):
 assert first_one == {torch.float32: 17, torch.float16: 9, torch.bfloat16: 7}
 
 # %% [markdown]
-# From 17 on in float32, and from 9 on in float16, the half precision of a T4 GPU. Then $1 - D$ is 0, and its log is
-# minus infinity. On the other side it takes longer, because floats are finer near 0: there the sigmoid becomes 0
-# somewhere between -88 and -104.
+# The sigmoid is exactly 1 from 17 on in float32, and from 9 on in float16, the half precision of a T4 GPU. Then $1 - D$
+# is 0, and its log is minus infinity. On the other side it takes longer, because floats are finer near 0: there the
+# sigmoid becomes 0 somewhere between -88 and -104.
 #
 # When does this hurt? When D is **sure and wrong**: a generated sample gets a logit of +20. That is exactly the moment
 # when D has most to learn. Here are three ways to write the same loss, each with its gradient:
@@ -548,7 +552,7 @@ assert sum(inputs * outputs * 9 for inputs, outputs, _ in blocks) + 3 * 64 * 9 =
 #
 # ### By hand
 #
-# Once, let us build all of it from tensors, with the package's weights:
+# Let us build all of it once from tensors, with the package's weights:
 
 
 # %%
@@ -561,7 +565,7 @@ def by_hand(x, network):
         if norm is not None:
             x = F.batch_norm(x, None, None, norm.weight, norm.bias, training=True)
         x = torch.where(x > 0, x, 0.2 * x)  # LeakyReLU
-    x = x.flatten(1)  # (N, 18432): 512 x 6 x 6
+    x = x.flatten(1)  # (N, 18432)
     dense1, dense2 = network.head[1], network.head[3]
     x = x @ dense1.weight.T + dense1.bias  # (N, 1024)
     x = torch.where(x > 0, x, 0.2 * x)
@@ -947,9 +951,8 @@ play(judged, judge=["A", "B"], version=list(cat))
 #
 # ### What this lesson leaves out
 #
-# How both learn together, and how that goes wrong: lesson 07. Wasserstein and least-squares losses, spectral
-# normalisation, and discriminators that judge patches, and the relativistic D of ESRGAN: all of these came after the
-# paper.
+# How both learn together, and how that goes wrong, follows in lesson 07. Wasserstein and least-squares losses, spectral
+# normalisation, discriminators that judge patches, and the relativistic D of ESRGAN all came after the paper.
 #
 # ### Where to read on
 #
