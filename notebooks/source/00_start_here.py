@@ -39,7 +39,7 @@ from srgan_lessons.resize import imresize
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
-# %%
+# %% tags=["skip"]
 started = time.perf_counter()
 srresnet, srgan = load_network("srresnet"), load_network("srgan")
 
@@ -51,7 +51,7 @@ srresnet, srgan = load_network("srresnet"), load_network("srgan")
 #
 # **Before you read on:** what fraction of the large image's pixels does the small one still have?
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 hr = sample_photos()["chelsea"][:300, :448]  # (300, 448, 3): high resolution, the truth
 lr = imresize(hr, 1 / 4)  # (75, 112, 3): low resolution, all that the networks will see
 print("HR", hr.shape, "- LR", lr.shape)
@@ -60,14 +60,14 @@ print("HR pixels for each LR pixel:", hr.size // lr.size)
 # %% tags=["fold"]
 show_images(hr, lr, titles=["HR: the truth", "LR: what is given"], alt="A cat in HR, and as coarse blocks in LR.")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment"]
 # One in sixteen. The other fifteen have to be made up.
 #
 # The classic method is **bicubic** interpolation: each new pixel is a weighted mean of its neighbours. Every photo
 # editor has it. A network does the same job, but nobody chose its weights: it learned them from photos. Run both cells,
 # and drag the line across the picture.
 
-# %%
+# %% tags=["skip"]
 bicubic = imresize(lr, 4)  # (300, 448, 3)
 closest, liveliest = upscale(lr, srresnet), upscale(lr, srgan)  # (300, 448, 3) each: super-resolved
 print(f"Done in {time.perf_counter() - started:.0f} s.")
@@ -171,7 +171,7 @@ assert abs(psnr(noisy, hr) - psnr(liveliest, hr)) < 0.2
 #
 # One photo is an anecdote. Here are three, and neither network saw any of them in training.
 
-# %%
+# %% tags=["skip"]
 pictures, gains = {}, {}
 for name in ("chelsea", "coffee", "astronaut"):
     height, width = (n // 4 * 4 for n in sample_photos()[name].shape[:2])
@@ -227,22 +227,23 @@ def enlarge(photo):
 
 upload_photo(enlarge)
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # No photo at hand? Here is the cat, enlarged to a size at which nobody ever photographed it.
 
-# %%
+# %% tags=["skip"]
 enlarge(sample_photos()["chelsea"][60:260, 60:260])
 
 # %% [markdown]
 # To enlarge a whole photo, use a terminal: `srgan-lessons upscale holiday.jpg -o holiday_x4.png --weights srgan`. On a
 # phone, or for a friend: [the same in the browser](https://srgan-lessons.github.io/srgan-lessons/try/); the photo stays
 # on the device.
-#
+
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # Pick a photo, move the box, change its size. Where does SRGAN win? Where does SRResNet? And where does nothing help?
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 zoom(
     pictures,
     titles=["HR", "bicubic", "SRResNet", "SRGAN"],
@@ -269,7 +270,7 @@ show_crops(
 #
 # **Question.** Would more training help? Can any method, however clever, get the true HR photo back?
 
-# %%
+# %% tags=["skip"]
 cat = sample_photos()["chelsea"][:300, :448]  # (300, 448, 3)
 rows, columns = np.indices(cat.shape[:2])
 chequers = np.where((rows + columns) % 2, 24, -24)[..., None]  # (300, 448, 1), grey levels
@@ -305,7 +306,7 @@ assert apart_lr < 1
 # %% tags=["fold"]
 drawing("course")
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # | | lesson | what you will have built |
 # |---|---|---|
 # | 01 | Images and scale | the LR images and the measure, exact to the last digit |
@@ -322,7 +323,7 @@ drawing("course")
 #
 # SRResNet and SRGAN are the same network with different weights. ESPCN is smaller. How large are they?
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 print(f"ESPCN has {count_parameters(ESPCN()):,} trained numbers, SRGAN's generator {count_parameters(Generator()):,}.")
 
 # %% [markdown] tags=["slide"]

@@ -118,7 +118,7 @@ assert (to_image(x) == hr).all()  # and back, without a loss
 #
 # **Question.** What will the rings look like where they are finer than four pixels?
 
-# %%
+# %% tags=["skip"]
 rows, columns = np.mgrid[-256:256, -256:256]
 rings = np.round(127.5 + 127.5 * np.cos((rows**2 + columns**2) * np.pi / 1024)).astype(np.uint8)  # (512, 512)
 every_fourth = rings[::4, ::4]  # (128, 128)
@@ -171,7 +171,7 @@ cubic_kernel = check("cubic_kernel", cubic_kernel)
 # **Common wrong answers.** The absolute value is forgotten in one of the two pieces; the second piece is missing; a is
 # -0.75, copied from torch or OpenCV. Ask: why is k(0) = 1 and k(1) = 0? (At the old pixels nothing must change.)
 
-# %%
+# %% tags=["skip"]
 distance = np.linspace(-3, 3, 73)  # twelve places a pixel
 
 # %% tags=["fold"]
@@ -210,7 +210,7 @@ assert cubic_kernel(np.array([1.5]))[0] < 0
 # %%
 bicubic_weights = check("bicubic_weights", bicubic_weights)
 
-# %% tags=["check-output"]
+# %% tags=["subslide", "check-output"]
 distance = np.arange(-8, 8) + 0.5  # (16,): the LR pixel's centre lies between two HR pixels
 weights = bicubic_weights(distance, 4)
 print("pixels that count:", np.count_nonzero(weights), "- sum:", round(weights.sum(), 4))
@@ -262,6 +262,9 @@ def resize(image, height, width):
 # %% [markdown]
 # Each line is a decision: rows before columns, the border pixel repeated (`clip`), rounding after *each* pass. MATLAB
 # made these decisions, and every published LR image carries them. Do we get exactly the same numbers as the package?
+#
+# (Why `np.add.at`? After `clip`, the border pixel stands in `old` several times. A plain `+=` would add only one of its
+# weights.)
 
 # %% tags=["check-output"]
 for name, photo in photos.items():
@@ -452,7 +455,7 @@ print(f"errors in 219 levels instead of 255: {-20 * np.log10(219 / 255):+.1f} dB
 # %%
 psnr_y = check("psnr_y", psnr_y)
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 for name, photo in photos.items():
     bicubic = imresize(imresize(photo, 1 / 4), 4)
     assert abs(psnr_y(bicubic, photo) - psnr(bicubic, photo)) < 0.001  # the package's version
@@ -577,12 +580,12 @@ assert nearest < baseline - 1
 # the numbers do mean something, as long as the LR images and the protocol are the same. But note the size: one mistake
 # costs as much as the difference between the crudest method and a good one.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # Choose how the LR image is made, and watch the fine lines. Where does the enlargement look sharper than it should?
 
-# %%
+# %% tags=["skip"]
 ways = {
     "imresize": matlab,
     "torch, antialias off": lambda photo: torch_resize(photo, antialias=False),
@@ -591,7 +594,7 @@ ways = {
 }
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 def one_way(photo, way):
     hr = photos[photo]
     lr = ways[way](hr)

@@ -37,7 +37,7 @@ lr_photos = {name: imresize(photos[name], 1 / 4) for name in ("astronaut", "chel
 # **Before you read on:** run the cell. It shows the same place three times, with more of its surroundings each time. At
 # which picture do you know what it is?
 
-# %%
+# %% tags=["skip"]
 lr = lr_photos["chelsea"]  # (75, 112, 3)
 y, x = 27, 44
 windows = [lr[y - n // 2 : y + n // 2 + 1, x - n // 2 : x + n // 2 + 1] for n in (5, 9, 51)]
@@ -107,7 +107,7 @@ receptive_field = check("receptive_field", receptive_field)
 # %% tags=["fold"]
 assert [receptive_field(stack) for stack in ([(3, 1), (3, 1)], [(3, 2), (5, 1)], [])] == [5, 11, 1]
 
-# %% tags=["check-output"]
+# %% tags=["subslide", "check-output"]
 espcn = [(5, 1), (3, 1), (3, 1)]  # the small network of lesson 03, before its pixel shuffle
 sixteen = [(3, 1), (3, 1)] * 16  # sixteen blocks of two convolutions
 print("ESPCN:", receptive_field(espcn), "LR pixels")
@@ -556,7 +556,7 @@ Trunk = check("Trunk", Trunk)
 # **Common wrong answers.** `[ResidualBlock(channels)] * blocks`: one block, used sixteen times, with one set of
 # weights. A plain Python list, which torch does not search for parameters. A long skip around the blocks only.
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # ### The same tensor as the package's
 #
 # One thing is still open: the range of the numbers. The paper's HR images, and therefore its outputs, are in [-1, 1]
@@ -662,7 +662,7 @@ assert share[33] > 0.999
 #
 # Here are feature maps of the generator for a photo. In each map, black is its smallest number and white its largest.
 
-# %%
+# %% tags=["skip"]
 x = to_tensor(lr_photos["chelsea"][:60, 16:96])  # (1, 3, 60, 80)
 with torch.no_grad():
     first = generator.head(x)  # (1, 64, 60, 80)
@@ -679,20 +679,21 @@ feature_grid(
 
 # %% [markdown]
 # Nothing is trained here, and yet the cat is everywhere: the skips carry it through. And without them?
-#
+
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # Send a photo through 0 to 16 untrained blocks. After how many plain ones is it lost? What does BatchNorm keep of it?
 # What do the residual blocks keep?
 
-# %%
+# %% tags=["skip"]
 stacks = {}
 for kind in ("plain", "plain + BatchNorm", "residual + BatchNorm"):
     torch.manual_seed(0)
     stacks[kind] = Network(**KINDS[kind])
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 def through(trunk, blocks, photo):
     network = stacks[trunk]
     with torch.no_grad():

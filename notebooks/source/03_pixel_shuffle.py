@@ -47,7 +47,7 @@ for name in UNSEEN:
 #
 # **Before you read on:** three layers, half a minute of training, eleven photos. Is that enough to beat it?
 
-# %%
+# %% tags=["skip"]
 hr, lr = unseen["motorcycle"]  # (500, 740, 3), (125, 185, 3)
 bicubic = imresize(lr, 4)  # (500, 740, 3)
 
@@ -193,7 +193,7 @@ for r in (2, 3, 4):
 # ### The paper's layer
 #
 # SRGAN's generator shuffles twice, by 2 each time. Figure 4 of the paper writes `k3n256s1`, `PixelShuffler x2`,
-# `PReLU`: a 3x3 convolution to 256 maps, a shuffle, an activation.
+# `PReLU`: a 3x3 convolution to 256 maps with stride 1, a shuffle by 2, an activation.
 #
 # **Question.** 64 maps go in. How many come out?
 
@@ -212,8 +212,9 @@ assert torch.allclose(y, layer(x), atol=1e-6)
 # %% [markdown] tags=["slide"]
 # ## ESPCN
 #
-# The smallest network with a sub-pixel convolution (Shi et al. 2016): three convolutions and a shuffle. It trains in
-# half a minute, and now you write it yourself.
+# ESPCN (Shi et al. 2016) is three convolutions and a shuffle.
+#
+# It is the smallest network with a sub-pixel convolution. It trains in half a minute, and now you write it yourself.
 #
 # ### {{exercise: ESPCN}}
 #
@@ -274,7 +275,7 @@ assert torch.allclose(mine(x), to_package(mine)(x), atol=1e-6)  # the same tenso
 # %%
 overlap_counts = check("overlap_counts", overlap_counts)
 
-# %% tags=["check-output"]
+# %% tags=["subslide", "check-output"]
 for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
     counts = overlap_counts(12, kernel, stride)
     print(f"kernel {kernel}, stride {stride}, in the middle: {np.array(counts)[8:16].tolist()}")
@@ -288,7 +289,7 @@ for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
 # The counts are uneven, unless the kernel is a multiple of the stride. In two dimensions they multiply. Choose a kernel
 # and a stride:
 
-# %%
+# %% tags=["skip"]
 nine = np.array(overlap_counts(12, 9, 4))[9:17]
 
 
@@ -427,7 +428,7 @@ def fresh_espcn(with_icnr):
 
 plain, smooth = fresh_espcn(False)(x), fresh_espcn(True)(x)  # (1, 3, 300, 448) both
 
-# %% tags=["fold"]
+# %% tags=["subslide", "fold"]
 show_images(
     stretched(plain[eye]),
     stretched(smooth[eye]),
@@ -594,7 +595,7 @@ assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 #
 # **Question.** Which picture should you draw if you cannot know which one will be asked for?
 
-# %%
+# %% tags=["skip"]
 control = fit(fresh_espcn(with_icnr=True), settings.updates, shuffled=True)
 control_gain = on_unseen(lambda lr: enlarge(control, lr)) - bicubic_db
 sr_control = enlarge(control, lr)  # (500, 740, 3)
@@ -636,7 +637,7 @@ feature_grid(inside, columns=8, alt="Sixteen maps of a cat's eye: some show edge
 # **Question.** Row 0, column 0 is the upper left corner of each tile; row 3, column 3 is the lower right one. How will
 # these two compare?
 
-# %%
+# %% tags=["skip"]
 last = trained.upsample[0](trained.body(crop))  # (1, 48, 36, 54): before the shuffle
 green = last[0, 16:32]  # (16, 36, 54): channels 16 c + 4 i + j for c = 1
 differs = green - green.mean(dim=0)  # (16, 36, 54)
@@ -658,15 +659,15 @@ assert corners < -0.5
 # than the mean and the right one brighter. Nobody told the network this: it found out by itself what "between the
 # pixels" means.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # Pick a photo, move the box, change its size. Where is yours better, and where is it not?
 
-# %%
+# %% tags=["skip"]
 pictures = {name: (hr, imresize(lr, 4), enlarge(network, lr)) for name, (hr, lr) in reversed(unseen.items())}
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic and by your network.")
 
 # %% [markdown] tags=["slide"]

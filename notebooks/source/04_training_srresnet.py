@@ -53,7 +53,7 @@ settings = lesson_settings(
 #
 # You have built the network. Here it is: SRResNet, 16 residual blocks, 1.5 million weights, all of them random.
 
-# %%
+# %% tags=["skip"]
 torch.manual_seed(0)
 hr = sample_photos()["astronaut"][:256, 96:352]  # (256, 256, 3)
 lr = imresize(hr, 1 / 4)  # (64, 64, 3)
@@ -105,7 +105,7 @@ show_images(
     alt="Four HR crops of different photos, and below each of them its blocky LR version.",
 )
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 with tempfile.TemporaryDirectory() as folder:
     for name, photo in photos.items():
         save_image(Path(folder, "photos", f"{name}.png"), photo)
@@ -128,7 +128,7 @@ show_way(
 assert windows == 49_152
 assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2040 x 1350 pixels or a little more
 
-# %% [markdown] answers=["nothing else"]
+# %% [markdown] tags=["notes"]
 # The drawing shows the longest way that a photo can take to the GPU. Our eleven photos take the short one: they are
 # decoded once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of
 # pixels, half the memory of a free Colab machine. So they are decoded once into a file, and the file is **mapped**: the
@@ -136,7 +136,8 @@ assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2
 # changes: a batch from the file has exactly the same pixels.
 #
 # Each crop is flipped and turned at random. Its LR version is made from a wider cut, as in lesson 01.
-#
+
+# %% [markdown] answers=["nothing else"]
 # **Question.** `sampler(5)` was batch 5. If you ask for batch 7, must the batches before it be drawn first?
 
 # %% tags=["check-output"]
@@ -214,7 +215,7 @@ train_step = check("train_step", train_step)
 # evening. Ask: why does the order zero_grad - forward or forward - zero_grad not matter? (The forward pass touches no
 # gradient.)
 
-# %% [markdown] tags=["subslide"]
+# %% [markdown] tags=["notes"]
 # ### The package's step
 #
 # The function below, from `srgan_lessons/training/steps.py`, makes the updates of SRResNet and ESPCN. You see every
@@ -224,7 +225,7 @@ train_step = check("train_step", train_step)
 # paper's variants and is 0 here. And there is no `.item()`, because reading a number makes the program wait for the
 # GPU.
 
-# %%
+# %% tags=["skip"]
 print(inspect.getsource(pretrain_step))
 
 torch.manual_seed(0)
@@ -300,7 +301,7 @@ assert RECIPES["srgan-mse"].adversarial == 0.001  # the weight of lesson 07's se
 # %%
 overfit = check("overfit", overfit)
 
-# %% [markdown] answers=["half of bicubic"]
+# %% [markdown] tags=["subslide"] answers=["half of bicubic"]
 # **Question.** How small must the loss become before you believe that all is well? "It falls" is not enough: it also
 # falls for a network that only learns to paint grey. What would you compare it with?
 #
@@ -346,14 +347,15 @@ show_images(
     alt="Two small HR crops, and the network's versions of them, which look almost the same.",
 )
 
-# %% [markdown] answers=["worse", "far"]
+# %% [markdown]
 # Learn these three shapes by heart:
 #
 # - **Too low:** a smooth line that creeps. It looks healthy, and will arrive next week.
 # - **Right:** falls steeply, then slowly, with a few spikes. At less than half of bicubic's loss, the test is
 #   **passed**.
 # - **Too high:** jumps up in the first updates, then spends its time climbing back down.
-#
+
+# %% [markdown] tags=["notes"]
 # When the test is **not** passed, the loss tells you where to look:
 #
 # | what you see | where to look |
@@ -362,7 +364,8 @@ show_images(
 # | it explodes, or is NaN | the rate; a sum instead of a mean |
 # | it falls, but stays far above bicubic | the output cannot reach all values: a clamp, a sigmoid, a wrong range |
 # | it falls below bicubic very slowly | the rate is too low; the network is too small for the batch |
-#
+
+# %% [markdown] answers=["worse", "far"]
 # **Question.** This network knows two crops almost by heart. How good is it on photos it has never seen?
 
 # %%
@@ -434,8 +437,8 @@ assert [RECIPES["srresnet-mse"].rate_at(step) for step in (0, 999_999)] == [1e-4
 assert [drop.rate_at(step) for step in (0, 499, 500, 999)] == [1e-4, 1e-4, 1e-5, 1e-5]
 
 # %% [markdown] tags=["slide"] answers=["good place"]
-# The one-cycle schedule does what a cook does: high heat, then low. Note that the rate follows from **the step number
-# alone**, just like the crops.
+# The one-cycle schedule does what a cook does: high heat, then low. Note that the rate follows from *the step number
+# alone*, just like the crops.
 #
 # ## The average of the weights
 #
@@ -490,6 +493,7 @@ with board:
         rate=6e-3,
         report=lambda row: board.add(row["step"], weights=row["unseen"], average=row["average"]),
     )
+
 late = dance[len(dance) // 2 :]
 jumps = {line: np.abs(np.diff([row[line] for row in late])).mean() for line in ("unseen", "average")}
 level = {line: np.mean([row[line] for row in late]) for line in ("unseen", "average")}
@@ -712,9 +716,12 @@ assert jump > 1.1
 # ## train() and its folder
 #
 # The package does all this for you, including the averaged weights and the log. A **recipe** holds every number of a
-# run. Here is the paper's, made small. Half-way through we press stop: the cell sends itself the signal that Ctrl-C and
-# Jupyter's square button send. `train` saves, and then stops the cell with a KeyboardInterrupt, so that the cells below
-# do not go on with half a network. Here we catch it, and make the same call again.
+# run. Here is the paper's, made small.
+
+# %% [markdown] tags=["notes"]
+# Half-way through we press stop: the cell sends itself the signal that Ctrl-C and Jupyter's square button send. `train`
+# saves, and then stops the cell with a KeyboardInterrupt, so that the cells below do not go on with half a network.
+# Here we catch it, and make the same call again.
 
 # %%
 recipe = RECIPES["srresnet-mse"].change(
@@ -753,11 +760,11 @@ assert same_bits(whole.network, parts.network)
 assert not same_bits(whole.network, stopped)
 assert parts.finished
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # The last line is the control: the weights did change after the break. The disk holds everything the next call needs,
 # and each file is either whole or not there, even if the power fails while it is being written.
 
-# %%
+# %% tags=["skip"]
 for path in sorted(path for path in (folder / "parts").rglob("*") if path.is_file() and path.name != "lock"):
     print(f"{path.relative_to(folder / 'parts')}  {path.stat().st_size / 1024:.0f} KiB")
 try:
@@ -786,7 +793,7 @@ assert "rate 0.001 then, 0.002 now" in refused
 # **Question.** We train once on *one* photo, a brick wall, and once on eleven. In which case is the training loss
 # lower? And the loss on unseen photos?
 
-# %%
+# %% tags=["skip"]
 good, normal = fit(sampler, settings.updates)
 brick = sample_photos()["brick"][:96, :96]
 _, one_photo = fit(CropSampler({"brick": brick}, batch=4, crop=48), settings.updates)
@@ -812,7 +819,7 @@ assert one_photo[-1]["training"] < normal[-1]["training"]
 assert gap["one"] > 4 > 2 > gap["eleven"]
 
 # %% [markdown] tags=["subslide"] answers=["falls", "shadow", "brightness"]
-# One photo wins on training loss and loses everywhere else. **The gap between the two lines is the overfitting.** This
+# One photo wins on training loss and loses everywhere else. *The gap between the two lines is the overfitting.* This
 # is why `train` holds out one photo in twenty and never shows it to the network. The benchmark sets are not used for
 # this: if you make choices by the test set, you no longer have a test.
 #
@@ -904,7 +911,7 @@ assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96,
 #
 # | | updates, and crops in each | time | PSNR |
 # |---|---|---|---|
-# | two CPU cores, in an evening | 15,500 of 8, after 7,000 of 4 | 43 minutes, in bf16 | 31.07 dB |
+# | two CPU cores, in an evening | 15,500 of 8, after 7,000 of 4 | 43 minutes, in half precision (bf16) | 31.07 dB |
 # | one NVIDIA H100, continued | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
 # | the paper | 1,000,000 of 16 | not said | 32.05 dB |
 #
@@ -950,13 +957,13 @@ show_crops(
 )
 assert gain > 1.5
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # Break it yourself. Choose a fault for the pairs and a learning rate, and train for 60 updates on one batch. Which
 # faults can you see in the curve, and which only in the picture?
 
-# %%
+# %% tags=["skip"]
 pair_faults = {
     "right": lambda lr, hr: (lr, hr),
     "HR mirrored": lambda lr, hr: (lr, hr.flip(-1)),
@@ -966,7 +973,7 @@ pair_faults = {
 }
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 def experiment(pairs, rate):
     torch.manual_seed(0)
     lr, hr = pair_faults[pairs](*sampler(0))

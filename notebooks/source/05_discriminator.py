@@ -71,11 +71,12 @@ show_images(
 # tells apart 5, play and recap 3. Exercises 27. Ask the room about A to D: "What exactly did you look at?" Write the
 # words down (edges, whiskers, grain). Come back to them when two discriminators disagree about the same picture.
 
-# %% [markdown] tags=["slide"] answers=["0.75", "75", "3/4"]
+# %% [markdown] tags=["fragment"]
 # B and C. You saw it in a moment: A and D are soft. A network that sees this, too, could tell the generator, pixel by
 # pixel, what gives it away. It is called the **discriminator**, D. This lesson builds it and asks what it sees. The
 # answer may surprise you: it need not be what *you* see.
-#
+
+# %% [markdown] tags=["slide"] answers=["0.75", "75", "3/4"]
 # ## The best judge there can be
 #
 # Let us start with something simpler than pictures: numbers. Real numbers come from a bell curve around 4, the density
@@ -111,7 +112,7 @@ def density(mean, width):
 p, q = density(*REAL), density(0.0, 1.5)
 best = torch.as_tensor(optimal_discriminator(p, q))  # (221,)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Can a network find this answer if all it gets is samples? Ours has two hidden layers and never sees $p$ or $q$. Its
 # last layer gives a number of any size, the **logit**; the sigmoid turns it into a probability. The loss is
 # cross-entropy, which you know from classification:
@@ -346,7 +347,7 @@ assert float(torch.sigmoid(torch.tensor(-88.0))) > 0
 #
 # The same as a picture, with half precision added:
 
-# %%
+# %% tags=["skip"]
 logits = np.arange(0, 24.5, 0.5)
 slopes = {
     "on the logit": [loss_and_gradient(WAYS["on the logit"], logit)[1] for logit in logits],
@@ -549,7 +550,8 @@ assert sum(inputs * outputs * 9 for inputs, outputs, _ in blocks) + 3 * 64 * 9 =
 # %% [markdown]
 # 23.6 million weights, fifteen times as many as the generator has, and four in five are in a single layer. D is only
 # used for training; nobody ships it.
-#
+
+# %% [markdown] tags=["notes"]
 # ### By hand
 #
 # Let us build all of it once from tensors, with the package's weights:
@@ -888,14 +890,15 @@ assert abs(steep[0] / steep[1] / factor - 1) < 0.01  # the ratio of both slopes 
 # %% [markdown] tags=["slide"]
 # It does, within seconds of training, with a network two hundred times smaller than the paper's. This is why every loss
 # in this course takes logits and computes in float32. Probabilities are for people: `D.probability(x)`.
-#
+
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # A cat, cut into tiles, stands before both judges. The right-hand picture shows how probable each judge finds it that a
-# tile is a photo: white is 1, black is 0. The list has every network whose weights come with your copy of the course.
-# Is A a judge of beauty? See what it says about half the contrast.
+# tile is a photo: white is 1, black is 0. The list of versions has every network whose weights come with your copy of
+# the course. Is A a judge of beauty? See what it says about half the contrast.
 
-# %%
+# %% tags=["skip"]
 cat = {kind: pictures["chelsea"][kind] for kind in ("HR", "bicubic")}  # (1, 3, 288, 448) each
 cat |= {name: load_network(name).requires_grad_(False)(pictures["chelsea"]["LR"]) for name in shipped_weights()}
 cat["bicubic + grain"] = cat["bicubic"] + 0.05 * torch.randn_like(cat["bicubic"])
@@ -903,7 +906,7 @@ cat["HR, half contrast"] = 0.25 + 0.5 * cat["HR"]
 cat["HR, mirrored"] = cat["HR"].flip(3)
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 def judged(judge, version):
     picture = cat[version].clamp(0, 1)  # (1, 3, 288, 448)
     crops = picture.unfold(2, 32, 32).unfold(3, 32, 32)[0].permute(1, 2, 0, 3, 4)  # (9, 14, 3, 32, 32)
