@@ -135,7 +135,7 @@ assert 75 < sharpness(liveliest) < 100
 # truth than bicubic**. That is no accident: its hairs are not where the cat's hairs are. It was trained to draw fur,
 # not this cat's fur.
 #
-# ### The counter-test
+# ## The counter-test
 #
 # Is a sharp picture a good picture? Take the bicubic picture and add noise until it has about as many dB as SRGAN's.
 
