@@ -677,10 +677,9 @@ feature_grid(
     alt="Four feature maps each after the head, after block 8 and after the trunk: the cat can be seen in all of them.",
 )
 
-# %% [markdown]
-# Nothing is trained here, and yet the cat is everywhere: the skips carry it through. And without them?
-
 # %% [markdown] tags=["notes"]
+# Nothing is trained here, and yet the cat is everywhere: the skips carry it through. And without them?
+#
 # ## Play
 #
 # Send a photo through 0 to 16 untrained blocks. After how many plain ones is it lost? What does BatchNorm keep of it?

@@ -128,16 +128,15 @@ show_way(
 assert windows == 49_152
 assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2040 x 1350 pixels or a little more
 
-# %% [markdown] tags=["notes"]
+# %% [markdown] answers=["nothing else"]
+# Each crop is flipped and turned at random. Its LR version is made from a wider cut, as in lesson 01.
+#
 # The drawing shows the longest way that a photo can take to the GPU. Our eleven photos take the short one: they are
 # decoded once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of
-# pixels, half the memory of a free Colab machine. So they are decoded once into a file, and the file is **mapped**: the
+# pixels, half the memory of a free Colab machine. So they are decoded once into a file, and the file is *mapped*: the
 # system reads the parts that are needed, keeps them while memory is free, and drops them when it is not. Nothing else
 # changes: a batch from the file has exactly the same pixels.
 #
-# Each crop is flipped and turned at random. Its LR version is made from a wider cut, as in lesson 01.
-
-# %% [markdown] answers=["nothing else"]
 # **Question.** `sampler(5)` was batch 5. If you ask for batch 7, must the batches before it be drawn first?
 
 # %% tags=["check-output"]
@@ -340,6 +339,8 @@ assert count_parameters(networks["right: 0.001"]) > hr.numel()
 assert right < bicubic_loss / 2 < 2 * bicubic_loss < low < losses["too low: 0.00001"][0]
 assert max(losses["too high: 0.03"]) > 10 * losses["too high: 0.03"][0]
 assert high > 3 * right
+
+# %% tags=["fold", "skip"]
 show_images(
     *hr,
     *sr,
@@ -347,25 +348,21 @@ show_images(
     alt="Two small HR crops, and the network's versions of them, which look almost the same.",
 )
 
-# %% [markdown]
+# %% [markdown] answers=["worse", "far"]
 # Learn these three shapes by heart:
 #
 # - **Too low:** a smooth line that creeps. It looks healthy, and will arrive next week.
 # - **Right:** falls steeply, then slowly, with a few spikes. At less than half of bicubic's loss, the test is
 #   **passed**.
 # - **Too high:** jumps up in the first updates, then spends its time climbing back down.
-
-# %% [markdown] tags=["notes"]
-# When the test is **not** passed, the loss tells you where to look:
 #
-# | what you see | where to look |
+# | when the test is **not** passed: what you see | where to look |
 # |---|---|
 # | it does not move at all | no `backward`, no `step`, something detached, a rate of 0 |
 # | it explodes, or is NaN | the rate; a sum instead of a mean |
 # | it falls, but stays far above bicubic | the output cannot reach all values: a clamp, a sigmoid, a wrong range |
 # | it falls below bicubic very slowly | the rate is too low; the network is too small for the batch |
-
-# %% [markdown] answers=["worse", "far"]
+#
 # **Question.** This network knows two crops almost by heart. How good is it on photos it has never seen?
 
 # %%
@@ -715,10 +712,10 @@ assert jump > 1.1
 #
 # ## train() and its folder
 #
-# The package does all this for you, including the averaged weights and the log. A **recipe** holds every number of a
-# run. Here is the paper's, made small.
-
-# %% [markdown] tags=["notes"]
+# The package does all this for you, including the averaged weights and the log.
+#
+# A **recipe** holds every number of a run. Here is the paper's, made small.
+#
 # Half-way through we press stop: the cell sends itself the signal that Ctrl-C and Jupyter's square button send. `train`
 # saves, and then stops the cell with a KeyboardInterrupt, so that the cells below do not go on with half a network.
 # Here we catch it, and make the same call again.

@@ -547,11 +547,10 @@ print(f"in the first dense layer: {share:.0%}")
 # %% tags=["fold"]
 assert sum(inputs * outputs * 9 for inputs, outputs, _ in blocks) + 3 * 64 * 9 == sum(sizes.values())
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # 23.6 million weights, fifteen times as many as the generator has, and four in five are in a single layer. D is only
 # used for training; nobody ships it.
-
-# %% [markdown] tags=["notes"]
+#
 # ### By hand
 #
 # Let us build all of it once from tensors, with the package's weights:
@@ -887,11 +886,10 @@ assert 200 < count_parameters(network) / count_parameters(Discriminator(crop=32,
 assert factor > 4
 assert abs(steep[0] / steep[1] / factor - 1) < 0.01  # the ratio of both slopes is exp(-logit), exactly
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes"]
 # It does, within seconds of training, with a network two hundred times smaller than the paper's. This is why every loss
 # in this course takes logits and computes in float32. Probabilities are for people: `D.probability(x)`.
-
-# %% [markdown] tags=["notes"]
+#
 # ## Play
 #
 # A cat, cut into tiles, stands before both judges. The right-hand picture shows how probable each judge finds it that a
