@@ -89,7 +89,8 @@ assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
 # ## Where crops come from
 #
 # An update does not see whole photos. It sees a **batch**: 16 crops in the paper, a few in this lesson, each with its
-# LR version. `CropSampler` cuts them. Three photos are kept out of training: we test on them.
+# LR version, made from a wider cut as in lesson 01. `CropSampler` cuts them, and flips and turns each at random. Three
+# photos are kept out of training: we test on them.
 
 # %%
 UNSEEN = ("astronaut", "chelsea", "motorcycle")
@@ -129,13 +130,11 @@ assert windows == 49_152
 assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2040 x 1350 pixels or a little more
 
 # %% [markdown] answers=["nothing else"]
-# Each crop is flipped and turned at random. Its LR version is made from a wider cut, as in lesson 01.
-#
-# The drawing shows the longest way that a photo can take to the GPU. Our eleven photos take the short one: they are
-# decoded once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of
-# pixels, half the memory of a free Colab machine. So they are decoded once into a file, and the file is *mapped*: the
-# system reads the parts that are needed, keeps them while memory is free, and drops them when it is not. Nothing else
-# changes: a batch from the file has exactly the same pixels.
+# *Figure: the longest way that a photo can take to the GPU.* Our eleven photos take the short one: they are decoded
+# once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of pixels, half
+# the memory of a free Colab machine. So they are decoded once into a file, and the file is *mapped*: the system reads
+# the parts that are needed, keeps them while memory is free, and drops them when it is not. Nothing else changes: a
+# batch from the file has exactly the same pixels.
 #
 # **Question.** `sampler(5)` was batch 5. If you ask for batch 7, must the batches before it be drawn first?
 
