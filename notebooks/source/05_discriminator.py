@@ -408,7 +408,7 @@ assert abs(float(discriminator_loss(torch.zeros(8, 1), torch.zeros(8, 1))) - mat
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** Half of it (the mean over both batches together, as one call of BCE gives it); a small
 # constant in the log, which only moves the wall from infinity to 18; `BCEWithLogits` on numbers that have already been
-# through a sigmoid; for the generator, log(1 - D), which comes in the next section. **Ask:** a training ends with `nan`
+# through a sigmoid; for the generator, log(1 - D), which comes in the next section. **Ask:** a run ends with `nan`
 # after 4,000 good updates. Where would you look first?
 
 # %% [markdown] tags=["slide"] answers=["20,000", "20_000"]
