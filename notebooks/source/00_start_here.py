@@ -18,10 +18,10 @@
 #
 # But first, try it. Two networks come with the course, and they have the same layers:
 #
-# - **SRResNet** was trained to come as close to the truth as it can.
+# - **SRResNet** was trained to come as close as it can to the original photo, pixel by pixel.
 # - **SRGAN** started from SRResNet and was then trained further, to look like a photo.
 #
-# The cell below loads them. If something is missing on your machine, run `srgan-lessons doctor` in a terminal: it says
+# The cells below load them. If something is missing on your machine, run `srgan-lessons doctor` in a terminal: it says
 # what.
 
 # %% tags=["fold"]
@@ -39,19 +39,19 @@ from srgan_lessons.resize import imresize
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
-# %%
+# %% tags=["skip"]
 started = time.perf_counter()
 srresnet, srgan = load_network("srresnet"), load_network("srgan")
 
 # %% [markdown] tags=["slide"] answers=["16", "sixteen", "sixteenth"]
 # ## One photo, four times larger
 #
-# To know how good an enlargement is, we need to know the truth. So we take a photo, make it four times smaller in each
-# direction, and enlarge the small copy again.
+# To know how good an enlargement is, we need to know the truth. So we take a photo (HR, high resolution), make it four
+# times smaller in each direction (LR, low resolution), and enlarge the small copy again.
 #
 # **Before you read on:** what fraction of the large image's pixels does the small one still have?
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 hr = sample_photos()["chelsea"][:300, :448]  # (300, 448, 3): high resolution, the truth
 lr = imresize(hr, 1 / 4)  # (75, 112, 3): low resolution, all that the networks will see
 print("HR", hr.shape, "- LR", lr.shape)
@@ -60,13 +60,14 @@ print("HR pixels for each LR pixel:", hr.size // lr.size)
 # %% tags=["fold"]
 show_images(hr, lr, titles=["HR: the truth", "LR: what is given"], alt="A cat in HR, and as coarse blocks in LR.")
 
-# %% [markdown]
+# %% [markdown] tags=["fragment"]
 # One in sixteen. The other fifteen have to be made up.
 #
 # The classic method is **bicubic** interpolation: each new pixel is a weighted mean of its neighbours. Every photo
-# editor has it. A network does the same job, but nobody chose its weights: it learned them from photos. Drag the line.
+# editor has it. A network does the same job, but nobody chose its weights: it learned them from photos. Run both cells,
+# and drag the line across the picture.
 
-# %%
+# %% tags=["skip"]
 bicubic = imresize(lr, 4)  # (300, 448, 3)
 closest, liveliest = upscale(lr, srresnet), upscale(lr, srgan)  # (300, 448, 3) each: super-resolved
 print(f"Done in {time.perf_counter() - started:.0f} s.")
@@ -75,7 +76,7 @@ print(f"Done in {time.perf_counter() - started:.0f} s.")
 compare(bicubic, liveliest, titles=("bicubic", "SRGAN"), alt="A cat, enlarged 4 times; SRGAN's side has fur.")
 
 # %% [markdown]
-# And both networks beside the truth, pixel by pixel:
+# Here are both networks beside the truth, pixel by pixel:
 
 # %% tags=["fold"]
 FACE = (52, 92, 136, 136)  # top, left, height, width
@@ -90,8 +91,8 @@ show_crops(
 )
 
 # %% [markdown]
-# SRResNet draws clean edges and leaves out the fur, as a painter would. SRGAN draws fur. From a little distance you
-# would take it for the real photo.
+# SRResNet draws clean edges and leaves out the fur, as a painter would. SRGAN draws fur. From a little distance, you
+# would take its picture for the real photo.
 
 # %% [markdown] tags=["slide"]
 # ## Better, or only different?
@@ -118,7 +119,8 @@ print(f"bicubic: {psnr(bicubic, hr):.1f} dB, sharpness {sharpness(bicubic):.0f} 
 print(f"truth: sharpness {sharpness(hr):.0f} %")
 
 # %% [markdown] answers=["further", "sharpest", "closer"]
-# **Question.** SRResNet and SRGAN: more dB than bicubic, or fewer? Sharper, or softer? Guess all four first.
+# **Question.** Does SRResNet have more dB than bicubic, or fewer? Is it sharper, or softer? And SRGAN? Make all four
+# guesses, then run the cell.
 
 # %% tags=["fold"]
 print(f"SRResNet: {psnr(closest, hr):.1f} dB, sharpness {sharpness(closest):.0f} %")
@@ -133,7 +135,7 @@ assert 75 < sharpness(liveliest) < 100
 # truth than bicubic**. That is no accident: its hairs are not where the cat's hairs are. It was trained to draw fur,
 # not this cat's fur.
 #
-# ### The counter-test
+# ## The counter-test
 #
 # Is a sharp picture a good picture? Take the bicubic picture and add noise until it has about as many dB as SRGAN's.
 
@@ -161,14 +163,15 @@ assert sharpness(noisy) > sharpness(liveliest) + 10
 assert abs(psnr(noisy, hr) - psnr(liveliest, hr)) < 0.2
 
 # %% [markdown]
-# By the numbers it is sharper than SRGAN's and just as close to the truth. And it is worth nothing. So neither number
-# can tell fur from noise. You can. Lesson 06 looks for a measure that can, too: the one SRGAN is trained with.
+# By the numbers, the noisy picture is sharper than SRGAN's and just as close to the truth. And it is worth nothing. So
+# neither number can tell fur from noise. You can. Lesson 06 looks for a measure that can do it, too: the one that SRGAN
+# is trained with.
 #
 # ### Just lucky with one photo?
 #
 # One photo is an anecdote. Here are three, and neither network saw any of them in training.
 
-# %%
+# %% tags=["skip"]
 pictures, gains = {}, {}
 for name in ("chelsea", "coffee", "astronaut"):
     height, width = (n // 4 * 4 for n in sample_photos()[name].shape[:2])
@@ -224,22 +227,23 @@ def enlarge(photo):
 
 upload_photo(enlarge)
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # No photo at hand? Here is the cat, enlarged to a size at which nobody ever photographed it.
 
-# %%
+# %% tags=["skip"]
 enlarge(sample_photos()["chelsea"][60:260, 60:260])
 
 # %% [markdown]
 # To enlarge a whole photo, use a terminal: `srgan-lessons upscale holiday.jpg -o holiday_x4.png --weights srgan`. On a
 # phone, or for a friend: [the same in the browser](https://srgan-lessons.github.io/srgan-lessons/try/); the photo stays
 # on the device.
-#
+
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # Pick a photo, move the box, change its size. Where does SRGAN win? Where does SRResNet? And where does nothing help?
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 zoom(
     pictures,
     titles=["HR", "bicubic", "SRResNet", "SRGAN"],
@@ -249,7 +253,7 @@ zoom(
 # %% [markdown] tags=["slide"]
 # ## What it cannot do
 #
-# Fur may lie as it likes. A face may not.
+# If a hair of the fur is in the wrong place, nobody notices. In a face, everybody does.
 
 # %% tags=["fold"]
 show_crops(
@@ -266,7 +270,7 @@ show_crops(
 #
 # **Question.** Would more training help? Can any method, however clever, get the true HR photo back?
 
-# %%
+# %% tags=["skip"]
 cat = sample_photos()["chelsea"][:300, :448]  # (300, 448, 3)
 rows, columns = np.indices(cat.shape[:2])
 chequers = np.where((rows + columns) % 2, 24, -24)[..., None]  # (300, 448, 1), grey levels
@@ -293,8 +297,8 @@ assert apart_lr < 1
 # adds is the *most plausible* detail, judging by the photos it has seen. It is a guess, and with SRGAN a very
 # convincing one.
 #
-# So: for a holiday photo, yes. To read a number plate, recognise a face or judge an X-ray: **never**. Lesson 10 comes
-# back to this.
+# So use it for a holiday photo, but **never** to read a number plate, to recognise a face or to judge an X-ray. Lesson
+# 10 comes back to this.
 
 # %% [markdown] tags=["slide"]
 # ## The way ahead
@@ -302,7 +306,7 @@ assert apart_lr < 1
 # %% tags=["fold"]
 drawing("course")
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # | | lesson | what you will have built |
 # |---|---|---|
 # | 01 | Images and scale | the LR images and the measure, exact to the last digit |
@@ -319,7 +323,7 @@ drawing("course")
 #
 # SRResNet and SRGAN are the same network with different weights. ESPCN is smaller. How large are they?
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 print(f"ESPCN has {count_parameters(ESPCN()):,} trained numbers, SRGAN's generator {count_parameters(Generator()):,}.")
 
 # %% [markdown] tags=["slide"]

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["slide"]
 # # Images and scale
 #
-# **Claim.** How you make the LR image and which PSNR you report decide your numbers: by 1 dB each.
+# **Claim.** How the LR image is made and which PSNR is reported can each change a result by more than 1 dB.
 #
 # **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -38,8 +38,8 @@ photos = {
 # %% [markdown] tags=["slide"] answers=["luma", "rgb", "brightness"]
 # ## Why
 #
-# Two groups enlarge the same photo with the same formula. One reports 26.8 dB, the other 25.3 dB. In this field a
-# gain of 0.3 dB is a publication.
+# Two groups enlarge the same photo with the same formula. One reports 26.8 dB, the other 25.3 dB. In this field, a
+# gain of 0.3 dB is enough for a publication.
 #
 # **Before you read on:** the formula is the same, the photo is the same. What else can differ?
 
@@ -118,7 +118,7 @@ assert (to_image(x) == hr).all()  # and back, without a loss
 #
 # **Question.** What will the rings look like where they are finer than four pixels?
 
-# %%
+# %% tags=["skip"]
 rows, columns = np.mgrid[-256:256, -256:256]
 rings = np.round(127.5 + 127.5 * np.cos((rows**2 + columns**2) * np.pi / 1024)).astype(np.uint8)  # (512, 512)
 every_fourth = rings[::4, ::4]  # (128, 128)
@@ -171,7 +171,7 @@ cubic_kernel = check("cubic_kernel", cubic_kernel)
 # **Common wrong answers.** The absolute value is forgotten in one of the two pieces; the second piece is missing; a is
 # -0.75, copied from torch or OpenCV. Ask: why is k(0) = 1 and k(1) = 0? (At the old pixels nothing must change.)
 
-# %%
+# %% tags=["skip"]
 distance = np.linspace(-3, 3, 73)  # twelve places a pixel
 
 # %% tags=["fold"]
@@ -210,7 +210,7 @@ assert cubic_kernel(np.array([1.5]))[0] < 0
 # %%
 bicubic_weights = check("bicubic_weights", bicubic_weights)
 
-# %% tags=["check-output"]
+# %% tags=["subslide", "check-output"]
 distance = np.arange(-8, 8) + 0.5  # (16,): the LR pixel's centre lies between two HR pixels
 weights = bicubic_weights(distance, 4)
 print("pixels that count:", np.count_nonzero(weights), "- sum:", round(weights.sum(), 4))
@@ -230,7 +230,7 @@ kernel_film(
 # %% [markdown] tags=["slide"] answers=["repeated", "again"]
 # ## imresize, by hand
 #
-# Now all pixels of a row at once. Each new pixel is a weighted mean of old ones, so a row is shrunk by a matrix.
+# Now we compute a whole row at once. Each new pixel is a weighted mean of old ones, so a row is shrunk by a matrix.
 #
 # **Question.** At the border, the kernel reaches beyond the photo. What does it find there? One line below decides.
 
@@ -262,6 +262,9 @@ def resize(image, height, width):
 # %% [markdown]
 # Each line is a decision: rows before columns, the border pixel repeated (`clip`), rounding after *each* pass. MATLAB
 # made these decisions, and every published LR image carries them. Do we get exactly the same numbers as the package?
+#
+# (Why `np.add.at`? After `clip`, the border pixel stands in `old` several times. A plain `+=` would add only one of its
+# weights.)
 
 # %% tags=["check-output"]
 for name, photo in photos.items():
@@ -334,7 +337,7 @@ assert abs(antialiased - baseline) < 0.01
 # beat bicubic".
 #
 # With `antialias=True`, torch agrees with MATLAB to 0.01 dB: this switch widens the kernel and also sets $a$ to -0.5.
-# So what matters is not whose bicubic it is.
+# So it does not matter whose bicubic it is. It matters whether the kernel widens.
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** With antialias=True, torch's kernel has a = -0.5; without, -0.75. Nobody expects a switch for
@@ -370,9 +373,9 @@ assert difference[2:-2, 2:-2].max() == 0
 assert 0.3 < 1 - 20**2 / 24**2 < 1 / 3  # the share of false pixels
 
 # %% [markdown]
-# The two outermost LR pixels on each side are wrong by up to 14 grey levels: the kernel reached beyond the crop, where
-# the photo goes on, and found the border pixel repeated instead. No real LR image looks like this. In a crop of 24 x 24
-# that is nearly a third of all pixels.
+# The two outermost LR pixels on each side are wrong by up to 14 grey levels: the kernel reached beyond the crop. There
+# the photo goes on, but the kernel found only the border pixel, repeated. No real LR image looks like this. In a crop
+# of 24 x 24, nearly a third of all pixels are false.
 
 # %% [markdown]
 # ### {{exercise: lr_crop}}
@@ -452,7 +455,7 @@ print(f"errors in 219 levels instead of 255: {-20 * np.log10(219 / 255):+.1f} dB
 # %%
 psnr_y = check("psnr_y", psnr_y)
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 for name, photo in photos.items():
     bicubic = imresize(imresize(photo, 1 / 4), 4)
     assert abs(psnr_y(bicubic, photo) - psnr(bicubic, photo)) < 0.001  # the package's version
@@ -461,9 +464,10 @@ for name, photo in photos.items():
 # %% [markdown] tags=["slide"] answers=["0.01", "0.1"]
 # ## Two protocols
 #
-# The SRGAN paper measured with different tools. Its Y seems to follow BT.709 (we infer this: with BT.709 the numbers
-# fit, see lesson 08). It also reports SSIM, a second measure between 0 and 1, and the window of its SSIM grows with the
-# image. The package has both protocols: `protocol="community"` and `protocol="paper"`.
+# The SRGAN paper measured with different tools. Its Y seems to follow BT.709, a later standard for luma (we infer this:
+# with BT.709 the numbers fit, see lesson 08). It also reports SSIM, a second measure, which is 1 for equal pictures.
+# Its SSIM compares the pictures window by window, and these windows grow with the image. The package has both
+# protocols: `protocol="community"`, which your `psnr_y` follows, and `protocol="paper"`.
 #
 # **Question.** Which of the two measures changes more?
 
@@ -490,8 +494,11 @@ assert np.mean(change["SSIM"]) > 0.01
 # Now all of it in one chart: the same bicubic enlargement, with one slip at a time. If the benchmark Set5 is
 # installed, we measure on it; if not, on our five sample photos.
 #
-# **Before you run it:** write down which slip you think costs most. "One MSE for all images" takes the mean error
-# over the whole data set, and only then the logarithm.
+# There are six slips: RGB instead of Y, Y from 0 to 255, an LR image made without antialiasing, borders not cut, Y not
+# rounded, and one MSE for all images. The last one takes the mean error over the whole data set, and only then the
+# logarithm.
+#
+# **Before you run it:** write down which slip you think costs most.
 
 # %%
 try:
@@ -569,16 +576,16 @@ assert abs(both_ways - baseline) < 0.02
 assert nearest < baseline - 1
 
 # %% [markdown]
-# Pillow instead of MATLAB: no change. Nearest neighbour, a method that really is worse: more than 1 dB. So the numbers
-# do mean something, as long as the LR images and the protocol are the same. But note the size: one mistake costs as
-# much as the difference between the crudest method and a good one.
+# Pillow instead of MATLAB changes nothing. Nearest neighbour, a method that really is worse, loses more than 1 dB. So
+# the numbers do mean something, as long as the LR images and the protocol are the same. But note the size: one mistake
+# costs as much as the difference between the crudest method and a good one.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # Choose how the LR image is made, and watch the fine lines. Where does the enlargement look sharper than it should?
 
-# %%
+# %% tags=["skip"]
 ways = {
     "imresize": matlab,
     "torch, antialias off": lambda photo: torch_resize(photo, antialias=False),
@@ -587,7 +594,7 @@ ways = {
 }
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 def one_way(photo, way):
     hr = photos[photo]
     lr = ways[way](hr)

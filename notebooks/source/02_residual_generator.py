@@ -32,12 +32,12 @@ lr_photos = {name: imresize(photos[name], 1 / 4) for name in ("astronaut", "chel
 # %% [markdown] tags=["slide"] answers=["cat", "eye"]
 # ## Why
 #
-# A network has to invent the missing pixels at one place of an LR image. How far around it must it look?
+# A network has to invent the missing pixels at one place of an LR image. How far around that place must it look?
 #
 # **Before you read on:** run the cell. It shows the same place three times, with more of its surroundings each time. At
 # which picture do you know what it is?
 
-# %%
+# %% tags=["skip"]
 lr = lr_photos["chelsea"]  # (75, 112, 3)
 y, x = 27, 44
 windows = [lr[y - n // 2 : y + n // 2 + 1, x - n // 2 : x + n // 2 + 1] for n in (5, 9, 51)]
@@ -86,8 +86,8 @@ for count in (1, 2, 3, 8):
 # 3, 5, 7: each further layer adds 2, one pixel on each side. A kernel of $k$ adds $k - 1$.
 #
 # And if a layer has a stride of 2? Then two neighbours in its output lie *two* input pixels apart, and all later layers
-# take steps of 2. A layer that makes the image twice as large does the opposite: it halves the step. Lesson 03 builds
-# such a layer, the pixel shuffle; nothing else about it matters here.
+# take steps of two input pixels. A layer that makes the image twice as large does the opposite: it halves the step.
+# Lesson 03 builds such a layer, the pixel shuffle; nothing else about it matters here.
 #
 # ### {{exercise: receptive_field}}
 #
@@ -107,7 +107,7 @@ receptive_field = check("receptive_field", receptive_field)
 # %% tags=["fold"]
 assert [receptive_field(stack) for stack in ([(3, 1), (3, 1)], [(3, 2), (5, 1)], [])] == [5, 11, 1]
 
-# %% tags=["check-output"]
+# %% tags=["subslide", "check-output"]
 espcn = [(5, 1), (3, 1), (3, 1)]  # the small network of lesson 03, before its pixel shuffle
 sixteen = [(3, 1), (3, 1)] * 16  # sixteen blocks of two convolutions
 print("ESPCN:", receptive_field(espcn), "LR pixels")
@@ -120,8 +120,9 @@ for name, count in numbers.items():
 assert 32 * 64 * 64 * 9 < 1.2e6 < 17e6 < 64 * 64 * 65**2
 
 # %% [markdown]
-# 65 pixels, from small kernels. A single 65x65 kernel would see just as far and have 17 million numbers to learn. The
-# 32 small layers together have 1.2 million, and room for 32 non-linearities. So: deep.
+# Sixteen blocks see 65 pixels, with small kernels. A single 65x65 kernel would see just as far. With 64 maps, as the
+# channels between two layers are called, it would have 17 million numbers to learn. The 32 small layers together have
+# 1.2 million, and there is room for a non-linearity after each. So we build deep networks.
 
 # %% [markdown] tags=["slide"] answers=["nothing", "halves", "halved"]
 # ## A plain stack
@@ -250,10 +251,10 @@ assert all(max(size) / min(size) < 100 for kind, size in sizes.items() if kind !
 assert sizes["plain + BatchNorm"][0] > sizes["residual + BatchNorm"][0] / 2
 
 # %% [markdown]
-# In the plain trunk: by more than eight powers of ten. Its first blocks learn nothing at all.
+# It is smaller by more than eight powers of ten. The first blocks of the plain trunk learn nothing at all.
 #
-# The other three curves are nearly level. So there are two cures, BatchNorm and the skip connection, or *skip*. We
-# build both by hand.
+# The other three curves are nearly level. So there are two cures: BatchNorm, and the skip connection, *skip* for short.
+# We build both by hand.
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** torch draws the weights so that a layer shrinks its input. Someone may object: "Then draw larger ones
@@ -294,7 +295,7 @@ assert torch.allclose(batch_norm(first, gamma, beta), theirs, atol=1e-5)
 #
 # In the paper's block (Figure 4), $F$ is: convolution, BatchNorm, PReLU, convolution, BatchNorm.
 #
-# **Question.** The gradient comes back through this sum. What is the derivative of $y$ by $x$?
+# **Question.** The gradient comes back through this sum. What is the derivative of $y$ with respect to $x$?
 #
 # <details><summary>Answer</summary>
 #
@@ -434,7 +435,7 @@ assert final["residual"] < 0.85
 # And BatchNorm alone? The plain trunk with BatchNorm does learn, but it falls behind its residual twin. Its gradients
 # were no smaller, so what does it lack?
 #
-# ### Large, and at odds
+# ### Do the batches agree?
 #
 # **Question.** Two batches show different crops, and both ask the first blocks to change. Do they ask for the same
 # change? We measure the cosine of the angle between the two gradients: 1 means the same direction, 0 means that they
@@ -555,12 +556,12 @@ Trunk = check("Trunk", Trunk)
 # **Common wrong answers.** `[ResidualBlock(channels)] * blocks`: one block, used sixteen times, with one set of
 # weights. A plain Python list, which torch does not search for parameters. A long skip around the blocks only.
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # ### The same tensor as the package's
 #
-# And the range? The paper's HR images, and therefore its outputs, are in [-1, 1] (section 3.2). In this course, images
-# are in [0, 1] wherever they enter or leave a network. So the last line of the generator shifts and scales. There is no
-# tanh at the end: the paper's text has none.
+# One thing is still open: the range of the numbers. The paper's HR images, and therefore its outputs, are in [-1, 1]
+# (section 3.2). In this course, images are in [0, 1] wherever they enter or leave a network. So the last line of the
+# generator shifts and scales. There is no tanh at the end: the paper's text has none.
 
 # %%
 torch.manual_seed(0)
@@ -622,8 +623,8 @@ print("by your function:", receptive_field(layers), "LR pixels")
 print("measured:", int(x.grad.abs().sum(dim=(0, 1, 2)).count_nonzero()), "LR pixels")
 
 # %% [markdown]
-# 80 LR pixels, or 320 of the enlarged image. But to *see* is not to *use*. In an untrained network, how much of the
-# gradient comes from how far away? (A quarter of the maps is enough for this test.)
+# The field is 80 LR pixels wide, or 320 pixels of the enlarged image. But to *see* is not to *use*. How far away does
+# most of the gradient come from, in an untrained network? (A quarter of the maps is enough for this test.)
 
 # %%
 narrow = Generator(channels=16)
@@ -661,7 +662,7 @@ assert share[33] > 0.999
 #
 # Here are feature maps of the generator for a photo. In each map, black is its smallest number and white its largest.
 
-# %%
+# %% tags=["skip"]
 x = to_tensor(lr_photos["chelsea"][:60, 16:96])  # (1, 3, 60, 80)
 with torch.no_grad():
     first = generator.head(x)  # (1, 64, 60, 80)
@@ -676,7 +677,7 @@ feature_grid(
     alt="Four feature maps each after the head, after block 8 and after the trunk: the cat can be seen in all of them.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # Nothing is trained here, and yet the cat is everywhere: the skips carry it through. And without them?
 #
 # ## Play
@@ -684,14 +685,14 @@ feature_grid(
 # Send a photo through 0 to 16 untrained blocks. After how many plain ones is it lost? What does BatchNorm keep of it?
 # What do the residual blocks keep?
 
-# %%
+# %% tags=["skip"]
 stacks = {}
 for kind in ("plain", "plain + BatchNorm", "residual + BatchNorm"):
     torch.manual_seed(0)
     stacks[kind] = Network(**KINDS[kind])
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 def through(trunk, blocks, photo):
     network = stacks[trunk]
     with torch.no_grad():

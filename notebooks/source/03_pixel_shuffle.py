@@ -47,7 +47,7 @@ for name in UNSEEN:
 #
 # **Before you read on:** three layers, half a minute of training, eleven photos. Is that enough to beat it?
 
-# %%
+# %% tags=["skip"]
 hr, lr = unseen["motorcycle"]  # (500, 740, 3), (125, 185, 3)
 bicubic = imresize(lr, 4)  # (500, 740, 3)
 
@@ -92,7 +92,7 @@ print("first:", tuple(first.shape), "transposed:", tuple(transposed.shape), "cha
 print("numbers:", first.numel(), transposed.numel(), channels.numel())
 
 # %% [markdown] answers=["16", "sixteen"]
-# Three ways, equally many numbers. The third has them as 48 maps of 24 x 24 instead of 3 maps of 96 x 96. Keep
+# All three ways give equally many numbers. The third has them as 48 maps of 24 x 24 instead of 3 maps of 96 x 96. Keep
 # that in mind.
 #
 # **Question.** How much more does way 1 cost than way 3? A convolution needs k x k x inputs x outputs multiplications
@@ -118,7 +118,7 @@ print(f"together: {sum(at_lr):,} and {places * sum(at_hr):,}, {places * sum(at_h
 # Bicubic first means sixteen times the multiplications in every layer but the last. In the last it makes no difference:
 # 48 numbers at one place, or 3 numbers at sixteen. And it gains nothing: bicubic adds pixels, not information.
 #
-# So: stay small as long as you can, and become large at the very end.
+# So stay small as long as you can, and become large at the very end.
 
 # %% [markdown] tags=["slide"]
 # ## Pixel shuffle, with four numbers
@@ -153,8 +153,8 @@ assert image[0, 0, 0].tolist() == [0, 10, 1, 11]
 assert image[0, 0, 1].tolist() == [20, 30, 21, 31]
 
 # %% [markdown]
-# 10 to the right: channel 1, same place. 20 below: channel 2, same place. Each tile holds one number of each channel.
-# Press **Play** and watch them go.
+# To the right of 0 stands 10: channel 1, the same place. Below it stands 20: channel 2, the same place. Each tile holds
+# one number of each channel. Press **Play** and watch them go.
 
 # %% tags=["fold"]
 shuffle_film(alt="The numbers of four channels fly into the image, one channel after the other: each owns a corner.")
@@ -166,8 +166,8 @@ shuffle_film(alt="The numbers of four channels fly into the image, one channel a
 #
 # Write `pixel_shuffle(x, r)` with `reshape` and `permute` alone. `x` is (N, C r r, H, W), the result (N, C, H r, W r).
 # Channel c r r + i r + j lands in row i, column j of each r x r tile of result channel c. Expected: the same numbers as
-# `F.pixel_shuffle`, for any C and r. A first hint: `reshape` can split an axis in two; it turns (H r) into (H, r), and
-# r counts faster.
+# `F.pixel_shuffle`, for any C and r. A first hint: `reshape` can split an axis in two. It turns an axis of length H r
+# into two, (H, r), and the index of the second one changes faster.
 
 # %% tags=["stub"]
 # {{stub: pixel_shuffle}}
@@ -193,7 +193,7 @@ for r in (2, 3, 4):
 # ### The paper's layer
 #
 # SRGAN's generator shuffles twice, by 2 each time. Figure 4 of the paper writes `k3n256s1`, `PixelShuffler x2`,
-# `PReLU`: a 3x3 convolution to 256 maps, a shuffle, an activation.
+# `PReLU`: a 3x3 convolution to 256 maps with stride 1, a shuffle by 2, an activation.
 #
 # **Question.** 64 maps go in. How many come out?
 
@@ -212,8 +212,9 @@ assert torch.allclose(y, layer(x), atol=1e-6)
 # %% [markdown] tags=["slide"]
 # ## ESPCN
 #
-# The smallest network with a sub-pixel convolution (Shi et al. 2016): three convolutions and a shuffle. It trains in
-# half a minute, and now you write it yourself.
+# ESPCN (Shi et al. 2016) is three convolutions and a shuffle.
+#
+# It is the smallest network with a sub-pixel convolution. It trains in half a minute, and now you write it yourself.
 #
 # ### {{exercise: ESPCN}}
 #
@@ -254,8 +255,8 @@ assert torch.allclose(mine(x), to_package(mine)(x), atol=1e-6)  # the same tenso
 # %% [markdown] tags=["slide"] answers=["uneven", "1, 2, 1"]
 # ## Checkerboards
 #
-# We skipped way 2. It has a flaw, and one that you can count. Each LR pixel writes a patch of kernel x kernel pixels,
-# and the patches start `stride` pixels apart. Where they overlap, they add up.
+# We skipped way 2. It has a flaw that you can count. Each LR pixel writes a patch of kernel x kernel pixels, and the
+# patches start `stride` pixels apart. Where they overlap, they add up.
 #
 # **Question.** With kernel 3 and stride 2, in one dimension: how many patches fall on each output pixel?
 #
@@ -274,7 +275,7 @@ assert torch.allclose(mine(x), to_package(mine)(x), atol=1e-6)  # the same tenso
 # %%
 overlap_counts = check("overlap_counts", overlap_counts)
 
-# %% tags=["check-output"]
+# %% tags=["subslide", "check-output"]
 for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
     counts = overlap_counts(12, kernel, stride)
     print(f"kernel {kernel}, stride {stride}, in the middle: {np.array(counts)[8:16].tolist()}")
@@ -285,10 +286,10 @@ for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
     assert ones[0, 0].tolist() == list(overlap_counts(12, kernel, stride))
 
 # %% [markdown]
-# Uneven, unless the kernel is a multiple of the stride. In two dimensions the counts multiply. Choose a kernel and a
-# stride:
+# The counts are uneven, unless the kernel is a multiple of the stride. In two dimensions they multiply. Choose a kernel
+# and a stride:
 
-# %%
+# %% tags=["skip"]
 nine = np.array(overlap_counts(12, 9, 4))[9:17]
 
 
@@ -340,7 +341,8 @@ assert kernel.shape[-1] % r == 0
 #
 # So it makes no checkerboard? To answer that, we need a number. Cut a picture into tiles of 4 x 4, and for each of the
 # sixteen places take the average over all tiles. In a photo the sixteen averages are nearly equal, because a photo
-# knows nothing of our tiles. How far they are apart, in per cent of the picture's contrast, is our **tile pattern**.
+# knows nothing of our tiles. How far they are apart, in per cent of the picture's contrast (its standard deviation), is
+# our **tile pattern**.
 #
 # **Question.** Two untrained networks, one with a transposed convolution of kernel 9, one with a sub-pixel convolution.
 # Which has the stronger tile pattern?
@@ -426,7 +428,7 @@ def fresh_espcn(with_icnr):
 
 plain, smooth = fresh_espcn(False)(x), fresh_espcn(True)(x)  # (1, 3, 300, 448) both
 
-# %% tags=["fold"]
+# %% tags=["subslide", "fold"]
 show_images(
     stretched(plain[eye]),
     stretched(smooth[eye]),
@@ -577,8 +579,8 @@ assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 
 # %% [markdown]
 # Better on each of the three. This is the claim: three layers, eleven photos, half a minute, and a forty-year-old
-# formula is beaten. To be honest, it is still far from HR. The rest takes a deeper network (lesson 04), and more than
-# PSNR (lesson 06).
+# formula is beaten. To be honest, the result is still far from HR. The rest needs a deeper network (lesson 04), and
+# more than PSNR (lesson 06).
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** While it trains: the first updates only find out how bright a photo is; then come the edges. The
@@ -593,7 +595,7 @@ assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 #
 # **Question.** Which picture should you draw if you cannot know which one will be asked for?
 
-# %%
+# %% tags=["skip"]
 control = fit(fresh_espcn(with_icnr=True), settings.updates, shuffled=True)
 control_gain = on_unseen(lambda lr: enlarge(control, lr)) - bicubic_db
 sr_control = enlarge(control, lr)  # (500, 740, 3)
@@ -611,8 +613,8 @@ assert control_gain < -5
 assert sr_control.std() < hr.std() / 3  # hardly any contrast
 
 # %% [markdown]
-# Grey: the average of all photos, the safest answer when the question tells you nothing. Bicubic beats it by more than
-# 5 dB. So it is the pairs.
+# It is grey: the average of all photos, the safest answer when the question tells you nothing. Bicubic beats it by more
+# than 5 dB. So the network did learn from the pairs.
 
 # %% [markdown] tags=["slide"]
 # ## What is in the channels?
@@ -635,7 +637,7 @@ feature_grid(inside, columns=8, alt="Sixteen maps of a cat's eye: some show edge
 # **Question.** Row 0, column 0 is the upper left corner of each tile; row 3, column 3 is the lower right one. How will
 # these two compare?
 
-# %%
+# %% tags=["skip"]
 last = trained.upsample[0](trained.body(crop))  # (1, 48, 36, 54): before the shuffle
 green = last[0, 16:32]  # (16, 36, 54): channels 16 c + 4 i + j for c = 1
 differs = green - green.mean(dim=0)  # (16, 36, 54)
@@ -657,15 +659,15 @@ assert corners < -0.5
 # than the mean and the right one brighter. Nobody told the network this: it found out by itself what "between the
 # pixels" means.
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # Pick a photo, move the box, change its size. Where is yours better, and where is it not?
 
-# %%
+# %% tags=["skip"]
 pictures = {name: (hr, imresize(lr, 4), enlarge(network, lr)) for name, (hr, lr) in reversed(unseen.items())}
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic and by your network.")
 
 # %% [markdown] tags=["slide"]
@@ -702,8 +704,8 @@ zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic 
 # ### What this lesson leaves out
 #
 # There is a fourth way, resizing by nearest neighbour and convolving afterwards: it makes no checkerboards and costs
-# more (Odena et al.). Where crops come from, what Adam and the learning rate do, and why weights are averaged, follows
-# in lesson 04.
+# more (Odena et al.). Lesson 04 explains where crops come from, what Adam and the learning rate do, and why weights are
+# averaged.
 #
 # ### Where to read on
 #

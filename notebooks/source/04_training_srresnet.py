@@ -53,7 +53,7 @@ settings = lesson_settings(
 #
 # You have built the network. Here it is: SRResNet, 16 residual blocks, 1.5 million weights, all of them random.
 
-# %%
+# %% tags=["skip"]
 torch.manual_seed(0)
 hr = sample_photos()["astronaut"][:256, 96:352]  # (256, 256, 3)
 lr = imresize(hr, 1 / 4)  # (64, 64, 3)
@@ -89,7 +89,8 @@ assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
 # ## Where crops come from
 #
 # An update does not see whole photos. It sees a **batch**: 16 crops in the paper, a few in this lesson, each with its
-# LR version. `CropSampler` cuts them. Three photos are kept out of training: we test on them.
+# LR version, made from a wider cut as in lesson 01. `CropSampler` cuts them, and flips and turns each at random. Three
+# photos are kept out of training: we test on them.
 
 # %%
 UNSEEN = ("astronaut", "chelsea", "motorcycle")
@@ -105,7 +106,7 @@ show_images(
     alt="Four HR crops of different photos, and below each of them its blocky LR version.",
 )
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 with tempfile.TemporaryDirectory() as folder:
     for name, photo in photos.items():
         save_image(Path(folder, "photos", f"{name}.png"), photo)
@@ -129,13 +130,11 @@ assert windows == 49_152
 assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2040 x 1350 pixels or a little more
 
 # %% [markdown] answers=["nothing else"]
-# The drawing shows the longest way that a photo can take to the GPU. Our eleven photos take the short one: they are
-# decoded once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of
-# pixels, half the memory of a free Colab machine. So they are decoded once into a file, and the file is **mapped**: the
-# system reads the parts that are needed, keeps them while memory is free, and drops them when it is not. Nothing else
-# changes: a batch from the file has exactly the same pixels.
-#
-# Each crop is flipped and turned at random. Its LR version is made from a wider cut, as in lesson 01.
+# *Figure: the longest way that a photo can take to the GPU.* Our eleven photos take the short one: they are decoded
+# once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of pixels, half
+# the memory of a free Colab machine. So they are decoded once into a file, and the file is *mapped*: the system reads
+# the parts that are needed, keeps them while memory is free, and drops them when it is not. Nothing else changes: a
+# batch from the file has exactly the same pixels.
 #
 # **Question.** `sampler(5)` was batch 5. If you ask for batch 7, must the batches before it be drawn first?
 
@@ -155,6 +154,8 @@ print(f"LR made from the crop alone: off by up to {levels.max():.0f} levels, in 
 # No. A batch depends on **the seed and the step number, and on nothing else**. Most data loaders are like a river: to
 # know where they are, you must have watched everything that went by. This one is a book with page numbers. To continue,
 # one number is enough.
+#
+# The last printed line repeats lesson 01: an LR image made from the crop alone has false borders.
 #
 # ## One update, with one weight
 #
@@ -212,7 +213,7 @@ train_step = check("train_step", train_step)
 # evening. Ask: why does the order zero_grad - forward or forward - zero_grad not matter? (The forward pass touches no
 # gradient.)
 
-# %% [markdown] tags=["subslide"]
+# %% [markdown] tags=["notes"]
 # ### The package's step
 #
 # The function below, from `srgan_lessons/training/steps.py`, makes the updates of SRResNet and ESPCN. You see every
@@ -222,7 +223,7 @@ train_step = check("train_step", train_step)
 # paper's variants and is 0 here. And there is no `.item()`, because reading a number makes the program wait for the
 # GPU.
 
-# %%
+# %% tags=["skip"]
 print(inspect.getsource(pretrain_step))
 
 torch.manual_seed(0)
@@ -273,9 +274,10 @@ print(f"loss after one step of plain gradient descent, by the sum: {'above' if b
 assert RECIPES["srgan-mse"].adversarial == 0.001  # the weight of lesson 07's second loss
 
 # %% [markdown] tags=["slide"]
-# The gradient of a sum grows with the batch and the crop. Plain gradient descent, at a rate that was right for the
-# mean, jumps off the planet. Adam does not care: it divides each gradient by its own size. But it will matter in lesson
-# 07, where a second loss is added with a weight of 0.001. A weight relative to *what*? So: always the mean.
+# The gradient of a sum grows with the batch and the crop. Plain gradient descent, at a learning rate that was right for
+# the mean, jumps off the planet. Adam does not care: it divides each gradient by its own size. But the choice will
+# matter in lesson 07, where a second loss is added with a weight of 0.001. A weight relative to *what*? So we always
+# take the mean.
 #
 # ## Overfit one batch first
 #
@@ -297,12 +299,16 @@ assert RECIPES["srgan-mse"].adversarial == 0.001  # the weight of lesson 07's se
 # %%
 overfit = check("overfit", overfit)
 
-# %% [markdown] answers=["half of bicubic"]
+# %% [markdown] tags=["subslide"] answers=["half of bicubic"]
 # **Question.** How small must the loss become before you believe that all is well? "It falls" is not enough: it also
-# falls for a network that only learns to paint grey.
+# falls for a network that only learns to paint grey. What would you compare it with?
 #
-# We need something to compare with. Bicubic's loss on the same batch is a good yardstick: to beat it, the network must
-# know more than a formula does. And we try three learning rates.
+# <details><summary>Answer</summary>
+#
+# Bicubic's loss on the same batch is a good yardstick: to beat it, the network must know more than a formula does.
+# </details>
+#
+# The cell below trains at three learning rates.
 
 # %%
 small_crops = CropSampler(photos, batch=2, crop=32)
@@ -332,6 +338,8 @@ assert count_parameters(networks["right: 0.001"]) > hr.numel()
 assert right < bicubic_loss / 2 < 2 * bicubic_loss < low < losses["too low: 0.00001"][0]
 assert max(losses["too high: 0.03"]) > 10 * losses["too high: 0.03"][0]
 assert high > 3 * right
+
+# %% tags=["fold", "skip"]
 show_images(
     *hr,
     *sr,
@@ -342,13 +350,12 @@ show_images(
 # %% [markdown] answers=["worse", "far"]
 # Learn these three shapes by heart:
 #
-# - **Too low:** a smooth line that creeps. It looks healthy, and would arrive next week.
-# - **Right:** falls steeply, then slowly, with a few spikes. Below half of bicubic's loss: **passed**.
+# - **Too low:** a smooth line that creeps. It looks healthy, and will arrive next week.
+# - **Right:** falls steeply, then slowly, with a few spikes. At less than half of bicubic's loss, the test is
+#   **passed**.
 # - **Too high:** jumps up in the first updates, then spends its time climbing back down.
 #
-# When the test is **not** passed, the loss tells you where to look:
-#
-# | what you see | where to look |
+# | when the test is **not** passed: what you see | where to look |
 # |---|---|
 # | it does not move at all | no `backward`, no `step`, something detached, a rate of 0 |
 # | it explodes, or is NaN | the rate; a sum instead of a mean |
@@ -426,8 +433,8 @@ assert [RECIPES["srresnet-mse"].rate_at(step) for step in (0, 999_999)] == [1e-4
 assert [drop.rate_at(step) for step in (0, 499, 500, 999)] == [1e-4, 1e-4, 1e-5, 1e-5]
 
 # %% [markdown] tags=["slide"] answers=["good place"]
-# It does what a cook does: high heat, then low. Note that the rate follows from **the step number alone**, just like
-# the crops.
+# The one-cycle schedule does what a cook does: high heat, then low. Note that the rate follows from *the step number
+# alone*, just like the crops.
 #
 # ## The average of the weights
 #
@@ -482,6 +489,7 @@ with board:
         rate=6e-3,
         report=lambda row: board.add(row["step"], weights=row["unseen"], average=row["average"]),
     )
+
 late = dance[len(dance) // 2 :]
 jumps = {line: np.abs(np.diff([row[line] for row in late])).mean() for line in ("unseen", "average")}
 level = {line: np.mean([row[line] for row in late]) for line in ("unseen", "average")}
@@ -632,16 +640,16 @@ print("identical in every bit, BatchNorm's statistics included:", same_bits(resu
 assert same_bits(resumed, never_stopped)
 
 # %% [markdown] answers=["saw-tooth", "0.9"]
-# Not close. **Equal**, in every bit of every weight: the network, faults included, is exactly what it would have been.
-# So you may stop a run for the night, lend the machine to somebody, or lose the connection. Nothing is lost, and nobody
-# who looks at the result can tell.
+# They are not just close. They are **equal**, in every bit of every weight: the network, faults included, is exactly
+# what it would have been. So you may stop a run for the night, lend the machine to somebody, or lose the connection.
+# Nothing is lost, and nobody who looks at the result can tell.
 #
 # ### The counter-test
 #
 # Perhaps this is no achievement: perhaps training forgets where it came from, and everything ends up in the same place.
 # So we leave things out, one at a time.
 #
-# **Question.** Which does more harm: losing the optimiser, or losing the position?
+# **Question.** Which does more harm: losing the optimiser, or losing the position, that is, the step number?
 
 # %%
 left_out = {"nothing": resumed_weights}
@@ -703,10 +711,13 @@ assert jump > 1.1
 #
 # ## train() and its folder
 #
-# The package does all this for you, including the averaged weights and the log. A **recipe** holds every number of a
-# run. Here is the paper's, made small. Half-way through we press stop: the cell sends itself the signal that Ctrl-C and
-# Jupyter's square button send. `train` saves, and then stops the cell with a KeyboardInterrupt, so that the cells below
-# do not go on with half a network. Here we catch it, and make the same call again.
+# The package does all this for you, including the averaged weights and the log.
+#
+# A **recipe** holds every number of a run. Here is the paper's, made small.
+#
+# Half-way through we press stop: the cell sends itself the signal that Ctrl-C and Jupyter's square button send. `train`
+# saves, and then stops the cell with a KeyboardInterrupt, so that the cells below do not go on with half a network.
+# Here we catch it, and make the same call again.
 
 # %%
 recipe = RECIPES["srresnet-mse"].change(
@@ -745,11 +756,11 @@ assert same_bits(whole.network, parts.network)
 assert not same_bits(whole.network, stopped)
 assert parts.finished
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # The last line is the control: the weights did change after the break. The disk holds everything the next call needs,
 # and each file is either whole or not there, even if the power fails while it is being written.
 
-# %%
+# %% tags=["skip"]
 for path in sorted(path for path in (folder / "parts").rglob("*") if path.is_file() and path.name != "lock"):
     print(f"{path.relative_to(folder / 'parts')}  {path.stat().st_size / 1024:.0f} KiB")
 try:
@@ -763,7 +774,7 @@ except UserError as error:
 assert "rate 0.001 then, 0.002 now" in refused
 
 # %% [markdown] tags=["slide"] answers=["overfitting", "gap between"]
-# It refuses: half of one run and half of another do not make a run. The same in a terminal is `srgan-lessons train
+# `train` refuses: half of one run and half of another do not make a run. The same in a terminal is `srgan-lessons train
 # srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
 #
 # In Colab the disk disappears with the machine, so put the run on your Drive. That takes two cells: `from google.colab
@@ -778,7 +789,7 @@ assert "rate 0.001 then, 0.002 now" in refused
 # **Question.** We train once on *one* photo, a brick wall, and once on eleven. In which case is the training loss
 # lower? And the loss on unseen photos?
 
-# %%
+# %% tags=["skip"]
 good, normal = fit(sampler, settings.updates)
 brick = sample_photos()["brick"][:96, :96]
 _, one_photo = fit(CropSampler({"brick": brick}, batch=4, crop=48), settings.updates)
@@ -804,13 +815,13 @@ assert one_photo[-1]["training"] < normal[-1]["training"]
 assert gap["one"] > 4 > 2 > gap["eleven"]
 
 # %% [markdown] tags=["subslide"] answers=["falls", "shadow", "brightness"]
-# One photo wins on training loss and loses everywhere else. **The gap between the two lines is the overfitting.** This
+# One photo wins on training loss and loses everywhere else. *The gap between the two lines is the overfitting.* This
 # is why `train` holds out one photo in twenty and never shows it to the network. The benchmark sets are not used for
 # this: if you make choices by the test set, you no longer have a test.
 #
 # ### A broken pair
 #
-# The commonest bug in this field: HR is flipped at random, and somebody forgets to flip LR as well.
+# This is the most common bug in the field: HR is flipped at random, and somebody forgets to flip LR as well.
 #
 # **Question.** There is no error and no warning. What will the training loss look like? And the picture?
 
@@ -894,9 +905,9 @@ assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96,
 # Does it have to be a million? We stopped earlier, with the same functions and a one-cycle schedule. On Set5, with the
 # community protocol:
 #
-# | | updates, crops | time | PSNR |
+# | | updates, and crops in each | time | PSNR |
 # |---|---|---|---|
-# | two CPU cores, in an evening | 15,500 of 8, after 7,000 of 4 | 43 minutes, in bf16 | 31.07 dB |
+# | two CPU cores, in an evening | 15,500 of 8, after 7,000 of 4 | 43 minutes, in half precision (bf16) | 31.07 dB |
 # | one NVIDIA H100, continued | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
 # | the paper | 1,000,000 of 16 | not said | 32.05 dB |
 #
@@ -942,13 +953,13 @@ show_crops(
 )
 assert gain > 1.5
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes"]
 # ## Play
 #
 # Break it yourself. Choose a fault for the pairs and a learning rate, and train for 60 updates on one batch. Which
 # faults can you see in the curve, and which only in the picture?
 
-# %%
+# %% tags=["skip"]
 pair_faults = {
     "right": lambda lr, hr: (lr, hr),
     "HR mirrored": lambda lr, hr: (lr, hr.flip(-1)),
@@ -958,7 +969,7 @@ pair_faults = {
 }
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 def experiment(pairs, rate):
     torch.manual_seed(0)
     lr, hr = pair_faults[pairs](*sampler(0))

@@ -71,11 +71,12 @@ show_images(
 # tells apart 5, play and recap 3. Exercises 27. Ask the room about A to D: "What exactly did you look at?" Write the
 # words down (edges, whiskers, grain). Come back to them when two discriminators disagree about the same picture.
 
-# %% [markdown] tags=["slide"] answers=["0.75", "75", "3/4"]
+# %% [markdown] tags=["fragment"]
 # B and C. You saw it in a moment: A and D are soft. A network that sees this, too, could tell the generator, pixel by
 # pixel, what gives it away. It is called the **discriminator**, D. This lesson builds it and asks what it sees. The
 # answer may surprise you: it need not be what *you* see.
-#
+
+# %% [markdown] tags=["slide"] answers=["0.75", "75", "3/4"]
 # ## The best judge there can be
 #
 # Let us start with something simpler than pictures: numbers. Real numbers come from a bell curve around 4, the density
@@ -87,8 +88,8 @@ show_images(
 # ### {{exercise: optimal_discriminator}}
 #
 # Write `optimal_discriminator(p, q)`. `p` and `q` are tensors of the same shape: the densities of real and generated
-# samples at some places. Return the probability that a sample found there is real. Where both densities are 0, no
-# sample ever falls and nothing is known: return 0.5. Expected: 0.5 where p and q are equal, and your answer from above
+# samples at some places. Return the probability that a sample found there is real. Where both densities are 0, there
+# are no samples and nothing is known: return 0.5. Expected: 0.5 where p and q are equal, and your answer from above
 # for p = 0.3 and q = 0.1.
 
 # %% tags=["stub"]
@@ -111,7 +112,7 @@ def density(mean, width):
 p, q = density(*REAL), density(0.0, 1.5)
 best = torch.as_tensor(optimal_discriminator(p, q))  # (221,)
 
-# %% [markdown]
+# %% [markdown] tags=["subslide"]
 # Can a network find this answer if all it gets is samples? Ours has two hidden layers and never sees $p$ or $q$. Its
 # last layer gives a number of any size, the **logit**; the sigmoid turns it into a probability. The loss is
 # cross-entropy, which you know from classification:
@@ -262,11 +263,12 @@ assert max(abs(width) for _, width, _ in history) > 2  # it widens before it nar
 # and this slope is all it ever learns about the world. Press **Play** and watch both sides of the game.
 #
 # In the end, nobody can tell them apart: D is 1/2, and its loss is $\log 4 = 1.39$. **Remember this number.** In lesson
-# 07 it means that D is at its wits' end. A loss near 0 is no success either: then the generator is lost.
+# 07 it means that D can only guess. A loss near 0 is no success either: then the generator is lost.
 #
 # ### Was it D that showed the way?
 #
-# The counter-test: the same game, but with labels drawn by lot. Which samples D is told are real is now pure chance.
+# The counter-test is the same game with random labels: which samples D is told are real is now pure chance. Where does
+# the generator end up?
 
 # %%
 lost, _ = play_gan(updates=300, shuffled=True)
@@ -277,6 +279,9 @@ assert abs(lost[-1][0] - REAL[0]) > 2
 assert abs(history[299][0] - REAL[0]) < 2
 
 # %% [markdown] tags=["slide"] answers=["17", "inf", "infinity"]
+# With random labels, the generator stays lost: after 300 updates it is still more than 2 away from the real mean. So it
+# was D that showed the way.
+#
 # ## Sigmoid, then log
 #
 # So far, the package computed the losses. Now you will write them, and there is a trap. The formula contains the log of
@@ -297,9 +302,9 @@ for dtype in (torch.float32, torch.float16, torch.bfloat16):
 assert first_one == {torch.float32: 17, torch.float16: 9, torch.bfloat16: 7}
 
 # %% [markdown]
-# From 17 on in float32, and from 9 on in float16, the half precision of a T4 GPU. Then $1 - D$ is 0, and its log is
-# minus infinity. On the other side it takes longer, because floats are finer near 0: there the sigmoid becomes 0
-# somewhere between -88 and -104.
+# The sigmoid is exactly 1 from 17 on in float32, and from 9 on in float16, the half precision of a T4 GPU. Then $1 - D$
+# is 0, and its log is minus infinity. On the other side it takes longer, because floats are finer near 0: there the
+# sigmoid becomes 0 somewhere between -88 and -104.
 #
 # When does this hurt? When D is **sure and wrong**: a generated sample gets a logit of +20. That is exactly the moment
 # when D has most to learn. Here are three ways to write the same loss, each with its gradient:
@@ -342,7 +347,7 @@ assert float(torch.sigmoid(torch.tensor(-88.0))) > 0
 #
 # The same as a picture, with half precision added:
 
-# %%
+# %% tags=["skip"]
 logits = np.arange(0, 24.5, 0.5)
 slopes = {
     "on the logit": [loss_and_gradient(WAYS["on the logit"], logit)[1] for logit in logits],
@@ -403,7 +408,7 @@ assert abs(float(discriminator_loss(torch.zeros(8, 1), torch.zeros(8, 1))) - mat
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** Half of it (the mean over both batches together, as one call of BCE gives it); a small
 # constant in the log, which only moves the wall from infinity to 18; `BCEWithLogits` on numbers that have already been
-# through a sigmoid; for the generator, log(1 - D), which comes in the next section. **Ask:** a training ends with `nan`
+# through a sigmoid; for the generator, log(1 - D), which comes in the next section. **Ask:** a run ends with `nan`
 # after 4,000 good updates. Where would you look first?
 
 # %% [markdown] tags=["slide"] answers=["20,000", "20_000"]
@@ -542,13 +547,13 @@ print(f"in the first dense layer: {share:.0%}")
 # %% tags=["fold"]
 assert sum(inputs * outputs * 9 for inputs, outputs, _ in blocks) + 3 * 64 * 9 == sum(sizes.values())
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # 23.6 million weights, fifteen times as many as the generator has, and four in five are in a single layer. D is only
 # used for training; nobody ships it.
 #
 # ### By hand
 #
-# Once, let us build all of it from tensors, with the package's weights:
+# Let us build all of it once from tensors, with the package's weights:
 
 
 # %%
@@ -561,7 +566,7 @@ def by_hand(x, network):
         if norm is not None:
             x = F.batch_norm(x, None, None, norm.weight, norm.bias, training=True)
         x = torch.where(x > 0, x, 0.2 * x)  # LeakyReLU
-    x = x.flatten(1)  # (N, 18432): 512 x 6 x 6
+    x = x.flatten(1)  # (N, 18432)
     dense1, dense2 = network.head[1], network.head[3]
     x = x @ dense1.weight.T + dense1.bias  # (N, 1024)
     x = torch.where(x > 0, x, 0.2 * x)
@@ -881,17 +886,17 @@ assert 200 < count_parameters(network) / count_parameters(Discriminator(crop=32,
 assert factor > 4
 assert abs(steep[0] / steep[1] / factor - 1) < 0.01  # the ratio of both slopes is exp(-logit), exactly
 
-# %% [markdown] tags=["slide"]
+# %% [markdown] tags=["notes"]
 # It does, within seconds of training, with a network two hundred times smaller than the paper's. This is why every loss
 # in this course takes logits and computes in float32. Probabilities are for people: `D.probability(x)`.
 #
 # ## Play
 #
 # A cat, cut into tiles, stands before both judges. The right-hand picture shows how probable each judge finds it that a
-# tile is a photo: white is 1, black is 0. The list has every network whose weights come with your copy of the course.
-# Is A a judge of beauty? See what it says about half the contrast.
+# tile is a photo: white is 1, black is 0. The list of versions has every network whose weights come with your copy of
+# the course. Is A a judge of beauty? See what it says about half the contrast.
 
-# %%
+# %% tags=["skip"]
 cat = {kind: pictures["chelsea"][kind] for kind in ("HR", "bicubic")}  # (1, 3, 288, 448) each
 cat |= {name: load_network(name).requires_grad_(False)(pictures["chelsea"]["LR"]) for name in shipped_weights()}
 cat["bicubic + grain"] = cat["bicubic"] + 0.05 * torch.randn_like(cat["bicubic"])
@@ -899,7 +904,7 @@ cat["HR, half contrast"] = 0.25 + 0.5 * cat["HR"]
 cat["HR, mirrored"] = cat["HR"].flip(3)
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 def judged(judge, version):
     picture = cat[version].clamp(0, 1)  # (1, 3, 288, 448)
     crops = picture.unfold(2, 32, 32).unfold(3, 32, 32)[0].permute(1, 2, 0, 3, 4)  # (9, 14, 3, 32, 32)
@@ -947,9 +952,8 @@ play(judged, judge=["A", "B"], version=list(cat))
 #
 # ### What this lesson leaves out
 #
-# How both learn together, and how that goes wrong: lesson 07. Wasserstein and least-squares losses, spectral
-# normalisation, and discriminators that judge patches, and the relativistic D of ESRGAN: all of these came after the
-# paper.
+# How both learn together, and how that goes wrong, follows in lesson 07. Wasserstein and least-squares losses, spectral
+# normalisation, discriminators that judge patches, and the relativistic D of ESRGAN all came after the paper.
 #
 # ### Where to read on
 #

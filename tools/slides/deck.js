@@ -296,7 +296,7 @@ function goodCut(lines, count) {
 
 async function layOut() {
   await MathJax.startup.promise;
-  await document.fonts.ready;
+  await Promise.all([...document.fonts].map((face) => face.load().catch(() => null))); // before anything is measured
   await Promise.all([...document.images].map((image) => image.decode().catch(() => null)));
   document.body.append(room);
   const slides = document.querySelector(".reveal .slides");
