@@ -81,6 +81,9 @@ MEANINGS: dict[str, str] = {
     ),
     r"object is not callable": "Something that is not a function is called with (...): is a * or a comma missing?",
     # networks
+    r"list is not a Module subclass": (
+        "nn.Sequential takes the layers themselves, not a list of them: put a * before the list."
+    ),
     r"cannot assign module before Module.__init__\(\) call": (
         "super().__init__() is missing: it comes first in __init__."
     ),

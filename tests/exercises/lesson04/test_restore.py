@@ -60,7 +60,7 @@ def the_step_after(state, network, optimizer):
     return restore(state, network, optimizer) + 1
 
 
-@answers.wrong(says="come twice, or never")
+@answers.wrong(says="come twice, or not at all")
 def from_the_start(state, network, optimizer):
     restore(state, network, optimizer)
     return 0
