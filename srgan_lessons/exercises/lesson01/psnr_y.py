@@ -59,7 +59,9 @@ def judge(candidate) -> None:
         right = psnr_y(sr, hr)
         if abs(result - right) <= 0.001:
             continue
-        recognise(result, _psnr_slips(sr, hr, result - right), within=0.001)
+        slips = _psnr_slips(sr, hr, result - right)
+        nearest = min(slips, key=lambda message: np.nan_to_num(abs(slips[message] - result), nan=np.inf))
+        recognise(result, {nearest: slips[nearest]}, within=0.004)  # weights with fewer digits: one pixel is rounded up
         raise NotYet(
             f"The PSNR is {_off(result - right)}: {result:.3f} instead of {right:.3f}. The steps are: Y by BT.601 in "
             "limited range, rounded; 4 pixels cut off at each border; the mean of the squares; the peak, 255."

@@ -117,7 +117,7 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         "Each layer adds half of its kernel. It reaches to both sides: kernel - 1 in all.": lambda stack: (
             1 + sum((k // 2) * math.prod(s for _, s in stack[:i]) for i, (k, _) in enumerate(stack))
         ),
-        "Each layer takes its own stride as its step. Its step is the product of those before it.": lambda stack: (
+        "Each layer takes its own stride as its step. The strides before it make the step.": lambda stack: (
             1 + sum((k - 1) * s for k, s in stack)
         ),
         "Kernel and stride have changed places: a pair is (kernel, stride).": lambda stack: receptive_field(

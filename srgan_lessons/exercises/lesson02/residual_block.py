@@ -59,7 +59,7 @@ def judge(candidate) -> None:
     check_repeatable(block, x, y)
     if torch.allclose(y, x, atol=1e-5):
         raise NotYet("The block returns its input: what the convolutions compute is not added to it.")
-    weights = conv_weights(block, channels, 2, what, {1: "Is one used twice? Each has weights of its own."})
+    weights = conv_weights(block, channels, 2, what, {1: "Is one used twice? Each has its own weights."})
     orders = list(itertools.permutations(weights))
     used = next((order for order in orders if close(y, x + residual(x, *order))), None)
     if used is None:
@@ -68,7 +68,7 @@ def judge(candidate) -> None:
         _name_scaled((y - x).detach(), [residual(x, a, b) for a, b in orders])
         check_gradients(block, x)
         raise NotYet(
-            "The output is not that of the block in Figure 4. In this order: convolution, BatchNorm, PReLU, "
+            "The output is not that of the block in Figure 4. The order is: convolution, BatchNorm, PReLU, "
             "convolution, BatchNorm; then the sum with the input."
         )
     check_parameters(block, channels, convs=2, norms=2, prelus=1, what=what)

@@ -66,7 +66,7 @@ def judge(candidate) -> None:
             recognise(y.detach(), trunk_slips(x, *order) | {ONE_BLOCK: trunk_output(x, *order[2:])}, within=1e-3)
         check_gradients(trunk, x)
         raise NotYet(
-            "The output is not that of Figure 4. In this order: the residual blocks, a convolution, a BatchNorm; then "
+            "The output is not that of Figure 4. The order is: the residual blocks, a convolution, a BatchNorm; then "
             "the sum with the trunk's input."
         )
     check_parameters(trunk, channels, convs=2 * blocks + 1, norms=2 * blocks + 1, prelus=blocks, what=what)
@@ -135,12 +135,14 @@ def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:
         ),
         "The trunk's input is subtracted. It is added: the long skip is a sum.": end - first,
         "The body's output is subtracted. It is added: the long skip is a sum.": first - end,
-        "There is a ReLU after the sum: what is negative is lost. The trunk ends with the sum.": F.relu(first + end),
+        "There is a ReLU after the sum, so negative numbers are lost. The trunk ends with the sum.": F.relu(
+            first + end
+        ),
         "The long skip is missing: the trunk's input is added to its output, after the last BatchNorm.": end,
         "The long skip begins after the blocks, not at the trunk's input: x was overwritten on the way.": x + end,
-        "The body's output is added to itself: x was overwritten on the way. Keep the trunk's input under a name of "
-        "its own.": 2 * end,
-        "The long skip ends too early: it goes around the blocks alone. Add the input after the last BatchNorm.": (
+        "The body's output is added to itself: x was overwritten on the way. Keep the trunk's input under its "
+        "own name.": 2 * end,
+        "The long skip ends too early: it goes only around the blocks. Add the input after the last BatchNorm.": (
             normalised(convolved(first + x, last))
         ),
         "The long skip is added before the last BatchNorm. The paper adds it after.": normalised(

@@ -120,10 +120,15 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
 def _check_awake(block: models.ResidualBlock) -> None:
     """Raises NotYet unless a few updates change both convolutions."""
     if not all(parameter.requires_grad for parameter in block.parameters()):
-        raise NotYet("The block is the identity, but it must stay so: some parameters get no gradient. Let it learn.")
+        raise NotYet(
+            "The block is the identity, but it can never be anything else: some parameters get no gradient. Let it "
+            "learn."
+        )
     x, target = features(4, 4, 6, 5), features(4, 4, 6, 5, seed=1)
     if not block(x).requires_grad:
-        raise NotYet("The block is the identity, but it must stay so: its layers are no longer used. Let it learn.")
+        raise NotYet(
+            "The block is the identity, but it can never be anything else: its layers are no longer used. Let it learn."
+        )
     before = [block.body[place].weight.detach().clone() for place in (0, 3)]
     for _ in range(4):  # by hand, because torch.optim takes seconds to import
         block.zero_grad()

@@ -50,7 +50,7 @@ def judge(candidate) -> None:
             if np.ptp(result, axis=axes).max() <= 1e-6:
                 raise NotYet(f"The filters are less random than they were: {equal}. Take whole filters, as they are.")
         spread, centre = result.std() / weight.std().item(), result.mean() / weight.std().item()
-        whole = "Take filters of the given weight as they are; no mean, sum or largest of several."
+        whole = "Take filters of the given weight as they are, not a mean, a sum or a maximum."
         if abs(centre) > 0.4:
             raise NotYet(f"The given weights lie around 0, these around {result.mean():.2g}. {whole}")
         if not 0.7 < spread < 1.4:
@@ -65,17 +65,17 @@ def _icnr_shape(shape: tuple[int, ...], right: tuple[int, ...], r: int) -> str:
     if shape == (right[0] * r**2, *right[1:]):
         return "The weight already has a filter for each pixel. First take one for each tile, then repeat it."
     if r != 4 and shape[1:] == right[1:] and shape[0] % 16 == 0:
-        return f"Is 16 written there? r is {r} here, so a tile has r r = {r * r} pixels."
+        return f"Is 16 written in the code? r is {r} here, so a tile has r r = {r * r} pixels."
     if shape[1:] == right[1:] and shape[0] == 3 * r**2:
         return (
-            f"Is the 3 of three colours written there? C is {right[0] // r**2} here: {right[0]} filters, r r to a tile."
+            f"Is a 3, for three colours, written in the code? C is {right[0] // r**2} here, the filters are {right[0]}."
         )
     if len(shape) == 4 and shape[2:] != right[2:]:
         return "The kernels have grown. Repeat whole filters, along the first axis."
     if len(shape) == 4 and shape[1] != right[1]:
         return "The inputs were repeated. The filters are counted along the first axis, dim=0."
     if len(shape) == 1:
-        return "repeat_interleave without dim flattens: dim=0."
+        return "Without dim, repeat_interleave flattens the tensor. Write dim=0."
     return "The shape must stay as it was."
 
 

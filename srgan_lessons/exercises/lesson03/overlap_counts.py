@@ -59,9 +59,9 @@ def judge(candidate) -> None:
 
 def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int, right: np.ndarray) -> str:
     if any(np.array_equal(result, found) for found in (np.bincount(right), np.unique(right))):
-        return "This sorts the counts. A count is asked for at each place of the output."
+        return "The counts are counted or sorted here. Return one count for each place of the output."
     lengths = {
-        (size - 1) * stride - kernel + 2: "The ends are missing. They belong to the output, uneven as they are.",
+        (size - 1) * stride - kernel + 2: "Both ends are missing. They belong to the output, although they are uneven.",
         (size - 1) * stride + kernel + 1: "That is one place more than the last input pixel writes.",
         size * stride: "Does it contain the kernel's length? The last input pixel begins at (size - 1) * stride and "
         "writes kernel places.",
@@ -75,7 +75,7 @@ def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int, righ
         size: "This is the input's length. Count at the places of the output.",
     }
     if result.ndim == 0:
-        return "This is one number. A count is asked for at each place of the output."
+        return "This is one number. Return one count for each place of the output."
     if result.ndim != 1:
         return "One axis is enough here: a row of counts."
     return lengths.get(len(result), "The last input pixel begins at (size - 1) * stride and writes kernel places.")

@@ -41,10 +41,10 @@ class WatchedSampler:
         self.asked: list[int] = []
 
     def __iter__(self):
-        raise NotYet("A sampler is no loader that is walked through: it is called with a number, as in sampler(5).")
+        raise NotYet("The sampler is not a loader to iterate over. Call it with a number, as in sampler(5).")
 
     def __getitem__(self, step: int):
-        raise NotYet("A sampler is no list: it is called with a number in round brackets, as in sampler(5).")
+        raise NotYet("The sampler is not a list. Call it with a number in round brackets, as in sampler(5).")
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
         self.asked.append(int(step))
@@ -79,7 +79,7 @@ def judge(candidate) -> None:
             "the loop, and show it to the network again and again."
         )
     if not sampler.asked:
-        raise NotYet("The sampler is never asked. sampler(0) gives the batch: lr and hr.")
+        raise NotYet("The sampler is never called. sampler(0) gives the batch: lr and hr.")
     losses = _loss_list(result, steps)
     if network.idle.item() != 1:
         raise NotYet(
@@ -149,7 +149,7 @@ def _name_losses(losses: np.ndarray, start: nn.Module, steps: int, rate: float, 
     def adam(parameters, rate=rate, **options):
         return torch.optim.Adam(parameters, lr=rate, **options)
 
-    twice = "train_step is called twice in each turn of the loop. One update and one loss belong together."
+    twice = "train_step is called twice in each turn of the loop. Make one update for each loss."
     slips = {
         twice: lambda: run(adam, n=2 * steps)[1::2],
         f"{twice} The first loss of each pair is kept.": lambda: run(adam, n=2 * steps)[::2],
@@ -157,7 +157,9 @@ def _name_losses(losses: np.ndarray, start: nn.Module, steps: int, rate: float, 
             adam, n=steps + 1
         )[1:],
         "Only the first crop of the batch is used. Show the network the whole batch.": lambda: run(adam, part=slice(1)),
-        "The learning rate falls on the way. It is the same in all updates.": lambda: run(adam, falling=True),
+        "The learning rate falls during the run. It must stay the same in all updates.": lambda: run(
+            adam, falling=True
+        ),
         "Adam's betas are not the usual ones. Leave them out: only lr is given.": lambda: run(
             lambda p: adam(p, betas=(0.5, 0.999))
         ),

@@ -48,8 +48,8 @@ def judge(candidate) -> None:
             times, rest = result[where] / right[where], np.delete(result - right, np.arange(steps)[where])
             if np.abs(rest).max() <= 1e-6 * peak and np.ptp(times) <= 1e-3 * np.abs(times).max():
                 raise NotYet(
-                    f"Only in the {part}, it is {times[0]:.3g} times what is expected. Is a factor missing there, or "
-                    f"used twice, such as the peak ({peak:g} in this call)?"
+                    f"In the {part}, and only there, it is {times[0]:.3g} times what is expected. Is a factor missing "
+                    f"there, or used twice, such as the peak ({peak:g} in this call)?"
                 )
         times = result / right
         if np.ptp(times) <= 1e-3 * times.max():
@@ -82,8 +82,8 @@ def _name_rise(
 ) -> None:
     """Raises NotYet for an answer that is wrong only if the number of updates is not a multiple of ten."""
     said = _at(int(np.abs(result - right).argmax()), steps, result, right, peak)
-    floor = "R is the whole number below S / 10: steps // 10"
-    raise NotYet(f"It is right only if the number of updates is a multiple of ten: {floor}, not rounded. {said}")
+    floor = "R is S / 10 rounded down, steps // 10"
+    raise NotYet(f"It is right only if the number of updates is a multiple of ten. {floor}. {said}")
 
 
 def _at(step: int, steps: int, result: np.ndarray, right: np.ndarray, peak: float) -> str:
@@ -110,7 +110,7 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         "The warm-up is squared. It rises along a straight line.": joined(up**2, down),
         both: np.minimum(up, 1) * whole,
         f"{both} ": np.minimum(up, 1) * np.where(at < rise, 1, down),
-        "The cosine goes down and up again: its argument ends at 2 pi. It ends at pi.": joined(
+        "The cosine goes down and up again: its argument ends at 2 pi. It must end at pi.": joined(
             up, 0.5 * (1 + np.cos(2 * np.pi * share))
         ),
         "The fraction stands outside of the cosine. Take the cosine of pi times the fraction.": joined(
@@ -140,7 +140,7 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         "np.pi is missing: the argument of the cosine goes from 0 to pi, half a turn.": joined(
             up, 0.5 * (1 + np.cos(share))
         ),
-        "The cosine reaches 0 in the last update. By the formula it would in update S: divide by S - R.": joined(
+        "The cosine reaches 0 one update too early. It would reach 0 in update S: divide by steps - rise.": joined(
             up, 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise - 1)))
         ),
         "The warm-up has one update too many: it is step < rise, not <=.": np.where(at <= rise, up, down),
@@ -175,8 +175,8 @@ EXERCISE = Exercise(
     reference=rate_at,
     judge=judge,
     hints=(
-        "Two formulas, and both give the peak where they meet. Try them by hand for steps = 20: what is the rate "
-        "of update 0, of update 1, of update 2, and of update 19?",
+        "There are two formulas, and both give the peak where they meet. Try them by hand for steps = 20: what is the "
+        "rate of update 0, of update 1, of update 2, and of update 19?",
         "In the warm-up, steps count from 0, and update 0 must already move the weights. In the cosine, 1 + cos goes "
         "from 2 to 0 while its argument goes from 0 to np.pi.",
         "First peak * (step + 1) / rise, then peak * 0.5 * (1 + np.cos(np.pi * (step - rise) / (steps - rise))).",

@@ -79,7 +79,7 @@ def _name_loss_of_state(state: dict, network: nn.Module, optimizer: torch.optim.
             'network.load_state_dict(state["network"]). A new name for another object changes nothing outside.'
         )
     if not all(arrived):
-        raise NotYet("Some of the weights did not arrive in the network.")
+        raise NotYet("Some of the weights are not in the network.")
     if not same_bits(dict(network.named_buffers()), {name: there[name] for name, _ in network.named_buffers()}):
         raise NotYet(
             "The weights are there, but BatchNorm's running statistics are not: they are buffers, not parameters. "

@@ -66,7 +66,9 @@ def judge(candidate) -> None:
             "is: zero_grad, network, loss, backward, step."
         )
     if not network.training:
-        raise NotYet("The network is left in evaluation mode. The next update would train without BatchNorm's batch.")
+        raise NotYet(
+            "The network is left in evaluation mode. The next update would use BatchNorm's running statistics."
+        )
     for batch in batches[1:]:
         call(candidate, network, optimizer, *batch)
         update(wanted, torch.optim.SGD(wanted.parameters(), lr=RATE), *batch)
@@ -103,7 +105,7 @@ def _name_length(step: Tensor, wanted: Tensor) -> None:
 
 
 _STEP_FIRST = (
-    "optimizer.step() comes before loss.backward(): it moves along the gradients of the update before, or of none. "
+    "optimizer.step() comes before loss.backward(): it uses the gradients of the update before, or none at all. "
     "First backward, then step."
 )
 
@@ -133,7 +135,7 @@ def _name_standstill(optimizer: Watched) -> None:
     if optimizer.copied:
         raise NotYet("A copy of the network is trained, and the network that was given learns nothing.")
     if "backward" not in events:
-        also = " Nor is there an optimizer.step()." if "step" not in events else ""
+        also = " There is no optimizer.step() either." if "step" not in events else ""
         raise NotYet(f"No weight has moved: without loss.backward() no weight has a gradient.{also}")
     if "step" not in events:
         raise NotYet("No weight has moved: the gradients are there, but nothing uses them. Call optimizer.step().")

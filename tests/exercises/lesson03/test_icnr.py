@@ -56,7 +56,7 @@ def all_repeated(weight, r):
     return weight.repeat_interleave(r**2, dim=0)
 
 
-@answers.wrong(says="is as it came in")
+@answers.wrong(says="The weight is as it was")
 def unchanged(weight, r):
     return weight
 

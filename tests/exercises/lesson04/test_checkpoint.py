@@ -59,7 +59,7 @@ def network_copied_alone(network, optimizer, step):
     return {"network": copy.deepcopy(network.state_dict()), "optimizer": optimizer.state_dict(), "step": step}
 
 
-@answers.wrong(says="the weights alone")
+@answers.wrong(says="only the weights")
 def weights_alone(network, optimizer, step):
     return copy.deepcopy(network.state_dict())
 

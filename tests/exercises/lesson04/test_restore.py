@@ -44,7 +44,7 @@ def optimiser_only(state, network, optimizer):
     return state["step"]
 
 
-@answers.wrong(says="a new name for another object")
+@answers.wrong(says="new name for another object")
 def assigned(state, network, optimizer):
     network, optimizer = state["network"], state["optimizer"]  # noqa: F841 - the mistake
     return state["step"]
