@@ -79,7 +79,8 @@ def judge(candidate) -> None:
     recognise(result, _signs(far_x), within=1e-4)
     pieces = {"|x| <= 1": far_x <= 1, "1 < |x| < 2": (far_x > 1) & (far_x < 2), "|x| >= 2": far_x >= 2}
     wrong = [piece for piece, there in pieces.items() if np.abs(result - right)[there].max() > 1e-4]
-    where = f"It is wrong where {wrong[0]}, and right elsewhere." if len(wrong) == 1 else ""
+    formula = "compare this piece with the formula, term by term."
+    where = f"It is wrong where {wrong[0]}, and right elsewhere: {formula}" if len(wrong) == 1 else ""
     at_one = result[far_x == 1].any() and np.abs(result - right)[far_x != 1].max() <= 1e-4
     where = (
         "It is wrong only at |x| = 1, where it must be 0: that place belongs to the near piece." if at_one else where

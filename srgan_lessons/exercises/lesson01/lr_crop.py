@@ -19,7 +19,7 @@ from srgan_lessons.resize import imresize
 def lr_crop(photo, top, left, size):
     margin = 8
     # SOLUTION
-    above, before = min(margin, top), min(margin, left)  # there is less at the photo's own border
+    above, before = min(margin, top), min(margin, left)  # at the photo's own border there is less
     wide = photo[top - above : top + size + margin, left - before : left + size + margin]
     # STUB
     # wide = ...  # 1. margin HR pixels more on each side, as far as the photo goes

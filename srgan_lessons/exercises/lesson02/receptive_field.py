@@ -123,6 +123,12 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         "Kernel and stride have changed places: a pair is (kernel, stride).": lambda stack: receptive_field(
             [(s, k) for k, s in stack]
         ),
+        "The field is overwritten in each turn of the loop: add to it.": lambda stack: (
+            1 + (stack[-1][0] - 1) * math.prod(s for _, s in stack[:-1]) if stack else 1
+        ),
+        "Every layer is treated like the first. Each has its own kernel and stride.": lambda stack: (
+            1 + len(stack) * (stack[0][0] - 1) if stack else 1
+        ),
         "The last layer is left out.": lambda stack: receptive_field(stack[:-1]),
         "The count begins with 0. Without any layer, a pixel sees itself: begin with 1.": walked(start=0),
         "The step grows too early: a layer's own stride counts for the layers after it.": walked(early=True),

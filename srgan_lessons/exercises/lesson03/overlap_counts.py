@@ -137,6 +137,15 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
         "Each pixel writes kernel places; here it writes stride places.": counted(lambda i: i * stride, stride),
         "Each pixel writes kernel places; here it writes one.": counted(lambda i: i * stride, 1),
         "The patch is centred on i * stride; it must begin there.": counted(lambda i: i * stride - kernel // 2, kernel),
+        "The patch is centred on i * stride, and cut off at the end; it must begin there.": counted(
+            lambda i: i * stride - kernel // 2, kernel // 2 * 2 + 1
+        ),
+        "Every stride-th place up to the end of the row is written. A slice is begin:end, with the end of the patch.": (
+            sum(
+                (np.arange(length) >= i * stride) & ((np.arange(length) - i * stride) % stride == 0)
+                for i in range(size)
+            )
+        ),
         "The first place is i * stride; here it is one further. Python counts from 0.": counted(
             lambda i: i * stride + 1, kernel
         ),
