@@ -89,7 +89,9 @@ def judge(candidate) -> None:
     wanted = np.array(overfit(wanted_network, WatchedSampler(), steps, rate))
     if np.abs(losses - wanted).max() > 1e-3 * wanted.max():
         still = [name for name, weight in network.named_parameters() if torch.equal(weight, start.get_parameter(name))]
-        _name_losses(losses, start, steps, rate, sampler.asked[0], [name for name in still if name != "idle"])
+        still = [name for name in still if name != "idle"]
+        learns = len(still) < len(list(network.parameters())) - 1
+        _name_losses(losses, wanted, start, rate, sampler.asked[0], still if learns else [])
     if torch.equal(weights_of(network), weights_of(start)):
         raise NotYet("The losses are right, but the network that was given has not learned. You trained a copy of it.")
     if (weights_of(network) - weights_of(wanted_network)).abs().max() > 0.02:
@@ -115,88 +117,86 @@ def _loss_list(result: Any, steps: int) -> np.ndarray:
     return losses
 
 
-def _name_losses(losses: np.ndarray, start: nn.Module, steps: int, rate: float, number: int, still: list[str]) -> None:
-    """Raises NotYet, which says why these are not the losses. still: the names of the weights that have not moved."""
+def _name_losses(
+    losses: np.ndarray, right: np.ndarray, start: nn.Module, rate: float, number: int, still: list[str]
+) -> None:
+    """Raises NotYet, which says why these are not the losses, `right` on batch 0.
+
+    number: the batch that was asked for. still: the names of the weights that have not moved.
+    """
     if np.ptp(losses) <= 1e-6 * losses.max():
         raise NotYet(
             f"The loss stays at {losses[0]:.4g}: nothing is learned. Call train_step in each turn of the loop."
         )
+    if np.abs(losses - np.round(losses, 2)).max() == 0:
+        raise NotYet("The losses are rounded. Keep all their digits, and round only where you show them.")
+    if number == 0 and np.allclose(np.sort(losses), np.sort(right), rtol=1e-3):
+        raise NotYet("These are the right losses in another order. Return them as the updates gave them.")
+    if still:
+        raise NotYet(f"{len(still)} of the network's weights have not moved. Give Adam all: network.parameters().")
 
-    def run(
-        make_optimizer, *, keep: bool = True, zero: bool = True, loss=mse_loss, mode=True, n=steps, part=slice(None),
-        falling=False,
-    ) -> np.ndarray:  # fmt: skip
+    def as_by(
+        make_optimizer, *, keep=True, zero=True, loss=mse_loss, mode=True, part=slice(None), falls=False, each=1, skip=0
+    ) -> bool:
+        """Whether such a run has these losses. It ends at the first one that differs."""
         network, (lr, hr) = copy.deepcopy(start).train(mode), batch_of(100 + number)
-        lr, hr = lr[part], hr[part]
-        optimizer, values = make_optimizer(network.parameters()), []
-        for step in range(n):
-            if falling:
+        lr, hr, steps = lr[part], hr[part], len(losses)
+        optimizer = make_optimizer(network.parameters())
+        for step in range(skip + 1 + each * (steps - 1)):
+            if falls:
                 optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
             if not keep:
                 optimizer = make_optimizer(network.parameters())
             if zero:
                 optimizer.zero_grad()
             value = loss(network(lr), hr)
+            place, rest = divmod(step - skip, each)
+            if place >= 0 and rest == 0 and abs(value.item() - losses[place]) > 1e-3 * losses.max():
+                return False
             value.backward()
             optimizer.step()
-            values.append(value.item())
-        return np.array(values)
-
-    right = run(lambda p: torch.optim.Adam(p, lr=rate))
-    if number == 0 and np.allclose(np.sort(losses), np.sort(right), rtol=1e-3):
-        raise NotYet("These are the right losses in another order. Return them as the updates gave them.")
+        return True
 
     def adam(parameters, rate=rate, **options):
         return torch.optim.Adam(parameters, lr=rate, **options)
 
     twice = "train_step is called twice in each turn of the loop. Make one update for each loss."
     slips = {
-        twice: lambda: run(adam, n=2 * steps)[1::2],
-        f"{twice} The first loss of each pair is kept.": lambda: run(adam, n=2 * steps)[::2],
-        "These are the losses after each update. train_step returns the loss before it: keep that one.": lambda: run(
-            adam, n=steps + 1
-        )[1:],
-        "Only the first crop of the batch is used. Show the network the whole batch.": lambda: run(adam, part=slice(1)),
-        "The learning rate falls during the run. It must stay the same in all updates.": lambda: run(
-            adam, falling=True
-        ),
-        "Adam's betas are not the usual ones. Leave them out: only lr is given.": lambda: run(
-            lambda p: adam(p, betas=(0.5, 0.999))
-        ),
-        "Adam's betas are not the usual ones: leave them out. Only lr is given.": lambda: run(
-            lambda p: adam(p, betas=(0.9, 0.99))
-        ),
-        f"It takes batch {number} of the sampler. Take batch 0, so that everybody sees the same.": lambda: run(adam),
+        f"It takes batch {number} of the sampler. Take batch 0, so that everybody sees the same.": lambda: as_by(adam),
         "A new optimiser is made for each update: Adam forgets its moments, and every step is as long as the first. "
-        "Make it once, before the loop.": lambda: run(adam, keep=False),
-        "The learning rate is not the one given: this is Adam's default, 1e-3.": lambda: run(lambda p: adam(p, 1e-3)),
-        "The learning rate is not the one given: this is the paper's, 1e-4.": lambda: run(lambda p: adam(p, 1e-4)),
-        "The learning rate is not the one given: it is a tenth of it.": lambda: run(lambda p: adam(p, rate / 10)),
-        "The learning rate is not the one given: it is half of it.": lambda: run(lambda p: adam(p, rate / 2)),
-        "The learning rate is not the one given: it is twice as high.": lambda: run(lambda p: adam(p, rate * 2)),
-        "This is RMSprop. The paper, and this exercise, use Adam.": lambda: run(
+        "Make it once, before the loop.": lambda: as_by(adam, keep=False),
+        "The learning rate is not the one given: this is Adam's default, 1e-3.": lambda: as_by(lambda p: adam(p, 1e-3)),
+        "The learning rate is not the one given: this is the paper's, 1e-4.": lambda: as_by(lambda p: adam(p, 1e-4)),
+        "The learning rate is not the one given: it is a tenth of it.": lambda: as_by(lambda p: adam(p, rate / 10)),
+        "The learning rate is not the one given: it is half of it.": lambda: as_by(lambda p: adam(p, rate / 2)),
+        "The learning rate is not the one given: it is twice as high.": lambda: as_by(lambda p: adam(p, rate * 2)),
+        "This is RMSprop. The paper, and this exercise, use Adam.": lambda: as_by(
             lambda p: torch.optim.RMSprop(p, lr=rate)
         ),
-        "This is plain SGD. The paper, and this exercise, use Adam.": lambda: run(
+        "This is plain SGD. The paper, and this exercise, use Adam.": lambda: as_by(
             lambda p: torch.optim.SGD(p, lr=rate)
         ),
-        "This is AdamW, which also shrinks the weights. Plain Adam is asked for.": lambda: run(
-            lambda p: torch.optim.AdamW(p, lr=rate)
+        "Gradients pile up: zero_grad is missing. train_step has it.": lambda: as_by(adam, zero=False),
+        "The loss is measured on [0, 1]. train_step measures it on [-1, 1].": lambda: as_by(adam, loss=F.mse_loss),
+        "The network trains in evaluation mode. Leave the mode alone.": lambda: as_by(adam, mode=False),
+        twice: lambda: as_by(adam, each=2, skip=1),
+        f"{twice} The first loss of each pair is kept.": lambda: as_by(adam, each=2),
+        "These are the losses after each update. train_step returns the loss before it: keep that one.": lambda: as_by(
+            adam, skip=1
         ),
-        "Gradients pile up: zero_grad is missing. train_step has it.": lambda: run(adam, zero=False),
-        "The loss is measured on [0, 1]. train_step measures it on [-1, 1].": lambda: run(adam, loss=F.mse_loss),
-        "The network trains in evaluation mode. Leave the mode alone.": lambda: run(adam, mode=False),
+        "Only the first crop of the batch is used. Show the network the whole batch.": lambda: as_by(
+            adam, part=slice(1)
+        ),
+        "The learning rate falls during the run. It must stay the same in all updates.": lambda: as_by(
+            adam, falls=True
+        ),
+        "Adam's betas are not the usual ones. Leave them out: only lr is given.": lambda: as_by(
+            lambda p: adam(p, betas=(0.5, 0.999))
+        ),
     }
-    for message, outcome in slips.items():
-        values = outcome()
-        if np.abs(losses - values).max() <= 1e-3 * values.max():
+    for message, same_losses in slips.items():
+        if same_losses():
             raise NotYet(message)
-    if np.abs(losses - np.round(losses, 2)).max() == 0:
-        raise NotYet("The losses are rounded. Keep all their digits, and round only where you show them.")
-    if still and len(still) < len(list(start.parameters())) - 1:
-        raise NotYet(
-            f"{len(still)} of the network's weights have not moved. Give Adam all of them: network.parameters()."
-        )
     same = int(np.argmax(np.abs(losses - right) > 1e-3 * right.max()))
     if number == 0 and same > 0:
         raise NotYet(

@@ -97,7 +97,7 @@ def _name_parts(optimizer: Watched, batch: tuple[Tensor, Tensor]) -> None:
 def _name_length(step: Tensor, wanted: Tensor) -> None:
     """Raises NotYet if the step has the right direction and the wrong length."""
     times = float(step @ wanted / wanted.square().sum())
-    if (step - times * wanted).abs().max() <= 1e-3 * step.abs().max() and times > 0:
+    if (step - times * wanted).abs().max() <= 1e-3 * step.abs().max() + 2e-7 and times > 0:  # float32 has 7 digits
         raise NotYet(
             f"The step has the right direction, but it is {times:.3g} times as long as it should be. Are the gradients "
             "clipped or scaled, or is the loss multiplied? Leave them as backward() makes them."
