@@ -80,7 +80,7 @@ def judge(candidate) -> None:
 def check_whole_photo(candidate) -> None:
     """Raises NotYet if the whole photo is reduced. The photo used here is larger than any memory.
 
-    Padding it, to cut from the padded photo, is allowed: the text forbids only to reduce it.
+    Padding the photo, to cut from the result, is allowed: the text only forbids reducing it.
     """
     endless = np.broadcast_to(np.full((1, 1, 3), 90, np.uint8), (2**30, 2**30, 3))
     try:

@@ -131,7 +131,7 @@ def _espcn_shape(shape: tuple[int, ...]) -> str:
     reason = reasons.get(shape, "")
     padding = "padding is 2 for a 5x5 kernel and 1 for a 3x3 kernel."
     if not reason and len(shape) == 4 and shape[:2] == (2, 3):
-        if shape[2] <= 20:
+        if shape[2] < 40 and (40 - shape[2]) % 8:  # each lost pair of LR pixels is 8 pixels less
             reason = "Is there a stride? The convolutions keep the LR size."
         elif shape[2] < 40 or shape[3] < 44:
             reason = f"Pixels are lost at the border: {padding}"

@@ -53,7 +53,7 @@ def judge(candidate) -> None:
         whole = "Take filters of the given weight as they are, not a mean, a sum or a maximum."
         if abs(centre) > 0.4:
             raise NotYet(f"The given weights lie around 0, these around {result.mean():.2g}. {whole}")
-        if not 0.7 < spread < 1.4:
+        if not 0.7 < spread < 3:  # new ones by Kaiming's rule are 2.4 times as large
             raise NotYet(f"The weights are {spread:.2g} times as large as the given ones. Keep their size. {whole}")
 
 
@@ -90,6 +90,9 @@ def _icnr_slips(weight: Tensor, r: int) -> dict[str, np.ndarray]:
             torch.zeros_like(weight)
         ),
         f"The {r * r} filters of a tile are averaged, which makes them {r} times smaller. Take one of them.": mean,
+        f"The {r * r} filters of a tile are added up, which makes them {r} times larger. Take one of them.": r
+        * r
+        * mean,
         "Each kernel was made flat. The filters of a tile must be equal, not the numbers in a kernel.": (spatial),
     }
     return {message: outcome.numpy() for message, outcome in slips.items()}

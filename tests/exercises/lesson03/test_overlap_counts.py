@@ -104,7 +104,7 @@ def in_two_axes(size, kernel, stride):
     return np.outer(row, row)
 
 
-@answers.wrong(says="is expected")
+@answers.wrong(says="Every place has the count of the middle")
 def ignores_the_ends(size, kernel, stride):
     return np.full(_length(size, kernel, stride), kernel / stride)
 

@@ -207,7 +207,7 @@ def two_steps(network, optimizer, lr, hr):
     return loss.detach()
 
 
-@answers.wrong(says="not where a step down the gradient")
+@answers.wrong(says="right direction, but it is 0.123 times")
 def gradients_clipped(network, optimizer, lr, hr):
     optimizer.zero_grad()
     loss = mse_loss(network(lr), hr)
