@@ -58,6 +58,9 @@ MEANINGS: dict[str, str] = {
     r"index out of range|index -?\d+ is out of (?:bounds|range)": (
         "There is no item with that number: the first of n items is 0, the last is n - 1."
     ),
+    r"KeyError: .*attribute '(\w+)' already exists": (
+        "There is already something called `{0}`: delete it first, or choose another name."
+    ),
     r"KeyError: (.+)": "There is no key {0}. Look at the keys: print(list(...)). Capital letters count.",
     r"(?:min|max)\(\) (?:arg|iterable argument) is (?:an )?empty|zero-size array to reduction|argmax of an empty": (
         "Nothing was left to choose from: the selection before it has kept nothing. Is it too narrow, so that "
