@@ -55,6 +55,9 @@ MEANINGS: dict[str, str] = {
     r"index out of range|index -?\d+ is out of (?:bounds|range)": (
         "There is no item with that number: of n items, the first has number 0 and the last has n - 1."
     ),
+    r"KeyError: .*attribute '(\w+)' already exists": (
+        "There is already something called `{0}`: delete it first, or choose another name."
+    ),
     r"KeyError: (.+)": "There is no key {0}. Look at the keys: print(list(...)). Capital letters matter.",
     r"(?:min|max)\(\) (?:arg|iterable argument) is (?:an )?empty|zero-size array to reduction|argmax of an empty": (
         "Nothing was left to choose from: the selection before it kept nothing. Is it too narrow, so that values on "
@@ -78,6 +81,9 @@ MEANINGS: dict[str, str] = {
     ),
     r"object is not callable": "Something that is not a function is called with (...): is a * or a comma missing?",
     # networks
+    r"list is not a Module subclass": (
+        "nn.Sequential takes the layers themselves, not a list of them: put a * before the list."
+    ),
     r"cannot assign module before Module.__init__\(\) call": (
         "super().__init__() is missing: it must come first in __init__."
     ),

@@ -59,7 +59,10 @@ def why_none() -> str:
         before = step
     if not found:
         return "Is the `return` missing?"
-    return "There is a `return`, and it was not reached: does it stand too far to the right, inside an if or a loop?"
+    return (
+        "There is a `return`, and it was not reached: does one branch lack its own, or does it stand too far to the "
+        "right, inside an if or a loop?"
+    )
 
 
 def _copied(value: Any) -> Any:

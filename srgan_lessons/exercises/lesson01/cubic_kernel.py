@@ -34,28 +34,36 @@ def judge(candidate) -> None:
     right = cubic_kernel(x)
     far_x = np.abs(x)
     (near, far), (raw_near, raw_far) = keys(far_x, -0.5), keys(x, -0.5)
-    half = "It is right for x >= 0 only: the kernel is even"
+    half = "It is right only for x >= 0: the kernel is even"
     both = "The kernel has two pieces: one for |x| <= 1, another for 1 < |x| < 2, and it is zero beyond."
     recognise(
         result,
         {
             "This is the kernel with a = -0.75, the one that torch uses; MATLAB's has a = -0.5.": _chosen(x, -0.75),
             "This is the kernel with a = -1; MATLAB's has a = -0.5.": _chosen(x, -1),
-            "This is the kernel with a = +0.5: the sign of a is lost. MATLAB's has a = -0.5.": _chosen(x, 0.5),
-            "The places are cut off to whole numbers first. Keep x as it is, or make it an array of floats.": _chosen(
+            "This is the kernel with a = +0.5: the minus sign of a is lost. MATLAB's has a = -0.5.": _chosen(x, 0.5),
+            "x is first cut off to whole numbers. Keep x as it is, or make it an array of floats.": _chosen(
                 np.trunc(x), -0.5
             ),
             "The values are divided by their sum. The kernel itself is 1 at 0; the next exercise divides.": (
                 right / right.sum()
             ),
-            f"The piece for 1 < |x| < 2 is missing. {both}": np.where(far_x <= 1, near, 0),
+            f"The piece for 1 < |x| < 2 is missing, or its values, which are below zero, are cut off. {both}": (
+                np.where(far_x <= 1, near, 0)
+            ),
             f"The piece for |x| <= 1 is missing. {both}": np.where((far_x > 1) & (far_x < 2), far, 0),
             f"It is not zero beyond |x| = 2. {both}": np.where(far_x <= 1, near, far),
             f"The piece for |x| <= 1 is used everywhere. {both}": near,
             f"The two pieces have changed places. {both}": np.where(far_x <= 1, far, np.where(far_x < 2, near, 0)),
-            "This is the triangle of linear interpolation. The cubic kernel has overshoots below zero.": np.maximum(
-                0, 1 - far_x
+            "This is the triangle of linear interpolation. The cubic kernel dips below zero.": np.maximum(0, 1 - far_x),
+            "It is 0 everywhere. Does one `if` decide for the whole array? np.where decides for each number.": 0 * x,
+            f"The piece for 1 < |x| < 2 is also used below 1. Choose the piece for |x| <= 1 first. {both}": np.where(
+                far_x < 2, far, 0
             ),
+            f"Where |x| < 1, both pieces are added: the far one needs 1 < |x|, too. {both}": right
+            + np.where(far_x < 1, far, 0),
+            f"Where 1 < |x| < 2, both pieces are added: the near one needs |x| <= 1. {both}": right
+            + np.where((far_x > 1) & (far_x < 2), near, 0),
             f"{half}, so it takes |x|.": np.where(x <= 1, raw_near, np.where(x < 2, raw_far, 0)),
             f"{half}, so both pieces take |x|.": np.where(far_x <= 1, raw_near, np.where(far_x < 2, raw_far, 0)),
             f"{half}, so the piece for |x| <= 1 takes |x|, too.": np.where(
@@ -71,20 +79,21 @@ def judge(candidate) -> None:
     recognise(result, _signs(far_x), within=1e-4)
     pieces = {"|x| <= 1": far_x <= 1, "1 < |x| < 2": (far_x > 1) & (far_x < 2), "|x| >= 2": far_x >= 2}
     wrong = [piece for piece, there in pieces.items() if np.abs(result - right)[there].max() > 1e-4]
-    where = f"The piece for {wrong[0]} is wrong, the others are right." if len(wrong) == 1 else ""
+    formula = "compare this piece with the formula, term by term."
+    where = f"It is wrong where {wrong[0]}, and right elsewhere: {formula}" if len(wrong) == 1 else ""
     at_one = result[far_x == 1].any() and np.abs(result - right)[far_x != 1].max() <= 1e-4
     where = (
-        "It is wrong at |x| = 1 alone, where it must be 0: that place belongs to the near piece." if at_one else where
+        "It is wrong only at |x| = 1, where it must be 0: that place belongs to the near piece." if at_one else where
     )
     show_smallest(candidate, cubic_kernel, [(places,) for places in spots], place=where, advice=both)
     if result.dtype.kind in "iu":
-        raise NotYet("The result holds whole numbers, so the fractions are cut off. Make it an array of floats.")
+        raise NotYet("The result holds whole numbers: the fractions are cut off. Make it an array of floats.")
     worst = int(np.abs(result - right).argmax())
     if abs(result[worst] - right[worst]) > 1e-4:
         raise NotYet(f"At x = {x[worst]:g} it gives {result[worst]:.4f}; {right[worst]:.4f} is expected. {both}")
     plane = x[:48].reshape(6, 8)
     if np.abs(as_array(call(candidate, plane), plane.shape) - cubic_kernel(plane)).max() > 1e-4:
-        raise NotYet("It is right for an array of one axis and wrong for one of two. Work on all places at once.")
+        raise NotYet("It is right for an array with one axis, and wrong for one with two. Work on all numbers at once.")
 
 
 def _signs(x: np.ndarray) -> dict[str, np.ndarray]:
@@ -124,9 +133,9 @@ EXERCISE = Exercise(
     reference=cubic_kernel,
     judge=judge,
     hints=(
-        "The kernel is even and both pieces are written in |x|. Take the absolute value once, first.",
-        "Compute both pieces at every place, as if each held everywhere; choose between them at the end.",
-        "np.where(x <= 1, near, other) takes near where x <= 1. other is itself np.where(x < 2, far, 0).",
+        "The kernel is even, and both pieces are written in |x|. Begin by taking the absolute value, once.",
+        "Compute both pieces for every number, as if each were valid everywhere; choose between them at the end.",
+        "np.where(x <= 1, near, other) takes near where x <= 1. Here, other is np.where(x < 2, far, 0).",
     ),
     mistakes=(
         Mistake(

@@ -40,7 +40,7 @@ STACKS = {
 
 
 def judge(candidate) -> None:
-    results = {name: as_number(call(candidate, stack), f"the field of {name}") for name, stack in STACKS.items()}
+    results = {name: as_number(_called(candidate, stack), f"the field of {name}") for name, stack in STACKS.items()}
     right = {name: receptive_field(stack) for name, stack in STACKS.items()}
     wrong = [name for name in STACKS if abs(results[name] - right[name]) > 1e-6]
     if not wrong:
@@ -48,14 +48,21 @@ def judge(candidate) -> None:
     slips = {message: [slip(stack) for stack in STACKS.values()] for message, slip in _field_slips().items()}
     recognise(list(results.values()), slips, within=1e-6)
     advice = (
-        "Begin with 1 pixel; each layer adds (kernel - 1) steps, and the strides of the layers before it make the step."
+        "Begin with 1 pixel; each layer adds (kernel - 1) steps, and a step is the product of the strides before it."
     )
     show_smallest(candidate, receptive_field, [(stack,) for stack in SMALL], advice=advice)
     first = wrong[0]
-    raise NotYet(
-        f"For {first} it gives {results[first]:g}, and one output pixel sees {right[first]:g}. Begin with 1 pixel; "
-        "each layer adds (kernel - 1) steps, and the strides of the layers before it make the step."
-    )
+    raise NotYet(f"For {first} it gives {results[first]:g}, but one output pixel sees {right[first]:g}. {advice}")
+
+
+def _called(candidate, stack: list) -> object:
+    try:
+        return call(candidate, stack)
+    except Exception as error:
+        if stack:
+            raise
+        more = f"{error}, where layers is [], the empty list: its field is 1"
+        raise type(error)(more).with_traceback(error.__traceback__) from None  # it keeps the student's line
 
 
 SMALL: tuple[list[tuple[float, float]], ...] = (
@@ -90,7 +97,7 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
 
         return field
 
-    kernel_only = "A 3x3 kernel has its centre on a pixel that is seen already: it adds kernel - 1."
+    kernel_only = "The centre of a 3x3 kernel lies on a pixel that is already seen: it adds kernel - 1."
     return {
         "The strides are ignored: after a stride of 2, a step is 2 input pixels wide.": (
             lambda stack: 1 + sum(kernel - 1 for kernel, _ in stack)
@@ -103,7 +110,7 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
             stack[:1]
         ),
         "The strides are added. They multiply: after 2 and 2, a step is 4 input pixels wide.": _added,
-        "Each layer adds kernel + 1. It adds kernel - 1: its centre lies on a pixel that is seen already.": (
+        "Each layer adds kernel + 1. It adds kernel - 1: its centre lies on a pixel that is already seen.": (
             walked(less=-1)
         ),
         "This is the step, not the field. Return the field.": lambda stack: math.prod(s for _, s in stack),
@@ -116,10 +123,16 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         "Kernel and stride have changed places: a pair is (kernel, stride).": lambda stack: receptive_field(
             [(s, k) for k, s in stack]
         ),
+        "The field is overwritten in each turn of the loop: add to it.": lambda stack: (
+            1 + (stack[-1][0] - 1) * math.prod(s for _, s in stack[:-1]) if stack else 1
+        ),
+        "Every layer is treated like the first. Each has its own kernel and stride.": lambda stack: (
+            1 + len(stack) * (stack[0][0] - 1) if stack else 1
+        ),
         "The last layer is left out.": lambda stack: receptive_field(stack[:-1]),
         "The count begins with 0. Without any layer, a pixel sees itself: begin with 1.": walked(start=0),
         "The step grows too early: a layer's own stride counts for the layers after it.": walked(early=True),
-        "The step is the last stride alone. Strides multiply: after 2 and 3, a step is 6 input pixels wide.": (
+        "The step is only the last stride. Strides multiply: after 2 and 3, a step is 6 input pixels wide.": (
             walked(product=False)
         ),
         "The layers are taken from the output to the input. A layer's stride counts for the layers after it.": (
@@ -128,7 +141,7 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         "Only one side is counted. A kernel of 3 reaches 1 pixel to the left and 1 to the right.": (
             lambda stack: (receptive_field(stack) + 1) / 2
         ),
-        "This is the area in pixels. One side of the square is asked for.": lambda stack: receptive_field(stack) ** 2,
+        "This is the area in pixels. The width of the square is asked for.": lambda stack: receptive_field(stack) ** 2,
         "The kernels are multiplied. They add up: two 3x3 convolutions see 5 pixels, not 9.": (
             lambda stack: math.prod(kernel for kernel, _ in stack)
         ),
@@ -158,19 +171,19 @@ EXERCISE = Exercise(
         "input? Then give the first one stride 2.",
         "A kernel of k spans k - 1 steps from its first pixel to its last. One step is 1 input pixel at first, and "
         "each stride multiplies it for all the layers that follow.",
-        "field = field + (kernel - 1) * step, and only then step = step * stride. A stride of 1/2 needs no special "
-        "care, as long as nothing is rounded.",
+        "First field = field + (kernel - 1) * step, and only then step = step * stride. A stride of 1/2 needs no "
+        "special care, as long as nothing is rounded.",
     ),
     mistakes=(
         Mistake(
             "each layer adds its whole kernel",
-            says="adds its whole kernel. A 3x3 kernel",
-            ask="A 1x1 kernel: what does it add?",
+            says="adds its whole kernel. The centre",
+            ask="What does a 1x1 kernel add?",
         ),
         Mistake(
             "the stride is used before the kernel",
             says="The step grows too early",
-            ask="Which layer's outputs lie farther apart?",
+            ask="After a stride of 2, which outputs lie farther apart?",
         ),
     ),
 )

@@ -12,6 +12,7 @@ from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.shared.networks import (
     activated,
     check_gradients,
+    check_input_gradient,
     check_parameters,
     check_repeatable,
     close,
@@ -57,20 +58,22 @@ def judge(candidate) -> None:
     y = output(block, x, "The block")
     check_repeatable(block, x, y)
     if torch.allclose(y, x, atol=1e-5):
-        raise NotYet("The block gives back its input: what the convolutions compute is not added to it.")
-    weights = conv_weights(block, channels, 2, what, {1: "Is one used twice? Each has weights of its own."})
+        raise NotYet("The block returns its input: what the convolutions compute is not added to it.")
+    weights = conv_weights(block, channels, 2, what, {1: "Is one used twice? Each has its own weights."})
     orders = list(itertools.permutations(weights))
-    if not any(close(y, x + residual(x, a, b)) for a, b in orders):
+    used = next((order for order in orders if close(y, x + residual(x, *order))), None)
+    if used is None:
         for a, b in orders:
-            recognise(y.detach(), block_slips(x, a, b), within=1e-3)
+            recognise(y.detach(), block_slips(x, a, b) | padding_slips(x, a, b), within=1e-3)
         _name_scaled((y - x).detach(), [residual(x, a, b) for a, b in orders])
         check_gradients(block, x)
         raise NotYet(
-            "The output is not that of the block in Figure 4. In this order: convolution, BatchNorm, PReLU, "
+            "The output is not that of the block in Figure 4. The order is: convolution, BatchNorm, PReLU, "
             "convolution, BatchNorm; then the sum with the input."
         )
     check_parameters(block, channels, convs=2, norms=2, prelus=1, what=what)
     check_gradients(block, x)
+    check_input_gradient(block, x, lambda x: x + residual(x, *used))
     what, x = "ResidualBlock(7)", features(2, 7, 3, 8)
     wider = fresh(call(candidate, 7), what)
     conv_weights(wider, 7, 2, what)
@@ -85,6 +88,26 @@ def _name_scaled(added: Tensor, right: list[Tensor]) -> None:
             raise NotYet(f"What the block adds is multiplied by {scale:.3g}. The paper adds it as it is.")
 
 
+def padding_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
+    """The results if one convolution or both are not padded with zeros."""
+    ways = {"reflect": "mirrored numbers", "replicate": "repeated numbers", "circular": "numbers from the other side"}
+
+    def convolved_by(x: Tensor, weight: Tensor, mode: str) -> Tensor:
+        return F.conv2d(F.pad(x, [1] * 4, mode=mode), weight)
+
+    slips = {}
+    for mode, pixels in ways.items():
+        text = f"padded with {pixels}. Pad with zeros: leave out padding_mode."
+        for where, modes in (
+            ("The first convolution is", (mode, "constant")),
+            ("The second convolution is", ("constant", mode)),
+            ("Both convolutions are", (mode, mode)),
+        ):
+            inner = activated(normalised(convolved_by(x, a, modes[0])))
+            slips[f"{where} {text}"] = x + normalised(convolved_by(inner, b, modes[1]))
+    return slips
+
+
 def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     """The result of each usual mistake, with the weights a and b."""
     first, bare = normalised(convolved(x, a)), activated(convolved(x, a))
@@ -93,10 +116,13 @@ def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     added = normalised(second)
     last = "The paper adds the input after it, as the last step."
     resnet = "That is the block of ResNet; here the sum is the output."
-    keep = "Keep the block's input under a name of its own."
+    keep = "Keep the block's input under its own name."
     prelu = "Between the convolutions stands nn.PReLU(), whose slope is learned."
     newer = activated(normalised(convolved(activated(normalised(x)), a)))
     alone = activated(F.instance_norm(convolved(x, a)))
+    instance = "is InstanceNorm, which looks at one image at a time. The paper has BatchNorm."
+    early = activated(convolved(normalised(x), a))
+    half_way = x + inner
     return {
         "Your block has no skip: it returns what it should only add. Return the sum with the input.": added,
         f"Your block adds the input before the second BatchNorm. {last}": normalised(x + second),
@@ -108,12 +134,19 @@ def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         f"The skip begins after the first BatchNorm, not at the block's input. {keep}": first + added,
         f"The skip begins after the first convolution, not at the block's input. {keep}": convolved(x, a) + added,
         "The input is added twice. One sum, at the end, is enough.": 2 * x + added,
+        "There are two skips, one around each convolution. The block has one, around both.": half_way
+        + normalised(convolved(half_way, b)),
+        "The sum is halved. The input is added as it is.": (x + added) / 2,
+        "The first BatchNorm comes before its convolution. It comes after it.": x + normalised(convolved(early, b)),
+        "Both BatchNorms come before their convolutions. They come after them.": x + convolved(normalised(early), b),
+        f"The first normalisation {instance}": x + normalised(convolved(alone, b)),
+        f"The second normalisation {instance}": x + F.instance_norm(second),
         "The input is subtracted from what it should be added to.": added - x,
         "The body's output is subtracted. It is added.": x - added,
         "The input is multiplied with the body's output. It is added.": x * added,
-        f"Your block has a ReLU in place of the PReLU. {prelu}": x + residual(x, a, b, 0),
-        f"Your block has a LeakyReLU of slope 0.01 in place of the PReLU. {prelu}": x + residual(x, a, b, 0.01),
-        f"Your block has a LeakyReLU of slope 0.2 in place of the PReLU. {prelu}": x + residual(x, a, b, 0.2),
+        f"Your block has a ReLU instead of the PReLU. {prelu}": x + residual(x, a, b, 0),
+        f"Your block has a LeakyReLU of slope 0.01 instead of the PReLU. {prelu}": x + residual(x, a, b, 0.01),
+        f"Your block has a LeakyReLU of slope 0.2 instead of the PReLU. {prelu}": x + residual(x, a, b, 0.2),
         f"There is no activation: two convolutions in a row are one. {prelu}": x + residual(x, a, b, 1),
         "The second BatchNorm is missing: it comes after the second convolution, before the sum.": x + second,
         "The first BatchNorm is missing: it comes after the first convolution.": x + normalised(convolved(bare, b)),
@@ -121,7 +154,7 @@ def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         "PReLU and first BatchNorm have changed places: BatchNorm comes first.": (
             x + normalised(convolved(normalised(bare), b))
         ),
-        "This is the later order BatchNorm, PReLU, convolution. In the paper each convolution comes first.": (
+        "This is the later order: BatchNorm, PReLU, convolution. In the paper, each convolution comes first.": (
             x + convolved(newer, b)
         ),
         "This is InstanceNorm, which looks at one image at a time. The paper has BatchNorm.": (
@@ -140,22 +173,22 @@ EXERCISE = Exercise(
     reference=ResidualBlock,
     judge=judge,
     hints=(
-        "The function residual_block above has the same steps. Each layer with numbers to learn is made once, in "
-        "__init__; forward only uses it.",
-        "nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels) and nn.PReLU() as attributes of "
-        "self. In forward keep x as it is, and give the way through the layers another name.",
-        "added = self.norm2(self.conv2(self.act(self.norm1(self.conv1(x))))), and return x + added.",
+        "The function residual_block above has the same steps. Each layer that learns is made once, in __init__; "
+        "forward only uses it.",
+        "Make nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels) and nn.PReLU() attributes of self. "
+        "In forward, keep x as it is, and give what comes out of the layers another name.",
+        "added = self.norm2(self.conv2(self.act(self.norm1(self.conv1(x))))), then return x + added.",
     ),
     mistakes=(
         Mistake(
             "the sum before the second BatchNorm",
             says="adds the input before the second BatchNorm",
-            ask="What would the way around then pass through?",
+            ask="What must the input then pass through?",
         ),
         Mistake(
             "an activation after the sum, from ResNet",
             says="a ReLU after the sum",
-            ask="May what is added be negative?",
+            ask="May the block add negative numbers?",
         ),
         Mistake("x is overwritten on the way", says="x was overwritten on the way", ask="Which x is in the last line?"),
     ),

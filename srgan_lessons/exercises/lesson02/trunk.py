@@ -12,6 +12,7 @@ from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.shared.networks import (
     activated,
     check_gradients,
+    check_input_gradient,
     check_parameters,
     close,
     conv_weights,
@@ -52,20 +53,25 @@ def judge(candidate) -> None:
     channels, blocks = 3, 2
     what = f"Trunk({channels}, {blocks})"
     trunk = fresh(call(candidate, channels, blocks), what)
+    sizes = {tuple(parameter.shape) for parameter in trunk.parameters() if parameter.ndim == 4}
+    if sizes == {(blocks, blocks, 3, 3)}:
+        raise NotYet(f"{what} has convolutions with {blocks} maps. Its arguments are channels, then blocks.")
     x = features(8, channels, 5, 4)
     y = output(trunk, x, "The trunk")
     weights = conv_weights(trunk, channels, 2 * blocks + 1, what, WRONG_COUNTS | _shared_block(trunk, x))
     orders = list(itertools.permutations(weights))
-    if not any(close(y, trunk_output(x, *order)) for order in orders):
+    used = next((order for order in orders if close(y, trunk_output(x, *order))), None)
+    if used is None:
         for order in orders:
             recognise(y.detach(), trunk_slips(x, *order) | {ONE_BLOCK: trunk_output(x, *order[2:])}, within=1e-3)
         check_gradients(trunk, x)
         raise NotYet(
-            "The output is not that of Figure 4. In this order: the residual blocks, a convolution, a BatchNorm; then "
+            "The output is not that of Figure 4. The order is: the residual blocks, a convolution, a BatchNorm; then "
             "the sum with the trunk's input."
         )
     check_parameters(trunk, channels, convs=2 * blocks + 1, norms=2 * blocks + 1, prelus=blocks, what=what)
     check_gradients(trunk, x)
+    check_input_gradient(trunk, x, lambda x: trunk_output(x, *used))
     for wider, deeper in ((5, 1), (2, 4)):
         what, x = f"Trunk({wider}, {deeper})", features(2, wider, 6, 4)
         other = fresh(call(candidate, wider, deeper), what)
@@ -73,10 +79,13 @@ def judge(candidate) -> None:
         output(other, x, what)
 
 
-ONE_BLOCK = "Only the last block counts: each is given the trunk's input. Give it what the block before it returned."
+ONE_BLOCK = (
+    "Only one of the blocks counts. Either the `return` stands in the loop, too far to the right, or each block is "
+    "given the trunk's input: give it what the block before it returned."
+)
 
 WRONG_COUNTS = {  # the number of convolutions in a trunk of two blocks -> what is wrong
-    1: "Are the blocks in a plain list? torch searches nn.Sequential and nn.ModuleList for weights, lists it does not.",
+    1: "Are the blocks in a plain list? torch looks for weights in nn.Sequential and nn.ModuleList, not in lists.",
     2: "There is one residual block and nothing after it.",
     3: "It has one residual block. Make as many as `blocks` says.",
     4: "The convolution after the blocks is missing: the trunk ends with a convolution and a BatchNorm.",
@@ -99,7 +108,7 @@ def _shared_block(trunk: nn.Module, x: Tensor) -> dict[int, str]:
         hook.remove()
     if len(used) == len(set(used)):
         return {}
-    return {3: "One block is used twice: [block] * n repeats one object. Make a new ResidualBlock for each place."}
+    return {3: "One block is used twice: [block] * n repeats one object. Make a new ResidualBlock each time."}
 
 
 def after_blocks(x: Tensor, *weights: Tensor) -> Tensor:
@@ -116,17 +125,24 @@ def trunk_output(first: Tensor, *weights: Tensor) -> Tensor:
 def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:
     x, last = after_blocks(first, *weights[:-1]), weights[-1]
     end = normalised(convolved(x, last))
-    plain = twice = first
+    plain = twice = ended = first
     for a, b in zip(weights[:-1:2], weights[1:-1:2], strict=True):
         plain, twice = residual(plain, a, b), 2 * twice + residual(twice, a, b)
+        ended = normalised(convolved(ended + residual(ended, a, b), last))
     return {
+        "The last convolution and BatchNorm are used after each block. They come once, after all blocks.": (
+            first + ended
+        ),
+        "The trunk's input is subtracted. It is added: the long skip is a sum.": end - first,
         "The body's output is subtracted. It is added: the long skip is a sum.": first - end,
-        "There is a ReLU after the sum: what is negative is lost. The trunk ends with the sum.": F.relu(first + end),
+        "There is a ReLU after the sum, so negative numbers are lost. The trunk ends with the sum.": F.relu(
+            first + end
+        ),
         "The long skip is missing: the trunk's input is added to its output, after the last BatchNorm.": end,
         "The long skip begins after the blocks, not at the trunk's input: x was overwritten on the way.": x + end,
-        "The body's output is added to itself: x was overwritten on the way. Keep the trunk's input under a name of "
-        "its own.": 2 * end,
-        "The long skip ends too early: it goes around the blocks alone. Add the input after the last BatchNorm.": (
+        "The body's output is added to itself: x was overwritten on the way. Keep the trunk's input under its "
+        "own name.": 2 * end,
+        "The long skip ends too early: it goes only around the blocks. Add the input after the last BatchNorm.": (
             normalised(convolved(first + x, last))
         ),
         "The long skip is added before the last BatchNorm. The paper adds it after.": normalised(
@@ -158,17 +174,17 @@ EXERCISE = Exercise(
     reference=Trunk,
     judge=judge,
     hints=(
-        "The long skip is a block's skip once more, around all the blocks: in the end, the trunk's input is added.",
+        "The long skip is like a block's skip, but around all the blocks: at the end, the trunk's input is added.",
         "nn.Sequential(*[... for _ in range(blocks)]) makes as many blocks as you like, each with its own weights. "
         "After them come one more convolution and one more BatchNorm.",
-        "self.blocks = nn.Sequential(*[ResidualBlock(channels) for _ in range(blocks)]); in forward "
-        "x = self.norm(self.conv(self.blocks(first))), and return first + x.",
+        "self.blocks = nn.Sequential(*[ResidualBlock(channels) for _ in range(blocks)]); in forward, "
+        "x = self.norm(self.conv(self.blocks(first))), then return first + x.",
     ),
     mistakes=(
         Mistake(
             "`[ResidualBlock(channels)] * blocks`",
             says="[block] * n repeats one object",
-            ask="How many parameters has it? Count.",
+            ask="How many parameters does it have? Count them.",
         ),
         Mistake(
             "blocks kept in a Python list", says="not those in a plain list", ask="How does torch find what to train?"

@@ -25,13 +25,29 @@ def judge(candidate) -> None:
     for trained in (True, False):
         block = _used_block(trained=trained)
         before = {name: value.detach().clone() for name, value in block.named_parameters()}
-        returned = call(candidate, block)
+        try:
+            returned = call(candidate, block)
+        except AttributeError as error:
+            if "NoneType" not in str(error):
+                raise
+            raise NotYet(
+                "That layer has no bias: it is None. The convolutions of this block have none, because a BatchNorm "
+                "follows. Gamma and beta, the weight and the bias, belong to its BatchNorms."
+            ) from error
         if returned is ...:
             raise NotDone
         if isinstance(returned, nn.Module) and returned is not block:
             raise NotYet("It returns another module. Change the block that is given, in place, so that it can learn.")
         if dict(block.named_parameters()).keys() != before.keys():
-            raise NotYet("A layer of the block is gone or replaced. Leave the layers, change numbers in one of them.")
+            raise NotYet(
+                "A layer of the block is gone or replaced. Keep the layers, and change numbers in one of them."
+            )
+        for name, value in block.named_parameters():
+            if value.shape != before[name].shape:
+                raise NotYet(
+                    f"body.{name.partition('.')[2]} has the shape {tuple(value.shape)} afterwards, and had "
+                    f"{tuple(before[name].shape)} before. Keep the parameters, and change the numbers in them."
+                )
         _check_identity(block, before)
         _check_awake(block)
 
@@ -58,46 +74,61 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
     gamma, beta = now["body.4.weight"], now["body.4.bias"]
     if not seen.any():
         raise NotYet(
-            "The running statistics of the last BatchNorm are set to 0. They are what it has seen; how much it adds "
-            "are its "
-            "gamma (weight) and beta (bias)."
+            "The running statistics of the last BatchNorm are set to 0. They say what it has seen; how much it adds is "
+            "decided by its gamma (weight) and beta (bias)."
         )
     if not now["body.3.weight"].any():
         raise NotYet(
-            "The last convolution is 0, and the BatchNorm behind it adds its beta all the same. Of a block that has "
-            "been "
-            "trained, that is not 0. Set the last BatchNorm's gamma and beta to 0."
+            "The last convolution is 0, but the BatchNorm after it still adds its beta, which is not 0 in a trained "
+            "block. Set the last BatchNorm's gamma and beta to 0."
         )
     if all(torch.equal(now[name], value) for name, value in before.items()):
+        if any(parameter.grad is not None for parameter in now.values()):
+            raise NotYet(
+                "The gradients are set to 0, and the numbers are as they were. Set gamma and beta themselves to 0."
+            )
         raise NotYet(
-            "The block has not changed. Was a copy of it changed, or another layer? nn.init.zeros_(parameter) "
-            "changes the "
-            "block that is given; a new name for a number does not."
+            "The block has not changed. Did you change a copy of it? nn.init.zeros_(parameter) changes the block that "
+            "is given; a new name for a number does not."
         )
     if not gamma.any() and beta.any():
         raise NotYet(
-            "The last gamma is 0, and still something is added: the last BatchNorm's beta, which training has moved "
-            "away from 0. Set it (its bias) to 0, too."
+            "The last gamma is 0, but something is still added: the last BatchNorm's beta, which is not 0 in a trained "
+            "block. Set it (its bias) to 0, too."
+        )
+    if not now["body.2.weight"].any():
+        raise NotYet(
+            "That is the slope of the PReLU. What follows it is normalised again and added: the last BatchNorm decides "
+            "how much."
         )
     if not now["body.1.weight"].any():
         raise NotYet(
-            "That is the gamma of the first BatchNorm. What follows it is normalised again and added: the last "
+            "That is the gamma of the first BatchNorm. What comes after it is normalised again and added: the last "
             "BatchNorm decides how much."
         )
     if gamma.abs().max() < 0.2:
         raise NotYet(f"Close: the last gamma is {gamma.abs().max():.2g}, and the block still adds a little. Make it 0.")
     if not beta.any() and before["body.4.bias"].any():
-        raise NotYet("The last beta is 0, its gamma is not. Gamma multiplies what is added: it must be 0, too.")
-    raise NotYet("The block still adds something to its input. Which numbers scale and shift all that it adds?")
+        same = torch.equal(gamma, before["body.4.weight"])
+        copied = " It is as it was: if you have set it, you have set a copy, such as a clone()." if same else ""
+        raise NotYet(
+            f"The last beta is 0, its gamma is not. Gamma multiplies what is added: it must be 0, too.{copied}"
+        )
+    raise NotYet("The block still adds something to its input. Which numbers scale and shift everything that it adds?")
 
 
 def _check_awake(block: models.ResidualBlock) -> None:
     """Raises NotYet unless a few updates change both convolutions."""
     if not all(parameter.requires_grad for parameter in block.parameters()):
-        raise NotYet("The block is the identity and must stay it: some parameters have no gradient. Let it learn.")
+        raise NotYet(
+            "The block is the identity, but it can never be anything else: some parameters get no gradient. Let it "
+            "learn."
+        )
     x, target = features(4, 4, 6, 5), features(4, 4, 6, 5, seed=1)
     if not block(x).requires_grad:
-        raise NotYet("The block is the identity and must stay it: its layers are not used any more. Let it learn.")
+        raise NotYet(
+            "The block is the identity, but it can never be anything else: its layers are no longer used. Let it learn."
+        )
     before = [block.body[place].weight.detach().clone() for place in (0, 3)]
     for _ in range(4):  # by hand, because torch.optim takes seconds to import
         block.zero_grad()
@@ -107,8 +138,8 @@ def _check_awake(block: models.ResidualBlock) -> None:
                 parameter -= 0.05 * parameter.grad
     if any(torch.equal(block.body[place].weight, then) for place, then in zip((0, 3), before, strict=True)):
         raise NotYet(
-            "The block is the identity, and after four updates a convolution is still as it was: too much was set to "
-            "0. A product of two zeros gives neither of them a gradient. Set the last BatchNorm alone to 0."
+            "The block is the identity, but after four updates one convolution is still as it was: too much was set to "
+            "0. In a product of two zeros, neither gets a gradient. Set only the last BatchNorm to 0."
         )
 
 
@@ -122,16 +153,16 @@ EXERCISE = Exercise(
     reference=zero_init_residual,
     judge=judge,
     hints=(
-        "print(block) shows the layers of block.body with their numbers. After which of them comes the sum?",
-        "The last BatchNorm gives gamma times a normalised number, plus beta. What must both be to give 0?",
+        "print(block) shows the layers of block.body with their numbers. After which of them does the sum come?",
+        "The last BatchNorm returns gamma times a normalised number, plus beta. What must both be to give 0?",
         "last = block.body[4]; then nn.init.zeros_(last.weight) and nn.init.zeros_(last.bias). Leave the rest.",
     ),
     mistakes=(
         Mistake("gamma of the first BatchNorm", says="the gamma of the first BatchNorm", ask="What comes after it?"),
         Mistake(
-            "gamma alone, in a trained block",
+            "only gamma, in a trained block",
             says="the last BatchNorm's beta",
-            ask="What does 0 times anything plus beta give?",
+            ask="What is 0 times anything, plus beta?",
         ),
     ),
 )

@@ -44,14 +44,17 @@ def judge(candidate) -> None:
         raise NotYet(f"ESPCN() is of type {type(network).__name__}. Write a class that inherits from nn.Module.")
     if any(isinstance(p, nn.UninitializedParameter) for p in network.parameters()):
         raise NotYet(
-            "A Lazy layer has no weights before the first image: nothing can count or copy them. Write its sizes, "
-            "as in "
-            "nn.Conv2d(64, 32, 3, padding=1)."
+            "A Lazy layer has no weights before it sees an image, so they cannot be counted or copied. Write its "
+            "sizes, as in nn.Conv2d(64, 32, 3, padding=1)."
         )
     x = torch.rand(2, 3, 10, 11, generator=torch.Generator().manual_seed(0))  # (2, 3, 10, 11)
     try:
         first = as_tensor(call(network, x), what="the output")
-    except RuntimeError:
+    except RuntimeError as error:
+        if "pixel_unshuffle" in str(error):
+            raise NotYet(
+                "pixel_unshuffle makes a picture smaller, with more channels. The way back is F.pixel_shuffle."
+            ) from error
         _weights_of(network)  # naming the wrong layer explains more than torch's error does
         raise
     weights = _weights_of(network)
@@ -67,8 +70,8 @@ def judge(candidate) -> None:
         if result.shape == right.shape:
             recognise(result.detach(), _espcn_slips(x, reference), within=1e-3)
         raise NotYet(
-            "With the same weights the package's ESPCN computes something else. The order is: first convolution, tanh, "
-            "second convolution, tanh, third convolution, pixel shuffle; and nothing else."
+            "With the same weights, the package's ESPCN computes something else. The order is: first convolution, "
+            "tanh, second convolution, tanh, third convolution, pixel shuffle; and nothing else."
         )
     if result.requires_grad:
         result.square().mean().backward()
@@ -78,6 +81,11 @@ def judge(candidate) -> None:
 
 def _weights_of(network: nn.Module) -> list[nn.Parameter]:
     """The six parameters of an ESPCN, recognised by their shapes."""
+    if any(isinstance(module, nn.ConvTranspose2d) for module in network.modules()):
+        raise NotYet(
+            "There is a transposed convolution. ESPCN's third convolution is an ordinary one, from 32 to 48 maps at LR "
+            "size; the pixel shuffle enlarges."
+        )
     parameters = list(network.parameters())
     kernels = {tuple(p.shape) for p in parameters if p.ndim == 4}
     if not kernels:
@@ -88,7 +96,8 @@ def _weights_of(network: nn.Module) -> list[nn.Parameter]:
     if (12, 32, 3, 3) in kernels or (3, 32, 3, 3) in kernels:
         maps = 12 if (12, 32, 3, 3) in kernels else 3
         raise NotYet(
-            f"The third convolution gives {maps} maps. A tile of 4 x 4 pixels in R, G and B has 3 * 4 * 4 = 48 numbers."
+            f"The third convolution gives {maps} maps. It works at LR size, and the pixel shuffle enlarges after it: a "
+            "tile of 4 x 4 pixels in R, G and B has 3 * 4 * 4 = 48 numbers."
         )
     if (48, 32, 5, 5) in kernels or (64, 3, 9, 9) in kernels or (64, 3, 3, 3) in kernels:
         raise NotYet("The kernels are 5x5 in the first convolution and 3x3 in the other two.")
@@ -97,19 +106,19 @@ def _weights_of(network: nn.Module) -> list[nn.Parameter]:
             others = ", ".join(f"{k[1]} to {k[0]} maps, {k[2]}x{k[3]}" for k in sorted(kernels - KERNELS.keys()))
             raise NotYet(
                 f"The {name} convolution is missing: {kernel[1]} to {kernel[0]} maps, {kernel[2]}x{kernel[3]}. "
-                + (f"Instead there is: {others}." if others else "")
+                + (f"Instead there is: {others}." if others else "Layers are made in __init__, not in forward.")
             )
     expected = {shape for kernel in KERNELS for shape in (kernel, kernel[:1])}
     found = [tuple(p.shape) for p in parameters]
     if len(found) == 3 and set(found) == KERNELS.keys():
         raise NotYet("The convolutions have no bias: 37,056 numbers instead of 37,200. Leave out bias=False.")
     if len(found) == 5 and set(found) < expected:
-        raise NotYet(f"One convolution has no bias: {found} are the shapes of what it learns. Leave out bias=False.")
+        raise NotYet(f"One convolution has no bias: the network learns {found}. Leave out bias=False.")
     if len(found) != 6 or set(found) != expected:
         count = sum(p.numel() for p in parameters)
         raise NotYet(
-            f"It has {count:,} trained numbers; 37,200 are expected, in three convolutions. No other layer learns: no "
-            "BatchNorm, no PReLU, no further convolution."
+            f"It has {count:,} trained numbers; 37,200 are expected, in three convolutions. No other layer learns: "
+            "there is no BatchNorm, no PReLU and no further convolution."
         )
     return parameters
 
@@ -120,8 +129,16 @@ def _espcn_shape(shape: tuple[int, ...]) -> str:
         (2, 12, 20, 22): "This is a shuffle by 2; a 4x enlargement shuffles by 4.",
     }
     reason = reasons.get(shape, "")
-    if not reason and len(shape) == 4 and shape[:2] == (2, 3) and (shape[2] < 40 or shape[3] < 44):
-        reason = "Pixels are lost at the border: padding is 2 for a 5x5 kernel and 1 for a 3x3 kernel."
+    padding = "padding is 2 for a 5x5 kernel and 1 for a 3x3 kernel."
+    if not reason and len(shape) == 4 and shape[:2] == (2, 3):
+        if shape[2] < 40 and (40 - shape[2]) % 8:  # each lost pair of LR pixels is 8 pixels less
+            reason = "Is there a stride? The convolutions keep the LR size."
+        elif shape[2] < 40 or shape[3] < 44:
+            reason = f"Pixels are lost at the border: {padding}"
+        elif shape[2] > 40:
+            reason = f"There is too much padding: {padding}"
+    elif len(shape) == 3:
+        reason = "The axis of the images is missing."
     return f"Two images (2, 3, 10, 11) give the shape {shape}; (2, 3, 40, 44) is expected. {reason}"
 
 
@@ -135,8 +152,9 @@ def _espcn(
     x: Tensor, weights: dict[tuple[int, ...], Tensor], acts=(torch.tanh, torch.tanh), shuffle=None, border="constant"
 ) -> Tensor:
     """The output of ESPCN with these weights and, on request, other activations or another shuffle."""
-    for kernel, act in zip(KERNELS, (*acts, lambda y: y), strict=True):
-        x = F.pad(x, [kernel[2] // 2] * 4, mode=border)
+    borders = [border] * 3 if isinstance(border, str) else border
+    for kernel, act, mode in zip(KERNELS, (*acts, lambda y: y), borders, strict=True):
+        x = F.pad(x, [kernel[2] // 2] * 4, mode=mode)
         x = act(F.conv2d(x, weights[kernel], weights[kernel[:1]]))
     return (shuffle or (lambda y: F.pixel_shuffle(y, 4)))(x)  # (N, 3, 4h, 4w)
 
@@ -164,26 +182,41 @@ def _espcn_slips(x: Tensor, weights: dict[tuple[int, ...], Tensor]) -> dict[str,
     right, both = _espcn(x, weights), "ESPCN has two: after the first and after the second convolution."
     last = "The last convolution has none: its output is the picture, and"
     nearest, bicubic = (F.interpolate(x, scale_factor=4, mode=mode) for mode in ("nearest", "bicubic"))
-    zeros = "The convolutions are padded with zeros, as nn.Conv2d does it by itself; here"
-    return {
+    zeros = "The convolutions are padded with zeros, which is what nn.Conv2d does by itself; here"
+    slips = {}
+    for place, name in enumerate(KERNELS.values()):
+        for mode in ("reflect", "replicate", "circular"):
+            borders = ["constant"] * 3
+            borders[place] = mode
+            text = f"{zeros}, the {name} has padding_mode={mode!r}."
+            slips[text] = _espcn(x, weights, border=borders)
+    return slips | {
+        "The second tanh comes before the second convolution. It comes after it.": with_acts(
+            lambda y: y.tanh().tanh(), plain
+        ),
+        "Two shuffles by 2 are not one by 4: they put the pixels of a tile at other places.": _espcn(
+            x, weights, shuffle=lambda y: F.pixel_shuffle(F.pixel_shuffle(y, 2), 2)
+        ),
+        "The output is shifted and scaled, as if it were in [-1, 1]. ESPCN's pictures are in [0, 1]: leave it as it "
+        "is.": (right + 1) / 2,
         f"{zeros} the picture is mirrored beyond its border.": _espcn(x, weights, border="reflect"),
         f"{zeros} the border pixels are repeated.": _espcn(x, weights, border="replicate"),
         f"The second tanh is taken twice. {both}": with_acts(torch.tanh, lambda y: y.tanh().tanh()),
-        f"There is no tanh. {both} Without them the three convolutions are one.": with_acts(plain, plain),
+        f"There is no tanh. {both} Without them, the three convolutions are like one.": with_acts(plain, plain),
         f"The tanh after the first convolution is missing. {both}": with_acts(plain, torch.tanh),
         f"The tanh after the second convolution is missing. {both}": with_acts(torch.tanh, plain),
         "The activation is ReLU; ESPCN's is tanh.": with_acts(torch.relu, torch.relu),
         "The activation is the sigmoid; ESPCN's is tanh.": with_acts(torch.sigmoid, torch.sigmoid),
-        "The second activation is ReLU; it is tanh as the first.": with_acts(torch.tanh, torch.relu),
+        "The second activation is ReLU; it must be tanh, like the first.": with_acts(torch.tanh, torch.relu),
         f"There is a third tanh. {last} tanh would keep it between -1 and 1.": right.tanh(),
         f"There is a sigmoid at the end. {last} sigmoid flattens black and white.": right.sigmoid(),
         f"There is a ReLU at the end. {last} where it is cut off, no gradient comes back.": right.relu(),
-        "The output is clamped to [0, 1]. Where it is cut off, no gradient comes back: clamp when the picture is "
-        "shown, not here.": right.clamp(0, 1),
-        "The enlarged input is added to the output. That is a good idea, and another network.": right + nearest,
-        "The enlarged input (bicubic) is added to the output. That is a good idea, and another network.": right
+        "The output is clamped to [0, 1]. Where it is cut off, no gradient comes back: clamp a picture when you show "
+        "it, not here.": right.clamp(0, 1),
+        "The enlarged input is added to the output. That is a good idea, but another network.": right + nearest,
+        "The enlarged input (bicubic) is added to the output. That is a good idea, but another network.": right
         + bicubic,
-        "The tile is transposed: channel 1 belongs to the right of channel 0, not below it.": _espcn(
+        "The tile is transposed: channel 1 belongs on the right of channel 0, not below it.": _espcn(
             x, weights, shuffle=transposed
         ),
         "The colours are mixed up: channels 0 to 15 are R, the next 16 G, the last 16 B.": _espcn(
@@ -203,13 +236,13 @@ EXERCISE = Exercise(
     reference=ESPCN,
     judge=judge,
     hints=(
-        "Three convolutions at LR size. Each must keep height and width: what padding does a 3x3 kernel need?",
-        "One LR pixel becomes 4 x 4 pixels of 3 colours. The third convolution must give all these numbers.",
+        "All three convolutions work at LR size and must keep it: what padding does a 3x3 kernel need?",
+        "One LR pixel becomes 4 x 4 pixels of 3 colours. The third convolution must produce all these numbers.",
         "self.second = nn.Conv2d(64, 32, 3, padding=1), self.third = nn.Conv2d(32, 48, 3, padding=1); forward ends "
         "with F.pixel_shuffle(self.third(x), 4).",
     ),
     mistakes=(
         Mistake("shuffled the other way", says="The tile is transposed", ask="Which of the two r is the row?"),
-        Mistake("one layer too few", says="The second convolution is missing", ask="Three convolutions: which sizes?"),
+        Mistake("one layer too few", says="The second convolution is missing", ask="Which three sizes are asked for?"),
     ),
 )

@@ -23,7 +23,8 @@ def icnr(weight, r):
 def judge(candidate) -> None:
     for channels, inputs, r in ((3, 8, 2), (2, 6, 3), (3, 8, 4)):
         generator = torch.Generator().manual_seed(r)
-        weight = 0.1 * torch.randn(channels * r**2, inputs, 3, 3, generator=generator)  # (C r r, inputs, 3, 3)
+        weight = torch.rand(channels * r**2, inputs, 3, 3, generator=generator)  # (C r r, inputs, 3, 3)
+        weight = (2 * weight - 1) / (9 * inputs) ** 0.5  # as large as those of a new nn.Conv2d
         value = call(candidate, weight, r)
         result = as_tensor(value).detach().cpu().numpy()
         if result.shape != tuple(weight.shape):
@@ -36,20 +37,24 @@ def judge(candidate) -> None:
             if np.abs(interleaved - interleaved[:1]).max() <= 1e-6:
                 raise NotYet(
                     f"The filters repeat in the order 0, 1, 2, 0, 1, 2, as `repeat` puts them. The {r * r} filters of "
-                    f"one tile stand side by side: 0, 0, ... 0, 1, 1, ... 1. Compare repeat_interleave."
+                    "one tile must stand side by side: 0, 0, ... 0, 1, 1, ... 1. Compare repeat_interleave."
                 )
             raise NotYet(
                 f"Channels 0 to {r * r - 1} make up one tile, so their filters must all be the same; these differ."
             )
+        if np.ptp(result) <= 1e-6:
+            raise NotYet("All numbers are equal. The filters must still be random: take them from the given weight.")
         if channels > 1 and np.abs(tiles[0] - tiles[1]).max() <= 1e-6:
-            raise NotYet("All tiles have the same filter: R, G and B would always be equal. One filter for each tile.")
-        spread = result.std() / weight.std().item()
-        if not 0.55 < spread < 4:
-            raise NotYet(
-                f"The weights are {spread:.2g} times as large as those that came in, as averages are too small. "
-                f"Keep their "
-                "size: take filters of the given weight as they are."
-            )
+            raise NotYet("All tiles have the same filter: R, G and B would always be equal. Take one for each tile.")
+        for axes, equal in (((2, 3), "in each kernel, the k x k numbers are equal"), ((1,), "all inputs are equal")):
+            if np.ptp(result, axis=axes).max() <= 1e-6:
+                raise NotYet(f"The filters are less random than they were: {equal}. Take whole filters, as they are.")
+        spread, centre = result.std() / weight.std().item(), result.mean() / weight.std().item()
+        whole = "Take filters of the given weight as they are, not a mean, a sum or a maximum."
+        if abs(centre) > 0.4:
+            raise NotYet(f"The given weights lie around 0, these around {result.mean():.2g}. {whole}")
+        if not 0.7 < spread < 3:  # new ones by Kaiming's rule are 2.4 times as large
+            raise NotYet(f"The weights are {spread:.2g} times as large as the given ones. Keep their size. {whole}")
 
 
 def _icnr_shape(shape: tuple[int, ...], right: tuple[int, ...], r: int) -> str:
@@ -58,11 +63,19 @@ def _icnr_shape(shape: tuple[int, ...], right: tuple[int, ...], r: int) -> str:
     if shape == (right[0] // r, *right[1:]):
         return f"A tile has r r = {r * r} pixels: repeat {r * r} times, not {r}."
     if shape == (right[0] * r**2, *right[1:]):
-        return "The weight has a filter for each pixel already. First take one for each tile, then repeat."
+        return "The weight already has a filter for each pixel. First take one for each tile, then repeat it."
+    if r != 4 and shape[1:] == right[1:] and shape[0] % 16 == 0:
+        return f"Is 16 written in the code? r is {r} here, so a tile has r r = {r * r} pixels."
+    if shape[1:] == right[1:] and shape[0] == 3 * r**2:
+        return (
+            f"Is a 3, for three colours, written in the code? C is {right[0] // r**2} here, the filters are {right[0]}."
+        )
     if len(shape) == 4 and shape[2:] != right[2:]:
-        return "The kernels have grown. It is whole filters that are repeated, along the first axis."
+        return "The kernels have grown. Repeat whole filters, along the first axis."
     if len(shape) == 4 and shape[1] != right[1]:
-        return "The inputs were repeated. The channels of the output are the first axis, dim=0."
+        return "The inputs were repeated. The filters are counted along the first axis, dim=0."
+    if len(shape) == 1:
+        return "Without dim, repeat_interleave flattens the tensor. Write dim=0."
     return "The shape must stay as it was."
 
 
@@ -72,13 +85,15 @@ def _icnr_slips(weight: Tensor, r: int) -> dict[str, np.ndarray]:
     mean = tiles.mean(dim=1).repeat_interleave(r**2, dim=0)
     spatial = weight.mean(dim=(2, 3), keepdim=True).expand_as(weight)
     slips = {
-        f"The weight is as it came in: {r * r} different filters, a pattern in each tile.": weight,
-        f"All weights are zero: then nothing comes through, and no gradient goes back. Take one filter of each "
-        f"{r * r}.": torch.zeros_like(weight),
-        f"The {r * r} filters of a tile are averaged, which makes them {r} times weaker. Take one of them.": mean,
-        "Each kernel was made flat. It is the filters of a tile that must be equal, not the places of a kernel.": (
-            spatial
+        f"The weight is as it was: {r * r} different filters, which make a pattern in each tile.": weight,
+        f"All weights are zero: nothing comes through, and no gradient goes back. Take one filter of each {r * r}.": (
+            torch.zeros_like(weight)
         ),
+        f"The {r * r} filters of a tile are averaged, which makes them {r} times smaller. Take one of them.": mean,
+        f"The {r * r} filters of a tile are added up, which makes them {r} times larger. Take one of them.": r
+        * r
+        * mean,
+        "Each kernel was made flat. The filters of a tile must be equal, not the numbers in a kernel.": (spatial),
     }
     return {message: outcome.numpy() for message, outcome in slips.items()}
 
@@ -94,17 +109,17 @@ EXERCISE = Exercise(
     judge=judge,
     hints=(
         "If all pixels of a tile have the same filter, they get the same value. Which filters make up one tile?",
-        "Channels 0 to r r - 1 are the first tile, the next r r the second. Take one of each, then repeat it r r "
-        "times in a row.",
-        "weight[:: r**2] takes every r r-th filter. repeat puts 0, 1, 2, 0, 1, 2; repeat_interleave(r**2, dim=0) "
-        "puts 0, 0, ..., 1, 1, ...",
+        "Channels 0 to r r - 1 are the first tile, the next r r the second. Take one filter of each tile, then repeat "
+        "it r r times in a row.",
+        "weight[:: r**2] takes the first filter of each tile. repeat gives 0, 1, 2, 0, 1, 2; "
+        "repeat_interleave(r**2, dim=0) gives 0, 0, ..., 1, 1, ...",
     ),
     mistakes=(
         Mistake(
-            "`repeat` in place of `repeat_interleave`",
+            "`repeat` instead of `repeat_interleave`",
             says="as `repeat` puts them",
             ask="Which channels land in the same tile?",
         ),
-        Mistake("the mean of the filters", says="times weaker", ask="What does averaging do to random numbers?"),
+        Mistake("the mean of the filters", says="times smaller", ask="What does averaging do to random numbers?"),
     ),
 )

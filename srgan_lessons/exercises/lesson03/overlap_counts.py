@@ -26,7 +26,9 @@ def overlap_counts(size, kernel, stride):
     return counts
 
 
-ADVICE = "Each of the input pixels adds 1 at `kernel` places, from i * stride on."
+ADVICE = "Each input pixel i adds 1 at `kernel` places, beginning at i * stride."
+
+APART = (3, 2, 3)  # size, kernel, stride: the patches do not touch, which tells some mistakes from others
 
 
 def judge(candidate) -> None:
@@ -37,23 +39,32 @@ def judge(candidate) -> None:
         if result.shape != right.shape:
             raise NotYet(
                 f"{where} the result has the shape {result.shape}, not {right.shape}. "
-                + _overlap_shape(result, size, kernel, stride)
+                + _overlap_shape(result, size, kernel, stride, right)
             )
         if np.array_equal(result, right):
             continue
         if result.min() < 0 or result.max() < right.max() > 127:
             raise NotYet(f"{where} the counts go up to {right.max()}, and {result.dtype} overflows: take dtype=int.")
+        cases = [(size, kernel, stride), APART]
+        results = [result, as_array(call(candidate, *APART))]
+        slips = zip(*(_overlap_slips(*case).items() for case in cases), strict=True)
+        if results[1].shape == overlap_counts(*APART).shape:
+            joint = {message: np.concatenate([outcome, apart]) for (message, outcome), (_, apart) in slips}
+            recognise(np.concatenate(results), joint, within=0)
         recognise(result, _overlap_slips(size, kernel, stride), within=0)
         show_smallest(candidate, overlap_counts, itertools.product((1, 2, 3), repeat=3), advice=ADVICE)
         place = int(np.argmax(result != right))
         raise NotYet(f"{where} place {place} has the count {result[place]:g}; {right[place]} is expected.")
 
 
-def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int) -> str:
+def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int, right: np.ndarray) -> str:
+    if any(np.array_equal(result, found) for found in (np.bincount(right), np.unique(right))):
+        return "The counts are counted or sorted here. Return one count for each place of the output."
     lengths = {
+        (size - 1) * stride - kernel + 2: "Both ends are missing. They belong to the output, although they are uneven.",
         (size - 1) * stride + kernel + 1: "That is one place more than the last input pixel writes.",
-        size * stride: "Is the kernel's length in it? The last input pixel begins at (size - 1) * stride and writes "
-        "kernel places.",
+        size * stride: "Does it contain the kernel's length? The last input pixel begins at (size - 1) * stride and "
+        "writes kernel places.",
         size * stride + kernel: "The last input pixel begins at (size - 1) * stride, not at size * stride.",
         (size - 1) * stride + 1: "The last input pixel writes kernel places, not one.",
         (size - 1) * stride: "The last input pixel begins there, and then writes kernel places.",
@@ -63,6 +74,8 @@ def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int) -> s
         (size - kernel) // stride + 1: "This is an ordinary convolution, which shrinks. The transposed one enlarges.",
         size: "This is the input's length. Count at the places of the output.",
     }
+    if result.ndim == 0:
+        return "This is one number. Return one count for each place of the output."
     if result.ndim != 1:
         return "One axis is enough here: a row of counts."
     return lengths.get(len(result), "The last input pixel begins at (size - 1) * stride and writes kernel places.")
@@ -87,26 +100,31 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
     last[(size - 1) * stride :] -= 1
     first = np.zeros(length)
     first[:kernel] = 1
+    skipped = sum(np.isin(np.arange(length) - i * stride, range(kernel)) * 1 for i in range(0, size, stride))
     return {
+        "Only every stride-th input pixel writes: the loop is range(size), and the stride is in the slice.": skipped,
+        "Every place has the count of the middle. At both ends, fewer input pixels write.": np.full(
+            length, kernel // stride
+        ),
         "The first input pixel writes nothing: range(size) begins at 0.": counted(lambda i: i * stride, kernel)
         - counted(lambda i: 0, kernel) // size,
-        "Only every stride-th of the kernel places is written: the slice has a third number, its step. Leave it out.": (
+        "Only every stride-th place of a patch is written: the slice has a third number, its step. Leave it out.": (
             np.sum([np.isin(np.arange(length) - i * stride, range(0, kernel, stride)) for i in range(size)], axis=0)
         ),
         "Each input pixel adds its own number, i. Each adds 1.": np.sum(
             [i * np.isin(np.arange(length) - i * stride, range(kernel)) for i in range(size)], axis=0
         ),
         "The last input pixel writes nothing: range(size) goes up to size - 1.": last,
-        "Only the first input pixel has written: the return stands in the loop, too far to the right.": first,
-        "The counts are divided by the largest. The counts themselves are asked for.": counted(
+        "Only the first input pixel has written: the `return` stands in the loop, too far to the right.": first,
+        "The counts are divided by the largest one. Return the counts themselves.": counted(
             lambda i: i * stride, kernel
         )
         / max(1, counted(lambda i: i * stride, kernel).max()),
         "The slice ends at kernel for every i. It is begin:end, not begin:length: the end moves with i, too.": short,
-        "Every input pixel counts everywhere: counts[...] is the whole row. Name the places that pixel i writes.": (
+        "Every input pixel is counted everywhere: counts[...] is the whole row. Name the places that pixel i writes.": (
             np.full(length, size)
         ),
-        "No place counts more than once. Where windows overlap they add up: += 1.": ones,
+        "No count is above 1. Where patches overlap, they add up: += 1.": ones,
         "All counts are zero.": np.zeros(length),
         "The stride is missing: pixel i begins at i * stride, not at i.": counted(lambda i: i, kernel),
         "Pixel i begins at i * stride; here it begins at i * kernel.": counted(lambda i: i * kernel, kernel),
@@ -118,8 +136,15 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
         ),
         "Each pixel writes kernel places; here it writes stride places.": counted(lambda i: i * stride, stride),
         "Each pixel writes kernel places; here it writes one.": counted(lambda i: i * stride, 1),
-        "The window is centred on i * stride; without padding it begins there.": counted(
-            lambda i: i * stride - kernel // 2, kernel
+        "The patch is centred on i * stride; it must begin there.": counted(lambda i: i * stride - kernel // 2, kernel),
+        "The patch is centred on i * stride, and cut off at the end; it must begin there.": counted(
+            lambda i: i * stride - kernel // 2, kernel // 2 * 2 + 1
+        ),
+        "Every stride-th place up to the end of the row is written. A slice is begin:end, with the end of the patch.": (
+            sum(
+                (np.arange(length) >= i * stride) & ((np.arange(length) - i * stride) % stride == 0)
+                for i in range(size)
+            )
         ),
         "The first place is i * stride; here it is one further. Python counts from 0.": counted(
             lambda i: i * stride + 1, kernel
@@ -137,18 +162,20 @@ EXERCISE = Exercise(
     reference=overlap_counts,
     judge=judge,
     hints=(
-        "Draw it: three input pixels, kernel 3, stride 2. Where does each begin to write, where does it end?",
-        "Pixel i begins at i * stride and writes `kernel` places. The output ends where the last pixel ends.",
+        "Draw three input pixels with kernel 3 and stride 2. Where does each patch begin, and where does it end?",
+        "Pixel i begins at i * stride and writes `kernel` places. The output ends where the last patch ends.",
         "The length is (size - 1) * stride + kernel; the places are counts[i * stride : i * stride + kernel].",
     ),
     mistakes=(
         Mistake(
-            "the length without the kernel", says="Is the kernel's length in it?", ask="Where does the last window end?"
+            "the length without the kernel",
+            says="Does it contain the kernel's length?",
+            ask="Where does the last patch end?",
         ),
         Mistake(
-            "set to 1 in place of added",
-            says="Where windows overlap they add up",
-            ask="Two brushes on one spot: how much paint?",
+            "set to 1 instead of added",
+            says="Where patches overlap, they add up",
+            ask="If two brushes paint the same spot, how much paint is there?",
         ),
     ),
 )

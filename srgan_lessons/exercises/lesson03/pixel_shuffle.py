@@ -1,5 +1,7 @@
 """Exercise 3.1: your own pixel shuffle."""
 
+import itertools
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -33,6 +35,7 @@ def judge(candidate) -> None:
                 value = call(candidate, x.requires_grad_(), r)
             x = x.detach()
         except RuntimeError as error:
+            names.check()
             if "invalid for input of size" not in str(error):
                 raise
             if (r, c) != (2, 1):
@@ -47,20 +50,20 @@ def judge(candidate) -> None:
             names.check()
             if not value.requires_grad:
                 raise NotYet(
-                    "The numbers are right, and the gradient is lost: a network is trained through this shuffle. "
-                    "Leave out "
-                    "detach, .data, no_grad and numpy."
+                    "The numbers are right, but the gradient is lost: a network is trained through this shuffle. "
+                    "Leave out detach, .data, no_grad and numpy."
                 )
             continue
         if result.shape != right.shape:
             raise NotYet(f"The shape is {result.shape} {where}; {right.shape} is expected. {_shape_slip(result, x, r)}")
         recognise(result, _shuffle_slips(x, r), within=1e-6)
+        _name_axes(result, x, r)
         if not np.array_equal(np.sort(result, axis=None), np.sort(right, axis=None)):
-            raise NotYet("Some numbers of x are missing, others stand there twice. The shuffle only moves numbers.")
+            raise NotYet("Some numbers of x are missing, others are there twice. The shuffle only moves numbers.")
         y, x = np.argwhere(result[0, 0] != right[0, 0])[0] if (result[0, 0] != right[0, 0]).any() else (0, 0)
         raise NotYet(
-            f"The shape is right and all numbers are there, at other places. {where.capitalize()}, row {y}, column {x} "
-            f"of the first image has {result[0, 0, y, x]:g}, not {right[0, 0, y, x]:g}."
+            f"The shape is right, and all numbers are there, but at other places. {where.capitalize()}, row {y}, "
+            f"column {x} of the first image has {result[0, 0, y, x]:g}, not {right[0, 0, y, x]:g}."
         )
 
 
@@ -80,17 +83,30 @@ class Names(TorchFunctionMode):
             raise NotYet(f"torch's own {ready.pop()} does the work here. Write it with reshape and permute alone.")
 
 
+def _name_axes(result: np.ndarray, x: Tensor, r: int) -> None:
+    """Raises NotYet if step 2 puts the six axes in another order, and the rest is right."""
+    n, c, h, w = x.shape
+    split = x.reshape(n, c // r**2, r, r, h, w)
+    axes = {1: "C", 2: "r (rows)", 3: "r (columns)", 4: "H", 5: "W"}
+    for order in itertools.permutations(axes):
+        if np.array_equal(split.permute(0, *order).reshape(result.shape).numpy(), result):
+            raise NotYet(
+                f"Step 2 has the axes in the order N, {', '.join(axes[axis] for axis in order)}. Each r must stand "
+                "right after the axis that it stretches: N, C, H, r (rows), W, r (columns)."
+            )
+
+
 def _shape_slip(result: np.ndarray, x: Tensor, r: int) -> str:
     """A likely reason why the result of pixel_shuffle has this wrong shape."""
     n, c, h, w = x.shape
     if result.ndim == 6:
         return "The last step is missing: merge H with its r, and W with its r."
     if result.shape == (n, c, h, w):
-        return "It is the shape of x: nothing was rearranged."
+        return "This is still the shape of x. The last step merges H with its r, and W with its r: both get longer."
     if result.shape == (n, c, h * r, w * r):
         return "Every channel is still there: r r of them become one. Move numbers, do not repeat them."
     if result.shape == (n, c // r, h * r, w * r) or result.shape == (n, c // r, h * r, w):
-        return "A tile has r times r pixels, so the channels become r r times fewer."
+        return "A tile has r times r pixels, so there are r r times fewer channels afterwards."
     if result.shape == (n, c // r**2, w * r, h * r):
         return "Height and width have changed places."
     if result.shape == (n, c // r**2, h * r * r, w) or result.shape == (n, c // r**2, h, w * r * r):
@@ -141,9 +157,9 @@ EXERCISE = Exercise(
     reference=pixel_shuffle,
     judge=judge,
     hints=(
-        "No loop is needed. Write down the six axes after step 1 and the six after step 2, with their names.",
-        "Step 1 gives (N, C, r, r, H, W): the first r counts rows of a tile, the second its columns. Step 2 must "
-        "give (N, C, H, r, W, r), rows with rows and columns with columns.",
+        "You need no loop. Write down the names of the six axes after step 1, and of the six after step 2.",
+        "Step 1 gives (N, C, r, r, H, W): the first r counts the rows of a tile, the second its columns. Step 2 must "
+        "give (N, C, H, r, W, r): rows with rows, columns with columns.",
         "With C = channels // r**2: x.reshape(n, C, r, r, h, w), then x.permute(0, 1, 4, 2, 5, 3), then one more "
         "reshape to (n, C, h * r, w * r).",
     ),

@@ -40,33 +40,63 @@ class WatchedSampler:
     def __init__(self):
         self.asked: list[int] = []
 
+    def __iter__(self):
+        raise NotYet("The sampler is not a loader to iterate over. Call it with a number, as in sampler(5).")
+
+    def __getitem__(self, step: int):
+        raise NotYet("The sampler is not a list. Call it with a number in round brackets, as in sampler(5).")
+
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
         self.asked.append(int(step))
         return batch_of(100 + int(step))
 
 
+class WithIdleWeight(nn.Module):
+    """The small network, and a weight whose gradient is 0: Adam leaves it alone, a decay of the weights does not."""
+
+    def __init__(self):
+        super().__init__()
+        self.network, self.idle = small_network(), nn.Parameter(torch.ones(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x) + 0 * self.idle
+
+
 def judge(candidate) -> None:
     steps, rate = 12, 4e-3
-    start, sampler = small_network(), WatchedSampler()
+    start, sampler = WithIdleWeight(), WatchedSampler()
     network = copy.deepcopy(start)
-    result = call(candidate, network, sampler, steps, rate)
+    try:
+        result = call(candidate, network, sampler, steps, rate)
+    except RuntimeError as error:
+        if "must match the size" in str(error):
+            more = f"{error}. The sampler returns lr, hr, in this order; train_step wants them in this order, too"
+            raise RuntimeError(more).with_traceback(error.__traceback__) from None  # it keeps the student's line
+        raise
     if len(set(sampler.asked)) > 1:
         raise NotYet(
             f"It asks the sampler for {len(set(sampler.asked))} different batches. To overfit, take one batch, before "
             "the loop, and show it to the network again and again."
         )
     if not sampler.asked:
-        raise NotYet("The sampler is never asked. sampler(0) gives the batch: lr and hr.")
+        raise NotYet("The sampler is never called. sampler(0) gives the batch: lr and hr.")
     losses = _loss_list(result, steps)
+    if network.idle.item() != 1:
+        raise NotYet(
+            "A weight without a gradient has shrunk: this is AdamW, or Adam with a weight_decay. Use plain Adam."
+        )
     wanted_network = copy.deepcopy(start)
     wanted = np.array(overfit(wanted_network, WatchedSampler(), steps, rate))
     if np.abs(losses - wanted).max() > 1e-3 * wanted.max():
-        _name_losses(losses, start, steps, rate, sampler.asked[0])
+        still = [name for name, weight in network.named_parameters() if torch.equal(weight, start.get_parameter(name))]
+        still = [name for name in still if name != "idle"]
+        learns = len(still) < len(list(network.parameters())) - 1
+        _name_losses(losses, wanted, start, rate, sampler.asked[0], still if learns else [])
     if torch.equal(weights_of(network), weights_of(start)):
-        raise NotYet("The losses are right, but the network that was given has not learned: you trained a copy of it.")
+        raise NotYet("The losses are right, but the network that was given has not learned. You trained a copy of it.")
     if (weights_of(network) - weights_of(wanted_network)).abs().max() > 0.02:
         raise NotYet(
-            "The losses are right, the weights at the end are not. Was something changed after the last update?"
+            "The losses are right, but the weights at the end are not. Was something changed after the last update?"
         )
     again = _loss_list(call(candidate, copy.deepcopy(start), WatchedSampler(), 5, rate), 5)
     if np.abs(again - wanted[:5]).max() > 1e-3 * wanted.max():
@@ -82,65 +112,97 @@ def _loss_list(result: Any, steps: int) -> np.ndarray:
         raise NotYet("The result is not a list. Return all losses, one for each update.")
     losses = np.array([as_number(loss, "a loss") for loss in result])
     if len(losses) != steps:
-        raise NotYet(f"For steps={steps} it returns {len(losses)} losses; {steps} are expected, one for each update.")
+        noun = "loss" if len(losses) == 1 else "losses"
+        raise NotYet(f"For steps={steps} it returns {len(losses)} {noun}; {steps} are expected, one for each update.")
     return losses
 
 
-def _name_losses(losses: np.ndarray, start: nn.Module, steps: int, rate: float, number: int) -> None:
+def _name_losses(
+    losses: np.ndarray, right: np.ndarray, start: nn.Module, rate: float, number: int, still: list[str]
+) -> None:
+    """Raises NotYet, which says why these are not the losses, `right` on batch 0.
+
+    number: the batch that was asked for. still: the names of the weights that have not moved.
+    """
     if np.ptp(losses) <= 1e-6 * losses.max():
         raise NotYet(
-            f"The loss stays at {losses[0]:.4g}: nothing is learned. Each turn of the loop needs a train_step."
+            f"The loss stays at {losses[0]:.4g}: nothing is learned. Call train_step in each turn of the loop."
         )
+    if np.abs(losses - np.round(losses, 2)).max() == 0:
+        raise NotYet("The losses are rounded. Keep all their digits, and round only where you show them.")
+    if number == 0 and np.allclose(np.sort(losses), np.sort(right), rtol=1e-3):
+        raise NotYet("These are the right losses in another order. Return them as the updates gave them.")
+    if still:
+        raise NotYet(f"{len(still)} of the network's weights have not moved. Give Adam all: network.parameters().")
 
-    def run(make_optimizer, *, keep: bool = True, zero: bool = True, loss=mse_loss, mode=True) -> np.ndarray:
+    def as_by(
+        make_optimizer, *, keep=True, zero=True, loss=mse_loss, mode=True, part=slice(None), falls=False, each=1, skip=0
+    ) -> bool:
+        """Whether such a run has these losses. It ends at the first one that differs."""
         network, (lr, hr) = copy.deepcopy(start).train(mode), batch_of(100 + number)
-        optimizer, values = make_optimizer(network.parameters()), []
-        for _ in range(steps):
+        lr, hr, steps = lr[part], hr[part], len(losses)
+        optimizer = make_optimizer(network.parameters())
+        for step in range(skip + 1 + each * (steps - 1)):
+            if falls:
+                optimizer.param_groups[0]["lr"] = rate * (1 - step / steps)
             if not keep:
                 optimizer = make_optimizer(network.parameters())
             if zero:
                 optimizer.zero_grad()
             value = loss(network(lr), hr)
+            place, rest = divmod(step - skip, each)
+            if place >= 0 and rest == 0 and abs(value.item() - losses[place]) > 1e-3 * losses.max():
+                return False
             value.backward()
             optimizer.step()
-            values.append(value.item())
-        return np.array(values)
+        return True
 
-    right = run(lambda p: torch.optim.Adam(p, lr=rate))
-    if number == 0 and np.allclose(np.sort(losses), np.sort(right), rtol=1e-3):
-        raise NotYet("These are the right losses in another order. Return them as the updates gave them.")
+    def adam(parameters, rate=rate, **options):
+        return torch.optim.Adam(parameters, lr=rate, **options)
 
-    def adam(parameters, rate=rate):
-        return torch.optim.Adam(parameters, lr=rate)
-
+    twice = "train_step is called twice in each turn of the loop. Make one update for each loss."
     slips = {
-        f"It takes batch {number} of the sampler. Batch 0 is asked for, so that all see the same.": lambda: run(adam),
+        f"It takes batch {number} of the sampler. Take batch 0, so that everybody sees the same.": lambda: as_by(adam),
         "A new optimiser is made for each update: Adam forgets its moments, and every step is as long as the first. "
-        "Make it once, before the loop.": lambda: run(adam, keep=False),
-        "The learning rate is not the one given: this is Adam's default, 1e-3.": lambda: run(lambda p: adam(p, 1e-3)),
-        "The learning rate is not the one given: this is the paper's, 1e-4.": lambda: run(lambda p: adam(p, 1e-4)),
-        "The learning rate is not the one given: it is a tenth of it.": lambda: run(lambda p: adam(p, rate / 10)),
-        "The learning rate is not the one given: it is half of it.": lambda: run(lambda p: adam(p, rate / 2)),
-        "The learning rate is not the one given: it is twice that.": lambda: run(lambda p: adam(p, rate * 2)),
-        "This is RMSprop. The paper, and this exercise, use Adam.": lambda: run(
+        "Make it once, before the loop.": lambda: as_by(adam, keep=False),
+        "The learning rate is not the one given: this is Adam's default, 1e-3.": lambda: as_by(lambda p: adam(p, 1e-3)),
+        "The learning rate is not the one given: this is the paper's, 1e-4.": lambda: as_by(lambda p: adam(p, 1e-4)),
+        "The learning rate is not the one given: it is a tenth of it.": lambda: as_by(lambda p: adam(p, rate / 10)),
+        "The learning rate is not the one given: it is half of it.": lambda: as_by(lambda p: adam(p, rate / 2)),
+        "The learning rate is not the one given: it is twice as high.": lambda: as_by(lambda p: adam(p, rate * 2)),
+        "This is RMSprop. The paper, and this exercise, use Adam.": lambda: as_by(
             lambda p: torch.optim.RMSprop(p, lr=rate)
         ),
-        "This is plain SGD. The paper, and this exercise, use Adam.": lambda: run(
+        "This is plain SGD. The paper, and this exercise, use Adam.": lambda: as_by(
             lambda p: torch.optim.SGD(p, lr=rate)
         ),
-        "This is AdamW, which also shrinks the weights. Plain Adam is asked for.": lambda: run(
-            lambda p: torch.optim.AdamW(p, lr=rate)
+        "Gradients pile up: zero_grad is missing. train_step has it.": lambda: as_by(adam, zero=False),
+        "The loss is measured on [0, 1]. train_step measures it on [-1, 1].": lambda: as_by(adam, loss=F.mse_loss),
+        "The network trains in evaluation mode. Leave the mode alone.": lambda: as_by(adam, mode=False),
+        twice: lambda: as_by(adam, each=2, skip=1),
+        f"{twice} The first loss of each pair is kept.": lambda: as_by(adam, each=2),
+        "These are the losses after each update. train_step returns the loss before it: keep that one.": lambda: as_by(
+            adam, skip=1
         ),
-        "Gradients pile up: zero_grad is missing. train_step has it.": lambda: run(adam, zero=False),
-        "The loss is measured on [0, 1]. train_step measures it on [-1, 1].": lambda: run(adam, loss=F.mse_loss),
-        "The network trains in evaluation mode. Leave the mode alone.": lambda: run(adam, mode=False),
+        "Only the first crop of the batch is used. Show the network the whole batch.": lambda: as_by(
+            adam, part=slice(1)
+        ),
+        "The learning rate falls during the run. It must stay the same in all updates.": lambda: as_by(
+            adam, falls=True
+        ),
+        "Adam's betas are not the usual ones. Leave them out: only lr is given.": lambda: as_by(
+            lambda p: adam(p, betas=(0.5, 0.999))
+        ),
     }
-    for message, outcome in slips.items():
-        values = outcome()
-        if np.abs(losses - values).max() <= 1e-3 * values.max():
+    for message, same_losses in slips.items():
+        if same_losses():
             raise NotYet(message)
-    if np.abs(losses - np.round(losses, 2)).max() == 0:
-        raise NotYet("The losses are rounded. Keep all their digits, and round only where you show them.")
+    same = int(np.argmax(np.abs(losses - right) > 1e-3 * right.max()))
+    if number == 0 and same > 0:
+        raise NotYet(
+            f"The first {'loss is' if same == 1 else f'{same} losses are'} right, the others are not. Does something "
+            "change from one update to the next, such as the learning rate, or does Adam have other settings?"
+        )
     raise NotYet(
         f"The losses go from {losses[0]:.4g} to {losses[-1]:.4g}, and they are not those of Adam at this rate on "
         "batch 0."
@@ -157,12 +219,12 @@ EXERCISE = Exercise(
     reference=overfit,
     judge=judge,
     hints=(
-        "Everything that must be the same in all updates is made before the loop. What is that, besides the batch?",
-        "torch.optim.Adam wants the weights, network.parameters(), and lr=... . The batch is sampler(0).",
-        "In the loop: losses.append(float(train_step(network, optimizer, lr, hr))).",
+        "What must be the same in all updates is made before the loop. What is that, besides the batch?",
+        "torch.optim.Adam needs network.parameters() and the learning rate, lr=rate. The batch is sampler(0).",
+        "In the loop, write losses.append(float(train_step(network, optimizer, lr, hr))).",
     ),
     mistakes=(
-        Mistake("a new batch at each update", says="12 different batches", ask="What is this a test of?"),
+        Mistake("a new batch in each update", says="12 different batches", ask="What does this exercise test?"),
         Mistake(
             "the optimiser is made in the loop",
             says="new optimiser is made for each update",

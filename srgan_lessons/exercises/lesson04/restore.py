@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call_as_it_is
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.reading import as_number
 from srgan_lessons.exercises.shared.updates import go_on, same_bits, trained, untrained
@@ -29,25 +29,43 @@ def judge(candidate) -> None:
     state = copy.deepcopy(state)
     resumed, its_optimizer = untrained()
     parameters = list(resumed.parameters())
-    step = call(candidate, copy.deepcopy(state), resumed, its_optimizer)
+    given = copy.deepcopy(state)
+    try:
+        step = call_as_it_is(candidate, given, resumed, its_optimizer)
+    except Exception as error:
+        _name_stop(str(error))
+        raise
     _name_loss_of_state(state, resumed, its_optimizer, parameters)
     if step is None:
-        raise NotYet("It returns None. Return the step to go on with, which the state holds.")
+        raise NotYet("It returns None. Return the number of the next update, which is in the state.")
     step = as_number(step, "the step")
     if step != 3:
         raise NotYet(
             f"After 3 updates, numbered 0, 1 and 2, update number 3 is next; it returns {step:g}. "
-            + ("One batch would be left out." if step == 4 else "Some batches would come twice, or never.")
+            + ("One batch would be left out." if step == 4 else "Some batches would come twice, or not at all.")
         )
     if not resumed.training:
-        raise NotYet("The network is left in evaluation mode, and training goes on. Leave the mode alone.")
+        raise NotYet("The network is left in evaluation mode, but training goes on. Leave the mode as it is.")
     go_on(resumed, its_optimizer, 3, 5)
+    if not same_bits(given["network"], state["network"]):
+        raise NotYet(
+            'Training went on, and state["network"] changed with it: the network has taken over its tensors. '
+            "network.load_state_dict copies the numbers."
+        )
     go_on(network, optimizer, 3, 5)
     if not same_bits(resumed.state_dict(), network.state_dict()):
         raise NotYet(
-            "Two updates later the weights are not those of the run that was never stopped. Has the optimiser taken "
+            "Two updates later, the weights are not those of the run that was never stopped. Has the optimiser taken "
             "over everything, and does it still move this network's weights?"
         )
+
+
+def _name_stop(error: str) -> None:
+    """Raises NotYet for an error from torch if its cause is known."""
+    if "param_groups" in error and "loading state_dict" in error:
+        raise NotYet("The two states have changed places: the optimiser's was loaded into the network.")
+    if "torch.load from a file" in error:
+        raise NotYet("state is not a file: it is the dict that torch.load has read. Use it as it is.")
 
 
 def _name_loss_of_state(state: dict, network: nn.Module, optimizer: torch.optim.Optimizer, parameters: list) -> None:
@@ -57,28 +75,28 @@ def _name_loss_of_state(state: dict, network: nn.Module, optimizer: torch.optim.
     if not any(arrived):
         moments = " Only the optimiser was restored." if optimizer.state else ""
         raise NotYet(
-            f"The network that was given still has its first weights.{moments} Load into it, "
-            'network.load_state_dict(state["network"]): a new name for another object changes nothing outside.'
+            f"The network that was given still has its first weights.{moments} Load them into it: "
+            'network.load_state_dict(state["network"]). A new name for another object changes nothing outside.'
         )
     if not all(arrived):
-        raise NotYet("Some of the weights did not arrive in the network.")
+        raise NotYet("Some of the weights are not in the network.")
     if not same_bits(dict(network.named_buffers()), {name: there[name] for name, _ in network.named_buffers()}):
         raise NotYet(
-            "The weights are there, BatchNorm's running statistics are not: they are buffers, not parameters. "
-            "load_state_dict brings both."
+            "The weights are there, but BatchNorm's running statistics are not: they are buffers, not parameters. "
+            "load_state_dict loads both."
         )
     if not optimizer.state:
         raise NotYet(
-            "The weights are there, the optimiser is empty: Adam's moments would begin at zero, and its first steps "
-            "would be far too long. Restore the optimiser that was given, too."
+            "The weights are there, but the optimiser is empty: Adam's moments would begin at zero, and its first "
+            "steps would be far too long. Also restore the optimiser that was given."
         )
     settings = optimizer.param_groups[0]
     if [id(p) for p in settings["params"]] != [id(p) for p in parameters]:
         raise NotYet("The optimiser no longer holds this network's weights. Use optimizer.load_state_dict.")
     if settings["lr"] != state["optimizer"]["param_groups"][0]["lr"]:
         raise NotYet(
-            "The moments are there, the optimiser's settings are not: its learning rate is still "
-            f"{settings['lr']:g}. optimizer.load_state_dict brings both."
+            "The moments are there, but the optimiser's settings are not: its learning rate is still "
+            f"{settings['lr']:g}. optimizer.load_state_dict loads both."
         )
     if not same_bits(optimizer.state_dict()["state"], state["optimizer"]["state"]):
         raise NotYet("Adam's moments, or its count of steps, are not those of the checkpoint.")
@@ -94,16 +112,16 @@ EXERCISE = Exercise(
     reference=restore,
     judge=judge,
     hints=(
-        "Whatever checkpoint put in must come out again, into the network and the optimiser that were given.",
-        "Both have load_state_dict, which writes into the object. A plain assignment would only give a name away.",
-        'network.load_state_dict(state["network"]), the same for the optimiser, and return state["step"].',
+        "Everything that checkpoint put in must come out again, into the network and the optimiser that were given.",
+        "Both have load_state_dict, which writes into the object. A plain assignment only moves a name.",
+        'network.load_state_dict(state["network"]), the same for the optimiser, then return state["step"].',
     ),
     mistakes=(
         Mistake(
-            "the weights alone", says="the optimiser is empty", ask="What will the first step of a new Adam look like?"
+            "only the weights", says="the optimiser is empty", ask="What will the first step of a new Adam look like?"
         ),
         Mistake(
-            "a new name for the network", says="a new name for another object", ask="Which object does the caller hold?"
+            "a new name for the network", says="new name for another object", ask="Which object does the caller hold?"
         ),
     ),
 )

@@ -45,9 +45,10 @@ def judge(candidate) -> None:
         raise
     if torch.equal(weights_of(network), weights_of(start)):
         _name_standstill(optimizer)
+    _name_parts(optimizer, batches[0])
     _name_loss(loss, start, batches[0])
     if optimizer.events.count("step") == 0:
-        raise NotYet("The weights move, but not by the optimiser that was given. Call optimizer.step(), once.")
+        raise NotYet("The weights move, but the optimiser that was given does not move them. Call its step(), once.")
     for event in ("step", "backward", "forward"):
         if optimizer.events.count(event) > 1:
             raise NotYet(f"There are {optimizer.events.count(event)} calls of {event} in one update. One is enough.")
@@ -59,12 +60,15 @@ def judge(candidate) -> None:
         )
         if "zero_grad" in optimizer.events[1:] and optimizer.events.index("backward") > optimizer.events.index("step"):
             raise NotYet(_STEP_FIRST)
+        _name_length(*(weights_of(moved) - weights_of(start) for moved in (network, wanted)))
         raise NotYet(
-            "After one update the weights are not those of a step down the gradient of mse_loss(sr, hr). The order is: "
-            "zero_grad, network, loss, backward, step."
+            "After one update, the weights are not where a step down the gradient of mse_loss(sr, hr) leads. The order "
+            "is: zero_grad, network, loss, backward, step."
         )
     if not network.training:
-        raise NotYet("The network is left in evaluation mode. The next update would train without BatchNorm's batch.")
+        raise NotYet(
+            "The network is left in evaluation mode. The next update would use BatchNorm's running statistics."
+        )
     for batch in batches[1:]:
         call(candidate, network, optimizer, *batch)
         update(wanted, torch.optim.SGD(wanted.parameters(), lr=RATE), *batch)
@@ -78,8 +82,30 @@ def judge(candidate) -> None:
     call(candidate, network.eval(), optimizer, *batches[0])  # `call` checks the mode afterwards
 
 
+def _name_parts(optimizer: Watched, batch: tuple[Tensor, Tensor]) -> None:
+    """Raises NotYet if the network has seen only a part of the batch, at once or bit by bit."""
+    seen, images = [shape[0] for shape in optimizer.inputs if shape], len(batch[0])
+    if len(seen) > 1 and max(seen) < images:
+        raise NotYet(
+            f"The network is called {len(seen)} times, each time with {max(seen)} image of the {images} in the batch. "
+            "One update takes the whole batch: sr = network(lr)."
+        )
+    if len(seen) == 1 and seen[0] < images:
+        raise NotYet(f"The network sees only {seen[0]} image of the {images} in the batch. Give it all of lr.")
+
+
+def _name_length(step: Tensor, wanted: Tensor) -> None:
+    """Raises NotYet if the step has the right direction and the wrong length."""
+    times = float(step @ wanted / wanted.square().sum())
+    if (step - times * wanted).abs().max() <= 1e-3 * step.abs().max() + 2e-7 and times > 0:  # float32 has 7 digits
+        raise NotYet(
+            f"The step has the right direction, but it is {times:.3g} times as long as it should be. Are the gradients "
+            "clipped or scaled, or is the loss multiplied? Leave them as backward() makes them."
+        )
+
+
 _STEP_FIRST = (
-    "optimizer.step() comes before loss.backward(): it moves along the gradients of the update before, or of none. "
+    "optimizer.step() comes before loss.backward(): it uses the gradients of the update before, or none at all. "
     "First backward, then step."
 )
 
@@ -89,15 +115,15 @@ def _name_stop(error: str, optimizer: Watched, batch: tuple[Tensor, Tensor]) -> 
     lr, hr = batch
     if "does not require grad" in error:
         raise NotYet(
-            "The loss has no path back to the weights: it was detached, turned into a number, or computed under "
-            "torch.no_grad(). backward() needs the loss as it comes from mse_loss."
+            "There is no path from the loss back to the weights: something was detached, turned into a number, or "
+            "computed under torch.no_grad(). backward() needs the loss as it comes from mse_loss."
         )
     if optimizer.inputs and optimizer.inputs[-1] == tuple(hr.shape):
-        raise NotYet("The network is fed with HR. It enlarges by 4: give it lr, and compare what comes out with hr.")
+        raise NotYet("The network is given HR. It enlarges by 4: give it lr, and compare what comes out with hr.")
     if ("must match" in error or "target size" in error) and optimizer.inputs:
         raise NotYet(
-            f"SR is {tuple(hr.shape)}, and it is compared with a tensor of another size. Is it LR, {tuple(lr.shape)}? "
-            "The loss compares SR with HR."
+            f"SR is {tuple(hr.shape)}, but it is compared with a tensor of another size. Is that LR, "
+            f"{tuple(lr.shape)}? The loss compares SR with HR."
         )
 
 
@@ -106,8 +132,10 @@ def _name_standstill(optimizer: Watched) -> None:
     events = optimizer.events
     if "forward" not in events:
         raise NotYet("The network is never called. sr = network(lr) comes first.")
+    if optimizer.copied:
+        raise NotYet("A copy of the network is trained, and the network that was given learns nothing.")
     if "backward" not in events:
-        also = " Nor is there an optimizer.step()." if "step" not in events else ""
+        also = " There is no optimizer.step() either." if "step" not in events else ""
         raise NotYet(f"No weight has moved: without loss.backward() no weight has a gradient.{also}")
     if "step" not in events:
         raise NotYet("No weight has moved: the gradients are there, but nothing uses them. Call optimizer.step().")
@@ -141,12 +169,18 @@ def _name_loss(loss: Any, start: nn.Module, batch: tuple[Tensor, Tensor]) -> Non
         return
     count = hr.numel()
     slips = {
+        "The loss is a sum over each picture, and a mean only over the batch. Use mse_loss, the mean of all numbers.": (
+            right * count / len(hr)
+        ),
+        "The loss is a sum over the batch, and a mean only over each picture. Use mse_loss, the mean of all numbers.": (
+            right * len(hr)
+        ),
         "The loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": right / 4,
         f"The loss is a sum: {count:,} times the mean. Its gradient grows with batch and crop. Use mse_loss.": right
         * count,
         "The loss is a sum on [0, 1]. Its gradient grows with batch and crop. Use mse_loss.": right * count / 4,
         "The loss is the root of the MSE. Use mse_loss as it is.": right**0.5,
-        "The sign of the loss is changed: step() goes down, and would make the MSE larger.": -right,
+        "The sign of the loss is changed: a step down would then make the MSE larger.": -right,
         "The loss returned is the one after the update, from a second pass. Return the one that was used.": later,
     }
     for message, outcome in slips.items():
@@ -227,8 +261,8 @@ EXERCISE = Exercise(
     reference=train_step,
     judge=judge,
     hints=(
-        "It is the five lines of the small example above, with a network in place of one weight and an optimiser "
-        "that does the subtraction.",
+        "These are the five lines of the small example above, with a network instead of one weight, and an optimiser "
+        "that subtracts.",
         "The optimiser drops the gradients and moves the weights; the loss computes the gradients. Which of them "
         "comes after which?",
         "optimizer.zero_grad(); sr = network(lr); loss = mse_loss(sr, hr); loss.backward(); optimizer.step().",
@@ -237,7 +271,7 @@ EXERCISE = Exercise(
         Mistake(
             "no zero_grad",
             says="backward() adds to the gradients that are there",
-            ask="With Adam the loss falls all the same. Why is it wrong?",
+            ask="With Adam, the loss still falls. Why is it wrong?",
         ),
         Mistake(
             "the loss with its graph is returned",

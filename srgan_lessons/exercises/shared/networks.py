@@ -1,12 +1,12 @@
 """How judges read a network: by the shapes of its weights and by what it computes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_lessons.exercises.calling import call, why_none
+from srgan_lessons.exercises.calling import call, call_as_it_is, why_none
 from srgan_lessons.exercises.exercise import NotYet
 from srgan_lessons.exercises.reading import as_tensor
 from srgan_lessons.models import count_parameters
@@ -44,13 +44,21 @@ def fresh(value: object, what: str) -> nn.Module:
 def output(network: nn.Module, x: Tensor, what: str) -> Tensor:
     """The output of a network for x. Raises NotYet if it does not have the shape of x."""
     try:
-        return as_tensor(call(network, x), tuple(x.shape), "the output")
+        y = as_tensor(call(network, x), what="the output")
     except RuntimeError as error:
         if "must match the size" not in str(error):
             raise
         raise NotYet(
             f"{what} adds tensors of different sizes: {error}. Does a 3x3 convolution lack its padding=1?"
         ) from error
+    reason = ""
+    if y.ndim == 4 and y.shape[2] < x.shape[2]:
+        reason = " Pixels are lost at the border: does a 3x3 convolution lack its padding=1?"
+    elif y.shape == (x.shape[0], 2 * x.shape[1], *x.shape[2:]):
+        reason = " torch.cat puts the maps side by side; here they are added."
+    if y.shape != x.shape:
+        raise NotYet(f"The output has the shape {tuple(y.shape)}; {tuple(x.shape)} is expected.{reason}")
+    return y
 
 
 def close(a: Tensor, b: Tensor) -> bool:
@@ -74,9 +82,10 @@ def conv_weights(
     for weight in found:
         if weight.shape != (channels, channels, 3, 3):
             maps, inputs, height, width = weight.shape
+            groups = " Leave out groups=: each map must be made from all maps." if inputs < maps == channels else ""
             raise NotYet(
                 f"{what} has a convolution with a {height}x{width} kernel from {inputs} to {maps} maps; here 3x3 from "
-                f"{channels} to {channels} is expected."
+                f"{channels} to {channels} is expected.{groups}"
             )
     if len(found) != count:
         has = f"{len(found)} convolution{'' if len(found) == 1 else 's'}"
@@ -118,13 +127,36 @@ def check_gradients(network: nn.Module, x: Tensor) -> None:
     y = call(network, x)
     if y.requires_grad:
         (y * features(*y.shape, seed=2)).sum().backward()
-    weights = [parameter for parameter in network.parameters() if parameter.ndim == 4]
-    if not all(weight.grad is not None and weight.grad.any() for weight in weights):
+    weights = {name: parameter for name, parameter in network.named_parameters() if parameter.ndim == 4}
+    lost = [name for name, weight in weights.items() if weight.grad is None or not weight.grad.any()]
+    if len(lost) == len(weights):
         raise NotYet("A convolution gets no gradient: is there a no_grad, a detach or a .data in forward?")
+    if lost:
+        raise NotYet(
+            f"{lost[0]} gets no gradient. Either forward does not use what this layer computes, because it uses "
+            "another layer twice or begins again at the input; or there is a no_grad, a detach or a .data."
+        )
     if unused := [name for name, parameter in network.named_parameters() if parameter.grad is None]:
         raise NotYet(
             f"{unused[0]} is never used: its layer stands in __init__ and not in forward. Is another layer, such as a "
             "BatchNorm, used twice in its place? Each has numbers of its own."
+        )
+
+
+def check_input_gradient(network: nn.Module, x: Tensor, right: Callable[[Tensor], Tensor]) -> None:
+    """Raises NotYet unless the gradient that comes back to x is that of right(x), which has the same output."""
+
+    def gradient(function: Callable[[Tensor], Tensor]) -> Tensor:
+        mine = x.clone().requires_grad_()
+        y = call_as_it_is(function, mine)
+        (y * features(*y.shape, seed=3)).sum().backward()
+        return torch.zeros_like(x) if mine.grad is None else mine.grad
+
+    wanted = gradient(right)
+    if (gradient(network) - wanted).abs().max() > 0.01 * wanted.abs().max():
+        raise NotYet(
+            "The output is right, but not the gradient that comes back to the input: the skip must let it through. Is "
+            "there a detach, a .data or a no_grad in forward?"
         )
 
 

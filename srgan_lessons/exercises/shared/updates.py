@@ -83,13 +83,18 @@ class Watched(torch.optim.SGD):
         super().__init__(network.parameters(), lr=rate)
         self.events: list[str] = []
         self.inputs: list[tuple[int, ...]] = []
+        self.network, self.copied = network, False
         first = next(network.parameters())
         first.register_hook(lambda gradient: self.events.append("backward"))
         network.register_forward_pre_hook(self._see)
 
     def _see(self, network: nn.Module, inputs: tuple) -> None:
         self.events.append("forward")
+        self.copied |= network is not self.network
         self.inputs.append(tuple(getattr(inputs[0], "shape", ())))
+
+    def __deepcopy__(self, memo: dict) -> "Watched":
+        return self  # a copy of the network is watched by the same optimiser
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         self.events.append("zero_grad")

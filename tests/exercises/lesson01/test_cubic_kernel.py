@@ -61,7 +61,7 @@ def torchs_kernel(x):
     return _kernel(x, -0.75)
 
 
-@answers.wrong(says="the sign of a is lost")
+@answers.wrong(says="the minus sign of a is lost")
 def positive_a(x):
     return _kernel(x, 0.5)
 
@@ -88,7 +88,7 @@ def linear(x):
     return np.maximum(0, 1 - np.abs(x))
 
 
-@answers.wrong(says="The piece for |x| <= 1 is wrong")
+@answers.wrong(says="It is wrong where |x| <= 1, and right elsewhere")
 def slipped_coefficient(x):
     return np.where(np.abs(x) <= 1, 1.5 * np.abs(x) ** 3 - 2 * x**2 + 1, _kernel(x, -0.5))
 
@@ -100,7 +100,7 @@ def for_one_number(x):
     return 0.0
 
 
-@answers.wrong(says="wrong for one of two")
+@answers.wrong(says="wrong for one with two")
 def flat_only(x):
     return _kernel(x, -0.5) if x.ndim == 1 else np.zeros_like(x)
 

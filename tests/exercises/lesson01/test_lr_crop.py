@@ -28,7 +28,7 @@ At the photo's own border there are fewer pixels to add :: no max, negative inde
 )
 
 
-@answers.wrong(says="the whole photo is used")
+@answers.wrong(says="the whole photo is reduced")
 def whole_photo_first(photo, top, left, size):
     return imresize(photo, 0.25)[top // 4 : (top + size) // 4, left // 4 : (left + size) // 4]
 
@@ -41,7 +41,7 @@ def other_margin_and_pillow(photo, top, left, size):
     return np.asarray(lr)[(top - y) // 4 :, (left - x) // 4 :][: size // 4, : size // 4]
 
 
-@answers.wrong(says="cut first and reduced then")
+@answers.wrong(says="cut first and reduced afterwards")
 def crop_then_reduce(photo, top, left, size):
     return imresize(photo[top : top + size, left : left + size], 1 / 4)
 
@@ -69,7 +69,7 @@ def trimmed_at_one_end(photo, top, left, size):
     return imresize(wide, 1 / 4)[: size // 4, : size // 4]
 
 
-@answers.wrong(says="Is the margin 8?")
+@answers.wrong(says="Is the margin 8, on all four sides?")
 def margin_of_four(photo, top, left, size):
     wide = photo[max(0, top - 4) : top + size + 4, max(0, left - 4) : left + size + 4]
     return imresize(wide, 1 / 4)[1 : 1 + size // 4, 1 : 1 + size // 4]
@@ -82,12 +82,12 @@ def aliased(photo, top, left, size):
     return small.byte().numpy()[top // 4 : (top + size) // 4, left // 4 : (left + size) // 4]
 
 
-@answers.wrong(says="numpy counts a negative index from the other end")
+@answers.wrong(says="a slice that begins below 0 counts from the other end")
 def negative_index(photo, top, left, size):
     return imresize(photo[top - 8 : top + size + 8, left - 8 : left + size + 8], 1 / 4)[2:-2, 2:-2]
 
 
-@answers.wrong(says="trim only what was added")
+@answers.wrong(says="Trim only what was added")
 def trimmed_where_nothing_was_added(photo, top, left, size):
     wide = photo[max(0, top - 8) : top + size + 8, max(0, left - 8) : left + size + 8]
     lr = imresize(np.pad(wide, ((0, 8), (0, 8), (0, 0)), "edge"), 1 / 4)

@@ -57,7 +57,7 @@ def in_float32_torch(sr, hr):
     return 20 * torch.log10(255 / (y(sr) - y(hr)).square().mean().sqrt())
 
 
-@answers.wrong(says="R, G and B. The protocol looks at Y alone")
+@answers.wrong(says="R, G and B. The protocol measures only Y")
 def over_rgb(sr, hr):
     return _psnr(sr.astype(float), hr.astype(float))
 
@@ -85,7 +85,7 @@ def no_border_cut(sr, hr):
     return _psnr(_y(sr), _y(hr), border=0)
 
 
-@answers.wrong(says="at the top and left only")
+@answers.wrong(says="only at the top and on the left")
 def border_at_one_end(sr, hr):
     return _psnr(_y(sr)[4:, 4:], _y(hr)[4:, 4:], border=0)
 
@@ -95,7 +95,7 @@ def unrounded(sr, hr):
     return _psnr(16 + sr @ BT601, 16 + hr @ BT601)
 
 
-@answers.wrong(says="cut off to whole numbers, not rounded")
+@answers.wrong(says="the fractions of Y are cut off, not rounded")
 def truncated(sr, hr):
     return _psnr((16 + sr @ BT601).astype(np.uint8).astype(float), (16 + hr @ BT601).astype(np.uint8).astype(float))
 

@@ -44,7 +44,7 @@ def no_strides(layers):
     return 1 + sum(kernel - 1 for kernel, _ in layers)
 
 
-@answers.wrong(says="adds its whole kernel. A 3x3 kernel")
+@answers.wrong(says="adds its whole kernel. The centre")
 def whole_kernels(layers):
     field, step = 1, 1
     for kernel, stride in layers:
@@ -74,7 +74,7 @@ def stride_first(layers):
     return field
 
 
-@answers.wrong(says="The step is the last stride alone")
+@answers.wrong(says="The step is only the last stride")
 def last_stride(layers):
     field, step = 1, 1
     for kernel, stride in layers:

@@ -153,7 +153,7 @@ class SkipFromTheConvolution(Layers):
         return x + self.bn2(self.conv2(self.prelu(self.bn1(x))))
 
 
-@answers.wrong(says="a ReLU in place of the PReLU")
+@answers.wrong(says="a ReLU instead of the PReLU")
 class WithReLU(Layers):
     def forward(self, x):
         return x + self.bn2(self.conv2(torch.relu(self.bn1(self.conv1(x)))))
@@ -286,7 +286,7 @@ class AlwaysInTraining(Functional):
         return F.batch_norm(x, None, None, self.gammas[i], self.betas[i], training=True)
 
 
-@answers.wrong(says="gives back its input")
+@answers.wrong(says="returns its input")
 class Forgotten(Layers):
     def forward(self, x):
         self.body(x)

@@ -51,17 +51,17 @@ def repeated_r_times(weight, r):
     return weight[:: r**2].repeat_interleave(r, dim=0)
 
 
-@answers.wrong(says="has a filter for each pixel already")
+@answers.wrong(says="already has a filter for each pixel")
 def all_repeated(weight, r):
     return weight.repeat_interleave(r**2, dim=0)
 
 
-@answers.wrong(says="is as it came in")
+@answers.wrong(says="The weight is as it was")
 def unchanged(weight, r):
     return weight
 
 
-@answers.wrong(says="times weaker")
+@answers.wrong(says="times smaller")
 def averaged(weight, r):
     mean = weight.reshape(-1, r**2, *weight.shape[1:]).mean(dim=1)
     return mean.repeat_interleave(r**2, dim=0)

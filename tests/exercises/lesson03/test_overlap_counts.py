@@ -45,7 +45,7 @@ def _length(size, kernel, stride):
     return (size - 1) * stride + kernel
 
 
-@answers.wrong(says="Is the kernel's length in it?")
+@answers.wrong(says="Does it contain the kernel's length?")
 def length_without_kernel(size, kernel, stride):
     return _count(size, size * stride, lambda i: i * stride, kernel)
 
@@ -73,7 +73,7 @@ def placeholder_left(size, kernel, stride):
     return counts
 
 
-@answers.wrong(says="Where windows overlap they add up")
+@answers.wrong(says="Where patches overlap, they add up")
 def set_to_one(size, kernel, stride):
     return _count(size, _length(size, kernel, stride), lambda i: i * stride, kernel).clip(0, 1)
 
@@ -104,7 +104,7 @@ def in_two_axes(size, kernel, stride):
     return np.outer(row, row)
 
 
-@answers.wrong(says="is expected")
+@answers.wrong(says="Every place has the count of the middle")
 def ignores_the_ends(size, kernel, stride):
     return np.full(_length(size, kernel, stride), kernel / stride)
 

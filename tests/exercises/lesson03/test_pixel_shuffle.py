@@ -127,7 +127,7 @@ def channels_over_r(x, r):
     return torch.zeros(n, c // r, h * r, w * r)
 
 
-@answers.wrong(says="nothing was rearranged")
+@answers.wrong(says="still the shape of x")
 def shuffled_and_not_kept(x, r):
     F.pixel_shuffle(x, r)
     return x

@@ -59,17 +59,17 @@ def network_copied_alone(network, optimizer, step):
     return {"network": copy.deepcopy(network.state_dict()), "optimizer": optimizer.state_dict(), "step": step}
 
 
-@answers.wrong(says="the weights alone")
+@answers.wrong(says="only the weights")
 def weights_alone(network, optimizer, step):
     return copy.deepcopy(network.state_dict())
 
 
-@answers.wrong(says="Adam would begin with empty moments")
+@answers.wrong(says="Adam would begin without its moments")
 def no_optimiser(network, optimizer, step):
     return copy.deepcopy({"network": network.state_dict(), "step": step})
 
 
-@answers.wrong(says="the crops would begin again from the first")
+@answers.wrong(says="crops and learning rate would begin again")
 def no_position(network, optimizer, step):
     return copy.deepcopy({"network": network.state_dict(), "optimizer": optimizer.state_dict()})
 
@@ -109,7 +109,7 @@ def in_half_precision(network, optimizer, step):
     return state
 
 
-@answers.wrong(says="no objects of classes")
+@answers.wrong(says="no other objects")
 def as_arrays(network, optimizer, step):
     state = checkpoint(network, optimizer, step)
     return state | {"network": {name: value.numpy() for name, value in state["network"].items()}}

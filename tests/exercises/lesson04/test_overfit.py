@@ -72,7 +72,7 @@ def with_sgd(network, sampler, steps, rate):
     return [train_step(network, optimizer, lr, hr).item() for _ in range(steps)]
 
 
-@answers.wrong(says="you trained a copy")
+@answers.wrong(says="You trained a copy")
 def trains_a_copy(network, sampler, steps, rate):
     return overfit(copy.deepcopy(network), sampler, steps, rate)
 
@@ -90,7 +90,7 @@ def gradients_pile_up(network, sampler, steps, rate):
     return losses
 
 
-@answers.wrong(says="returns 1 losses")
+@answers.wrong(says="returns 1 loss;")
 def return_in_the_loop(network, sampler, steps, rate):
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     losses = []

@@ -55,7 +55,7 @@ def drop(step, steps, peak):
     return peak if step < steps // 2 else peak / 10
 
 
-@answers.wrong(says="rate of 0, and is wasted")
+@answers.wrong(says="rate of 0, so it is wasted")
 def begins_at_zero(step, steps, peak):
     rise = steps // 10
     return peak * step / rise if step < rise else _cosine(step, steps, peak, rise)
@@ -78,7 +78,7 @@ def linear(step, steps, peak):
     return peak * (step + 1) / rise if step < rise else peak * (steps - step) / (steps - rise)
 
 
-@answers.wrong(says="Add 1 and halve it")
+@answers.wrong(says="Add 1, and halve it")
 def bare_cosine(step, steps, peak):
     rise = steps // 10
     return peak * (step + 1) / rise if step < rise else peak * math.cos(math.pi * (step - rise) / (steps - rise))

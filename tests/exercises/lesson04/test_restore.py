@@ -44,7 +44,7 @@ def optimiser_only(state, network, optimizer):
     return state["step"]
 
 
-@answers.wrong(says="a new name for another object")
+@answers.wrong(says="new name for another object")
 def assigned(state, network, optimizer):
     network, optimizer = state["network"], state["optimizer"]  # noqa: F841 - the mistake
     return state["step"]
@@ -60,7 +60,7 @@ def the_step_after(state, network, optimizer):
     return restore(state, network, optimizer) + 1
 
 
-@answers.wrong(says="come twice, or never")
+@answers.wrong(says="come twice, or not at all")
 def from_the_start(state, network, optimizer):
     restore(state, network, optimizer)
     return 0

@@ -96,7 +96,7 @@ def zeroed_too_late(network, optimizer, lr, hr):
     return loss.detach()
 
 
-@answers.wrong(says="no path back to the weights")
+@answers.wrong(says="no path from the loss back to the weights")
 def detached(network, optimizer, lr, hr):
     optimizer.zero_grad()
     loss = mse_loss(network(lr).detach(), hr)
@@ -105,7 +105,7 @@ def detached(network, optimizer, lr, hr):
     return loss
 
 
-@answers.wrong(says="no path back to the weights")
+@answers.wrong(says="no path from the loss back to the weights")
 def without_gradients(network, optimizer, lr, hr):
     optimizer.zero_grad()
     with torch.no_grad():
@@ -115,7 +115,7 @@ def without_gradients(network, optimizer, lr, hr):
     return loss
 
 
-@answers.wrong(says="Is it LR")
+@answers.wrong(says="Is that LR")
 def compared_with_lr(network, optimizer, lr, hr):
     optimizer.zero_grad()
     loss = ((network(lr) - lr) ** 2).mean()
@@ -124,7 +124,7 @@ def compared_with_lr(network, optimizer, lr, hr):
     return loss.detach()
 
 
-@answers.wrong(says="fed with HR")
+@answers.wrong(says="given HR")
 def fed_with_hr(network, optimizer, lr, hr):
     optimizer.zero_grad()
     loss = mse_loss(network(hr), hr)
@@ -192,7 +192,7 @@ def loss_afterwards(network, optimizer, lr, hr):
     return mse_loss(network(lr), hr).item()
 
 
-@answers.wrong(says="not by the optimiser that was given")
+@answers.wrong(says="the optimiser that was given does not move them")
 def optimiser_of_its_own(network, optimizer, lr, hr):
     return train_step(network, torch.optim.Adam(network.parameters()), lr, hr)
 
@@ -207,7 +207,7 @@ def two_steps(network, optimizer, lr, hr):
     return loss.detach()
 
 
-@answers.wrong(says="not those of a step down the gradient")
+@answers.wrong(says="right direction, but it is 0.123 times")
 def gradients_clipped(network, optimizer, lr, hr):
     optimizer.zero_grad()
     loss = mse_loss(network(lr), hr)
