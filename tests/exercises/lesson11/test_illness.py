@@ -59,7 +59,7 @@ def weight_before_d(log):
     return doctor(log, order="pwd")
 
 
-@answers.wrong(says="The last gain is taken in the third rule")
+@answers.wrong(says="The last gain is taken")
 def last_gain(log):
     return doctor(log, lowest=lambda gains: gains[-1])
 

@@ -57,7 +57,7 @@ def test_an_answer_that_is_right_on_the_judge_s_logs_alone_is_found_out():
     assert grade("outplayed", only_of_the_judge).passed
     verdict = grade("outplayed", only_of_the_judge, ANNA)
     assert not verdict.passed
-    assert "On your own run 10 comes back. D does not win any more from update 40 on" in verdict.message
+    assert "For your own run, the result is 10. D no longer wins from update 40 on" in verdict.message
     worst = own_run(0.5, 0.5, 0.5, gains=(-5.0, None, -4.0))
     verdict = grade("illness", lambda log: compact(log) if log[0]["step"] == 25 else "healthy", worst)
     assert "Your own run is called 'healthy'; it is 'no pretraining'" in verdict.message
