@@ -88,9 +88,9 @@ def _check_choice(where: str, log: Rows, value: float) -> None:
         raise NotYet(f'{value:g} is no update of {where}. {kind} Return the "step" of a row of the log.')
     row = steps[int(value)]
     if row["val_psnr"] is None:
-        why = "Is it found by its place in `measured`? In `log`, another row has that place."
+        why = "Choose a row of `measured`. (None is not 0, and place 0 in `measured` is another place in `log`.)"
         if "content" in row and row["content"] == min(other["content"] for other in log):
-            why = "A training loss says nothing about held-out photos, so it cannot choose."
+            why = "Choose a row of `measured`. (Is it the lowest training loss? It says nothing about held-out photos.)"
         raise NotYet(f"Update {value:g} was not validated: its row has neither val_psnr nor val_stlpips. {why}")
     for other in measured:
         if other["val_psnr"] > row["val_psnr"] and other["val_stlpips"] < row["val_stlpips"]:

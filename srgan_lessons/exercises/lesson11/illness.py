@@ -82,6 +82,11 @@ RUNS = (
         "healthy",
     ),
     (
+        "has six rows, and a D that is sure in the last one",
+        _run([*WELL, 0.2, 0.1], CLOSE, CLOSE, CLOSE, SURE, CLOSE, SURE),
+        "healthy",
+    ),
+    (
         "was validated in two rows only, and D was sure just there",
         _run([0.5, None, 0.4, None], CLOSE, CLOSE, SURE, CLOSE),
         "healthy",
@@ -167,6 +172,10 @@ SLIPS = {
         "first": lambda gains: min(gains) < -3
     },
     "The sign of -3 is lost: the first gain is compared with +3.": {"first": lambda gains: gains[0] < 3},
+    "The sign of -3 is lost: gains are compared with +3.": {
+        "first": lambda gains: gains[0] < 3,
+        "lowest": lambda gains, late: min(gains) < 3,
+    },
     "A gain of +4 dB is good, and not below -3. Is the absolute value taken?": {
         "first": lambda gains: abs(gains[0]) > 3,
         "lowest": lambda gains, late: max(map(abs, gains)) > 3,
@@ -220,15 +229,15 @@ def judge(candidate) -> None:
         if found is ...:
             raise NotDone("The result is `...`, the placeholder.")
         if found is not None and not (isinstance(found, str) and found in ILLNESSES):
-            raise NotYet(f"There is no illness {found!r}. The names are: {', '.join(map(repr, ILLNESSES))}.")
+            raise NotYet(
+                f"There is no illness {found!r}. Return one name, as a text: {', '.join(map(repr, ILLNESSES))}."
+            )
     for message, slip in SLIPS.items():
         if given == [_by(log, **slip) for _, log, _ in RUNS]:
             raise NotYet(message)
-    for (what, _, right), found in zip(RUNS, given, strict=True):
+    for (what, log, right), found in zip(RUNS, given, strict=True):
         if found is None:
-            raise NotYet(
-                f"For a run that {what}, the result is None. Is a `return` missing in a rule, or for the healthy?"
-            )
+            raise NotYet(f"For a run that {what}, the result is None. Is a `return` missing in a rule, or at the end?")
         if found == right:
             continue
         said = f"A run that {what} is called {found!r}; it is {right!r}, because {WHY[right]}. "
@@ -236,6 +245,8 @@ def judge(candidate) -> None:
             raise NotYet(f"{said}{ORDER}the first gain is looked at first, before D.")
         if right == ILLNESSES[1] and "falls by" in what:
             raise NotYet(f"{said}{ORDER}D is looked at before the lowest gain.")
+        if found == ILLNESSES[0]:
+            raise NotYet(f"{said}Its first gain is {_measured(log)[0]:g} dB, and that is not below -3.")
         if "first rows only" in what or (right == ILLNESSES[1] and "becomes sure" in what):
             raise NotYet(said + HALF)
         if "last row only" in what or "on average" in what:

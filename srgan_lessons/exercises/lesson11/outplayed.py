@@ -1,5 +1,7 @@
 """Exercise 11.1: when D stops winning."""
 
+from statistics import fmean
+
 from srgan_lessons.exercises.calling import call, why_none
 from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet, OwnRun
@@ -44,6 +46,7 @@ OUTPLAYED = tuple(
         ("D wins twice, and never again", _says(WIN, WIN, CLOSE, FOOLED), 120),
         ("D loses its lead, wins it back, and loses it for good", _says(WIN, CLOSE, WIN, CLOSE, CLOSE), 160),
         ("D never wins", _says(CLOSE, CLOSE, every=7), 7),
+        ("D wins none of four rows", _says(CLOSE, CLOSE, FOOLED, CLOSE, every=9), 9),
         ("D(HR) is high all the time, and so is D(SR)", _says(WIN, VAGUE, VAGUE), 80),
         ("D(SR) is low all the time, and D(HR) falls", _says(WIN, SUSPICIOUS, SUSPICIOUS), 80),
         ("D is fooled: D(SR) is far above D(HR)", _says(WIN, (0.1, 0.9), (0.1, 0.9)), 80),
@@ -71,6 +74,12 @@ def _stretch(log: Rows, rows: int) -> int | None:
     """The beginning of the first so many rows in a row that D does not win."""
     lost = [row["d_hr"] - row["d_sr"] <= 0.5 for row in log]
     return next((log[i]["step"] for i in range(len(log) - rows + 1) if all(lost[i : i + rows])), None)
+
+
+def _on_average(log: Rows) -> int | None:
+    """The first row from which on D does not win on average."""
+    lead = [row["d_hr"] - row["d_sr"] for row in log]
+    return next((row["step"] for i, row in enumerate(log) if fmean(lead[i:]) <= 0.5), None)
 
 
 def _calculated(log: Rows) -> int | None:
@@ -114,8 +123,10 @@ RULES = {  # message -> what an answer with that mistake returns for a log
     "Only rows with a validation are looked at. D wins or does not win in every row.": lambda log: outplayed(
         [row for row in log if row["val_psnr"] is not None]
     ),
+    "The mean of all later rows is compared. D must not win any of them: look at each row.": _on_average,
     "The last row is never looked at.": lambda log: outplayed(log[:-1]),
     "The first row is never looked at.": lambda log: outplayed(log[1:]),
+    "Only the second half of the log is looked at. Here, all rows count.": lambda log: outplayed(log[len(log) // 2 :]),
     "This is the last row of the log. The task asks where it began: from which row on does D no longer win?": (
         lambda log: None if outplayed(log) is None else log[-1]["step"]
     ),
@@ -183,9 +194,12 @@ def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
     first = next((step for step, wins in zip(steps, lead, strict=True) if not wins), None)
     said = f"For a log in which {what}, the result is {value:g}; update {right} is expected. "
     if value in (at, at + 1) and value not in steps:
-        return said + 'This is the number of a row. Which update was that? row["step"] says it.'
+        return said + 'This is the number of a row. Which update was that? Look at row["step"].'
     if value == first:
-        return said + "This is the first row that D does not win, but D wins again after it. From which row on not?"
+        return (
+            f"{said}This is the first row that D does not win, but D wins again after it. From which row on does D "
+            "never win again?"
+        )
     if at and value == steps[at - 1]:
         return said + "This is the last row that D wins. The task asks for the row after it."
     if "is high all the time" in what:
