@@ -117,7 +117,7 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
             detail - seen - detail.mean()
         ),
         "The mean of the detail is still there: it was taken out before the detail was reduced. The LR image sees the "
-        "mean, too. Reduce the detail as it is.": detail - seen + detail.mean(),
+        "mean, too. Reduce the detail as it is.": detail - seen + keep @ np.full((n, n), detail.mean()) @ keep.T,
         "What comes back along the rows and what comes back along the columns are both subtracted. Reduce along both "
         "axes, come back along both, and subtract once.": detail - keep @ detail - detail @ keep.T,
         "This is the mean of two results, one for each axis. Reduce along both axes, come back along both, and "

@@ -1,5 +1,6 @@
 """Exercise 10.3: what the LR picture leaves possible."""
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
@@ -101,19 +102,16 @@ def _possible_slips(
     lr: np.ndarray, noise: int, candidates: Mapping[str, np.ndarray]
 ) -> dict[str, Callable[[], set[str]]]:
     """For each usual mistake, a function that returns what an answer with this mistake names."""
-    off = {name: imresize(hr, 1 / 4).astype(int) - lr for name, hr in candidates.items()}
+    reduced = {name: imresize(hr, 1 / 4) for name, hr in candidates.items()}
+    off = {name: small.astype(int) - lr for name, small in reduced.items()}
     fits = {name: np.abs(each).max() <= noise for name, each in off.items()}
     order = list(candidates)
     first_out = next(i for i, name in enumerate(order) if not fits[name])
     nearest = min(off, key=lambda name: np.abs(off[name]).max())
 
-    def where(rule: Callable[[np.ndarray], bool]) -> Callable[[], set[str]]:
-        """The candidates whose difference from the LR picture obeys a rule."""
-        return lambda: {name for name in order if rule(off[name])}
-
-    def of(rule: Callable[[np.ndarray], bool]) -> Callable[[], set[str]]:
-        """The candidates that obey a rule themselves."""
-        return lambda: {name for name in order if rule(candidates[name])}
+    def where(rule: Callable[[np.ndarray], bool], pictures: Mapping[str, np.ndarray] = off) -> Callable[[], set[str]]:
+        """The candidates whose difference from the LR picture (or whose HR or LR picture) obeys a rule."""
+        return lambda: {name for name in order if rule(pictures[name])}
 
     def walked() -> set[str]:
         """What is left of a list from which a loop over the same list removes what does not fit."""
@@ -123,15 +121,12 @@ def _possible_slips(
                 names.remove(name)
         return set(names)
 
-    def small(hr: np.ndarray) -> np.ndarray:
-        return imresize(hr, 1 / 4)
-
     def tiles(hr: np.ndarray) -> np.ndarray:
         return hr.reshape(lr.shape[0], 4, lr.shape[1], 4, 3).mean(axis=(1, 3))
 
-    def between(hr: np.ndarray) -> bool:
+    def between(small: np.ndarray) -> bool:
         """Compared with bounds in uint8, which wrap round below 0 and above 255."""
-        return bool(((small(hr) >= lr - np.uint8(noise)) & (small(hr) <= lr + np.uint8(noise))).all())
+        return bool(((small >= lr - np.uint8(noise)) & (small <= lr + np.uint8(noise))).all())
 
     everywhere = "It must hold everywhere: one pixel that differs by more is enough to rule a candidate out."
     wraps = "uint8 cannot hold a negative difference: 3 - 5 gives 254. Turn one of them into int first."
@@ -150,13 +145,15 @@ def _possible_slips(
         },
         "A list is changed while a loop walks over it, so the candidate after each removed one is skipped. Make a new "
         "list of those that fit.": walked,
-        f"{wraps} So candidates that are a little darker were ruled out.": of(
-            lambda hr: (small(hr) - lr).max() <= noise
+        f"{wraps} So candidates that are a little darker were ruled out.": where(
+            lambda small: (small - lr).max() <= noise, reduced
         ),
-        f"{wraps} So candidates that are a little brighter were ruled out.": of(
-            lambda hr: (lr - small(hr)).max() <= noise
+        f"{wraps} So candidates that are a little brighter were ruled out.": where(
+            lambda small: (lr - small).max() <= noise, reduced
         ),
-        "In uint8, lr - noise and lr + noise wrap round: 3 - 5 gives 254. Turn `lr` into int first.": of(between),
+        "In uint8, lr - noise and lr + noise wrap round: 3 - 5 gives 254. Turn `lr` into int first.": where(
+            between, reduced
+        ),
         f"Candidates that are much *darker* are named, too: {absolute}": where(lambda d: d.max() <= noise),
         f"Candidates that are much *brighter* are named, too: {absolute}": where(lambda d: (-d).max() <= noise),
         "The span from the lowest to the highest difference is compared. Each difference counts by itself: "
@@ -180,8 +177,8 @@ def _possible_slips(
             lambda d: np.abs(d).sum(axis=2).max() <= noise
         ),
         "It compares at HR size, with the LR picture enlarged. Reduce the candidates instead: we know what they become "
-        "in LR, but not what the LR picture was in HR.": of(
-            lambda hr: np.abs(hr.astype(int) - imresize(lr, 4)).max() <= noise
+        "in LR, but not what the LR picture was in HR.": where(
+            lambda hr: np.abs(hr.astype(int) - imresize(lr, 4)).max() <= noise, candidates
         ),
         "Only one colour is looked at. It must hold in all three.": where(lambda d: np.abs(d)[..., 0].max() <= noise),
         "Only green is looked at. It must hold in all three colours.": where(
@@ -208,14 +205,19 @@ def _possible_slips(
         "The noise is taken as a share of the grey level (rtol). It is a number of grey levels: rtol=0, atol=noise.": (
             where(lambda d: bool((np.abs(d) <= noise * lr.astype(int)).all()))
         ),
-        "int8 holds only -128 to 127, and grey levels overflow in it. Use int.": of(
-            lambda hr: np.abs(small(hr).astype(np.int8) - lr.astype(np.int8)).max() <= noise
+        "int8 holds only -128 to 127, and grey levels overflow in it. Use int.": where(
+            lambda small: np.abs(small.astype(np.int8) - lr.astype(np.int8)).max() <= noise, reduced
         ),
-        f"It takes the mean of each tile of 4 x 4 pixels. {made}": of(lambda hr: np.abs(tiles(hr) - lr).max() <= noise),
-        f"It takes every fourth pixel. {made}": of(lambda hr: np.abs(hr[::4, ::4].astype(int) - lr).max() <= noise),
+        f"It takes the mean of each tile of 4 x 4 pixels. {made}": where(
+            lambda hr: np.abs(tiles(hr) - lr).max() <= noise, candidates
+        ),
+        f"It takes every fourth pixel. {made}": where(
+            lambda hr: np.abs(hr[::4, ::4].astype(int) - lr).max() <= noise, candidates
+        ),
     }
 
 
+@functools.cache
 def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """An LR picture (6, 6, 3) and HR pictures (24, 24, 3). Some of them fit it, and each slip is wrong about one.
 

@@ -109,7 +109,6 @@ WHY = {
     "healthy": "none of the three rules applies",
 }
 
-
 SMALL = tuple(
     (_run(gains, says),)
     for gains, says in (
