@@ -107,13 +107,6 @@ def _compounded(p: np.ndarray) -> np.ndarray:
     return result
 
 
-def _at_their_places(p: np.ndarray) -> np.ndarray:
-    """argsort is used for where the results go, but not for which p-value is taken."""
-    result = np.empty(len(p))
-    result[np.argsort(p)] = np.minimum(np.maximum.accumulate(p * np.arange(len(p), 0, -1)), 1)
-    return result
-
-
 def _falling(p: np.ndarray, factor) -> np.ndarray:
     """Step-up methods, such as Hochberg's and Benjamini-Hochberg's: minima from the largest p-value down."""
     order = np.argsort(p)
@@ -139,7 +132,6 @@ HOLM_SLIPS = {
     "The largest so far is multiplied again. Multiply only p_values[k], then compare the product with the largest.": (
         _compounded
     ),
-    "argsort says which p-value comes next: it is p_values[k], not p_values[place].": _at_their_places,
     "All values after the first that is above 0.05 are set to 1. Return all corrected values as they are: the reader "
     "compares them with 0.05.": lambda p: np.where((values := _stepped(p)) > 0.05, 1.0, values),
     **{
@@ -192,11 +184,14 @@ HOLM_SLIPS = {
     "The factors go the wrong way: the smallest p-value gets the largest factor, the number of p-values.": (
         lambda p: _stepped(p, factor=lambda m, place: place + 1)
     ),
-    "The factors depend on where a p-value stands in the list, not on its size. Sort first.": lambda p: np.minimum(
+    "The factors depend on where a p-value stands in the list, not on its size. Sort first: argsort gives k, and the "
+    "p-value to multiply is p_values[k], not p_values[place].": lambda p: np.minimum(
         np.maximum.accumulate((len(p) - np.arange(len(p))) * p), 1
     ),
-    "The factors depend on where a p-value stands in the list, not on its size, and nothing keeps the largest so far. "
-    "Sort first.": lambda p: np.minimum((len(p) - np.arange(len(p))) * p, 1),
+    "The factors depend on where a p-value stands in the list, not on its size, and the largest so far is not kept. "
+    "Sort first: argsort gives k, and the p-value to multiply is p_values[k].": lambda p: np.minimum(
+        (len(p) - np.arange(len(p))) * p, 1
+    ),
     "This is Benjamini-Hochberg, which limits the share of false alarms among those shown. Holm limits the chance of "
     "even one: the factors are count, count - 1, ..., and the largest so far is kept.": lambda p: _falling(
         p, lambda m, place: m / (place + 1)

@@ -79,8 +79,8 @@ def _names(value: Any, candidates: Collection[str]) -> list[str]:
     if value is ...:
         raise NotDone("The result is `...`, the placeholder.")
     if isinstance(value, str) or not isinstance(value, Iterable):
-        shown = value if len(repr(value)) < 40 else type(value)
-        raise NotYet(f"The result is {shown!r}; a list of names is expected, even if only one is possible.")
+        shown = repr(value) if len(repr(value)) < 40 else f"of type {type(value).__name__}"
+        raise NotYet(f"The result is {shown}; a list of names is expected, even if only one is possible.")
     if isinstance(value, set | dict):
         raise NotYet(f"The result is a {type(value).__name__}; a list of names is asked for, which keeps its order.")
     items = list(value)
@@ -136,8 +136,8 @@ def _possible_slips(
         "These are the ones that are *not* possible. Keep the others.": where(lambda d: np.abs(d).max() > noise),
         "All candidates are named. Rule out those whose LR picture is too far away. (Both pictures and the noise are "
         "in grey levels, 0 to 255.)": where(lambda d: True),
-        "Only the first candidate that fits is named, because the loop ends there. Is there a `break`, or a `return` "
-        "inside the loop? Look at all candidates.": lambda: {next(name for name in order if fits[name])},
+        "Only the first candidate that fits is named, but the others are possible as well. Does the loop end too "
+        "early, by a `break` or by a `return` inside it?": lambda: {next(name for name in order if fits[name])},
         "The loop ends at the first candidate that does not fit, and never looks at those after it. Is there a "
         "`break`, or a `return` inside the loop?": lambda: set(order[:first_out]),
         "Only the nearest candidate is named. The others that fit are possible as well: name them all.": lambda: {
@@ -219,10 +219,7 @@ def _possible_slips(
 
 @functools.cache
 def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """An LR picture (6, 6, 3) and HR pictures (24, 24, 3). Some of them fit it, and each slip is wrong about one.
-
-    Some pictures are brighter or darker by the noise or a little more; others have a spot, fine chequers or a slope.
-    """
+    """An LR picture (6, 6, 3) and HR pictures (24, 24, 3). Some of them fit it, and each slip is wrong about one."""
     rows, columns = np.mgrid[:24, :24]
     start = 100 if noise < 20 else 5  # dark, so that a difference may be 250
     base = np.repeat((start + (2 * rows + columns) * (noise < 20))[..., None], 3, axis=2)  # (24, 24, 3)
