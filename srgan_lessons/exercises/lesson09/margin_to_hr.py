@@ -40,7 +40,7 @@ def judge(candidate) -> None:
     if np.allclose(found, [margin_to_hr(*case) for case in TABLES], rtol=0, atol=1e-9):
         return
     recognise(found, {message: [slip(*case) for case in TABLES] for message, slip in MARGIN_SLIPS.items()}, within=1e-9)
-    advice = "Expected is the distance to the closest other method, minus the distance to HR, both without a sign."
+    advice = "It is the distance to the closest other method, minus the distance to HR, both without a sign."
     show_smallest(candidate, margin_to_hr, SMALL, advice=advice)
     wrong = [k for k, case in enumerate(TABLES) if abs(found[k] - margin_to_hr(*case)) > 1e-9]
     mos, method = TABLES[wrong[0]]

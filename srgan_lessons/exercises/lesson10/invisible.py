@@ -56,7 +56,7 @@ def judge(candidate) -> None:
             candidate,
             invisible,
             [(corner, mean), (corner, np.array([[0.5, 0.5, 0.0, 0.0]]))],
-            advice="Expected is the detail minus what comes back after it was reduced along both axes.",
+            advice="It is the detail minus what comes back after it was reduced along both axes.",
         )
         left = np.abs(reduce @ result @ reduce.T).max()
         if left > 0.01:
