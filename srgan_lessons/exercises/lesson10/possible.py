@@ -291,7 +291,7 @@ EXERCISE = Exercise(
         Mistake(
             "the nearest one only",
             says="Only the nearest candidate is named",
-            ask="Can two numbers give the same LR picture?",
+            ask="Can two house numbers give the same LR picture?",
         ),
         Mistake("exact matches only", says="Only exact matches are named", ask="What did the camera add?"),
     ),

@@ -54,7 +54,7 @@ OUTPLAYED = tuple(
         ("the first row has update 0, and D never wins", _at((0, 40), _says(CLOSE, CLOSE)), 0),
         ("D wins again after two rows that it does not win", _says(WIN, CLOSE, CLOSE, WIN, CLOSE), 200),
         ("D wins again after three rows that it does not win", _says(CLOSE, CLOSE, CLOSE, WIN, CLOSE), 200),
-        ("the rows are not evenly spaced", _at((10, 50, 60, 200), _says(WIN, WIN, CLOSE, CLOSE)), 60),
+        ("the rows are not evenly spaced", _at((20, 60, 70, 200), _says(WIN, WIN, CLOSE, CLOSE)), 70),
         ("one row has D(HR) - D(SR) of 0.53, which is above 0.5", _says(CLOSE, (0.76, 0.23), CLOSE), 120),
         ("D wins to the end", _says(CLOSE, WIN, WIN), None),
         ("the last row decides: D wins there", _says(WIN, CLOSE, WIN), None),

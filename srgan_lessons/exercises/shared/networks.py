@@ -107,8 +107,8 @@ def check_repeatable(network: nn.Module, x: Tensor, y: Tensor) -> None:
     """Raises NotYet unless the same input gives the same output y again."""
     if not close(as_tensor(call(network, x)), y):
         raise NotYet(
-            "The same maps give a different result each time. Is a layer made in forward, with new random weights, or is "
-            "there a Dropout? Make each layer once, in __init__."
+            "The same maps give a different result each time. Is a layer made in forward, with new random weights, or "
+            "is there a Dropout? Make each layer once, in __init__."
         )
 
 

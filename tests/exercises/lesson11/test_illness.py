@@ -64,7 +64,7 @@ def last_gain(log):
     return doctor(log, lowest=lambda gains: gains[-1])
 
 
-@answers.wrong(says="The second half counts")
+@answers.wrong(says="The second half of the rows counts")
 def beginning(log):
     return doctor(log, late=lambda log: log[: len(log) // 2] if log[-1]["d_hr"] < 0.9 else log[len(log) // 2 :])
 
