@@ -41,7 +41,7 @@ class Noted(np.random.Generator):
 
 
 def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
-    """What is wrong with the numbers that were drawn for studies of so many raters and images; may be empty."""
+    """What is wrong with the numbers that were drawn for studies with these counts; empty if nothing was found."""
     if rng.without_replacement:
         return (
             "Something is drawn without replacement, so nothing comes up twice. Draw raters and images with "

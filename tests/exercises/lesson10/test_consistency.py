@@ -128,7 +128,7 @@ def natural_logarithm(sr, lr):
     return 10 * np.log(255**2 / np.mean((imresize(sr, 1 / 4).astype(float) - lr) ** 2))
 
 
-@answers.wrong(says="so it must be infinite")
+@answers.wrong(says="so the result must be infinite")
 def zero_where_equal(sr, lr):
     mse = np.mean((imresize(sr, 1 / 4).astype(float) - lr) ** 2)
     return 10 * np.log10(255**2 / mse) if mse > 0 else 0.0
