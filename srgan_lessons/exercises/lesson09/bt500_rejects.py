@@ -123,7 +123,7 @@ def bt500(
 BT500_SLIPS = {
     "Stimuli on which all raters agree also count. There, s is 0, every vote is 0 s away, and everybody is above and "
     "below at once: the trap. Leave these stimuli out.": {"used": lambda s: s >= 0},
-    "One stimulus on which all raters agree clears everybody. Leave out the votes on that stimulus only.": {
+    "One stimulus on which all agree clears everybody. Leave out only the votes on it.": {
         "used": lambda s: (s > 1e-9).all()
     },
     "This is the excess kurtosis, which is 0 for a normal distribution (scipy's default). BT.500 means the one that "
@@ -154,9 +154,7 @@ BT500_SLIPS = {
     "The kurtosis is averaged over all stimuli. Each stimulus has its own: axis=1, keepdims=True.": {
         "kurtosis": lambda d, s: (d**4).mean() / s**4
     },
-    "`above` counts votes that are far below as well, because the absolute value is taken. Count distance >= reach.": {
-        "high": np.abs
-    },
+    "`above` counts votes that are far below, too: an absolute value is taken.": {"high": np.abs},
     "`below` counts votes that are not far below. Is a minus missing? Count distance <= -reach.": {"minus": 1},
     "s is one number for all votes. It is the standard deviation of each stimulus: axis=1, keepdims=True.": {
         "std": lambda scores: scores.std(keepdims=True)
@@ -171,9 +169,7 @@ BT500_SLIPS = {
         "near": lambda k: (k < 2) | (k > 4)
     },
     "The reach is 20 s where it should be sqrt(20) s.": {"reach": lambda near, s: np.where(near, 2, 20) * s},
-    "The reach is not multiplied by s. It is measured in standard deviations of the stimulus.": {
-        "reach": lambda near, s: np.where(near, 2, 20**0.5)
-    },
+    "The reach is not multiplied by s, the standard deviation.": {"reach": lambda near, s: np.where(near, 2, 20**0.5)},
     "The reach is multiplied by the variance. s is its root, the standard deviation.": {
         "reach": lambda near, s: np.where(near, 2, 20**0.5) * s**2
     },
@@ -203,6 +199,9 @@ BT500_SLIPS |= {
         ),
         "0.3 is not multiplied by what is far. |above - below| must be less than 0.3 * (above + below).": (
             lambda a, b, n: _often(a, b, n) & (np.abs(a - b) < 0.3)
+        ),
+        "|above - below| must be less than 0.3 * (above + below): use <, not <=.": lambda a, b, n: (
+            _often(a, b, n) & (np.abs(a - b) <= 0.3 * (a + b))
         ),
         "0.3 is multiplied by the number of stimuli. |above - below| must be less than 0.3 * (above + below).": (
             lambda a, b, n: _often(a, b, n) & (np.abs(a - b) < 0.3 * n)
@@ -245,10 +244,10 @@ def _two_lumps() -> np.ndarray:
 
 
 def _exactly_five_per_cent() -> np.ndarray:
-    """Scores (40, 24). The first rater is far once above and once below: 2 of 40 stimuli are not more than 5 %."""
+    """Scores (40, 24). The first rater is far on 2 stimuli, which is not more than 5 %, the second 13 + 7 times."""
     scores = np.tile([2.0, 4.0], (40, 12))
-    scores[:2] = 3
-    scores[:2, 0] = 5, 1
+    scores[:22] = 3
+    scores[:2, 0], scores[2:15, 1], scores[15:22, 1] = (5, 1), 5, 1
     return scores
 
 

@@ -69,6 +69,11 @@ def judge(candidate) -> None:
             "All samples are the same. Is a new generator made in each round? With the same seed, it draws the same "
             "numbers each time: draw from rng, the generator that is given."
         )
+    if (wide < NEAR).all() and len(rng.numbers) >= 1000:
+        raise NotYet(
+            "The interval is far too narrow. Is the spread of the samples divided by something? They already vary as "
+            "the MOS of other studies would: take their percentiles as they are."
+        )
     if (wide < NEAR).all():
         raise NotYet(
             "All samples are the same, or nearly. Draw again in each round, inside the loop, and with replacement: "

@@ -151,6 +151,13 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
         "The absolute differences are averaged. The mse is the mean of the squares.": 10
         * np.log10(255**2 / np.abs(off).mean()),
         "The squares are added up. The mse is their mean.": 10 * np.log10(255**2 / (off**2).sum()),
+        "The squares of the three colours are added up. The mse is the mean over the colours, too.": 10
+        * np.log10(255**2 / (off**2).sum(axis=2).mean()),
+        "The largest square is taken. The mse is the mean of all squares.": 10 * np.log10(255**2 / (off**2).max()),
+        "The median is taken. The mse is the mean of all squares.": 10 * np.log10(255**2 / np.median(off**2)),
+        "The mean is taken before squaring, so differences of opposite sign cancel out. Square first.": 10
+        * np.log10(255**2 / off.mean() ** 2),
+        f"It reduces in two steps. {made}": db(imresize(imresize(sr, 1 / 2), 1 / 2), lr),
         f"This is the mean of three PSNRs, one for each colour. Take one mean of all squares. {every}": np.mean(
             [db(again[..., c], lr[..., c]) for c in range(3)]
         ),
@@ -167,6 +174,7 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
             if picture.max() < 255
         },
         f"A border of 1 pixel is cut off. {every}": db(again[1:-1, 1:-1], lr[1:-1, 1:-1]),
+        f"A border of 2 pixels is cut off. {every}": db(again[2:-2, 2:-2], lr[2:-2, 2:-2]),
         "The root of the mse is taken. 10 log10 takes the mse itself, 20 log10 its root.": 10
         * np.log10(255**2 / np.sqrt(mse)),
         "This is the mean squared error. The consistency is 10 log10(255² / mse), in dB.": mse,
@@ -176,6 +184,7 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
         "This is twice too much: take 10 log10 of the mean square, or 20 log10 of its root.": 2 * right,
         "The sign is wrong: 255² is divided by the mean squared error, not the other way round.": -right,
         "This is the natural logarithm; decibels use log10.": right * np.log(10),
+        "This is the logarithm to base 2; decibels use log10.": right / np.log10(2),
     }
 
 

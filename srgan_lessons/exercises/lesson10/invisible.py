@@ -71,8 +71,12 @@ def judge(candidate) -> None:
 
 
 def _name_share(result: np.ndarray, detail: np.ndarray, reduce: np.ndarray) -> None:
-    """Raises NotYet if what is seen was subtracted a wrong number of times, such as 1/16."""
-    seen = detail - invisible(detail, reduce)
+    """Raises NotYet if there is a factor: in the result, or in what was subtracted, such as 1/16."""
+    right = invisible(detail, reduce)
+    scale = (result * right).sum() / (right**2).sum()
+    if np.abs(scale * right - result).max() <= 1e-3:
+        raise NotYet(f"The result is {scale:.4g} times what it should be. Return what is left, without a factor.")
+    seen = detail - right
     times = ((detail - result) * seen).sum() / (seen**2).sum()
     if np.abs(detail - times * seen - result).max() <= 1e-3:
         raise NotYet(f"What the LR image sees is subtracted {times:.4g} times. Subtract it once, without a factor.")
@@ -115,6 +119,9 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         f"{rounded} without its signs.": np.abs(detail - seen),
         "The mean of the detail is subtracted as well. The LR image sees the mean, so it is already gone.": (
             detail - seen - detail.mean()
+        ),
+        "The mean of the result is subtracted as well. Return what is left, without any change.": (
+            detail - seen - (detail - seen).mean()
         ),
         "The mean of the detail is still there: it was taken out before the detail was reduced. The LR image sees the "
         "mean, too. Reduce the detail as it is.": detail - seen + keep @ np.full((n, n), detail.mean()) @ keep.T,

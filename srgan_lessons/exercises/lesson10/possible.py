@@ -106,6 +106,7 @@ def _possible_slips(
     off = {name: small.astype(int) - lr for name, small in reduced.items()}
     fits = {name: np.abs(each).max() <= noise for name, each in off.items()}
     order = list(candidates)
+    fitting = [name for name in order if fits[name]]
     first_out = next(i for i, name in enumerate(order) if not fits[name])
     nearest = min(off, key=lambda name: np.abs(off[name]).max())
 
@@ -137,12 +138,11 @@ def _possible_slips(
         "All candidates are named. Rule out those whose LR picture is too far away. (Both pictures and the noise are "
         "in grey levels, 0 to 255.)": where(lambda d: True),
         "Only the first candidate that fits is named, but the others are possible as well. Does the loop end too "
-        "early, by a `break` or by a `return` inside it?": lambda: {next(name for name in order if fits[name])},
+        "early, by a `break` or by a `return` inside it?": lambda: {fitting[0]},
         "The loop ends at the first candidate that does not fit, and never looks at those after it. Is there a "
         "`break`, or a `return` inside the loop?": lambda: set(order[:first_out]),
-        "Only the nearest candidate is named. The others that fit are possible as well: name them all.": lambda: {
-            nearest
-        },
+        "Only the nearest candidate is named. The others that fit are possible, too: name all.": lambda: {nearest},
+        "Only the last candidate that fits is named. The others are possible, too: name all.": lambda: {fitting[-1]},
         "A list is changed while a loop walks over it, so the candidate after each removed one is skipped. Make a new "
         "list of those that fit.": walked,
         f"{wraps} So candidates that are a little darker were ruled out.": where(
@@ -158,15 +158,17 @@ def _possible_slips(
         f"Candidates that are much *brighter* are named, too: {absolute}": where(lambda d: (-d).max() <= noise),
         "The span from the lowest to the highest difference is compared. Each difference counts by itself: "
         f"{absolute}": where(lambda d: np.ptp(d) <= 2 * noise),
-        f"The *mean* of the difference is compared with the noise. {everywhere}": where(
-            lambda d: np.abs(d).mean() <= noise
-        ),
+        f"The *mean* of the difference is compared. {everywhere}": where(lambda d: np.abs(d).mean() <= noise),
         f"The mean of the differences is taken with their signs. {everywhere}": where(lambda d: abs(d.mean()) <= noise),
-        f"The root of the mean square is compared with the noise. {everywhere}": where(
-            lambda d: np.sqrt((d**2).mean()) <= noise
-        ),
+        f"The root of the mean square is compared. {everywhere}": where(lambda d: np.sqrt((d**2).mean()) <= noise),
         f"It asks whether *any* pixel is near enough. {everywhere}": where(lambda d: np.abs(d).min() <= noise),
         "A difference of exactly the noise is still possible: use <=, not <.": where(lambda d: np.abs(d).max() < noise),
+        **{
+            f"A difference of {name} is allowed here. Compare it with `noise` itself.": where(
+                lambda d, times=times: np.abs(d).max() <= times * noise
+            )
+            for times, name in ((2, "twice the noise"), (0.5, "half the noise"))
+        },
         "Only exact matches are named. The camera added noise: differences up to `noise` are possible.": where(
             lambda d: np.abs(d).max() == 0
         ),

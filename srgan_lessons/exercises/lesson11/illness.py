@@ -74,18 +74,12 @@ RUNS = (
         ILLNESSES[1],
     ),
     ("has a D(HR) of 0.88 and a D(SR) of 0.02", _run(WELL, (0.88, 0.02)), "healthy"),
+    ("has a D(HR) of 0.3 and a D(SR) of 0.02", _run(WELL, (0.3, 0.02)), "healthy"),
+    ("has a D(HR) of 0.97 and a D(SR) of 0.4", _run(WELL, (0.97, 0.4)), "healthy"),
     ("has a D(HR) of exactly 0.9, which is not above 0.9", _run(WELL, (0.9, 0.02)), "healthy"),
     ("has a D(SR) of exactly 0.1, which is not below 0.1", _run(WELL, (0.98, 0.1)), "healthy"),
-    (
-        "has five rows, of which the last three are the second half",
-        _run([*WELL, 0.2], CLOSE, CLOSE, CLOSE, SURE, SURE),
-        "healthy",
-    ),
-    (
-        "has six rows, and a D that is sure in the last one",
-        _run([*WELL, 0.2, 0.1], CLOSE, CLOSE, CLOSE, SURE, CLOSE, SURE),
-        "healthy",
-    ),
+    ("has five rows, of which the last three are late", _run([*WELL, 0], CLOSE, CLOSE, CLOSE, SURE, SURE), "healthy"),
+    ("has six rows, with a sure D in the last", _run([*WELL, 0, 0], CLOSE, CLOSE, CLOSE, SURE, CLOSE, SURE), "healthy"),
     (
         "was validated in two rows only, and D was sure just there",
         _run([0.5, None, 0.4, None], CLOSE, CLOSE, SURE, CLOSE),
@@ -189,6 +183,12 @@ SLIPS = {
     BOTH + "Is there an `or` instead of an `and`?": {"sure": lambda hr, sr: fmean(hr) > 0.9 or fmean(sr) < 0.1},
     BOTH + "Only D(HR) is looked at.": {"sure": lambda hr, sr: fmean(hr) > 0.9},
     BOTH + "Only D(SR) is looked at.": {"sure": lambda hr, sr: fmean(sr) < 0.1},
+    **{
+        f"{BOTH}Here, {bounds} compared with 0.5.": {
+            "sure": lambda hr, sr, one=one, other=other: fmean(hr) > one and fmean(sr) < other
+        }
+        for one, other, bounds in ((0.5, 0.5, "both are"), (0.5, 0.1, "D(HR) is"), (0.9, 0.5, "D(SR) is"))
+    },
     BOTH + "Their difference is no rule.": {"sure": lambda hr, sr: fmean(hr) - fmean(sr) > 0.8},
     "d_hr and d_sr have changed places: D is too strong where the mean of d_hr is above 0.9, that of d_sr below 0.1.": {
         "sure": lambda hr, sr: fmean(sr) > 0.9 and fmean(hr) < 0.1

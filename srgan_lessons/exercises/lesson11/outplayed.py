@@ -90,8 +90,11 @@ def _calculated(log: Rows) -> int | None:
 DIFFERENCE = "D wins where the difference, D(HR) - D(SR), is above 0.5."
 RULES = {  # message -> what an answer with that mistake returns for a log
     f"D(HR) alone decides here. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: hr > 0.5),
+    "The two cases have changed places: the rows that D wins are remembered, and the others are forgotten.": (
+        lambda log: _from(log, lambda hr, sr: hr - sr <= 0.5)
+    ),
     "Exactly 0.5 is not above 0.5: use >, not >=.": lambda log: _from(log, lambda hr, sr: hr - sr >= 0.5),
-    f"D wins here as soon as D(HR) is above D(SR). That is not enough. {DIFFERENCE}": lambda log: _from(
+    f"D wins here as soon as D(HR) is a little above D(SR). That is not enough. {DIFFERENCE}": lambda log: _from(
         log, lambda hr, sr: hr > sr
     ),
     "The absolute value is taken. Where D(SR) is far above D(HR), D has lost the row, not won it.": lambda log: _from(
