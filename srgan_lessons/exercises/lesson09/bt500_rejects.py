@@ -130,7 +130,7 @@ BT500_SLIPS = {
     "is 3: do not subtract 3.": {"kurtosis": lambda d, s: (d**4).mean(axis=1, keepdims=True) / s**4 - 3},
     "The reach is 2 s for every stimulus. Where the kurtosis is outside 2 to 4, it is sqrt(20) s. (At least 2 `or` at "
     "most 4 is true of every number.)": {"near": lambda k: k > -1},
-    "The reach is sqrt(20) s for every stimulus. Where the kurtosis is from 2 to 4, it is 2 s.": {
+    "The reach is sqrt(20) s for every stimulus. From a kurtosis of 2 to 4, it is 2 s. (Print it: is it ever there?)": {
         "near": lambda k: k < -1
     },
     "A kurtosis below 2 gets the reach of 2 s, too. That is for 2 to 4 only; otherwise it is sqrt(20) s.": {
@@ -188,7 +188,7 @@ BT500_SLIPS = {
 BT500_SLIPS |= {
     message: {"rule": rule}
     for message, rule in {
-        "Only `above` is counted as far. Far is above + below.": lambda a, b, n: (
+        "Too little is counted as far, such as `above` only. Far is above + below.": lambda a, b, n: (
             (a > 0.05 * n) & (np.abs(a - b) < 0.3 * a)
         ),
         "abs() is missing: above - below can be negative. Both directions count the same: np.abs(above - below).": (

@@ -159,6 +159,8 @@ HOLM_SLIPS = {
     "The values are cut off at 0.05. Cut them off at 1, because no probability is above 1.": lambda p: np.minimum(
         _stepped(p), 0.05
     ),
+    "All values are 1. Does `largest` begin at 1? Begin at 0.": lambda p: np.ones(len(p)),
+    "The values are in per cent. Return probabilities, from 0 to 1.": lambda p: 100 * _stepped(p),
     "This is 1 - p. Multiply p itself.": lambda p: 1 - p,
     "The p-values are unchanged. The smallest of five must be multiplied by 5.": lambda p: p,
     "This is Bonferroni: all are multiplied by their number. Holm multiplies the smallest by the count, the next by "

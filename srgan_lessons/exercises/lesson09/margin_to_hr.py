@@ -170,6 +170,9 @@ MARGIN_SLIPS = {
     ),
     "This is the margin to the mean of the others' distances. It must be closer to HR than to *any* other: take the "
     "closest.": lambda mos, method: _margin(mos, method, pick=lambda values: sum(values) / len(values)),
+    "This is the margin to the median of the others' distances. Take the closest.": lambda mos, method: _margin(
+        mos, method, pick=np.median
+    ),
     "The method is compared with the best of the others, which is not always the closest: look at all distances.": (
         lambda mos, method: (
             abs(mos[method] - max(value for name, value in mos.items() if name not in ("hr", method)))

@@ -167,6 +167,7 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
             f"Only {colour} is compared. {every}": db(again[..., c], lr[..., c])
             for c, colour in enumerate(("red", "green", "blue"))
         },
+        f"Only the luma is compared. {every}": 10 * np.log10(255**2 / np.mean((off @ [0.299, 0.587, 0.114]) ** 2)),
         f"The peak is 256 here. {peak}": db(again, lr, peak=256.0),
         **{
             f"The peak is the largest number in {name}. {peak}": db(again, lr, peak=float(picture.max()))

@@ -160,15 +160,13 @@ def _possible_slips(
         f"{absolute}": where(lambda d: np.ptp(d) <= 2 * noise),
         f"The *mean* of the difference is compared. {everywhere}": where(lambda d: np.abs(d).mean() <= noise),
         f"The mean of the differences is taken with their signs. {everywhere}": where(lambda d: abs(d.mean()) <= noise),
-        f"The root of the mean square is compared. {everywhere}": where(lambda d: np.sqrt((d**2).mean()) <= noise),
+        f"A mean, or the root of the mean square, is compared. {everywhere}": where(
+            lambda d: (d**2).mean() <= noise**2
+        ),
         f"It asks whether *any* pixel is near enough. {everywhere}": where(lambda d: np.abs(d).min() <= noise),
         "A difference of exactly the noise is still possible: use <=, not <.": where(lambda d: np.abs(d).max() < noise),
-        **{
-            f"A difference of {name} is allowed here. Compare it with `noise` itself.": where(
-                lambda d, times=times: np.abs(d).max() <= times * noise
-            )
-            for times, name in ((2, "twice the noise"), (0.5, "half the noise"))
-        },
+        "Twice the noise is allowed here. Compare with `noise`.": where(lambda d: np.abs(d).max() <= 2 * noise),
+        "Only half the noise is allowed here. Compare with `noise`.": where(lambda d: 2 * np.abs(d).max() <= noise),
         "Only exact matches are named. The camera added noise: differences up to `noise` are possible.": where(
             lambda d: np.abs(d).max() == 0
         ),
@@ -182,7 +180,7 @@ def _possible_slips(
         "in LR, but not what the LR picture was in HR.": where(
             lambda hr: np.abs(hr.astype(int) - imresize(lr, 4)).max() <= noise, candidates
         ),
-        "Only one colour is looked at. It must hold in all three.": where(lambda d: np.abs(d)[..., 0].max() <= noise),
+        "Only red is looked at. It must hold in all three colours.": where(lambda d: np.abs(d)[..., 0].max() <= noise),
         "Only green is looked at. It must hold in all three colours.": where(
             lambda d: np.abs(d)[..., 1].max() <= noise
         ),

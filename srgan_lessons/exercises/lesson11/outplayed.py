@@ -90,6 +90,7 @@ def _calculated(log: Rows) -> int | None:
 DIFFERENCE = "D wins where the difference, D(HR) - D(SR), is above 0.5."
 RULES = {  # message -> what an answer with that mistake returns for a log
     f"D(HR) alone decides here. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: hr > 0.5),
+    f"D(SR) alone decides here. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: sr < 0.5),
     "The two cases have changed places: the rows that D wins are remembered, and the others are forgotten.": (
         lambda log: _from(log, lambda hr, sr: hr - sr <= 0.5)
     ),
