@@ -117,7 +117,7 @@ def judge(candidate) -> None:
     share = wide.round(2)
     raise NotYet(
         f"If only raters differ, the interval is {share[0]} times as wide as it should be; if only images differ, "
-        f"{share[1]} times; if there is only chance, {share[2]} times. In each round, draw raters, draw images, and "
+        f"{share[1]} times; if only chance is at work, {share[2]} times. In each round, draw raters, draw images, and "
         "take the mean of what these raters said about these images."
     )
 

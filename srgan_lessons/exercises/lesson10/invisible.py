@@ -106,7 +106,9 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         "It is invisible, but too little is left: the reduction was applied along one axis only, and it sees what is "
         "smooth along *both*. A matrix on the left works on the columns; for the rows, put its transpose on the right."
     )
-    rounded = "The result is real numbers, positive and negative: no grey levels yet. Return it as it is, not"
+    rounded = (
+        "The result has real numbers, positive and negative: they are no grey levels yet. Return them as they are, not"
+    )
     with np.errstate(invalid="ignore"):
         wrapped = (detail - seen).astype(np.int64).astype(np.uint8)
     slips = {
@@ -116,7 +118,7 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         f"{rounded} rounded to whole numbers.": np.round(detail - seen),
         f"{rounded} as uint8.": wrapped,
         f"{rounded} cut off at 0 and 255.": np.clip(detail - seen, 0, 255),
-        f"{rounded} without its signs.": np.abs(detail - seen),
+        f"{rounded} as absolute values.": np.abs(detail - seen),
         "The mean of the detail is subtracted as well. The LR image sees the mean, so it is already gone.": (
             detail - seen - detail.mean()
         ),

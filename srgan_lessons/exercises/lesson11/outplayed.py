@@ -71,7 +71,7 @@ def _from(log: Rows, wins) -> int | None:
 
 
 def _stretch(log: Rows, rows: int) -> int | None:
-    """The beginning of the first so many rows in a row that D does not win."""
+    """The first update from which D does not win for `rows` rows in a row."""
     lost = [row["d_hr"] - row["d_sr"] <= 0.5 for row in log]
     return next((log[i]["step"] for i in range(len(log) - rows + 1) if all(lost[i : i + rows])), None)
 
@@ -104,7 +104,7 @@ RULES = {  # message -> what an answer with that mistake returns for a log
     f"The difference is taken in the wrong order, as D(SR) - D(HR). {DIFFERENCE}": lambda log: _from(
         log, lambda hr, sr: sr - hr > 0.5
     ),
-    "Update 0 is taken for nothing, because `not since` is also true for 0. Write `since is None`.": lambda log: (
+    "Update 0 counts as nothing here, because `not since` is also true for 0. Write `since is None`.": lambda log: (
         None if (found := outplayed(log)) is None else found or log[1]["step"]
     ),
     f"A ratio of D(HR) and D(SR) is taken. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: hr / sr > 2),
@@ -116,10 +116,10 @@ RULES = {  # message -> what an answer with that mistake returns for a log
     ),
     "This is the first row that D does not win, but D may win again after it. From which row on does D never win "
     "again?": lambda log: _stretch(log, 1),
-    "It is enough here that D does not win two rows in a row. D may win again after it: look at all later rows.": (
+    "It is enough here that D does not win two rows in a row. D may win again after them: look at all later rows.": (
         lambda log: _stretch(log, 2)
     ),
-    "It is enough here that D does not win three rows in a row. D may win again after it: look at all later rows.": (
+    "It is enough here that D does not win three rows in a row. D may win again after them: look at all later rows.": (
         lambda log: _stretch(log, 3)
     ),
     "The update is calculated from the number of the row, but the rows are not evenly spaced. Take the row's own "
