@@ -22,6 +22,10 @@ MEANINGS: dict[str, str] = {
     r"mat1 and mat2 shapes cannot be multiplied \((\d+)x(\d+) and (\d+)x(\d+)\)": (
         "The dense layer expects {2} numbers per image, but gets {1}. Which axes does flatten merge?"
     ),
+    r"operands could not be broadcast together with shapes \((\d+),(\d+)\) \(\2,(\d+)\)": (
+        "* multiplies number by number, and the shapes ({0},{1}) and ({1},{2}) do not fit for that. For a product of "
+        "matrices, write @."
+    ),
     r"operands could not be broadcast together with shapes (\([\d,]*\)) (\([\d,]*\))": (
         "The shapes {0} and {1} do not fit together. They are compared from the last axis on: in each pair, both "
         "numbers must be equal, or one of them must be 1."

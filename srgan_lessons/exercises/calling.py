@@ -36,9 +36,9 @@ def call_as_it_is(function: Callable, *args: Any, **kwargs: Any) -> Any:
             _check_network(then, now, _name(function, place, kwargs))
         elif not _as_noted(then, now):
             raise NotYet(
-                f"It changes what it was handed: {_name(function, place, kwargs)} is not the same afterwards, and its "
-                "caller may still need it. Leave it as it is: give what is new a new name, or work on a copy. (x -= 1, "
-                "x[...] = 1, sort(), pop() and names that end with _ change x itself.)"
+                f"It changes what it was handed: {_name(function, place, kwargs)} is not the same afterwards, but the "
+                "caller may still need it. Leave it as it is: give the new value a new name, or work on a copy. (x -= "
+                "1, x[...] = 1, x.sort(), x.pop(), and methods whose names end in _, as in x.add_(1), change x itself.)"
             )
     on_cpu([args, kwargs])
     return on_cpu(result)
@@ -60,8 +60,8 @@ def why_none() -> str:
     if not found:
         return "Is the `return` missing?"
     return (
-        "There is a `return`, and it was not reached: does one branch lack its own, or does it stand too far to the "
-        "right, inside an if or a loop?"
+        "There is a `return`. Either it was not reached (does one branch lack its own, or is it indented too far, inside "
+        "an if or a loop?), or what it returned was None."
     )
 
 
@@ -117,11 +117,11 @@ def _as_noted(then: Any, now: Any) -> bool:
 def _check_network(then: list[tuple[torch.nn.Module, bool]], now: torch.nn.Module, name: str) -> None:
     """Raises NotYet if the layers or the mode of a network have changed. Its numbers may change, as in training."""
     if [module for module, _ in then] != list(now.modules()):
-        raise NotYet(f"{name} has other layers afterwards: some are gone, new or replaced. Leave the network's layers.")
+        raise NotYet(f"{name} has other layers afterwards: some are gone, new or replaced. Leave them as they are.")
     if changed := [module for module, training in then if module.training != training]:
         is_now, was = ("training", "evaluation") if changed[0].training else ("evaluation", "training")
         raise NotYet(
-            f"The network is left in {is_now} mode: {name} came in {was} mode. Leave the mode as it is, or put it back."
+            f"The network is left in {is_now} mode: {name} came in {was} mode. Leave the mode as it is, or set it back."
         )
 
 
@@ -147,7 +147,7 @@ def on_cpu(value: Any) -> Any:
     """
     if isinstance(value, Tensor):
         if value.device.type == "meta":
-            raise NotYet('There is a tensor on the device "meta": it has a shape, and no numbers.')
+            raise NotYet('There is a tensor on the device "meta": it has a shape, but no numbers.')
         return value.cpu()
     if isinstance(value, torch.nn.Module):
         if any(tensor.device.type != "cpu" for tensor in (*value.parameters(), *value.buffers())):

@@ -88,11 +88,11 @@ def _related(found: list, right: list, within: float) -> str:
     if is_now(-r):
         return "The sign is reversed."
     if (r < 0).any() and is_now(np.abs(r)):
-        return "Numbers below zero have lost their sign."
+        return "Negative numbers have lost their sign."
     if (r < 0).any() and is_now(r.clip(0)):
-        return "Numbers below zero are cut off."
+        return "Negative numbers are cut off at 0."
     if (r > 1).any() and is_now(r.clip(max=1)):
-        return "Numbers above 1 are cut off."
+        return "Numbers above 1 are cut off at 1."
     times = f[r != 0] / r[r != 0]
     if np.abs(f).max() > within and is_now(times.mean() * r):
         return f"Everywhere it is {times.mean():.4g} times what is expected."
@@ -107,13 +107,13 @@ def _related(found: list, right: list, within: float) -> str:
     if is_now(r**2):
         return "The result is squared once too often."
     if (r >= 0).all() and is_now(r**0.5):
-        return "This is the root of what is expected."
+        return "This is the square root of what is expected."
     if all(_equal(a, b.T, within) for a, b in zip(found, right, strict=True)):
         return "Rows and columns have changed places."
     if all(a.ndim and _equal(a, b[::-1], within) for a, b in zip(found, right, strict=True)):
-        return "The numbers stand in the reverse order."
+        return "The numbers are in reverse order."
     if all(_equal(np.sort(a, None), np.sort(b, None), within) for a, b in zip(found, right, strict=True)):
-        return "The numbers are right, and stand at other places."
+        return "The numbers are right, but they are in the wrong places."
     return ""
 
 

@@ -18,7 +18,7 @@ SOLUTION, STUB, END = "# SOLUTION", "# STUB", "# END"
 
 
 class NotYet(Exception):
-    """The answer is wrong. The message says what is wrong in the student's terms, in whole sentences."""
+    """The answer is wrong. The message says what is wrong, in the student's terms and in whole sentences."""
 
 
 class NotDone(Exception):
@@ -109,9 +109,9 @@ class Exercise:
         if self.difficulty not in DIFFICULTIES:
             raise ValueError(f"{self.name}: difficulty is {self.difficulty!r}, not one of {DIFFICULTIES}")
         if self.minutes < 1 or len(self.hints) != 3 or not all(hint.strip() for hint in self.hints):
-            raise ValueError(f"{self.name}: an exercise has its minutes and three hints")
+            raise ValueError(f"{self.name}: an exercise needs its minutes and three hints")
         if len(self.mistakes) < 2:
-            raise ValueError(f"{self.name}: a teacher is told at least two mistakes")
+            raise ValueError(f"{self.name}: an exercise needs at least two mistakes, for the teacher")
         if not self.source and not self.takes_a_call:
             raise ValueError(f"{self.name}: the reference is a value; give its text as source=...")
         if not self.takes_a_call and type(self.reference) not in KINDS:
@@ -161,7 +161,7 @@ def stub_and_solution(source: str) -> tuple[str, str]:
             # return ...  # twice x
             # END
 
-    Lines outside the markers are in both cells. The lines of the stub are written as comments and lose their "# ".
+    Lines outside the markers are in both cells. The lines of the stub are written as comments, and lose their "# ".
     Either part may be left out. Raises ValueError if a marker has no partner.
     """
     stub, solution, part, indent = [], [], "", ""

@@ -42,7 +42,7 @@ def as_array(value: Any, shape: tuple[int, ...] | None = None, what: str = "the 
     if shape is not None and array.shape != tuple(shape):
         raise NotYet(f"{_capital(what)} has the shape {array.shape}; {tuple(shape)} is expected.")
     if not np.isfinite(array).all():
-        raise NotYet(f"{_capital(what)} holds NaN or infinity.")
+        raise NotYet(f"{_capital(what)} contains NaN or infinity.")
     return array
 
 

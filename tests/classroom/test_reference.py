@@ -373,7 +373,7 @@ def test_an_answer_that_mixes_devices_is_told_what_to_do():
 
 def test_tensors_without_numbers():
     message = grade("psnr_y", lambda sr, hr: torch.zeros((), device="meta")).message
-    assert message == 'not yet. There is a tensor on the device "meta": it has a shape, and no numbers.'
+    assert message == 'not yet. There is a tensor on the device "meta": it has a shape, but no numbers.'
 
 
 def test_what_is_on_the_cpu_stays_the_same_object():

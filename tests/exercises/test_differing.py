@@ -40,12 +40,12 @@ def test_what_is_right_passes_in_any_form():
         (lambda x, slope: 3 * line(x, slope), "Everywhere it is 3 times what is expected"),
         (lambda x, slope: line(x, slope) + 2, "Everywhere it is 2 too large"),
         (lambda x, slope: abs(line(x, slope)), "have lost their sign"),
-        (lambda x, slope: line(x, slope).clip(0), "Numbers below zero are cut off"),
+        (lambda x, slope: line(x, slope).clip(0), "Negative numbers are cut off at 0"),
         (lambda x, slope: np.trunc(line(x, slope)), "The fractions are cut off"),
         (lambda x, slope: line(x, slope).round(1), "rounded to 1 digit."),
         (lambda x, slope: line(x, slope) ** 2, "squared once too often"),
-        (lambda x, slope: line(x, slope)[::-1], "in the reverse order"),
-        (lambda x, slope: np.roll(line(x, slope), 1), "stand at other places"),
+        (lambda x, slope: line(x, slope)[::-1], "in reverse order"),
+        (lambda x, slope: np.roll(line(x, slope), 1), "in the wrong places"),
     ],
 )
 def test_general_mistakes_are_named(candidate, words):

@@ -38,29 +38,31 @@ def judge(candidate) -> None:
     cases = bt500_cases()
     found = np.concatenate([_rejected(call(candidate, scores), scores) for scores in cases])
 
-    def verdicts(**how) -> np.ndarray:
-        return np.concatenate([bt500(scores, **how) for scores in cases])
-
-    right = verdicts()
+    right = np.concatenate([bt500(scores) for scores in cases])
     if np.array_equal(found, right):
         return
-    slips = {message: verdicts(**how) for message, how in BT500_SLIPS.items()}
-    for message, rule in COUNTED.items():
-        slips[message] = np.concatenate([rule(*far_counts(scores), len(scores)) for scores in cases])
-    slips["The answer is upside down: True is for raters that are rejected."] = ~right
-    recognise(found, {message: outcome for message, outcome in slips.items() if outcome.any()}, within=0)
+    small = [scores for (scores,) in small_classes()]  # some slips differ there only
+    more = np.concatenate([found, *(_rejected(call(candidate, scores), scores) for scores in small)])
+    recognise(more, _slips([*cases, *small]), within=0)
+    recognise(found, _slips(cases), within=0)
     if not found.any():
         raise NotYet(
-            "Nobody is rejected, ever. Print above and below: both must be large for a rater who guesses. If one is 0, "
-            "look at the sign of the reach; if both are large, at the shares: 0.05 of the stimuli, and 0.3."
+            "Nobody is ever rejected. Print above and below: for a rater who guesses, both must be large. If one is 0, "
+            "look at the sign of the reach; if both are large, look at the shares, 0.05 of the stimuli and 0.3."
         )
-    advice = "Take the six steps one by one; print s, kurtosis and reach."
+    advice = "Check the six steps one by one: print s, kurtosis and reach."
     show_smallest(candidate, bt500_rejects, small_classes(), advice=advice)
     wrong = found != right
     raise NotYet(
-        f"{(wrong & found).sum()} raters are rejected who should stay, and {(wrong & right).sum()} stay who should be "
-        f"rejected, of {len(right)}. Take the six steps one by one; print s, kurtosis and reach of a few stimuli."
+        f"Of {len(right)} raters, {(wrong & found).sum()} are rejected who should stay, and {(wrong & right).sum()} "
+        "stay who should be rejected. Check the six steps one by one: print s, kurtosis and reach of a few stimuli."
     )
+
+
+def _slips(cases: list[np.ndarray]) -> dict[str, np.ndarray]:
+    """The verdicts of each usual mistake, unless it rejects nobody."""
+    slips = {slip: np.concatenate([bt500(scores, **how) for scores in cases]) for slip, how in BT500_SLIPS.items()}
+    return {message: outcome for message, outcome in slips.items() if outcome.any()}
 
 
 def _rejected(value, scores: np.ndarray) -> np.ndarray:
@@ -69,112 +71,149 @@ def _rejected(value, scores: np.ndarray) -> np.ndarray:
     result = as_array(value)
     if result.shape == (stimuli,):
         raise NotYet(
-            f"There is one value per stimulus ({stimuli}), not one per rater ({raters}). Means and standard "
-            "deviations are "
-            "taken over raters, axis 1; above and below are counted over stimuli, axis 0."
+            f"There is one value for each stimulus ({stimuli}), not one for each rater ({raters}). Means and standard "
+            "deviations are taken over raters, axis 1; above and below are counted over stimuli, axis 0."
         )
     if result.shape != (raters,):
-        raise NotYet(f"The result has the shape {result.shape}; one True or False per rater is expected, {(raters,)}.")
+        raise NotYet(
+            f"The result has the shape {result.shape}; one True or False for each rater is expected, {(raters,)}."
+        )
     if not np.isin(result, (0, 1)).all():
-        raise NotYet("The result holds numbers other than 0 and 1: True for a rater that is rejected, else False.")
+        raise NotYet(
+            "The result holds numbers other than 0 and 1. It should be True for each rater who is rejected, else False."
+        )
     return result.astype(bool)
+
+
+def _often(above: np.ndarray, below: np.ndarray, stimuli: int) -> np.ndarray:
+    return above + below > 0.05 * stimuli
+
+
+def _balanced(above: np.ndarray, below: np.ndarray, stimuli: int) -> np.ndarray:
+    return np.abs(above - below) < 0.3 * (above + below)
+
+
+def _both(above: np.ndarray, below: np.ndarray, stimuli: int) -> np.ndarray:
+    return _often(above, below, stimuli) & _balanced(above, below, stimuli)
 
 
 def bt500(
     scores: np.ndarray,
     *,
-    trap=False,
-    excess=0.0,
-    inner=2.0,
-    outer=20**0.5,
-    scaled=True,
-    squared=False,
-    rule="both",
-    ddof=0,
+    used=lambda s: s > 1e-9,
+    std=lambda scores: scores.std(axis=1, keepdims=True),
+    kurtosis=lambda d, s: (d**4).mean(axis=1, keepdims=True) / s**4,
+    near=lambda k: (k >= 2) & (k <= 4),
+    reach=lambda near, s: np.where(near, 2, 20**0.5) * s,
+    high=lambda d: d,
+    minus=-1,
     strict=False,
-    low=2.0,
-    high=4.0,
-    at_least=False,
-    power=4,
-    root=4,
-    axis=1,
+    rule=_both,
+    stimuli=len,
 ) -> np.ndarray:
     """The rule with one slip, or in one of the variants that are right. It is True for raters who are rejected."""
     distance = scores - scores.mean(axis=1, keepdims=True)
-    s = scores.std(axis=axis, keepdims=True, ddof=ddof)
-    kurtosis = (distance**power).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** root - excess
-    bound = np.where((kurtosis >= low) & (kurtosis <= high), inner, outer) * (
-        np.ones_like(s) if not scaled else s**2 if squared else s
-    )
-    used = np.ones_like(s, dtype=bool) if trap else s > 1e-9
-    bound = bound + (1e-9 if strict else -1e-9)
-    above = (used & (distance >= bound)).sum(axis=0)
-    below = (used & (distance <= -bound)).sum(axis=0)
-    far = above + below
-    often = far >= 0.05 * len(scores) if at_least else far > 0.05 * len(scores)
-    balanced = np.abs(above - below) < 0.3 * far
-    return {
-        "both": often & balanced,
-        "often": often,
-        "balanced": balanced,
-        "either": often | balanced,
-        "bias": often & ~balanced,
-    }[rule]
+    s = std(scores)
+    bound = reach(near(kurtosis(distance, np.maximum(s, 1e-9))), s) + (1e-9 if strict else -1e-9)
+    above = (used(s) & (high(distance) >= bound)).sum(axis=0)
+    below = (used(s) & (distance <= minus * bound)).sum(axis=0)
+    return rule(above, below, stimuli(scores))
 
 
 BT500_SLIPS = {
-    "Stimuli on which all raters agree also count. There s is 0, every vote is 0 s away, and everybody is above and "
-    "below at once: the trap. Leave these stimuli out.": {"trap": True},
-    "This is the excess kurtosis, which is 0 for a normal distribution (scipy's default). BT.500 means the one which "
-    "is 3: do not subtract 3.": {"excess": 3.0},
-    "The reach is 2 s for every stimulus. Where the kurtosis is outside 2 to 4 it is sqrt(20) s.": {"outer": 2.0},
-    "The reach is sqrt(20) s for every stimulus. Where the kurtosis is from 2 to 4 it is 2 s.": {"inner": 20**0.5},
-    "A kurtosis below 2 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"low": -np.inf},
-    "A kurtosis above 4 takes the reach of 2 s, too. It must be between 2 and 4: else sqrt(20) s.": {"high": np.inf},
-    "Whoever is far on exactly 5 % of the stimuli is rejected, too. It must be more.": {"at_least": True},
-    "Often, or in both directions, is enough here. The rule asks for both: and, not or.": {"rule": "either"},
-    "The kurtosis has the third power of the distance. It is the mean of d ** 4, over s ** 4.": {"power": 3},
-    "The kurtosis is divided by s ** 2. It is the mean of d ** 4 over s ** 4.": {"root": 2},
-    "s is taken over stimuli, axis 0, one per rater. It is the standard deviation over raters, axis 1.": {"axis": 0},
-    "The two reaches are swapped: 2 s where the kurtosis is from 2 to 4, sqrt(20) s elsewhere.": {
-        "inner": 20**0.5,
-        "outer": 2.0,
+    "Stimuli on which all raters agree also count. There, s is 0, every vote is 0 s away, and everybody is above and "
+    "below at once: the trap. Leave these stimuli out.": {"used": lambda s: s >= 0},
+    "One stimulus on which all agree clears everybody. Leave out only the votes on it.": {
+        "used": lambda s: (s > 1e-9).all()
     },
-    "The reach is 20 s where it should be sqrt(20) s.": {"outer": 20.0},
-    "The reach is not multiplied by s: far means far in standard deviations of this stimulus.": {"scaled": False},
-    "The reach is multiplied by the variance. s is its root, the standard deviation.": {"squared": True},
+    "This is the excess kurtosis, which is 0 for a normal distribution (scipy's default). BT.500 means the one that "
+    "is 3: do not subtract 3.": {"kurtosis": lambda d, s: (d**4).mean(axis=1, keepdims=True) / s**4 - 3},
+    "The reach is 2 s for every stimulus. Where the kurtosis is outside 2 to 4, it is sqrt(20) s. (At least 2 `or` at "
+    "most 4 is true of every number.)": {"near": lambda k: k > -1},
+    "The reach is sqrt(20) s for every stimulus. From a kurtosis of 2 to 4, it is 2 s. (Print it: is it ever there?)": {
+        "near": lambda k: k < -1
+    },
+    "A kurtosis below 2 gets the reach of 2 s, too. That is for 2 to 4 only; otherwise it is sqrt(20) s.": {
+        "near": lambda k: k <= 4
+    },
+    "A kurtosis above 4 gets the reach of 2 s, too. That is for 2 to 4 only; otherwise it is sqrt(20) s.": {
+        "near": lambda k: k >= 2
+    },
+    "A rater who is far on exactly 5 % of the stimuli is rejected, too. It must be more than 5 %: use >, not >=.": {
+        "rule": lambda a, b, n: (a + b >= 0.05 * n) & _balanced(a, b, n)
+    },
+    "5 % of the wrong number: it is the number of raters. It must be that of the stimuli, 0.05 * len(scores).": {
+        "stimuli": lambda scores: scores.shape[1]
+    },
+    "One of the two conditions is enough here, often or in both directions. The rule asks for both: and, not or.": {
+        "rule": lambda a, b, n: _often(a, b, n) | _balanced(a, b, n)
+    },
+    "The kurtosis has the third power of the distance. It is the mean of d ** 4, over s ** 4.": {
+        "kurtosis": lambda d, s: (np.abs(d) ** 3).mean(axis=1, keepdims=True) / s**4
+    },
+    "The kurtosis is averaged over all stimuli. Each stimulus has its own: axis=1, keepdims=True.": {
+        "kurtosis": lambda d, s: (d**4).mean() / s**4
+    },
+    "`above` counts votes that are far below, too: an absolute value is taken.": {"high": np.abs},
+    "`below` counts votes that are not far below. Is a minus missing? Count distance <= -reach.": {"minus": 1},
+    "s is one number for all votes. It is the standard deviation of each stimulus: axis=1, keepdims=True.": {
+        "std": lambda scores: scores.std(keepdims=True)
+    },
+    "The kurtosis is divided by s ** 2. It is the mean of d ** 4 over s ** 4.": {
+        "kurtosis": lambda d, s: (d**4).mean(axis=1, keepdims=True) / s**2
+    },
+    "s is taken over stimuli, axis 0, and is one number for each rater. Take it over raters, axis 1.": {
+        "std": lambda scores: scores.std(axis=0, keepdims=True)
+    },
+    "The two reaches are swapped: 2 s where the kurtosis is from 2 to 4, sqrt(20) s elsewhere.": {
+        "near": lambda k: (k < 2) | (k > 4)
+    },
+    "The reach is 20 s where it should be sqrt(20) s.": {"reach": lambda near, s: np.where(near, 2, 20) * s},
+    "The reach is not multiplied by s, the standard deviation.": {"reach": lambda near, s: np.where(near, 2, 20**0.5)},
+    "The reach is multiplied by the variance. s is its root, the standard deviation.": {
+        "reach": lambda near, s: np.where(near, 2, 20**0.5) * s**2
+    },
     "Every rater who is often far is rejected. The rule also asks for both directions: one who is only strict, or only "
-    "generous, stays. Compare above with below.": {"rule": "often"},
-    "How often a rater is far does not matter here. The rule asks for both: more than 0.05 of the stimuli, and in "
-    "both directions.": {"rule": "balanced"},
-    "It rejects those who are far in one direction. It must be the others: |above - below| is less than 0.3 of all "
-    "that is far.": {"rule": "bias"},
+    "generous, stays. Compare above with below.": {"rule": _often},
+    "A rater who is far on only a few stimuli is rejected. It must be more than 5 % of the stimuli, 0.05 * "
+    "len(scores), and in both directions.": {"rule": _balanced},
+    "Those who are far in one direction are rejected. It must be the others: |above - below| is less than 0.3 of "
+    "above + below.": {"rule": lambda a, b, n: _often(a, b, n) & ~_balanced(a, b, n)},
+    "The answer is upside down: it must be True for raters who are rejected.": {
+        "rule": lambda a, b, n: ~_both(a, b, n)
+    },
 }
 
 
-def far_counts(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of stimuli on which each rater is far above, and far below, the mean: (raters,) each."""
-    distance = scores - scores.mean(axis=1, keepdims=True)
-    s = scores.std(axis=1, keepdims=True)
-    kurtosis = (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4
-    reach = np.where((kurtosis >= 2) & (kurtosis <= 4), 2.0, np.sqrt(20)) * s
-    return ((distance >= reach) & (s > 0)).sum(axis=0), ((distance <= -reach) & (s > 0)).sum(axis=0)
-
-
-COUNTED = {  # (above, below, stimuli) -> rejected
-    "Only `above` is counted as far. Far is above + below.": lambda a, b, n: (a > 0.05 * n) & (abs(a - b) < 0.3 * a),
-    "abs() is missing: above - below may be negative. Both directions count alike: np.abs(above - below).": (
-        lambda a, b, n: (a + b > 0.05 * n) & (a - b < 0.3 * (a + b))
-    ),
-    "far is compared with 5, not against 5 % of the stimuli: 0.05 * len(scores).": lambda a, b, n: (
-        (a + b > 5) & (abs(a - b) < 0.3 * (a + b))
-    ),
-    "far is compared with 0.05, and it is a number of stimuli: 0.05 * len(scores).": lambda a, b, n: (
-        (a + b > 0.05) & (abs(a - b) < 0.3 * (a + b))
-    ),
+BT500_SLIPS |= {
+    message: {"rule": rule}
+    for message, rule in {
+        "Too little is counted as far, such as `above` only. Far is above + below.": lambda a, b, n: (
+            (a > 0.05 * n) & (np.abs(a - b) < 0.3 * a)
+        ),
+        "abs() is missing: above - below can be negative. Both directions count the same: np.abs(above - below).": (
+            lambda a, b, n: _often(a, b, n) & (a - b < 0.3 * (a + b))
+        ),
+        "far is compared with 5, not with 5 % of the stimuli, 0.05 * len(scores).": lambda a, b, n: (
+            (a + b > 5) & _balanced(a, b, n)
+        ),
+        "0.3 is not multiplied by what is far. |above - below| must be less than 0.3 * (above + below).": (
+            lambda a, b, n: _often(a, b, n) & (np.abs(a - b) < 0.3)
+        ),
+        "|above - below| must be less than 0.3 * (above + below): use <, not <=.": lambda a, b, n: (
+            _often(a, b, n) & (np.abs(a - b) <= 0.3 * (a + b))
+        ),
+        "0.3 is multiplied by the number of stimuli. |above - below| must be less than 0.3 * (above + below).": (
+            lambda a, b, n: _often(a, b, n) & (np.abs(a - b) < 0.3 * n)
+        ),
+        "There is one verdict for all raters. Is there an any() or all() too much? Each rater gets one.": (
+            lambda a, b, n: _often(a, b, n) & _balanced(a, b, n).any()
+        ),
+    }.items()
 }
 
-BT500_RIGHT = ({}, {"ddof": 1}, {"strict": True}, {"ddof": 1, "strict": True})  # the recommendation allows all four
+N_LESS_1 = {"std": lambda scores: scores.std(axis=1, keepdims=True, ddof=1)}
+BT500_RIGHT = ({}, N_LESS_1, {"strict": True}, N_LESS_1 | {"strict": True})  # the recommendation allows all four
 
 
 def bt500_cases() -> list[np.ndarray]:
@@ -193,7 +232,7 @@ def bt500_cases() -> list[np.ndarray]:
         scores = np.clip(np.rint(scores), 1, 5)
         scores[-stimuli // 5 :] = 1  # anchors: everybody agrees
         cases.append(scores)
-    return [*cases, _two_lumps(), _exactly_five_per_cent()]
+    return [*cases, _two_lumps(), _exactly_five_per_cent(), _many_raters()]
 
 
 def _two_lumps() -> np.ndarray:
@@ -205,10 +244,18 @@ def _two_lumps() -> np.ndarray:
 
 
 def _exactly_five_per_cent() -> np.ndarray:
-    """Scores (40, 24). The first rater is far once above and once below: 2 of 40 stimuli are not more than 5 %."""
+    """Scores (40, 24). The first rater is far on 2 stimuli, which is not more than 5 %, the second 13 + 7 times."""
     scores = np.tile([2.0, 4.0], (40, 12))
-    scores[:2] = 3
-    scores[:2, 0] = 5, 1
+    scores[:22] = 3
+    scores[:2, 0], scores[2:15, 1], scores[15:22, 1] = (5, 1), 5, 1
+    return scores
+
+
+def _many_raters() -> np.ndarray:
+    """Scores (20, 100). The first rater is far once above and once below, the second is far above on 8 stimuli."""
+    scores = np.tile([2.0, 4.0], (20, 50))
+    scores[:10] = 3
+    scores[:2, 0], scores[2:10, 1] = (5, 1), 5
     return scores
 
 
@@ -220,8 +267,7 @@ def small_classes() -> list[tuple[np.ndarray]]:
     return [(np.array(rows),) for rows in ((up, up), (up, down), narrow, (up, down, same))]
 
 
-# Seed, stimuli, raters, noise. They are chosen so that no verdict depends on n or n - 1, or on > or >=, and so that
-# each slip is noticed.
+# Seed, stimuli, raters, noise: such that no verdict depends on n or n - 1, or on > or >=, and each slip is noticed.
 BT500_CLASSES = ((147, 50, 24, 0.25), (133, 50, 24, 0.25), (13, 60, 15, 0.4), (3, 60, 30, 0.15))
 
 
@@ -235,19 +281,19 @@ EXERCISE = Exercise(
     reference=bt500_rejects,
     judge=judge,
     hints=(
-        "Means, s and kurtosis are of a stimulus: axis 1. above and below are of a rater: axis 0. Where s is 0, "
-        "distance >= reach says 0 >= 0, which is True for everybody.",
+        "A stimulus has a mean, s and kurtosis: axis 1. A rater has an above and a below: axis 0. Where s is 0, "
+        "distance >= reach means 0 >= 0, which is True for everybody.",
         "kurtosis is (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4; np.where chooses "
-        "between 2 and np.sqrt(20). A vote counts where s > 0.",
-        "above = ((distance >= reach) & (s > 0)).sum(axis=0), below with <= -reach. Rejected: "
+        "between 2 and np.sqrt(20). A vote counts only where s > 0.",
+        "above = ((distance >= reach) & (s > 0)).sum(axis=0); below is the same with <= -reach. Rejected: "
         "(far > 0.05 * len(scores)) & (abs(above - below) < 0.3 * far).",
     ),
     mistakes=(
         Mistake(
             "everyone who is far is rejected",
             says="also asks for both directions",
-            ask="Strict or careless: how do you tell?",
+            ask="How can you tell a strict rater from a careless one?",
         ),
-        Mistake("kurtosis less 3", says="excess kurtosis", ask="What has a normal distribution in this formula?"),
+        Mistake("kurtosis minus 3", says="excess kurtosis", ask="What is the kurtosis of a bell curve?"),
     ),
 )

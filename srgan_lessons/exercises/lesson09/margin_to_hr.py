@@ -26,26 +26,44 @@ TABLES = (  # the first two are columns of the paper's Tables 1 and 2, the other
     ({"SRResNet-MSE": 3.37, "SRGAN-MSE": 3.77, "SRGAN-VGG22": 3.78, "SRGAN-VGG54": 3.58, "hr": 4.32}, "SRGAN-VGG54"),
     ({"a": 2.0, "b": 4.4, "hr": 4.1, "c": 1.1}, "b"),
     ({"hr": 4.6, "a": 3.3, "b": 1.6, "c": 4.0, "d": 2.1}, "b"),
+    ({"a": 2.5, "b": 3.25, "c": 3.25, "hr": 4.0, "d": 1.0}, "b"),
+    ({"nearest": 1.5, "a": 2.75, "bicubic": 2.25, "b": 4.0, "hr": 4.75}, "bicubic"),
+    ({"a": 2.75, "bicubic": 2.0, "nearest": 1.25, "hr": 4.25, "b": 3.75}, "a"),
 )
 
 
 def judge(candidate) -> None:
-    results = [call(candidate, dict(mos), method) for mos, method in TABLES]
+    results = [_called(candidate, mos, method) for mos, method in TABLES]
     if all(isinstance(result, bool | np.bool_) for result in results):
-        raise NotYet("True or False came back. Return the margin, in steps of the scale: its sign is the answer.")
+        raise NotYet("The result is True or False. Return the margin, in steps of the scale: its sign is the answer.")
     found = np.array([as_number(result, "the margin") for result in results])
     if np.allclose(found, [margin_to_hr(*case) for case in TABLES], rtol=0, atol=1e-9):
         return
     recognise(found, {message: [slip(*case) for case in TABLES] for message, slip in MARGIN_SLIPS.items()}, within=1e-9)
-    advice = "The distance to the closest other method, less the distance to hr, both without a sign."
+    advice = "It is the distance to the closest other method, minus the distance to HR, both without a sign."
     show_smallest(candidate, margin_to_hr, SMALL, advice=advice)
     wrong = [k for k, case in enumerate(TABLES) if abs(found[k] - margin_to_hr(*case)) > 1e-9]
     mos, method = TABLES[wrong[0]]
     one, other = apart(found[wrong[0]], margin_to_hr(mos, method))
     raise NotYet(
-        f"With the MOS {mos} the margin of {method} is {one}; {other} is expected: the distance to the closest other "
-        "method, less the distance to hr, both without a sign."
+        f"With the MOS {mos}, the margin of {method} is {one}; {other} is expected: the distance to the closest other "
+        "method, minus the distance to HR, both without a sign."
     )
+
+
+def _called(candidate, mos: dict[str, float], method: str):
+    try:
+        return call(candidate, dict(mos), method)
+    except KeyError as error:
+        key = error.args[0] if error.args else None
+        if str(key).lower() == "hr":
+            raise NotYet(f'There is no key {key!r}: the HR images have the key "hr", in small letters.') from error
+        if isinstance(key, str) and key not in mos:
+            raise NotYet(
+                f"It looks up the method {key!r}, which this table does not have. Take the name from `method`, and "
+                f"the names of the others from `mos`. Here they are {', '.join(map(repr, mos))}."
+            ) from error
+        raise
 
 
 SMALL = (
@@ -71,77 +89,108 @@ def _neighbour(mos: dict[str, float], method: str, step: int) -> float:
 
 
 MARGIN_SLIPS = {
-    "The sign is reversed: positive means nearer to hr. Take the distance to the closest other method, less the "
-    "distance to hr.": lambda mos, method: -_margin(mos, method),
+    "The sign is reversed: positive means closer to HR. Take the distance to the closest other method, minus the "
+    "distance to HR.": lambda mos, method: -_margin(mos, method),
     "This is the margin to the second closest of the others. Take the closest.": lambda mos, method: _margin(
         mos, method, pick=lambda values: sorted(values)[1]
     ),
-    "It is divided. The margin is a difference: the distance to the closest other, less the distance to hr.": (
+    "One distance is divided by the other. The margin is a difference: the distance to the closest other method, minus "
+    "the distance to HR.": (
         lambda mos, method: (
             min(abs(mos[method] - v) for n, v in mos.items() if n not in ("hr", method)) / abs(mos["hr"] - mos[method])
         )
     ),
-    "The distance to hr is squared. A distance is abs().": lambda mos, method: (
+    "Both distances are squared. Take abs() of the differences.": lambda mos, method: (
+        min((mos[method] - v) ** 2 for n, v in mos.items() if n not in ("hr", method)) - (mos["hr"] - mos[method]) ** 2
+    ),
+    "The distance to HR is squared. Take abs() of the difference.": lambda mos, method: (
         _margin(mos, method) + abs(mos["hr"] - mos[method]) - (mos["hr"] - mos[method]) ** 2
     ),
-    'The last entry of the dict is taken for hr, or the best of all: take it by its key, mos["hr"].': (
+    'The last entry of the dict is taken for HR, or the best of all: take it by its key, mos["hr"].': (
         lambda mos, method: _margin(mos | {"hr": list(mos.values())[-1]}, method)
     ),
-    'The best of all is taken for hr. Take it by its key, mos["hr"].': lambda mos, method: (
+    'The last entry of the dict is taken for HR. It can stand anywhere: take it by its key, mos["hr"].': (
+        lambda mos, method: (
+            min(abs(v - mos[method]) for n, v in list(mos.items())[:-1] if n != method)
+            - abs(list(mos.values())[-1] - mos[method])
+        )
+    ),
+    'The MOS of HR is taken to be 5. Even HR does not get a 5 from everybody: take mos["hr"].': lambda mos, method: (
+        _margin(mos | {"hr": 5.0}, method)
+    ),
+    "A method with the same MOS is left out. It is another method, at the distance 0: leave out `method` and HR by "
+    "their names, not by their numbers.": lambda mos, method: (
+        min(abs(v - mos[method]) for v in mos.values() if v not in (mos["hr"], mos[method]))
+        - abs(mos["hr"] - mos[method])
+    ),
+    "nearest and bicubic are left out. They are methods like the others: leave out only `method` and HR.": (
+        lambda mos, method: _margin(mos, method, without=("hr", "nearest", "bicubic"))
+    ),
+    "The other method is chosen by its name, such as the first of the alphabet. Choose the one at the smallest "
+    "distance.": lambda mos, method: (
+        abs(mos[method] - mos[min(n for n in mos if n not in ("hr", method))]) - abs(mos["hr"] - mos[method])
+    ),
+    'The best of all is taken for HR. Take it by its key, mos["hr"].': lambda mos, method: (
         _margin(mos, method) + abs(mos["hr"] - mos[method]) - abs(max(mos.values()) - mos[method])
     ),
-    "The others' distances are measured from hr. Measure them from the method.": lambda mos, method: (
+    "The distances of the others are measured from HR. Measure them from the method.": lambda mos, method: (
         min(abs(mos["hr"] - v) for n, v in mos.items() if n not in ("hr", method)) - abs(mos["hr"] - mos[method])
     ),
-    "The sign of the whole is lost: a method that is nearer to another has a margin below 0.": lambda mos, method: abs(
-        _margin(mos, method)
+    "The sign of the margin is lost: it is negative for a method that is closer to another method.": (
+        lambda mos, method: abs(_margin(mos, method))
     ),
-    "The two distances are added. Take the distance to hr away.": lambda mos, method: (
+    "The two distances are added. Subtract the distance to HR.": lambda mos, method: (
         _margin(mos, method) + 2 * abs(mos["hr"] - mos[method])
     ),
-    "The distances to the others are added up. Take the closest alone.": lambda mos, method: _margin(
+    "The distances to the others are added up. Take only the closest.": lambda mos, method: _margin(
         mos, method, pick=sum
     ),
     "The method is compared with itself, and that distance is always 0. Leave it out.": lambda mos, method: _margin(
         mos, method, itself=True
     ),
-    "hr is among the others, so the closest other is never farther away than hr. Leave it out.": lambda mos, method: (
+    "HR is among the others, so the closest other is never farther away than HR. Leave it out.": lambda mos, method: (
         _margin(mos, method, without=())
     ),
-    "A distance has no sign: a method can be above this one, and hr can be below. Take abs().": lambda mos, method: (
-        _margin(mos, method, signed=True)
+    "A distance has no sign: another method can be above this one, and HR can be below it. Take abs().": (
+        lambda mos, method: _margin(mos, method, signed=True)
     ),
-    "The distances to the others have a sign here: one that is lower counts as near. Take abs() of each.": (
+    "The distances to the others have a sign here, so the most negative counts as the closest. Take abs() of each.": (
         lambda mos, method: (
             min(mos[method] - v for n, v in mos.items() if n not in ("hr", method)) - abs(mos["hr"] - mos[method])
         )
     ),
-    "The distance to hr has a sign here. Take abs().": lambda mos, method: (
+    'The distance to HR has a sign here, mos["hr"] - mos[method]. HR can be below: take abs().': lambda mos, method: (
+        min(abs(mos[method] - v) for n, v in mos.items() if n not in ("hr", method)) - (mos["hr"] - mos[method])
+    ),
+    "The distance to HR has a sign here. Take abs().": lambda mos, method: (
         min(abs(mos[method] - v) for n, v in mos.items() if n not in ("hr", method)) - (mos[method] - mos["hr"])
     ),
-    "This is the margin to the farthest method. It must be nearer to hr than to *any* other: take the closest.": (
+    "This is the margin to the farthest method. It must be closer to HR than to *any* other: take the closest.": (
         lambda mos, method: _margin(mos, method, pick=max)
     ),
-    "This is the margin to the mean of the others' distances. It must be nearer to hr than to *any* other: take the "
+    "This is the margin to the mean of the others' distances. It must be closer to HR than to *any* other: take the "
     "closest.": lambda mos, method: _margin(mos, method, pick=lambda values: sum(values) / len(values)),
-    "It is compared with the best of the others, which is not always the closest: look at all distances.": (
+    "This is the margin to the median of the others' distances. Take the closest.": lambda mos, method: _margin(
+        mos, method, pick=np.median
+    ),
+    "The method is compared with the best of the others, which is not always the closest: look at all distances.": (
         lambda mos, method: (
             abs(mos[method] - max(value for name, value in mos.items() if name not in ("hr", method)))
             - abs(mos["hr"] - mos[method])
         )
     ),
-    "It is compared with its neighbour in the table only. The closest may stand elsewhere: look at all.": (
+    "The method is compared only with its neighbour in the table. The closest can be anywhere: look at all.": (
         lambda mos, method: abs(mos[method] - _neighbour(mos, method, -1)) - abs(mos["hr"] - mos[method])
     ),
-    "Only methods below it are looked at. A better one may be closer.": lambda mos, method: (
+    "Only methods with a lower MOS are looked at. A better one may be closer.": lambda mos, method: (
         mos[method]
-        - max((value for value in mos.values() if value < mos[method]), default=-np.inf)
+        - max((v for n, v in mos.items() if n != "hr" and v < mos[method]), default=0)
         - abs(mos["hr"] - mos[method])
     ),
-    "This is the distance to hr alone. Take it from the distance to the closest other method.": lambda mos, method: abs(
-        mos["hr"] - mos[method]
+    "This is only the distance to HR. Subtract it from the distance to the closest other method.": lambda mos, method: (
+        abs(mos["hr"] - mos[method])
     ),
-    "This is the distance to the closest other method alone. Take the distance to hr from it.": lambda mos, method: min(
+    "This is only the distance to the closest other method. Subtract the distance to HR.": lambda mos, method: min(
         abs(mos[method] - value) for name, value in mos.items() if name not in ("hr", method)
     ),
 }
@@ -157,16 +206,16 @@ EXERCISE = Exercise(
     reference=margin_to_hr,
     judge=judge,
     hints=(
-        "Nearer than to any other method: which of the others decides?",
-        "Loop over mos.items(), leave out the method itself and hr, and take the smallest abs(difference).",
+        "It should be closer to HR than to any other method. Which of the others decides?",
+        "Loop over mos.items(), leave out the method itself and HR, and take the smallest abs(difference).",
         "min(abs(mos[method] - value) for name, value in mos.items() if name not in ('hr', method)) - to_hr.",
     ),
     mistakes=(
-        Mistake("hr among the others", says="hr is among the others", ask="How far is HR from itself?"),
+        Mistake("HR among the others", says="HR is among the others", ask="Is HR a method?"),
         Mistake(
             "no absolute value",
             says="A distance has no sign",
-            ask="Two methods, one above and one below: which is nearer?",
+            ask="One method is above, and one below. Which of them is closer?",
         ),
     ),
 )

@@ -6,6 +6,7 @@ import torch
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.reading import as_array
+from srgan_lessons.exercises.shared.draws import DRAWS, Noted, image_means, medians, pairs, what_is_wrong
 
 
 def mos_interval(scores, rng):
@@ -38,42 +39,66 @@ def judge(candidate) -> None:
     for scores in cases.values():
         mos, low, high = _interval(candidate, scores)
         _check_mos(mos, scores)
-        if low > high:
-            raise NotYet("The lower end is above the upper one. Return them in this order: MOS, low, high.")
         found.append((low, high))
         right.append(bounds(two_way(scores)))
     found, right = np.array(found), np.array(right)  # (cases, 2)
     width = (right[:, 1] - right[:, 0])[:, None]
+    means = np.array([scores.mean() for scores in cases.values()])
+    _check_order(found, right, means)
     if (found[:, 0] > 5).all():
         raise NotYet(
-            "The whole interval lies above the scale. Are the votes of a sample summed up? Its MOS is their mean."
+            "The whole interval lies above the scale. Are the votes of a sample added up? Its MOS is their mean."
         )
     if found[-1, 1] > 5:
         raise NotYet(
-            f"Near the end of the scale the interval goes up to {found[-1, 1]:.2f}, and no vote is above 5. "
-            "Take percentiles of the samples: they never leave the scale."
+            f"Near the end of the scale, the interval goes up to {found[-1, 1]:.2f}, but no vote is above 5. "
+            "Take percentiles of the samples, which never leave the scale."
         )
     wide = (found[:, 1] - found[:, 0]) / width[:, 0]  # (cases,)
     if (np.abs(found - right) / width).max() <= NEAR and abs(wide.mean() - 1) <= NEAR_ON_AVERAGE:
         _check_rng(candidate, cases["chance"])
         return
-    means = np.array([scores.mean() for scores in cases.values()])
+    rng = Noted(0)
+    call(candidate, cases["raters"], rng)
+    if fault := what_is_wrong(rng, *cases["raters"].shape):
+        raise NotYet(fault)
     if (found[:, 1] < means).all():
         raise NotYet("The interval lies below the MOS. np.percentile counts in per cent: 2.5 and 97.5, not fractions.")
+    if (wide < NEAR).all() and not rng.used:
+        raise NotYet(
+            "All samples are the same. Is a new generator made in each round? With the same seed, it draws the same "
+            "numbers each time: draw from rng, the generator that is given."
+        )
+    if (wide < NEAR).all() and len(rng.numbers) >= 1000:
+        raise NotYet(
+            "The interval is far too narrow. Is the spread of the samples divided by something? They already vary as "
+            "the MOS of other studies would: take their percentiles as they are."
+        )
     if (wide < NEAR).all():
         raise NotYet(
             "All samples are the same, or nearly. Draw again in each round, inside the loop, and with replacement: "
             "some raters twice, some not at all."
         )
+    if not rng.used and np.array_equal(*(_seeded(candidate, cases["chance"], seed) for seed in (1, 2))):
+        raise NotYet(
+            "Nothing is drawn: this is a formula, such as Student's. Draw raters and images 1000 times, and take the "
+            "middle 95 % of the MOS that come out."
+        )
+    counts = np.array([[*scores.shape, scores.size] for scores in cases.values()])  # (cases, 3)
+    if (np.abs(wide[:, None] * np.sqrt(counts) - 1) <= NEAR).all(axis=0).any():
+        raise NotYet(
+            "The width is divided by the root of a number of raters or images. That is for single votes: the samples "
+            "are means already, so take their percentiles as they are."
+        )
     for inner, cut, outer, past in (
-        (1, 95, 0, lambda end, s: end < np.percentile(s, 0.5)),
-        (0, 5, 1, lambda end, s: end > np.percentile(s, 99.5)),
+        (1, 95, 0, lambda end, s: end <= np.percentile(s, 0.5)),
+        (0, 5, 1, lambda end, s: end >= np.percentile(s, 99.5)),
     ):
         drawn = [two_way(scores) for scores in cases.values()]
         near = np.abs(found[:, inner] - [np.percentile(s, cut) for s in drawn]) <= NEAR * width[:, 0]
         if near.all() and all(past(end, s) for end, s in zip(found[:, outer], drawn, strict=True)):
             raise NotYet(
-                "5 % are cut from one end, and nothing from the other. For the middle 95 % cut 2.5 % from each."
+                "5 % are cut off at one end, and nothing at the other. For the middle 95 %, cut off 2.5 % at each end."
             )
     slips = {
         message: np.array([bounds(samples, level) for samples, level in map(make, cases.values())])
@@ -86,16 +111,39 @@ def judge(candidate) -> None:
         raise NotYet(message)
     if (found[:, 1] - found[:, 0] > 1.3 * width[:, 0]).all():
         raise NotYet(
-            f"Everywhere it is too wide, up to {wide.max():.2f} times. Is it from the smallest to the largest "
-            f"sample? The middle "
-            "95 % lies between the percentiles 2.5 and 97.5."
+            f"The interval is always too wide, up to {wide.max():.2f} times. Does it reach from the smallest to the "
+            "largest sample? The middle 95 % lies between the percentiles 2.5 and 97.5."
         )
     share = wide.round(2)
     raise NotYet(
-        f"Where only raters differ the interval is {share[0]} times as wide as it should be; where only images differ "
-        f"{share[1]} times; where only chance is at work {share[2]} times. In each round: draw raters, draw images, "
-        "and take the mean of what these raters said about these images."
+        f"If only raters differ, the interval is {share[0]} times as wide as it should be; if only images differ, "
+        f"{share[1]} times; if only chance is at work, {share[2]} times. In each round, draw raters, draw images, and "
+        "take the mean of what these raters said about these images."
     )
+
+
+def _check_order(found: np.ndarray, right: np.ndarray, means: np.ndarray) -> None:
+    """Raises NotYet if the ends (cases, 2) are the wrong way round, or are no ends at all."""
+    width = (right[:, 1] - right[:, 0])[:, None]
+    half = np.abs(right - means[:, None])
+    for flipped in (half, half[:, ::-1]):
+        if (np.abs(np.abs(found) - flipped) / width).max() <= 1.3 * NEAR:
+            raise NotYet("These are the distances of the ends from the MOS. Return the ends themselves.")
+    if (found[:, 0] <= found[:, 1]).all():
+        return
+    if (np.abs(found[:, ::-1] - right) / width).max() <= 1.3 * NEAR:
+        raise NotYet("The lower end is above the upper one. Return them in this order: MOS, low, high.")
+    raise NotYet(
+        "The lower end is above the upper one. Are two of the samples taken by their place, without sorting the "
+        "samples first? np.percentile(samples, [2.5, 97.5]) sorts them itself."
+    )
+
+
+def _seeded(candidate, scores: np.ndarray, seed: int) -> np.ndarray:
+    """The answer's MOS, low and high, after the global generators were given a seed."""
+    np.random.seed(seed)  # noqa: NPY002 - what students use
+    torch.manual_seed(seed)
+    return _interval(candidate, scores)
 
 
 def _interval(candidate, scores: np.ndarray) -> np.ndarray:
@@ -105,37 +153,32 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
     except IndexError as error:
         if "shape mismatch" in str(error) or "broadcast" in str(error):
             raise NotYet(
-                "scores[who, what] takes one vote for each pair (who[k], what[k]), not all votes of these raters on "
-                "these images. Take the rows first, then the columns: scores[who][:, what]."
+                "scores[who, what] takes one vote for each pair (who[k], what[k]), and not all votes of these raters "
+                "on these images. Take the rows first, then the columns: scores[who][:, what]."
             ) from error
         if "out of bounds" in str(error):
             raise NotYet(
-                f"An index is too large: {error}. Raters are the first axis of scores, images the second; numbers are "
-                "drawn from 0 up to their count, which is not included."
+                f"An index is too large: {error}. Raters are the first axis of scores, and images the second. Draw "
+                "from 0 to their count, which is not included, and take the counts from scores.shape."
             ) from error
         raise
     if isinstance(result, tuple | list) and len(result) == 2:
-        raise NotYet("Two values came back. Three are expected: the MOS, and the lower and upper end of its interval.")
-    return as_array(result, (3,), "MOS, low and high")
+        raise NotYet(
+            "The result has two values. Three are expected: the MOS, and the lower and upper end of its interval."
+        )
+    return as_array(result, (3,), "the result (MOS, low, high)")
 
 
 def _check_rng(candidate, scores: np.ndarray) -> None:
     """Raises NotYet unless all random numbers come from the generator that is given."""
-    rng = np.random.default_rng(0)
-    before = str(rng.bit_generator.state)
+    rng = Noted(0)
     call(candidate, scores, rng)
-    if str(rng.bit_generator.state) == before:
+    if not rng.used:
         raise NotYet("rng, the generator that is given, is never used. Draw with rng.integers or rng.choice.")
-    ends = []
-    for seed in (1, 2):
-        np.random.seed(seed)  # noqa: NPY002 - what students use
-        torch.manual_seed(seed)
-        ends.append(_interval(candidate, scores))
-    if not np.array_equal(*ends):
+    if not np.array_equal(*(_seeded(candidate, scores, seed) for seed in (1, 2))):
         raise NotYet(
-            "The interval is right, and another one each time: not all chance comes from rng, the generator that is "
-            "given. "
-            "Draw with rng.integers or rng.choice, so that a study can be repeated."
+            "The interval is right, but it is another one each time: some random numbers do not come from rng, the "
+            "generator that is given. Draw with rng.integers or rng.choice, so that a study can be repeated."
         )
 
 
@@ -145,12 +188,9 @@ def _check_mos(mos: float, scores: np.ndarray) -> None:
     if abs(mos - scores.mean()) < 0.1:
         raise NotYet(
             f"The MOS is {mos:.4f}; the mean of all votes is {scores.mean():.4f}. Return the mean of the votes, not of "
-            "the samples: redrawing is for the interval only."
+            "the samples: the samples are for the interval only."
         )
     raise NotYet(f"The first value is {mos:.2f}; the MOS, the mean of all votes, is {scores.mean():.2f}.")
-
-
-DRAWS = 4000
 
 
 def interval_cases() -> dict[str, np.ndarray]:
@@ -188,27 +228,25 @@ def bounds(samples: np.ndarray, level: float = 95) -> tuple[float, float]:
     return tuple(np.percentile(samples, [50 - level / 2, 50 + level / 2]))
 
 
-def _pairs(scores: np.ndarray) -> np.ndarray:
-    """The MOS (DRAWS,) of n pairs (rater, image), where n is the smaller of the two counts."""
-    rng, count = np.random.default_rng(1), min(scores.shape)
-    rows, columns = (rng.integers(0, n, (DRAWS, count)) for n in scores.shape)
-    return scores[rows, columns].mean(axis=1)
-
-
 INTERVAL_SLIPS = {
-    "Only images are redrawn. Other people would have voted differently, too: draw raters as well.": lambda s: (
+    "Only images are drawn again. Other people would have voted differently, too: draw raters as well.": lambda s: (
         (two_way(s, who=False), 95)
     ),
-    "Only raters are redrawn. Other images would have been rated differently, too: draw images as well.": (
+    "Only raters are drawn again. Other images would have been rated differently, too: draw images as well.": (
         lambda s: (two_way(s, what=False), 95)
     ),
     "The votes are treated as if they were independent of each other. This is the trap: a rater's votes share that "
     "rater's habits. Draw whole raters and whole images, not single votes.": lambda s: (single_votes(s, s.size), 95),
+    "A sample is not one number: it is a mean for each image. Take the mean over raters and images.": lambda s: (
+        image_means(s),
+        95,
+    ),
+    "The median of the votes is taken. A MOS is their mean.": lambda s: (medians(s), 95),
     "The last rater and the last image are never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (
         (two_way(s[:-1, :-1]), 95)
     ),
     "Pairs are drawn: rater who[k] on image what[k]. Take all votes of these raters on these images: "
-    "scores[who][:, what].": lambda s: (_pairs(s), 95),
+    "scores[who][:, what].": lambda s: (pairs(s), 95),
     "The last rater is never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (two_way(s[:-1]), 95),
     "The last image is never drawn: rng.integers(0, n) ends at n - 1 by itself.": lambda s: (two_way(s[:, :-1]), 95),
     "Half of the raters are drawn. Draw as many as there are: fewer make the interval too wide.": lambda s: (
@@ -216,10 +254,10 @@ INTERVAL_SLIPS = {
         95,
     ),
     "One rater is drawn for each sample. Draw as many as there are.": lambda s: (two_way(s, raters=1), 95),
-    "This interval holds 90 % of the samples. For 95 % cut 2.5 % from each end.": lambda s: (two_way(s), 90),
-    "This interval holds 99 % of the samples. For 95 % cut 2.5 % from each end.": lambda s: (two_way(s), 99),
-    "This interval holds only two thirds of the samples, as mean plus and minus one standard deviation does. Cut 2.5 "
-    "% from each end.": lambda s: (two_way(s), 68.3),
+    "This interval holds 90 % of the samples. For 95 %, cut off 2.5 % at each end.": lambda s: (two_way(s), 90),
+    "This interval holds 99 % of the samples. For 95 %, cut off 2.5 % at each end.": lambda s: (two_way(s), 99),
+    "This interval holds only two thirds of the samples, like the mean plus and minus one standard deviation. Cut off "
+    "2.5 % at each end.": lambda s: (two_way(s), 68.3),
 }
 
 
@@ -233,8 +271,8 @@ EXERCISE = Exercise(
     reference=mos_interval,
     judge=judge,
     hints=(
-        "A drawn rater comes with all votes of that person; a drawn image with all votes on it. Draw numbers of "
-        "rows and of columns, never single votes.",
+        "A drawn rater comes with all votes of that person, and a drawn image with all votes on it. So draw numbers "
+        "of rows and of columns, never single votes.",
         "rng.integers(0, n, n) draws n numbers from 0 to n - 1, with replacement. Rows first, then columns.",
         "samples.append(scores[who][:, what].mean()), and np.percentile(samples, [2.5, 97.5]) at the end.",
     ),
@@ -242,10 +280,10 @@ EXERCISE = Exercise(
         Mistake(
             "votes pooled",
             says="as if they were independent of each other",
-            ask="Ask one rater a thousand times: how sure are you?",
+            ask="You ask one rater a thousand times. How sure are you of the MOS now?",
         ),
         Mistake(
-            "images drawn, raters not", says="Only images are redrawn", ask="Would other raters have said the same?"
+            "images drawn, raters not", says="Only images are drawn again", ask="Would other raters have said the same?"
         ),
     ),
 )

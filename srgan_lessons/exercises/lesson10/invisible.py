@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from srgan_lessons import UserError
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
@@ -34,39 +35,58 @@ def judge(candidate) -> None:
     for name, reduce in (("bicubic", resize_matrix(24, 1 / 4)), ("the mean of 4 x 4 pixels", box)):
         n = reduce.shape[1]
         rng = np.random.default_rng(n)
-        # It is rough here and smooth there, and its mean is not 0, so that each slip is off by several grey levels.
+        # It is rough and smooth at once, and its mean is not 0, so that each slip is off by several grey levels.
         detail = rng.normal(0, 20, (n, n)) + 30 * np.add.outer(np.sin(np.arange(n) / 3), np.cos(np.arange(n) / 5)) + 7
-        result = as_array(call(candidate, detail, reduce))
+        try:
+            result = as_array(call(candidate, detail, reduce))
+        except UserError as error:
+            raise NotYet(
+                "`imresize` takes pictures in whole grey levels. Here, the reduction is the matrix `reduce`: an LR "
+                "picture is reduce @ picture @ reduce.T."
+            ) from error
         if result.shape != detail.shape:
             raise NotYet(_invisible_shape(result.shape, n))
         if np.abs(result - invisible(detail, reduce)).max() <= 1e-3:
             continue
         recognise(result, _invisible_slips(detail, reduce), within=1e-3)
+        _name_share(result, detail, reduce)
         mean, corner = np.full((1, 4), 0.25), np.zeros((4, 4))
         corner[0, :2] = 16.0, 32.0
         show_smallest(
             candidate,
             invisible,
             [(corner, mean), (corner, np.array([[0.5, 0.5, 0.0, 0.0]]))],
-            advice="The detail, less what comes back when it is reduced along both axes.",
+            advice="It is the detail minus what comes back after it was reduced along both axes.",
         )
         left = np.abs(reduce @ result @ reduce.T).max()
         if left > 0.01:
             raise NotYet(
-                f"The reduction ({name}) still sees it: up to {left:.2g} grey levels are left in the LR image. "
-                "Subtract what comes back when the detail is reduced along both axes."
+                f"The reduction ({name}) still sees the result: up to {left:.2g} grey levels are left in the LR image. "
+                "Subtract what comes back after the detail was reduced along both axes."
             )
         raise NotYet(
-            f"The reduction ({name}) does not see it, and that is right. But it is not the detail without its visible "
-            "part: something invisible was added, or lost."
+            f"The reduction ({name}) does not see the result, and that is right. But something invisible was added to "
+            "the detail, or lost: subtract its visible part, and nothing else."
         )
+
+
+def _name_share(result: np.ndarray, detail: np.ndarray, reduce: np.ndarray) -> None:
+    """Raises NotYet if there is a factor: in the result, or in what was subtracted, such as 1/16."""
+    right = invisible(detail, reduce)
+    scale = (result * right).sum() / (right**2).sum()
+    if np.abs(scale * right - result).max() <= 1e-3:
+        raise NotYet(f"The result is {scale:.4g} times what it should be. Return what is left, without a factor.")
+    seen = detail - right
+    times = ((detail - result) * seen).sum() / (seen**2).sum()
+    if np.abs(detail - times * seen - result).max() <= 1e-3:
+        raise NotYet(f"What the LR image sees is subtracted {times:.4g} times. Subtract it once, without a factor.")
 
 
 def _invisible_shape(shape: tuple[int, ...], n: int) -> str:
     if shape == (n // 4, n // 4):
-        return "The result has the size of the LR image. Come back to HR size (with `back`), then subtract."
+        return "The result has the size of the LR image. Come back to HR size with `back`, then subtract."
     if shape in ((n // 4, n), (n, n // 4)):
-        return f"The result has the shape {shape}: it is reduced along one axis and has not come back."
+        return f"The result has the shape {shape}: one axis is reduced, and has not come back."
     return f"The result has the shape {shape}; it must be that of the detail, {(n, n)}."
 
 
@@ -74,41 +94,67 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
     """The result of each usual mistake for this detail and this reduction."""
     back = np.linalg.pinv(reduce)
     n = len(detail)
+    other = resize_matrix(n, 1 / 4) if np.ptp(reduce[reduce != 0]) < 1e-9 else np.kron(np.eye(n // 4), np.full(4, 0.25))
+    not_this = np.linalg.pinv(other) @ other  # (n, n)
     keep = back @ reduce  # (n, n)
     lr = reduce @ detail @ reduce.T  # (n/4, n/4)
     seen = keep @ detail @ keep.T
     bicubic = resize_matrix(n // 4, 4)  # (n, n/4)
     gram = reduce.T @ reduce  # (n, n)
-    not_back = "reduced once more, what came back is not the LR image any more. Come back with `back`, the pinv."
+    not_back = "if you reduce that again, you do not get the same LR image. Come back with `back`, the pseudo-inverse."
     one_axis = (
         "It is invisible, but too little is left: the reduction was applied along one axis only, and it sees what is "
-        "smooth along *both*. A matrix on the left works on the columns; for the rows put its transpose on the right."
+        "smooth along *both*. A matrix on the left works on the columns; for the rows, put its transpose on the right."
     )
+    rounded = (
+        "The result has real numbers, positive and negative: they are no grey levels yet. Return them as they are, not"
+    )
+    with np.errstate(invalid="ignore"):
+        wrapped = (detail - seen).astype(np.int64).astype(np.uint8)
     slips = {
         "This is the detail as it was. Subtract what the LR image sees of it.": detail,
         "This is what the LR image *sees*. The task asks for the rest: detail minus this.": seen,
         "Half of what the LR image sees is left. Subtract all of it.": detail - seen / 2,
-        "Here the mean of the detail is subtracted, too. The LR image sees it: it is gone with the rest.": (
+        f"{rounded} rounded to whole numbers.": np.round(detail - seen),
+        f"{rounded} as uint8.": wrapped,
+        f"{rounded} cut off at 0 and 255.": np.clip(detail - seen, 0, 255),
+        f"{rounded} as absolute values.": np.abs(detail - seen),
+        "The mean of the detail is subtracted as well. The LR image sees the mean, so it is already gone.": (
             detail - seen - detail.mean()
         ),
-        "This is half of it. Return all that the LR image does not see.": (detail - seen) / 2,
-        "Rows and columns of the detail have changed places: reduce @ detail @ reduce.T, without detail.T.": (
+        "The mean of the result is subtracted as well. Return what is left, without any change.": (
+            detail - seen - (detail - seen).mean()
+        ),
+        "The mean of the detail is still there: it was taken out before the detail was reduced. The LR image sees the "
+        "mean, too. Reduce the detail as it is.": detail - seen + keep @ np.full((n, n), detail.mean()) @ keep.T,
+        "What comes back along the rows and what comes back along the columns are both subtracted. Reduce along both "
+        "axes, come back along both, and subtract once.": detail - keep @ detail - detail @ keep.T,
+        "This is the mean of two results, one for each axis. Reduce along both axes, come back along both, and "
+        "subtract once.": detail - (keep @ detail + detail @ keep.T) / 2,
+        "It is invisible to another reduction. Use the matrix `reduce` that is given: it is not always the same one.": (
+            detail - not_this @ detail @ not_this.T
+        ),
+        "This is half of it. Return everything that the LR image does not see.": (detail - seen) / 2,
+        "Rows and columns of what is seen have changed places: a .T too much, or one in the wrong place.": (
             detail - seen.T
         ),
+        "Rows and columns of the result have changed places. Is it transposed?": (detail - seen).T,
         "The sign is reversed: detail minus seen, not seen minus detail.": seen - detail,
         "The visible part was added, not subtracted.": detail + seen,
-        "Nothing is left: everything was subtracted. Only what the LR image sees must go.": np.zeros_like(detail),
+        "Nothing is left, because everything was subtracted. Only what the LR image sees should go.": (
+            np.zeros_like(detail)
+        ),
         one_axis: detail - keep @ detail,
-        one_axis + " Here the rows were done, and the columns not.": detail - detail @ keep.T,
-        "It is invisible, but too little is left: it was removed along the columns, and then once more along the rows. "
-        "The reduction sees what is smooth along *both* axes: reduce along both, come back, and subtract once.": (
+        one_axis + " Here, the rows were reduced, and the columns were not.": detail - detail @ keep.T,
+        "It is invisible, but too little is left: something was removed along the columns, and then once more along "
+        "the rows. The reduction sees what is smooth along *both* axes: reduce along both, come back, subtract once.": (
             detail - keep @ detail - detail @ keep.T + seen
         ),
-        f"It comes back by `reduce.T`, the transpose, and {not_back}": detail - gram @ detail @ gram,
-        f"It comes back by 4 * `reduce.T`, the transpose, and {not_back}": detail - 16 * gram @ detail @ gram,
-        f"It comes back by repeating each LR pixel, and {not_back}": detail - np.kron(lr, np.ones((4, 4))),
-        f"It comes back by bicubic enlargement, and {not_back}": detail - bicubic @ lr @ bicubic.T,
-        "Only the mean was subtracted. The LR image sees more than the mean: all that is smooth.": (
+        f"It comes back by `reduce.T`, the transpose, but {not_back}": detail - gram @ detail @ gram,
+        f"It comes back by 4 * `reduce.T`, the transpose, but {not_back}": detail - 16 * gram @ detail @ gram,
+        f"It comes back by repeating each LR pixel, but {not_back}": detail - np.kron(lr, np.ones((4, 4))),
+        f"It comes back by bicubic enlargement, but {not_back}": detail - bicubic @ lr @ bicubic.T,
+        "Only the mean was subtracted. The LR image sees more than the mean: everything that is smooth.": (
             detail - detail.mean()
         ),
         "The way back is applied along one axis, the reduction along both.": detail - keep @ detail @ gram,
@@ -128,8 +174,8 @@ EXERCISE = Exercise(
     judge=judge,
     hints=(
         "Split the detail in two: what survives the way down and back up, and the rest. You want the rest.",
-        "Down along both axes is `reduce @ detail @ reduce.T`, an LR image. The way up has the same shape, with "
-        "`back` in place of `reduce`.",
+        "Down along both axes is `reduce @ detail @ reduce.T`, an LR image. The way up looks the same, with "
+        "`back` instead of `reduce`.",
         "seen = back @ (reduce @ detail @ reduce.T) @ back.T, and the result is detail - seen.",
     ),
     mistakes=(
@@ -139,7 +185,7 @@ EXERCISE = Exercise(
             ask="Is `reduce @ reduce.T` the identity?",
         ),
         Mistake(
-            "along the rows alone",
+            "along one axis only",
             says="along one axis only",
             ask="What does the LR image see: rows, columns, or both?",
         ),

@@ -1,6 +1,7 @@
 """Exercise 10.3: what the LR picture leaves possible."""
 
-from collections.abc import Callable, Iterable, Mapping
+import functools
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,132 +26,200 @@ def possible(lr, candidates, noise):
 
 
 def judge(candidate) -> None:
-    for noise in (4, 9, 20):
-        lr, candidates = _suspects(noise)
-        given = _names(call(candidate, lr, candidates, noise), candidates)
-        right = set(possible(lr, candidates, noise))
-        if given == right:
-            continue
-        for message, rule in _possible_slips(lr, noise).items():
-            if given == {name for name, hr in candidates.items() if rule(hr)}:
-                raise NotYet(message)
-        nearest = min(candidates, key=lambda name: np.abs(imresize(candidates[name], 1 / 4) - lr.astype(int)).max())
-        if given == {nearest}:
-            raise NotYet("Only the nearest candidate is named. The others that fit are as possible: name them all.")
-        if not given:
-            raise NotYet(f"No candidate is named; {len(right)} of them fit, to within {noise} grey levels.")
-        wrong, missing = sorted(given - right), sorted(right - given)
-        raise NotYet(
-            " ".join(
-                [f"{text}: {', '.join(names)}." for text, names in (("Too many", wrong), ("Missing", missing)) if names]
+    trials = [(*_suspects(noise), noise) for noise in (4, 9, 20)]
+    given = []
+    for lr, candidates, noise in trials:
+        names = _names(call(candidate, lr, candidates, noise), candidates)
+        if _names(call(candidate, lr, candidates, noise), candidates) != names:
+            raise NotYet(
+                "The second call gives another result than the first, on the same input. Is a list kept from one call "
+                "to the next, as a default argument or outside the function? Begin with a new list in each call."
             )
+        if len(set(names)) < len(names):
+            raise NotYet(f"{max(names, key=names.count)!r} is named more than once. Name each candidate once.")
+        given.append(set(names))
+    slips = [_possible_slips(lr, noise, candidates) for lr, candidates, noise in trials]
+    if given != [set(possible(*trial)) for trial in trials]:
+        for message in slips[0]:
+            if all(names == rules[message]() for names, rules in zip(given, slips, strict=True)):
+                raise NotYet(message)
+    for names, (lr, candidates, noise) in zip(given, trials, strict=True):
+        right = set(possible(lr, candidates, noise))
+        if names == right:
+            continue
+        if not names:
+            raise NotYet(f"No candidate is named; {len(right)} of them fit to within {noise} grey levels.")
+        lists = (("Too many", sorted(names - right)), ("Missing", sorted(right - names)))
+        raise NotYet(
+            " ".join(f"{text}: {', '.join(some)}." for text, some in lists if some)
             + f" A candidate is possible if no number of its LR picture is more than {noise} away."
         )
+    _judge_other_sizes(candidate)
 
 
-def _names(value: Any, candidates: Mapping[str, np.ndarray]) -> set[str]:
-    """A student's collection of names."""
+def _judge_other_sizes(candidate) -> None:
+    """Judges a larger picture, of which only the last pixel differs, and a case in which nothing fits."""
+    hr = np.full((80, 144, 3), 100, np.uint8)
+    other = hr.copy()
+    other[-4:, -4:] = 160
+    lr = imresize(hr, 1 / 4)
+    if "other" in _names(call(candidate, lr, {"other": other, "same": hr}, 5), ("other", "same")):
+        raise NotYet(
+            "For an LR picture of 20 x 36 pixels, a candidate is named of which only the last pixel is too far away. "
+            "Is a size written into the answer? It should look at the whole picture, however large it is."
+        )
+    if found := _names(call(candidate, lr, {"other": other}, 5), ("other",)):
+        raise NotYet(f"If no candidate fits, the list should be empty: []. Here it holds {found[0]!r}.")
+
+
+def _names(value: Any, candidates: Collection[str]) -> list[str]:
+    """A student's list of names."""
     if value is None:
         raise NotYet(f"The result is None. {why_none()}")
     if value is ...:
         raise NotDone("The result is `...`, the placeholder.")
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise NotYet(f"The result is {value!r:.40}; a list of names is expected, also where only one is possible.")
+        shown = repr(value) if len(repr(value)) < 40 else f"of type {type(value).__name__}"
+        raise NotYet(f"The result is {shown}; a list of names is expected, even if only one is possible.")
     if isinstance(value, set | dict):
-        raise NotYet(f"A {type(value).__name__} came back; a list of names is asked for, which keeps its order.")
+        raise NotYet(f"The result is a {type(value).__name__}; a list of names is asked for, which keeps its order.")
     items = list(value)
     if items and all(isinstance(item, bool | np.bool_) for item in items):
-        raise NotYet("The result is a list of yes and no. Return the names of those that are possible.")
+        raise NotYet("The result is a list of True and False. Return the names of the candidates that are possible.")
     if items and all(isinstance(item, int | np.integer) for item in items):
         raise NotYet("The result is a list of numbers. Return the names, the keys of `candidates`.")
     if any(not isinstance(item, str) for item in items):
-        raise NotYet(f"The list holds a {type(items[0]).__name__}. Return the names, the keys of `candidates`.")
+        other = next(item for item in items if not isinstance(item, str))
+        raise NotYet(
+            f"The list holds a value of type {type(other).__name__}. It should hold names, the keys of `candidates`."
+        )
     if strange := [item for item in items if item not in candidates]:
         raise NotYet(f"There is no candidate {strange[0]!r}.")
-    return set(items)
+    return items
 
 
-def _possible_slips(lr: np.ndarray, noise: int) -> dict[str, Callable[[np.ndarray], bool]]:
-    """Each usual mistake as a rule: HR picture -> whether it is named."""
+def _possible_slips(
+    lr: np.ndarray, noise: int, candidates: Mapping[str, np.ndarray]
+) -> dict[str, Callable[[], set[str]]]:
+    """For each usual mistake, a function that returns what an answer with this mistake names."""
+    reduced = {name: imresize(hr, 1 / 4) for name, hr in candidates.items()}
+    off = {name: small.astype(int) - lr for name, small in reduced.items()}
+    fits = {name: np.abs(each).max() <= noise for name, each in off.items()}
+    order = list(candidates)
+    fitting = [name for name in order if fits[name]]
+    first_out = next(i for i, name in enumerate(order) if not fits[name])
+    nearest = min(off, key=lambda name: np.abs(off[name]).max())
 
-    def off(hr: np.ndarray) -> np.ndarray:
-        return imresize(hr, 1 / 4).astype(int) - lr
+    def where(rule: Callable[[np.ndarray], bool], pictures: Mapping[str, np.ndarray] = off) -> Callable[[], set[str]]:
+        """The candidates whose difference from the LR picture (or whose HR or LR picture) obeys a rule."""
+        return lambda: {name for name in order if rule(pictures[name])}
+
+    def walked() -> set[str]:
+        """What is left of a list from which a loop over the same list removes what does not fit."""
+        names = list(order)
+        for name in names:
+            if not fits[name]:
+                names.remove(name)
+        return set(names)
 
     def tiles(hr: np.ndarray) -> np.ndarray:
         return hr.reshape(lr.shape[0], 4, lr.shape[1], 4, 3).mean(axis=(1, 3))
 
+    def between(small: np.ndarray) -> bool:
+        """Compared with bounds in uint8, which wrap round below 0 and above 255."""
+        return bool(((small >= lr - np.uint8(noise)) & (small <= lr + np.uint8(noise))).all())
+
     everywhere = "It must hold everywhere: one pixel that differs by more is enough to rule a candidate out."
     wraps = "uint8 cannot hold a negative difference: 3 - 5 gives 254. Turn one of them into int first."
-    made = "The LR picture was made by imresize; reduce the candidates with the same."
+    made = "The LR picture was made by imresize: reduce the candidates with imresize, too."
+    absolute = "take the absolute value of the difference."
     return {
-        "These are the ones that are *not* possible. Keep the others.": lambda hr: np.abs(off(hr)).max() > noise,
-        "All candidates are named. Rule out those whose LR picture is too far away.": lambda hr: True,
-        f"{wraps} So candidates that are a little darker were ruled out.": lambda hr: (
-            (imresize(hr, 1 / 4) - lr).max() <= noise
+        "These are the ones that are *not* possible. Keep the others.": where(lambda d: np.abs(d).max() > noise),
+        "All candidates are named. Rule out those whose LR picture is too far away. (Both pictures and the noise are "
+        "in grey levels, 0 to 255.)": where(lambda d: True),
+        "Only the first candidate that fits is named, but the others are possible as well. Does the loop end too "
+        "early, by a `break` or by a `return` inside it?": lambda: {fitting[0]},
+        "The loop ends at the first candidate that does not fit, and never looks at those after it. Is there a "
+        "`break`, or a `return` inside the loop?": lambda: set(order[:first_out]),
+        "Only the nearest candidate is named. The others that fit are possible, too: name all.": lambda: {nearest},
+        "Only the last candidate that fits is named. The others are possible, too: name all.": lambda: {fitting[-1]},
+        "A list is changed while a loop walks over it, so the candidate after each removed one is skipped. Make a new "
+        "list of those that fit.": walked,
+        f"{wraps} So candidates that are a little darker were ruled out.": where(
+            lambda small: (small - lr).max() <= noise, reduced
         ),
-        f"{wraps} So candidates that are a little brighter were ruled out.": lambda hr: (
-            (lr - imresize(hr, 1 / 4)).max() <= noise
+        f"{wraps} So candidates that are a little brighter were ruled out.": where(
+            lambda small: (lr - small).max() <= noise, reduced
         ),
-        "Candidates that are much *darker* are named, too: take the absolute value of the difference.": lambda hr: (
-            off(hr).max() <= noise
+        "In uint8, lr - noise and lr + noise wrap round: 3 - 5 gives 254. Turn `lr` into int first.": where(
+            between, reduced
         ),
-        "Candidates that are much *brighter* are named, too: take the absolute value of the difference.": lambda hr: (
-            (-off(hr)).max() <= noise
+        f"Candidates that are much *darker* are named, too: {absolute}": where(lambda d: d.max() <= noise),
+        f"Candidates that are much *brighter* are named, too: {absolute}": where(lambda d: (-d).max() <= noise),
+        "The span from the lowest to the highest difference is compared. Each difference counts by itself: "
+        f"{absolute}": where(lambda d: np.ptp(d) <= 2 * noise),
+        f"The *mean* of the difference is compared. {everywhere}": where(lambda d: np.abs(d).mean() <= noise),
+        f"The mean of the differences is taken with their signs. {everywhere}": where(lambda d: abs(d.mean()) <= noise),
+        f"A mean, or the root of the mean square, is compared. {everywhere}": where(
+            lambda d: (d**2).mean() <= noise**2
         ),
-        f"The *mean* of the difference is compared with the noise. {everywhere}": lambda hr: (
-            np.abs(off(hr)).mean() <= noise
+        f"It asks whether *any* pixel is near enough. {everywhere}": where(lambda d: np.abs(d).min() <= noise),
+        "A difference of exactly the noise is still possible: use <=, not <.": where(lambda d: np.abs(d).max() < noise),
+        "Twice the noise is allowed here. Compare with `noise`.": where(lambda d: np.abs(d).max() <= 2 * noise),
+        "Only half the noise is allowed here. Compare with `noise`.": where(lambda d: 2 * np.abs(d).max() <= noise),
+        "Only exact matches are named. The camera added noise: differences up to `noise` are possible.": where(
+            lambda d: np.abs(d).max() == 0
         ),
-        f"The mean of the differences is taken with their signs. {everywhere}": lambda hr: abs(off(hr).mean()) <= noise,
-        f"The root of the mean square is compared with the noise. {everywhere}": lambda hr: (
-            np.sqrt((off(hr) ** 2).mean()) <= noise
+        "The differences of all pixels are added up. Each of them counts by itself: take the largest.": where(
+            lambda d: np.abs(d).sum() <= noise
         ),
-        f"It asks whether *any* pixel is near enough. {everywhere}": lambda hr: np.abs(off(hr)).min() <= noise,
-        "A difference of exactly the noise is still possible: <=, not <.": lambda hr: np.abs(off(hr)).max() < noise,
-        "Only exact matches are named. The camera added noise: differences up to `noise` are possible.": lambda hr: (
-            np.abs(off(hr)).max() == 0
+        "The differences of the three colours are added up. Each colour counts by itself.": where(
+            lambda d: np.abs(d).sum(axis=2).max() <= noise
         ),
-        "The differences of the three colours are added up. Each colour counts by itself.": lambda hr: (
-            np.abs(off(hr)).sum(axis=2).max() <= noise
+        "It compares at HR size, with the LR picture enlarged. Reduce the candidates instead: we know what they become "
+        "in LR, but not what the LR picture was in HR.": where(
+            lambda hr: np.abs(hr.astype(int) - imresize(lr, 4)).max() <= noise, candidates
         ),
-        "It compares at HR size, with the enlarged LR picture. Reduce the candidates instead: what they become can be "
-        "known, what the LR picture was cannot.": lambda hr: np.abs(hr.astype(int) - imresize(lr, 4)).max() <= noise,
-        "Only one colour is looked at. It must hold in all three.": lambda hr: np.abs(off(hr))[..., 0].max() <= noise,
-        "Only the green is looked at. It must hold in all three colours.": lambda hr: (
-            np.abs(off(hr))[..., 1].max() <= noise
+        "Only red is looked at. It must hold in all three colours.": where(lambda d: np.abs(d)[..., 0].max() <= noise),
+        "Only green is looked at. It must hold in all three colours.": where(
+            lambda d: np.abs(d)[..., 1].max() <= noise
         ),
-        "The mean of the three colours is looked at: one may be too far where another is too far the other way. In no "
-        "colour more than the noise.": lambda hr: np.abs(off(hr).mean(axis=2)).max() <= noise,
-        "One of the three colours within the noise is enough here. It must hold in all three.": lambda hr: bool(
-            (np.abs(off(hr)) <= noise).all(axis=(0, 1)).any()
+        "The mean of the three colours is looked at: one may be too high where another is too low. No colour may be "
+        "off by more than the noise.": where(lambda d: np.abs(d.mean(axis=2)).max() <= noise),
+        "Here it is enough that one of the three colours is within the noise. It must hold in all three.": where(
+            lambda d: bool((np.abs(d) <= noise).all(axis=(0, 1)).any())
         ),
-        f"A share of the pixels is enough here, such as 95 %. {everywhere}": lambda hr: (
-            (np.abs(off(hr)) <= noise).mean() >= 0.95
+        f"A share of the pixels is enough here, such as 95 %. {everywhere}": where(
+            lambda d: (np.abs(d) <= noise).mean() >= 0.95
         ),
-        f"A share of the pixels is enough here, such as 99 %. {everywhere}": lambda hr: (
-            np.percentile(np.abs(off(hr)), 99) <= noise
+        f"A share of the pixels is enough here, such as 99 %. {everywhere}": where(
+            lambda d: np.percentile(np.abs(d), 99) <= noise
         ),
-        "The border is left out. Nowhere, at no edge, may it be more than the noise.": lambda hr: (
-            np.abs(off(hr))[1:-1, 1:-1].max() <= noise
+        "The border is left out. No pixel may be off by more than the noise, not even at an edge.": where(
+            lambda d: np.abs(d)[1:-1, 1:-1].max() <= noise
         ),
-        "The squares are compared with the noise. It is in grey levels: take the absolute value.": lambda hr: (
-            (off(hr) ** 2).max() <= noise
+        "The squares are compared with the noise. It is in grey levels: take the absolute value.": where(
+            lambda d: (d**2).max() <= noise
         ),
-        "The noise is taken for 16, whatever it is: use the number that is given.": lambda hr: (
-            np.abs(off(hr)).max() <= 16
+        "The noise is always taken to be 16. Use the number that is given.": where(lambda d: np.abs(d).max() <= 16),
+        "The noise is taken as a share of the grey level (rtol). It is a number of grey levels: rtol=0, atol=noise.": (
+            where(lambda d: bool((np.abs(d) <= noise * lr.astype(int)).all()))
         ),
-        "int8 holds -128 to 127 alone, and grey levels overflow in it. Take int.": lambda hr: (
-            np.abs(imresize(hr, 1 / 4).astype(np.int8) - lr.astype(np.int8)).max() <= noise
+        "int8 holds only -128 to 127, and grey levels overflow in it. Use int.": where(
+            lambda small: np.abs(small.astype(np.int8) - lr.astype(np.int8)).max() <= noise, reduced
         ),
-        f"It takes the mean of each tile of 4 x 4 pixels. {made}": lambda hr: np.abs(tiles(hr) - lr).max() <= noise,
-        f"It takes every fourth pixel. {made}": lambda hr: np.abs(hr[::4, ::4].astype(int) - lr).max() <= noise,
+        f"It takes the mean of each tile of 4 x 4 pixels. {made}": where(
+            lambda hr: np.abs(tiles(hr) - lr).max() <= noise, candidates
+        ),
+        f"It takes every fourth pixel. {made}": where(
+            lambda hr: np.abs(hr[::4, ::4].astype(int) - lr).max() <= noise, candidates
+        ),
     }
 
 
+@functools.cache
 def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """An LR picture (6, 6, 3) and HR pictures (24, 24, 3). Some of them fit it, and each slip is wrong about one.
-
-    Some pictures are brighter or darker by the noise or a little more; others have a spot, fine chequers or a slope.
-    """
+    """An LR picture (6, 6, 3) and HR pictures (24, 24, 3). Some of them fit it, and each slip is wrong about one."""
     rows, columns = np.mgrid[:24, :24]
     start = 100 if noise < 20 else 5  # dark, so that a difference may be 250
     base = np.repeat((start + (2 * rows + columns) * (noise < 20))[..., None], 3, axis=2)  # (24, 24, 3)
@@ -161,15 +230,21 @@ def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     halves = np.where(columns < 12, 1, -1)[..., None]
     every_fourth = np.where((rows % 4 == 0) & (columns % 4 == 0), 1, 0)[..., None]
     tile = ((rows // 4 == 2) & (columns // 4 == 2))[..., None] * [0, 0, 1]
-    least = next(
-        n
-        for n in range(1, 200)
-        if (imresize((base + n * tile).clip(0, 255).astype(np.uint8), 1 / 4).astype(int) - lr).max() == noise + 1
-    )
+
+    def needed(levels: int) -> int:
+        """How much brighter a tile must be for one number of the LR picture to differ by so many levels."""
+        reduced = (
+            imresize((base + n * tile).clip(0, 255).astype(np.uint8), 1 / 4).astype(int) - lr for n in range(200)
+        )
+        return next(n for n, d in enumerate(reduced) if d.max() == levels)
+
+    least, one = needed(noise + 1), needed(1)
     changes = {
+        "one level more": 1,
+        "a little brighter": noise,
         "one number, one level too far": least * tile,
         "as it was": 0,
-        "a little brighter": noise,
+        "one number, one level off": one * tile,
         "one level less": noise - 1,
         "a little darker": -noise,
         "a little redder": noise * np.array([1, 0, 0]) * np.ones_like(spot),
@@ -207,17 +282,17 @@ EXERCISE = Exercise(
     reference=possible,
     judge=judge,
     hints=(
-        "Do not enlarge. Ask of each candidate: had it been in front of the camera, what would the LR picture be?",
+        "Do not enlarge. Ask for each candidate: if it had been in front of the camera, what would the LR picture be?",
         "imresize(hr, 1 / 4) is its LR picture. Turn it into int before you subtract, then look at the largest "
         "absolute difference.",
         "difference = imresize(hr, 1 / 4).astype(int) - lr, and the test is np.abs(difference).max() <= noise.",
     ),
     mistakes=(
         Mistake(
-            "the nearest one alone",
+            "the nearest one only",
             says="Only the nearest candidate is named",
-            ask="May two plates give the same LR picture?",
+            ask="Can two house numbers give the same LR picture?",
         ),
-        Mistake("exact matches alone", says="Only exact matches are named", ask="What did the camera add?"),
+        Mistake("exact matches only", says="Only exact matches are named", ask="What did the camera add?"),
     ),
 )

@@ -1,10 +1,11 @@
 """Exercise 11.1: when D stops winning."""
 
+from statistics import fmean
+
 from srgan_lessons.exercises.calling import call, why_none
 from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet, OwnRun
-from srgan_lessons.exercises.reading import as_number
-from srgan_lessons.exercises.shared.logs import CLOSE, FOOLED, WIN, Rows
+from srgan_lessons.exercises.shared.logs import CLOSE, FOOLED, WIN, Rows, as_update, complete
 
 
 def outplayed(log):
@@ -28,23 +29,36 @@ def _says(*pairs: tuple[float, float], every: int = 40) -> Rows:
     return [{"step": every * (i + 1), "d_hr": hr, "d_sr": sr} for i, (hr, sr) in enumerate(pairs)]
 
 
+def _validated(log: Rows) -> Rows:
+    """The log with all columns; the held-out photos were measured in every second row."""
+    return [row | {"val_psnr": 26.0, "val_stlpips": 0.2} if i % 2 else row for i, row in enumerate(complete(log))]
+
+
+def _at(steps: tuple[int, ...], log: Rows) -> Rows:
+    return [row | {"step": step} for step, row in zip(steps, log, strict=True)]
+
+
 VAGUE, SUSPICIOUS = (0.95, 0.6), (0.45, 0.05)  # D(HR) alone, or D(SR) alone, misleads here
 
-OUTPLAYED = (
-    ("D wins twice, and never again", _says(WIN, WIN, CLOSE, FOOLED), 120),
-    ("D loses its lead, wins it back, and loses it for good", _says(WIN, CLOSE, WIN, CLOSE, CLOSE), 160),
-    ("D never wins", _says(CLOSE, CLOSE, every=7), 7),
-    ("D(HR) is high all the time, and so is D(SR)", _says(WIN, VAGUE, VAGUE), 80),
-    ("D(SR) is low all the time, and D(HR) falls", _says(WIN, SUSPICIOUS, SUSPICIOUS), 80),
-    ("D is fooled: D(SR) is above D(HR) by far", _says(WIN, (0.1, 0.9), (0.1, 0.9)), 80),
-    ("one row has D(HR) - D(SR) of exactly 0.5, which is not above it", _says(WIN, (0.75, 0.25), CLOSE), 80),
-    (
-        "the first row has update 0, and D never wins",
-        [row | {"step": n} for n, row in zip((0, 40), _says(CLOSE, CLOSE), strict=True)],
-        0,
-    ),
-    ("D wins to the end", _says(CLOSE, WIN, WIN), None),
-    ("the last row decides: D wins there", _says(WIN, CLOSE, WIN), None),
+OUTPLAYED = tuple(
+    (what, _validated(log), right)
+    for what, log, right in (
+        ("D wins twice, and never again", _says(WIN, WIN, CLOSE, FOOLED), 120),
+        ("D loses its lead, wins it back, and loses it for good", _says(WIN, CLOSE, WIN, CLOSE, CLOSE), 160),
+        ("D never wins", _says(CLOSE, CLOSE, every=7), 7),
+        ("D wins none of four rows", _says(CLOSE, CLOSE, FOOLED, CLOSE, every=9), 9),
+        ("D(HR) is high all the time, and so is D(SR)", _says(WIN, VAGUE, VAGUE), 80),
+        ("D(SR) is low all the time, and D(HR) falls", _says(WIN, SUSPICIOUS, SUSPICIOUS), 80),
+        ("D is fooled: D(SR) is far above D(HR)", _says(WIN, (0.1, 0.9), (0.1, 0.9)), 80),
+        ("one row has D(HR) - D(SR) of exactly 0.5, which is not above it", _says(WIN, (0.75, 0.25), CLOSE), 80),
+        ("the first row has update 0, and D never wins", _at((0, 40), _says(CLOSE, CLOSE)), 0),
+        ("D wins again after two rows that it does not win", _says(WIN, CLOSE, CLOSE, WIN, CLOSE), 200),
+        ("D wins again after three rows that it does not win", _says(CLOSE, CLOSE, CLOSE, WIN, CLOSE), 200),
+        ("the rows are not evenly spaced", _at((20, 60, 70, 200), _says(WIN, WIN, CLOSE, CLOSE)), 70),
+        ("one row has D(HR) - D(SR) of 0.53, which is above 0.5", _says(CLOSE, (0.76, 0.23), CLOSE), 120),
+        ("D wins to the end", _says(CLOSE, WIN, WIN), None),
+        ("the last row decides: D wins there", _says(WIN, CLOSE, WIN), None),
+    )
 )
 
 
@@ -56,31 +70,70 @@ def _from(log: Rows, wins) -> int | None:
     return since
 
 
+def _stretch(log: Rows, rows: int) -> int | None:
+    """The first update from which D does not win for `rows` rows in a row."""
+    lost = [row["d_hr"] - row["d_sr"] <= 0.5 for row in log]
+    return next((log[i]["step"] for i in range(len(log) - rows + 1) if all(lost[i : i + rows])), None)
+
+
+def _on_average(log: Rows) -> int | None:
+    """The first row from which on D does not win on average."""
+    lead = [row["d_hr"] - row["d_sr"] for row in log]
+    return next((row["step"] for i, row in enumerate(log) if fmean(lead[i:]) <= 0.5), None)
+
+
+def _calculated(log: Rows) -> int | None:
+    """The result of `outplayed`, if all rows were as far apart as the first two."""
+    return outplayed(_at(tuple(log[0]["step"] + i * (log[1]["step"] - log[0]["step"]) for i in range(len(log))), log))
+
+
+DIFFERENCE = "D wins where the difference, D(HR) - D(SR), is above 0.5."
 RULES = {  # message -> what an answer with that mistake returns for a log
-    "D wins where D(HR) - D(SR) is above 0.5. D(HR) alone is looked at; the difference decides.": lambda log: _from(
-        log, lambda hr, sr: hr > 0.5
+    f"D(HR) alone decides here. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: hr > 0.5),
+    f"D(SR) alone decides here. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: sr < 0.5),
+    "The two cases have changed places: the rows that D wins are remembered, and the others are forgotten.": (
+        lambda log: _from(log, lambda hr, sr: hr - sr <= 0.5)
     ),
-    "Exactly 0.5 is not above 0.5: > and not >=.": lambda log: _from(log, lambda hr, sr: hr - sr >= 0.5),
-    "The absolute value is taken: where D(SR) is above D(HR) by far, D has lost, and does not win.": lambda log: _from(
+    "Exactly 0.5 is not above 0.5: use >, not >=.": lambda log: _from(log, lambda hr, sr: hr - sr >= 0.5),
+    f"D wins here as soon as D(HR) is a little above D(SR). That is not enough. {DIFFERENCE}": lambda log: _from(
+        log, lambda hr, sr: hr > sr
+    ),
+    "The absolute value is taken. Where D(SR) is far above D(HR), D has lost the row, not won it.": lambda log: _from(
         log, lambda hr, sr: abs(hr - sr) > 0.5
     ),
-    "D(SR) - D(HR) is taken, in the other order: D wins where D(HR) - D(SR) is above 0.5.": lambda log: _from(
+    f"The difference is taken in the wrong order, as D(SR) - D(HR). {DIFFERENCE}": lambda log: _from(
         log, lambda hr, sr: sr - hr > 0.5
     ),
-    "Update 0 counts as nothing: `not since` holds for 0, too. Write `since is None`.": lambda log: (
+    "Update 0 counts as nothing here, because `not since` is also true for 0. Write `since is None`.": lambda log: (
         None if (found := outplayed(log)) is None else found or log[1]["step"]
     ),
-    "D(HR) is divided by D(SR). D wins where the difference, D(HR) - D(SR), is above 0.5.": lambda log: _from(
-        log, lambda hr, sr: hr / sr > 2
+    f"A ratio of D(HR) and D(SR) is taken. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: hr / sr > 2),
+    f"D(HR) and D(SR) are rounded, or each of them is compared with 0.5. {DIFFERENCE}": lambda log: _from(
+        log, lambda hr, sr: hr > 0.5 >= sr
     ),
-    "D(HR) and D(SR) are rounded first. D wins where the difference, D(HR) - D(SR), is above 0.5.": lambda log: _from(
-        log, lambda hr, sr: round(hr) - round(sr) > 0.5
+    "The difference is rounded before it is compared: 0.53 is above 0.5. Compare it as it is.": lambda log: _from(
+        log, lambda hr, sr: round(hr - sr, 1) > 0.5
     ),
-    "It is the first row that D does not win, and D may win again after it: from where on does it not, in any later "
-    "row?": lambda log: next((row["step"] for row in log if row["d_hr"] - row["d_sr"] <= 0.5), None),
+    "This is the first row that D does not win, but D may win again after it. From which row on does D never win "
+    "again?": lambda log: _stretch(log, 1),
+    "It is enough here that D does not win two rows in a row. D may win again after them: look at all later rows.": (
+        lambda log: _stretch(log, 2)
+    ),
+    "It is enough here that D does not win three rows in a row. D may win again after them: look at all later rows.": (
+        lambda log: _stretch(log, 3)
+    ),
+    "The update is calculated from the number of the row, but the rows are not evenly spaced. Take the row's own "
+    '"step".': _calculated,
+    "Only rows with a validation are looked at. D wins or does not win in every row.": lambda log: outplayed(
+        [row for row in log if row["val_psnr"] is not None]
+    ),
+    "The mean of all later rows is compared. D must not win any of them: look at each row.": _on_average,
     "The last row is never looked at.": lambda log: outplayed(log[:-1]),
-    "It is the last row of the log. The task asks for the row from which on D does not win: where that "
-    "began.": lambda log: None if outplayed(log) is None else log[-1]["step"],
+    "The first row is never looked at.": lambda log: outplayed(log[1:]),
+    "Only the second half of the log is looked at. Here, all rows count.": lambda log: outplayed(log[len(log) // 2 :]),
+    "This is the last row of the log. The task asks where it began: from which row on does D no longer win?": (
+        lambda log: None if outplayed(log) is None else log[-1]["step"]
+    ),
 }
 
 
@@ -98,6 +151,8 @@ def _name_rule(candidate) -> None:
     for message, rule in RULES.items():
         if found == [rule(log) for _, log, _ in OUTPLAYED]:
             raise NotYet(message)
+    if all(value is None for value in found):
+        raise NotYet(f"The result is None for every log. {why_none()}")
 
 
 def judge(candidate) -> None:
@@ -107,30 +162,26 @@ def judge(candidate) -> None:
         except Exception as error:
             if right is None and type(error).__module__ == "builtins" and not isinstance(error, NameError | TypeError):
                 raise NotYet(
-                    f"In a log where {what} it stops with {type(error).__name__}: {error}. "
-                    "None is asked for there, no error."
+                    f"For a log in which {what}, it stops with {type(error).__name__}: {error}. "
+                    "It should return None there, without an error."
                 ) from error
             raise
         if found is ...:
             raise NotDone("The result is `...`, the placeholder.")
-        if right is None:
-            if found is not None:
-                _name_rule(candidate)
-                raise NotYet(
-                    f"In a log where {what}, {found!r} comes back. The last row is one that D wins, so there is no "
-                    "such update: None is expected."
-                )
-            continue
-        if found is None:
+        said = f"For a log in which {what}, the result is {found!r}. "
+        if found is None or right is None:
+            if found is right:
+                continue
             _name_rule(candidate)
-            raise NotYet(
-                f"In a log where {what}, None comes back; update {right} is expected. {why_none()} Or does one row "
-                "that D wins decide for the whole log?"
-            )
-        value = as_number(found, "the update")
+            if right is None:
+                raise NotYet(said + "D wins the last row, so there is no such update: None is expected.")
+            why = "Does one row that D wins decide for the whole log?"
+            if what == "D never wins":
+                why = "D wins no row at all there, so the first row is the answer."
+            raise NotYet(f"{said}Update {right} is expected. {why}")
+        value = as_update(found)
         if value != right:
             _name_rule(candidate)
-        if value != right:
             told = _name_outplayed(what, log, value, right)
             if told.endswith(LAST):
                 show_smallest(candidate, outplayed, SMALL, advice=LAST)
@@ -145,20 +196,20 @@ def _name_outplayed(what: str, log: Rows, value: float, right: int) -> str:
     steps = [row["step"] for row in log]
     at = steps.index(right)
     first = next((step for step, wins in zip(steps, lead, strict=True) if not wins), None)
-    said = f"In a log where {what}, {value:g} comes back; update {right} is expected. "
+    said = f"For a log in which {what}, the result is {value:g}; update {right} is expected. "
     if value in (at, at + 1) and value not in steps:
-        return said + 'This is the number of a row. Which update was that? row["step"] says it.'
+        return said + 'This is the number of a row. Which update was that? Look at row["step"].'
     if value == first:
         return (
-            said + "It is the first row that D does not win, and D wins again after it. From which row on does it "
-            "no longer win?"
+            f"{said}This is the first row that D does not win, but D wins again after it. From which row on does D "
+            "never win again?"
         )
     if at and value == steps[at - 1]:
-        return said + "It is the last row that D wins. The one after it is asked for."
+        return said + "This is the last row that D wins. The task asks for the row after it."
     if "is high all the time" in what:
-        return said + "D wins where D(HR) - D(SR) is above 0.5. D(HR) alone is looked at."
+        return f"{said}D(HR) alone decides here. {DIFFERENCE}"
     if "is low all the time" in what:
-        return said + "D wins where D(HR) - D(SR) is above 0.5. D(SR) alone is looked at."
+        return f"{said}D(SR) alone decides here. {DIFFERENCE}"
     if "fooled" in what:
         return said + "Where D(SR) is above D(HR), D has lost. Is an absolute value taken?"
     return said + LAST
@@ -169,10 +220,10 @@ def judge_own(candidate, log: Rows) -> int | None:
     found, right = call(candidate, [dict(row) for row in log]), outplayed(log)
     if right is None:
         if found is not None:
-            raise NotYet(f"On your own run {found!r} comes back. D wins its last row there: None is expected.")
+            raise NotYet(f"For your own run, the result is {found!r}. D wins the last row there: None is expected.")
         return None
-    if found is None or as_number(found, "the update") != right:
-        raise NotYet(f"On your own run {found!r} comes back. D does not win any more from update {right} on.")
+    if found is None or as_update(found) != right:
+        raise NotYet(f"For your own run, the result is {found!r}. D no longer wins from update {right} on.")
     return right
 
 
@@ -187,9 +238,8 @@ EXERCISE = Exercise(
     judge=judge,
     own=OwnRun(columns=("step", "d_hr", "d_sr"), judge=judge_own),
     hints=(
-        "Read the log once, from the first row to the last, and keep one thing in mind: since when has D not won?",
-        "A row that D wins makes you forget: since = None. A row that D does not win sets since only if nothing is "
-        "remembered yet.",
+        "Read the log once, from the first row to the last, and remember one thing: since when has D not won?",
+        "If D wins a row, forget: since = None. If D does not win it, set since, but only if it is still None.",
         'if wins: since = None; elif since is None: since = row["step"].',
     ),
     mistakes=(

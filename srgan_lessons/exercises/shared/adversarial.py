@@ -74,8 +74,8 @@ def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None
     if "step" not in events:
         raise NotYet(f"{whose} does not move: it has gradients, but nothing uses them. Call optimizer.step().")
     if events.index("step") < events.index("backward"):
-        raise NotYet("optimizer.step() comes before backward(). First the gradient, then the step.")
-    raise NotYet(f"{whose} does not move: zero_grad() threw the new gradients away. It comes before backward().")
+        raise NotYet("optimizer.step() comes before backward(). Compute the gradient first, then make the step.")
+    raise NotYet(f"{whose} does not move: zero_grad() threw away the new gradients. Call it before backward().")
 
 
 def run(candidate: Callable, *args: Any, no_path: str) -> Any:
@@ -91,7 +91,7 @@ def run(candidate: Callable, *args: Any, no_path: str) -> Any:
         if "modified by an inplace operation" in str(error) and any("step" in o.events for o in optimizers):
             raise NotYet(
                 "There are two steps in one call, and the second backward() passes through weights that the first step "
-                "has moved. Add both losses: one backward(), one step()."
+                "has changed. Add both losses: one backward(), one step()."
             ) from error
         if "second time" in str(error) or "modified by an inplace operation" in str(error):
             raise NotYet(LEAK) from error
@@ -101,6 +101,6 @@ def run(candidate: Callable, *args: Any, no_path: str) -> Any:
 OWN_OPTIMISER = "{} moves, but not by the optimizer that was given. Call optimizer.step(), once."
 
 LEAK = (
-    "The gradient runs on from D into the generator: sr still hangs on the graph that made it. Cut it off: "
+    "The gradient flows on from D into the generator: sr still hangs on the graph that made it. Cut it off: "
     "discriminator(sr.detach())."
 )

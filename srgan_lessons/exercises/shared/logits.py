@@ -41,7 +41,7 @@ def judge_value(
         [tuple(map(torch.tensor, row)) for row in rows],
         place=_part(candidate, logits, reference),
     )
-    raise NotYet(f"For moderate logits of {whose} the loss is {result:.4g}; {right:.4g} is expected.")
+    raise NotYet(f"For moderate logits of {whose}, the loss is {result:.4g}; {right:.4g} is expected.")
 
 
 def _part(candidate: Callable, logits: tuple[Tensor, ...], reference: Callable) -> str:
@@ -53,7 +53,7 @@ def _part(candidate: Callable, logits: tuple[Tensor, ...], reference: Callable) 
     for changed, fine, wrong in (((real, 0.5 - fake), "SR", "HR"), ((1.5 - real, fake), "HR", "SR")):
         if abs(as_number(call(candidate, *changed)) - before - (float(reference(*changed)) - wanted)) <= 1e-4:
             formula = "-log D is softplus(-logit)" if wrong == "HR" else "-log(1 - D) is softplus(logit)"
-            return f"The part on {fine} is right, the part on {wrong} is not: {formula}, then comes the mean."
+            return f"The part on {fine} is right, but the part on {wrong} is not: {formula}, and then take the mean."
     return ""
 
 
@@ -69,7 +69,7 @@ def judge_extreme(candidate: Callable, logits: tuple[Tensor, ...], right: float,
     if abs(number - right) > 1e-3:
         raise NotYet(
             f"Right for moderate logits. But where {where}, the loss is {number:.4g}, not {right:g}: something limits "
-            f"it, a clamp, a small constant in the log, or torch's own limit of 100 in binary_cross_entropy. "
+            f"it: a clamp, a small constant in the log, or torch's own limit of 100 in binary_cross_entropy. "
             f"{ON_LOGITS}"
         )
 
@@ -84,11 +84,11 @@ def judge_gradient(candidate: Callable, logits: tuple[Tensor, ...], right: Calla
     wanted = torch.autograd.grad(right(*theirs), theirs)
     for one, other in zip(got, wanted, strict=True):
         if one is None:
-            raise NotYet("One of the two batches gets no gradient: is there a detach, or a .data?")
+            raise NotYet("One of the two batches gets no gradient. Is there a detach or a .data?")
         if not torch.isfinite(one).all():
             raise NotYet(f"The value is right, but at logits of +-200 the gradient is NaN. {ON_LOGITS}")
         if (one - other).abs().max() > 1e-4:
             raise NotYet(
                 f"The value is right, but the gradient is not: for the first crop it is {one.flatten()[0]:.3g}, not "
-                f"{other.flatten()[0]:.3g}. Is a part of it detached, or its gradient limited?"
+                f"{other.flatten()[0]:.3g}. Is a part of it detached, or is its gradient limited?"
             )

@@ -76,16 +76,16 @@ def conv_weights(
     found = [parameter.detach() for parameter in network.parameters() if parameter.ndim == 4]
     if not found:
         raise NotYet(
-            f"{what} has no weights: torch finds layers that are attributes of the module, or stand in nn.Sequential "
-            "or nn.ModuleList; not those in a plain list, nor those made in forward."
+            f"{what} has no weights: torch finds layers that are attributes of the module, or are in nn.Sequential or "
+            "nn.ModuleList, but not those in a plain list or those made in forward."
         )
     for weight in found:
         if weight.shape != (channels, channels, 3, 3):
             maps, inputs, height, width = weight.shape
             groups = " Leave out groups=: each map must be made from all maps." if inputs < maps == channels else ""
             raise NotYet(
-                f"{what} has a convolution with a {height}x{width} kernel from {inputs} to {maps} maps; here 3x3 from "
-                f"{channels} to {channels} is expected.{groups}"
+                f"{what} has a convolution with a {height}x{width} kernel from {inputs} to {maps} maps; a 3x3 kernel "
+                f"from {channels} to {channels} is expected.{groups}"
             )
     if len(found) != count:
         has = f"{len(found)} convolution{'' if len(found) == 1 else 's'}"
@@ -105,7 +105,7 @@ def check_parameters(network: nn.Module, channels: int, *, convs: int, norms: in
     if count in {least + slope + biases * channels for slope in slopes for biases in range(convs + 1)}:
         return
     if least <= count < least + prelus:
-        raise NotYet(f"{what} has a PReLU whose slope is not learned, or shared. Use nn.PReLU(), one for each place.")
+        raise NotYet(f"{what} has a PReLU whose slope is shared or not learned. Use nn.PReLU(), one for each place.")
     wrong = f"{what} has {count} learned parameters; {least + prelus} are expected."
     if count < least:
         raise NotYet(f"{wrong} Does each BatchNorm have its own gamma and beta, and each PReLU its slope?")
@@ -116,8 +116,8 @@ def check_repeatable(network: nn.Module, x: Tensor, y: Tensor) -> None:
     """Raises NotYet unless the same input gives the same output y again."""
     if not close(as_tensor(call(network, x)), y):
         raise NotYet(
-            "The same maps give another result each time. Is a layer made in forward, with new random weights, or is "
-            "there a Dropout? Make each layer once, in __init__."
+            "The same maps give a different result each time. Is a layer made in forward, with new random weights, or "
+            "is there a Dropout? Make each layer once, in __init__."
         )
 
 
@@ -138,8 +138,8 @@ def check_gradients(network: nn.Module, x: Tensor) -> None:
         )
     if unused := [name for name, parameter in network.named_parameters() if parameter.grad is None]:
         raise NotYet(
-            f"{unused[0]} is never used: its layer stands in __init__ and not in forward. Is another layer, such as a "
-            "BatchNorm, used twice in its place? Each has numbers of its own."
+            f"{unused[0]} is never used: its layer is made in __init__, but forward does not use it. Is another layer, "
+            "such as a BatchNorm, used twice instead? Each layer has its own numbers."
         )
 
 
@@ -169,8 +169,9 @@ def check_evaluation(network: nn.Module, x: Tensor) -> None:
     network.train()
     if not close(alone, together):
         raise NotYet(
-            "In evaluation mode the output of an image depends on the others in its batch. BatchNorm must use its "
-            "running statistics then: nn.BatchNorm2d does, F.batch_norm needs training=self.training and the buffers."
+            "In evaluation mode, the output for an image depends on the others in its batch. BatchNorm must use its "
+            "running statistics then: nn.BatchNorm2d does, but F.batch_norm needs training=self.training and the "
+            "buffers."
         )
 
 

@@ -16,8 +16,16 @@ there, no vote counts as far -- the trap: wrong answers of lessonNN.txt and of i
 )
 
 
-def _as_written(scores, **how):
-    return bt500(scores, **how)
+def _as_written(scores, *, trap=False, excess=0.0, inner=2.0, outer=20**0.5, power=1, rule="both"):
+    """The rule with one mistake."""
+    distance = scores - scores.mean(axis=1, keepdims=True)
+    s = scores.std(axis=1, keepdims=True)
+    kurtosis = (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4 - excess
+    reach = np.where((kurtosis >= 2) & (kurtosis <= 4), inner, outer) * s**power - 1e-9
+    counts = (s > 0) | trap
+    above, below = (counts & (distance >= reach)).sum(axis=0), (counts & (-distance >= reach)).sum(axis=0)
+    often, balanced = above + below > 0.05 * len(scores), np.abs(above - below) < 0.3 * (above + below)
+    return {"both": often & balanced, "often": often, "balanced": balanced, "bias": often & ~balanced}[rule]
 
 
 @answers.right
@@ -71,12 +79,12 @@ def no_root(scores):
 
 @answers.wrong(says="not multiplied by s")
 def reach_in_steps(scores):
-    return _as_written(scores, scaled=False)
+    return _as_written(scores, power=0)
 
 
 @answers.wrong(says="multiplied by the variance")
 def reach_of_variance(scores):
-    return _as_written(scores, squared=True)
+    return _as_written(scores, power=2)
 
 
 @answers.wrong(says="also asks for both directions")
@@ -84,7 +92,7 @@ def whoever_is_far(scores):
     return _as_written(scores, rule="often")
 
 
-@answers.wrong(says="How often a rater is far does not matter here")
+@answers.wrong(says="far on only a few stimuli is rejected")
 def whoever_is_balanced(scores):
     return _as_written(scores, rule="balanced")
 
@@ -99,17 +107,17 @@ def who_stays(scores):
     return ~bt500_rejects(scores)
 
 
-@answers.wrong(says="Nobody is rejected, ever")
+@answers.wrong(says="Nobody is ever rejected")
 def five_as_a_count(scores):
     return np.zeros(scores.shape[1], dtype=bool)
 
 
-@answers.wrong(says="one value per stimulus")
+@answers.wrong(says="one value for each stimulus")
 def wrong_axis(scores):
     return bt500_rejects(scores.T)
 
 
-@answers.wrong(says="one True or False per rater is expected")
+@answers.wrong(says="one True or False for each rater is expected")
 def names_of_the_rejected(scores):
     return np.flatnonzero(bt500_rejects(scores))
 
@@ -133,7 +141,7 @@ def test_bt500_rejects_as_the_package_does():
     for scores in cases:
         assert np.array_equal(bt500_rejects(scores), screening.bt500(scores)["rejected"])
         naive = screening.bt500(scores, naive=True)["rejected"]
-        assert np.array_equal(bt500(scores, trap=True), naive)
+        assert np.array_equal(bt500(scores, used=lambda s: s >= 0), naive)
     assert sum((scores.std(axis=1) == 0).any() for scores in cases) >= 5
     assert any(bt500_rejects(scores).any() for scores in cases)
 

@@ -34,7 +34,7 @@ def in_plain_python(p_values):
     return out
 
 
-@answers.wrong(says="They are unchanged")
+@answers.wrong(says="The p-values are unchanged")
 def untouched(p_values):
     return p_values
 
@@ -122,7 +122,7 @@ def sidak(p_values):
     return out
 
 
-@answers.wrong(says="True and False came back")
+@answers.wrong(says="holds True and False")
 def decisions(p_values):
     return holm(p_values) < 0.05
 

@@ -53,7 +53,7 @@ def with_itself(mos, method):
     return min(abs(mos[method] - v) for name, v in mos.items() if name != "hr") - abs(mos["hr"] - mos[method])
 
 
-@answers.wrong(says="hr is among the others")
+@answers.wrong(says="HR is among the others")
 def with_hr(mos, method):
     return min(abs(mos[method] - v) for name, v in mos.items() if name != method) - abs(mos["hr"] - mos[method])
 
@@ -82,17 +82,17 @@ def best_of_the_others(mos, method):
     return abs(mos[method] - best) - abs(mos["hr"] - mos[method])
 
 
-@answers.wrong(says="True or False came back")
+@answers.wrong(says="The result is True or False")
 def yes_or_no(mos, method):
     return margin_to_hr(mos, method) > 0
 
 
-@answers.wrong(says="distance to hr alone")
+@answers.wrong(says="only the distance to HR")
 def only_to_hr(mos, method):
     return abs(mos["hr"] - mos[method])
 
 
-@answers.wrong(says="closest other method alone")
+@answers.wrong(says="only the distance to the closest other method")
 def only_to_others(mos, method):
     return min(abs(mos[method] - v) for name, v in mos.items() if name not in ("hr", method))
 

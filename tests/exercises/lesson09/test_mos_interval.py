@@ -57,14 +57,14 @@ def its_own_generator(scores, rng):
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), PERCENT)
 
 
-@answers.wrong(says="Only images are redrawn")
+@answers.wrong(says="Only images are drawn again")
 def images_alone(scores, rng):
     images = scores.shape[1]
     samples = [scores[:, rng.integers(0, images, images)].mean() for _ in range(1000)]
     return scores.mean(), *np.percentile(samples, PERCENT)
 
 
-@answers.wrong(says="Only raters are redrawn")
+@answers.wrong(says="Only raters are drawn again")
 def raters_alone(scores, rng):
     raters = len(scores)
     samples = [scores[rng.integers(0, raters, raters)].mean() for _ in range(1000)]

@@ -108,12 +108,12 @@ def peak_not_squared(sr, lr):
     return 10 * np.log10(255 / np.mean((imresize(sr, 1 / 4).astype(float) - lr) ** 2))
 
 
-@answers.wrong(says="grey levels go up to 255")
+@answers.wrong(says="The peak is 1 here")
 def peak_of_one(sr, lr):
     return _db(imresize(sr, 1 / 4), lr, peak=1)
 
 
-@answers.wrong(says="Twice too much")
+@answers.wrong(says="twice too much")
 def factor_twenty(sr, lr):
     return 2 * _db(imresize(sr, 1 / 4), lr)
 
@@ -128,13 +128,13 @@ def natural_logarithm(sr, lr):
     return 10 * np.log(255**2 / np.mean((imresize(sr, 1 / 4).astype(float) - lr) ** 2))
 
 
-@answers.wrong(says="so it must be infinite")
+@answers.wrong(says="so the result must be infinite")
 def zero_where_equal(sr, lr):
     mse = np.mean((imresize(sr, 1 / 4).astype(float) - lr) ** 2)
     return 10 * np.log10(255**2 / mse) if mse > 0 else 0.0
 
 
-@answers.wrong(says="It stopped in your line")
+@answers.wrong(says="divides by the mean squared error, which is 0")
 def division_by_zero(sr, lr):
     mse = float(np.mean((imresize(sr, 1 / 4).astype(float) - lr) ** 2))
     return 10 * np.log10(255**2 / mse)

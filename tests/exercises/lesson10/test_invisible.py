@@ -68,7 +68,7 @@ def columns_alone(detail, reduce):
     return detail - np.linalg.pinv(reduce) @ reduce @ detail
 
 
-@answers.wrong(says="the rows were done, and the columns not")
+@answers.wrong(says="the rows were reduced, and the columns were not")
 def rows_alone(detail, reduce):
     return detail - detail @ reduce.T @ np.linalg.pinv(reduce).T
 
@@ -126,7 +126,7 @@ def half_of_it(detail, reduce):
     return invisible(detail, reduce) / 2
 
 
-@answers.wrong(says="The reduction (bicubic) still sees it")
+@answers.wrong(says="The reduction (bicubic) still sees the result")
 def without_tile_means(detail, reduce):
     n = len(detail) // 8
     coarse = detail.reshape(n, 8, n, 8).mean(axis=(1, 3))

@@ -140,7 +140,7 @@ def the_first_one(lr, candidates, noise):
     return possible(lr, candidates, noise)[0]
 
 
-@answers.wrong(says="a list of yes and no")
+@answers.wrong(says="a list of True and False")
 def yes_and_no(lr, candidates, noise):
     return [name in possible(lr, candidates, noise) for name in candidates]
 
@@ -150,7 +150,7 @@ def their_places(lr, candidates, noise):
     return [i for i, name in enumerate(candidates) if name in possible(lr, candidates, noise)]
 
 
-@answers.wrong(says="The list holds a ndarray")
+@answers.wrong(says="The list holds a value of type ndarray")
 def the_pictures(lr, candidates, noise):
     return [candidates[name] for name in possible(lr, candidates, noise)]
 

@@ -42,12 +42,12 @@ def training_loss(log):
     return min(log, key=lambda row: row["content"])["step"]
 
 
-@answers.wrong(says="A whole row comes back")
+@answers.wrong(says="The result is a whole row")
 def a_row(log):
     return min((row for row in log if row["val_stlpips"] is not None), key=lambda row: row["val_stlpips"])
 
 
-@answers.wrong(says="High PSNR is good, and low ST-LPIPS")
+@answers.wrong(says="A high PSNR is good, and a low ST-LPIPS")
 def highest_stlpips(log):
     return max((row for row in log if row["val_stlpips"] is not None), key=lambda row: row["val_stlpips"])["step"]
 

@@ -59,12 +59,12 @@ def weight_before_d(log):
     return doctor(log, order="pwd")
 
 
-@answers.wrong(says="The last gain is taken in the third rule")
+@answers.wrong(says="The last gain is taken")
 def last_gain(log):
     return doctor(log, lowest=lambda gains: gains[-1])
 
 
-@answers.wrong(says="The second half counts")
+@answers.wrong(says="The second half of the rows counts")
 def beginning(log):
     return doctor(log, late=lambda log: log[: len(log) // 2] if log[-1]["d_hr"] < 0.9 else log[len(log) // 2 :])
 

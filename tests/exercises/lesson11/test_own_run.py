@@ -50,14 +50,14 @@ def test_what_an_answer_says_of_one_s_own_run_differs_and_is_judged(log, expecte
 
 def only_of_the_judge(log):
     """Right on the judge's logs, whose steps it knows, and wrong on any other."""
-    return by_index(log) if log[0]["step"] in (0, 7, 40) else 10
+    return by_index(log) if log[0]["step"] in (0, 7, 9, 20, 40) else 10
 
 
 def test_an_answer_that_is_right_on_the_judge_s_logs_alone_is_found_out():
     assert grade("outplayed", only_of_the_judge).passed
     verdict = grade("outplayed", only_of_the_judge, ANNA)
     assert not verdict.passed
-    assert "On your own run 10 comes back. D does not win any more from update 40 on" in verdict.message
+    assert "For your own run, the result is 10. D no longer wins from update 40 on" in verdict.message
     worst = own_run(0.5, 0.5, 0.5, gains=(-5.0, None, -4.0))
     verdict = grade("illness", lambda log: compact(log) if log[0]["step"] == 25 else "healthy", worst)
     assert "Your own run is called 'healthy'; it is 'no pretraining'" in verdict.message

@@ -1,0 +1,101 @@
+"""Raters and images that are drawn again: a generator that notes what is drawn, and what wrong ways of drawing give."""
+
+from typing import Any
+
+import numpy as np
+
+DRAWS = 4000
+
+
+class Noted(np.random.Generator):
+    """A generator with notes: the whole numbers that were drawn, and whether anything came without replacement."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(np.random.PCG64(seed))
+        self.start = str(self.bit_generator.state)
+        self.numbers: list[np.ndarray] = []
+        self.without_replacement = False
+
+    @property
+    def used(self) -> bool:
+        return str(self.bit_generator.state) != self.start
+
+    def integers(self, *args: Any, **kwargs: Any) -> Any:
+        self.numbers.append(np.asarray(drawn := super().integers(*args, **kwargs)))
+        return drawn
+
+    def choice(self, a: Any, size: Any = None, replace: bool = True, *args: Any, **kwargs: Any) -> Any:
+        drawn = super().choice(a, size, replace, *args, **kwargs)
+        if np.asarray(drawn).dtype.kind in "iu":
+            self.numbers.append(np.asarray(drawn))
+        self.without_replacement |= not replace
+        return drawn
+
+    def permutation(self, *args: Any, **kwargs: Any) -> Any:
+        self.without_replacement = True
+        return super().permutation(*args, **kwargs)
+
+    def permuted(self, *args: Any, **kwargs: Any) -> Any:
+        self.without_replacement = True
+        return super().permuted(*args, **kwargs)
+
+
+def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
+    """What is wrong with the numbers that were drawn for studies with these counts; empty if nothing was found."""
+    if rng.without_replacement:
+        return (
+            "Something is drawn without replacement, so nothing comes up twice. Draw raters and images with "
+            "replacement: some twice, some not at all."
+        )
+    rows: dict[int, list[np.ndarray]] = {}  # those of one length, such as all draws of raters
+    for numbers in rng.numbers:
+        if numbers.ndim in (1, 2) and numbers.size:
+            rows.setdefault(numbers.shape[-1], []).append(numbers.reshape(-1, numbers.shape[-1]))
+    drawn = {length: np.concatenate(parts) for length, parts in rows.items()}
+    if len(drawn) == 2 and set(drawn) != {raters, images}:
+        one, other = sorted(drawn)
+        return (
+            f"In each round, {one} and {other} numbers are drawn, but there are {raters} raters and {images} images. "
+            "Draw as many of both as there are."
+        )
+    if set(drawn) != {raters, images}:
+        return ""
+    who, what = drawn[raters], drawn[images]
+    if len(what) >= raters * len(who):
+        return "Each rater gets other images. Draw the images once for each study: all its raters rate the same ones."
+    if what.max() < raters <= who.max():
+        return (
+            f"The two counts have changed places: {images} raters and {raters} images are drawn, but there are "
+            f"{raters} raters and {images} images."
+        )
+    for numbers, count, name in ((who, raters, "rater"), (what, images, "image")):
+        if numbers.size > 20 * count and numbers.min() > 0:
+            return f"The first {name} is never drawn: rows and columns are counted from 0."
+        if numbers.size > 20 * count and numbers.max() < count - 1:
+            return f"The last {name} is never drawn: rng.integers(0, n) ends at n - 1 by itself."
+    if 1 < len(who) < 500:
+        return (
+            f"Only {len(who)} samples are drawn. The task asks for 1000: with few, chance decides where the ends are."
+        )
+    return ""
+
+
+def pairs(scores: np.ndarray) -> np.ndarray:
+    """The MOS (DRAWS,) of n pairs (rater, image), where n is the smaller of the two counts."""
+    rng, count = np.random.default_rng(1), min(scores.shape)
+    rows, columns = (rng.integers(0, n, (DRAWS, count)) for n in scores.shape)
+    return scores[rows, columns].mean(axis=1)
+
+
+def image_means(scores: np.ndarray) -> np.ndarray:
+    """What drawn raters said on average about one drawn image each (DRAWS,)."""
+    rng, (raters, images) = np.random.default_rng(1), scores.shape
+    weights = rng.multinomial(raters, np.full(raters, 1 / raters), size=DRAWS) / raters
+    return (weights @ scores)[np.arange(DRAWS), rng.integers(images, size=DRAWS)]
+
+
+def medians(scores: np.ndarray) -> np.ndarray:
+    """The medians (1000,) of the votes of drawn raters on drawn images."""
+    rng, (raters, images) = np.random.default_rng(1), scores.shape
+    draws = ((rng.integers(raters, size=raters), rng.integers(images, size=images)) for _ in range(1000))
+    return np.array([np.median(scores[np.ix_(who, what)]) for who, what in draws])
