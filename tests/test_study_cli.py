@@ -102,7 +102,7 @@ def test_new_mistakes(capsys):
     assert "at most 30 minutes" in mistake(capsys, *new, "--methods", "hr", "--minutes", "60")
     assert "leave out --methods, --crop" in mistake(capsys, *new, "--paper", "--methods", "hr", "--crop", "40")
     assert "missing: Set5, Set14, BSD100" in mistake(capsys, *new, "--paper")
-    assert "is not there" in mistake(capsys, "study", "new", "--images", "none", "--methods", "hr", "--out", "s")
+    assert "does not exist" in mistake(capsys, "study", "new", "--images", "none", "--methods", "hr", "--out", "s")
     Path("full").mkdir()
     Path("full/x").write_text("")
     argv = ("study", "new", "--images", "photos", "--methods", "hr", "--out", "full")
@@ -177,7 +177,7 @@ def test_rate_and_serve_need_a_study_and_a_free_port(capsys, here):
         taken.bind(("", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert "choose another with --port" in mistake(capsys, "study", "serve", "study", "--port", port)
+        assert "choose another port with --port" in mistake(capsys, "study", "serve", "study", "--port", port)
     assert all(not name.startswith("127.") for name in serving.addresses())
 
 
