@@ -102,7 +102,7 @@ def test_new_mistakes(capsys):
     assert "at most 30 minutes" in mistake(capsys, *new, "--methods", "hr", "--minutes", "60")
     assert "leave out --methods, --crop" in mistake(capsys, *new, "--paper", "--methods", "hr", "--crop", "40")
     assert "missing: Set5, Set14, BSD100" in mistake(capsys, *new, "--paper")
-    assert "is not there" in mistake(capsys, "study", "new", "--images", "none", "--methods", "hr", "--out", "s")
+    assert "does not exist" in mistake(capsys, "study", "new", "--images", "none", "--methods", "hr", "--out", "s")
     Path("full").mkdir()
     Path("full/x").write_text("")
     argv = ("study", "new", "--images", "photos", "--methods", "hr", "--out", "full")

@@ -62,7 +62,8 @@ show_images(hr, lr, titles=["HR: the truth", "LR: what is given"], alt="A cat in
 
 # %% [markdown] tags=["fragment"]
 # One in sixteen. The other fifteen have to be made up.
-#
+
+# %% [markdown] tags=["subslide"]
 # The classic method is **bicubic** interpolation: each new pixel is a weighted mean of its neighbours. Every photo
 # editor has it. A network does the same job, but nobody chose its weights: it learned them from photos. Run both cells,
 # and drag the line across the picture.
@@ -75,7 +76,7 @@ print(f"Done in {time.perf_counter() - started:.0f} s.")
 # %% tags=["fold"]
 compare(bicubic, liveliest, titles=("bicubic", "SRGAN"), alt="A cat, enlarged 4 times; SRGAN's side has fur.")
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # Here are both networks beside the truth, pixel by pixel:
 
 # %% tags=["fold"]
@@ -162,11 +163,12 @@ show_crops(
 assert sharpness(noisy) > sharpness(liveliest) + 10
 assert abs(psnr(noisy, hr) - psnr(liveliest, hr)) < 0.2
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # By the numbers, the noisy picture is sharper than SRGAN's and just as close to the truth. And it is worth nothing. So
 # neither number can tell fur from noise. You can. Lesson 06 looks for a measure that can do it, too: the one that SRGAN
 # is trained with.
-#
+
+# %% [markdown]
 # ### Just lucky with one photo?
 #
 # One photo is an anecdote. Here are three, and neither network saw any of them in training.

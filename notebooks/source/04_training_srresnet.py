@@ -646,10 +646,11 @@ assert same_bits(resumed, never_stopped)
 #
 # ### The counter-test
 #
-# Perhaps this is no achievement: perhaps training forgets where it came from, and everything ends up in the same place.
-# So we leave things out, one at a time.
+# Perhaps training forgets where it came from, and always ends up in the same place.
 #
-# **Question.** Which does more harm: losing the optimiser, or losing the position, that is, the step number?
+# To find out, we leave things out, one at a time.
+#
+# **Question.** Which is worse: to lose the optimiser, or the position, which is the step number?
 
 # %%
 left_out = {"nothing": resumed_weights}
@@ -992,8 +993,7 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 # - Overfit one batch first, and compare with bicubic. Then look at the pairs as well.
 # - The learning rate matters most: too low creeps, too high explodes. One cycle: up, then down to 0.
 # - Averaged weights are calmer and better than the last ones.
-# - A checkpoint holds weights and buffers, the optimiser, and the step. Crops and rate are made from the step, so the
-#   resumed run equals the unbroken one in every bit.
+# - A run resumed with its weights, buffers, optimiser and step ends equal in every bit.
 # - One curve is no diagnosis. Compare training with unseen photos, and the network with bicubic.
 #
 # ### Three questions
@@ -1010,8 +1010,7 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 # at a different number of threads, a different GPU, a different version: sums in another order are rounded differently.
 # </details>
 #
-# <details><summary>3. The training loss is below bicubic's, but the loss on unseen photos is not. Do you need more
-# updates?</summary>
+# <details><summary>3. Training loss is below bicubic's, unseen loss is not. Do you need more updates?</summary>
 #
 # No, more photos. The network is learning its photos by heart, and more updates make that worse.
 # </details>
