@@ -60,8 +60,8 @@ def why_none() -> str:
     if not found:
         return "Is the `return` missing?"
     return (
-        "There is a `return`. Either it was not reached (does one branch lack its own, or is it indented too far, inside "
-        "an if or a loop?), or what it returned was None."
+        "There is a `return`. Either it was not reached (does one branch lack its own, or is it indented too far, "
+        "inside an if or a loop?), or what it returned was None."
     )
 
 
