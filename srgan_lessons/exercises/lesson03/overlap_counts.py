@@ -51,7 +51,8 @@ def judge(candidate) -> None:
         if results[1].shape == overlap_counts(*APART).shape:
             joint = {message: np.concatenate([outcome, apart]) for (message, outcome), (_, apart) in slips}
             recognise(np.concatenate(results), joint, within=0)
-        recognise(result, _overlap_slips(size, kernel, stride), within=0)
+        else:
+            recognise(result, _overlap_slips(size, kernel, stride), within=0)
         show_smallest(candidate, overlap_counts, itertools.product((1, 2, 3), repeat=3), advice=ADVICE)
         place = int(np.argmax(result != right))
         raise NotYet(f"{where} place {place} has the count {result[place]:g}; {right[place]} is expected.")
