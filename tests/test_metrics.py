@@ -243,5 +243,5 @@ def test_pictures_without_a_weave_or_a_tint_are_refused():
     for metric in (weave, lambda image: tint(image, image)):
         with pytest.raises(UserError, match="must be uint8"):
             metric(np.zeros((40, 40, 3)))
-        with pytest.raises(UserError, match="must have the shape"):
+        with pytest.raises(UserError, match="must be of shape"):
             metric(np.zeros((0, 40, 3), np.uint8))

@@ -48,6 +48,12 @@ MEANINGS: dict[str, str] = {
         "There are more or fewer names on the left than there are values on the right. Print what is on the right."
     ),
     r"cannot unpack non-iterable": "There are several names on the left, but only one value on the right.",
+    r"unsupported operand type\(s\) for .*'tuple'": (
+        "A tuple is used as a number. Take it apart first, as in `for a, b in pairs`."
+    ),
+    r"'(\w+)' object is not subscriptable": (
+        "[...] does not work on {0}: is an attribute missing before it, or must it be called with (...)?"
+    ),
     # whole numbers
     r"'float' object cannot be interpreted as an integer|must be tuple of (?:Sym)?[Ii]nts|slice indices must be "
     "integers"
@@ -87,6 +93,9 @@ MEANINGS: dict[str, str] = {
     # networks
     r"list is not a Module subclass": (
         "nn.Sequential takes the layers themselves, not a list of them: put a * before the list."
+    ),
+    r"is not a Module subclass": (
+        "A layer is missing its brackets: nn.Sequential takes layers that are made, as in Block(channels), not classes."
     ),
     r"cannot assign module before Module.__init__\(\) call": (
         "super().__init__() is missing: it must come first in __init__."

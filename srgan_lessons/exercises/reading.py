@@ -35,7 +35,7 @@ def as_array(value: Any, shape: tuple[int, ...] | None = None, what: str = "the 
         value = float(value)  # a Fraction, too
     try:
         array = np.asarray(value)
-    except (TypeError, ValueError):
+    except (RuntimeError, TypeError, ValueError):  # RuntimeError: a tuple of tensors that need a gradient
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
         raise NotYet(f"{_capital(what)} is of type {type(value).__name__}; numbers are expected.")

@@ -36,7 +36,7 @@ def check_image(image: AnyPicture) -> np.ndarray:
     if pixels.ndim == 2 and pixels.size:
         return np.stack([pixels] * 3, axis=-1)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise UserError(f"a picture must have the shape (H, W, 3) or (H, W); this array has {pixels.shape}.")
+        raise UserError(f"a picture must be of shape (H, W, 3) or (H, W); this array is {pixels.shape}.")
     return pixels
 
 

@@ -134,6 +134,9 @@ def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np
         text = f"The margin is {margin}, not a multiple of 4: the LR pixels lie between those of the whole photo."
         slips[text] = odd[margin // 4 : margin // 4 + n, margin // 4 : margin // 4 + n]
     return slips | {
+        "The three colours are averaged. Keep them, as the photo has them.": (
+            np.repeat(_lr_of_whole(photo, top, left, size).mean(axis=2, keepdims=True), 3, axis=2)
+        ),
         f"{one_end} below and on the right.": imresize(wide[:-8, :-8], 1 / 4)[2:, 2:],
         f"{one_end} above and on the left.": imresize(wide[8:, 8:], 1 / 4)[:n, :n],
         f"{one_end} on the left and on the right.": imresize(wide[:, 8:-8], 1 / 4)[2:-2],

@@ -101,6 +101,10 @@ def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
     return {
         start + "the border is set to 0, and still counts in the mean. Cut it off.": 10
         * np.log10(255**2 / (np.sum(signed**2) / a.size)),
+        start + "the squares are added up. MSE is their mean.": 10 * np.log10(255**2 / np.sum(signed**2)),
+        start + "it is the median of the squares. MSE is their mean.": 10 * np.log10(255**2 / np.median(signed**2)),
+        start + "the differences are averaged before they are squared, so they cancel. Square each of them first.": 10
+        * np.log10(255**2 / signed.mean() ** 2),
         equal: db(y(sr, grey * 219 / 255), y(hr, grey * 219 / 255)),
         equal + " And Y goes from 16 to 235.": db(y(sr, grey), y(hr, grey)),
         equal + " And Y is rounded.": db(y(sr, grey * 219 / 255, unrounded), y(hr, grey * 219 / 255, unrounded)),

@@ -136,6 +136,10 @@ def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         "The input is added twice. One sum, at the end, is enough.": 2 * x + added,
         "There are two skips, one around each convolution. The block has one, around both.": half_way
         + normalised(convolved(half_way, b)),
+        "The PReLU comes after the second convolution. It comes after the first BatchNorm.": x
+        + normalised(activated(convolved(first, b))),
+        "The second convolution is dilated. Leave out dilation.": x
+        + normalised(F.conv2d(inner, b, padding=2, dilation=2)),
         "The sum is halved. The input is added as it is.": (x + added) / 2,
         "The first BatchNorm comes before its convolution. It comes after it.": x + normalised(convolved(early, b)),
         "Both BatchNorms come before their convolutions. They come after them.": x + convolved(normalised(early), b),

@@ -64,6 +64,7 @@ def judge(candidate) -> None:
     if used is None:
         for order in orders:
             recognise(y.detach(), trunk_slips(x, *order) | {ONE_BLOCK: trunk_output(x, *order[2:])}, within=1e-3)
+        _name_end((y - x).detach(), x, orders)
         check_gradients(trunk, x)
         raise NotYet(
             "The output is not that of Figure 4. The order is: the residual blocks, a convolution, a BatchNorm; then "
@@ -77,6 +78,19 @@ def judge(candidate) -> None:
         other = fresh(call(candidate, wider, deeper), what)
         conv_weights(other, wider, 2 * deeper + 1, what)
         output(other, x, what)
+
+
+def _name_end(added: Tensor, x: Tensor, orders: list[tuple[Tensor, ...]]) -> None:
+    """Raises NotYet if what the trunk adds is multiplied by a number, or its last convolution is padded otherwise."""
+    for *weights, last in orders:
+        maps = after_blocks(x, *weights)
+        body = normalised(convolved(maps, last))
+        scale = float((added * body).sum() / body.square().sum())
+        if close(added, scale * body):
+            raise NotYet(f"What the trunk adds to its input is multiplied by {scale:.3g}. The paper adds it as it is.")
+        for mode in ("reflect", "replicate", "circular"):
+            if close(added, normalised(F.conv2d(F.pad(maps, [1] * 4, mode=mode), last))):
+                raise NotYet("The last convolution is not padded with zeros. Leave out padding_mode.")
 
 
 ONE_BLOCK = (

@@ -106,6 +106,10 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
             "That is the gamma of the first BatchNorm. What comes after it is normalised again and added: the last "
             "BatchNorm decides how much."
         )
+    if 0 < int((gamma == 0).sum()) < len(gamma):
+        raise NotYet(
+            f"Only {int((gamma == 0).sum())} of the {len(gamma)} gammas is 0. Set all of them to 0: the weight."
+        )
     if gamma.abs().max() < 0.2:
         raise NotYet(f"Close: the last gamma is {gamma.abs().max():.2g}, and the block still adds a little. Make it 0.")
     if not beta.any() and before["body.4.bias"].any():

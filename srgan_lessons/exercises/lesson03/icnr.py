@@ -72,6 +72,8 @@ def _icnr_shape(shape: tuple[int, ...], right: tuple[int, ...], r: int) -> str:
         )
     if len(shape) == 4 and shape[2:] != right[2:]:
         return "The kernels have grown. Repeat whole filters, along the first axis."
+    if len(shape) == 4 and shape[:2] == (right[1], right[0]):
+        return "The first two axes have changed places."
     if len(shape) == 4 and shape[1] != right[1]:
         return "The inputs were repeated. The filters are counted along the first axis, dim=0."
     if len(shape) == 1:

@@ -51,7 +51,8 @@ def judge(candidate) -> None:
         if results[1].shape == overlap_counts(*APART).shape:
             joint = {message: np.concatenate([outcome, apart]) for (message, outcome), (_, apart) in slips}
             recognise(np.concatenate(results), joint, within=0)
-        recognise(result, _overlap_slips(size, kernel, stride), within=0)
+        else:
+            recognise(result, _overlap_slips(size, kernel, stride), within=0)
         show_smallest(candidate, overlap_counts, itertools.product((1, 2, 3), repeat=3), advice=ADVICE)
         place = int(np.argmax(result != right))
         raise NotYet(f"{where} place {place} has the count {result[place]:g}; {right[place]} is expected.")
@@ -100,12 +101,12 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
     last[(size - 1) * stride :] -= 1
     first = np.zeros(length)
     first[:kernel] = 1
+    middle = "Every place has the count of the middle. At both ends, fewer input pixels write."
     skipped = sum(np.isin(np.arange(length) - i * stride, range(kernel)) * 1 for i in range(0, size, stride))
     return {
         "Only every stride-th input pixel writes: the loop is range(size), and the stride is in the slice.": skipped,
-        "Every place has the count of the middle. At both ends, fewer input pixels write.": np.full(
-            length, kernel // stride
-        ),
+        f"{middle} ": np.full(length, kernel // stride),
+        middle: np.full(length, kernel / stride),
         "The first input pixel writes nothing: range(size) begins at 0.": counted(lambda i: i * stride, kernel)
         - counted(lambda i: 0, kernel) // size,
         "Only every stride-th place of a patch is written: the slice has a third number, its step. Leave it out.": (

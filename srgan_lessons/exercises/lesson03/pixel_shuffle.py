@@ -94,6 +94,13 @@ def _name_axes(result: np.ndarray, x: Tensor, r: int) -> None:
                 f"Step 2 has the axes in the order N, {', '.join(axes[axis] for axis in order)}. Each r must stand "
                 "right after the axis that it stretches: N, C, H, r (rows), W, r (columns)."
             )
+    for shape in sorted(set(itertools.permutations((c // r**2, r, r, h, w)))):
+        for order in itertools.permutations(range(1, 6)):
+            if np.array_equal(x.reshape(n, *shape).permute(0, *order).reshape(result.shape).numpy(), result):
+                raise NotYet(
+                    f"Step 1 splits x into {(n, *shape)}. It splits only the channels, into C, r, r, and H and W stay "
+                    f"last: {(n, c // r**2, r, r, h, w)}."
+                )
 
 
 def _shape_slip(result: np.ndarray, x: Tensor, r: int) -> str:

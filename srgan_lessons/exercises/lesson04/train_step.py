@@ -100,7 +100,7 @@ def _name_length(step: Tensor, wanted: Tensor) -> None:
     if (step - times * wanted).abs().max() <= 1e-3 * step.abs().max() + 2e-7 and times > 0:  # float32 has 7 digits
         raise NotYet(
             f"The step has the right direction, but it is {times:.3g} times as long as it should be. Are the gradients "
-            "clipped or scaled, or is the loss multiplied? Leave them as backward() makes them."
+            "clipped or scaled, is the loss multiplied, or is the learning rate changed? Leave them as they are."
         )
 
 
@@ -179,6 +179,7 @@ def _name_loss(loss: Any, start: nn.Module, batch: tuple[Tensor, Tensor]) -> Non
         f"The loss is a sum: {count:,} times the mean. Its gradient grows with batch and crop. Use mse_loss.": right
         * count,
         "The loss is a sum on [0, 1]. Its gradient grows with batch and crop. Use mse_loss.": right * count / 4,
+        "The range is changed twice: mse_loss does it already. Give it sr and hr as they are, in [0, 1].": right * 4,
         "The loss is the root of the MSE. Use mse_loss as it is.": right**0.5,
         "The sign of the loss is changed: a step down would then make the MSE larger.": -right,
         "The loss returned is the one after the update, from a second pass. Return the one that was used.": later,
@@ -190,7 +191,10 @@ def _name_loss(loss: Any, start: nn.Module, batch: tuple[Tensor, Tensor]) -> Non
     for message, outcome in variants.items():
         if abs(value - outcome) <= 1e-4 * abs(outcome):
             raise NotYet(message)
-    raise NotYet(f"The loss returned is {value:.4g}; mse_loss(sr, hr) before the update is {right:.4g}.")
+    raise NotYet(
+        f"The loss returned is {value:.4g}, which is {value / right:.3g} times mse_loss(sr, hr) before the update, "
+        f"{right:.4g}. Return that number as it is."
+    )
 
 
 def _clamped(network: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:

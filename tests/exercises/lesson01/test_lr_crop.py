@@ -109,6 +109,12 @@ def in_floats(photo, top, left, size):
     return whole_photo_first(photo, top, left, size) / 255
 
 
+@answers.wrong(says="The three colours are averaged")
+def grey(photo, top, left, size):
+    lr = lr_crop(photo, top, left, size).mean(axis=2, keepdims=True)
+    return lr.repeat(3, axis=2).astype(np.uint8)
+
+
 TestAnswers = answers.tests()
 
 

@@ -177,6 +177,18 @@ def without_brackets(sr, hr):
     return 10 * np.log10(255**2 / np.mean((y(sr) - y(hr))[4:-4, 4:-4] ** 2))
 
 
+def _with_mean(mean):
+    def psnr(sr, hr):
+        return 10 * np.log10(255**2 / mean((_y(sr) - _y(hr))[4:-4, 4:-4]))
+
+    return psnr
+
+
+answers.wrong(says="the squares are added up")(_with_mean(lambda d: np.sum(d**2)))
+answers.wrong(says="the median of the squares")(_with_mean(lambda d: np.median(d**2)))
+answers.wrong(says="averaged before they are squared")(_with_mean(lambda d: np.mean(d) ** 2))
+
+
 TestAnswers = answers.tests()
 
 

@@ -327,4 +327,18 @@ class InPlace(Layers):
         return x
 
 
+@answers.wrong(says="The output is of type tuple")
+class ReturnsBoth(ResidualBlock):
+    def forward(self, x):
+        y = super().forward(x)
+        return y, y - x
+
+
+@answers.wrong(says="The second convolution is dilated")
+class Dilated(ResidualBlock):
+    def __init__(self, channels):
+        super().__init__(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=2, dilation=2, bias=False)
+
+
 TestAnswers = answers.tests()

@@ -199,6 +199,19 @@ class NothingIsFound(nn.Module):
         return first + x
 
 
+@answers.wrong(says="multiplied by 0.1")
+class ScaledDown(Trunk):
+    def forward(self, first):
+        return first + 0.1 * (super().forward(first) - first)
+
+
+@answers.wrong(says="The last convolution is not padded with zeros")
+class MirroredAtTheEnd(Trunk):
+    def __init__(self, channels, blocks):
+        super().__init__(channels, blocks)
+        self.conv = nn.Conv2d(channels, channels, 3, padding=1, bias=False, padding_mode="reflect")
+
+
 TestAnswers = answers.tests()
 
 

@@ -111,6 +111,12 @@ def other_layers(block):
     block.body[3] = nn.Conv2d(1, 1, 1)
 
 
+@answers.wrong(says="Only 1 of the 4 gammas is 0")
+def one_channel(block):
+    nn.init.zeros_(block.body[4].weight[:1])
+    nn.init.zeros_(block.body[4].bias)
+
+
 TestAnswers = answers.tests()
 
 

@@ -139,6 +139,13 @@ class NoSuper(nn.Module):
 answers.wrong(says="Hand over the class")(Variant())
 
 
+@answers.wrong(says="another result each time")
+class WithDropout(ESPCN):
+    def forward(self, x):
+        x = F.dropout(torch.tanh(self.second(torch.tanh(self.first(x)))))
+        return F.pixel_shuffle(self.third(x), 4)
+
+
 TestAnswers = answers.tests()
 
 

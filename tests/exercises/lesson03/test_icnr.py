@@ -102,6 +102,11 @@ def far_too_large(weight, r):
     return torch.randn(len(weight) // r**2, *weight.shape[1:]).repeat_interleave(r**2, dim=0)
 
 
+@answers.wrong(says="The first two axes have changed places")
+def transposed(weight, r):
+    return icnr(weight, r).transpose(0, 1)
+
+
 TestAnswers = answers.tests()
 
 

@@ -117,6 +117,14 @@ def ends_too_early(size, kernel, stride):
     return counts
 
 
+@answers.wrong(says="The smallest example that differs: overlap_counts(2, 1, 1)")
+def stride_less_one(size, kernel, stride):
+    counts = np.zeros((size - 1) * stride + kernel, dtype=int)
+    for i in range(size):
+        counts[i * (stride - 1) : i * (stride - 1) + kernel] += 1
+    return counts
+
+
 TestAnswers = answers.tests()
 
 

@@ -133,6 +133,13 @@ def shuffled_and_not_kept(x, r):
     return x
 
 
+@answers.wrong(says="Step 1 splits x into (1, 1, 2, 2, 3, 2)")
+def height_and_width_split(x, r):
+    n, c, h, w = x.shape
+    x = x.reshape(n, c // r**2, h, r, w, r).permute(0, 1, 4, 2, 5, 3)
+    return x.reshape(n, c // r**2, h * r, w * r)
+
+
 TestAnswers = answers.tests()
 
 

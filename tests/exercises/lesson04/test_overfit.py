@@ -131,4 +131,11 @@ def optimiser_kept_outside(network, sampler, steps, rate):
     return [train_step(network, optimizer, *sampler(0)).item() for _ in range(steps)]
 
 
+@answers.wrong(says="weights were drawn again")
+def drawn_again(network, sampler, steps, rate):
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    return overfit(network, sampler, steps, rate)
+
+
 TestAnswers = answers.tests()

@@ -222,6 +222,15 @@ def nothing_returned(network, optimizer, lr, hr):
     train_step(network, optimizer, lr, hr)
 
 
+@answers.wrong(says="The range is changed twice")
+def range_changed_twice(network, optimizer, lr, hr):
+    optimizer.zero_grad()
+    loss = mse_loss(2 * network(lr) - 1, 2 * hr - 1)
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
 TestAnswers = answers.tests()
 
 
