@@ -20,7 +20,7 @@ def adversarial_loss(fake_logits):
 def judge(candidate) -> None:
     judge_value(candidate, (FAKE,), adversarial_loss, _adversarial_slips(FAKE), "SR")
     sure, wrong = torch.full((4, 1), LARGE), torch.full((4, 1), -LARGE)
-    judge_extreme(candidate, (wrong,), LARGE, "D is sure, at -200, that SR is generated")
+    judge_extreme(candidate, (wrong,), LARGE, "D is sure that SR is generated, at -200")
     judge_extreme(candidate, (sure,), 0.0, "D takes SR for real, at +200")
     judge_gradient(candidate, (FAKE,), adversarial_loss)
     judge_gradient(candidate, (wrong,), adversarial_loss)
@@ -37,16 +37,20 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "This is the sum over the batch. Take the mean, so that the loss does not depend on the batch's size.": (
             F.softplus(-fake).sum()
         ),
-        "The weight 1e-3 is in it. It belongs to the perceptual loss, which adds content and adversarial loss.": (
-            1e-3 * right
-        ),
+        "This already has the weight 1e-3. That belongs to the perceptual loss, which adds content and adversarial "
+        "loss.": 1e-3 * right,
         "The log is missing: this is 1 - D(SR). The paper's equation 6 has -log D.": (1 - d_fake).mean(),
         "The log is missing: this is -D(SR). The paper's equation 6 has -log D.": -d_fake.mean(),
         "This is a Wasserstein GAN's loss, minus the logit. The paper's equation 6 has -log D.": -fake.mean(),
         "This is the least-squares GAN's loss. The paper's equation 6 has -log D.": (fake - 1).square().mean(),
-        "sigmoid is applied twice: softplus, and F.binary_cross_entropy_with_logits, take logits, not probabilities.": (
-            F.softplus(-d_fake).mean()
+        "The log is missing: this is (1 - D(SR)) squared. The paper's equation 6 has -log D.": (
+            (1 - d_fake).square().mean()
         ),
+        "This is the discriminator's whole loss, with SR in both parts. The generator's loss has one part: -log D.": (
+            right + F.softplus(fake).mean()
+        ),
+        "The sigmoid is applied twice: softplus and F.binary_cross_entropy_with_logits take logits, not "
+        "probabilities.": F.softplus(-d_fake).mean(),
         "The mean is taken before the log. Each crop has its own loss; the mean comes last.": F.softplus(-fake.mean()),
         "The mean of D is taken before the log. Each crop has its own loss; the mean comes last.": (
             -torch.log(d_fake.mean())
@@ -74,7 +78,7 @@ EXERCISE = Exercise(
     hints=(
         "The generator wants SR to be taken for real. Which part of the discriminator's loss says so?",
         "-log D(SR), from logits, is what the discriminator's loss has for HR.",
-        "F.softplus(-fake_logits).mean(); the weight 1e-3 comes later, with the content loss.",
+        "F.softplus(-fake_logits).mean(). The weight 1e-3 comes later, with the content loss.",
     ),
     mistakes=(
         Mistake(
@@ -82,6 +86,6 @@ EXERCISE = Exercise(
             says="has hardly any gradient where D is sure",
             ask="D is sure. How steep is the loss there?",
         ),
-        Mistake("the weight 1e-3 is in it", says="weight 1e-3", ask="Where does the paper put the weight?"),
+        Mistake("times 1e-3", says="weight 1e-3", ask="Where does the paper put the weight?"),
     ),
 )

@@ -142,6 +142,13 @@ def check_evaluation(network: nn.Module, x: Tensor) -> None:
         )
 
 
+def slope_of(y: Tensor, before: Tensor) -> float | None:
+    """The slope below 0 if y is `before` after a LeakyReLU of any slope; otherwise None."""
+    below = before < -0.1
+    slope = float((y[below] / before[below]).median()) if below.any() else 0.0
+    return slope if close(y, activated(before, slope)) else None
+
+
 def normalised(x: Tensor) -> Tensor:
     """The output of a new BatchNorm in training mode."""
     return F.batch_norm(x, None, None, training=True)
