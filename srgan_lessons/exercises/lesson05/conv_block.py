@@ -125,6 +125,8 @@ def _block_shape(y: Tensor, right: Tensor, x: Tensor, stride: int) -> str:
             "Odd sizes are rounded down here. Is there max pooling, or is a row cut off? The convolution itself takes "
             "steps of 2, and with padding=1 it rounds up."
         )
+    if (y.shape[2] == right.shape[2]) != (y.shape[3] == right.shape[3]):
+        return "Only one of height and width is right. Do stride and padding work in both directions?"
     return f"{tuple(right.shape)} is expected: a stride of {stride} and padding=1."
 
 

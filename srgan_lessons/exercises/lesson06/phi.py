@@ -37,18 +37,22 @@ def phi(features, i, j):
 def judge(candidate) -> None:
     vgg19 = small_vgg(VGG19)
     cuts = [check_cut(candidate, vgg19, i, j, "VGG19") for i, j in ((3, 4), (1, 2), (2, 2), (5, 4), (1, 1), (3, 1))]
-    for which, layers, places, hint in others():
+    *others, last = other_networks()
+    for which, layers, places, hint in others:
         cuts = [check_cut(candidate, layers, i, j, which, hint) for i, j in places]
     for i, j in ((2, 2), (5, 4)):
         which, hint = f"a VGG19 that ends with phi({i}, {j})", "In a whole VGG19 it was right. Here no pooling follows."
         check_cut(candidate, vgg19[: relus(vgg19)[i, j] + 1], i, j, which, hint)
     for i, j in ((1, 3), (6, 1)):
         check_absent(candidate, vgg19, i, j, "VGG19")
+    which, layers, places, hint = last
+    for i, j in places:
+        check_cut(candidate, layers, i, j, which, hint)
     if not isinstance(cuts[-1], nn.Module):
         raise NotYet("It computes the right maps, but is not an nn.Module: it cannot be moved to a GPU or printed.")
 
 
-def others() -> tuple[tuple[str, nn.Sequential, tuple[tuple[int, int], ...], str], ...]:
+def other_networks() -> tuple[tuple[str, nn.Sequential, tuple[tuple[int, int], ...], str], ...]:
     """Other networks: their names, what is asked of them, and what is wrong if VGG19 was right."""
     return (
         (
@@ -59,18 +63,18 @@ def others() -> tuple[tuple[str, nn.Sequential, tuple[tuple[int, int], ...], str
             "convolutions? Another VGG has other numbers: walk along its layers and count.",
         ),
         (
-            "a VGG with a BatchNorm after each convolution",
-            small_vgg((2, 2, 1), norm=True),
-            ((2, 2), (3, 1)),
-            "In VGG19 it was right. Here a BatchNorm stands between a convolution and its ReLU: test for nn.ReLU, and "
-            "do not rely on what usually follows.",
-        ),
-        (
             "the offline VGG16, whose pooling is two layers",
             small_vgg(VGG16[:4], blur=True),
             ((3, 3), (2, 2)),
             "In networks whose pooling is one layer it was right: is a number computed, such as start + 2 * j? Here "
             "each pooling is nn.MaxPool2d and BlurPool. BlurPool is no second pooling: test for nn.MaxPool2d.",
+        ),
+        (
+            "a VGG with a BatchNorm after each convolution",
+            small_vgg((2, 2, 1), norm=True),
+            ((2, 2), (3, 1)),
+            "In VGG19 it was right. Here a BatchNorm stands between a convolution and its ReLU: test for nn.ReLU, and "
+            "do not rely on what usually follows.",
         ),
     )
 
@@ -221,8 +225,8 @@ def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
         pairs = ", ".join(map(str, known))
         raise NotYet(
             "It returns None for every i and j. Does a `return None` stand inside the loop? Then it ends at the first "
-            f"layer. Otherwise, no ReLU meets the condition. There, (pool, conv) must be, in this order: {pairs}. "
-            "Print yours and compare. Do both counts begin with 1?"
+            "layer. Otherwise, no ReLU meets the condition. At the ReLUs, (pool, conv) must be, in this order: "
+            f"{pairs}. Print yours and compare. Do both counts begin with 1?"
         )
     for message, rule in rules.items():
         if found == [rule(i, j) for i, j in asked]:
@@ -254,7 +258,7 @@ def _slip(layers: nn.Sequential, found: int, right: int, i: int, j: int) -> str:
             return f"{ends} The pooling is right, the convolution is not: it should be number {j}, counting from 1."
     if isinstance(layers[found], nn.MaxPool2d | BlurPool):
         return f"{ends} phi ends with a ReLU: it is the map before the pooling."
-    return f"{ends} That is another place."
+    return f"{ends} That is a different layer."
 
 
 EXERCISE = Exercise(

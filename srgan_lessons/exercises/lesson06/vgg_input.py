@@ -82,7 +82,7 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
         "The images are rounded to half precision (float16) on the way. Keep the type that they have.": (
             (images.half().float() - mean) / std
         ),
-        "The images are rounded to 256 levels first. Take them as they are: a step has no gradient.": (
+        "The images are rounded to 256 levels first. Take them as they are: a step has no slope.": (
             ((images * 255).round() / 255 - mean) / std
         ),
         "This is F.normalize, which gives the channels of each pixel the length 1. Here ImageNet's mean is subtracted, "
@@ -101,9 +101,7 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
         "This is the way back: times std, plus mean. Here the mean is subtracted, and the rest divided by std.": (
             images * std + mean
         ),
-        "This divides by the square of std, as if std were to be squared first. Divide by std.": (
-            (images - mean) / std**2
-        ),
+        "This divides by the square of std. Divide by std itself.": ((images - mean) / std**2),
         "This divides by the root of std. std is not a variance: divide by it as it is.": (images - mean) / std.sqrt(),
         "The images are multiplied by 255. These means belong to images in [0, 1].": (255 * images - mean) / std,
         "The images are divided by 255. They are already in [0, 1].": (images / 255 - mean) / std,

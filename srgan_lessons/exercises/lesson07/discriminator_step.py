@@ -247,8 +247,8 @@ def _name_probabilities(result: Any, start: nn.Module, moved: nn.Module, sr: Ten
     if are(F.softplus(-real).mean(), F.softplus(fake).mean()):
         raise NotYet("These are the two losses. Return the mean probabilities, sigmoid(real) and sigmoid(fake).")
     raise NotYet(
-        f"It returns {d_hr:.4f} and {d_sr:.4f}. Expected are the mean of sigmoid(real), {p_real:.4f}, and that of "
-        f"sigmoid(fake), {p_fake:.4f}, between 0 and 1 and with all their digits."
+        f"It returns {d_hr:.4f} and {d_sr:.4f}. The mean of sigmoid(real) is {p_real:.4f}, that of sigmoid(fake) "
+        f"{p_fake:.4f}. Return these numbers, between 0 and 1 and with all their digits."
     )
 
 

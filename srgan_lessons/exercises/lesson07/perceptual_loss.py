@@ -78,7 +78,7 @@ def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: 
             * good,
             "The adversarial part is multiplied by the content loss. The two parts are added.": content
             * (1 + WEIGHT * good),
-            "Both parts of D's loss are in it. The generator's adversarial loss is -log D(SR) alone.": content
+            "Both -log D(SR) and -log(1 - D(SR)) are in it. The generator's loss has only -log D(SR).": content
             + WEIGHT * (good + bad),
             "The content is a logarithm of the error, as in PSNR. Take mse_loss(sr, hr) itself.": math.log10(content)
             + WEIGHT * good,
@@ -126,7 +126,7 @@ def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: 
         )
     raise NotYet(
         f"The loss is {value:.7f}; content {content:.7f} plus 1e-3 times adversarial {good:.4f} gives {right:.7f}. "
-        f"Yours less the content is {value - content:.7f}."
+        f"Yours minus the content loss is {value - content:.7f}."
     )
 
 

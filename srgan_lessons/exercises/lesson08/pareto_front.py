@@ -61,6 +61,10 @@ def _judge_plane(names: set[str], methods: dict[str, tuple[float, float]]) -> No
             "numbers, and better in one, however little. Is each method compared with all others?"
         )
     if missing := sorted(wanted - names):
+        if list(methods.values()).count(methods[missing[0]]) > 1:
+            raise NotYet(
+                f"Of {methods}, {missing[0]!r} is missing. Two methods with the same pair do not dominate each other."
+            )
         raise NotYet(
             f"Of {methods}, {missing[0]!r} is missing. No other method is at least as good in both numbers, and "
             "nothing else counts: no sum of the two, no rounding, no place in the dict."
@@ -179,10 +183,9 @@ FRONT_SLIPS: dict[str, Callable[[dict[str, tuple[float, float]]], set[str]]] = {
         m, lambda p, d, psnr, distance: p >= psnr and d <= distance
     ),
     "A method is removed as soon as another is better in *one* number. To dominate, that one must be at least as good "
-    "in both: `and`, not `or`.": lambda m: front(m, lambda p, d, psnr, distance: p > psnr or d < distance),
-    "Only the best in each number are here. A method between them that no other dominates is on the front, too.": (
-        _best_two
-    ),
+    "in both: and, not or.": lambda m: front(m, lambda p, d, psnr, distance: p > psnr or d < distance),
+    "Only the best in PSNR and the best in ST-LPIPS are here. A method between them that no other dominates is on the "
+    "front, too.": (_best_two),
     "Each method is compared with its neighbour only. A better one may stand farther away: compare with all.": (
         _neighbours
     ),

@@ -49,9 +49,8 @@ def judge(candidate) -> None:
             raise NotYet(f"psnr says: {error}. {_why_sizes_differ(*map(int, said[-1]))}") from error
         if re.search(r"\(0, |, 0, 3\)", str(error)):
             raise NotYet(
-                f"Nothing is left of a photo of {photos[0].shape[0]} x {photos[0].shape[1]} pixels: {error}. If a side "
-                "is a multiple of 4, its remainder is 0, and hr[:-0] is empty. Say where to stop instead: "
-                "hr[: h // 4 * 4, : w // 4 * 4]."
+                "Nothing is left of a photo whose sides are multiples of 4: there the remainder is 0, and hr[:-0] is "
+                "empty. Say where to stop instead: hr[: h // 4 * 4, : w // 4 * 4]."
             ) from error
         raise
     values = as_array(result)

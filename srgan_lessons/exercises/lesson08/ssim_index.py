@@ -54,7 +54,7 @@ def judge(candidate) -> None:
     wrong = int(np.argmax(np.abs(found - right) > 1e-6))
     one, other = apart(found[wrong], right[wrong])
     what = ("alike", "with contrasts reversed", "a ramp and its mirror image", "dark", "flat and dark")[wrong]
-    raise NotYet(f"For two windows that are {what} the result is {one}; {other} is expected.")
+    raise NotYet(f"For two windows that are {what}, the result is {one}; {other} is expected.")
 
 
 def _name_constants(candidate, found: np.ndarray, windows: list) -> None:

@@ -29,7 +29,9 @@ def judge(candidate) -> None:
     if missing := [key for key in table2_reading if key not in candidate]:
         raise NotYet(f"The answer {missing[0]!r} is missing. Keep the five keys as they were.")
     if left := [key for key in table2_reading if candidate[key] is ...]:
-        raise NotDone(f"{len(left)} of 5 answers are still `...`, the first is {left[0]!r}.")
+        raise NotDone(
+            f"{len(left)} of 5 answers {'is' if len(left) == 1 else 'are'} still `...`. The first is {left[0]!r}."
+        )
     table = {(row.set, row.method): row for row in paper_table(2)}
     best, liked, above, given_up, below = (candidate[key] for key in table2_reading)
     _judge_best(best)
@@ -119,7 +121,10 @@ def _judge_below(below, table: dict) -> None:
     if below == set(SETS) - right:
         raise NotYet("There SRGAN's SSIM is *above* bicubic's. The other sets are expected.")
     if below == sets_below("psnr", "bicubic"):
-        raise NotYet("There SRGAN's PSNR is below bicubic's. The question is about SSIM, the number after it.")
+        raise NotYet(
+            "There, SRGAN's PSNR is below bicubic's. The question is about SSIM, the number after it: on Set14, too, "
+            "SRGAN's SSIM is below bicubic's."
+        )
     if below == set(SETS):
         raise NotYet("On Set5 SRGAN has an SSIM of .8472 and bicubic .8211: not below. Were you thinking of SRResNet?")
     if below and below < right:

@@ -68,7 +68,7 @@ def the_losers(methods):
     return set(methods) - pareto_front(methods)
 
 
-@answers.wrong(says="Only the best in each number")
+@answers.wrong(says="Only the best in PSNR and the best in ST-LPIPS")
 def best_of_each(methods):
     return {max(methods, key=lambda n: methods[n][0]), min(methods, key=lambda n: methods[n][1])}
 
