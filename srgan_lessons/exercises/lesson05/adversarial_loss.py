@@ -60,6 +60,26 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "This is the median over the batch. Take the mean.": F.softplus(-fake).median(),
         "This is the largest loss of the batch. Take the mean.": F.softplus(-fake).max(),
         "This is a ReLU of minus the logit, without a logarithm. -log D is softplus(-logit).": F.relu(-fake).mean(),
+        "The label is 0.9 (label smoothing). In -log D(SR) it is 1.": F.binary_cross_entropy_with_logits(
+            fake, torch.full_like(fake, 0.9)
+        ),
+        "This is always 0, as a softmax over a single column is always 1. D is the sigmoid of its one logit.": (
+            torch.tensor(0.0)
+        ),
+        "This is a softmax over the batch. Each crop has its own D, the sigmoid of its logit.": (
+            -F.log_softmax(fake, dim=0).mean()
+        ),
+        "The sum is divided by 8, whatever the batch. Take the mean.": F.softplus(-fake).sum() / 8,
+        "The sum is divided by 16, whatever the batch. Take the mean.": F.softplus(-fake).sum() / 16,
+        "The absolute values of the logits are taken. The sign says whether D takes SR for real: keep it.": (
+            F.softplus(fake.abs()).mean()
+        ),
+        "This has the sigmoid of twice the logit: tanh, or beta=2 in softplus. D is the sigmoid of the logit.": (
+            F.softplus(-2 * fake).mean()
+        ),
+        "beta of F.softplus is not 1. -log D is softplus(-logit), with no other settings.": (
+            F.softplus(-fake, beta=2).mean()
+        ),
         "This is the hinge loss. The paper's equation 6 has -log D.": F.relu(1 - fake).mean(),
         "log10 was used. The paper's log is the natural one.": right / np.log(10),
         "log2 was used. The paper's log is the natural one.": right / np.log(2),

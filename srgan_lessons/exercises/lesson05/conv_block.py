@@ -1,6 +1,5 @@
 """Exercise 5.4: a block of the discriminator."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,6 +9,7 @@ from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_tensor
 from srgan_lessons.exercises.shared.networks import (
     LEAKY_SLOPE,
+    OTHER_ACTIVATIONS,
     activated,
     check_evaluation,
     check_gradients,
@@ -166,8 +166,14 @@ def _block_slips(x: Tensor, weight: Tensor, stride: int) -> dict[str, Tensor]:
         "This is GroupNorm or LayerNorm, which looks at one image at a time. The paper has BatchNorm.": activated(
             F.group_norm(conv, 1), LEAKY_SLOPE
         ),
-        "This is tanh. The paper has LeakyReLU of slope 0.2.": torch.tanh(norm),
+        "The convolution is dilated. The paper's is not: 3x3 neighbours, and padding=1.": activated(
+            normalised(F.conv2d(x, weight, stride=stride, padding=2, dilation=2)), LEAKY_SLOPE
+        ),
+        "There is a second BatchNorm, after the LeakyReLU. The paper has one, before it.": normalised(
+            activated(norm, LEAKY_SLOPE)
+        ),
     }
+    slips |= {f"This is {name}. {slope}": other(norm) for name, other in OTHER_ACTIVATIONS.items()}
     if stride == 2:
         pooled = {
             "max pooling": lambda maps: F.max_pool2d(maps, 2, ceil_mode=True),

@@ -97,12 +97,20 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
             on_real + plus(d_fake).mean()
         ),
         "The two parts are multiplied. They are added.": on_real * on_fake,
+        "These are two ReLUs, without a logarithm. -log D is softplus(-logit), -log(1 - D) is softplus(logit).": (
+            F.relu(-real).mean() + F.relu(fake).mean()
+        ),
         "On HR this is 1 - D, without the log.": (1 - d_real).mean() + on_fake,
         "On SR this is D, without the log.": on_real + d_fake.mean(),
         "This is the hinge loss. Cross-entropy is asked for.": F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
         "HR's label is 0.9 (label smoothing). In -log D(HR) it is 1.": (
             bce(real, torch.full_like(real, 0.9)) + on_fake
         ),
+        "SR's label is 0.1 (label smoothing). In -log(1 - D(SR)) it is 0.": (
+            on_real + bce(fake, torch.full_like(fake, 0.1))
+        ),
+        "SR's label is -1. binary_cross_entropy_with_logits expects 0 for generated.": on_real
+        + bce(fake, -torch.ones_like(fake)),
         "This is a relativistic loss, as in ESRGAN: each logit minus the mean of the others. The paper judges each "
         "crop by itself.": minus(real - fake.mean()).mean() + plus(fake - real.mean()).mean(),
         "This is a relativistic loss, of the difference of two logits. The paper judges each crop by itself: one part "

@@ -10,7 +10,14 @@ from srgan_lessons.exercises.calling import call, call_as_it_is
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_tensor
-from srgan_lessons.exercises.shared.networks import LEAKY_SLOPE, activated, check_repeatable, close, features
+from srgan_lessons.exercises.shared.networks import (
+    LEAKY_SLOPE,
+    OTHER_ACTIVATIONS,
+    activated,
+    check_repeatable,
+    close,
+    features,
+)
 from srgan_lessons.models import count_parameters
 
 
@@ -121,6 +128,8 @@ def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
         raise NotYet(f"{what} has one dense layer. The paper has two, with a LeakyReLU between them.")
     if len(layers) > 2:
         raise NotYet(f"{what} has {len(layers)} dense layers. The paper has two.")
+    if any(16 * crop in weight.shape for weight, _ in layers):
+        raise NotYet(f"{what} has a layer with 16 * {crop} numbers. `crop` and `channels` have changed places.")
     outputs, inputs = layers[0][0].shape
     if inputs != maps * side**2:
         reasons: Mapping[int, str] = {
@@ -161,6 +170,8 @@ def _head(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, slope: floa
 
 def _head_slips(x: Tensor, *weights: Tensor) -> dict[str, Tensor]:
     right = _head(x, *weights)
+    first, second = (lambda x: F.linear(x, *weights[:2])), (lambda x: F.linear(x, *weights[2:]))
+    flat = x.flatten(1)
     last = "The last step is the dense layer: what comes out is a logit, and the losses expect one."
     slope = "The paper's LeakyReLU has the slope 0.2."
     return {
@@ -180,6 +191,19 @@ def _head_slips(x: Tensor, *weights: Tensor) -> dict[str, Tensor]:
         "The maps are flattened column by column. nn.Flatten takes them row by row.": _head(
             x.transpose(2, 3), *weights
         ),
+        "The maps are taken to [-1, 1] once more. They come from the last convolution, as they are.": _head(
+            2 * x - 1, *weights
+        ),
+        "The maps are scaled to length 1. Hand them on as they are.": _head(F.normalize(flat), *weights),
+        "There is a LeakyReLU before the first dense layer. It belongs after it.": second(
+            first(activated(flat, LEAKY_SLOPE))
+        ),
+        "There is a LeakyReLU before the first dense layer, too. The paper has one between the two.": _head(
+            activated(flat, LEAKY_SLOPE), *weights
+        ),
+    } | {
+        f"Between the dense layers is {name}. {slope}": second(other(first(flat)))
+        for name, other in OTHER_ACTIVATIONS.items()
     }
 
 

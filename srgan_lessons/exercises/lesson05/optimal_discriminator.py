@@ -40,7 +40,7 @@ def judge(candidate) -> None:
             optimal_discriminator,
             [
                 tuple(torch.tensor([number]) for number in pair)
-                for pair in ((0.3, 0.1), (0.1, 0.3), (0.0, 2.0), (3.0, 1.0))
+                for pair in ((0.3, 0.1), (0.1, 0.3), (0.0, 2.0), (3.0, 1.0), (1.0, 4.0))
             ],
             advice="Of all samples that fall there, what share is real?",
         )
@@ -49,12 +49,17 @@ def judge(candidate) -> None:
             f"Where p is {p[place]:.2g} and q is {q[place]:.2g} you return {result[place]:.3g}; {right[place]:.3g} is "
             "expected. Of all samples that fall there, what share is real?"
         )
-    p, q = torch.tensor([0.5, 0.0, 0.0]), torch.tensor([0.5, 0.0, 1.0])  # (3,): nothing falls on the second place
+    p, q = torch.tensor([0.5, 0.0, 0.0, 2.0]), torch.tensor([0.5, 0.0, 1.0, 0.0])  # nothing falls on the second place
     value = call(candidate, p, q)
     empty = np.asarray(value.detach() if isinstance(value, Tensor) else value, dtype=float).ravel()
-    if len(empty) == 3 and np.isnan(empty[1]):
+    if len(empty) == 4 and np.isnan(empty[1]):
         raise NotYet("Right, but for one place: where p and q are both 0 you return NaN, 0 / 0. 0.5 is expected there.")
-    empty = as_array(value, (3,))
+    empty = as_array(value, (4,))
+    if abs(empty[3] - 1) > 1e-5:
+        raise NotYet(
+            f"Where q is 0 and p is not, you return {empty[3]:.3g}. Only real samples fall there, so 1 is expected. "
+            "Return 0.5 only where both are 0."
+        )
     if abs(empty[1] - 0.5) > 1e-5:
         raise NotYet(
             f"Right, but where p and q are both 0 you return {empty[1]:.3g}. Nothing is known there: 0.5 is expected."

@@ -47,6 +47,7 @@ def judge(candidate) -> None:
             slips = loss_slips(maps, sr, hr)
         if abs(value - expected.item()) > 1e-6 + 1e-4 * expected.item():
             recognise(value, slips, within=1e-6 + 1e-4 * abs(value))
+            _name_divisor(candidate, maps, sr, hr, value)
             raise NotYet(
                 f"The loss is {value:.4g}; {expected.item():.4g} is expected: divide both maps by 12.75, and take the "
                 "mean of their squared differences, over all numbers of the maps and nothing else."
@@ -126,6 +127,17 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
     }
 
 
+def _name_divisor(candidate, maps: nn.Module, sr: Tensor, hr: Tensor, value: float) -> None:
+    """Raises NotYet if the maps are divided by another number than 12.75, or if the loss is always 0."""
+    if value == 0:
+        raise NotYet("The loss is 0. Are the maps of one image compared with themselves? Take maps(sr) and maps(hr).")
+    other = as_number(call(candidate, maps, hr.detach(), sr.detach() + 0.1), "the loss")
+    with torch.no_grad():
+        plain, again = F.mse_loss(maps(sr), maps(hr)), F.mse_loss(maps(hr), maps(sr + 0.1))
+    if value > 0 and abs(other - value * again / plain) < 1e-4 * abs(other):
+        raise NotYet(f"The maps are divided by {(plain / value).sqrt().item():.4g}. Divide them by 12.75.")
+
+
 def check_untouched(maps: nn.Module, sr: Tensor, hr: Tensor, before: tuple[Tensor, Tensor]) -> None:
     """Raises NotYet if an answer has changed its arguments. `before`: sr and hr as they were."""
     for name, image, was in (("sr", sr, before[0]), ("hr", hr, before[1])):
@@ -162,8 +174,8 @@ def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) 
         )
     if not of_sr.any():
         raise NotYet(
-            "The number is right, but the gradient of SR is 0 everywhere. Is SR rounded on the way? A step has no "
-            "slope: hand SR on as it is."
+            "The number is right, but the gradient of SR is 0 everywhere. Is SR rounded on the way (a step has "
+            "no slope), or is the loss detached?"
         )
     if not same(of_sr, expected):
         raise NotYet(

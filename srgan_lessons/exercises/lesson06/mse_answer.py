@@ -54,6 +54,7 @@ def judge(candidate) -> None:
         if np.allclose(result, right, atol=1e-5):
             continue
         _name_answer(candidate, result, answers, weights)
+        _name_weights(candidate, result, answers, weights)
         two, three = torch.tensor([[0.0, 1, 0.5], [1.0, 0, 0.25], [0.2, 0.4, 0.6]])[:2, :, None, None], torch.eye(3)
         cases = ((two, torch.tensor([0.75, 0.25])), (three[..., None, None] * 2, torch.tensor([0.2, 0.5, 0.3])))
         show_smallest(candidate, mse_answer, cases, advice="The result is the sum of chance times answer.")
@@ -121,6 +122,16 @@ def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor,
         raise NotYet(
             f"The result is clamped to [{least:.3g}, {most:.3g}]. The mean is the best answer, wherever it lies."
         )
+
+
+def _name_weights(candidate: Callable, result: np.ndarray, answers: torch.Tensor, chances: torch.Tensor) -> None:
+    """Raises NotYet, which says how much each answer counts, if the result is a sum of weighted answers."""
+    count = len(chances)
+    alone = torch.eye(count, answers[0].numel()).view(count, *answers.shape[1:])  # each answer has one pixel of its own
+    used = as_array(call(candidate, alone, chances), answers.shape[1:]).ravel()[:count]
+    if np.allclose(result, np.tensordot(used, answers.numpy(), axes=1), atol=1e-4):
+        ours, theirs = (", ".join(f"{number:.3g}" for number in numbers) for numbers in (used, chances.tolist()))
+        raise NotYet(f"With the chances {theirs}, your answers count {ours}. Each should count as much as its chance.")
 
 
 def _name_choice(candidate: Callable, number: int) -> None:

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from srgan_lessons.exercises.calling import call
+from srgan_lessons.exercises.calling import call, call_as_it_is
 from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
@@ -31,6 +31,7 @@ def judge(candidate) -> None:
             raise NotYet(f"The result is {result.dtype}, with only three digits. Keep the type that the images have.")
         recognise(result.detach(), _input_slips(images), within=1e-4)
         _name_channels(result.float(), vgg_input(images))
+        _name_numbers(candidate, result, images)
         one = torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1)
         show_smallest(candidate, vgg_input, [(one,)], within=1e-4, advice="(image - mean) / std, channel by channel.")
         raise NotYet(
@@ -46,8 +47,9 @@ def judge(candidate) -> None:
     square = pictures(3, 3, 3)  # here a mean of shape (3,) can be subtracted along any axis
     if not same(_normalised(candidate, square).float(), vgg_input(square)):
         raise NotYet("The means were put along the wrong axis. Channels are axis 1: view(1, 3, 1, 1) puts them there.")
-    result = call(candidate, pictures(1, 4, 4).requires_grad_())
-    if not result.requires_grad:
+    one = pictures(1, 4, 4).requires_grad_()
+    result = as_tensor(call_as_it_is(candidate, one), (1, 3, 4, 4))
+    if not result.requires_grad or torch.autograd.grad(result.sum(), one, allow_unused=True)[0] is None:
         raise NotYet("The numbers are right, but no gradient comes through: is there a detach, a no_grad or numpy?")
 
 
@@ -59,6 +61,19 @@ def _name_channels(result: torch.Tensor, right: torch.Tensor) -> None:
         rest = " and ".join(names[c] for c in range(3) if c not in wrong)
         numbers = ", ".join(f"{names[c]}: mean {IMAGENET_MEAN[c]}, std {IMAGENET_STD[c]}" for c in wrong)
         raise NotYet(f"Only {rest} {'is' if len(wrong) == 2 else 'are'} right. Compare your numbers: {numbers}.")
+
+
+def _name_numbers(candidate, result: torch.Tensor, images: torch.Tensor) -> None:
+    """Raises NotYet with the answer's mean and std, if it is (image - mean) / std with other numbers."""
+    black, white = (_normalised(candidate, torch.full((2, 3, 4, 5), level))[:1, :, :1, :1] for level in (0.0, 1.0))
+    slope = white - black  # (1, 3, 1, 1)
+    if slope.all() and same(result.float(), (images * slope + black).float()):
+        mean, std = ((-black / slope).flatten().tolist(), (1 / slope).flatten().tolist())
+        yours, right = (
+            " and ".join(f"{name} {', '.join(f'{n:.3g}' for n in numbers)}" for name, numbers in pair)
+            for pair in ((("mean", mean), ("std", std)), (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)))
+        )
+        raise NotYet(f"Yours is (image - mean) / std with {yours}; {right} are expected.")
 
 
 def _normalised(candidate, images: torch.Tensor) -> torch.Tensor:
@@ -90,6 +105,8 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
         "Each image's own mean is subtracted, too. Subtract ImageNet's mean alone.": (images - own[0] - mean) / std,
         "The images come out as they went in.": images,
         "The mean is subtracted, but nothing is divided by std.": images - mean,
+        "This is for Caffe's VGG: images up to 255, minus the mean, without std. torchvision's takes images in [0, 1], "
+        "minus mean, divided by std.": 255 * (images - mean),
         "It is divided by std, but the mean is not subtracted first.": images / std,
         "It is multiplied by std. Divide by it.": (images - mean) * std,
         "The mean is added. Subtract it.": (images + mean) / std,

@@ -54,6 +54,8 @@ def judge(candidate) -> None:
         if known is None:
             raise NotYet(f"Run {run_number}: there is no diagnosis {name!r}. The names are: {names}.")
         given[run_number] = known
+    if extra := [key for key in candidate if key not in given and key not in map(str, given)]:
+        raise NotYet(f"There is no run {extra[0]!r}. The keys are the numbers 1 to {len(diagnoses)}.")
     right = sum(given[run_number] == name for run_number, name in diagnoses.items())
     for run_number, name in given.items():
         if name == diagnoses[run_number]:

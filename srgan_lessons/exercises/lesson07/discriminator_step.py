@@ -15,6 +15,7 @@ from srgan_lessons.exercises.shared.adversarial import (
     LEAK,
     OWN_OPTIMISER,
     WEIGHT,
+    Seen,
     after,
     as_it_is,
     name_length,
@@ -47,11 +48,11 @@ def discriminator_step(discriminator, optimizer, sr, hr):
 def judge(candidate) -> None:
     generator, start = small_network(), small_discriminator()
     before = weights_of(generator)
-    lr, hr = batch_of(0)
-    sr = generator(lr)  # (2, 3, 24, 24), with its graph, as the generator's step hands it on
+    lr, hr = batch_of(0, count=3)
+    sr = generator(lr)  # (3, 3, 24, 24), with its graph, as the generator's step hands it on
     handed = sr.detach().clone()
     network = copy.deepcopy(start)
-    optimizer = Watched(network)
+    optimizer, seen = Watched(network), Seen(network)
     no_path = (
         "The loss has no path back to D: it was turned into a number, or computed under torch.no_grad(). Only sr is "
         "detached, D's input, not what D says."
@@ -79,7 +80,8 @@ def judge(candidate) -> None:
             if count
             else OWN_OPTIMISER.format("D")
         )
-    _name_discriminators_weights(weights_of(network), start, sr.detach(), hr)
+    seen.handle.remove()
+    _name_discriminators_weights(weights_of(network), start, sr.detach(), hr, seen)
     _name_probabilities(result, start, network, sr.detach(), hr)
     if not network.training:
         raise NotYet("The discriminator is left in evaluation mode. Leave the mode alone.")
@@ -133,7 +135,7 @@ def _judgement(d: nn.Module, sr: Tensor, hr: Tensor) -> Tensor:
     return F.softplus(-d(hr)).mean() + F.softplus(d(sr)).mean()
 
 
-def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr: Tensor) -> None:
+def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr: Tensor, seen: Seen) -> None:
     first = weights_of(start)
     if same(found, after(start, lambda d: _judgement(d, sr, hr)), first):
         return
@@ -199,12 +201,20 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             "The loss is a squared error (LSGAN). The paper's is the cross-entropy: softplus of the logits.": by(
                 lambda d: ((d(hr) - 1) ** 2).mean() + (d(sr) ** 2).mean()
             ),
+            "This is a Wasserstein GAN's loss, a difference of logits. The paper's is the cross-entropy: softplus of "
+            "the logits.": by(lambda d: d(sr).mean() - d(hr).mean()),
+            "This is the hinge loss. The paper's is the cross-entropy: softplus of the logits.": by(
+                lambda d: F.relu(1 - d(hr)).mean() + F.relu(1 + d(sr)).mean()
+            ),
             "The factor 1e-3 belongs to the generator's loss alone. D's counts fully.": by(
                 lambda d: WEIGHT * _judgement(d, sr, hr)
             ),
             "The step goes up, not down: the sign of the loss is changed.": by(lambda d: -_judgement(d, sr, hr)),
         },
     )
+    for name, images in (("hr", hr), ("sr", sr)):
+        if not seen.saw(images):
+            raise NotYet(f"D is never shown {name} as it is. Is something else shown, or {name} changed or cut first?")
     name_length(found, after(start, lambda d: _judgement(d, sr, hr)), first)
     raise NotYet(
         "D's weights are not those of one step down softplus(-D(HR)) + softplus(D(SR)), each a mean over the batch. "
@@ -223,7 +233,7 @@ def _name_probabilities(result: Any, start: nn.Module, moved: nn.Module, sr: Ten
         )
     d_hr, d_sr = (as_number(value, what) for value, what in zip(result, ("D(HR)", "D(SR)"), strict=True))
     with torch.no_grad():
-        real, fake = copy.deepcopy(start)(hr), copy.deepcopy(start)(sr)  # (2, 1), logits
+        real, fake = copy.deepcopy(start)(hr), copy.deepcopy(start)(sr)  # (3, 1), logits
         real_later, fake_later = as_it_is(moved, start)(hr), as_it_is(moved, start)(sr)
     p_real, p_fake = torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
 

@@ -14,6 +14,7 @@ from srgan_lessons.exercises.reading import as_tensor
 from srgan_lessons.exercises.shared.adversarial import (
     OWN_OPTIMISER,
     WEIGHT,
+    Seen,
     after,
     as_it_is,
     name_length,
@@ -40,17 +41,6 @@ def generator_step(generator, discriminator, optimizer, lr, hr):
     # ...  # 3. one update of the generator: three calls
     # END
     return sr
-
-
-class Seen:
-    """Records the inputs of a network."""
-
-    def __init__(self, network: nn.Module):
-        self.inputs: list[Tensor] = []
-        self.handle = network.register_forward_pre_hook(lambda module, args: self.inputs.append(args[0].detach().cpu()))
-
-    def saw(self, images: Tensor) -> bool:
-        return any(x.shape == images.shape and torch.allclose(x, images, atol=1e-5) for x in self.inputs)
 
 
 def judge(candidate) -> None:
@@ -181,13 +171,26 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
             )
         ),
     }
+    with torch.no_grad():
+        sr = copy.deepcopy(start)(lr)
     try:
         name_slip(found, first, slips)
+        if not seen.saw(sr):
+            raise NotYet(
+                "The discriminator is not shown sr as the generator made it. Is it scaled, cut, mixed or rounded "
+                "first? Ask for discriminator(sr)."
+            )
+        if len(seen.inputs) > 1:
+            raise NotYet(
+                f"The discriminator is asked {len(seen.inputs)} times. In this step, its answer to sr is enough: "
+                "discriminator(sr)."
+            )
         name_length(found, by(lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(sr)).mean())(), first)
     finally:
         start.train()
     raise NotYet(
-        "The generator's weights are not those of one step down perceptual_loss(sr, hr, discriminator(sr)). The order "
+        "The generator's weights are not those of one step down perceptual_loss(sr, hr, discriminator(sr)). D is shown "
+        "the right images, so look at the loss: is only a part of D's answer used, or is something added? The order "
         "is: sr, loss, zero_grad, backward, step."
     )
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.reading import as_number
 from srgan_lessons.exercises.shared.adversarial import WEIGHT, run
@@ -48,11 +49,11 @@ def judge(candidate) -> None:
                 f"For logits {name}, the loss is {float(result.detach()):g}: {reason}. Work on the logits: "
                 "-log sigmoid(x) is softplus(-x), which is finite for every x."
             )
-        _name_perceptual(result, sr, hr, logits, sure)
+        _name_perceptual(candidate, result, sr, hr, logits, sure)
         _name_perceptual_gradients(result, sr, target, logits)
 
 
-def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: bool) -> None:
+def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: bool) -> None:
     if isinstance(result, tuple | list):
         raise NotYet(f"{len(result)} values come back. One is expected: the sum of both parts.")
     value = as_number(result, "the loss")
@@ -66,6 +67,10 @@ def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: 
             "This is the adversarial loss alone. Add the content loss, and give this one its weight of 1e-3.": good,
             "This is 1e-3 times the adversarial loss. Add the content loss.": WEIGHT * good,
             "Both parts count the same. The adversarial loss has a weight of 1e-3.": content + good,
+            "The content loss is a root. mse_loss is the mean of squares, without a root.": content**0.5
+            + WEIGHT * good,
+            "Only the first logit is used. Take the mean over the batch.": content
+            + WEIGHT * F.softplus(-logits[0]).item(),
             "The weight is on the wrong part: 1e-3 belongs to the adversarial loss.": WEIGHT * content + good,
             "The weight of 1e-3 is on the whole sum. It belongs to the adversarial loss alone; the content loss counts "
             "fully.": WEIGHT * (content + good),
@@ -124,10 +129,34 @@ def _name_perceptual(result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: 
             "binary_cross_entropy, which cuts its logs off at -100. Where D is sure, a capped loss has no slope, and G "
             "learns nothing. Take softplus(-logits), which needs no cap."
         )
+    _name_part(candidate, value, content, good, sr.detach(), hr, logits.detach())
     raise NotYet(
         f"The loss is {value:.7f}; content {content:.7f} plus 1e-3 times adversarial {good:.4f} gives {right:.7f}. "
         f"Yours minus the content loss is {value - content:.7f}."
     )
+
+
+def _name_part(candidate, value: float, content: float, good: float, sr: Tensor, hr: Tensor, logits: Tensor) -> None:
+    """Raises NotYet, which says which of the two parts is wrong. It changes one part and keeps the other."""
+    other = 0.5 - logits
+    change = as_number(call(candidate, sr, hr, other), "the loss") - value
+    wanted = F.softplus(-other).mean().item() - good
+    mine = value - WEIGHT * good
+    if abs(change - WEIGHT * wanted) <= 1e-4 * WEIGHT * good:
+        raise NotYet(
+            f"The adversarial part is right, the content loss is not: yours is {mine:.5f}, mse_loss(sr, hr) is "
+            f"{content:.5f}."
+        )
+    weight = change / wanted
+    if abs(value - content - weight * good) <= 1e-3 * abs(weight) * good:
+        raise NotYet(f"The adversarial loss has a weight of {weight:.2g}. The paper's is 1e-3.")
+    further = hr + 2 * (sr - hr)
+    change = as_number(call(candidate, further, hr, logits), "the loss") - value
+    if abs(change - mse_loss(further, hr).item() + content) <= 1e-4 * content:
+        raise NotYet(
+            f"The content loss is right, the adversarial part is not: yours adds {value - content:.6f}; 1e-3 times "
+            f"{good:.4f}, the mean of softplus(-logits), is expected."
+        )
 
 
 def _name_perceptual_gradients(result: Any, sr: Tensor, hr: Tensor, logits: Tensor) -> None:

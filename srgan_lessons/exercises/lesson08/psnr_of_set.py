@@ -45,8 +45,8 @@ def judge(candidate) -> None:
                 f"psnr says: {error}. One is 4 times as large as the other. The method enlarges the LR image, not HR, "
                 "and its result is compared with HR: psnr(enlarge(lr), hr)."
             ) from error
-        if "differ in size" in str(error) and said:
-            raise NotYet(f"psnr says: {error}. {_why_sizes_differ(*map(int, said[-1]))}") from error
+        if "differ in size" in str(error) and len(said) == 2:
+            raise NotYet(f"psnr says: {error}. {_why_sizes_differ(*[(int(a), int(b)) for a, b in said])}") from error
         if re.search(r"\(0, |, 0, 3\)", str(error)):
             raise NotYet(
                 "Nothing is left of a photo whose sides are multiples of 4: there the remainder is 0, and hr[:-0] is "
@@ -59,6 +59,7 @@ def judge(candidate) -> None:
     found = as_number(result)
     right = set_psnr(photos)
     if abs(found - right) <= 1e-4:
+        _judge_another_number(candidate, photos[:3])
         return
     recognise(found, {message: set_psnr(photos, **slip) for message, slip in SET_SLIPS.items()}, within=1e-4)
     if abs(found - round(right)) < 1e-9 or abs(found - round(right, 1)) < 1e-9:
@@ -82,8 +83,20 @@ def judge(candidate) -> None:
     )
 
 
-def _why_sizes_differ(height: int, width: int) -> str:
-    """What is wrong if HR has that size when it is compared with an SR of another size."""
+def _judge_another_number(candidate: Callable, photos: list[np.ndarray]) -> None:
+    found, right = as_number(call(candidate, blocks, photos)), set_psnr(photos)
+    if abs(found - right) > 1e-4:
+        raise NotYet(
+            f"Right for four photos; for {len(photos)} it gives {found:.4g} dB, and {right:.4g} is expected. Is the sum "
+            "divided by a fixed number? Divide by the number of photos."
+        )
+
+
+def _why_sizes_differ(sr: tuple[int, int], hr: tuple[int, int]) -> str:
+    """What is wrong if SR and HR have these sizes when they are compared."""
+    height, width = hr
+    if sr[0] != height and abs(sr[0] / height - sr[1] / width) < 0.01 and sr[0] >= 1.5 * height:
+        return "SR is much larger than HR. The LR image's sides should be a quarter of HR's: imresize(hr, 1 / 4)."
     uncut = [name for name, n in (("rows", height), ("columns", width)) if n % 4]
     if uncut:
         return (
@@ -98,13 +111,13 @@ def _why_sizes_differ(height: int, width: int) -> str:
 
 
 def set_photos() -> list[np.ndarray]:
-    """Four small photos. The easiest is neither the first nor the last, and two do not consist of whole tiles."""
+    """Four small photos. Neither the easiest nor the hardest is at an end, and two do not consist of whole tiles."""
     photos = sample_photos()
     return [
-        photos["coffee"][40:80, 60:124],
-        photos["chelsea"][88:139, 40:105],
-        photos["astronaut"][20:72, 150:198],
+        photos["coffee"][40:91, 60:125],
+        photos["chelsea"][88:140, 40:104],
         photos["motorcycle"][200:262, 420:478],
+        photos["astronaut"][20:72, 150:198],
     ]
 
 
@@ -174,6 +187,15 @@ SET_SLIPS = {
     "Photos with more pixels count more. In a set, each photo counts the same: a plain mean.": {
         "collect": lambda v, p: float(np.average(v, weights=[x.shape[0] * x.shape[1] for x in p]))
     },
+    "Photos whose sides are no multiples of 4 are left out. Cut them, and count all.": {
+        "collect": lambda v, p: float(
+            np.mean([x for x, photo in zip(v, set_photos(), strict=True) if cut(photo).shape == photo.shape])
+        )
+    },
+    "The sum is divided by one less than the number of photos. Divide it by their number.": {
+        "collect": lambda v, p: sum(v) / max(1, len(v) - 1)
+    },
+    "This is the smallest of the values. The mean over the photos is expected.": {"collect": lambda v, p: min(v)},
     "This is the median of the values. Papers report the mean.": {"collect": lambda v, p: float(np.median(v))},
     "This is the sum of the values. Divide it by the number of photos.": {"collect": lambda v, p: float(sum(v))},
     "This is the value of the last photo alone. Collect the values of all, and take their mean after the loop.": {

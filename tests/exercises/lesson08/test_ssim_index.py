@@ -101,7 +101,7 @@ TestAnswers = answers.tests()
 
 
 def test_ssim_index_over_all_windows_is_ssim_of_the_package_and_of_scikit_image():
-    hr = set_photos()[2][:28, :28]
+    hr = set_photos()[3][:28, :28]
     sr = imresize(imresize(hr, 1 / 4), 4)
     a, b = luma(sr), luma(hr)
     gauss = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))
