@@ -195,6 +195,9 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             "HR's label is 0.9 (label smoothing). That is a cure for a strong D; the paper's label is 1.": by(smoothed),
             "This is a relativistic loss, of the difference of two logits. The paper judges each image by itself: one "
             "part for HR, one for SR.": by(lambda d: F.softplus(d(sr) - d(hr)).mean()),
+            "SR's label is 0.1 (label smoothing). The paper's label is 0.": by(
+                lambda d: F.softplus(-d(hr)).mean() + (F.softplus(d(sr)) - 0.1 * d(sr)).mean()
+            ),
             "The losses are summed over the batch. Take the mean of each.": by(
                 lambda d: F.softplus(-d(hr)).sum() + F.softplus(d(sr)).sum()
             ),

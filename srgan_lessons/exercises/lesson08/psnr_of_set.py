@@ -87,8 +87,8 @@ def _judge_another_number(candidate: Callable, photos: list[np.ndarray]) -> None
     found, right = as_number(call(candidate, blocks, photos)), set_psnr(photos)
     if abs(found - right) > 1e-4:
         raise NotYet(
-            f"Right for four photos; for {len(photos)} it gives {found:.4g} dB, and {right:.4g} is expected. Is the sum "
-            "divided by a fixed number? Divide by the number of photos."
+            f"Right for four photos; for {len(photos)} it gives {found:.4g} dB, but {right:.4g} is expected. Is the "
+            "sum divided by a fixed number? Divide it by the number of photos."
         )
 
 
@@ -96,7 +96,7 @@ def _why_sizes_differ(sr: tuple[int, int], hr: tuple[int, int]) -> str:
     """What is wrong if SR and HR have these sizes when they are compared."""
     height, width = hr
     if sr[0] != height and abs(sr[0] / height - sr[1] / width) < 0.01 and sr[0] >= 1.5 * height:
-        return "SR is much larger than HR. The LR image's sides should be a quarter of HR's: imresize(hr, 1 / 4)."
+        return "SR is much larger than HR. LR should have a quarter of HR's height and width: imresize(hr, 1 / 4)."
     uncut = [name for name, n in (("rows", height), ("columns", width)) if n % 4]
     if uncut:
         return (
@@ -187,7 +187,7 @@ SET_SLIPS = {
     "Photos with more pixels count more. In a set, each photo counts the same: a plain mean.": {
         "collect": lambda v, p: float(np.average(v, weights=[x.shape[0] * x.shape[1] for x in p]))
     },
-    "Photos whose sides are no multiples of 4 are left out. Cut them, and count all.": {
+    "Photos whose sides are not multiples of 4 are left out. Cut them, and count all.": {
         "collect": lambda v, p: float(
             np.mean([x for x, photo in zip(v, set_photos(), strict=True) if cut(photo).shape == photo.shape])
         )

@@ -95,10 +95,10 @@ def _show_smallest(candidate) -> None:
 
 def _which_fraction(candidate) -> str:
     """Which of the two fractions is right, by windows in which the other one is 1."""
-    even, rising = np.full((2, 2), 0.25), np.array([[10.0, 30.0], [10.0, 30.0]])
+    weights, rising = np.array([[0.3, 0.2], [0.3, 0.2]]), np.array([[10.0, 30.0], [10.0, 30.0]])  # the mean is 18
     right = [
-        abs(_one_index(call(candidate, rising, other, even)) - ssim_of(rising, other, even)) < 1e-6
-        for other in (rising + 20, np.array([[30.0, 10.0], [10.0, 30.0]]))
+        abs(_one_index(call(candidate, rising, other, weights)) - ssim_of(rising, other, weights)) < 1e-6
+        for other in (rising + 20, np.array([[10.0, 10.0], [26.0, 26.0]]))
     ]
     if all(right):
         return " Each fraction is right by itself: are they multiplied?"
