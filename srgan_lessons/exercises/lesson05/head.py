@@ -128,8 +128,8 @@ def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
         raise NotYet(f"{what} has one dense layer. The paper has two, with a LeakyReLU between them.")
     if len(layers) > 2:
         raise NotYet(f"{what} has {len(layers)} dense layers. The paper has two.")
-    if any(16 * crop in weight.shape for weight, _ in layers):
-        raise NotYet(f"{what} has a layer with 16 * {crop} numbers. `crop` and `channels` have changed places.")
+    if any(tuple(weight.shape) == (1, 16 * crop) for weight, _ in layers):
+        raise NotYet(f"{what} has a dense layer of 16 * {crop} numbers. `crop` and `channels` have changed places.")
     outputs, inputs = layers[0][0].shape
     if inputs != maps * side**2:
         reasons: Mapping[int, str] = {
