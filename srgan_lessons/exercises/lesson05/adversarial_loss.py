@@ -20,7 +20,7 @@ def adversarial_loss(fake_logits):
 def judge(candidate) -> None:
     judge_value(candidate, (FAKE,), adversarial_loss, _adversarial_slips(FAKE), "SR")
     sure, wrong = torch.full((4, 1), LARGE), torch.full((4, 1), -LARGE)
-    judge_extreme(candidate, (wrong,), LARGE, "D is sure, at -200, that SR is generated")
+    judge_extreme(candidate, (wrong,), LARGE, "D is sure that SR is generated, at -200")
     judge_extreme(candidate, (sure,), 0.0, "D takes SR for real, at +200")
     judge_gradient(candidate, (FAKE,), adversarial_loss)
     judge_gradient(candidate, (wrong,), adversarial_loss)
@@ -37,16 +37,20 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "This is the sum over the batch. Take the mean, so that the loss does not depend on the batch's size.": (
             F.softplus(-fake).sum()
         ),
-        "The weight 1e-3 is in it. It belongs to the perceptual loss, which adds content and adversarial loss.": (
-            1e-3 * right
-        ),
+        "This already has the weight 1e-3. That belongs to the perceptual loss, which adds content and adversarial "
+        "loss.": 1e-3 * right,
         "The log is missing: this is 1 - D(SR). The paper's equation 6 has -log D.": (1 - d_fake).mean(),
         "The log is missing: this is -D(SR). The paper's equation 6 has -log D.": -d_fake.mean(),
         "This is a Wasserstein GAN's loss, minus the logit. The paper's equation 6 has -log D.": -fake.mean(),
         "This is the least-squares GAN's loss. The paper's equation 6 has -log D.": (fake - 1).square().mean(),
-        "sigmoid is applied twice: softplus, and F.binary_cross_entropy_with_logits, take logits, not probabilities.": (
-            F.softplus(-d_fake).mean()
+        "The log is missing: this is (1 - D(SR)) squared. The paper's equation 6 has -log D.": (
+            (1 - d_fake).square().mean()
         ),
+        "This is the discriminator's whole loss, with SR in both parts. The generator's loss has one part: -log D.": (
+            right + F.softplus(fake).mean()
+        ),
+        "The sigmoid is applied twice: softplus and F.binary_cross_entropy_with_logits take logits, not "
+        "probabilities.": F.softplus(-d_fake).mean(),
         "The mean is taken before the log. Each crop has its own loss; the mean comes last.": F.softplus(-fake.mean()),
         "The mean of D is taken before the log. Each crop has its own loss; the mean comes last.": (
             -torch.log(d_fake.mean())
@@ -56,6 +60,26 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "This is the median over the batch. Take the mean.": F.softplus(-fake).median(),
         "This is the largest loss of the batch. Take the mean.": F.softplus(-fake).max(),
         "This is a ReLU of minus the logit, without a logarithm. -log D is softplus(-logit).": F.relu(-fake).mean(),
+        "The label is 0.9 (label smoothing). In -log D(SR) it is 1.": F.binary_cross_entropy_with_logits(
+            fake, torch.full_like(fake, 0.9)
+        ),
+        "This is always 0, as a softmax over a single column is always 1. D is the sigmoid of its one logit.": (
+            torch.tensor(0.0)
+        ),
+        "This is a softmax over the batch. Each crop has its own D, the sigmoid of its logit.": (
+            -F.log_softmax(fake, dim=0).mean()
+        ),
+        "The sum is divided by 8, whatever the batch. Take the mean.": F.softplus(-fake).sum() / 8,
+        "The sum is divided by 16, whatever the batch. Take the mean.": F.softplus(-fake).sum() / 16,
+        "The absolute values of the logits are taken. The sign says whether D takes SR for real: keep it.": (
+            F.softplus(fake.abs()).mean()
+        ),
+        "This has the sigmoid of twice the logit: tanh, or beta=2 in softplus. D is the sigmoid of the logit.": (
+            F.softplus(-2 * fake).mean()
+        ),
+        "beta of F.softplus is not 1. -log D is softplus(-logit), with no other settings.": (
+            F.softplus(-fake, beta=2).mean()
+        ),
         "This is the hinge loss. The paper's equation 6 has -log D.": F.relu(1 - fake).mean(),
         "log10 was used. The paper's log is the natural one.": right / np.log(10),
         "log2 was used. The paper's log is the natural one.": right / np.log(2),
@@ -74,7 +98,7 @@ EXERCISE = Exercise(
     hints=(
         "The generator wants SR to be taken for real. Which part of the discriminator's loss says so?",
         "-log D(SR), from logits, is what the discriminator's loss has for HR.",
-        "F.softplus(-fake_logits).mean(); the weight 1e-3 comes later, with the content loss.",
+        "F.softplus(-fake_logits).mean(). The weight 1e-3 comes later, with the content loss.",
     ),
     mistakes=(
         Mistake(
@@ -82,6 +106,6 @@ EXERCISE = Exercise(
             says="has hardly any gradient where D is sure",
             ask="D is sure. How steep is the loss there?",
         ),
-        Mistake("the weight 1e-3 is in it", says="weight 1e-3", ask="Where does the paper put the weight?"),
+        Mistake("times 1e-3", says="weight 1e-3", ask="Where does the paper put the weight?"),
     ),
 )

@@ -1,6 +1,5 @@
 """Exercise 5.4: a block of the discriminator."""
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,13 +9,16 @@ from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_tensor
 from srgan_lessons.exercises.shared.networks import (
     LEAKY_SLOPE,
+    OTHER_ACTIVATIONS,
     activated,
     check_evaluation,
     check_gradients,
+    check_repeatable,
     close,
     features,
     fresh,
     normalised,
+    slope_of,
 )
 from srgan_lessons.models import count_parameters
 
@@ -41,20 +43,36 @@ def judge(candidate) -> None:
         block = fresh(_as_module(call(candidate, inputs, outputs, stride)), what)
         weight = _weight(block, inputs, outputs, what)
         x = features(8, inputs, 7, 6)
-        y = as_tensor(call(block, x))
+        y = _block_output(block, x, outputs, what)
         right = _block(x, weight, stride)
         if y.shape != right.shape:
             raise NotYet(f"{what} makes {tuple(x.shape)} into {tuple(y.shape)}. {_block_shape(y, right, x, stride)}")
         if not close(y, right):
             recognise(y.detach(), _block_slips(x, weight, stride), within=1e-3)
+            check_repeatable(block, x, y)
+            slope = slope_of(y, normalised(F.conv2d(x, weight, stride=stride, padding=1)))
+            if slope is not None:
+                raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper it is 0.2.")
             raise NotYet(
-                f"{what} has the right shape and other numbers than Figure 4. In this order: convolution, BatchNorm, "
-                "LeakyReLU of slope 0.2."
+                f"The output of {what} has the right shape, but other numbers than that of the paper's block: a "
+                "convolution, BatchNorm, LeakyReLU of slope 0.2, in this order, and nothing else."
             )
         bias = outputs * any(parameter.shape == (outputs,) for parameter in _conv_biases(block))
         _check_count(block, 9 * inputs * outputs + 2 * outputs + bias, what)
         check_gradients(block, x)
         check_evaluation(block, x)
+
+
+def _block_output(block: nn.Module, x: Tensor, outputs: int, what: str) -> Tensor:
+    try:
+        return as_tensor(call(block, x))
+    except RuntimeError as error:
+        if "running_mean should contain" not in str(error):
+            raise
+        raise NotYet(
+            f"{what} has a BatchNorm for another number of maps: {error}. It comes after the convolution, which gives "
+            f"`outputs` maps, here {outputs}: nn.BatchNorm2d(outputs)."
+        ) from error
 
 
 def _as_module(value: object) -> object:
@@ -72,7 +90,7 @@ def _weight(block: nn.Module, inputs: int, outputs: int, what: str) -> Tensor:
     """The weight of the block's one convolution, (outputs, inputs, 3, 3)."""
     found = [parameter.detach() for parameter in block.parameters() if parameter.ndim == 4]
     if len(found) != 1:
-        raise NotYet(f"{what} has {len(found)} convolutions that torch finds; it has one.")
+        raise NotYet(f"torch finds {len(found)} convolutions in {what}; one is expected.")
     shape = tuple(found[0].shape)
     if shape == (inputs, outputs, 3, 3):
         raise NotYet(f"{what}: inputs and outputs have changed places. nn.Conv2d takes the inputs first.")
@@ -100,10 +118,15 @@ def _block_shape(y: Tensor, right: Tensor, x: Tensor, stride: int) -> str:
     if y.shape[2:] == x.shape[2:]:
         return "The stride is not used: with stride 2 the block halves height and width."
     if stride == 1:
-        return "With stride 1 height and width stay. Does your block always halve them?"
+        return "With stride 1, height and width stay the same. Does your block always halve them?"
     floored = tuple(n // 2 for n in x.shape[2:])
     if tuple(y.shape[2:]) == floored:
-        return "Is that max pooling? The paper avoids it: the convolution itself takes steps of 2."
+        return (
+            "Odd sizes are rounded down here. Is there max pooling, or is a row cut off? The convolution itself takes "
+            "steps of 2, and with padding=1 it rounds up."
+        )
+    if (y.shape[2] == right.shape[2]) != (y.shape[3] == right.shape[3]):
+        return "Only one of height and width is right. Do stride and padding work in both directions?"
     return f"{tuple(right.shape)} is expected: a stride of {stride} and padding=1."
 
 
@@ -114,7 +137,7 @@ def _block_slips(x: Tensor, weight: Tensor, stride: int) -> dict[str, Tensor]:
     norm = normalised(conv)
     slope = "The paper's LeakyReLU has the slope 0.2."
     borders = {
-        f"The convolution is padded with zeros, as nn.Conv2d does it by itself; here {what}.": activated(
+        f"The convolution should be padded with zeros, as nn.Conv2d does by default; here {what}.": activated(
             normalised(F.conv2d(F.pad(x, [1] * 4, mode=mode), weight, stride=stride)), LEAKY_SLOPE
         )
         for what, mode in (("the border is mirrored", "reflect"), ("the border is repeated", "replicate"))
@@ -129,17 +152,28 @@ def _block_slips(x: Tensor, weight: Tensor, stride: int) -> dict[str, Tensor]:
         "The convolution comes first, then BatchNorm, then LeakyReLU. Yours begins with the BatchNorm.": activated(
             F.conv2d(normalised(x), weight, stride=stride, padding=1), LEAKY_SLOPE
         ),
-        f"This is a ReLU: it gives 0 for what is negative, and no gradient. {slope}": activated(norm, 0),
+        f"This is a ReLU: where its input is negative, it gives 0 and no gradient. {slope}": activated(norm, 0),
         f"The slope is 0.01, the default of nn.LeakyReLU. {slope}": activated(norm, 0.01),
-        f"This is a PReLU, which is the generator's. {slope} It is not learned.": activated(norm, 0.25),
+        f"This is a PReLU, as in the generator. {slope} It is not learned.": activated(norm, 0.25),
         f"The slope is 0.8, or the activation was turned around. {slope}": activated(norm, 0.8),
         "The activation is missing: LeakyReLU of slope 0.2 at the end.": norm,
-        "Convolution and LeakyReLU are missing their BatchNorm, and the slope is 0.01.": activated(conv, 0.01),
+        "The BatchNorm between convolution and LeakyReLU is missing, and the slope is 0.01, not 0.2.": activated(
+            conv, 0.01
+        ),
         "This is InstanceNorm, which looks at one image at a time. The paper has BatchNorm.": activated(
             F.instance_norm(conv), LEAKY_SLOPE
         ),
-        "This is tanh. The paper has LeakyReLU of slope 0.2.": torch.tanh(norm),
+        "This is GroupNorm or LayerNorm, which looks at one image at a time. The paper has BatchNorm.": activated(
+            F.group_norm(conv, 1), LEAKY_SLOPE
+        ),
+        "The convolution is dilated. The paper's is not: 3x3 neighbours, and padding=1.": activated(
+            normalised(F.conv2d(x, weight, stride=stride, padding=2, dilation=2)), LEAKY_SLOPE
+        ),
+        "There is a second BatchNorm, after the LeakyReLU. The paper has one, before it.": normalised(
+            activated(norm, LEAKY_SLOPE)
+        ),
     }
+    slips |= {f"This is {name}. {slope}": other(norm) for name, other in OTHER_ACTIVATIONS.items()}
     if stride == 2:
         pooled = {
             "max pooling": lambda maps: F.max_pool2d(maps, 2, ceil_mode=True),
@@ -155,7 +189,10 @@ def _block_slips(x: Tensor, weight: Tensor, stride: int) -> dict[str, Tensor]:
 def _check_count(network: nn.Module, right: int, what: str) -> None:
     count = count_parameters(network)
     if count < right:
-        raise NotYet(f"{what} has {count} learned numbers, not {right}. A BatchNorm has a gamma and a beta to learn.")
+        raise NotYet(
+            f"{what} has {count} learned numbers, not {right}. A BatchNorm has a gamma and a beta to learn, one each "
+            "for every map. Is it without them (affine=False), or frozen?"
+        )
     if count > right:
         raise NotYet(f"{what} has {count} learned numbers, not {right}. Are there layers that it does not need?")
 
@@ -170,7 +207,7 @@ EXERCISE = Exercise(
     reference=conv_block,
     judge=judge,
     hints=(
-        "Three layers. Which of them keeps the maps at the same scale, and which lets negative numbers through?",
+        "Three layers: which of them keeps the maps at the same scale, and which lets negative numbers through?",
         "nn.Conv2d(inputs, outputs, 3, ...) needs its stride and a padding of 1; then BatchNorm; then LeakyReLU, "
         "whose slope in the paper is not torch's default.",
         "nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2).",
@@ -181,6 +218,6 @@ EXERCISE = Exercise(
             says="BatchNorm and LeakyReLU have changed places",
             ask="Read Figure 4 from left to right.",
         ),
-        Mistake("LeakyReLU as torch has it", says="default of nn.LeakyReLU", ask="Which slope does the paper name?"),
+        Mistake("LeakyReLU without a slope", says="default of nn.LeakyReLU", ask="Which slope does the paper name?"),
     ),
 )

@@ -10,7 +10,14 @@ from srgan_lessons.exercises.calling import call, call_as_it_is
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_tensor
-from srgan_lessons.exercises.shared.networks import LEAKY_SLOPE, activated, close, features
+from srgan_lessons.exercises.shared.networks import (
+    LEAKY_SLOPE,
+    OTHER_ACTIVATIONS,
+    activated,
+    check_repeatable,
+    close,
+    features,
+)
 from srgan_lessons.models import count_parameters
 
 
@@ -38,11 +45,11 @@ class Head(nn.Module):
 
 
 def judge(candidate) -> None:
-    for crop, channels in ((80, 3), (96, 2)):
+    for crop, channels in ((144, 2), (96, 3)):
         what = f"Head({crop}, {channels})"
         head = call(candidate, crop, channels)
         if not isinstance(head, nn.Module):
-            raise NotYet(f"{what} is no nn.Module. Write a class that inherits from it.")
+            raise NotYet(f"{what} is not an nn.Module. Write a class that inherits from it.")
         side = crop // 16
         x = features(6, 8 * channels, side, side, seed=1)
         y = _head_output(head.train(), x, crop, channels, what)
@@ -51,11 +58,11 @@ def judge(candidate) -> None:
         first, second = _dense(head)
         if not close(y, _head(x, *first, *second)):
             recognise(y.detach(), _head_slips(x, *first, *second), within=1e-4)
-            if not close(y, as_tensor(call(head, x))):
-                raise NotYet("Twice the same maps, and two results: is there a Dropout? The paper has none.")
+            check_repeatable(head, x, y)
+            _name_slope(y, x, *first, *second)
             raise NotYet(
-                f"{what} has the right shape and other numbers than Figure 4. In this order: flatten, dense layer, "
-                "LeakyReLU of slope 0.2, dense layer."
+                f"The output of {what} has the right shape, but other numbers than that of the paper's head: flatten, "
+                "a dense layer, LeakyReLU of slope 0.2, a dense layer, in this order, and nothing else."
             )
         x.requires_grad_(True)
         z = call_as_it_is(head, x)
@@ -71,9 +78,17 @@ def _head_output(head: nn.Module, x: Tensor, crop: int, channels: int, what: str
             raise
         _check_layers(head, crop, channels, what)
         raise NotYet(
-            f"{what}: the layers have the right sizes, but what is passed between them has not: {error}. Are the maps "
+            f"{what}: the layers have the right sizes, but what is passed between them does not: {error}. Are the maps "
             "flattened to (N, all numbers) first?"
         ) from error
+
+
+def _name_slope(y: Tensor, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> None:
+    """Raises NotYet if only the slope of the LeakyReLU is wrong: the output is linear in it."""
+    at_0, at_1 = (_head(x, w1, b1, w2, b2, slope) for slope in (0, 1))
+    slope = float(((y - at_0) / (at_1 - at_0)).median())
+    if close(y, at_0 + slope * (at_1 - at_0)):
+        raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper it is 0.2.")
 
 
 def _check_shape(y: Tensor, what: str) -> None:
@@ -81,7 +96,7 @@ def _check_shape(y: Tensor, what: str) -> None:
     if shape == (6,):
         raise NotYet(f"{what} gives (N,), a row. (N, 1) is expected, as the second dense layer gives it.")
     if shape == (6, 2):
-        raise NotYet(f"{what} gives two numbers a crop. One logit is enough: the other probability is 1 - D.")
+        raise NotYet(f"{what} gives two numbers per crop. One logit is enough: the other probability is 1 - D.")
     if shape != (6, 1):
         raise NotYet(f"{what} gives {shape} for 6 crops; (6, 1) is expected, one logit per crop.")
 
@@ -113,6 +128,8 @@ def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
         raise NotYet(f"{what} has one dense layer. The paper has two, with a LeakyReLU between them.")
     if len(layers) > 2:
         raise NotYet(f"{what} has {len(layers)} dense layers. The paper has two.")
+    if any(tuple(weight.shape) == (1, 16 * crop) for weight, _ in layers):
+        raise NotYet(f"{what} has a dense layer of 16 * {crop} numbers. `crop` and `channels` have changed places.")
     outputs, inputs = layers[0][0].shape
     if inputs != maps * side**2:
         reasons: Mapping[int, str] = {
@@ -120,22 +137,27 @@ def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
             maps * (crop // 8) ** 2: "Four of the eight convolutions have stride 2, so the crop is halved four times.",
             maps * (crop // 32) ** 2: "Four of the eight convolutions have stride 2; you halved it five times.",
             maps * (crop // 4) ** 2: "Four of the eight convolutions have stride 2; you halved it twice.",
-            maps * crop**2: "The crop's own size: but four convolutions have halved it on the way.",
+            maps * (side + 1) ** 2: "Height and width are one too large: halve the crop four times.",
+            maps * (side - 1) ** 2: "Height and width are one too small: halve the crop four times.",
+            maps * crop**2: "That is the crop's own size, but four convolutions halve it on the way.",
             maps * side: "Height *times* width: a map is a square.",
             maps: "That is one number per map: the places of each map are missing, or were averaged away.",
+            hidden * side**2: "Are the sizes of the two layers swapped? There are 8 * channels maps.",
             channels * side**2: "The last convolution gives 8 * channels maps.",
             3 * crop**2: "That is the crop itself. The head sees the last feature maps.",
-            512 * side**2: "512 maps are right for 64 channels alone. Compute it: 8 * channels.",
+            512 * side**2: "512 maps are right for 64 channels alone. Compute the number: 8 * channels.",
         }
         raise NotYet(
-            f"{what}: the first dense layer takes {inputs} numbers; the maps hold {maps} x {side} x {side} = "
-            f"{maps * side**2}. {reasons.get(inputs, '')}"
+            f"{what}: the first dense layer takes {inputs} numbers; the maps have {maps} x {side} x {side} = "
+            f"{maps * side**2}. {reasons.get(inputs, f'Is `side` the height of the last maps, here {side}?')}"
         )
     if outputs != hidden:
         reason = "1024 is right for 64 channels alone." if outputs == 1024 else "It is 1024 for 64 channels."
         raise NotYet(f"{what}: the first dense layer gives {outputs} numbers; 16 * channels = {hidden}. {reason}")
     right = maps * side**2 * hidden + hidden + hidden + 1
     count = count_parameters(head)
+    if count < right <= sum(parameter.numel() for parameter in head.parameters()):
+        raise NotYet(f"{what} has {count} learned numbers, not {right}: a layer is frozen (requires_grad is False).")
     if count < right:
         raise NotYet(f"{what} has {count} learned numbers, not {right}: is a bias switched off?")
     if count > right:
@@ -148,6 +170,8 @@ def _head(x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor, slope: floa
 
 def _head_slips(x: Tensor, *weights: Tensor) -> dict[str, Tensor]:
     right = _head(x, *weights)
+    first, second = (lambda x: F.linear(x, *weights[:2])), (lambda x: F.linear(x, *weights[2:]))
+    flat = x.flatten(1)
     last = "The last step is the dense layer: what comes out is a logit, and the losses expect one."
     slope = "The paper's LeakyReLU has the slope 0.2."
     return {
@@ -160,14 +184,26 @@ def _head_slips(x: Tensor, *weights: Tensor) -> dict[str, Tensor]:
         f"Between the dense layers is a ReLU. {slope}": _head(x, *weights, slope=0),
         f"The slope is 0.01, the default of nn.LeakyReLU. {slope}": _head(x, *weights, slope=0.01),
         f"Between the dense layers is a PReLU. {slope}": _head(x, *weights, slope=0.25),
-        "There is no activation between the dense layers. Two in a row are one: LeakyReLU of slope 0.2.": _head(
-            x, *weights, slope=1
-        ),
-        "The maps are flattened in another order than nn.Flatten has: channel by channel, each row by row. Weights "
-        "trained elsewhere would not fit.": _head(x.permute(0, 2, 3, 1), *weights),
+        "There is no activation between the dense layers, so the two are no more than one. Put a LeakyReLU of slope "
+        "0.2 between them.": _head(x, *weights, slope=1),
+        "The maps are flattened in another order than nn.Flatten, which goes channel by channel, and row by row in "
+        "each. Weights trained elsewhere would not fit.": _head(x.permute(0, 2, 3, 1), *weights),
         "The maps are flattened column by column. nn.Flatten takes them row by row.": _head(
             x.transpose(2, 3), *weights
         ),
+        "The maps are taken to [-1, 1] once more. They come from the last convolution, as they are.": _head(
+            2 * x - 1, *weights
+        ),
+        "The maps are scaled to length 1. Hand them on as they are.": _head(F.normalize(flat), *weights),
+        "There is a LeakyReLU before the first dense layer. It belongs after it.": second(
+            first(activated(flat, LEAKY_SLOPE))
+        ),
+        "There is a LeakyReLU before the first dense layer, too. The paper has one between the two.": _head(
+            activated(flat, LEAKY_SLOPE), *weights
+        ),
+    } | {
+        f"Between the dense layers is {name}. {slope}": second(other(first(flat)))
+        for name, other in OTHER_ACTIVATIONS.items()
     }
 
 
@@ -181,13 +217,17 @@ EXERCISE = Exercise(
     reference=Head,
     judge=judge,
     hints=(
-        "Count the convolutions of stride 2 in the table. Each halves height and width. What is left of 96, of 32?",
+        "Count the convolutions of stride 2 in the table. Each halves height and width. What is left of 96? And of 32?",
         "side = crop // 16. A dense layer takes a row of numbers: maps x height x width of them.",
         "self.dense1 = nn.Linear(8 * channels * side * side, 16 * channels), self.dense2 = nn.Linear(16 * "
         "channels, 1), and x = F.leaky_relu(self.dense1(x), 0.2). No sigmoid at the end.",
     ),
     mistakes=(
-        Mistake("6 * 6 as a number", says="6 x 6 is right for crops of 96 alone", ask="How often is the crop halved?"),
+        Mistake(
+            "6 * 6 written as a number",
+            says="6 x 6 is right for crops of 96 alone",
+            ask="How often is the crop halved?",
+        ),
         Mistake("a sigmoid at the end", says="ends with a sigmoid", ask="Who takes the sigmoid here?"),
     ),
 )

@@ -1,5 +1,7 @@
 """Exercise 5.1: the best discriminator."""
 
+import itertools
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -27,7 +29,7 @@ def judge(candidate) -> None:
     q = torch.tensor([0.2, 0.3, 0.7, 0.6, 0.05, 1.75, 0.1, 1e-6])  # (8,)
     with np.errstate(all="ignore"):
         value = call(candidate, p, q)
-    nan = "There is NaN or infinity where p or q is 0: no logarithm is needed, only the share p / (p + q)."
+    nan = "There is NaN or infinity where p or q is 0. No logarithm is needed, only the share p / (p + q)."
     result = finite(as_array, value, tuple(p.shape), says=nan)
     right = (p / (p + q)).numpy()
     if np.abs(result - right).max() > 1e-5:
@@ -38,34 +40,41 @@ def judge(candidate) -> None:
             optimal_discriminator,
             [
                 tuple(torch.tensor([number]) for number in pair)
-                for pair in ((0.3, 0.1), (0.1, 0.3), (0.0, 2.0), (3.0, 1.0))
+                for pair in ((0.3, 0.1), (0.1, 0.3), (0.0, 2.0), (3.0, 1.0), (1.0, 4.0))
             ],
-            advice="Of all samples that fall there, which share is real?",
+            advice="Of all samples that fall there, what share is real?",
         )
         place = int(np.argmax(np.abs(result - right)))
         raise NotYet(
             f"Where p is {p[place]:.2g} and q is {q[place]:.2g} you return {result[place]:.3g}; {right[place]:.3g} is "
-            "expected. Of all samples that fall there, which share is real?"
+            "expected. Of all samples that fall there, what share is real?"
         )
-    p, q = torch.tensor([0.5, 0.0, 0.0]), torch.tensor([0.5, 0.0, 1.0])  # (3,): nothing falls on the second place
+    p, q = torch.tensor([0.5, 0.0, 0.0, 2.0]), torch.tensor([0.5, 0.0, 1.0, 0.0])  # nothing falls on the second place
     value = call(candidate, p, q)
     empty = np.asarray(value.detach() if isinstance(value, Tensor) else value, dtype=float).ravel()
-    if len(empty) == 3 and np.isnan(empty[1]):
-        raise NotYet("Right, but for one place: where p and q are both 0 you return NaN, 0 / 0. There 0.5 is expected.")
-    empty = as_array(value, (3,))
+    if len(empty) == 4 and np.isnan(empty[1]):
+        raise NotYet("Right, but for one place: where p and q are both 0 you return NaN, 0 / 0. 0.5 is expected there.")
+    empty = as_array(value, (4,))
+    if abs(empty[3] - 1) > 1e-5:
+        raise NotYet(
+            f"Where q is 0 and p is not, you return {empty[3]:.3g}. Only real samples fall there, so 1 is expected. "
+            "Return 0.5 only where both are 0."
+        )
     if abs(empty[1] - 0.5) > 1e-5:
-        raise NotYet(f"Right, but where p and q are both 0 you return {empty[1]:.3g}. Nothing is known there: 0.5.")
+        raise NotYet(
+            f"Right, but where p and q are both 0 you return {empty[1]:.3g}. Nothing is known there: 0.5 is expected."
+        )
 
 
 def _name_constant(result: np.ndarray, p: Tensor, q: Tensor) -> None:
-    """Raises NotYet if a small number is added to the denominator."""
-    for digits in range(1, 10):
-        for top in (0.0, 10.0**-digits):
-            if np.allclose(result, ((p + top) / (p + q + 10.0**-digits)).numpy(), rtol=0, atol=1e-5):
-                raise NotYet(
-                    f"1e-{digits} is added to p + q. Where densities are that small it changes the share: p = 3e-6 "
-                    "and q = 1e-6 are 0.75, too. Divide by p + q alone, and put 0.5 where it is 0."
-                )
+    """Raises NotYet if a small number is added to p + q, and perhaps to p as well."""
+    for digits, top, below in itertools.product(range(1, 10), (0, 1), (1, 2)):
+        small = 10.0**-digits
+        if np.allclose(result, ((p + top * small) / (p + q + below * small)).numpy(), rtol=0, atol=1e-5):
+            raise NotYet(
+                f"1e-{digits} is added to the densities. It changes the share, most of all where they are small: the "
+                "share for p = 3e-6 and q = 1e-6 is 0.75, too. Divide by p + q alone, and put 0.5 where it is 0."
+            )
 
 
 def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
@@ -73,32 +82,39 @@ def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
     half = torch.tensor(0.5)
     small = torch.where(p + q > 1e-3, share, half)
     return {
-        "Where both densities are small it says 0.5. Small is not nothing: 0.5 stands where both are exactly 0.": small,
-        "Where one of the two is 0 it says 0.5. That is for places where both are: else it is 0 or 1.": torch.where(
-            (p > 0) & (q > 0), share, half
+        "Where both densities are small, you return 0.5. Small is not nothing: return 0.5 only where both are exactly "
+        "0.": small,
+        "Where one of the two is 0, you return 0.5. That is only for places where both are 0; here it is 0 or 1.": (
+            torch.where((p > 0) & (q > 0), share, half)
         ),
-        "p and q are divided by their sums first. They are densities at some places; each place counts for itself: "
+        "You return 0.5 wherever samples fall. Are the two branches of torch.where swapped? torch.where(seen, a, b) "
+        "takes a where `seen` is True.": torch.full_like(p, 0.5),
+        "p and q are divided by their sums first. They are densities at some places, and each place counts for itself: "
         "p / (p + q).": p / p.sum() / (p / p.sum() + q / q.sum()),
         "The share is taken of the sum over all places. Each place counts for itself: p / (p + q).": p / (p + q).sum(),
         "This is the share of the generated ones. D is the probability of *real*.": 1 - share,
-        "This is the ratio p / q, the odds. It may be any large number; a probability is p out of all, p + q.": p / q,
-        "This is the density p. It says how often a real sample falls there, not which share of all samples is real.": (
+        "This is the ratio p / q, the odds. It can be larger than 1; a probability is the share of p in p + q.": p / q,
+        "p is divided by the larger of the two. All samples that fall there are p + q.": p / torch.maximum(p, q),
+        "This is the density p. It says how often a real sample falls there, not what share of all samples is real.": (
             p
         ),
-        "This says 1 wherever real is more likely, else 0: a verdict. D gives the probability.": (p > q).float(),
-        "This says 1 wherever real is at least as likely, else 0: a verdict. D gives the probability.": (
-            p >= q
-        ).float(),
-        "This is p - q. Both fall at the same place: which *share* is real?": p - q,
-        "This is the sigmoid of p - q, or the softmax of p and q. Both want logarithms: the logit is log p - log q.": (
-            torch.sigmoid(p - q)
+        "This is 1 wherever real is more likely, and 0 elsewhere. That is a verdict; D gives a probability.": (
+            (p > q).float()
         ),
-        "This is the sigmoid of p / q, without the log: the sigmoid takes the logit, log p - log q.": torch.sigmoid(
+        "This is 1 wherever real is at least as likely, and 0 elsewhere. That is a verdict; D gives a probability.": (
+            (p >= q).float()
+        ),
+        "This is p - q. Both kinds of samples fall there: what *share* of them is real?": p - q,
+        "This is the sigmoid of p - q, or the softmax of p and q. Both expect logarithms: the logit is log p - log "
+        "q.": torch.sigmoid(p - q),
+        "This is the sigmoid of p / q, without the log. The sigmoid expects the logit, log p - log q.": torch.sigmoid(
             p / q
         ),
-        "This is the mean of p and q. Which share of p + q is real?": (p + q) / 2,
-        "This is half of it: p out of p + q, not out of twice as many.": share / 2,
-        "p * p is compared with q * q. The densities themselves say how many fall there.": p**2 / (p**2 + q**2),
+        "This is the mean of p and q. What share of p + q is real?": (p + q) / 2,
+        "This is half of the share. Divide p by p + q, not by twice as much.": share / 2,
+        "p * p is compared with q * q. The densities themselves say how many samples fall there.": (
+            p**2 / (p**2 + q**2)
+        ),
     }
 
 
@@ -114,13 +130,13 @@ EXERCISE = Exercise(
     hints=(
         "Imagine a thousand real and a thousand generated samples. How many of each fall near x, if the densities "
         "there are 0.3 and 0.1?",
-        "Near x, samples come in the ratio p to q. The share of the real ones is p out of all, and all is p + q.",
-        "share = p / (p + q). Where both are 0 this is 0 / 0, NaN; torch.where(seen, share, 0.5) puts 0.5 there.",
+        "Near x, real and generated samples come in the ratio p to q. All of them together are p + q. What share is p?",
+        "share = p / (p + q). Where both are 0, this is 0 / 0, or NaN; torch.where(seen, share, 0.5) puts 0.5 there.",
     ),
     mistakes=(
-        Mistake("q / (p + q)", says="share of the generated ones", ask="Where only HR occurs, what must D say?"),
+        Mistake("q / (p + q)", says="share of the generated ones", ask="Where all samples are real, what must D say?"),
         Mistake(
-            "0 where nothing occurs", says="Nothing is known there", ask="No evidence for either: which number says so?"
+            "0 where nothing falls", says="Nothing is known there", ask="No evidence for either: which number says so?"
         ),
     ),
 )

@@ -47,10 +47,10 @@ def judge(candidate) -> None:
             slips = loss_slips(maps, sr, hr)
         if abs(value - expected.item()) > 1e-6 + 1e-4 * expected.item():
             recognise(value, slips, within=1e-6 + 1e-4 * abs(value))
+            _name_divisor(candidate, maps, sr, hr, value)
             raise NotYet(
-                f"The loss is {value:.4g}; {expected.item():.4g} is expected. The mean, over all numbers of the "
-                "maps, of "
-                "the squared difference of maps that were divided by 12.75."
+                f"The loss is {value:.4g}; {expected.item():.4g} is expected: divide both maps by 12.75, and take the "
+                "mean of their squared differences, over all numbers of the maps and nothing else."
             )
         loss = as_tensor(loss, what="the loss")
         gradient = torch.autograd.grad(expected, sr)[0]
@@ -67,41 +67,48 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
     squared = difference.square()
     right = squared.mean() / 12.75**2
     once = (
-        "The distance is divided by 12.75 once. The maps are divided, and then squared: the loss becomes 12.75 squared "
-        "times smaller."
+        "The distance is divided by 12.75 once. Divide the maps: their difference is then squared, so the loss becomes "
+        "smaller by 12.75 squared."
     )
-    mean = "The loss is the mean over all numbers of the maps; yours is "
+    mean = "The loss should be the mean over all numbers of the maps; yours is "
     return {
         once: squared.mean() / 12.75,
         "The maps are not divided by 12.75. Divide both, before you compare.": (squared.mean()),
         "Only the maps of SR are divided by 12.75. Both must be.": F.mse_loss(a / 12.75, b),
         "Only the maps of HR are divided by 12.75. Both must be.": F.mse_loss(a, b / 12.75),
-        "The maps are multiplied by 12.75. They are divided by it.": squared.mean() * 12.75**2,
+        "The maps are multiplied by 12.75. They should be divided by it.": squared.mean() * 12.75**2,
         "0.006 is what the paper rounds to. 1 / 12.75 squared is 0.00615: divide the maps by 12.75.": (
             squared.mean() * 0.006
         ),
+        "3.37 is the factor of the offline network. Here the maps are divided by 12.75.": squared.mean() * 3.37,
+        "Each of the maps is divided by its own largest number. Divide both by 12.75.": F.mse_loss(
+            a / a.max(), b / b.max()
+        ),
+        "Only the first image of the batch is compared. Take the mean over all of them.": squared[0].mean() / 12.75**2,
+        "Only the last image of the batch is compared. Take the mean over all of them.": squared[-1].mean() / 12.75**2,
+        "The MSE of the pixels is added. The VGG loss compares feature maps alone.": right + F.mse_loss(sr, hr),
         "The images are divided by 12.75. Divide the feature maps: the network expects images in [0, 1].": F.mse_loss(
             maps(sr / 12.75), maps(hr / 12.75)
         ),
-        "SR is clamped to [0, 1]. A generator leaves that range, and learns from the gradient there: do not clamp.": (
+        "SR is clamped to [0, 1]. A generator may leave it, and learns from the gradient there: do not clamp.": (
             F.mse_loss(maps(sr.clamp(0, 1)), b) / 12.75**2
         ),
-        "The images are normalised here, and `maps` does it once more. Give them as they are.": (
+        "The images are normalised here, and `maps` does it once more. Hand them on as they are.": (
             F.mse_loss(maps(normalise(sr)), maps(normalise(hr))) / 12.75**2
         ),
-        "This looks at the difference of the images. Look at each: the difference is that of maps(sr) and maps(hr).": (
+        "These are the maps of the difference of the images. Take the difference of maps(sr) and maps(hr).": (
             maps(sr - hr).square().mean() / 12.75**2
         ),
         "The images go into the network in [-1, 1]. It expects them in [0, 1], as they are given.": (
             F.mse_loss(maps(2 * sr - 1), maps(2 * hr - 1)) / 12.75**2
         ),
-        "These are the pixels compared, not their feature maps: call maps(sr) and maps(hr).": F.mse_loss(sr, hr),
-        "Divided by 12.75 are the pixels here. Compare feature maps: maps(sr) and maps(hr).": (
+        "Here the pixels are compared, not their feature maps: call maps(sr) and maps(hr).": F.mse_loss(sr, hr),
+        "Here the pixels are divided by 12.75 and compared. Compare feature maps: maps(sr) and maps(hr).": (
             F.mse_loss(sr, hr) / 12.75**2
         ),
         "This is the mean absolute difference. Equation 5 squares it.": difference.abs().mean() / 12.75,
         "This is the root of the loss. Equation 5 has no root.": right.sqrt(),
-        "This is the length of the difference, a root of a sum. Take the mean of the squares, without a root.": (
+        "This is the length of the difference, the root of a sum. Take the mean of the squares, without a root.": (
             (squared.sum() / 12.75**2).sqrt()
         ),
         f"{mean}their sum. With it the learning rate would depend on the size of the crop.": squared.sum() / 12.75**2,
@@ -115,9 +122,20 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         "The differences are averaged first, and then squared: those of opposite sign cancel. Square first.": (
             difference.mean().square() / 12.75**2
         ),
-        "The squares are halved. F.mse_loss, and equation 5, do not.": right / 2,
+        "The squares are halved. Neither F.mse_loss nor equation 5 does that.": right / 2,
         "The loss has the wrong sign: training would drive SR away from HR.": -right,
     }
+
+
+def _name_divisor(candidate, maps: nn.Module, sr: Tensor, hr: Tensor, value: float) -> None:
+    """Raises NotYet if the maps are divided by another number than 12.75, or if the loss is always 0."""
+    if value == 0:
+        raise NotYet("The loss is 0. Are the maps of one image compared with themselves? Take maps(sr) and maps(hr).")
+    other = as_number(call(candidate, maps, hr.detach(), sr.detach() + 0.1), "the loss")
+    with torch.no_grad():
+        plain, again = F.mse_loss(maps(sr), maps(hr)), F.mse_loss(maps(hr), maps(sr + 0.1))
+    if value > 0 and abs(other - value * again / plain) < 1e-4 * abs(other):
+        raise NotYet(f"The maps are divided by {(plain / value).sqrt().item():.4g}. Divide them by 12.75.")
 
 
 def check_untouched(maps: nn.Module, sr: Tensor, hr: Tensor, before: tuple[Tensor, Tensor]) -> None:
@@ -137,11 +155,13 @@ def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) 
     """Raises NotYet unless `loss` gives SR the gradient `expected`, and HR no gradient."""
     missing = (
         "The number is right, but SR gets no gradient: a generator could not learn from it. Is there a no_grad or a "
-        "detach around the maps of SR, or was the loss rebuilt with torch.tensor or .item()?"
+        "detach around SR or its maps, or was the loss rebuilt with torch.tensor or .item()?"
     )
     if not loss.requires_grad:
         raise NotYet(missing)
     of_sr, of_hr = torch.autograd.grad(loss, (sr, hr), allow_unused=True)
+    if of_sr is None and of_hr is None:
+        raise NotYet(missing)
     if of_sr is None:
         raise NotYet(
             "The number is right, but it is HR that gets the gradient, and SR gets none. Swap the two: HR is the "
@@ -152,8 +172,16 @@ def check_loss_gradient(loss: Tensor, sr: Tensor, hr: Tensor, expected: Tensor) 
             "The number is right, but HR gets a gradient, too. HR is a fixed target: take its maps under "
             "torch.no_grad(), or detach them. That also saves half of the memory."
         )
+    if not of_sr.any():
+        raise NotYet(
+            "The number is right, but the gradient of SR is 0 everywhere. Is SR rounded on the way (a step has "
+            "no slope), or is the loss detached?"
+        )
     if not same(of_sr, expected):
-        raise NotYet("The number is right, but the gradient of SR is not that of the mean squared distance.")
+        raise NotYet(
+            "The number is right, but the gradient of SR is not that of the mean squared difference. Is a part of it "
+            "detached?"
+        )
 
 
 def _check_mode(candidate) -> None:
@@ -173,7 +201,7 @@ EXERCISE = Exercise(
     judge=judge,
     hints=(
         "Three steps: look at both images through the network, scale what it sees, compare. Which of the two "
-        "images is to be changed by the gradient?",
+        "images should the gradient change?",
         "maps(sr) and maps(hr) are the feature maps. Divide both by 12.75 before they are squared. detach() makes "
         "a tensor a constant.",
         "of_sr = maps(sr) / 12.75; of_hr = maps(hr).detach() / 12.75; return F.mse_loss(of_sr, of_hr).",

@@ -1,13 +1,13 @@
 """Exercise 6.3: phi(i, j), by counting."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
 from srgan_lessons.exercises.reading import as_tensor
-from srgan_lessons.exercises.shared.features import same, small_vgg
+from srgan_lessons.exercises.shared.features import place, relus, same, small_vgg
 from srgan_lessons.exercises.shared.pictures import pictures
 from srgan_lessons.vgg import VGG16, VGG19, BlurPool
 
@@ -36,44 +36,49 @@ def phi(features, i, j):
 
 def judge(candidate) -> None:
     vgg19 = small_vgg(VGG19)
-    for which, layers, places in (
-        ("VGG19", vgg19, ((3, 4), (1, 2), (2, 2), (5, 4), (1, 1), (3, 1))),
-        ("a VGG with 1, 3 and 2 convolutions before its poolings", small_vgg((1, 3, 2)), ((2, 3), (3, 1))),
-        ("the offline VGG16, whose pooling is two layers", small_vgg(VGG16[:4], blur=True), ((3, 3), (2, 2))),
-    ):
-        cuts = [check_cut(candidate, layers, i, j, which) for i, j in places]
+    cuts = [check_cut(candidate, vgg19, i, j, "VGG19") for i, j in ((3, 4), (1, 2), (2, 2), (5, 4), (1, 1), (3, 1))]
+    if any(weight.requires_grad for weight in vgg19.parameters()):
+        raise NotYet("You change the caller's network: it comes frozen, and must stay frozen.")
+    *others, last = other_networks()
+    for which, layers, places, hint in others:
+        cuts = [check_cut(candidate, layers, i, j, which, hint) for i, j in places]
     for i, j in ((2, 2), (5, 4)):
-        check_cut(candidate, vgg19[: relus(vgg19)[i, j] + 1], i, j, f"a VGG19 that ends with phi({i}, {j})")
+        which, hint = f"a VGG19 that ends with phi({i}, {j})", "In a whole VGG19 it was right. Here no pooling follows."
+        check_cut(candidate, vgg19[: relus(vgg19)[i, j] + 1], i, j, which, hint)
     for i, j in ((1, 3), (6, 1)):
         check_absent(candidate, vgg19, i, j, "VGG19")
+    which, layers, places, hint = last
+    for i, j in places:
+        check_cut(candidate, layers, i, j, which, hint)
     if not isinstance(cuts[-1], nn.Module):
-        raise NotYet("It computes the right maps, but it is no nn.Module: it cannot be moved to a GPU or printed.")
+        raise NotYet("It computes the right maps, but is not an nn.Module: it cannot be moved to a GPU or printed.")
 
 
-def counts(layers: nn.Sequential) -> Iterator[tuple[int, int, int]]:
-    """(index, pool, conv) of each layer: the number of the next pooling, and the convolutions since the last one."""
-    pool, conv = 1, 0
-    for index, layer in enumerate(layers):
-        if isinstance(layer, nn.MaxPool2d):
-            pool, conv = pool + 1, 0
-        elif isinstance(layer, nn.Conv2d):
-            conv += 1
-        yield index, pool, conv
-
-
-def relus(layers: nn.Sequential) -> dict[tuple[int, int], int]:
-    """The index of each phi(i, j) that `layers` has, in order: (i, j) -> index."""
-    return {(pool, conv): index for index, pool, conv in counts(layers) if isinstance(layers[index], nn.ReLU)}
-
-
-def place(layers: nn.Sequential, index: int) -> str:
-    """A layer in words: "layer 7, convolution 2 before pooling 2"."""
-    _, pool, conv = list(counts(layers))[index]
-    if isinstance(layers[index], nn.Conv2d):
-        return f"layer {index}, convolution {conv} before pooling {pool}"
-    if isinstance(layers[index], nn.ReLU):
-        return f"layer {index}, the ReLU of phi({pool}, {conv})"
-    return f"layer {index}, pooling {pool - 1}"
+def other_networks() -> tuple[tuple[str, nn.Sequential, tuple[tuple[int, int], ...], str], ...]:
+    """Other networks: their names, what is asked of them, and what is wrong if VGG19 was right."""
+    return (
+        (
+            "a VGG with 1, 3 and 2 convolutions before its poolings",
+            small_vgg((1, 3, 2)),
+            ((2, 3), (3, 1)),
+            "In VGG19 it was right. Are VGG19's numbers written into the answer, those of its layers or of its "
+            "convolutions? Another VGG has other numbers: walk along its layers and count.",
+        ),
+        (
+            "the offline VGG16, whose pooling is two layers",
+            small_vgg(VGG16[:4], blur=True),
+            ((3, 3), (2, 2)),
+            "In networks whose pooling is one layer it was right: is a number computed, such as start + 2 * j? Here "
+            "each pooling is nn.MaxPool2d and BlurPool. BlurPool is no second pooling: test for nn.MaxPool2d.",
+        ),
+        (
+            "a VGG with a BatchNorm after each convolution",
+            small_vgg((2, 2, 1), norm=True),
+            ((2, 2), (3, 1)),
+            "In VGG19 it was right. Here a BatchNorm stands between a convolution and its ReLU: test for nn.ReLU, and "
+            "do not rely on what usually follows.",
+        ),
+    )
 
 
 def call_phi(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: str) -> object:
@@ -112,24 +117,23 @@ def check_absent(candidate: Callable, layers: nn.Sequential, i: int, j: int, whi
     )
 
 
-def check_cut(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: str) -> object:
-    """The answer's phi(i, j). Raises NotYet unless it computes what the layers up to that ReLU compute."""
+def check_cut(candidate: Callable, layers: nn.Sequential, i: int, j: int, which: str, hint: str = "") -> object:
+    """The answer's phi(i, j). Raises NotYet unless it computes what the layers up to that ReLU compute.
+
+    hint: what the message ends with, if this network is not VGG19.
+    """
     cut, right, asked = call_phi(candidate, layers, i, j, which), relus(layers)[i, j], f"phi({i}, {j}) of {which}"
     if cut is ... or (isinstance(cut, tuple | list) and any(part is ... for part in cut)):
         raise NotDone
-    blurs = any(isinstance(layer, BlurPool) for layer in layers)
-    if cut is None and blurs:
-        raise NotYet(
-            f"For {asked}, it returns None. Each pooling is nn.MaxPool2d and BlurPool here. BlurPool is no second "
-            "pooling: test for nn.MaxPool2d."
-        )
+    if cut is None and hint:
+        raise NotYet(f"For {asked}, it returns None. {hint}")
     if cut is None:
         _name_rule(candidate, layers)
         pairs = ", ".join(map(str, relus(layers)))
         raise NotYet(
             f"For {asked}, it returns None: no ReLU met the condition. It is layer {right}. At the ReLUs, (pool, conv) "
-            f"must be, in this order: {pairs}. Print yours and compare. Do both counts begin with 1, and does that of "
-            "the convolutions begin again after each pooling?"
+            f"must be, in this order: {pairs}. Print yours and compare. Do both counts begin with 1, and is conv "
+            "counted again from 1 after each pooling?"
         )
     if isinstance(cut, int):
         near = "That is the right number, and" if cut == right else f"The layer is number {right}, yours is {cut};"
@@ -148,21 +152,22 @@ def check_cut(candidate: Callable, layers: nn.Sequential, i: int, j: int, which:
         if "channels" not in str(error):
             raise
         raise NotYet(
-            f"For {asked}, it returns a network that does not take images: it has not the first layers. The slice "
-            "begins with layer 0."
+            f"For {asked}, it returns a network that does not take images, because the first layers are missing. The "
+            "slice must begin with layer 0."
         ) from error
     if found == right:
         return cut
     if found is None:
-        raise NotYet(f"For {asked}, it returns a network that computes something else than layers 0 to {right}.")
+        raise NotYet(
+            f"For {asked}, it returns a network that computes something else than layers 0 to {right}. Do these layers "
+            "come in their order, and with their own weights?"
+        )
     if found < 0:
         raise NotYet(f"For {asked}, it returns a network without layers: the image comes back.")
-    if blurs:
+    if hint:
         raise NotYet(
             f"Your network ends with {place(layers, found)}. The task asks for {asked}; it must end with layer "
-            f"{right}. In "
-            "networks whose pooling is one layer it was right: is a number computed, such as start + 2 * j? Here each "
-            "pooling is nn.MaxPool2d and BlurPool. Walk along the layers and count."
+            f"{right}. {hint}"
         )
     _name_rule(candidate, layers)
     raise NotYet(f"{_slip(layers, found, right, i, j)} The task asks for {asked}; it must end with layer {right}.")
@@ -192,7 +197,7 @@ def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
     unreset = {(pool, number): index for number, ((pool, _), index) in enumerate(known.items(), start=1)}
     rules: dict[str, Callable[[int, int], int | None]] = {
         "Your j is not used: it ends at the first ReLU before pooling i.": lambda i, j: known[i, 1],
-        "Your i is not used: it ends at the first ReLU with conv == j, before whichever pooling.": lambda i, j: next(
+        "Your i is not used: it ends at the first ReLU with conv == j, whatever the pooling.": lambda i, j: next(
             index for (_, conv), index in known.items() if conv == j
         ),
         "It ends where pool == i `or` conv == j. Both must hold: `and`.": lambda i, j: next(
@@ -203,9 +208,13 @@ def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
         ),
         "It ends one convolution too late. Do both counts begin with 1 (the first convolution is number 1), and is "
         "conv compared with j itself?": lambda i, j: known.get((i, j + 1)),
+        "After a pooling, it ends one convolution too early. There conv must be 0, not 1: the next convolution adds 1, "
+        "and so is number 1.": lambda i, j: known[i, j] if i == 1 else known.get((i, j - 1)),
         "The count of convolutions must begin again after each pooling: conv = 0.": lambda i, j: unreset.get((i, j)),
-        "Nothing is found behind the first pooling. There, pool must be one more and conv 0: "
-        "pool, conv = pool + 1, 0, in this order.": lambda i, j: known[i, j] if i == 1 else None,
+        "Nothing is found after the first pooling. Do you know it by its type, nn.MaxPool2d? (The number of channels "
+        "need not change.) Then pool must be one more and conv 0: pool, conv = pool + 1, 0, in this order.": (
+            lambda i, j: known[i, j] if i == 1 else None
+        ),
     }
     asked, found = ((1, 2), (5, 4), (3, 1), (4, 3), (2, 2), (2, 3)), []
     for i, j in asked:
@@ -214,6 +223,13 @@ def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
             found.append(cut if cut is None else _end(cut, layers, pictures(1, 32, 32)))
         except Exception:
             return
+    if found == [None] * len(asked) and call(candidate, layers, 1, 1) is None:
+        pairs = ", ".join(map(str, known))
+        raise NotYet(
+            "It returns None for every i and j. Does a `return None` stand inside the loop? Then it ends at the first "
+            "layer. Otherwise, no ReLU meets the condition. At the ReLUs, (pool, conv) must be, in this order: "
+            f"{pairs}. Print yours and compare. Do both counts begin with 1?"
+        )
     for message, rule in rules.items():
         if found == [rule(i, j) for i, j in asked]:
             raise NotYet(message)
@@ -241,10 +257,10 @@ def _slip(layers: nn.Sequential, found: int, right: int, i: int, j: int) -> str:
         if pool == i - 1 and conv == j:
             return f"{ends} That is one pooling too early: phi(1, j) stands before the first pooling."
         if pool == i:
-            return f"{ends} The pooling is right, the convolution is not. Both i and j count from 1."
+            return f"{ends} The pooling is right, the convolution is not: it should be number {j}, counting from 1."
     if isinstance(layers[found], nn.MaxPool2d | BlurPool):
         return f"{ends} phi ends with a ReLU: it is the map before the pooling."
-    return f"{ends} That is another place."
+    return f"{ends} That is a different layer."
 
 
 EXERCISE = Exercise(
@@ -259,17 +275,17 @@ EXERCISE = Exercise(
     hints=(
         "Put a finger on the printed list and count for phi(2, 2): the first pooling, then convolution 1, "
         "convolution 2, and its ReLU. When does your count of convolutions begin again?",
-        "Behind a pooling the next one has a number higher by 1, and conv is 0 again. At a ReLU, compare both "
+        "At a pooling, the number of the next one is higher by 1, and conv is 0 again. At a ReLU, compare both "
         "counts with i and j. features[: n] stops before layer n.",
-        "pool, conv = pool + 1, 0 and conv = conv + 1; the condition is (pool, conv) == (i, j); return "
-        "features[: index + 1].",
+        "pool, conv = pool + 1, 0 at a pooling, and conv = conv + 1 at a convolution; the condition is (pool, conv) == "
+        "(i, j); return features[: index + 1].",
     ),
     mistakes=(
         Mistake("the single layer", says="single layer", ask="What does layer 8 take as its input?"),
         Mistake(
             "the layer before the ReLU",
             says="before the ReLU",
-            ask="After or before the activation: what does the paper say?",
+            ask="Before or after the activation: what does the paper say?",
         ),
     ),
 )

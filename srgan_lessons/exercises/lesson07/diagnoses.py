@@ -21,16 +21,16 @@ diagnoses = {
 }
 
 SIGNS = {
-    "healthy": "a healthy run begins above bicubic and loses little; D is ahead, and its probabilities stay away from "
+    "healthy": "a healthy run begins above bicubic and loses little; D is ahead, but its probabilities stay away from "
     "0 and 1",
-    "no pretraining": "without pretraining the PSNR begins far below bicubic's, in the very first row, and climbs",
-    "no detach": "without detach the PSNR plunges in the first twenty updates, while D is still learning, and then D "
+    "no pretraining": "without pretraining, the PSNR begins far below bicubic's, in the very first row, and climbs",
+    "no detach": "without detach, the PSNR plunges in the first twenty updates, while D is still learning, and then D "
     "is sure for good",
-    "discriminator too strong": "with too strong a D, D(HR) goes to 1 and D(SR) to 0, and the PSNR begins well: it "
-    "falls later, and less than in the other runs whose D is sure",
-    "adversarial weight too high": "with too high a weight the PSNR falls by many dB and does not come back, "
+    "discriminator too strong": "with a D that is too strong, D(HR) goes to 1 and D(SR) to 0. The PSNR begins well: "
+    "it falls later, and less than in the other runs whose D is sure",
+    "adversarial weight too high": "with too high a weight, the PSNR falls by many dB and does not come back, "
     "while D cannot make up its mind",
-    "LR kernel mismatch": "with another kernel both probabilities look healthy, and the PSNR is a little below "
+    "LR kernel mismatch": "with another kernel, both probabilities look healthy, and the PSNR is a little below "
     "bicubic's from the first row to the last",
 }
 
@@ -40,9 +40,9 @@ SIGNS_BY_NAME = {name.lower(): name for name in SIGNS}  # capitals do not matter
 def judge(candidate) -> None:
     names = ", ".join(repr(name) for name in SIGNS)
     if not isinstance(candidate, dict):
-        raise NotYet(f"A dict is expected, run number -> name, not {type(candidate).__name__}.")
+        raise NotYet(f"A dict is expected, run number -> name; this is of type {type(candidate).__name__}.")
     if any(isinstance(key, str) and key.strip().lower() in SIGNS_BY_NAME for key in candidate):
-        raise NotYet("Keys and values are exchanged: the run's number is the key, its diagnosis the value.")
+        raise NotYet("Keys and values have changed places: the run's number is the key, its diagnosis the value.")
     given = {}
     for run_number in diagnoses:
         name = candidate.get(run_number, candidate.get(str(run_number)))
@@ -54,15 +54,17 @@ def judge(candidate) -> None:
         if known is None:
             raise NotYet(f"Run {run_number}: there is no diagnosis {name!r}. The names are: {names}.")
         given[run_number] = known
+    if extra := [key for key in candidate if key not in given and key not in map(str, given)]:
+        raise NotYet(f"There is no run {extra[0]!r}. The keys are the numbers 1 to {len(diagnoses)}.")
     right = sum(given[run_number] == name for run_number, name in diagnoses.items())
     for run_number, name in given.items():
         if name == diagnoses[run_number]:
             continue
         twin = [other for other in given if given[other] == name and other != run_number]
-        also = f" And run {twin[0]} has the same diagnosis: each occurs once." if twin else ""
+        also = f" And run {twin[0]} has the same diagnosis, but each occurs once." if twin else ""
         raise NotYet(
-            f"{right} of {len(diagnoses)} are right. Run {run_number} is not {name!r}: {SIGNS[name]}. Look at run "
-            f"{run_number} again.{also}"
+            f"{right} of {len(diagnoses)} {'is' if right == 1 else 'are'} right. Run {run_number} is not {name!r}: "
+            f"{SIGNS[name]}. Look at run {run_number} again.{also}"
         )
 
 
@@ -77,16 +79,16 @@ EXERCISE = Exercise(
     source=source_of(__file__, "diagnoses"),
     judge=judge,
     hints=(
-        "Begin with the first value of each PSNR curve. One run begins elsewhere than all others. Then look for "
-        "the runs in which D becomes sure of itself: besides that one there are two.",
-        "Of these two, in which does the PSNR plunge at once? Three are left, whose D is not sure: one falls very "
-        "deep, one lies below bicubic's line from the first row on, one begins above it and loses little.",
-        "Run 4 begins far below. Runs 1 and 3 have a D that is sure, and run 1 plunges at once. Run 6 falls deep.",
+        "Begin with the first value of each PSNR curve. One run begins far from all the others. Then look for the "
+        "runs in which D becomes sure of itself: besides that one there are two.",
+        "In which of these two does the PSNR plunge at once? Three are left, whose D is not sure: one falls very far, "
+        "one lies below bicubic's line from the first row on, one begins above it and loses little.",
+        "Run 4 begins far below. Runs 1 and 3 have a D that is sure, and run 1 plunges at once. Run 6 falls very far.",
     ),
     mistakes=(
         Mistake("one diagnosis for all", says="each occurs once", ask="Which line of the log decides?"),
         Mistake(
-            "two logs mistaken for each other",
+            "two logs confused",
             says="a healthy run begins above bicubic",
             ask="What does the first row say?",
         ),

@@ -15,8 +15,10 @@ from srgan_lessons.exercises.shared.adversarial import (
     LEAK,
     OWN_OPTIMISER,
     WEIGHT,
+    Seen,
     after,
     as_it_is,
+    name_length,
     name_slip,
     name_standstill,
     run,
@@ -46,14 +48,14 @@ def discriminator_step(discriminator, optimizer, sr, hr):
 def judge(candidate) -> None:
     generator, start = small_network(), small_discriminator()
     before = weights_of(generator)
-    lr, hr = batch_of(0)
-    sr = generator(lr)  # (2, 3, 24, 24), with its graph, as the generator's step hands it on
+    lr, hr = batch_of(0, count=3)
+    sr = generator(lr)  # (3, 3, 24, 24), with its graph, as the generator's step hands it on
     handed = sr.detach().clone()
     network = copy.deepcopy(start)
-    optimizer = Watched(network)
+    optimizer, seen = Watched(network), Seen(network)
     no_path = (
-        "The loss has no path back to D: it was turned into a number, or computed under torch.no_grad(). What is "
-        "detached is sr, D's input, not what D says."
+        "The loss has no path back to D: it was turned into a number, or computed under torch.no_grad(). Only sr is "
+        "detached, D's input, not what D says."
     )
     result = run(candidate, network, optimizer, sr, hr, no_path=no_path)
     if any(parameter.grad is not None for parameter in generator.parameters()):
@@ -62,23 +64,24 @@ def judge(candidate) -> None:
             "times as strong as its own."
         )
     if not torch.equal(weights_of(generator), before):
-        raise NotYet("The generator has moved. This step is the discriminator's alone.")
+        raise NotYet("The generator has moved. In this step, only the discriminator learns.")
     if torch.equal(weights_of(network), weights_of(start)):
         name_standstill(optimizer, "The discriminator")
     if not sr.requires_grad or not torch.equal(sr, handed):
         raise NotYet(
-            "sr is another one after the call: a method whose name ends in _, such as detach_(), changes the caller's "
-            "own tensor. sr.detach() gives a new one, and leaves sr as it is."
+            "sr is not the same after the call: a method whose name ends in _, such as detach_(), changes the caller's "
+            "own tensor. sr.detach() makes a new one, and leaves sr as it is."
         )
     if optimizer.events.count("step") != 1:
         count = optimizer.events.count("step")
         raise NotYet(
-            f"D takes {count} steps in one call: the second answer comes from another D than the first. Add both "
-            "losses, then one optimizer.step()."
+            f"D takes {count} steps in one call, so its second answer comes from another D than the first. Add both "
+            "losses, then call optimizer.step() once."
             if count
             else OWN_OPTIMISER.format("D")
         )
-    _name_discriminators_weights(weights_of(network), start, sr.detach(), hr)
+    seen.handle.remove()
+    _name_discriminators_weights(weights_of(network), start, sr.detach(), hr, seen)
     _name_probabilities(result, start, network, sr.detach(), hr)
     if not network.training:
         raise NotYet("The discriminator is left in evaluation mode. Leave the mode alone.")
@@ -96,16 +99,16 @@ def _with_a_sure_discriminator(candidate, start, logit: float, sr: Tensor, hr: T
     run(candidate, network, Watched(network), sr, hr, no_path=no_path)
     if same(weights_of(network), after(sure, lambda d: _judgement(d, sr, hr)), weights_of(sure)):
         return
-    formulas = "Stay with the logits: -log D(HR) is softplus(-logit), -log(1 - D(SR)) is softplus(+logit)."
+    formulas = "Work on the logits: -log D(HR) is softplus(-logit), -log(1 - D(SR)) is softplus(+logit)."
     if not torch.isfinite(weights_of(network)).all():
         raise NotYet(
             f"With a D that is sure, at logits near {logit:.0f}, its weights become nan: a sigmoid is exactly 0 or 1 "
             f"there, and the log of 0 is not finite, or an exp has become infinite. {formulas}"
         )
     raise NotYet(
-        f"With a D that is sure, at logits near {logit:.0f}, the step is another. The loss is finite, but capped: by a "
-        "clamp, by a small number inside the log, or by binary_cross_entropy of a sigmoid. Where D is surely wrong, a "
-        f"capped loss has no slope. {formulas}"
+        f"With a D that is sure, at logits near {logit:.0f}, the step is not right. The loss is finite, but capped: by "
+        "a clamp, by a small number inside the log, or by binary_cross_entropy of a sigmoid. Where D is sure and "
+        f"wrong, a capped loss has no slope. {formulas}"
     )
 
 
@@ -125,14 +128,14 @@ def _with_gradients_of_the_generators_step(candidate, start, sr: Tensor, hr: Ten
             "Gradients left from before also count. The generator's step has passed through D and left some: "
             "call optimizer.zero_grad() before backward()."
         )
-    raise NotYet("A second call, after a generator's step, moves D elsewhere. Is anything kept from the call before?")
+    raise NotYet("A second call, after a generator's step, goes wrong. Is anything kept from the call before?")
 
 
 def _judgement(d: nn.Module, sr: Tensor, hr: Tensor) -> Tensor:
     return F.softplus(-d(hr)).mean() + F.softplus(d(sr)).mean()
 
 
-def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr: Tensor) -> None:
+def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr: Tensor, seen: Seen) -> None:
     first = weights_of(start)
     if same(found, after(start, lambda d: _judgement(d, sr, hr)), first):
         return
@@ -154,27 +157,26 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
         found,
         first,
         {
-            "The labels are swapped: D learns to call SR real and HR made. D(HR) should rise and D(SR) fall.": by(
+            "The labels are swapped: D learns to call SR real, and HR generated. D(HR) should rise and D(SR) fall.": by(
                 lambda d: F.softplus(d(hr)).mean() + F.softplus(-d(sr)).mean()
             ),
-            "Both are called real. SR is made: its loss is -log(1 - D(SR)), softplus(+logit).": by(
+            "Both are called real. SR is generated: its loss is -log(1 - D(SR)), softplus(+logit).": by(
                 lambda d: F.softplus(-d(hr)).mean() + F.softplus(-d(sr)).mean()
             ),
-            "Both are called made. HR is real: its loss is -log D(HR), softplus(-logit).": by(
+            "Both are called generated. HR is real: its loss is -log D(HR), softplus(-logit).": by(
                 lambda d: F.softplus(d(hr)).mean() + F.softplus(d(sr)).mean()
             ),
-            "Only HR's loss moves D: it would learn to say `real` to everything. Is SR's loss missing? Add it. Is SR's "
-            "loss there? Then D gets no gradient from it: detach the images before D, discriminator(sr.detach()), not "
-            "D's answer after it.": by(lambda d: F.softplus(-d(hr)).mean()),
-            "Only SR's loss moves D: it would learn to say `made` to everything. Is HR's loss missing? Add it. Is it "
-            "there? Then D gets no gradient from it: D's answer to HR must keep its graph.": by(
-                lambda d: F.softplus(d(sr)).mean()
-            ),
+            "Only HR's loss moves D, so it would call everything real. Is SR's loss missing, or does it have a factor "
+            "such as 1e-3? Add it, without a factor. If it is there, D gets no gradient from it: detach the images "
+            "before D, discriminator(sr.detach()), not D's answer after it.": by(lambda d: F.softplus(-d(hr)).mean()),
+            "Only SR's loss moves D, so it would call everything generated. Is HR's loss missing, or does it have a "
+            "factor such as 1e-3? Add it, without a factor. If it is there, D gets no gradient from it: D's answer to "
+            "HR must keep its graph.": by(lambda d: F.softplus(d(sr)).mean()),
             "SR's loss is subtracted. Both are added: D(SR) should fall, and -log(1 - D(SR)) = +softplus(+logit).": by(
                 lambda d: F.softplus(-d(hr)).mean() - F.softplus(d(sr)).mean()
             ),
-            "SR is clamped to [0, 1]. D judges SR as the generator made it: its values beyond 0 and 1 are a fault to "
-            "be found.": by(lambda d: _judgement(d, sr.clamp(0, 1), hr)),
+            "SR is clamped to [0, 1]. D judges SR as the generator made it: values below 0 or above 1 are a fault that "
+            "D should find.": by(lambda d: _judgement(d, sr.clamp(0, 1), hr)),
             "The loss is half of what is expected: it is the sum of both parts, not their mean.": by(
                 lambda d: _judgement(d, sr, hr) / 2
             ),
@@ -183,7 +185,7 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             "HR and SR go through D as one batch, and the loss is the mean of both. Call D twice, and add.": by(
                 lambda d: merged(d) / 2
             ),
-            "The sigmoid is taken twice: the loss is made for logits, and gets probabilities. Give it what D "
+            "The sigmoid is taken twice: the loss is made for logits, but gets probabilities. Give it what D "
             "returns.": by(
                 lambda d: F.softplus(-torch.sigmoid(d(hr))).mean() + F.softplus(torch.sigmoid(d(sr))).mean()
             ),
@@ -191,11 +193,21 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
                 lambda d: _judgement(d.eval(), sr, hr)
             ),
             "HR's label is 0.9 (label smoothing). That is a cure for a strong D; the paper's label is 1.": by(smoothed),
+            "This is a relativistic loss, of the difference of two logits. The paper judges each image by itself: one "
+            "part for HR, one for SR.": by(lambda d: F.softplus(d(sr) - d(hr)).mean()),
+            "SR's label is 0.1 (label smoothing). The paper's label is 0.": by(
+                lambda d: F.softplus(-d(hr)).mean() + (F.softplus(d(sr)) - 0.1 * d(sr)).mean()
+            ),
             "The losses are summed over the batch. Take the mean of each.": by(
                 lambda d: F.softplus(-d(hr)).sum() + F.softplus(d(sr)).sum()
             ),
             "The loss is a squared error (LSGAN). The paper's is the cross-entropy: softplus of the logits.": by(
                 lambda d: ((d(hr) - 1) ** 2).mean() + (d(sr) ** 2).mean()
+            ),
+            "This is a Wasserstein GAN's loss, a difference of logits. The paper's is the cross-entropy: softplus of "
+            "the logits.": by(lambda d: d(sr).mean() - d(hr).mean()),
+            "This is the hinge loss. The paper's is the cross-entropy: softplus of the logits.": by(
+                lambda d: F.relu(1 - d(hr)).mean() + F.relu(1 + d(sr)).mean()
             ),
             "The factor 1e-3 belongs to the generator's loss alone. D's counts fully.": by(
                 lambda d: WEIGHT * _judgement(d, sr, hr)
@@ -203,6 +215,10 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             "The step goes up, not down: the sign of the loss is changed.": by(lambda d: -_judgement(d, sr, hr)),
         },
     )
+    for name, images in (("hr", hr), ("sr", sr)):
+        if not seen.saw(images):
+            raise NotYet(f"D is never shown {name} as it is. Is something else shown, or {name} changed or cut first?")
+    name_length(found, after(start, lambda d: _judgement(d, sr, hr)), first)
     raise NotYet(
         "D's weights are not those of one step down softplus(-D(HR)) + softplus(D(SR)), each a mean over the batch. "
         "The order is: real, fake, loss, zero_grad, backward, step."
@@ -214,10 +230,13 @@ def _name_probabilities(result: Any, start: nn.Module, moved: nn.Module, sr: Ten
         raise NotYet(f"The result is None. {why_none()}")
     if not isinstance(result, tuple | list) or len(result) != 2:
         found = as_array(result)
-        raise NotYet(f"{found.size} value(s) come back. Two are expected: the mean D(HR) and the mean D(SR).")
+        raise NotYet(
+            f"{found.size} number{'s' if found.size > 1 else ''} came back. Two are expected: the mean D(HR) and the "
+            "mean D(SR)."
+        )
     d_hr, d_sr = (as_number(value, what) for value, what in zip(result, ("D(HR)", "D(SR)"), strict=True))
     with torch.no_grad():
-        real, fake = copy.deepcopy(start)(hr), copy.deepcopy(start)(sr)  # (2, 1), logits
+        real, fake = copy.deepcopy(start)(hr), copy.deepcopy(start)(sr)  # (3, 1), logits
         real_later, fake_later = as_it_is(moved, start)(hr), as_it_is(moved, start)(sr)
     p_real, p_fake = torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
 
@@ -241,8 +260,8 @@ def _name_probabilities(result: Any, start: nn.Module, moved: nn.Module, sr: Ten
     if are(F.softplus(-real).mean(), F.softplus(fake).mean()):
         raise NotYet("These are the two losses. Return the mean probabilities, sigmoid(real) and sigmoid(fake).")
     raise NotYet(
-        f"It returns {d_hr:.3f} and {d_sr:.3f}; the mean of sigmoid(real) is {p_real:.3f}, that of sigmoid(fake) "
-        f"{p_fake:.3f}."
+        f"It returns {d_hr:.4f} and {d_sr:.4f}. The mean of sigmoid(real) is {p_real:.4f}, that of sigmoid(fake) "
+        f"{p_fake:.4f}. Return these numbers, between 0 and 1 and with all their digits."
     )
 
 
@@ -256,8 +275,8 @@ EXERCISE = Exercise(
     reference=discriminator_step,
     judge=judge,
     hints=(
-        "Two calls of the discriminator, two softplus, one update. Which of the two softplus has a minus?",
-        "sr comes with the graph that made it. x.detach() is the same numbers without the graph. And 1 - "
+        "Call the discriminator twice, take two softplus, make one update. Which of the two softplus has a minus?",
+        "sr comes with the graph that made it. x.detach() has the same numbers without the graph. And 1 - "
         "sigmoid(x) = sigmoid(-x), so -log(1 - D(SR)) = softplus(+logit).",
         "fake = discriminator(sr.detach()); loss = F.softplus(-real).mean() + F.softplus(fake).mean(); then "
         "zero_grad, backward, step.",

@@ -14,8 +14,10 @@ from srgan_lessons.exercises.reading import as_tensor
 from srgan_lessons.exercises.shared.adversarial import (
     OWN_OPTIMISER,
     WEIGHT,
+    Seen,
     after,
     as_it_is,
+    name_length,
     name_slip,
     name_standstill,
     run,
@@ -41,17 +43,6 @@ def generator_step(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-class Seen:
-    """Records the inputs of a network."""
-
-    def __init__(self, network: nn.Module):
-        self.inputs: list[Tensor] = []
-        self.handle = network.register_forward_pre_hook(lambda module, args: self.inputs.append(args[0].detach().cpu()))
-
-    def saw(self, images: Tensor) -> bool:
-        return any(x.shape == images.shape and torch.allclose(x, images, atol=1e-5) for x in self.inputs)
-
-
 def judge(candidate) -> None:
     start, discriminator = small_network(), small_discriminator()
     opponent, opponents_weights = copy.deepcopy(discriminator), weights_of(discriminator)
@@ -63,7 +54,12 @@ def judge(candidate) -> None:
         "The loss has no path back to the generator: it was detached, turned into a number, or computed under "
         "torch.no_grad()."
     )
-    result = run(candidate, network, discriminator, optimizer, lr, hr, no_path=no_path)
+    try:
+        result = run(candidate, network, discriminator, optimizer, lr, hr, no_path=no_path)
+    except RuntimeError as error:
+        if tuple(hr.shape) not in optimizer.inputs:
+            raise
+        raise NotYet("The generator is given hr. It enlarges LR images: generator(lr).") from error
     seen.handle.remove()
     hook.remove()
     if torch.equal(weights_of(network), weights_of(start)):
@@ -76,10 +72,15 @@ def judge(candidate) -> None:
         raise NotYet(OWN_OPTIMISER.format("The generator"))
     if not torch.equal(weights_of(discriminator), opponents_weights):
         raise NotYet("The discriminator has also learned. This is the generator's step: D is used, and stays as it is.")
+    if optimizer.events.count("step") > 1:
+        raise NotYet(
+            f"optimizer.step() is called {optimizer.events.count('step')} times. One update is one backward() and one "
+            "step()."
+        )
     if not all(parameter.requires_grad for parameter in discriminator.parameters()):
         raise NotYet(
-            "The discriminator is left frozen: requires_grad is still False, and its own step could not move it. "
-            "Thaw it again at the end, or do not freeze it."
+            "The discriminator is left frozen: requires_grad is still False, so its own step could not move it. "
+            "Unfreeze it at the end, or do not freeze it."
         )
     with torch.no_grad():
         sr = copy.deepcopy(start)(lr)  # (2, 3, 24, 24)
@@ -87,7 +88,7 @@ def judge(candidate) -> None:
     _name_generators_weights(found, start, opponent, lr, hr, seen)
     _name_sr(result, sr, as_it_is(network, start)(lr).detach(), hr)
     if optimizer.events.count("forward") > 1:
-        raise NotYet("The generator runs twice. One SR serves both losses, and is handed on to the discriminator.")
+        raise NotYet("The generator runs twice. One SR is enough: for both losses, and for the discriminator's step.")
     if not (network.training and discriminator.training):
         raise NotYet("A network is left in evaluation mode. Leave the modes alone.")
     stale = [parameter.grad.clone() for parameter in network.parameters() if parameter.grad is not None]
@@ -102,7 +103,7 @@ def judge(candidate) -> None:
                 "The first step is right, the second is not: backward() adds to the gradients of the step before. Call "
                 "optimizer.zero_grad() before backward()."
             )
-        raise NotYet("The first step is right, the second is not. Is anything kept from one to the next?")
+        raise NotYet("The first step is right, the second is not. Is anything kept from the first?")
 
 
 def _perceptual(g: nn.Module, d: nn.Module, lr: Tensor, hr: Tensor) -> Tensor:
@@ -123,29 +124,29 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
         if not seen.inputs:
             raise NotYet("The discriminator is never asked: only the content loss moves the generator.")
         if seen.saw(hr) and len(seen.inputs) == 1:
-            raise NotYet("The discriminator is shown HR. The generator wants to know what D says of its own SR.")
+            raise NotYet("The discriminator is shown HR. The generator needs to know what D says about its own SR.")
         raise NotYet(
-            "D is asked, and its opinion does not reach the generator: the weights move as by the content loss alone. "
-            "In this step nothing is detached, and nothing runs under no_grad: the gradient passes through D."
+            "D is asked, but its opinion does not reach the generator: the weights move as by the content loss alone. "
+            "The gradient must pass through D, so in this step nothing is detached, rounded, or run under no_grad."
         )
     slips = {
         "Only the adversarial loss moves the generator. perceptual_loss also has the content. The order is (sr, hr): "
         "hr is the fixed target and gets no gradient.": by(lambda sr, d: WEIGHT * F.softplus(-d(sr)).mean()),
         "Only the adversarial loss moves the generator, and it counts fully. Take perceptual_loss(sr, hr, D(sr)): the "
-        "content, and 1e-3 times this.": by(lambda sr, d: F.softplus(-d(sr)).mean()),
+        "content loss plus 1e-3 times this one.": by(lambda sr, d: F.softplus(-d(sr)).mean()),
         "SR and HR go through D as one batch, and BatchNorm mixes their statistics. In this step D is asked for SR "
         "alone.": by(lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(torch.cat([sr, hr]))[: len(sr)]).mean()),
-        "The adversarial loss counts fully. Its weight is 1e-3: perceptual_loss has it.": by(
+        "The adversarial loss counts fully. Its weight is 1e-3, as in perceptual_loss.": by(
             lambda sr, d: mse_loss(sr, hr) + F.softplus(-d(sr)).mean()
         ),
-        "The generator is rewarded for being found out: the sign of the adversarial loss is that of D's own.": by(
+        "The generator is rewarded for being found out: this is D's own loss, not the adversarial one.": by(
             lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(d(sr)).mean()
         ),
         "The adversarial loss is the opposite of D's, log(1 - D(SR)). The paper takes -log D(SR), whose gradient does "
-        "not fade where D is sure: perceptual_loss has it.": by(
+        "not fade where D is sure. Use perceptual_loss.": by(
             lambda sr, d: mse_loss(sr, hr) - WEIGHT * F.softplus(d(sr)).mean()
         ),
-        "perceptual_loss takes logits, D(SR) as the network returns it. Here a sigmoid comes before it.": by(
+        "perceptual_loss takes logits, which the network returns. Here a sigmoid comes before it.": by(
             lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-torch.sigmoid(d(sr))).mean()
         ),
         "The discriminator is in evaluation mode in this step. Leave the modes alone.": by(
@@ -160,8 +161,8 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
         "The step goes up, not down: the sign of the loss is changed.": by(
             lambda sr, d: -mse_loss(sr, hr) - WEIGHT * F.softplus(-d(sr)).mean()
         ),
-        "The discriminator's loss is in it, too: HR is judged, and the generator pays for SR being found out. The "
-        "generator's loss is perceptual_loss(sr, hr, D(sr)), and nothing else.": by(
+        "The discriminator's loss is in it, too, so the generator also helps D. The generator's loss is "
+        "perceptual_loss(sr, hr, D(sr)), and nothing else.": by(
             lambda sr, d: (
                 mse_loss(sr, hr)
                 + WEIGHT * F.softplus(-d(sr)).mean()
@@ -170,19 +171,33 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
             )
         ),
     }
+    with torch.no_grad():
+        sr = copy.deepcopy(start)(lr)
     try:
         name_slip(found, first, slips)
+        if not seen.saw(sr):
+            raise NotYet(
+                "The discriminator is not shown sr as the generator made it. Is it scaled, cut, mixed or rounded "
+                "first? Ask for discriminator(sr)."
+            )
+        if len(seen.inputs) > 1:
+            raise NotYet(
+                f"The discriminator is asked {len(seen.inputs)} times. In this step, its answer to sr is enough: "
+                "discriminator(sr)."
+            )
+        name_length(found, by(lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(sr)).mean())(), first)
     finally:
         start.train()
     raise NotYet(
-        "The generator's weights are not those of one step down perceptual_loss(sr, hr, discriminator(sr)). The order "
+        "The generator's weights are not those of one step down perceptual_loss(sr, hr, discriminator(sr)). D is shown "
+        "the right images, so look at the loss: is only a part of D's answer used, or is something added? The order "
         "is: sr, loss, zero_grad, backward, step."
     )
 
 
 def _name_sr(result: Any, sr: Tensor, later: Tensor, hr: Tensor) -> None:
     if isinstance(result, tuple | list):
-        raise NotYet(f"{len(result)} values come back. Return sr alone, the images that the discriminator judges next.")
+        raise NotYet(f"{len(result)} values come back. Return sr alone: the images that the discriminator judges next.")
     result = as_tensor(result).detach()
     if result.shape != sr.shape:
         text = "the loss" if result.numel() == 1 else f"a tensor of shape {tuple(result.shape)}"
@@ -190,7 +205,7 @@ def _name_sr(result: Any, sr: Tensor, later: Tensor, hr: Tensor) -> None:
     if torch.allclose(result, sr, atol=1e-5):
         return
     if torch.allclose(result, later, atol=1e-5):
-        raise NotYet("It returns the SR of a second pass, after the step. Return the sr that the loss was taken of.")
+        raise NotYet("It returns the SR of a second pass, after the step. Return the sr from which the loss was made.")
     if torch.allclose(result, hr):
         raise NotYet("It returns HR. Return sr.")
     raise NotYet("The images returned are not the generator's sr of this step. Return sr as it is.")
@@ -206,7 +221,7 @@ EXERCISE = Exercise(
     reference=generator_step,
     judge=judge,
     hints=(
-        "It is train_step of lesson 04 with another loss. The optimizer is the generator's, and moves nothing else.",
+        "It is train_step of lesson 04 with another loss. The optimizer has only the generator's weights.",
         "discriminator(sr) gives the logits. Its gradient must reach the generator: no detach here.",
         "loss = perceptual_loss(sr, hr, discriminator(sr)); then optimizer.zero_grad(), loss.backward(), "
         "optimizer.step().",
@@ -215,7 +230,7 @@ EXERCISE = Exercise(
         Mistake(
             "detach, to be safe",
             says="its opinion does not reach the generator",
-            ask="How would G know that D was not fooled?",
+            ask="How does G find out that it has not fooled D?",
         ),
         Mistake("D's optimiser steps too", says="The discriminator has also learned", ask="Whose turn is it?"),
     ),

@@ -1,6 +1,7 @@
-"""Exercise 8.4: who is not dominated?."""
+"""Exercise 8.4: who is not dominated?"""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 from srgan_lessons.exercises.calling import call, why_none
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotDone, NotYet
@@ -34,18 +35,40 @@ def judge(candidate) -> None:
     if not any(found):
         raise NotYet("No method is ever on the front. Is each one compared with itself? No method dominates itself.")
     if found == [set(methods) for methods in PLANES]:
-        raise NotYet("Every method is on the front. Some are beaten in both numbers: leave them out.")
-    for methods, names, wanted in zip(PLANES, found, right, strict=True):
-        if extra := sorted(names - wanted):
-            p, d = methods[extra[0]]
-            by = next(
-                other for other, (q, e) in methods.items() if q >= p and e <= d and (q, e) != (p, d)
-            )  # there is one; otherwise, it would be on the front
+        raise NotYet(
+            "Every method is on the front. Some are beaten in both numbers: leave them out. Is PSNR compared with "
+            "PSNR, and ST-LPIPS with ST-LPIPS? The pairs are (PSNR, ST-LPIPS)."
+        )
+    for methods in _smallest_first():
+        _judge_plane(_names(call(candidate, dict(methods)), methods), methods)
+
+
+def _smallest_first() -> Iterator[dict[str, tuple[float, float]]]:
+    """All pairs of methods of the planes, then all threes, then the planes."""
+    for size in (2, 3):
+        for methods in PLANES:
+            yield from map(dict, itertools.combinations(methods.items(), size))
+    yield from PLANES
+
+
+def _judge_plane(names: set[str], methods: dict[str, tuple[float, float]]) -> None:
+    wanted = pareto_front(methods)
+    if extra := sorted(names - wanted):
+        p, d = methods[extra[0]]
+        by = next(other for other, (q, e) in methods.items() if q >= p and e <= d and (q, e) != (p, d))
+        raise NotYet(
+            f"Of {methods}, {extra[0]!r} is on your front. It is dominated: {by!r} is at least as good in both "
+            "numbers, and better in one, however little. Is each method compared with all others?"
+        )
+    if missing := sorted(wanted - names):
+        if list(methods.values()).count(methods[missing[0]]) > 1:
             raise NotYet(
-                f"Of {methods}, {extra[0]!r} is on your front. It is dominated: {by!r} is at least as good in both."
+                f"Of {methods}, {missing[0]!r} is missing. Two methods with the same pair do not dominate each other."
             )
-        if missing := sorted(wanted - names):
-            raise NotYet(f"Of {methods}, {missing[0]!r} is missing: no other one is at least as good in both numbers.")
+        raise NotYet(
+            f"Of {methods}, {missing[0]!r} is missing. No other method is at least as good in both numbers, and "
+            "nothing else counts: no sum of the two, no rounding, no place in the dict."
+        )
 
 
 def _names(result, methods: dict) -> set[str]:
@@ -57,8 +80,8 @@ def _names(result, methods: dict) -> set[str]:
         raise NotYet(f"The result is of type {type(result).__name__}; a set of names is expected.")
     if isinstance(result, list | tuple | dict) and not any(name is ... for name in result):
         raise NotYet(
-            f"A {type(result).__name__} came back; a set is asked for, and the lesson goes on with set operations: "
-            f"& and <=."
+            f"It returns a {type(result).__name__}; a set is expected, because the lesson goes on with set operations: "
+            "& and <=."
         )
     if any(name is ... for name in result):
         raise NotDone("The result holds `...`, the placeholder.")
@@ -73,6 +96,7 @@ PLANES: tuple[dict[str, tuple[float, float]], ...] = (  # (PSNR in dB, ST-LPIPS)
     {"a": (28.0, 0.20), "twin of a": (28.0, 0.20), "b": (27.0, 0.15), "c": (26.0, 0.15)},
     {"a": (26.0, 0.20), "b": (27.0, 0.19), "c": (27.5, 0.30), "d": (26.5, 0.29), "e": (28.0, 0.33)},
     {"a": (27.04, 0.200), "b": (27.01, 0.204), "c": (27.02, 0.203)},
+    {"a": (27.04, 0.200), "b": (27.03, 0.200), "c": (27.04, 0.201), "d": (27.00, 0.199)},
     {"alone": (20.0, 0.90)},
 )
 
@@ -92,6 +116,20 @@ def dominates(p: float, d: float, psnr: float, distance: float) -> bool:
 
 def _best_two(methods: dict[str, tuple[float, float]]) -> set[str]:
     return {max(methods, key=lambda n: methods[n][0]), min(methods, key=lambda n: methods[n][1])}
+
+
+def _first_only(methods: dict[str, tuple[float, float]]) -> set[str]:
+    """The first method on the front."""
+    good = front(methods, dominates)
+    return {next(name for name in methods if name in good)}
+
+
+def _against_the_front_so_far(methods: dict[str, tuple[float, float]]) -> set[str]:
+    found: set[str] = set()
+    for name, pair in methods.items():
+        if not any(dominates(*methods[other], *pair) for other in found):
+            found.add(name)
+    return found
 
 
 def _neighbours(methods: dict[str, tuple[float, float]]) -> set[str]:
@@ -121,24 +159,33 @@ FRONT_SLIPS: dict[str, Callable[[dict[str, tuple[float, float]]], set[str]]] = {
     "Numbers are rounded before they are compared: 27.04 is more than 27.01.": lambda m: front(
         {n: (round(p, 1), round(d, 2)) for n, (p, d) in m.items()}, dominates
     ),
+    "PSNR is rounded to whole decibels before it is compared: 28.5 is more than 28.": lambda m: front(
+        {n: (round(p), d) for n, (p, d) in m.items()}, dominates
+    ),
+    "PSNR is cut off to whole decibels before it is compared: 28.5 is more than 28.": lambda m: front(
+        {n: (int(p), d) for n, (p, d) in m.items()}, dominates
+    ),
+    "Each method is compared only with those already on your front. One that comes later may beat it: compare with "
+    "all methods.": _against_the_front_so_far,
+    "It ends with the first method on the front. Does the return stand inside the loop, or the `if`?": _first_only,
     "A method that is equal in PSNR and worse in ST-LPIPS is on your front. It is dominated, too: PSNR at least as "
-    "good "
-    "(>=), and one of the two better.": lambda m: front(m, lambda p, d, psnr, distance: p > psnr and d <= distance),
+    "good (>=), and one of the two better.": lambda m: front(
+        m, lambda p, d, psnr, distance: p > psnr and d <= distance
+    ),
     "A method that is equal in ST-LPIPS and worse in PSNR is on your front. It is dominated, too: the distance at most "
     "as large (<=), and one of the two better.": lambda m: front(
         m, lambda p, d, psnr, distance: p >= psnr and d < distance
     ),
-    "The return stands in the loop, too far to the right: after the first method it is over.": lambda m: (
+    "The return stands inside the loop, too far to the right: it ends after the first method.": lambda m: (
         {next(iter(m))} & front(m, dominates)
     ),
-    "Two methods with the same two numbers throw each other out. Neither is better: both stay.": lambda m: front(
+    "Two methods with the same two numbers remove each other. Neither is better: both stay.": lambda m: front(
         m, lambda p, d, psnr, distance: p >= psnr and d <= distance
     ),
-    "A method is thrown out as soon as another is better in *one* number. To dominate, it must be at least as good in "
-    "both: and, not or.": lambda m: front(m, lambda p, d, psnr, distance: p > psnr or d < distance),
-    "Only the best in each number is here. A method between them that no other beats in both is on the front, too.": (
-        _best_two
-    ),
+    "A method is removed as soon as another is better in *one* number. To dominate, that one must be at least as good "
+    "in both: and, not or.": lambda m: front(m, lambda p, d, psnr, distance: p > psnr or d < distance),
+    "Only the best in PSNR and the best in ST-LPIPS are here. A method between them that no other dominates is on the "
+    "front, too.": (_best_two),
     "Each method is compared with its neighbour only. A better one may stand farther away: compare with all.": (
         _neighbours
     ),
@@ -161,7 +208,7 @@ EXERCISE = Exercise(
     reference=pareto_front,
     judge=judge,
     hints=(
-        "Higher is better in one number, lower in the other. And what about a method that is just as good in both?",
+        "In one number, higher is better; in the other, lower. And what about a method that is equally good in both?",
         "Loop over methods.items() once more: p >= decibels and d <= distance, and not both equal.",
         "better = [other for other, (p, d) in methods.items() if p >= decibels and d <= distance and "
         "(p, d) != (decibels, distance)].",
@@ -170,6 +217,6 @@ EXERCISE = Exercise(
         Mistake(
             "better in both numbers", says="equal in one number", ask="Equal in one, worse in the other: dominated?"
         ),
-        Mistake("each compared with itself", says="compared with itself", ask="Can a method beat itself?"),
+        Mistake("each compared with itself, too", says="compared with itself", ask="Can a method beat itself?"),
     ),
 )

@@ -42,22 +42,24 @@ def judge(candidate) -> None:
         said = re.findall(r"(\d+)x(\d+)", str(error))
         if len(said) == 2 and any(int(a) >= 4 * int(b) for a, b in zip(*said, strict=True)):
             raise NotYet(
-                f"psnr says: {error}. One is 4 times as large: the method enlarges the LR image, not HR, and its "
-                "result is compared with HR: psnr(enlarge(lr), hr)."
+                f"psnr says: {error}. One is 4 times as large as the other. The method enlarges the LR image, not HR, "
+                "and its result is compared with HR: psnr(enlarge(lr), hr)."
             ) from error
-        if "differ in size" in str(error):
+        if "differ in size" in str(error) and len(said) == 2:
+            raise NotYet(f"psnr says: {error}. {_why_sizes_differ(*[(int(a), int(b)) for a, b in said])}") from error
+        if re.search(r"\(0, |, 0, 3\)", str(error)):
             raise NotYet(
-                f"psnr says: {error}. A photo of 51 x 65 pixels has an LR image of 13 x 17, and that is enlarged to "
-                "52 x 68. Cut HR to a multiple of 4 first (rows are the first axis, hr[:height, :width]), "
-                "then make LR from what is left."
+                "Nothing is left of a photo whose sides are multiples of 4: there the remainder is 0, and hr[:-0] is "
+                "empty. Say where to stop instead: hr[: h // 4 * 4, : w // 4 * 4]."
             ) from error
         raise
     values = as_array(result)
     if values.shape == (len(photos),):
-        raise NotYet("One value for each photo came back. One number is expected: their mean.")
+        raise NotYet("It returns one value for each photo. One number is expected: their mean.")
     found = as_number(result)
     right = set_psnr(photos)
     if abs(found - right) <= 1e-4:
+        _judge_another_number(candidate, photos[:3])
         return
     recognise(found, {message: set_psnr(photos, **slip) for message, slip in SET_SLIPS.items()}, within=1e-4)
     if abs(found - round(right)) < 1e-9 or abs(found - round(right, 1)) < 1e-9:
@@ -67,26 +69,55 @@ def judge(candidate) -> None:
         if abs(mine - theirs) > 1e-4:
             one, other = apart(mine, theirs)
             height, width = photo.shape[:2]
+            cut_to = f"is cut to {height // 4 * 4} x {width // 4 * 4} first, at the bottom and on the right, and then"
+            what = "has whole tiles of 4 x 4, so that nothing is cut. It" if cut(photo).shape == photo.shape else cut_to
             raise NotYet(
-                f"With one photo of {height} x {width} pixels alone it gives {one} dB; {other} is expected. That "
-                f"photo is cut "
-                f"to {height // 4 * 4} x {width // 4 * 4} first, on all sides where that is needed, then reduced."
+                f"With one photo of {height} x {width} pixels alone it gives {one} dB; {other} is expected. That photo "
+                f"{what} becomes LR by imresize(hr, 1 / 4), is enlarged by `enlarge`, and compared by psnr(sr, hr). "
+                "Nothing else happens to it."
             )
     one, other = apart(found, right)
     raise NotYet(
-        f"Each photo alone is right; four together give {one} dB, and {other} is expected: the mean of the four, each "
-        "counted once."
+        f"Each photo alone is right, but the four together give {one} dB; {other} is expected: the mean of the four, "
+        "each counted once."
+    )
+
+
+def _judge_another_number(candidate: Callable, photos: list[np.ndarray]) -> None:
+    found, right = as_number(call(candidate, blocks, photos)), set_psnr(photos)
+    if abs(found - right) > 1e-4:
+        raise NotYet(
+            f"Right for four photos; for {len(photos)} it gives {found:.4g} dB, but {right:.4g} is expected. Is the "
+            "sum divided by a fixed number? Divide it by the number of photos."
+        )
+
+
+def _why_sizes_differ(sr: tuple[int, int], hr: tuple[int, int]) -> str:
+    """What is wrong if SR and HR have these sizes when they are compared."""
+    height, width = hr
+    if sr[0] != height and abs(sr[0] / height - sr[1] / width) < 0.01 and sr[0] >= 1.5 * height:
+        return "SR is much larger than HR. LR should have a quarter of HR's height and width: imresize(hr, 1 / 4)."
+    uncut = [name for name, n in (("rows", height), ("columns", width)) if n % 4]
+    if uncut:
+        return (
+            f"HR has {height} x {width} pixels there: its {' and '.join(uncut)} are not a multiple of 4. Cut HR to a "
+            "multiple of 4 first, its height and its width (rows are the first axis, hr[:height, :width]). Then make "
+            "LR from what is left."
+        )
+    return (
+        "A photo of 51 x 65 pixels has an LR image of 13 x 17, which is enlarged to 52 x 68. Cut HR to a multiple of 4 "
+        "first (rows are the first axis, hr[:height, :width]). Then make LR from what is left."
     )
 
 
 def set_photos() -> list[np.ndarray]:
-    """Four small photos. The easiest is neither the first nor the last, and two do not consist of whole tiles."""
+    """Four small photos. Neither the easiest nor the hardest is at an end, and two do not consist of whole tiles."""
     photos = sample_photos()
     return [
-        photos["coffee"][40:80, 60:124],
-        photos["chelsea"][88:139, 40:105],
-        photos["astronaut"][20:72, 150:198],
+        photos["coffee"][40:91, 60:125],
+        photos["chelsea"][88:140, 40:104],
         photos["motorcycle"][200:262, 420:478],
+        photos["astronaut"][20:72, 150:198],
     ]
 
 
@@ -135,9 +166,17 @@ def _end(photo: np.ndarray) -> np.ndarray:
     return photo[height % 4 :, width % 4 :]
 
 
+def _middle(photo: np.ndarray) -> np.ndarray:
+    (height, top), (width, left) = ((n // 4 * 4, n % 4 // 2) for n in photo.shape[:2])
+    return photo[top : top + height, left : left + width]
+
+
+def _padded(photo: np.ndarray) -> np.ndarray:
+    return np.pad(photo, [(0, -photo.shape[0] % 4), (0, -photo.shape[1] % 4), (0, 0)], mode="edge")
+
+
 def _rgb(a: np.ndarray, b: np.ndarray) -> float:
-    error = a[4:-4, 4:-4].astype(float) - b[4:-4, 4:-4]
-    return 10 * math.log10(255**2 / np.mean(error**2))
+    return 10 * math.log10(255**2 / np.mean((a.astype(float) - b) ** 2))
 
 
 SET_SLIPS = {
@@ -145,11 +184,20 @@ SET_SLIPS = {
     "PSNR of each photo, then the mean of these decibels.": {"collect": pooled},
     "All pixels of the set went into one MSE, so that hard and large photos decide. Take the PSNR of each photo, then "
     "the mean of these decibels.": {"collect": pooled_pixels},
-    "Photos with more pixels count more. In a set each photo counts the same: a plain mean.": {
+    "Photos with more pixels count more. In a set, each photo counts the same: a plain mean.": {
         "collect": lambda v, p: float(np.average(v, weights=[x.shape[0] * x.shape[1] for x in p]))
     },
-    "This is the median over the photos. Papers report the mean.": {"collect": lambda v, p: float(np.median(v))},
-    "This is the sum over the photos. Divide it by their number.": {"collect": lambda v, p: float(sum(v))},
+    "Photos whose sides are not multiples of 4 are left out. Cut them, and count all.": {
+        "collect": lambda v, p: float(
+            np.mean([x for x, photo in zip(v, set_photos(), strict=True) if cut(photo).shape == photo.shape])
+        )
+    },
+    "The sum is divided by one less than the number of photos. Divide it by their number.": {
+        "collect": lambda v, p: sum(v) / max(1, len(v) - 1)
+    },
+    "This is the smallest of the values. The mean over the photos is expected.": {"collect": lambda v, p: min(v)},
+    "This is the median of the values. Papers report the mean.": {"collect": lambda v, p: float(np.median(v))},
+    "This is the sum of the values. Divide it by the number of photos.": {"collect": lambda v, p: float(sum(v))},
     "This is the value of the last photo alone. Collect the values of all, and take their mean after the loop.": {
         "collect": lambda v, p: v[-1]
     },
@@ -163,13 +211,27 @@ SET_SLIPS = {
     "The LR image was made by taking every fourth pixel, without antialiasing. Use imresize(hr, 1 / 4).": {
         "reduce": lambda hr: hr[::4, ::4]
     },
-    "HR was cut at the top and on the left. All others keep the top left corner and cut at the bottom and on the "
+    "HR was cut at the top and on the left. Everybody keeps the top left corner, and cuts at the bottom and on the "
     "right: hr[:height, :width].": {"cut": _end},
-    'This is the protocol "paper". The community\'s is asked for, which psnr(sr, hr) takes by itself.': {
+    "HR was cut on all sides, and its middle kept. Keep the top left corner: hr[:height, :width].": {"cut": _middle},
+    "HR was filled up to whole tiles. Cut off what does not fill a tile: hr[:height, :width].": {"cut": _padded},
+    "The method enlarges HR. It gets the LR image: enlarge(lr).": {
+        "reduce": lambda hr: hr,
+        "measure": lambda sr, hr: psnr(sr[: hr.shape[0], : hr.shape[1]], hr),
+    },
+    "SR is reduced again, and compared with LR. Compare it with HR: psnr(enlarge(lr), hr).": {
+        "measure": lambda sr, hr: psnr(imresize(sr, 1 / 4), imresize(hr, 1 / 4))
+    },
+    'This is the protocol "paper". The task asks for the community\'s, which is the default of psnr(sr, hr).': {
         "measure": lambda a, b: psnr(a, b, protocol="paper")
     },
     "The borders were not cut. psnr(sr, hr) cuts 4 pixels by itself.": {"measure": lambda a, b: psnr(a, b, border=0)},
-    "This is the PSNR of R, G and B. The protocol looks at luma: use psnr(sr, hr).": {"measure": _rgb},
+    "This is the PSNR of R, G and B. The protocol looks at luma: use psnr(sr, hr).": {
+        "measure": lambda a, b: _rgb(a[4:-4, 4:-4], b[4:-4, 4:-4])
+    },
+    "This is the PSNR of R, G and B, borders and all. The protocol looks at luma, without borders: use psnr(sr, hr).": {
+        "measure": _rgb
+    },
 }
 
 
@@ -183,10 +245,10 @@ EXERCISE = Exercise(
     reference=psnr_of_set,
     judge=judge,
     hints=(
-        "What does 50 // 4 * 4 give? And which is taken first, the mean or the logarithm?",
+        "What does 50 // 4 * 4 give? And which comes first, the mean or the logarithm?",
         "Cut with slices: hr[:height, :width]. LR is imresize(hr, 1 / 4), made from the cut photo. psnr(sr, hr) "
         "gives the decibels of one photo.",
-        "height, width = (n // 4 * 4 for n in hr.shape[:2]); values.append(psnr(enlarge(lr), hr)); at the end "
+        "height, width = (n // 4 * 4 for n in hr.shape[:2]); values.append(psnr(enlarge(lr), hr)); finally "
         "np.mean(values).",
     ),
     mistakes=(

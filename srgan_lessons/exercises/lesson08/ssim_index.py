@@ -46,11 +46,31 @@ def judge(candidate) -> None:
     slips["Negative values are cut off. SSIM is below 0 where contrasts are reversed: let it be."] = right.clip(0)
     recognise(found, slips, within=1e-6)
     recognise(found, {message: [slip(*window) for window in windows] for message, slip in PARTIAL.items()}, within=1e-6)
+    for digits in range(1, 6):
+        if np.allclose(found, right.round(digits), rtol=0, atol=1e-9):
+            raise NotYet(f"The result is rounded to {digits} digit{'s' if digits > 1 else ''}. Return all of them.")
+    _name_constants(candidate, found, windows)
     _show_smallest(candidate)
     wrong = int(np.argmax(np.abs(found - right) > 1e-6))
     one, other = apart(found[wrong], right[wrong])
     what = ("alike", "with contrasts reversed", "a ramp and its mirror image", "dark", "flat and dark")[wrong]
-    raise NotYet(f"For two windows that are {what} the result is {one}; {other} is expected.")
+    raise NotYet(f"For two windows that are {what}, the result is {one}; {other} is expected.")
+
+
+def _name_constants(candidate, found: np.ndarray, windows: list) -> None:
+    """Raises NotYet if only c1 and c2 are wrong. It reads them from two windows for which the rest is simple."""
+    even = np.full((2, 2), 0.25)
+    flat = _one_index(call(candidate, np.full((2, 2), 3.0), np.full((2, 2), 9.0), even))  # (54 + c1) / (90 + c1)
+    rising = np.array([[10.0, 30.0], [10.0, 30.0]])
+    turned = _one_index(call(candidate, rising, 40 - rising, even))  # (-200 + c2) / (200 + c2)
+    if flat == 1 or turned == 1:
+        return
+    c1, c2 = (54 - 90 * flat) / (flat - 1), (-200 - 200 * turned) / (turned - 1)
+    if np.allclose(found, [_fractions(*window, c=(c1, c2)) for window in windows], rtol=0, atol=1e-6):
+        raise NotYet(
+            f"Only the constants are wrong. Yours are c1 = {c1:.5g} and c2 = {c2:.5g}; (0.01 * 255) ** 2 = 6.5025 and "
+            "(0.03 * 255) ** 2 = 58.5225 are expected."
+        )
 
 
 def _show_smallest(candidate) -> None:
@@ -68,10 +88,22 @@ def _show_smallest(candidate) -> None:
             )
             raise NotYet(
                 f"For a = {a.tolist()}, b = {b.tolist()} and weights {weights.tolist()} it gives {one}; {other} is "
-                f"expected. "
-                f"There mean_a is {means[0]:g}, mean_b {means[1]:g}, var_a {var_a:g}, var_b {var_b:g} and cov {cov:g}; "
-                "print yours."
+                f"expected. There, mean_a is {means[0]:g}, mean_b {means[1]:g}, var_a {var_a:g}, var_b {var_b:g} and "
+                f"cov {cov:g}. Print yours.{_which_fraction(candidate)}"
             )
+
+
+def _which_fraction(candidate) -> str:
+    """Which of the two fractions is right, by windows in which the other one is 1."""
+    weights, rising = np.array([[0.3, 0.2], [0.3, 0.2]]), np.array([[10.0, 30.0], [10.0, 30.0]])  # the mean is 18
+    right = [
+        abs(_one_index(call(candidate, rising, other, weights)) - ssim_of(rising, other, weights)) < 1e-6
+        for other in (rising + 20, np.array([[10.0, 10.0], [26.0, 26.0]]))
+    ]
+    if all(right):
+        return " Each fraction is right by itself: are they multiplied?"
+    names = ("luminance", "contrast and structure")
+    return f" The wrong part is the fraction of {names[right.index(False)]}." if any(right) else ""
 
 
 def _fractions(a, b, weights, *, means=None, variances=None, cov=None, c=None, below=None) -> float:
@@ -96,44 +128,65 @@ PARTIAL = {  # one part alone is wrong
     "The variances are not weighted, the covariance is: (weights * (a - mean_a) ** 2).sum().": lambda a, b, w: (
         _fractions(a, b, w, variances=lambda a, b, w: ((a**2).mean(), (b**2).mean()))
     ),
+    "The variances are not weighted (a.var() is not): (weights * (a - mean_a) ** 2).sum().": lambda a, b, w: _fractions(
+        a, b, w, variances=lambda a, b, w: (a.var(), b.var())
+    ),
     "The covariance is not weighted, the variances are: (weights * (a - mean_a) * (b - mean_b)).sum().": (
         lambda a, b, w: _fractions(a, b, w, cov=lambda a, b, w: (a * b).mean())
     ),
     "The constants are squared too little: 0.01 * 255 ** 2 squares 255 alone. c1 = (0.01 * 255) ** 2.": (
         lambda a, b, w: _fractions(a, b, w, c=(0.01 * 255**2, 0.03 * 255**2))
     ),
-    "c1 = 0.01 * 255 ** 2 squares 255 alone: (0.01 * 255) ** 2.": lambda a, b, w: _fractions(
-        a, b, w, c=(0.01 * 255**2, 7.65**2)
-    ),
-    "Below the second fraction stands c1. It is c2, as above it.": lambda a, b, w: _fractions(
+    "In the second fraction, c1 stands below the line. It is c2, as above the line.": lambda a, b, w: _fractions(
         a, b, w, below=lambda x, y: x + y + 2.55**2 - 7.65**2
     ),
-    "c2 is (0.03 * 255) ** 2. Here it is made with 0.02.": lambda a, b, w: _fractions(a, b, w, c=(2.55**2, 5.1**2)),
-    "c2 lacks the 255: c2 = (0.03 * 255) ** 2.": lambda a, b, w: _fractions(a, b, w, c=(2.55**2, 0.03**2)),
-    "c1 lacks the 255: c1 = (0.01 * 255) ** 2.": lambda a, b, w: _fractions(a, b, w, c=(0.01**2, 7.65**2)),
-    "The covariance takes absolute values: where a rises and b falls it must be below 0, with its sign.": (
+    "The covariance is made of absolute values. Where a rises and b falls, it must be below 0.": (
         lambda a, b, w: _fractions(a, b, w, cov=lambda a, b, w: (w * np.abs(a * b)).sum())
     ),
-    "The weights are squared, too, in the variance: weights * (a - mean_a) ** 2, with ** after the bracket of the "
-    "difference.": lambda a, b, w: _fractions(
+    "The weights are squared, too, in the variance of a: weights * (a - mean_a) ** 2, where ** 2 belongs to the "
+    "difference alone.": lambda a, b, w: _fractions(
         a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), (w * b**2).sum())
     ),
     "The weights are squared, too, in both variances: weights * (a - mean_a) ** 2.": lambda a, b, w: _fractions(
         a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), ((w * b) ** 2).sum())
     ),
-    "Below stands the sum of the variances, var_a + var_b, not twice the product of the deviations.": (
+    "Twice the product of the deviations stands below the line. It is the sum of the variances, var_a + var_b.": (
         lambda a, b, w: _fractions(a, b, w, below=lambda x, y: 2 * np.sqrt(x * y))
+    ),
+    "The variances are multiplied below the line. They are added: var_a + var_b + c2.": lambda a, b, w: _fractions(
+        a, b, w, below=lambda x, y: x * y
+    ),
+    "The covariance lost its sign: where a rises and b falls, it is below 0.": lambda a, b, w: _fractions(
+        a, b, w, cov=lambda a, b, w: abs((w * a * b).sum())
+    ),
+    "The second fraction is made of the means, like the first. It has the variances and the covariance.": (
+        lambda a, b, w: _fractions(
+            a,
+            b,
+            w,
+            variances=lambda *_: ((w * a).sum() ** 2, (w * b).sum() ** 2),
+            cov=lambda *_: (w * a).sum() * (w * b).sum(),
+        )
+    ),
+    "var_b is the variance of a. It is that of b: (weights * (b - mean_b) ** 2).sum().": lambda a, b, w: _fractions(
+        a, b, w, variances=lambda a, b, w: ((w * a**2).sum(), (w * a**2).sum())
+    ),
+    "The constants are made from the largest grey level in the windows. They are made from 255, whatever the window.": (
+        lambda a, b, w: _fractions(a, b, w, c=tuple((k * max(a.max(), b.max())) ** 2 for k in (0.01, 0.03)))
     ),
 }
 
 
 def _one_index(result) -> float:
     array = np.asarray(result)
-    if array.dtype.kind == "f" and array.size == 1 and np.isnan(array).any():
-        raise NotYet("Of two flat windows it makes 0 / 0. The constants c1 and c2 are there to prevent that.")
+    if array.dtype.kind == "f" and array.size == 1 and not np.isfinite(array).any():
+        raise NotYet(
+            "For two flat windows, whose variances are 0, it divides by 0. The constants c1 and c2 are there to "
+            "prevent that: each stands above and below its line."
+        )
     if array.ndim == 2:
         raise NotYet(
-            f"The result has the shape {array.shape}: a number for each pixel. One number per window is expected; is a "
+            f"The result has the shape {array.shape}: a number for each pixel. One number per window is expected. Is a "
             ".sum() missing?"
         )
     return as_number(result)
@@ -190,7 +243,7 @@ def ssim_of(
 SSIM_SLIPS = {
     "The weights are not used, or only in part. Means, variances and covariance are all weighted sums: "
     "(weights * a).sum().": {"weighted": False},
-    "The constants are 0.01 and 0.03. They grow with the peak: (0.01 * 255) ** 2 and (0.03 * 255) ** 2.": {
+    "The constants are 0.01 and 0.03. They belong to a peak of 255: (0.01 * 255) ** 2 and (0.03 * 255) ** 2.": {
         "constant": lambda k: k
     },
     "The constants are (0.01) ** 2 and (0.03) ** 2, for pixels in 0..1. These are in 0..255: (0.01 * 255) ** 2.": {
@@ -201,7 +254,7 @@ SSIM_SLIPS = {
     "Variances and covariance are divided by n - 1. Divide by n: with weights that sum to 1, plain weighted sums.": {
         "sample": True
     },
-    "The standard deviations stand where the variances belong: no square root.": {"root": True},
+    "The standard deviations stand where the variances belong. Leave out the square root.": {"root": True},
     "The means are not subtracted before variances and covariance are taken.": {"centred": False},
     "The covariance lacks its factor: 2 * cov + c2.": {"twice": 1},
     "The product of the standard deviations stands where the covariance belongs. It is never negative: a picture with "
@@ -229,7 +282,7 @@ EXERCISE = Exercise(
     reference=ssim_index,
     judge=judge,
     hints=(
-        "A weighted variance is a weighted mean, too: of what?",
+        "A weighted variance is a weighted mean, too. Of what?",
         "var_a = (weights * (a - mean_a) ** 2).sum(). The covariance has one factor of a and one of b. The "
         "constants are (0.01 * 255) ** 2 and (0.03 * 255) ** 2.",
         "cov = (weights * (a - mean_a) * (b - mean_b)).sum(), and the second fraction is "
@@ -237,6 +290,6 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         Mistake("c1 and c2 left out", says="to prevent that", ask="Two black windows: what is 0 / 0?"),
-        Mistake("the covariance once", says="2 * cov", ask="What must the index of a window with itself be?"),
+        Mistake("the factor 2 left out", says="2 * cov", ask="What must the index of a window with itself be?"),
     ),
 )

@@ -29,7 +29,9 @@ def judge(candidate) -> None:
     if missing := [key for key in table2_reading if key not in candidate]:
         raise NotYet(f"The answer {missing[0]!r} is missing. Keep the five keys as they were.")
     if left := [key for key in table2_reading if candidate[key] is ...]:
-        raise NotDone(f"{len(left)} of 5 answers are still `...`, the first is {left[0]!r}.")
+        raise NotDone(
+            f"{len(left)} of 5 answers {'is' if len(left) == 1 else 'are'} still `...`. The first is {left[0]!r}."
+        )
     table = {(row.set, row.method): row for row in paper_table(2)}
     best, liked, above, given_up, below = (candidate[key] for key in table2_reading)
     _judge_best(best)
@@ -42,56 +44,71 @@ def judge(candidate) -> None:
 SETS = ("Set5", "Set14", "BSD100")
 
 
+def _judge_name(name, what: str) -> None:
+    """Raises NotYet for a name that is no method of the paper's table."""
+    if name == "HR":
+        raise NotYet(f"{what}: HR is the photo itself, not a method. Which method comes next?")
+    if isinstance(name, str) and "ours" in name:
+        raise NotYet(f"{what}: {name!r} is one of our rows. Read the paper's rows.")
+
+
 def _judge_best(best) -> None:
+    _judge_name(best, "Highest PSNR on BSD100")
     if best == "DRCN":
         raise NotYet("Highest PSNR on BSD100: DRCN has 27.21 dB. One has more: look at the other end of the table.")
     if best == "SRGAN":
         raise NotYet("Highest PSNR on BSD100: SRGAN has 25.16 dB there, less than bicubic. Did you read the MOS?")
     if best != "SRResNet":
-        raise NotYet(f"Highest PSNR on BSD100: {best!r} is not right. Write the name as it stands in the table.")
+        raise NotYet(f"Highest PSNR on BSD100: {best!r} is not right. Write the method's name as in the table.")
 
 
 def _judge_liked(liked) -> None:
-    if liked == "HR":
-        raise NotYet("Highest MOS of a method: HR is the photo itself, no method. Which method comes next?")
+    _judge_name(liked, "Highest MOS of a method")
     if liked == "SRResNet":
         raise NotYet("Highest MOS on Set5: SRResNet has 3.37. One method has more, although its PSNR is lower.")
     if liked != "SRGAN":
-        raise NotYet(f"Highest MOS of a method on Set5: {liked!r} is not right. Write the name as in the table.")
+        raise NotYet(
+            f"Highest MOS of a method on Set5: {liked!r} is not right. Write the method's name as in the table."
+        )
 
 
 def _judge_above(above) -> None:
     above = as_number(above, "the number of methods above SRGAN")
     if above == 7:
-        raise NotYet("Not all seven others are above SRGAN's 25.16 dB on BSD100: look at nearest.")
+        raise NotYet("Not all of the seven others are above SRGAN's 25.16 dB on BSD100: look at nearest.")
     if above == 1:
         raise NotYet("One method is *below* SRGAN's 25.16 dB on BSD100. How many are above?")
+    if above > 7:
+        raise NotYet(
+            f"{above:g} methods are too many: SRGAN has seven opponents in the paper. Our own rows do not count."
+        )
     if above != 6:
-        raise NotYet(f"{above:g} methods are not right. SRGAN has 25.16 dB on BSD100: count the PSNRs above it.")
+        raise NotYet(f"{above:g} is not right. SRGAN has 25.16 dB on BSD100: count the methods with a higher PSNR.")
 
 
 def _judge_given_up(given_up, each: list[float]) -> None:
     given_up, mean = as_number(given_up, "what SRGAN gives up"), float(np.mean(each))
     if abs(given_up - mean) <= 0.006:
         return
-    if abs(given_up - mean) <= 0.05:
-        raise NotYet(f"{given_up:g} dB is near, and two digits after the point are asked for: 2.5x.")
     if abs(given_up + mean) <= 0.02:
-        raise NotYet("What SRGAN gives up is a number above 0: SRResNet's PSNR less SRGAN's.")
+        raise NotYet("What SRGAN gives up is a number above 0: SRResNet's PSNR minus SRGAN's.")
     for name, value in zip(SETS, each, strict=True):
         if abs(given_up - value) <= 0.006:
             raise NotYet(f"{given_up:.2f} dB is the loss on {name}. Take the mean of the three sets.")
+    if abs(given_up - mean) <= 0.05 and round(given_up, 1) == given_up:
+        raise NotYet(f"{given_up:g} dB is close, but two digits after the point are expected: 2.5x.")
     if abs(given_up - sum(each)) <= 0.03:
         raise NotYet("This is the sum over the three sets. Divide it by 3.")
     raise NotYet(
-        f"{given_up:.2f} dB is not right. For each set, subtract SRGAN's PSNR from SRResNet's; then take the mean."
+        f"{given_up:.2f} dB is not right. For each set, subtract SRGAN's PSNR from SRResNet's, both from the paper's "
+        "rows; then take the mean."
     )
 
 
 def _judge_below(below, table: dict) -> None:
     below = below.tolist() if isinstance(below, np.ndarray) else below
     if isinstance(below, str) or not isinstance(below, list | tuple | set | frozenset):
-        raise NotYet('The sets are expected as a list, for example ["Set5"], also where it is one alone.')
+        raise NotYet('The sets are expected as a list, for example ["Set5"], even if there is only one.')
     if strange := [name for name in below if name not in SETS]:
         raise NotYet(f"{strange[0]!r} is not one of the sets {', '.join(SETS)}.")
 
@@ -102,14 +119,17 @@ def _judge_below(below, table: dict) -> None:
     if below == right:
         return
     if below == set(SETS) - right:
-        raise NotYet("There SRGAN's SSIM is *above* bicubic's. The others are asked for.")
+        raise NotYet("There SRGAN's SSIM is *above* bicubic's. The other sets are expected.")
     if below == sets_below("psnr", "bicubic"):
-        raise NotYet("There SRGAN's PSNR is below bicubic's. The question is about SSIM, the number behind it.")
+        raise NotYet(
+            "There, SRGAN's PSNR is below bicubic's. The question is about SSIM, the number after it: on Set14, too, "
+            "SRGAN's SSIM is below bicubic's."
+        )
     if below == set(SETS):
         raise NotYet("On Set5 SRGAN has an SSIM of .8472 and bicubic .8211: not below. Were you thinking of SRResNet?")
     if below and below < right:
         raise NotYet(f"{min(right - below)} is missing: there SRGAN's SSIM is below bicubic's, too.")
-    raise NotYet("The sets are not right yet. Compare two numbers a set: the SSIM of SRGAN and the SSIM of bicubic.")
+    raise NotYet("The sets are not right yet. For each set, compare two numbers: SRGAN's SSIM and bicubic's SSIM.")
 
 
 EXERCISE = Exercise(
@@ -123,13 +143,13 @@ EXERCISE = Exercise(
     source=source_of(__file__, "table2_reading"),
     judge=judge,
     hints=(
-        "Each cell holds PSNR / SSIM / MOS. The last column, HR, is the photo itself: it has only a MOS.",
-        "SRResNet less SRGAN: 32.05 - 29.40 on Set5, and so on; then the mean. For SSIM compare the middle numbers "
-        "of the columns bicubic and SRGAN.",
-        "SRResNet; SRGAN; six, for only nearest is below 25.16; (2.65 + 2.47 + 2.42) / 3; all sets but Set5.",
+        "Each cell has PSNR / SSIM / MOS. HR is the photo itself: it has only a MOS.",
+        "SRResNet minus SRGAN: 32.05 - 29.40 on Set5, and so on; then the mean. For SSIM, compare the middle numbers "
+        "of bicubic and SRGAN.",
+        "SRResNet; SRGAN; six, because only nearest is below 25.16; (2.65 + 2.47 + 2.42) / 3; all sets but Set5.",
     ),
     mistakes=(
-        Mistake("PSNR read in place of MOS", says="Did you read the MOS", ask="Which row does the eye prefer?"),
-        Mistake("sums where a mean is asked", says="Divide it by 3", ask="How many sets are there?"),
+        Mistake("the MOS read instead of the PSNR", says="Did you read the MOS", ask="Which number comes first?"),
+        Mistake("the sum instead of the mean", says="Divide it by 3", ask="How many sets are there?"),
     ),
 )

@@ -32,6 +32,17 @@ def small_discriminator() -> nn.Sequential:
     return network
 
 
+class Seen:
+    """Records the inputs of a network."""
+
+    def __init__(self, network: nn.Module):
+        self.inputs: list[Tensor] = []
+        self.handle = network.register_forward_pre_hook(lambda module, args: self.inputs.append(args[0].detach().cpu()))
+
+    def saw(self, images: Tensor) -> bool:
+        return any(x.shape == images.shape and torch.allclose(x, images, atol=1e-5) for x in self.inputs)
+
+
 def as_it_is(network: nn.Module, start: nn.Module) -> nn.Module:
     """A copy of a network without its hooks. `start` is a network with the same layers."""
     twin = copy.deepcopy(start)
@@ -52,7 +63,7 @@ def after(start: nn.Module, loss_of: Callable[[nn.Module], Tensor], gradients: l
 
 
 def same(a: Tensor, b: Tensor, start: Tensor) -> bool:
-    """Whether two steps from `start` agree to 3 in 1000. Rounding changes ten times less, and a slip changes more."""
+    """Whether two steps from `start` agree to 3 in 1000. Rounding changes a tenth of that, and a slip changes more."""
     return (a - b).norm() <= 0.003 * (b - start).norm()
 
 
@@ -63,6 +74,16 @@ def name_slip(found: Tensor, start: Tensor, slips: Mapping[str, Callable[[], Ten
             raise NotYet(message)
 
 
+def name_length(found: Tensor, wanted: Tensor, start: Tensor) -> None:
+    """Raises NotYet if a step from `start` has the right direction, but not the right length."""
+    step, right = found - start, wanted - start
+    if torch.cosine_similarity(step, right, dim=0) > 0.9999:
+        raise NotYet(
+            f"The step has the right direction, but {(step.norm() / right.norm()).item():.2g} times the right length. "
+            "Is the loss multiplied, are gradients clipped or scaled, or is there more than one backward() or step()?"
+        )
+
+
 def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None:
     """Raises NotYet, which says why the weights have not moved. `elsewhere`: why, if other weights got the gradient."""
     events = optimizer.events
@@ -70,7 +91,10 @@ def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None
         raise NotYet(f"{whose} does not move: {elsewhere}")
     if "backward" not in events:
         also = "" if "step" in events else " Nor is there an optimizer.step()."
-        raise NotYet(f"{whose} does not move: no gradient reached its weights. Is the backward() missing?{also}")
+        raise NotYet(
+            f"{whose} does not move: no gradient reached its weights. Is the backward() missing?{also} Or was the loss "
+            "made again from a number, by .item() or torch.tensor? Then it has no path back."
+        )
     if "step" not in events:
         raise NotYet(f"{whose} does not move: it has gradients, but nothing uses them. Call optimizer.step().")
     if events.index("step") < events.index("backward"):
@@ -91,16 +115,16 @@ def run(candidate: Callable, *args: Any, no_path: str) -> Any:
         if "modified by an inplace operation" in str(error) and any("step" in o.events for o in optimizers):
             raise NotYet(
                 "There are two steps in one call, and the second backward() passes through weights that the first step "
-                "has changed. Add both losses: one backward(), one step()."
+                "has moved. Add both losses, then call backward() and step() once each."
             ) from error
         if "second time" in str(error) or "modified by an inplace operation" in str(error):
             raise NotYet(LEAK) from error
         raise
 
 
-OWN_OPTIMISER = "{} moves, but not by the optimizer that was given. Call optimizer.step(), once."
+OWN_OPTIMISER = "{} moves, but not by the optimizer that was given. Call optimizer.step() once."
 
 LEAK = (
-    "The gradient flows on from D into the generator: sr still hangs on the graph that made it. Cut it off: "
+    "The gradient runs on from D into the generator: sr still hangs on the graph that made it. Cut this connection: "
     "discriminator(sr.detach())."
 )

@@ -13,11 +13,11 @@ from srgan_lessons.exercises.exercise import NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number
 
-FAKE = torch.tensor([[-2.5], [1.0], [-0.25], [0.75]])  # (4, 1)
+FAKE = torch.tensor([[1.0], [-2.5], [-0.25], [0.75]])  # (4, 1): the largest and the smallest do not stand at an end
 
 LARGE = 200.0  # no sigmoid of float32 survives it
 
-ON_LOGITS = "Work on the logits: softplus(x) = log(1 + exp(x)) knows how."
+ON_LOGITS = "Work on the logits: softplus(x) is log(1 + exp(x)), exact for every x."
 
 
 def judge_value(
@@ -79,16 +79,20 @@ def judge_gradient(candidate: Callable, logits: tuple[Tensor, ...], right: Calla
     mine, theirs = ([x.clone().requires_grad_(True) for x in logits] for _ in range(2))
     value = call_as_it_is(candidate, *mine)
     if not isinstance(value, Tensor) or not value.requires_grad:
-        raise NotYet("The value is right, but it has no gradient: nothing would learn. Return the tensor as it is.")
+        raise NotYet("The value is right, but it has no gradient, so nothing could learn. Return the tensor as it is.")
     got = torch.autograd.grad(value.sum(), mine, allow_unused=True)
     wanted = torch.autograd.grad(right(*theirs), theirs)
     for one, other in zip(got, wanted, strict=True):
         if one is None:
-            raise NotYet("One of the two batches gets no gradient. Is there a detach or a .data?")
+            whose = "the logits get" if len(logits) == 1 else "one of the two batches gets"
+            raise NotYet(
+                f"The value is right, but {whose} no gradient. Is there a detach, a .data or numpy on the way, or is "
+                "the loss wrapped in a new tensor?"
+            )
         if not torch.isfinite(one).all():
             raise NotYet(f"The value is right, but at logits of +-200 the gradient is NaN. {ON_LOGITS}")
         if (one - other).abs().max() > 1e-4:
             raise NotYet(
                 f"The value is right, but the gradient is not: for the first crop it is {one.flatten()[0]:.3g}, not "
-                f"{other.flatten()[0]:.3g}. Is a part of it detached, or is its gradient limited?"
+                f"{other.flatten()[0]:.3g}. Is a part of the loss detached, or its gradient limited?"
             )

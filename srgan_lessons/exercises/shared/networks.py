@@ -175,6 +175,24 @@ def check_evaluation(network: nn.Module, x: Tensor) -> None:
         )
 
 
+OTHER_ACTIVATIONS = {  # the ways to activate maps that learners mistake for the paper's
+    "tanh": torch.tanh,
+    "a sigmoid": torch.sigmoid,
+    "an ELU": F.elu,
+    "an ELU with alpha 0.2": lambda x: F.elu(x, 0.2),
+    "a SiLU": F.silu,
+    "a GELU": F.gelu,
+    "a softplus": F.softplus,
+}
+
+
+def slope_of(y: Tensor, before: Tensor) -> float | None:
+    """The slope below 0 if y is `before` after a LeakyReLU of any slope; otherwise None."""
+    below = before < -0.1
+    slope = float((y[below] / before[below]).median()) if below.any() else 0.0
+    return slope if close(y, activated(before, slope)) else None
+
+
 def normalised(x: Tensor) -> Tensor:
     """The output of a new BatchNorm in training mode."""
     return F.batch_norm(x, None, None, training=True)

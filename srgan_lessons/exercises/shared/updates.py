@@ -50,11 +50,11 @@ def small_network(seed: int = 1) -> Generator:
     return network
 
 
-def batch_of(seed: int) -> tuple[Tensor, Tensor]:
-    """lr (2, 3, 6, 6) and hr (2, 3, 24, 24), in [0, 1]: smooth slopes with grain."""
+def batch_of(seed: int, count: int = 2) -> tuple[Tensor, Tensor]:
+    """lr (count, 3, 6, 6) and hr (count, 3, 24, 24), in [0, 1]: smooth slopes with grain."""
     generator = torch.Generator().manual_seed(seed)
-    coarse = torch.rand(2, 3, 3, 3, generator=generator)
-    hr = F.interpolate(coarse, size=(24, 24), mode="bilinear", align_corners=True)  # (2, 3, 24, 24)
+    coarse = torch.rand(count, 3, 3, 3, generator=generator)
+    hr = F.interpolate(coarse, size=(24, 24), mode="bilinear", align_corners=True)  # (count, 3, 24, 24)
     hr = (hr + 0.1 * torch.rand(hr.shape, generator=generator)).clamp(0, 1)
     return F.avg_pool2d(hr, 4), hr
 

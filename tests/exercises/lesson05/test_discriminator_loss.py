@@ -95,7 +95,7 @@ def on_hr_alone(real, fake):
     return F.softplus(-real).mean()
 
 
-@answers.wrong(says="half of it")
+@answers.wrong(says="half of the loss")
 def mean_of_all(real, fake):
     return torch.cat([F.softplus(-real), F.softplus(fake)]).mean()
 

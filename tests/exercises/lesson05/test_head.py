@@ -139,7 +139,7 @@ def squeezed(crop, channels):
     return head(crop, channels, end=[nn.Flatten(0)])
 
 
-@answers.wrong(says="two numbers a crop")
+@answers.wrong(says="two numbers per crop")
 class TwoClasses(nn.Module):
     def __init__(self, crop, channels):
         super().__init__()

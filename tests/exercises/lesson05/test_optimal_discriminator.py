@@ -88,7 +88,7 @@ def small_constant(p, q):
     return p / (p + q + 1e-12)
 
 
-@answers.wrong(says="half of it")
+@answers.wrong(says="half of the share")
 def halved(p, q):
     return p / (p + q) / 2
 

@@ -88,7 +88,7 @@ def normalised_twice(maps, sr, hr):
     return F.mse_loss(maps((sr - MEAN) / STD) / 12.75, maps((hr - MEAN) / STD).detach() / 12.75)
 
 
-@answers.wrong(says="the difference of the images")
+@answers.wrong(says="the maps of the difference")
 def of_the_difference(maps, sr, hr):
     return (maps(sr - hr.detach()) / 12.75).square().mean()
 
@@ -184,7 +184,7 @@ def rounded(maps, sr, hr):
     return 0.006 * F.mse_loss(maps(sr), maps(hr).detach())
 
 
-@answers.wrong(says="They are divided by it")
+@answers.wrong(says="They should be divided by it")
 def multiplied(maps, sr, hr):
     return F.mse_loss(12.75 * maps(sr), 12.75 * maps(hr).detach())
 

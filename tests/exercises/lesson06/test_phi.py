@@ -218,7 +218,7 @@ def a_list(features, i, j):
     return list(features)[: index_of(features, i, j) + 1]
 
 
-@answers.wrong(says="has not the first layers")
+@answers.wrong(says="the first layers are missing")
 def the_last_group(features, i, j):
     return features[index_of(features, i, j) - 1 : index_of(features, i, j) + 1] if i > 1 else phi(features, i, j)
 

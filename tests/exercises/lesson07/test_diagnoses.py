@@ -53,7 +53,7 @@ answers.wrong(says="there is no diagnosis 'overfitting'")(diagnoses | {2: "overf
 answers.wrong(says="Run 6 is missing")({number: diagnoses[number] for number in range(1, 6)})
 
 
-answers.wrong(says="Keys and values are exchanged")({name: n for n, name in diagnoses.items()})
+answers.wrong(says="Keys and values have changed places")({name: n for n, name in diagnoses.items()})
 
 
 answers.wrong(says="falls by many dB and does not come back")(diagnoses | {4: "adversarial weight too high"})

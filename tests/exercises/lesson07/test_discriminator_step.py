@@ -70,7 +70,7 @@ def no_detach(discriminator, optimizer, sr, hr):
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
 
 
-@answers.wrong(says="What is detached is sr")
+@answers.wrong(says="Only sr is detached")
 def opinion_detached_instead(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr).detach(), discriminator(sr).detach()
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
@@ -242,7 +242,7 @@ def returns_logits(discriminator, optimizer, sr, hr):
     return real.mean().item(), fake.mean().item()
 
 
-@answers.wrong(says="1 value(s) come back")
+@answers.wrong(says="1 number came back")
 def returns_the_loss_of_d(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr), discriminator(sr.detach())
     loss = discriminator_loss(real, fake)

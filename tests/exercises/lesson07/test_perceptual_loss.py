@@ -83,7 +83,7 @@ def adversarial_alone(sr, hr, logits):
     return 1e-3 * F.softplus(-logits).mean()
 
 
-@answers.wrong(says="the sigmoid is in the formula already")
+@answers.wrong(says="the sigmoid is already in the formula")
 def sigmoid_twice(sr, hr, logits):
     return mse_loss(sr, hr) + 1e-3 * F.softplus(-torch.sigmoid(logits)).mean()
 

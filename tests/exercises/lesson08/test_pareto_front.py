@@ -24,7 +24,7 @@ Two methods with the same pair do not dominate each other :: ties dominate
 NOTEBOOK["psnr"] = psnr  # lesson 08 imports it before its exercises
 
 
-@answers.wrong(says="a set is asked for")
+@answers.wrong(says="a set is expected")
 def sorted_by_psnr(methods):
     kept, best = [], np.inf
     for psnr_ in sorted({p for p, _ in methods.values()}, reverse=True):
@@ -68,12 +68,12 @@ def the_losers(methods):
     return set(methods) - pareto_front(methods)
 
 
-@answers.wrong(says="Only the best in each number")
+@answers.wrong(says="Only the best in PSNR and the best in ST-LPIPS")
 def best_of_each(methods):
     return {max(methods, key=lambda n: methods[n][0]), min(methods, key=lambda n: methods[n][1])}
 
 
-@answers.wrong(says="a set is asked for")
+@answers.wrong(says="a set is expected")
 def one_winner(methods):
     return [max(methods, key=lambda n: methods[n][0])]
 
@@ -99,7 +99,7 @@ def everybody(methods):
     return set(methods)
 
 
-@answers.wrong(says="a set is asked for")
+@answers.wrong(says="a set is expected")
 def pairs(methods):
     return [methods[name] for name in pareto_front(methods)]
 

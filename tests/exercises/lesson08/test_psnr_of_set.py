@@ -78,7 +78,7 @@ def median(enlarge, photos):
     return np.median(_values(enlarge, photos))
 
 
-@answers.wrong(says="the sum over the photos")
+@answers.wrong(says="the sum of the values")
 def not_divided(enlarge, photos):
     return sum(_values(enlarge, photos))
 

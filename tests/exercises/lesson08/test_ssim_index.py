@@ -56,12 +56,12 @@ def _wrong_index(called, says, **how):
 
 
 _wrong_index("plain_means", "weights are not used", weighted=False)
-_wrong_index("bare_constants", "grow with the peak", constant=lambda k: k)
+_wrong_index("bare_constants", "belong to a peak", constant=lambda k: k)
 _wrong_index("constants_for_0_to_1", "for pixels in 0..1", constant=lambda k: k**2)
 _wrong_index("constants_not_squared", "are not squared", constant=lambda k: 255 * k)
 _wrong_index("constants_swapped", "are swapped", k=(0.03, 0.01))
 _wrong_index("divided_by_n_minus_1", "n - 1", sample=True)
-_wrong_index("standard_deviations", "no square root", root=True)
+_wrong_index("standard_deviations", "Leave out the square root", root=True)
 _wrong_index("not_centred", "means are not subtracted", centred=False)
 _wrong_index("covariance_once", "2 * cov", twice=1)
 _wrong_index("product_of_deviations", "contrasts reversed would count as equal", product=True)
@@ -101,7 +101,7 @@ TestAnswers = answers.tests()
 
 
 def test_ssim_index_over_all_windows_is_ssim_of_the_package_and_of_scikit_image():
-    hr = set_photos()[2][:28, :28]
+    hr = set_photos()[3][:28, :28]
     sr = imresize(imresize(hr, 1 / 4), 4)
     a, b = luma(sr), luma(hr)
     gauss = np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2))

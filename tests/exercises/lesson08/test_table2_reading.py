@@ -39,23 +39,23 @@ answers.right(_reading(d=np.float32(2.51), e={"Set14", "BSD100"}))
 for says, changed in {
     "Did you read the MOS": {"a": "SRGAN"},
     "One has more": {"a": "DRCN"},
-    "Write the name as it stands": {"a": "SRResNet-MSE"},
+    "Write the method's name as in the table": {"a": "SRResNet-MSE"},
     "HR is the photo itself": {"b": "HR"},
     "although its PSNR is lower": {"b": "SRResNet"},
     "look at nearest": {"c": 7},
     "is *below*": {"c": 1},
-    "count the PSNRs": {"c": 5},
+    "count the methods with a higher PSNR": {"c": 5},
     "the loss on Set5": {"d": 2.65},
     "the loss on BSD100": {"d": 2.42},
     "Divide it by 3": {"d": 7.54},
     "above 0": {"d": -2.51},
     "For each set, subtract": {"d": 3.1},
-    "The others are asked for": {"e": ["Set5"]},
+    "The other sets are expected": {"e": ["Set5"]},
     "about SSIM": {"e": ["BSD100"]},
     "Were you thinking of SRResNet": {"e": ["Set5", "Set14", "BSD100"]},
     "is not one of the sets": {"e": ["Urban100"]},
     "expected as a list": {"e": "Set14"},
-    "Compare two numbers a set": {"e": []},
+    "For each set, compare two numbers": {"e": []},
 }.items():
     answers.wrong(says=says)(_reading(**changed))
 
