@@ -123,7 +123,7 @@ assert shares["bicubic"] < shares["by MSE"] < 0.4
 # **Question.** Suppose D has no idea: it says 0.5 to everything. What is G's adversarial loss then, and what is D's
 # loss?
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 for logit, meaning in ((0.0, "no idea"), (-4.6, "99 % sure that it is made"), (-300.0, "no doubt at all")):
     z = torch.tensor(logit)
     print(f"{meaning}: D(SR) {torch.sigmoid(z):.2f}, -log D(SR) {F.softplus(-z):.2f}, by sigmoid and log", end=" ")
@@ -386,9 +386,9 @@ assert late_control["adversarial"] > late["adversarial"] + 0.2
 # rises while G learns, because D learns, too. A low loss of D is no success: D is then so sure that the game is over.
 # In a healthy run, D is ahead most of the time, but never sure.
 #
-# Did it help? Let us look. First, the film of your own run: press **Play** and keep an eye on the fur.
+# Did it help? Let us look. First, the film of your own run: press Play and keep an eye on the fur.
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 pictures_film(
     previews,
     [
@@ -429,8 +429,8 @@ assert 2 * load_network("espcn").halo + 1 == 9  # LR pixels that an output pixel
 # SRGAN loses 2.65 dB to SRResNet on Set5, and wins the vote of the people who were asked.
 #
 # But look closely: it is a *grain*, the same weave everywhere. Three layers that see 9 x 9 LR pixels have no other way
-# to imitate fur. Fine contrast cannot tell grain from hair, and in so few updates D could not learn to do so. **You
-# can.** So use numbers, and your eyes.
+# to imitate fur. Fine contrast cannot tell grain from hair, and in so few updates D could not learn to do so. But you
+# can. So use numbers, and your eyes.
 #
 # ## The clinic
 #
@@ -750,7 +750,7 @@ diagnoses = check("diagnoses", diagnoses)
 # </details>
 
 
-# %% tags=["check-output", "skip"]
+# %% tags=["check-output"]
 def forward_cost(network, x):
     """Multiplications and additions of one forward pass, in TFLOP."""
     total = []
@@ -794,7 +794,7 @@ assert held + feature_maps < 2
 # that no training reaches. So the calculation gives a *lower bound*, and only a measurement gives hours. The
 # measurements made so far are in a file that comes with the course.
 
-# %%
+# %% tags=["skip"]
 PEAKS = {"Tesla T4, fp32": 8.1, "Tesla T4, fp16": 65, "H100 SXM, bf16": 989}  # TFLOP/s, from Nvidia's data sheets
 print(f"{paper.name}, {paper.steps:,} updates. Calculated, at the data sheet's peak, at least:")
 for name, peak in PEAKS.items():
@@ -812,8 +812,9 @@ assert 4 < update * paper.steps / PEAKS["Tesla T4, fp32"] / 3600 < 5.5
 assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the list
 
 # %% [markdown] tags=["slide"]
-# That is thirteen days on the two CPU cores in the list. "Not measured yet" means that nobody has measured it, and we
-# do not guess. `train` writes checkpoints, resumes, and names a batch size that fits if memory runs out (lesson 04):
+# At the measured speed, two CPU cores need thirteen days. "Not measured yet" in the list means that nobody has measured
+# it, and we do not guess. `train` writes checkpoints, resumes, and names a batch size that fits if memory runs out
+# (lesson 04):
 #
 # `srgan-lessons train srgan-vgg54 --photos FOLDER --init runs/srresnet-mse/weights.safetensors`
 #

@@ -219,8 +219,8 @@ assert np.allclose(list(mos.values()), intervals.mos_of(cube))  # the package's
 # The order is right. The values are not: bad methods come out too good, and good ones too bad. Something pulls all of
 # them towards the middle. We will find out what it is.
 #
-# First, another question. You measured 3.46 for SRGAN. Another class would have measured something else. **How far off
-# could your number be?**
+# First, another question. You measured 3.46 for SRGAN. Another class would have measured something else. How far off
+# could your number be?
 #
 # ## How sure are we?
 #
@@ -228,7 +228,7 @@ assert np.allclose(list(mos.values()), intervals.mos_of(cube))  # the package's
 # votes. We try it on all of them, and on the 100 **image means**, the mean vote for each image.
 
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 def student(values):
     """Student's 95 % interval of the mean of values that are independent of each other."""
     values = np.ravel(values)
@@ -479,8 +479,8 @@ assert model.set_index("rater")["bias"]["rater_04"] < -0.5
 
 # %% [markdown]
 # Guess one, compute the other, and repeat until nothing changes any more. In the figure, the three spoilers are hollow
-# squares. **Look at rater 04**, who is always more than half a step too strict. That is no reason to exclude anybody.
-# Every method suffers equally, so the *differences* are untouched.
+# squares. Look at rater 04, who is always more than half a step too strict. That is no reason to exclude anybody. Every
+# method suffers equally, so the *differences* are untouched.
 #
 # ## Is the difference real?
 #
@@ -680,8 +680,8 @@ assert agree[1] < 0.6
 
 # %% [markdown]
 # Both measures put seven methods in the same order: the higher the PSNR, the better the opinion. For these, PSNR would
-# have been enough. **SRGAN is somewhere else**: second to last by one measure, first by the other. A measure can be
-# right for all the methods you have, and wrong for the first one that is different in kind.
+# have been enough. SRGAN is somewhere else: second to last by one measure, first by the other. A measure can be right
+# for all the methods you have, and wrong for the first one that is different in kind.
 #
 # ## Read the paper's table again
 #
@@ -716,7 +716,7 @@ assert margin_to_hr(synthetic.paper_mos("Set5"), "SRGAN") < 0
 # simulate classes of 26 raters whose true MOS are the paper's, on as many images as the paper had, and look at the
 # intervals that *they* get.
 
-# %%
+# %% tags=["skip"]
 shown = {}
 for name, count in SETS.items():
     column = synthetic.paper_mos(name)
