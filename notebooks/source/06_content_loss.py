@@ -794,7 +794,7 @@ def cost(how, photo, maps):
     return (F.mse_loss(maps(SPOIL[how](attempts(photo)[0])), seen) / unit).item()
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 LOSSES = {"MSE": pixels, "phi(1, 2)": phi12, "phi(2, 2)": phi22, "phi(5, 3)": phi53}
 
 

@@ -271,7 +271,8 @@ drawing("players")
 
 # %% [markdown] tags=["slide"]
 # ## The package's step
-#
+
+# %% [markdown] tags=["notes"]
 # The function below trains all GANs of this course, and you see every line that runs: your two steps, one after the
 # other. Three things are new. D is *frozen* while G learns, which saves gradients that nobody needs. `machine` provides
 # what GPUs add, as in lesson 04; its `scaler` serves both optimisers and is updated once. And there is no `.item()`,
@@ -385,7 +386,8 @@ assert late_control["adversarial"] > late["adversarial"] + 0.2
 # Note what a good run looks like. **D's loss falls a little, G's rises, and neither runs away.** G's adversarial loss
 # rises while G learns, because D learns, too. A low loss of D is no success: D is then so sure that the game is over.
 # In a healthy run, D is ahead most of the time, but never sure.
-#
+
+# %% [markdown] tags=["notes"]
 # Did it help? Let us look. First, the film of your own run: press Play and keep an eye on the fur.
 
 # %% tags=["fold", "skip"]
@@ -826,9 +828,10 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 # ## The real thing
 #
 # That recipe made the `srgan` that comes with the course: from SRResNet's weights, with `gan_step` as you have seen it,
-# in two runs with 36,818 updates of 16 crops in total. One H100 took less than six minutes for them. Here the whole
-# photo is enlarged, and we look at a part of it. The last picture is by your own generator, trained above. (No pictures
-# were kept while the H100 was training, so the film above shows your own run.)
+# in two runs with 36,818 updates of 16 crops in total. One H100 took less than six minutes for them.
+#
+# Here the whole photo is enlarged, and we look at a part of it. The last picture is by your own generator, trained
+# above. (No pictures were kept while the H100 was training, so the film above shows your own run.)
 
 # %% tags=["skip"]
 whole = {name: sample_photos()[name] for name in UNSEEN}

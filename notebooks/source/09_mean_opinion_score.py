@@ -737,8 +737,8 @@ assert shown["BSD100"] > 0.9
 assert shown["Set14"] < 0.4
 
 # %% [markdown] tags=["slide"]
-# So the sentence holds only on **BSD100**, with its 100 images. On Set14 the numbers agree, but 14 images are too few
-# to be sure. On Set5 the sign is the other way round. There were 26 raters each time. It is the *images* that make the
+# So the sentence holds only on BSD100, with its 100 images. On Set14 the numbers agree, but 14 images are too few to be
+# sure. On Set5 the sign is the other way round. There were 26 raters each time. It is the *images* that make the
 # interval narrow: from 0.6 steps with 14 of them to 0.25 with 100.
 #
 # ## How many raters?
@@ -846,7 +846,7 @@ assert 6 * 2 / 2**8 < 0.05 < 0.7 < 6 * 2 / 2**4  # the smallest corrected p: six
 # The second copy is not counted again. Votes from another study are refused: each vote carries the SHA-256 of its
 # study's list of pictures and settings.
 #
-# Fifteen raters and eight images are enough to show all six differences. With **four** images nothing could have been
+# Fifteen raters and eight images are enough to show all six differences. With four images nothing could have been
 # shown, no matter how many raters there were. Even if all four differences have the same sign, four coins do that in 2
 # of 16 cases; times six pairs, p is 0.75. With eight images it is 0.047. In Colab, each student gives
 # `RatingWidget(..., folder=...)` a folder on Drive, or presses the download button at the end.

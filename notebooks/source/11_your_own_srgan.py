@@ -110,7 +110,7 @@ print(f"the run is kept in {home.resolve()}")
 # BSDS500`. Or use **your own**: give the path of a folder on this computer or on your Drive, such as `source =
 # "/content/drive/MyDrive/photos"`.
 
-# %% tags=["skip"]
+# %%
 source = "samples"  # or "BSDS500", or a folder of your own photos
 
 if source == "samples":
@@ -461,7 +461,7 @@ compare(
 # **Question.** In the figure, PSNR rises to the right, and ST-LPIPS falls (which is better) towards the bottom. In
 # which direction did your SRGAN move from your SRResNet? And the shipped pair?
 
-# %% tags=["skip"]
+# %%
 updates = {stage.recipe.name: outcome.logs[stage.recipe.name][-1]["step"] for stage in outcome.plan.stages}
 for name, paper in zip(updates, ("srresnet-mse", "srgan-vgg54"), strict=True):
     print(f"{name}: you {updates[name]:,} updates, the paper {RECIPES[paper].steps:,}")
