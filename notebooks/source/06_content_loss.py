@@ -176,7 +176,8 @@ assert torch.allclose(grey, torch.full_like(A[0], 0.5))
 # Does *training* end up there, too? And what can a network answer at all when LR is a flat grey? It sees the same thing
 # everywhere, so away from the borders every LR pixel becomes the same 4x4 **tile** of RGB: 48 numbers, repeated. We
 # check this, and then train the tile instead of a network.
-#
+
+# %% [markdown] tags=["notes"]
 # The loss below takes one more function, `maps`: both images go through it before they are compared. Here it is
 # `pixels`, which changes nothing. Later, other functions will take its place.
 
@@ -817,10 +818,11 @@ assert all(cost("red tint", photo, pixels) > 0.9 for photo in PLACES)
 # phi(2, 2) alone. Its `OfflineLoss` is 0.55 phi(2, 2) + 0.35 phi(1, 2) + 0.35 MSE, and one more term.
 #
 # That term is **ours, not the paper's**. Two pixel shuffles make 16 kinds of pixels, by row and column modulo 4 (lesson
-# 03), and in none of them should SR be brighter or darker than HR on average. So for each kind we take the mean of SR -
-# HR over a window of 48 x 48 pixels, its **phase mean**, and add 60 times the mean of their squares. Grain goes up and
-# down within each kind, so its phase means are nearly 0. A woven pattern (a *weave*) or a tint keeps its whole strength
-# in them.
+# 03), and in none of them should SR be brighter or darker than HR on average.
+#
+# So for each kind we take the mean of SR - HR over a window of 48 x 48 pixels, its *phase mean*, and add 60 times the
+# mean of their squares. Grain goes up and down within each kind, so its phase means are nearly 0. A woven pattern (a
+# *weave*) or a tint keeps its whole strength in them.
 #
 # **Question.** We add a chequerboard, a shade (everything a little brighter) or white noise, each of 6 grey levels. For
 # MSE all three are equally bad. How bad are the first two for phi(2, 2)? And for `OfflineLoss`, with its phase means?

@@ -533,7 +533,7 @@ print(home / "my_srgan.zip", names)
 assert zipfile.is_zipfile(home / "my_srgan.zip")
 assert {"weights.safetensors", "card.md", "card.png"} <= set(names)
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # Unpacked elsewhere, the file gives the network that you trained:
 
 # %% tags=["check-output", "skip"]
