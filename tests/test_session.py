@@ -549,7 +549,7 @@ def test_one_picture_is_one_picture():
     numbers |= {"gold_passed": 1, "anchors": 4, "anchors_passed": 4, "variance": None, "one_button": False}
     assert Consistency(**numbers).text.splitlines()[:3] == [
         "You gave 1 rating that counts, each in about 2.0 s.",
-        "1 picture was shown twice: 0 times you gave the same score, once the same or a neighbouring one. On average "
+        "1 picture was shown twice: 0 times you gave the same score, once the same or a neighbouring one. On average, "
         "the two scores are 1.0 steps apart.",
         "1 picture was obvious, and you scored 1 of 1 as expected.",
     ]

@@ -101,8 +101,8 @@ assert ratio > 2
 # %% [markdown] tags=["slide"] answers=["grey", "flat"]
 # ## Two plausible answers
 #
-# Here is a toy example, so simple that we know everything about it: a pullover with stripes, two pixels dark, two
-# pixels bright. It may begin with dark, or with bright.
+# Here is a toy example, so simple that we know everything about it: a pullover with vertical stripes, two pixels dark,
+# two pixels bright, and so on. It may begin with a dark stripe or with a bright one.
 #
 # **Question.** What does the LR image look like in each case?
 
@@ -124,7 +124,7 @@ assert torch.equal(lr_a, lr_b)
 # %% [markdown] answers=["grey", "average"]
 # A flat grey, and exactly the same one. **LR does not say which of the two it was.** Both answers are right.
 #
-# A network must still decide: it gives one image. Half of the time the truth is A, half of the time it is B.
+# A network must still decide: it gives one image. Half of the time the truth is pullover A, half of the time it is B.
 #
 # **Question.** Which image would *you* give, if your penalty were the mean squared error?
 
@@ -136,7 +136,8 @@ for answer, image in {"A": A, "B": B, "half of each": (A + B) / 2}.items():
 # %% [markdown] tags=["slide"]
 # Grey: it has half the error of either pullover. And of the three, it is the only one that is **certainly wrong**.
 #
-# Why is that? Let the answers $y$ have the mean $\bar y$. For any image $x$,
+# Why is that? Let the answers $y$ have the mean $\bar y$, and let $\mathbb{E}$ be the average over all answers. For any
+# image $x$,
 #
 # $$\mathbb{E}\,(x - y)^2 = (x - \bar y)^2 + \mathbb{E}\,(y - \bar y)^2$$
 #
@@ -176,6 +177,10 @@ assert torch.allclose(grey, torch.full_like(A[0], 0.5))
 # everywhere, so away from the borders every LR pixel becomes the same 4x4 **tile** of RGB: 48 numbers, repeated. We
 # check this, and then train the tile instead of a network.
 
+# %% [markdown] tags=["notes"]
+# The loss below takes one more function, `maps`: both images go through it before they are compared. Here it is
+# `pixels`, which changes nothing. Later, other functions will take its place.
+
 # %%
 with torch.no_grad():
     y = ESPCN()(torch.full((1, 3, 16, 16), 0.5))[..., 16:-16, 16:-16]  # (1, 3, 32, 32), untrained
@@ -212,7 +217,7 @@ noise = [0.5 + 0.05 * torch.randn(1, 3, 4, 4) for _ in range(settings.tiles)]  #
 nearly_a = [(0.7 * A + 0.3 * B)[..., :4, :4] + 0.02 * torch.randn(1, 3, 4, 4) for _ in range(settings.tiles)]
 learned = {start: train_tile(pixels, start_at[0]) for start, start_at in (("grey", noise), ("A", nearly_a))}
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 assert torch.allclose(y[..., :-4, :-4], y[..., 4:, 4:], atol=1e-5)  # it repeats with period 4
 for start, (tile, loss) in learned.items():
     print(f"started near {start}: contrast {tile.std():.2f} (A has {A.std():.2f}), expected loss {loss:.2f}")
@@ -220,7 +225,8 @@ for start, (tile, loss) in learned.items():
     assert abs(loss - 0.5) < 0.01
 
 # %% [markdown]
-# Wherever it starts, the tile becomes grey. Even a tile that was nearly A is pulled back to the middle.
+# Whether it starts near grey or near A, the tile becomes grey. Even a tile that was mostly A is pulled back to the
+# middle.
 #
 # Photos are full of such pullovers. Hair, grass, gravel: in LR nobody can tell where each blade stood. Here is the idea
 # of the paper's Figure 3 on a real meadow. We keep what LR shows of one place, and add fine detail from other places of
@@ -268,7 +274,8 @@ assert error["fog"] < 0.65 * error["one"]
 # ## What VGG expects
 #
 # VGG's training images were normalised. Simonyan and Zisserman subtracted the mean of each channel. For torchvision's
-# weights, which we use, the images were also divided by the standard deviation. Both numbers were measured on ImageNet.
+# weights, the images were also divided by the standard deviation, and all VGGs in this lesson expect that. Both numbers
+# were measured on ImageNet.
 #
 # | | red | green | blue |
 # |---|---|---|---|
@@ -299,7 +306,8 @@ assert torch.allclose(vgg_input(hr), vgg.normalise(hr), atol=1e-5)  # the packag
 # The cell below lists the layers of VGG19, from torchvision, without weights.
 #
 # **Question.** The paper's $\phi_{i,j}$ is the map of the $j$-th convolution, *after the activation*, before the $i$-th
-# max-pooling. What is the number of the layer $\phi_{2,2}$? And of $\phi_{5,4}$?
+# max-pooling; $j$ starts again from 1 after each pooling. What is the number of the layer $\phi_{2,2}$? And of
+# $\phi_{5,4}$?
 
 # %% tags=["check-output"]
 with torch.device("meta"):  # shapes alone: no memory, no download
@@ -329,7 +337,7 @@ for index, layer in enumerate(vgg19):
 # %%
 phi = check("phi", phi)
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 for i, j in ((2, 2), (5, 4)):
     last = len(phi(vgg19, i, j)) - 1
     print(f"phi({i}, {j}) is layer {last}, {SHORT[type(vgg19[last])]}; the package says {vgg.phi_index(i, j)}")
@@ -386,13 +394,13 @@ assert phi53(hr).shape[2:] == (7, 7)
 
 # %% [markdown] answers=["more than half", "not there"]
 # phi(2, 2) is still a drawing of the photo: one map for each kind of edge or texture. phi(5, 3) has only 7 x 7 places
-# left. (96 / 16 would be 6, but each blurring pooling pads the borders and gives one place more than half.) Each place
-# says "something of this kind is around here". And nearly everything is zero: a map speaks up only where it finds its
-# own pattern. That is the work of the ReLU.
+# left. (96 / 16 would be 6, but each blurring pooling pads the borders, and so it leaves one place more than half of
+# them.) Each place says "something of this kind is around here". And nearly everything is zero: a map speaks up only
+# where it finds its own pattern. That is the work of the ReLU.
 #
 # **Question.** What happens if you cut one layer earlier, before the ReLU?
 
-# %% tags=["check-output", "fold"]
+# %% tags=["check-output", "fold", "skip"]
 before = phi(trunk, 2, 2)[:-1](vgg_input(hr))  # (1, 128, 49, 49)
 print(f"numbers below zero, before the ReLU: more than half: {bool((before < 0).float().mean() > 0.5)}")
 energy = before.square().sum()
@@ -418,9 +426,9 @@ drawing("vgg_loss")
 # %% [markdown]
 # ### {{exercise: content_loss}}
 #
-# Write `content_loss(maps, sr, hr)`. `maps` is a frozen network that takes images in [0, 1] and normalises them itself.
-# Do not clamp SR, and leave `maps`, `sr` and `hr` unchanged. Only SR learns from the loss: HR is a fixed target.
-# Expected: a tensor with one number that passes a gradient to SR and none to HR.
+# Write `content_loss(maps, sr, hr)`, the formula above with its 12.75. `maps` is a frozen network that takes images in
+# [0, 1] and normalises them itself. Do not clamp SR, and leave `maps`, `sr` and `hr` unchanged. Only SR learns from the
+# loss: HR is a fixed target. Expected: a tensor with one number that passes a gradient to SR and none to HR.
 
 # %% tags=["stub"]
 # {{stub: content_loss}}
@@ -445,7 +453,7 @@ content_loss = check("content_loss", content_loss)
 # multiplied by 3.37. Where does that come from? For bicubic images, we want the loss to be as large as their MSE loss,
 # measured on [-1, 1] as in the paper.
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 yours = content_loss(random_features(5, 4), sr, hr)
 print("phi(5, 4), 12.75: yours and the package's agree:", torch.allclose(yours, VGGLoss("random")(sr, hr), rtol=1e-4))
 offline = VGGLoss("offline-vgg22")
@@ -459,7 +467,7 @@ print("gradient arrives at SR:", sr_leaf.grad is not None, "- at HR:", hr_leaf.g
 learning = sum(weight.requires_grad for weight in offline.parameters())
 print("weights that learn:", learning, "- training mode:", offline.features.training)
 
-# %%
+# %% tags=["skip"]
 pixel_loss = feature_loss = 0.0
 for photo in PLACES:
     original, _, bicubic, _ = attempts(photo)
@@ -473,13 +481,13 @@ assert VGG19_SCALE == 1 / 12.75
 assert OFFLINE_FACTOR["offline-vgg22"] == 3.37
 
 # %% [markdown] tags=["slide"] answers=["hill", "lowest", "grey"]
-# With a handful of photos we come within a factor of 2. The package used many more. So much for the rules. Now for the
-# claim.
+# With a handful of photos we come within a factor of 2 of 3.37. The package used many more. Now we have a loss, and can
+# test the claim.
 #
 # ## Between the two answers
 #
-# We walk from pullover A to pullover B. In the middle there is grey. At each step, what is the expected loss, if the
-# truth is A or B?
+# We walk from pullover A to pullover B by mixing them. In the middle of the walk, the image is grey. At each step, what
+# is the expected loss, if the truth is A or B, each half of the time?
 #
 # **Before you look:** draw the curve for MSE, then the one for phi(2, 2). A third curve is the control: phi(2, 2) of
 # the same network **untrained**, with all its weights random.
@@ -528,7 +536,7 @@ assert apart < 0.04
 # Why? To phi(2, 2), the two pullovers are nearly the same: their squared distance is less than 4 % of the maps' mean
 # square. A wrong guess costs next to nothing. Grey has no stripes, and that costs a great deal.
 #
-# And the control? The same layers with random weights make a small hill, less than 10 high. Most of the hill was
+# And the control? The same layers with random weights make a small hill, less than 10 high. So most of the hill was
 # *learned*.
 #
 # ### Let it train
@@ -536,7 +544,7 @@ assert apart < 0.04
 # A walk along one line does not show the whole landscape. So we train the 48 numbers again, this time with phi(2, 2),
 # from the same two starts.
 
-# %%
+# %% tags=["skip"]
 from_grey = [train_tile(phi22, start) for start in noise]
 from_a = [train_tile(phi22, start) for start in nearly_a]
 
@@ -644,14 +652,14 @@ for photo, (by_pixels, by_maps, by_noise) in prefers.items():
     assert photo == "brick" or by_noise > 0.9
 
 # %% [markdown]
-# On every photo, MSE prefers the soft version. phi(2, 2) prefers the moved one on all but the brick wall, which is so
-# smooth that the network leaves out little. And an untrained network agrees with MSE more than with phi(2, 2): the eye
-# for texture was learned.
+# On every photo, MSE prefers the soft version. phi(2, 2) prefers the moved one on all photos but the brick wall, which
+# is so smooth that the network leaves out little. And an untrained network agrees with MSE more than with phi(2, 2):
+# the eye for texture was learned.
 #
 # To be fair, this VGG16 was trained to overlook small shifts. If you have an internet connection, you can see how far
 # VGG19 agrees: use `vgg.paper_features(2, 2)` instead of `phi22`.
 
-# %% [markdown] tags=["slide"] answers=["17", "loose"]
+# %% [markdown] tags=["slide"] answers=["17", "out of place"]
 # ## What a layer forgets
 #
 # If phi forgives where things are, it must have forgotten where they are. How much of a photo is left in its maps? Keep
@@ -704,18 +712,18 @@ assert reached["phi(2, 2)"] < 17
 
 # %% [markdown] tags=["subslide"] answers=["brown", "wild"]
 # phi(1, 2) knows every pixel. phi(2, 1) keeps the lines; brightness and colour fade. In phi(2, 2) even the lines are
-# loose: the maps agree, but the picture is far away, at less than 17 dB. Were there too few steps? With 300 of them, at
-# 48 x 48 pixels, we got 14 dB: `from_noise(phi22, phi22(face), size, steps=300)`.
+# out of place: the maps agree, but the picture is far away, at less than 17 dB. Were there too few steps? With 300 of
+# them, at 48 x 48 pixels, we got 14 dB: `from_noise(phi22, phi22(face), size, steps=300)`.
 #
 # ### Three controls
 #
 # **Question.** Does a layer forget because it is *deep*, or because it was *trained*? And does the target matter at
 # all, or could the optimiser have brought down any loss?
 #
-# So we try a deeper layer; phi(2, 2) of the untrained network; and **shuffled targets**: the same feature values, each
-# moved to another place.
+# So we try a deeper layer, phi(3, 3); phi(2, 2) of the untrained network; and **shuffled targets**: the same feature
+# values, each moved to another place.
 
-# %%
+# %% tags=["skip"]
 generator = torch.Generator().manual_seed(1)
 shuffled = {}
 for layer in ("phi(1, 2)", "phi(2, 2)"):
@@ -752,19 +760,10 @@ assert reached["untrained"] > 20
 # ## Play
 #
 # Spoil a photo in one of six ways. Which loss minds, and which does not? The unit of the bars is the loss of the
-# bicubic picture. Two ways are not to be missed:
+# bicubic picture. Do not miss these two:
 #
 # - the red tint: for MSE it is as bad as bicubic, or worse; for phi(2, 2) it costs less than half of that;
 # - the photo that is 0.1 brighter: in these units, phi(2, 2) charges less than a fiftieth of what MSE charges.
-#
-# Trained on these features alone, a network lets colours wash out. So the package's offline recipe does not rely on
-# phi(2, 2) alone. Its `OfflineLoss` is 0.55 phi(2, 2) + 0.35 phi(1, 2) + 0.35 MSE, and one more term.
-#
-# That term is **ours, not the paper's**. Two pixel shuffles make 16 kinds of pixels, by row and column modulo 4 (lesson
-# 03), and no kind should be brighter than another. So for each kind we take the mean of SR - HR over a window of 48 x
-# 48 pixels, a **phase mean**, and add 60 times the mean of their squares. Grain has no fixed phase, so its phase means
-# are nearly 0. A woven pattern (a *weave*) or a tint keeps its whole strength in them. The last cell of this section
-# measures what that changes.
 
 
 # %%
@@ -796,7 +795,7 @@ def cost(how, photo, maps):
     return (F.mse_loss(maps(SPOIL[how](attempts(photo)[0])), seen) / unit).item()
 
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 LOSSES = {"MSE": pixels, "phi(1, 2)": phi12, "phi(2, 2)": phi22, "phi(5, 3)": phi53}
 
 
@@ -813,10 +812,22 @@ assert all(cost("red tint", photo, phi22) < cost("red tint", photo, pixels) / 2 
 assert all(cost("red tint", photo, pixels) > 0.9 for photo in PLACES)
 
 # %% [markdown] answers=["free", "cheap", "nine"]
+# ### The package's `OfflineLoss`
+#
+# Trained on these features alone, a network lets colours wash out. So the package's offline recipe does not rely on
+# phi(2, 2) alone. Its `OfflineLoss` is 0.55 phi(2, 2) + 0.35 phi(1, 2) + 0.35 MSE, and one more term.
+#
+# That term is **ours, not the paper's**. Two pixel shuffles make 16 kinds of pixels, by row and column modulo 4 (lesson
+# 03), and in none of them should SR be brighter or darker than HR on average.
+#
+# So for each kind we take the mean of SR - HR over a window of 48 x 48 pixels, its *phase mean*, and add 60 times the
+# mean of their squares. Grain goes up and down within each kind, so its phase means are nearly 0. A woven pattern (a
+# *weave*) or a tint keeps its whole strength in them.
+#
 # **Question.** We add a chequerboard, a shade (everything a little brighter) or white noise, each of 6 grey levels. For
-# MSE all three are equally bad. How bad are they for phi(2, 2)? And with the phase means?
+# MSE all three are equally bad. How bad are the first two for phi(2, 2)? And for `OfflineLoss`, with its phase means?
 
-# %%
+# %% tags=["skip"]
 noise6 = 6 / 255 * torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_seed(0))  # grey
 row, column = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
 FAULTS = {"chequerboard": 6 / 255 * (1 - 2 * ((row + column) % 2).float()), "shade": torch.tensor(6 / 255)}
@@ -842,8 +853,7 @@ assert all(value > 20 for fault in FAULTS for value in beside_noise["OfflineLoss
 
 # %% [markdown]
 # To phi(2, 2) the shade is nearly free, and the chequerboard is cheap. A generator takes what is cheap, so it weaves.
-# With the phase means both are expensive, more than twenty times as expensive as noise on every photo, while grain
-# stays allowed.
+# With the phase means both cost more than twenty times as much as noise, on every photo. Grain stays cheap.
 
 # %% [markdown] tags=["slide"]
 # ## Recap
@@ -904,7 +914,7 @@ for method in ("SRResNet-MSE", "SRResNet-VGG22"):
 #
 # Next: lesson 07 puts the two losses together. Here is what you have solved so far.
 
-# %%
+# %% tags=["skip"]
 chances = torch.tensor([0.8, 0.1, 0.1])  # question 1
 corners = torch.eye(3).view(3, 3, 1, 1)  # three answers that do not overlap
 progress()

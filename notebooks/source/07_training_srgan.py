@@ -117,13 +117,13 @@ assert shares["bicubic"] < shares["by MSE"] < 0.4
 # The discriminator D wants one thing: to tell HR and SR apart (eq. 2): $\;-\log D(HR) - \log (1 - D(SR))$.
 #
 # D returns a logit $z$, and $D(x) = \mathrm{sigmoid}(z)$. Neither loss needs the sigmoid:
-# $-\log D(x) = \mathrm{softplus}(-z)$, and $-\log (1 - D(x)) = \mathrm{softplus}(z)$, since $1 - \mathrm{sigmoid}(z)
-# = \mathrm{sigmoid}(-z)$.
+# $-\log D(x) = \mathrm{softplus}(-z)$, and $-\log (1 - D(x)) = \mathrm{softplus}(z)$, because
+# $1 - \mathrm{sigmoid}(z) = \mathrm{sigmoid}(-z)$.
 #
-# **Question.** Suppose D has no idea and says 0.5 to everything. What is G's adversarial loss then, and what is D's
+# **Question.** Suppose D has no idea: it says 0.5 to everything. What is G's adversarial loss then, and what is D's
 # loss?
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 for logit, meaning in ((0.0, "no idea"), (-4.6, "99 % sure that it is made"), (-300.0, "no doubt at all")):
     z = torch.tensor(logit)
     print(f"{meaning}: D(SR) {torch.sigmoid(z):.2f}, -log D(SR) {F.softplus(-z):.2f}, by sigmoid and log", end=" ")
@@ -133,14 +133,15 @@ no_idea = {"G": F.softplus(-zero).item(), "D": F.softplus(-zero).item() + F.soft
 print(f"no idea: adversarial loss {no_idea['G']:.3f}, D's loss {no_idea['D']:.3f}")
 
 # %% [markdown]
-# Remember the two numbers of a clueless D: **0.693 and 1.386**. Every run starts there, and a D that returns to them
-# has been beaten, or is broken.
+# Remember the two numbers of a clueless D: **0.693 and 1.386**. Every run with a new D starts near them, and a D that
+# returns to them has been beaten, or is broken.
 #
 # ### {{exercise: perceptual_loss}}
 #
 # Write `perceptual_loss(sr, hr, logits)`. `sr` and `hr` are (N, 3, H, W) in [0, 1]; `logits`, (N, 1), is what D says
 # about `sr`. The content loss is `mse_loss(sr, hr)`, as in lesson 04. Mind the order: hr is the fixed target and gets
-# no gradient. Expected: one number with its gradient. Both must be finite, and not capped, even for logits of -300.
+# no gradient. Expected: one number with its gradient. The number and its gradient must be finite, and not capped, even
+# for logits of -300.
 
 # %% tags=["stub"]
 # {{stub: perceptual_loss}}
@@ -160,7 +161,7 @@ assert torch.allclose(perceptual_loss(sr, hr, logits), theirs, atol=1e-6)
 
 # %% [markdown] tags=["slide"] answers=["do not move"]
 # The content loss is MSE here, because it is quick. The paper's Table 1 calls this variant SRGAN-MSE. SRGAN itself uses
-# the VGG loss of lesson 06 in its place, and no other line changes.
+# the VGG loss of lesson 06 instead of MSE, and no other line changes.
 #
 # ## The generator's step
 #
@@ -213,15 +214,15 @@ assert all(moved[:weights_of_g])
 assert not any(moved[weights_of_g:])
 
 # %% [markdown] tags=["slide"] answers=["helps D", "help D"]
-# They do get one (unless D is frozen). They do not change, because G's optimiser does not hold them. But note: the
-# gradients left in D are still there, and D's step has to drop them first. (G's own `zero_grad` may also come at the
-# end of its step, because nobody else leaves gradients in G. For D that would be too early.)
+# They do get a gradient (unless D is frozen). They do not change, because G's optimiser does not hold them. But note:
+# the gradients left in D are still there, and D's step has to drop them first. (G's own `zero_grad` may also come at
+# the end of its step, because nobody else leaves gradients in G. For D that would be too early.)
 #
 # ## The discriminator's step
 #
 # D is shown the same SR, and the HR that belongs to it, in two separate calls: `discriminator(hr)` and
-# `discriminator(sr)`. Its BatchNorms must not mix them: in one common batch, each photo would be normalised by
-# statistics that half belong to the forgeries.
+# `discriminator(sr)`. Its BatchNorms must not mix them: in one common batch, the photos would be normalised by
+# statistics to which the forgeries contribute half.
 #
 # **Question.** `sr` is still attached to the graph of G. D's loss is small when D sees through SR. If its gradient runs
 # on into G, what does G learn from it?
@@ -254,7 +255,10 @@ assert abs(d_sr - 0.5) < 0.2
 assert (alone - mixed).abs().max() > 1e-3  # in a common batch D's opinion of the same photos is another
 
 # %% [markdown]
-# Both steps in one picture. Black arrows run forwards; orange arrows are gradients.
+# Without `detach`, G would learn to help D tell SR from HR, which is the opposite of its task. The clinic below has
+# such a patient.
+#
+# Here are both steps in one picture. Black arrows run forwards; orange arrows are gradients.
 
 # %% tags=["fold"]
 drawing("players")
@@ -267,7 +271,8 @@ drawing("players")
 
 # %% [markdown] tags=["slide"]
 # ## The package's step
-#
+
+# %% [markdown] tags=["notes"]
 # The function below trains all GANs of this course, and you see every line that runs: your two steps, one after the
 # other. Three things are new. D is *frozen* while G learns, which saves gradients that nobody needs. `machine` provides
 # what GPUs add, as in lesson 04; its `scaler` serves both optimisers and is updated once. And there is no `.item()`,
@@ -292,8 +297,8 @@ for name, a, b in zip(("G", "D"), mine, theirs, strict=True):
 # %% [markdown] tags=["slide"] answers=["one half", "apart", "ahead"]
 # ## A run, from pretrained weights
 #
-# G starts from weights trained with MSE: it is good, and soft. D knows nothing. Both learn at the same rate, one step
-# each. The pictures come from G's moving average (lesson 04).
+# G starts from weights trained with MSE, so its pictures are good, and soft. D knows nothing. Both take one step per
+# update, with the same learning rate. The pictures come from G's moving average (lesson 04).
 #
 # **Before you run it:** draw two curves, D(HR) and D(SR). Where do they start? Who leads in the end, and by how much?
 
@@ -343,7 +348,7 @@ with board:
 #
 # **Question.** What happens to D(SR) if the generator does not listen?
 
-# %%
+# %% tags=["skip"]
 deaf, control = train_gan(settings.updates, weight=0)
 steps = [row["step"] for row in healthy]
 
@@ -378,13 +383,14 @@ assert late_control["discriminator"] < late["discriminator"] - 0.1
 assert late_control["adversarial"] > late["adversarial"] + 0.2
 
 # %% [markdown]
-# Note which way "better" is. **D's loss falls a little, G's rises, and neither runs away.** G's adversarial loss rises
-# while G learns, because D learns, too. A low loss of D is no success: it is the end of the game. In a healthy run, D
-# is ahead most of the time, but never sure.
-#
-# Did it help? Let us look. First, the film of your own run: press **Play** and keep an eye on the fur.
+# Note what a good run looks like. **D's loss falls a little, G's rises, and neither runs away.** G's adversarial loss
+# rises while G learns, because D learns, too. A low loss of D is no success: D is then so sure that the game is over.
+# In a healthy run, D is ahead most of the time, but never sure.
 
-# %% tags=["fold"]
+# %% [markdown] tags=["notes"]
+# Did it help? Let us look. First, the film of your own run: press Play and keep an eye on the fur.
+
+# %% tags=["fold", "skip"]
 pictures_film(
     previews,
     [
@@ -398,7 +404,7 @@ pictures_film(
 # %% [markdown]
 # And here is the last picture, beside that of the control.
 
-# %%
+# %% tags=["skip"]
 pictures = {"by MSE": by_mse, "G does not listen": enlarged(deaf), "by MSE and D": enlarged(by_gan)}
 for name, photos_enlarged in pictures.items():
     print(
@@ -425,17 +431,17 @@ assert 2 * load_network("espcn").halo + 1 == 9  # LR pixels that an output pixel
 # SRGAN loses 2.65 dB to SRResNet on Set5, and wins the vote of the people who were asked.
 #
 # But look closely: it is a *grain*, the same weave everywhere. Three layers that see 9 x 9 LR pixels have no other way
-# to imitate fur. Fine contrast cannot tell grain from hair, and D could not learn to in so few updates. **You can.** So
-# use numbers, and your eyes.
+# to imitate fur. Fine contrast cannot tell grain from hair, and in so few updates D could not learn to do so. But you
+# can. So use numbers, and your eyes.
 #
 # ## The clinic
 #
 # Five patients come in. Each is the run above with **one mistake** in it. (The second brings its own code; the third
-# has two knobs turned the same way.) For each we show what you see, why, and the cure. We compare them with the healthy
-# run, after the same number of updates. For four of the five, the healthy run is also the cure: undo the mistake, and
-# that is what you get. The second is cured on the spot.
+# has two settings changed, which do the same.) For each we show what you see, why, and the cure. We compare them with
+# the healthy run, after the same number of updates. For four of the five, the healthy run is also the cure: undo the
+# mistake, and that is what you get. The second is cured on the spot.
 
-# %%
+# %% tags=["skip"]
 well = next(row for row in healthy if row["step"] == settings.clinic)
 clinic = {"healthy": well}  # name -> its last row
 
@@ -529,7 +535,8 @@ assert cured[-1]["gain"] > 0
 
 # %% [markdown] answers=["opposite", "thousand"]
 # The PSNR plunges in the first 10 updates, while D is still learning. After that, D's curves look like a triumph. It is
-# a fraud: **G helps D**. How much? We compute the three gradients that reach G's weights in the first update.
+# a fraud: **G helps D**. How much does it help? We compute the three gradients that reach G's weights in the first
+# update.
 #
 # **Question.** One gradient deceives D, the other helps D. What is the angle between them? And which is longer?
 
@@ -567,7 +574,7 @@ assert 600 < ratio < 1400
 # ### 3. A discriminator that is too strong
 #
 # *"D(HR) = 1 and D(SR) = 0 after a minute. Is my D too good?"* We give it three steps for each of G's, at three times
-# the rate.
+# the learning rate.
 
 # %%
 crushed, rows = train_gan(settings.clinic, rate_d=1.5e-3, d_steps=3)
@@ -589,7 +596,7 @@ assert rows[-1]["gain"] < well["gain"] - 0.15
 # nothing comes back. The same paper therefore recommends another loss in practice, and SRGAN uses it: $-\log D(SR)$.
 # Its gradient is $D(SR) - 1$, which stays.
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 for d_sr in (0.5, 0.1, 0.001):
     z = torch.logit(torch.tensor(d_sr)).requires_grad_()  # D's logit
     (vanishing,) = torch.autograd.grad(torch.log(1 - torch.sigmoid(z)), z)
@@ -600,12 +607,12 @@ for d_sr in (0.5, 0.1, 0.001):
 # So our G was not left without a gradient. It got a harsh one: the adversarial loss is more than twice that of the
 # healthy run, and G answers with a coarse grain.
 #
-# **Cure:** one step of D for each step of G (the paper's k = 1) and equal rates, as in the healthy run. If D still runs
-# away, try a smaller D, a lower rate for D, or a label of 0.9 instead of 1 for HR. Waiting does not help.
+# **Cure:** one step of D for each step of G (the paper's k = 1) and equal learning rates, as in the healthy run. If D
+# still runs away, try a smaller D, a lower rate for D, or a label of 0.9 instead of 1 for HR. Waiting does not help.
 #
 # ### 4. An adversarial weight that is too high
 #
-# *"More GAN, more detail."* A weight of 0.1 in place of 0.001.
+# *"More GAN, more detail."* A weight of 0.1 instead of 0.001.
 #
 # **Question.** D(SR) will look fine: G now does everything to please D. Will the photo look fine, too?
 
@@ -620,8 +627,8 @@ assert rows[-1]["content"] > 1.2 * well["content"]
 assert rows[-1]["d_sr"] > clinic["D too strong"]["d_sr"] + 0.05
 
 # %% [markdown] tags=["slide"]
-# Nothing in the adversarial loss says that SR must be *this* cat. Any photo would do, and for a while, so does any
-# pattern that D has not seen yet. D's curves are no help: D is ahead but not sure, as in many healthy runs. **Watch the
+# Nothing in the adversarial loss says that SR must be *this* cat. Any photo would do. For a while, any pattern that D
+# has not seen yet would do, too. D's curves are no help: D is ahead but not sure, as in many healthy runs. **Watch the
 # content loss and the PSNR**: they show it at once.
 #
 # **Cure:** 1e-3, with a content loss that is a *mean*. Remember lesson 04: summing the content loss upsets this
@@ -672,14 +679,14 @@ assert all(row["gain"] < well["gain"] for name, row in clinic.items() if name !=
 # %% [markdown] tags=["slide"]
 # ## Your turn: six logs
 #
-# Below are the logs of six other runs: another seed, lower rates, 200 updates. One is healthy, and each of the five
-# illnesses appears once. You get no pictures, only numbers such as `train` writes into its `log.csv`: the columns
-# `content`, `d_hr` and `d_sr`, and the PSNR (`val_psnr` there) minus bicubic's on the same photos.
+# Below are the logs of six other runs: another seed, lower learning rates, 200 updates. One is healthy, and each of the
+# five illnesses appears once. You get no pictures, only the kind of numbers that `train` writes into its `log.csv`: the
+# columns `content`, `d_hr` and `d_sr`, and the PSNR (`val_psnr` there) minus bicubic's on the same photos.
 #
 # Upper row: D(HR), solid, and D(SR), dashed. Lower row: PSNR minus bicubic's in dB, on unseen photos whose LR images
 # were made correctly; beyond 1 dB the axis is logarithmic. The printed list has the content loss.
 
-# %%
+# %% tags=["skip"]
 with open(shipped("results/sick_runs.csv"), newline="") as file:
     logs = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 print("run: D(HR), D(SR), PSNR gain and content loss after 10 updates | after 200 updates")
@@ -727,8 +734,8 @@ diagnoses = check("diagnoses", diagnoses)
 # %% [markdown] tags=["slide"] answers=[]
 # ## The bill
 #
-# What does the paper's training cost? Let us first calculate. A convolution multiplies and adds; going backwards costs
-# twice as much: once for its inputs, once for its weights.
+# What does the paper's training cost? Let us first calculate. A convolution multiplies and adds. Its backward pass
+# costs twice as much as its forward pass: once for the gradient of its inputs, once for that of its weights.
 #
 # **Question.** In one update of SRGAN-VGG54, how many forward passes does each network make, and what do its backward
 # passes cost?
@@ -789,7 +796,7 @@ assert held + feature_maps < 2
 # that no training reaches. So the calculation gives a *lower bound*, and only a measurement gives hours. The
 # measurements made so far are in a file that comes with the course.
 
-# %%
+# %% tags=["skip"]
 PEAKS = {"Tesla T4, fp32": 8.1, "Tesla T4, fp16": 65, "H100 SXM, bf16": 989}  # TFLOP/s, from Nvidia's data sheets
 print(f"{paper.name}, {paper.steps:,} updates. Calculated, at the data sheet's peak, at least:")
 for name, peak in PEAKS.items():
@@ -807,8 +814,9 @@ assert 4 < update * paper.steps / PEAKS["Tesla T4, fp32"] / 3600 < 5.5
 assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the list
 
 # %% [markdown] tags=["slide"]
-# That is thirteen days on the two CPU cores in the list. "Not measured yet" means that nobody has measured it, and we
-# do not guess. `train` writes checkpoints, resumes, and names a batch size that fits if memory runs out (lesson 04):
+# At the measured speed, two CPU cores need thirteen days. "Not measured yet" in the list means that nobody has measured
+# it, and we do not guess. `train` writes checkpoints, resumes, and names a batch size that fits if memory runs out
+# (lesson 04):
 #
 # `srgan-lessons train srgan-vgg54 --photos FOLDER --init runs/srresnet-mse/weights.safetensors`
 #
@@ -820,11 +828,12 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 # ## The real thing
 #
 # That recipe made the `srgan` that comes with the course: from SRResNet's weights, with `gan_step` as you have seen it,
-# in two runs with 36,818 updates of 16 crops in total. One H100 took less than six minutes for them. Here the whole
-# photo is enlarged, and we look at a part of it. The last picture is by your own generator, trained above. (No pictures
-# were kept while the H100 was training, so the film above shows your own run.)
+# in two runs with 36,818 updates of 16 crops in total. One H100 took less than six minutes for them.
+#
+# Here the whole photo is enlarged, and we look at a part of it. The last picture is by your own generator, trained
+# above. (No pictures were kept while the H100 was training, so the film above shows your own run.)
 
-# %%
+# %% tags=["skip"]
 whole = {name: sample_photos()[name] for name in UNSEEN}
 whole = {name: hr[: hr.shape[0] // 4 * 4, : hr.shape[1] // 4 * 4] for name, hr in whole.items()}  # whole 4 x 4 tiles
 made = {"bicubic": "bicubic", "ESPCN": "espcn", "SRResNet": "srresnet", "SRGAN": "srgan", "yours": by_gan}
@@ -890,9 +899,9 @@ assert 320 < seconds < 350
 #
 # ## Play
 #
-# Be the doctor. Change the weight of the adversarial loss, D's rate and D's steps; each choice trains for 30 updates.
-# Can you find settings that give more fine contrast than the healthy run at that point (in brackets) and still look
-# like a photo?
+# Be the doctor. Change the weight of the adversarial loss, D's learning rate and D's steps; each choice trains for 30
+# updates. Can you find settings that give more fine contrast than the healthy run at that point (in brackets) and still
+# look like a photo?
 
 
 # %% tags=["fold"]

@@ -69,8 +69,8 @@ lr_photos = {name: imresize(photo, 1 / 4) for name, photo in photos.items()}
 # %% [markdown] tags=["slide"] answers=["same", "tenth", "at_psnr"]
 # ## Why
 #
-# The cell below makes four damaged copies of one photo. **Before you run it:** what does most harm to a picture: making
-# it a little brighter, turning it by less than one degree, blurring it, or adding noise?
+# The cell below makes four damaged copies of one photo. **Before you run it:** what does the most harm to a picture:
+# making it a little brighter, turning it by less than one degree, blurring it, or adding noise?
 #
 # Then look, and guess which one has the lowest PSNR.
 
@@ -111,9 +111,9 @@ assert max(values.values()) - min(values.values()) < 0.1
 # All four have the same PSNR, to within a tenth of a decibel. Yet the first two hardly bother anybody. PSNR adds up how
 # far each pixel is off. It does not ask *what* went wrong.
 #
-# In the paper, people like SRGAN best. On BSD100, its PSNR is just 0.14 dB above that of large square pixels. So the
-# authors had to report both PSNR and opinions. This lesson is about numbers that disagree: how they are made, how they
-# are spoiled, and what they leave out.
+# In the paper, people like SRGAN best. On BSD100, its PSNR is just 0.14 dB above that of nearest neighbour, which makes
+# large square pixels. So the authors had to report both PSNR and opinions. This lesson is about numbers that disagree:
+# how they are made, how they are spoiled, and what they leave out.
 
 # %% [markdown] tags=["instructor"]
 # **Timing.** Why 2 minutes, the set 3, protocols 4, SSIM 4, slips 4, the perceptual metric 4, the claim 5, the tables
@@ -178,13 +178,14 @@ assert table["nearest"] + 1 < table["bicubic"] < table["ESPCN"] - 0.3
 # differ by a pixel or two; bicubic inside the loop where `enlarge` belongs, so that all methods come out alike. Ask:
 # what would the pooled number reward? (Work on the hardest image alone.)
 
-# %% [markdown] tags=["slide"] answers=["0.014"]
+# %% [markdown] tags=["slide"] answers=["0.014", "0.055"]
 # ## Two protocols
 #
-# The package comes with its own measurements on Set5, Set14 and BSD100, image by image, under two protocols. For
-# nearest neighbour and bicubic there is nothing to train: everybody must get the paper's numbers.
+# The package comes with its own measurements on Set5, Set14 and BSD100, image by image, under two protocols: the one
+# that most papers use (`"community"`, as in lesson 01) and the one of this paper (`"paper"`). For nearest neighbour and
+# bicubic there is nothing to train: with the right protocol, everybody must get the paper's numbers.
 #
-# **Question.** Under which protocol do we get them?
+# **Question.** How far from the paper's numbers will the community's protocol be? Guess for PSNR, and for SSIM.
 
 # %% tags=["check-output"]
 measured = {}  # method -> (set, protocol) -> means
@@ -237,8 +238,9 @@ assert max(np.abs(off["paper", "psnr"])) < 0.014
 # ## SSIM, by hand
 #
 # Wang et al. (2004) asked three questions about a small window in two pictures $a$ and $b$. Is it equally bright in
-# both? Does it have as much contrast? Do the grey levels rise and fall in the same places? The means answer the first
-# question, the variances the second, the covariance the third:
+# both? Does it have as much contrast? Do the grey levels rise and fall in the same places? The means $\mu$ answer the
+# first question, the variances $\sigma^2$ the second, the covariance $\sigma_{ab}$ the third. The first fraction below
+# is about brightness, the second about the other two questions together:
 #
 # $$\mathrm{SSIM} = \frac{2 \mu_a \mu_b + c_1}{\mu_a^2 + \mu_b^2 + c_1} \cdot
 # \frac{2 \sigma_{ab} + c_2}{\sigma_a^2 + \sigma_b^2 + c_2}$$
@@ -303,7 +305,7 @@ curves(
 # **Question.** A bicubic enlargement has lost the fine detail and kept the coarse structure. Will a larger window like
 # it more, or less?
 
-# %%
+# %% tags=["skip"]
 sigmas = [0.5, 1, 1.5, 2, 3, 4, 6]
 grown = {}
 for name in ("badge", "engine"):
@@ -334,7 +336,8 @@ assert all(values[-1] > values[2] for values in grown.values())
 #
 # ## What each slip moves
 #
-# The window is one choice among many. Here is a list of slips found in public code. Each is a single line.
+# The window is one choice among many. The dict `slips` below lists others, all found in public code. Each is a single
+# line.
 #
 # **Before you run it:** which of them are harmless? Guess three.
 
@@ -429,8 +432,8 @@ assert lead["LR without antialiasing"] < -0.5
 # was never trained on.
 #
 # So a wrong protocol does not make a comparison false, **as long as all methods share it**. The comparison becomes
-# false when a number is copied from somebody else's table. Full-range luma on one side alone makes more difference than
-# this whole network.
+# false when a number is copied from somebody else's table. Full-range luma on one side alone changes PSNR by more than
+# this whole network does.
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** Lesson 01 had these slips for bicubic; the lead is new here. Ask for each bar: does it change the
@@ -486,6 +489,7 @@ assert max(liked["brighter"], liked["turned"]) < min(liked["blurred"], liked["no
 #
 # We take two copies of the shipped ESPCN, with the same weights. Both train for a few more updates, on the same crops
 # in the same order. One gets the MSE loss. The other gets SRGAN's idea: VGG features and a discriminator.
+# (`pretrain_step` is the update of lesson 04, `gan_step` that of lesson 07.)
 #
 # **Question.** Which will have the higher PSNR on photos neither has seen? Which will have the lower ST-LPIPS?
 
@@ -634,8 +638,8 @@ show_crops(
 #
 # Now look closely at the GAN twin's picture: a fine weave, one thread for each LR pixel. You know it from lesson 03:
 # the checkerboard of a sub-pixel layer. Your eye sees a fault; the metric took it for texture. And on a rough photo,
-# such as the cat's fur, the metric may even prefer plain noise to the network. A metric that grain can please should
-# not be trained against for long, and it does not replace your eyes.
+# such as the cat's fur, the metric may even prefer plain noise to the network. If a metric likes grain, do not use it
+# as a loss for long. It does not replace your eyes.
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** The loss used a VGG16, the judge is an AlexNet: never judge with the network you trained against.
@@ -750,7 +754,7 @@ def draw(groups, xlabel, ylabel, alt, joined=()):
         put(as_html(figure, alt=alt), alt=alt)
 
 
-# %%
+# %% tags=["skip"]
 groups = {}
 for name in SETS:
     row = sorted(SEVEN, key=lambda method: paper[name, method].psnr)
@@ -888,10 +892,11 @@ assert np.mean([point[0] for point in path[1:-1]]) > np.mean(chord)
 #
 # ### What looking real must cost
 #
-# Given the LR image, a pixel may be 100 or 150, and both are equally likely. Two gamblers guess. One always says the
-# mean. The other draws at random from the right distribution, so his pictures are indistinguishable from real ones.
+# Given the LR image, a pixel may be 100 or 150, and both are equally likely. Two players guess the pixel. One always
+# says the mean. The other draws at random from the right distribution, so the result is indistinguishable from a real
+# pixel.
 #
-# **Question.** How much larger is his squared error?
+# **Question.** How much larger is the squared error of the one who draws?
 
 # %% tags=["check-output"]
 rng = np.random.default_rng(0)

@@ -57,7 +57,7 @@ table2 = pd.read_csv(shipped("tables/paper_table2.csv"))  # the paper's Table 2
 # **Before you read on:** run the cells. One of these methods made the paper famous. Which one would you pick from the
 # figure?
 
-# %%
+# %% tags=["skip"]
 bsd100 = table2[table2["set"] == "BSD100"].set_index("method")
 above_nearest = bsd100["psnr"].drop(["nearest", "HR"]) - bsd100["psnr"]["nearest"]
 
@@ -89,11 +89,11 @@ assert 12 * 19 + 9 * 100 == 1128  # versions by images: what each of the paper's
 #
 # <details><summary>Four reasons, and what a study does about them</summary>
 #
-# - *They know the method.* So: neutral file names, and no hints on the page.
-# - *They compare with the version before.* So: a random order, and never the same photo twice in a row.
-# - *They do not know what "bad" means here.* So: a short training with **anchors**, nearest neighbour for 1 and HR for
-#   5, on photos that are not rated.
-# - *They get tired, or never cared.* So: some pictures are shown twice, and some have an obvious answer (**gold**).
+# - *They know the method.* So the file names are neutral, and the page gives no hints.
+# - *They compare with the version before.* So the order is random, and never shows the same photo twice in a row.
+# - *They do not know what "bad" means here.* So there is a short training with **anchors**, nearest neighbour for 1 and
+#   HR for 5, on photos that are not rated.
+# - *They get tired, or never cared.* So some pictures are shown twice, and some have an obvious answer (**gold**).
 # </details>
 #
 # And the HR photo itself is rated like all the others, as a **hidden reference**: even perfect pictures do not get a 5
@@ -105,7 +105,7 @@ assert 12 * 19 + 9 * 100 == 1128  # versions by images: what each of the paper's
 # 100 % zoom; nobody may comment on a picture. Ask first: who has ever chosen a TV by its test score,
 # and who by looking at it?
 
-# %%
+# %% tags=["skip"]
 PLACES = {"astronaut": (16, 140), "chelsea": (40, 90), "coffee": (90, 240), "motorcycle": (200, 420)}
 methods = ["nearest", "bicubic", *[name for name in ("espcn", "srresnet", "srgan") if name in shipped_weights()], "hr"]
 few = list(PLACES)[: 4 if len(methods) < 5 else 3]  # about two minutes, however many networks are shipped
@@ -136,7 +136,7 @@ assert not twice_in_a_row(order)
 # **Your turn, for two minutes.** Set your browser's zoom to 100 %. Then rate: not how much you like the photo, but how
 # good the *picture* is. You can use the keys 1 to 5, too. Each vote is saved before the next picture appears.
 
-# %%
+# %% tags=["skip"]
 widget = RatingWidget(study, "me")  # a pseudonym; nothing leaves this machine
 widget
 
@@ -147,7 +147,7 @@ assert widget.error == ""
 # Done? Then run the next cell. It shows what your votes say about *you*: it compares the two scores that you gave to
 # the same picture. Then it shows the versions of one photo, with their names.
 
-# %%
+# %% tags=["skip"]
 my_votes = Votes.read(widget.session.path).table()
 mine = tables.rated(my_votes)  # without training, warming up, second showings and gold
 if mine.empty:
@@ -179,7 +179,7 @@ show_images(
 # has its own effect, and the true mean of each method is the number in the paper's Table 2. Why not real people?
 # Because this way **we know the truth**, and can see whether an analysis finds it.
 
-# %%
+# %% tags=["skip"]
 votes = synthetic.example_class()
 truth = synthetic.paper_mos("BSD100")
 main = tables.rated(votes)
@@ -219,16 +219,16 @@ assert np.allclose(list(mos.values()), intervals.mos_of(cube))  # the package's
 # The order is right. The values are not: bad methods come out too good, and good ones too bad. Something pulls all of
 # them towards the middle. We will find out what it is.
 #
-# First, another question. You measured 3.46 for SRGAN. Another class would have measured something else. **How far off
-# could your number be?**
+# First, another question. You measured 3.46 for SRGAN. Another class would have measured something else. How far off
+# could your number be?
 #
 # ## How sure are we?
 #
 # Every textbook has the answer: the mean plus or minus $t \cdot s / \sqrt{n}$, Student's interval. SRGAN has $n = 2600$
-# votes.
+# votes. We try it on all of them, and on the 100 **image means**, the mean vote for each image.
 
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 def student(values):
     """Student's 95 % interval of the mean of values that are independent of each other."""
     values = np.ravel(values)
@@ -244,7 +244,8 @@ print("image means: SRGAN {:.2f} [{:.2f}, {:.2f}]".format(srgan.mean(), *student
 assert np.allclose(student(srgan), intervals.pooled_interval(srgan))
 
 # %% [markdown] answers=["neither", "trap"]
-# **Question.** A 95 % interval should contain the truth in 95 of 100 studies. Which of the two intervals does?
+# **Question.** A 95 % interval should contain the truth in 95 of 100 studies. Which of the two intervals does, the one
+# from all votes or the one from image means?
 #
 # Let us try it. We simulate many small studies, with 12 raters and 20 images, of a method whose true MOS is 3, and
 # count.
@@ -418,7 +419,7 @@ assert np.mean(agreed) > 0.97  # n or n - 1, > or >=: on a vote right on the bou
 #
 # And the three in our class?
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 print("rejected by BT.500:", int(np.sum(bt500_rejects(tables.score_matrix(votes).to_numpy()))), "of 26")
 screened = screening.screen(votes)
 out = screened[screened["excluded"]]
@@ -478,8 +479,8 @@ assert model.set_index("rater")["bias"]["rater_04"] < -0.5
 
 # %% [markdown]
 # Guess one, compute the other, and repeat until nothing changes any more. In the figure, the three spoilers are hollow
-# squares. **Look at rater 04**, who is always more than half a step too strict. That is no reason to exclude anybody.
-# Every method suffers equally, so the *differences* are untouched.
+# squares. Look at rater 04, who is always more than half a step too strict. That is no reason to exclude anybody. Every
+# method suffers equally, so the *differences* are untouched.
 #
 # ## Is the difference real?
 #
@@ -611,7 +612,7 @@ assert np.allclose(corrected, [of_package[pair] for pair in pairs], rtol=1e-6, a
 #
 # **Before you look:** on BSD100, the paper found all differences significant except one. Which one?
 
-# %%
+# %% tags=["skip"]
 paper_order = sorted(truth, key=truth.get, reverse=True)
 print("our order:  ", " > ".join(result.methods["method"]))
 print("the paper's:", " > ".join(paper_order))
@@ -645,7 +646,7 @@ assert round(dmos, 2) == 4.06
 # method got which score, for each rater and image. In the second, all 26 raters click at random. The agreement of
 # raters (ICC) is 1 if everybody says the same, and 0 if one rater's votes say nothing about another's.
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 rng = np.random.default_rng(1)
 table = kept.pivot(index=["rater", "image"], columns="method", values="score")  # (2300, 9)
 mixed = pd.DataFrame(rng.permuted(table.to_numpy(), axis=1), table.index, table.columns)
@@ -658,11 +659,14 @@ for name, known_nothing in {"methods shuffled": mixed, "26 clickers": clickers}.
 print(f"the class: {result.pairs['shown'].sum()} of 36 shown; agreement of two raters {result.icc['value'][0]:.2f}")
 
 # %% [markdown] tags=["slide"]
+# In neither class is a single difference shown, and the raters hardly agree. So the order above comes from the votes,
+# not from the analysis.
+#
 # ## Two winners
 #
-# Now we put the MOS beside the PSNR that we started with.
+# Now we put the MOS of the example class beside the PSNR that we started with.
 
-# %%
+# %% tags=["skip"]
 metrics = bsd100.reset_index()[["method", "psnr"]].dropna()
 without = metrics[metrics["method"] != "SRGAN"].merge(result.methods, on="method")
 everyone = metrics.merge(result.methods, on="method")
@@ -676,8 +680,8 @@ assert agree[1] < 0.6
 
 # %% [markdown]
 # Both measures put seven methods in the same order: the higher the PSNR, the better the opinion. For these, PSNR would
-# have been enough. **SRGAN is somewhere else**: second to last by one measure, first by the other. A measure can be
-# right for all the methods you have, and wrong for the first one that is different in kind.
+# have been enough. SRGAN is somewhere else: second to last by one measure, first by the other. A measure can be right
+# for all the methods you have, and wrong for the first one that is different in kind.
 #
 # ## Read the paper's table again
 #
@@ -712,7 +716,7 @@ assert margin_to_hr(synthetic.paper_mos("Set5"), "SRGAN") < 0
 # simulate classes of 26 raters whose true MOS are the paper's, on as many images as the paper had, and look at the
 # intervals that *they* get.
 
-# %%
+# %% tags=["skip"]
 shown = {}
 for name, count in SETS.items():
     column = synthetic.paper_mos(name)
@@ -733,8 +737,8 @@ assert shown["BSD100"] > 0.9
 assert shown["Set14"] < 0.4
 
 # %% [markdown] tags=["slide"]
-# So the sentence holds only on **BSD100**, with its 100 images. On Set14 the numbers agree, but 14 images are too few
-# to be sure. On Set5 the sign is the other way round. There were 26 raters each time. It is the *images* that make the
+# So the sentence holds only on BSD100, with its 100 images. On Set14 the numbers agree, but 14 images are too few to be
+# sure. On Set5 the sign is the other way round. There were 26 raters each time. It is the *images* that make the
 # interval narrow: from 0.6 steps with 14 of them to 0.25 with 100.
 #
 # ## How many raters?
@@ -768,7 +772,7 @@ assert power_of[power_of["difference"] == 0]["power"].max() <= 0.1
 # terminal; here, the cell runs it.
 
 
-# %%
+# %% tags=["skip"]
 def command(*words):
     """What a terminal does with the command srgan-lessons and these words."""
     print("$ srgan-lessons", *[word.name if isinstance(word, Path) else word for word in words])
@@ -815,7 +819,7 @@ assert made == 0
 #
 # Then comes the **report**: one page with figures, statements and warnings, and all the tables beside it.
 
-# %%
+# %% tags=["skip"]
 shutil.copy(files[0], folder / "handed in" / "the same again.jsonl")
 merged = command("study", "merge", folder / "handed in", "--study", folder / "class", "-o", folder / "votes.csv")
 
@@ -839,9 +843,10 @@ assert small.pairs["shown"].all()
 assert 6 * 2 / 2**8 < 0.05 < 0.7 < 6 * 2 / 2**4  # the smallest corrected p: six pairs, eight images or four
 
 # %% [markdown]
-# The second copy is not counted again. Votes from another study are refused: they carry the SHA-256 of its manifest.
+# The second copy is not counted again. Votes from another study are refused: each vote carries the SHA-256 of its
+# study's list of pictures and settings.
 #
-# Fifteen raters and eight images are enough to show all six differences. With **four** images nothing could have been
+# Fifteen raters and eight images are enough to show all six differences. With four images nothing could have been
 # shown, no matter how many raters there were. Even if all four differences have the same sign, four coins do that in 2
 # of 16 cases; times six pairs, p is 0.75. With eight images it is 0.047. In Colab, each student gives
 # `RatingWidget(..., folder=...)` a folder on Drive, or presses the download button at the end.
@@ -884,8 +889,8 @@ play(spoil, **choices, screen=["screened", "everybody"])
 # <details><summary>2. Twice as many raters, or twice as many images: which would help more to show "SRGAN is closer to
 # HR" on Set14?</summary>
 #
-# Images, but raters help nearly as much. Simulated as above, the interval shrinks from 0.61 to 0.45 with twice as many
-# images, and to 0.51 with twice as many raters.
+# More images, but more raters help nearly as much. Simulated as above, the interval shrinks from 0.61 to 0.45 with
+# twice as many images, and to 0.51 with twice as many raters.
 # </details>
 #
 # <details><summary>3. Four images, one pair of methods, all four differences positive. What is Wilcoxon's exact

@@ -1,7 +1,8 @@
 # %% [markdown] tags=["slide"]
 # # Your own photos
 #
-# **Claim.** What a network adds is invention: where that helps, and where it must not be used.
+# **Claim.** The detail that a network adds is not in your photo: it comes from the photos that the network was trained
+# on.
 #
 # **Time.** 38 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -91,8 +92,8 @@ show_images(
 # %% [markdown] tags=["slide"]
 # ## A photo of your own
 #
-# Choose a picture. Its middle, at most 160 x 160 pixels, is enlarged four times. It stays on the machine this notebook
-# runs on.
+# Choose a picture. Its middle, at most 160 x 160 pixels, is enlarged four times. The picture stays on the machine that
+# this notebook runs on.
 
 
 # %% tags=["fold"]
@@ -158,12 +159,13 @@ except UserError as error:
 
 # %% [markdown] answers=["grid", "seams"]
 # The photo is upright again. Transparency is enlarged by bicubic, separately from the colours. A format that cannot
-# hold transparency is refused, instead of being quietly filled with black.
+# hold transparency is refused: nothing is silently filled with black.
 #
 # ### Large photos: tiles
 #
-# A photo of 12 megapixels does not fit through the network in one piece, so it is cut into tiles. An output pixel
-# depends on the LR pixels around it, for ESPCN 4 to each side: the **halo**. Each tile is read together with its halo.
+# A photo of 12 megapixels needs too much memory to go through the network in one piece, so it is cut into tiles. An
+# output pixel depends on the LR pixels around it, for ESPCN 4 to each side: the **halo**. Each tile is read together
+# with its halo.
 #
 # **Question.** What do you see if the halo is left out?
 
@@ -196,8 +198,9 @@ assert wrong["no halo"].max() > 10
 # %% [markdown] tags=["slide"] answers=["93.75", "fifteen"]
 # ## What is not in the photo
 #
-# An HR tile has 16 pixels, so 48 numbers. Its LR pixel has 3. Apart from rounding, reduction is a matrix: along each
-# axis, an LR pixel is a weighted mean of HR pixels. You wrote these weights in lesson 01.
+# Each LR pixel stands for a block of 4 x 4 HR pixels. The block has 48 numbers, the LR pixel has 3. Apart from
+# rounding, the reduction is a matrix: along each axis, an LR pixel is a weighted mean of HR pixels. You wrote these
+# weights in lesson 01.
 #
 # **Question.** The matrix below is 64 x 256. It reduces an HR picture of 256 x 256 numbers. In how many directions can
 # you change the HR picture without any change in LR? Guess the share, in per cent.
@@ -386,7 +389,7 @@ consistency = check("consistency", consistency)
 
 # %% [markdown] answers=["inf", "fits best"]
 # **Question.** Rank these by consistency: bicubic, a network, a network's picture moved by one pixel, another photo of
-# a cat. And where does the cat with the writing come in?
+# a cat. And where in this list is the cat with the writing?
 
 # %%
 lr = imresize(cat, 1 / 4)  # (64, 64, 3)

@@ -70,7 +70,7 @@ UNSEEN = ("astronaut", "chelsea", "coffee")  # never trained on
 # network, with 16 blocks and 64 maps, makes of the same photo after minutes on a large GPU, in two stages. This lesson
 # has one purpose: **to make the last of these pictures with a network of your own.**
 
-# %%
+# %% tags=["skip"]
 hr_unseen = {name: sample_photos()[name][100:228, 150:278] for name in UNSEEN}  # (128, 128, 3)
 lr_unseen = {name: imresize(hr, 1 / 4) for name, hr in hr_unseen.items()}  # (32, 32, 3)
 made = {"bicubic": {name: imresize(lr, 4) for name, lr in lr_unseen.items()}}  # (128, 128, 3)
@@ -164,9 +164,9 @@ print(f"the paper: {RECIPES['srgan-vgg54'].steps:,}")
 # has a fifteenth of an H100's computing power: 65 TFLOP/s in half precision instead of 989. We have not measured how
 # many updates per second that gives. Your next cell will.)
 #
-# **Choose one number:** `minutes` = 10, 30 or 60, or 480 for a night. `compact=True` means 8 blocks and 32 maps, for a
-# CPU; on a GPU, use the paper's 16 and 64. The recipe is `srgan-offline`: SRGAN with the content loss of lesson 06 that
-# needs no download. If you change nothing, the cell trains only briefly, with small crops, so that you can try the
+# **Choose one number:** `minutes` = 10, 30 or 60, or 480 for a night. `compact` chooses the network: 8 blocks and 32
+# maps on a CPU, the paper's 16 and 64 on a GPU. The recipe is `srgan-offline`: SRGAN with the content loss of lesson 06
+# that needs no download. If you change nothing, the cell trains only briefly, with small crops, so that you can try the
 # whole lesson. **For a real run, set `smaller = {}`**: crops of 96, as in the paper. Each choice gets its own run
 # folder.
 
@@ -215,7 +215,7 @@ assert (PEAK_RATE, PEAK_RATE_GAN) == (4e-4, 1.5e-4)
 # steps and has not settled. That is why the plan comes first.
 #
 # **The bet.** How many dB over bicubic will your SRGAN have on the held-out photos? Positive or negative? Write it down
-# before you run the next cell. It also gives an estimate, if a recorded run resembles yours.
+# before you run the next cell. That cell also gives an estimate, if a recorded run resembles yours.
 
 # %%
 bet = 0.0  # dB over bicubic; yours
@@ -231,8 +231,9 @@ if expected:
 # %% [markdown] tags=["slide"]
 # ## 3. Training, watched
 #
-# On the left you see the content loss of both stages; on the right, what D says about HR and SR. The shaded bands show
-# where the two are in a healthy run. Below is a held-out photo: bicubic, your network, HR.
+# While the cell below runs, you see the content loss of both stages on the left, and on the right what D says about HR
+# and SR. The shaded bands show where D(HR) and D(SR) are in a healthy run. Below is a held-out photo: bicubic, your
+# network, HR.
 #
 # **The stop button stops the run and keeps it.** Run the same cell again, and it continues with the same plan. This
 # works after a disconnect or a restarted kernel, too: run all the cells above once more (in Colab: Runtime, Run
@@ -259,10 +260,11 @@ assert (
 )  # seconds: the last update, its validation and its checkpoint on a busy machine
 
 # %% [markdown]
-# Is anything lost? We call it once more. A complete run has nothing left to do: the log stays the same, line by line,
-# and reading the run from the disk gives the same log. And a plan for other settings is refused in the same folder.
+# Is anything lost? We call `train_plan` once more. A complete run has nothing left to do: the log stays the same, line
+# by line, and reading the run from the disk gives the same log. And a plan for other settings is refused in the same
+# folder.
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 again = train_plan(plan, photos, folder, progress=False) if outcome.finished else outcome
 print("the same log:", again.logs == outcome.logs == read_outcome(folder).logs)
 try:
@@ -280,7 +282,7 @@ assert again.logs == outcome.logs
 # your functions on logs of their own, and then on **your** run, whose result nobody knows yet. That result is saved
 # with your progress, so that you can hand it in with `progress(export="anna.json")`.
 
-# %%
+# %% tags=["skip"]
 log = outcome.log()  # of SRGAN
 bicubic_held_out = fmean(psnr(imresize(imresize(hr, 1 / 4), 4), hr) for hr in outcome.validated(photos))
 for row in log:
@@ -317,7 +319,7 @@ assert (since is None) == (lead[log[-1]["step"]] > 0.5)
 # %% [markdown]
 # Is it good or bad if D stops winning? Let us see what the recorded run on the H100 says.
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 with open(shipped("runs/srgan.csv"), newline="") as file:
     recorded = [{name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(file)]
 leads = [row["d_hr"] - row["d_sr"] for row in recorded[len(recorded) // 2 :]]
@@ -480,7 +482,7 @@ draw_plane(
 # The paper gives no ST-LPIPS, so its networks have no place in this plane. But it gives PSNR on Set5 and Set14, and
 # there you can compare yours, by both protocols of lesson 08.
 
-# %%
+# %% tags=["skip"]
 try:
     table = evaluate(
         outcome.weights, ["Set5", "Set14"], "both", stlpips=True, limit=1 if smaller else None, progress=False
@@ -490,11 +492,11 @@ except UserError as error:
     table = None
     print(f"{error}\nOnce you have the sets, this cell prints their table.")
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # **What would more time have given?** Here is the estimate for three and ten times the minutes, if a recorded run
 # resembles the plan:
 
-# %%
+# %% tags=["skip"]
 longer = {
     factor: expect(make_longer)
     for factor in (1, 3, 10)
@@ -508,9 +510,9 @@ print("" if longer else "No recorded run resembles this one. Train 10 times as l
 # %% [markdown] tags=["slide"]
 # ## 6. Take it home
 #
-# You get one file. It holds the weights, and a card with the data, updates, machine and results, without which weights
-# are worth little. If the package onnx is installed, it also holds the network as ONNX, for programs without torch. The
-# last line says where the file is; in Colab, click the folder symbol on the left and choose Download.
+# You get one file. It holds the weights, and a card with the data, updates, machine and results: without a card,
+# weights are worth little. If the package onnx is installed, it also holds the network as ONNX, for programs without
+# torch. The last line says where the file is; in Colab, click the folder symbol on the left and choose Download.
 
 # %%
 figures = {
@@ -531,10 +533,10 @@ print(home / "my_srgan.zip", names)
 assert zipfile.is_zipfile(home / "my_srgan.zip")
 assert {"weights.safetensors", "card.md", "card.png"} <= set(names)
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # Unpacked elsewhere, the file gives the network that you trained:
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "skip"]
 with zipfile.ZipFile(home / "my_srgan.zip") as file:
     file.extract("weights.safetensors", home / "elsewhere")
 taken = load_network(home / "elsewhere" / "weights.safetensors")

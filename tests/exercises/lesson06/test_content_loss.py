@@ -15,6 +15,7 @@ answers = Answers(
     "content_loss",
     sentences="""
 `content_loss(maps, sr, hr)` -- its signature
+the formula above with its 12.75 :: unscaled; no 12.75
 takes images in [0, 1] and normalises them itself :: normalised twice; pixel
 Do not clamp SR :: clamped
 leave `maps`, `sr` and `hr` unchanged :: train mode; eval mode; unfreezes

@@ -17,7 +17,7 @@ answers = Answers(
 The content loss is `mse_loss(sr, hr)` :: l1; no content
 hr is the fixed target and gets no gradient :: argument order
 one number with its gradient :: both; item; sr detached
-Both must be finite, and not capped, even for logits of -300 :: sigmoid log; eps; clamped logits
+The number and its gradient must be finite, and not capped, even for logits of -300 :: sigmoid log; eps; clamped logits
 """,
 )
 
