@@ -142,7 +142,7 @@ def no_step(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="First the gradient, then the step")
+@answers.wrong(says="Compute the gradient first, then make the step")
 def step_first(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = perceptual_loss(sr, hr, discriminator(sr))
