@@ -172,6 +172,15 @@ def test_what_is_shown_and_what_is_said(lesson):
     assert drawn.outputs[1].text == "one\ntwo\n"
 
 
+def test_a_run_serves_a_deck_whose_text_has_changed_since(lesson, tmp_path):
+    node = ran(lesson)
+    path = tmp_path / "01_made_up.py"
+    path.write_text(LESSON.replace("# ## A part\n#\n", "# ## A part\n\n# %% [markdown]\n# Another cell.\n#\n"))
+    shown = build_slides.deck(read_lesson(path), node).cells
+    (drawn,) = (cell for cell in shown if cell.get("outputs") and "check(" not in cell.source)
+    assert drawn.outputs[1].text == "one\ntwo\n"
+
+
 def test_prose_is_said_and_what_is_looked_at_is_shown():
     said = ["A second paragraph.", "*Figure: it rises.*", "A third."]
     shown = ["## A part", "The first paragraph.", "- a list", "**Question.** How many?", "$$y = x$$", "| a | b |"]

@@ -139,10 +139,9 @@ def executed(lesson: Lesson, kept: Path, *, full: bool) -> nbformat.NotebookNode
 
 def deck(lesson: Lesson, ran: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook that nbconvert turns into slides: stubs, outputs of the solved lesson, and notes for the speaker."""
-    outputs = {
-        cell.number: there.get("outputs", [])
-        for cell, there in zip(lesson.edition(solved=True), ran.cells, strict=True)
-    }
+    code = [cell for cell in lesson.edition(solved=True) if cell.kind == "code"]  # text may have changed since the run
+    run = [cell for cell in ran.cells if cell.cell_type == "code"]
+    outputs = {cell.number: there.get("outputs", []) for cell, there in zip(code, run, strict=True)}
     cells = []
     for cell in lesson.cells:
         shown = _slide(cell, _outputs(outputs.get(cell.number, [])))
