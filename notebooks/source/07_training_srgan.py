@@ -401,7 +401,7 @@ pictures_film(
     alt="A cat's eye while the GAN trains: at first soft, as MSE left it, then with a fine grain that grows stronger.",
 )
 
-# %% [markdown]
+# %% [markdown] tags=["notes"]
 # And here is the last picture, beside that of the control.
 
 # %% tags=["skip"]

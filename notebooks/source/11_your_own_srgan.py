@@ -319,7 +319,7 @@ assert (since is None) == (lead[log[-1]["step"]] > 0.5)
 # %% [markdown]
 # Is it good or bad if D stops winning? Let us see what the recorded run on the H100 says.
 
-# %% tags=["check-output", "skip"]
+# %% tags=["check-output"]
 with open(shipped("runs/srgan.csv"), newline="") as file:
     recorded = [{name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(file)]
 leads = [row["d_hr"] - row["d_sr"] for row in recorded[len(recorded) // 2 :]]
