@@ -169,7 +169,7 @@ assert abs(psnr(noisy, hr) - psnr(liveliest, hr)) < 0.2
 # is trained with.
 
 # %% [markdown]
-# ### Just lucky with one photo?
+# ## Just lucky with one photo?
 #
 # One photo is an anecdote. Here are three, and neither network saw any of them in training.
 
