@@ -177,6 +177,9 @@ BT500_SLIPS = {
     "generous, stays. Compare above with below.": {"rule": _often},
     "A rater who is far on only a few stimuli is rejected. It must be more than 5 % of the stimuli, 0.05 * "
     "len(scores), and in both directions.": {"rule": _balanced},
+    "Those who are far in one direction only are rejected. It must be the others: use <, not >.": {
+        "rule": lambda a, b, n: _often(a, b, n) & (np.abs(a - b) > 0.3 * (a + b))
+    },
     "Those who are far in one direction are rejected. It must be the others: |above - below| is less than 0.3 of "
     "above + below.": {"rule": lambda a, b, n: _often(a, b, n) & ~_balanced(a, b, n)},
     "The answer is upside down: it must be True for raters who are rejected.": {
@@ -289,11 +292,7 @@ EXERCISE = Exercise(
         "(far > 0.05 * len(scores)) & (abs(above - below) < 0.3 * far).",
     ),
     mistakes=(
-        Mistake(
-            "everyone who is far is rejected",
-            says="also asks for both directions",
-            ask="How can you tell a strict rater from a careless one?",
-        ),
+        Mistake("all who are often far", says="also asks for both directions", ask="Is a strict rater careless?"),
         Mistake("kurtosis minus 3", says="excess kurtosis", ask="What is the kurtosis of a bell curve?"),
     ),
 )
