@@ -512,9 +512,9 @@ assert told == [16, 64]
 #
 # ### {{exercise: conv_block}}
 #
-# Write `conv_block(inputs, outputs, stride)`, which returns one block of D as a module: a convolution padded with
-# zeros, BatchNorm, LeakyReLU. Expected: with stride 1, (N, inputs, h, w) becomes (N, outputs, h, w); with stride 2, h
-# and w are halved, rounded up.
+# Write `conv_block(inputs, outputs, stride)`, which returns one block of D, as a module or as a list of layers: a
+# convolution padded with zeros, BatchNorm, LeakyReLU. Expected: with stride 1, (N, inputs, h, w) becomes (N, outputs,
+# h, w); with stride 2, h and w are halved, rounded up.
 
 # %% tags=["stub"]
 # {{stub: conv_block}}

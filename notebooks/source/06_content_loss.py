@@ -324,9 +324,9 @@ for index, layer in enumerate(vgg19):
 # ### {{exercise: phi}}
 #
 # Write `phi(features, i, j)`. `features` is an `nn.Sequential` as above. Do not rely on fixed numbers: another VGG has
-# different ones. Walk along the layers and count, layers from 0, `i` and `j` from 1. Expected: the network up to phi(i,
-# j), including its ReLU. (A slice of an `nn.Sequential` is a network.) If `features` has no phi(i, j), such as phi(1,
-# 3) of VGG19, return None, never another layer.
+# different ones, and may have a BatchNorm after each convolution. Walk along the layers and count, layers from 0, `i`
+# and `j` from 1. Expected: the network up to phi(i, j), including its ReLU. (A slice of an `nn.Sequential` is a
+# network.) If `features` has no phi(i, j), such as phi(1, 3) of VGG19, return None, never another layer.
 
 # %% tags=["stub"]
 # {{stub: phi}}

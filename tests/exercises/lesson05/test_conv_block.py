@@ -10,7 +10,7 @@ from srgan_lessons.classroom import grade
 answers = Answers(
     "conv_block",
     sentences="""
-as a module -- layers in a list or tuple, as models.conv_block gives them, are allowed: the lesson takes them
+as a module or as a list of layers -- the lesson takes both; models.conv_block gives a list
 a convolution padded with zeros, BatchNorm, LeakyReLU :: order; no norm; relu
 padded with zeros :: reflect; no padding
 with stride 1, (N, inputs, h, w) becomes (N, outputs, h, w) :: inputs outputs swapped; stride always 2

@@ -18,6 +18,7 @@ answers = Answers(
 `phi(features, i, j)` -- its signature
 `features` is an `nn.Sequential` as above -- says what comes in
 Do not rely on fixed numbers :: numbers by heart
+may have a BatchNorm after each convolution :: takes the layer right after the convolution for the ReLU
 layers from 0, `i` and `j` from 1 :: conv counts from 1; pool from 0
 the network up to phi(i, j) :: one too many; layer only; list
 including its ReLU :: without relu
