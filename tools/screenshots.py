@@ -68,12 +68,12 @@ def decks(page: Page, slides: Path, out: Path) -> None:
     for deck in sorted(slides.glob("[0-9][0-9]_*.html")):
         page.goto(deck.as_uri())
         page.wait_for_selector("body[data-laid-out=yes]", timeout=120_000)
-        count = page.locator("section.page").count()
-        for number in range(count):
+        places = page.evaluate("Reveal.getSlides().map(slide => Reveal.getIndices(slide))")
+        for number, place in enumerate(places, start=1):
+            page.evaluate("({ h, v }) => Reveal.slide(h, v ?? 0, 1000)", place)  # 1000: with all its fragments
             page.wait_for_timeout(150)
-            page.screenshot(path=out / f"{deck.stem}_slide_{number + 1:02d}.png")
-            page.keyboard.press("PageDown")
-        print(f"{deck.stem}: {count} pages", flush=True)
+            page.screenshot(path=out / f"{deck.stem}_slide_{number:02d}.png")
+        print(f"{deck.stem}: {len(places)} pages", flush=True)
 
 
 def main() -> int:
