@@ -116,7 +116,8 @@ class Machine:
         """The device in words, for logs and cards."""
         if self.device.type == "cuda":
             return torch.cuda.get_device_name(self.device)
-        return f"CPU, {torch.get_num_threads()} threads"
+        count = torch.get_num_threads()
+        return f"CPU, {count} thread{'' if count == 1 else 's'}"
 
 
 def _device(name: str | None, local_rank: int) -> torch.device:
