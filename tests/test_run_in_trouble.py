@@ -95,7 +95,7 @@ def test_drive_is_full(plan, photos, whole, tmp_path, shelters, name, step):
         plan.save(drive)
         fillers = []
         with pytest.raises(
-            UserError, match=r"the disk is full.*Nothing is lost: update \d+ is kept.*goes on"
+            UserError, match=r"the disk is full.*Nothing is lost: update \d+ is kept.*continues"
         ) as caught:
             train_plan(plan, photos, drive, on_report=at(name, step, lambda: fillers.append(fill(drive))), **QUIET)
         assert len(str(caught.value)) < 600

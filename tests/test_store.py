@@ -455,7 +455,7 @@ def test_a_disk_that_is_too_small_is_said_before(tmp_path, capsys):
     with disk(tmp_path / "disk", 1) as small:
         assert main(["data", "pack", str(photos), "-o", str(small / "a.store")]) == 2
         error = capsys.readouterr().err
-        assert "take 0.00 GB decoded" in error
+        assert "its decoded pictures take 0.00 GB" in error
         assert not (small / "a.store").exists()
 
 
