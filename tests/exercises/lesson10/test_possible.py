@@ -25,7 +25,7 @@ def in_one_line(lr, candidates, noise):
     return [n for n, hr in candidates.items() if (abs(imresize(hr, 1 / 4).astype(float) - lr) <= noise).all()]
 
 
-@answers.wrong(says="a list of names is asked for")
+@answers.wrong(says="give a list of names")
 def as_a_set_in_torch(lr, candidates, noise):
     lr = torch.from_numpy(lr).int()
     off = {n: (torch.from_numpy(imresize(hr, 0.25)).int() - lr).abs().amax() for n, hr in candidates.items()}
