@@ -30,7 +30,9 @@ class Cell:
 
     def __post_init__(self) -> None:
         if self.content not in CONTENTS:
-            raise UserError(f"{self.content!r} is not a content loss of a cell; known: {', '.join(CONTENTS)}")
+            raise UserError(
+                f"{self.content!r} is not a content loss of a cell; it must be one of: {', '.join(CONTENTS)}"
+            )
         if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and 0 <= self.weight <= 1):
             raise UserError(f"the adversarial weight of a cell is {self.weight!r}; it must be from 0 to 1")
         if (self.content, self.weight, self.pretraining) == ("mse", 0, False):
@@ -56,7 +58,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """For example srgan-offline, srgan-offline-1e-2, srresnet-mse, srgan-mse-scratch. It omits the weight 1e-3."""
+        """The name, such as srgan-offline-1e-2, srresnet-mse or srgan-mse-scratch. It omits the usual weight, 1e-3."""
         kind = "srgan" if self.weight else "srresnet"
         weight = f"-{weight_text(self.weight)}" if self.weight not in (0, ADVERSARIAL_WEIGHT) else ""
         return f"{kind}-{self.content}{weight}" + ("" if self.pretraining else "-scratch")

@@ -125,7 +125,7 @@ def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
             )
     if "study" in table and table["study"].notna().all():
         return []
-    return [f"{name} does not say which study all its votes belong to; their pictures are those of this study"]
+    return [f"{name} does not say for all votes which study they belong to; their pictures are those of this study"]
 
 
 def _write(path: Path, text: str) -> None:

@@ -182,7 +182,7 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             ),
             "HR and SR go through D as one batch, and BatchNorm mixes their statistics. Call D twice: once with HR, "
             "once with SR.": by(merged),
-            "HR and SR go through D as one batch, and the loss is the mean of both. Call D twice and add the losses.": by(
+            "HR and SR go through D as one batch, and the loss is the mean of both. Call D twice, and add both.": by(
                 lambda d: merged(d) / 2
             ),
             "The sigmoid is applied twice: the loss is made for logits, but gets probabilities. Give it what D "

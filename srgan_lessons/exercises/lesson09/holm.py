@@ -38,7 +38,7 @@ def judge(candidate) -> None:
     found = np.concatenate(results).astype(float)
     if all(result.dtype == bool for result in results):
         raise NotYet(
-            "The result holds True and False. Return the corrected p-values: the reader compares them with 0.05."
+            "The result contains True and False. Return the corrected p-values: the reader compares them with 0.05."
         )
     slips = {message: np.concatenate([slip(p) for p in cases]) for message, slip in HOLM_SLIPS.items()}
     right = np.concatenate([holm(p) for p in cases])
@@ -167,9 +167,7 @@ HOLM_SLIPS = {
     "one less, and so on.": lambda p: np.minimum(len(p) * p, 1),
     "This is Bonferroni, and it goes above 1. Holm multiplies the smallest by the count, the next by one less, and so "
     "on.": lambda p: len(p) * p,
-    "The corrected values are in order of size. Each must stand where its p-value stood.": lambda p: _stepped(
-        p, back=False
-    ),
+    "The corrected values are in order of size. Put each one where its p-value was.": lambda p: _stepped(p, back=False),
     "A larger p-value has a smaller corrected value than the one before it. Keep the largest so far: none may be below "
     "it.": lambda p: _stepped(p, rising=False),
     "A larger p-value has a smaller corrected value than the one before it, and some are above 1. Keep the largest so "
@@ -186,11 +184,11 @@ HOLM_SLIPS = {
     "The factors go the wrong way: the smallest p-value gets the largest factor, the number of p-values.": (
         lambda p: _stepped(p, factor=lambda m, place: place + 1)
     ),
-    "The factors depend on where a p-value stands in the list, not on its size. Sort first: argsort gives k, and the "
+    "The factors depend on the place of a p-value in the list, not on its size. Sort first: argsort gives k, and the "
     "p-value to multiply is p_values[k], not p_values[place].": lambda p: np.minimum(
         np.maximum.accumulate((len(p) - np.arange(len(p))) * p), 1
     ),
-    "The factors depend on where a p-value stands in the list, not on its size, and the largest so far is not kept. "
+    "The factors depend on the place of a p-value in the list, not on its size, and the largest so far is not kept. "
     "Sort first: argsort gives k, and the p-value to multiply is p_values[k].": lambda p: np.minimum(
         (len(p) - np.arange(len(p))) * p, 1
     ),
@@ -226,7 +224,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "results in sorted order",
-            says="must stand where its p-value stood",
+            says="Put each one where its p-value was",
             ask="To which pair does the first value that you return belong?",
         ),
     ),

@@ -133,7 +133,7 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
     peak = "Grey levels go up to 255, so the peak is 255 for every picture."
     at_hr = "This compares at HR size: it asks how far the enlargement is from bicubic's. Reduce `sr` instead."
     return {
-        "int8 holds only -128 to 127, and grey levels overflow in it. Use floats.": 10
+        "int8 holds only -128 to 127, so grey levels overflow. Use floats.": 10
         * np.log10(255**2 / max(np.mean((again.astype(np.int8) - lr.astype(np.int8)) ** 2), 1e-9)),
         overflow: 10 * np.log10(255**2 / np.mean(wrapped.astype(float) ** 2)),
         overflow + " Its square overflows, too.": 10 * np.log10(255**2 / np.mean(wrapped**2)),

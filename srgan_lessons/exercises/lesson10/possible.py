@@ -69,7 +69,7 @@ def _judge_other_sizes(candidate) -> None:
             "Does the answer assume a fixed size? It should look at the whole picture, however large it is."
         )
     if found := _names(call(candidate, lr, {"other": other}, 5), ("other",)):
-        raise NotYet(f"If no candidate fits, the list should be empty: []. Here it holds {found[0]!r}.")
+        raise NotYet(f"If no candidate fits, the list should be empty: []. Here it contains {found[0]!r}.")
 
 
 def _names(value: Any, candidates: Collection[str]) -> list[str]:
@@ -203,7 +203,7 @@ def _possible_slips(
         "The noise is taken as a share of the grey level (rtol). It is a number of grey levels: rtol=0, atol=noise.": (
             where(lambda d: bool((np.abs(d) <= noise * lr.astype(int)).all()))
         ),
-        "int8 holds only -128 to 127, and grey levels overflow in it. Use int.": where(
+        "int8 holds only -128 to 127, so grey levels overflow. Use int.": where(
             lambda small: np.abs(small.astype(np.int8) - lr.astype(np.int8)).max() <= noise, reduced
         ),
         f"It takes the mean of each tile of 4 x 4 pixels. {made}": where(

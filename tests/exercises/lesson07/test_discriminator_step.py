@@ -70,7 +70,7 @@ def no_detach(discriminator, optimizer, sr, hr):
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
 
 
-@answers.wrong(says="Only sr is detached")
+@answers.wrong(says="Detach only sr")
 def opinion_detached_instead(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr).detach(), discriminator(sr).detach()
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)

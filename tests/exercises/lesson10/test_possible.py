@@ -150,7 +150,7 @@ def their_places(lr, candidates, noise):
     return [i for i, name in enumerate(candidates) if name in possible(lr, candidates, noise)]
 
 
-@answers.wrong(says="The list holds a value of type ndarray")
+@answers.wrong(says="The list contains a value of type ndarray")
 def the_pictures(lr, candidates, noise):
     return [candidates[name] for name in possible(lr, candidates, noise)]
 
