@@ -124,7 +124,7 @@ def hand_out(
     `cells_for` chooses them. Equal cells get the seeds 0, 1, 2, ... settings: for example crop=64.
 
     Raises UserError for duplicate names, for settings that are not in SETTINGS, if minutes and updates are both given
-    or both missing, and as `make_plan` does.
+    or both missing, and in the same cases as `make_plan`.
     """
     names = _names([str(number) for number in range(1, groups + 1)] if isinstance(groups, int) else groups)
     if (minutes is None) == (updates is None):

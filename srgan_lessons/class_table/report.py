@@ -176,7 +176,7 @@ class ClassTable:
         paper = RECIPES["srresnet-mse"].steps + RECIPES["srgan-vgg54"].steps
         lines.append(
             f"- That the paper is right or wrong. It made {paper / (before + own):,.0f} times as many updates, on "
-            f"350,000 photos; you had {len(self.handout.photos):,}; a ranking may still change on the way there."
+            f"350,000 photos instead of your {len(self.handout.photos):,}; a ranking may still change on the way."
         )
         if any(cell.content == "offline" for _, cell in self._cells()):
             lines.append(

@@ -72,8 +72,8 @@ def analyse(
 
     Intervals of MOS are percentiles of a two-way bootstrap over raters and images; intervals of differences come from
     `intervals.difference_interval`. The tests are Wilcoxon signed-rank tests on image means, two-sided and
-    Holm-corrected over all pairs of methods. Raises UserError as check_votes does, and for fewer than two raters or
-    fewer than two images.
+    Holm-corrected over all pairs of methods. Raises UserError in the same cases as check_votes, and for fewer than two
+    raters or fewer than two images.
     """
     scores = Scores.of(votes)
     _check_enough(scores)

@@ -51,7 +51,8 @@ def write_report(
     CSV file, `folder` need not be a study. out: the folder for the report, by default `report` in the study's folder.
     exclude: names of raters to leave out; the report mentions them.
     If the study has the method "hr", PSNR, SSIM and ST-LPIPS of its stimuli are measured once and kept with the study;
-    see `measures.kept`. Raises UserError as Study.open, merge and analyse do, and if the report cannot be written.
+    see `measures.kept`. Raises UserError in the same cases as Study.open, merge and analyse, and if the report cannot
+    be written.
     """
     folder = Path(folder)
     study = Study.open(folder) if (folder / MANIFEST).exists() or votes is None else None

@@ -214,7 +214,8 @@ def screen(votes: pd.DataFrame) -> pd.DataFrame:
     as the recommendation says, is applied once, to all raters). `reasons` says why, in words. `notes` says what is
     worth a look but excludes nobody: repeats that differ by more than one step more often than not, and an
     inconsistency of more than twice the median, as from guessing; the P.910 model gives such votes little weight.
-    If everybody would be excluded, nobody is, and the notes say so. Raises UserError as check_votes does.
+    If the checks would exclude everybody, nobody is excluded, and the notes say so. Raises UserError in the same cases
+    as `check_votes`.
     """
     return screen_scores(Scores.of(votes))
 

@@ -148,7 +148,7 @@ class Session:
         ]
 
     def picture_of(self, token: str) -> bytes | None:
-        """The PNG file of one of `pictures`; None for any other token. Raises UserError as `picture` does."""
+        """The PNG file of one of `pictures`; None for any other token. Raises UserError like `picture`."""
         with self._lock:
             found = [k for k, picture in enumerate(self.pictures()) if hmac.compare_digest(picture.token, token)]
             wanted = self._fetch(self._at + found[0]) if found else None

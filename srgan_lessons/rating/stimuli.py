@@ -230,7 +230,7 @@ def _as_srgb(pixels: np.ndarray, profile: bytes | None, source: str | Path) -> n
 def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int | None) -> list[Version]:
     """Nearest neighbour and HR versions of images that are not rated; by default, four photos from scikit-image.
 
-    Raises UserError as `versions` does, and for an anchor with the name of a rated image.
+    Raises UserError in the same cases as `versions`, and for an anchor with the name of a rated image.
     """
     if anchors is None:
         photos = sample_photos()

@@ -49,7 +49,7 @@ def check_votes(votes: pd.DataFrame) -> pd.DataFrame:
     if "phase" in table and not table["phase"].isin(PHASES).all():
         odd = ~table["phase"].isin(PHASES)
         raise UserError(
-            f"there is an unknown phase {table.loc[odd, 'phase'].iloc[0]!r} in row {_rows(odd)}; known: {_names(PHASES)}"
+            f"the unknown phase {table.loc[odd, 'phase'].iloc[0]!r} is in row {_rows(odd)}; known: {_names(PHASES)}"
         )
     if "study" in table and table["study"].nunique() > 1:
         raise UserError(

@@ -96,8 +96,8 @@ class VoteFile:
             ) from None
         if not locked:
             warnings.warn(
-                f"{self.path.parent} is on a file system without locks: do not rate under one name in two windows at "
-                "once",
+                f"{self.path.parent} is on a file system without locks: do not rate under the same name in two "
+                "windows at once",
                 stacklevel=4,
             )
         return locked

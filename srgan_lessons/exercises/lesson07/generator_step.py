@@ -206,7 +206,9 @@ def _name_sr(result: Any, sr: Tensor, later: Tensor, hr: Tensor) -> None:
     if torch.allclose(result, sr, atol=1e-5):
         return
     if torch.allclose(result, later, atol=1e-5):
-        raise NotYet("It returns the SR of a second pass, after the step. Return the sr from which the loss was made.")
+        raise NotYet(
+            "It returns the SR of a second pass, after the step. Return the sr from which the loss was computed."
+        )
     if torch.allclose(result, hr):
         raise NotYet("It returns HR. Return sr.")
     raise NotYet("The images returned are not the generator's sr of this step. Return sr as it is.")

@@ -69,7 +69,7 @@ def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Ten
             "Both parts count the same. The adversarial loss has a weight of 1e-3.": content + good,
             "The content loss is a square root. mse_loss is the mean of squares, without a root.": content**0.5
             + WEIGHT * good,
-            "The label is 0.9 (label smoothing). In -log D(SR) it is 1.": content
+            "The label is 0.9 (label smoothing). -log D(SR) has the label 1.": content
             + WEIGHT * (good + 0.1 * logits.mean().item()),
             "This is half of the loss. Add both parts, and do not divide.": (content + WEIGHT * good) / 2,
             "Only the first logit is used. Take the mean over the batch.": content

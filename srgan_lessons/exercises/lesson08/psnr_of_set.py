@@ -262,7 +262,7 @@ EXERCISE = Exercise(
         Mistake(
             "LR from the uncut photo",
             says="Cut HR to a multiple of 4 first",
-            ask="How large is SR of a photo with 481 columns?",
+            ask="How large is the SR of a photo with 481 columns?",
         ),
     ),
 )

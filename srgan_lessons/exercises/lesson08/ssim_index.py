@@ -53,7 +53,7 @@ def judge(candidate) -> None:
     _show_smallest(candidate)
     wrong = int(np.argmax(np.abs(found - right) > 1e-6))
     one, other = apart(found[wrong], right[wrong])
-    what = ("alike", "with contrasts reversed", "a ramp and its mirror image", "dark", "flat and dark")[wrong]
+    what = ("alike", "negatives of each other", "a ramp and its mirror image", "dark", "flat and dark")[wrong]
     raise NotYet(f"For two windows that are {what}, the result is {one}; {other} is expected.")
 
 

@@ -148,7 +148,7 @@ BT500_SLIPS = {
     "One of the two conditions is enough here, often or in both directions. The rule asks for both: and, not or.": {
         "rule": lambda a, b, n: _often(a, b, n) | _balanced(a, b, n)
     },
-    "The kurtosis uses the third power of the distance. It is the mean of d ** 4, divided by s ** 4.": {
+    "The kurtosis uses the third power of the distance. It should be the mean of d ** 4, divided by s ** 4.": {
         "kurtosis": lambda d, s: (np.abs(d) ** 3).mean(axis=1, keepdims=True) / s**4
     },
     "The kurtosis is averaged over all stimuli. Each stimulus has its own: axis=1, keepdims=True.": {
@@ -189,7 +189,7 @@ BT500_SLIPS = {
 BT500_SLIPS |= {
     message: {"rule": rule}
     for message, rule in {
-        "Too few votes count as far, such as `above` only. far is above + below.": lambda a, b, n: (
+        "Only some of the far votes count, such as those above. far is above + below.": lambda a, b, n: (
             (a > 0.05 * n) & (np.abs(a - b) < 0.3 * a)
         ),
         "abs() is missing: above - below can be negative. Both directions count the same: np.abs(above - below).": (

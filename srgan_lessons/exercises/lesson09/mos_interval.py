@@ -159,7 +159,7 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
         if "out of bounds" in str(error):
             raise NotYet(
                 f"An index is too large: {error}. Raters are the first axis of scores, and images the second. Draw "
-                "from 0 to their count, which is not included, and take the counts from scores.shape."
+                "numbers from 0 to their count - 1, and take the counts from scores.shape."
             ) from error
         raise
     if isinstance(result, tuple | list) and len(result) == 2:

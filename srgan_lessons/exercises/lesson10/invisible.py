@@ -155,7 +155,7 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         "Only the mean was subtracted. The LR image sees more than the mean: everything that is smooth.": (
             detail - detail.mean()
         ),
-        "The way back is applied along one axis, but the reduction along both.": detail - keep @ detail @ gram,
+        "The way back is applied along one axis only. Come back along both.": detail - keep @ detail @ gram,
     }
     # If the reduction is the mean of 4 x 4 pixels, some of these ways back are right.
     return {message: outcome for message, outcome in slips.items() if np.abs(outcome - detail + seen).max() > 1e-2}

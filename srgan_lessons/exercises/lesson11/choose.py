@@ -35,11 +35,11 @@ CHOICES = (
     ),
     ("there is one validation", _validated((30, 0.01, None, None), (70, 0.02, 24.0, 0.40))),
     (
-        "the second row is worse in both, only a little in ST-LPIPS",
+        "the second row is worse in both, but only a little in ST-LPIPS",
         _validated((50, 0.05, 28.0, 0.20), (100, 0.04, 26.0, 0.21), (150, 0.02, None, None)),
     ),
     (
-        "the second row is worse in both, only a little in PSNR",
+        "the second row is worse in both, but only a little in PSNR",
         _validated((50, 0.05, 27.1, 0.20), (100, 0.04, 27.0, 0.35), (150, 0.02, None, None)),
     ),
     (

@@ -280,8 +280,8 @@ EXERCISE = Exercise(
     own=OwnRun(columns=("step", "gain", "d_hr", "d_sr"), judge=judge_own),
     hints=(
         "gains is a list without None. Each rule is an `if` with a `return`, in the order of the text.",
-        'gains = [row["gain"] for row in log if row["gain"] is not None]; the first is gains[0], the lowest '
-        "min(gains).",
+        'gains = [row["gain"] for row in log if row["gain"] is not None]; the first is gains[0], and the '
+        "lowest is min(gains).",
         'if gains[0] < -3: return "no pretraining"; if d_hr > 0.9 and d_sr < 0.1: return "discriminator too '
         'strong"; if min(gains) < -3: return "adversarial weight too high".',
     ),
