@@ -123,8 +123,8 @@ def cells_for(count: int, *, vgg: bool = False) -> list[tuple[Cell, int]]:
     """(cell, seed) for this many groups, the most informative first. Eight groups get seven cells, one of them twice.
 
     vgg: the paper's five cells with VGG19's features, for which its weights are needed; otherwise the offline content
-    loss. The repeated cell has another seed. Without it, nobody could tell a difference between cells from a difference
-    between seeds. If there are more than eight groups, the cells repeat in this order.
+    loss. The repeated cell has a different seed. Without it, nobody could tell a difference between cells from a
+    difference between seeds. If there are more than eight groups, the cells repeat in this order.
     """
     if count < 1:
         raise UserError(f"a class has at least one group, not {count}")

@@ -169,7 +169,7 @@ PARTIAL = {  # one part alone is wrong
     "var_b is the variance of a. It should be that of b: (weights * (b - mean_b) ** 2).sum().": lambda a, b, w: (
         _fractions(a, b, w, variances=lambda a, b, w: ((w * a**2).sum(), (w * a**2).sum()))
     ),
-    "The constants are computed from the largest grey level in the windows. Compute them from 255, always.": (
+    "The constants are computed from the largest grey level in the windows. Always compute them from 255.": (
         lambda a, b, w: _fractions(a, b, w, c=tuple((k * max(a.max(), b.max())) ** 2 for k in (0.01, 0.03)))
     ),
 }

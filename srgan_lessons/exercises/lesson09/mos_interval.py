@@ -237,7 +237,7 @@ INTERVAL_SLIPS = {
     ),
     "The votes are treated as if they were independent of each other. This is the trap: a rater's votes share that "
     "rater's habits. Draw whole raters and whole images, not single votes.": lambda s: (single_votes(s, s.size), 95),
-    "A sample is not one number, but has a mean for each image. Take the mean over raters and images.": lambda s: (
+    "Each sample has a mean for each image; it should be one number. Take the mean over raters and images.": lambda s: (
         image_means(s),
         95,
     ),
@@ -271,8 +271,8 @@ EXERCISE = Exercise(
     reference=mos_interval,
     judge=judge,
     hints=(
-        "A drawn rater comes with all votes of that person, and a drawn image with all votes on it. So draw numbers "
-        "of rows and of columns, never single votes.",
+        "A drawn rater comes with all votes of that person, and a drawn image with all votes on it. So draw row "
+        "numbers and column numbers, never single votes.",
         "rng.integers(0, n, n) draws n numbers from 0 to n - 1, with replacement. Rows first, then columns.",
         "samples.append(scores[who][:, what].mean()), and np.percentile(samples, [2.5, 97.5]) at the end.",
     ),

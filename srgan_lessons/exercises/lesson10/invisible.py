@@ -136,7 +136,9 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
             detail - not_this @ detail @ not_this.T
         ),
         "This is half of the result. Return everything that the LR image does not see.": (detail - seen) / 2,
-        "Rows and columns of what is seen have changed places: is a .T wrong or in the wrong place?": (detail - seen.T),
+        "Rows and columns of what is seen have changed places: is a .T superfluous, or in the wrong place?": (
+            detail - seen.T
+        ),
         "Rows and columns of the result have changed places. Is it transposed?": (detail - seen).T,
         "The sign is reversed: detail minus seen, not seen minus detail.": seen - detail,
         "The visible part was added, not subtracted.": detail + seen,

@@ -97,7 +97,8 @@ def _check_choice(where: str, log: Rows, value: float) -> None:
             raise NotYet(
                 f"In {where}, update {value:g} is chosen ({row['val_psnr']:g} dB, ST-LPIPS "
                 f"{row['val_stlpips']:g}). Update {other['step']} is better in both ({other['val_psnr']:g} dB, "
-                f"{other['val_stlpips']:g}), so no criterion can defend yours. High PSNR and low ST-LPIPS are good."
+                f"{other['val_stlpips']:g}), so no criterion can defend yours. A high PSNR is good, and so is a "
+                "low ST-LPIPS."
             )
 
 
