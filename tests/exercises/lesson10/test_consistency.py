@@ -113,7 +113,7 @@ def peak_of_one(sr, lr):
     return _db(imresize(sr, 1 / 4), lr, peak=1)
 
 
-@answers.wrong(says="twice too much")
+@answers.wrong(says="twice the right number")
 def factor_twenty(sr, lr):
     return 2 * _db(imresize(sr, 1 / 4), lr)
 
