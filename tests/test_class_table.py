@@ -267,7 +267,7 @@ def test_a_plan_that_cannot_be_is_refused(photos, change, words):
 
 def test_a_group_with_other_photos_is_stopped_before_it_trains(handout, tmp_path):
     others = load_photos(noise(1, 3), minimum=16, progress=False)
-    with pytest.raises(UserError, match=r"3 missing \(photo 0, .*3 others \(photo 0"):
+    with pytest.raises(UserError, match=r"3 missing \(photo 0, .*3 unknown \(photo 0"):
         train_cell(handout, "1", others, tmp_path / "run", **QUIET)
     assert not (tmp_path / "run").exists()
 
@@ -400,7 +400,7 @@ def test_weights_of_another_cell_are_no_homework(handout, returned, tmp_path):
 
     repacked(returned / "group-2.zip", tmp_path / "a.zip", record=new_hash, weights__safetensors=path.read_bytes())
     (problem,) = collect(handout, [tmp_path / "a.zip"]).problems
-    assert "its weights are of x after None updates" in problem
+    assert "its weights are those of x after None updates" in problem
 
 
 def test_a_file_that_comes_twice_counts_once_and_two_different_ones_of_a_group_not_at_all(
@@ -501,7 +501,7 @@ def test_what_one_seed_each_can_say_is_said_and_no_more(photos):
     table = invented(made, gain={"srresnet-mse": 2.0})
     (pair,) = table.comparisons()
     assert pair.psnr[1] == pytest.approx(1.0, abs=0.05)
-    assert "one seed each cannot tell whether their recipes do" in pair.sentence("psnr")
+    assert "with one seed each, nobody can tell whether their recipes do" in pair.sentence("psnr")
     assert table.chance() is None
     assert "one seed, and how far two runs of one recipe differ was not measured" in table.text
 
@@ -555,7 +555,7 @@ def test_mean_opinions_have_a_column(photos):
     text = class_table(made, table.methods, table.sets, opinions).text
     assert "3.00 [2.50, 3.50]" in text
     assert "HR has 4.50 [4.10, 4.80]" in text
-    assert "How people see it" not in text
+    assert "How people see the pictures" not in text
 
 
 # --- a class of eight ------------------------------------------------------------------------------------------------
@@ -596,7 +596,7 @@ def test_a_class_of_eight(handout, photos, returned, room, tmp_path, capsys):
     said = capsys.readouterr()
     assert said.err.count("measuring") == 6
     assert "srgan-mse (seed 1)" in said.out
-    assert "WHAT CANNOT" in said.out
+    assert "WHAT CANNOT BE CONCLUDED" in said.out
     with open(tmp_path / "table.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6 * 2

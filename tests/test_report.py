@@ -335,7 +335,7 @@ def test_votes_of_another_study_are_refused_in_every_form(study, tmp_path):
         write_report(study.folder, tmp_path / "strange.csv", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     own.table().drop(columns="study").to_csv(tmp_path / "silent.csv", index=False)
-    assert "does not say which study" in page_of(study, tmp_path / "silent.csv", tmp_path)
+    assert "does not say for all votes which study" in page_of(study, tmp_path / "silent.csv", tmp_path)
 
 
 def test_the_page_says_how_pictures_were_shown(study, tmp_path):
@@ -345,7 +345,9 @@ def test_the_page_says_how_pictures_were_shown(study, tmp_path):
     table.loc[table["rater"] == "bob", ["device_pixel_ratio", "width", "height"]] = [2.0, 32.0, 32.0]
     table.loc[table["rater"] == "cyd", "device_pixel_ratio"] = None
     text = page_of(study, table, tmp_path)
-    assert "How the pictures of the 36 votes were shown: 18 at 1:1, 9 scaled by the browser, 9 not recorded." in text
+    assert (
+        "The pictures of the 36 votes were shown like this: 18 at 1:1, 9 scaled by the browser, 9 not recorded." in text
+    )
     assert "at 1:1 pixels" not in text
     assert "1:1, dense screen" not in text.split("Screens")[0]
     for kind in ("1:1, ordinary screen", "1:1, dense screen", "scaled by the browser", "not recorded"):

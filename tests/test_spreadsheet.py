@@ -60,7 +60,7 @@ def test_a_further_column_is_left_out_and_named(ours, tmp_path):
     saved = as_excel_saves(ours, tmp_path / "x.csv", extra=("Notes", "late", ""))
     found, notes = read_csv(saved)
     assert "Notes" not in found
-    assert notes == ["x.csv: column U (Notes) is not part of a vote; left out"]
+    assert notes == ["x.csv: column U (Notes) is not part of a vote and was left out"]
     saved = as_excel_saves(ours, tmp_path / "y.csv", extra=("", "", ""))
     assert read_csv(saved)[1] == []
 

@@ -131,7 +131,7 @@ def test_where_all_photos_for_the_calibration_are_rated_others_are_asked_for(tmp
     photos = {
         name: pixels(k, 64, 64) for k, name in enumerate(("chelsea", "coffee", "rocket", "astronaut", "motorcycle"))
     }
-    with pytest.raises(UserError, match="calibrated on are rated themselves"):
+    with pytest.raises(UserError, match="calibrated on are themselves rated"):
         Study.create(photos, ["nearest", "hr"], tmp_path / "x")
 
 
@@ -188,7 +188,7 @@ def test_versions_of_different_sizes(tmp_path):
         (lambda g: g["image2"].update(srgan=3), "a uint8 array or a file is needed"),
         (lambda g: g["image2"].update(srgan="none.png"), "none.png is not a file"),
         (lambda g: g["image2"].update(srgan=pixels(5, 1200, 20)), "Cut out the middle with crop"),
-        (lambda g: g.update(image1=pixels(5)), "Give all in the same way"),
+        (lambda g: g.update(image1=pixels(5)), "Use one form for all"),
     ],
 )
 def test_wrong_versions(tmp_path, change, words):

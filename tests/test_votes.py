@@ -431,8 +431,8 @@ def test_one_name_typed_in_two_ways_is_one_rater():
         ("a\x00b", "cannot be shown"),
         ("\u202eanna", "cannot be shown"),
         ("\ud800", "cannot be shown"),
-        (None, "must be a text"),
-        (3, "must be a text"),
+        (None, "must be a string"),
+        (3, "must be a string"),
     ],
 )
 def test_names_that_cannot_be_used(name, words):

@@ -30,7 +30,9 @@ class Cell:
 
     def __post_init__(self) -> None:
         if self.content not in CONTENTS:
-            raise UserError(f"{self.content!r} is not a content loss of a cell; known: {', '.join(CONTENTS)}")
+            raise UserError(
+                f"{self.content!r} is not a content loss of a cell; it must be one of: {', '.join(CONTENTS)}"
+            )
         if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and 0 <= self.weight <= 1):
             raise UserError(f"the adversarial weight of a cell is {self.weight!r}; it must be from 0 to 1")
         if (self.content, self.weight, self.pretraining) == ("mse", 0, False):
@@ -56,7 +58,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """For example srgan-offline, srgan-offline-1e-2, srresnet-mse, srgan-mse-scratch. It omits the weight 1e-3."""
+        """The name, such as srgan-offline-1e-2, srresnet-mse or srgan-mse-scratch. It omits the usual weight, 1e-3."""
         kind = "srgan" if self.weight else "srresnet"
         weight = f"-{weight_text(self.weight)}" if self.weight not in (0, ADVERSARIAL_WEIGHT) else ""
         return f"{kind}-{self.content}{weight}" + ("" if self.pretraining else "-scratch")
@@ -121,8 +123,8 @@ def cells_for(count: int, *, vgg: bool = False) -> list[tuple[Cell, int]]:
     """(cell, seed) for this many groups, the most informative first. Eight groups get seven cells, one of them twice.
 
     vgg: the paper's five cells with VGG19's features, for which its weights are needed; otherwise the offline content
-    loss. The repeated cell has another seed. Without it, nobody could tell a difference between cells from a difference
-    between seeds. If there are more than eight groups, the cells repeat in this order.
+    loss. The repeated cell has a different seed. Without it, nobody could tell a difference between cells from a
+    difference between seeds. If there are more than eight groups, the cells repeat in this order.
     """
     if count < 1:
         raise UserError(f"a class has at least one group, not {count}")

@@ -93,7 +93,7 @@ class Handout:
         network = f"{self.settings.get('blocks', 16)} blocks of {self.settings.get('channels', 64)} maps"
         before, own = self.updates
         lines = [
-            f"{network}; {before:,} updates of SRResNet-MSE, then {own:,} of the cell; without pretraining "
+            f"{network}; {before:,} updates of SRResNet-MSE, then {own:,} of the cell; without pretraining, "
             f"{before + own:,} of the cell. {len(self.photos)} photos ({self.source}).",
             f"{'group':<10}{'cell':<26}{'content':<10}{'weight':>8}  {'pretraining':<13}{'seed':>4}",
         ]
@@ -124,11 +124,11 @@ def hand_out(
     `cells_for` chooses them. Equal cells get the seeds 0, 1, 2, ... settings: for example crop=64.
 
     Raises UserError for duplicate names, for settings that are not in SETTINGS, if minutes and updates are both given
-    or both missing, and as `make_plan` does.
+    or both missing, and in the same cases as `make_plan`.
     """
     names = _names([str(number) for number in range(1, groups + 1)] if isinstance(groups, int) else groups)
     if (minutes is None) == (updates is None):
-        raise UserError("give minutes, or updates of the pretraining and of the cell, and not both")
+        raise UserError("give minutes, or updates of the pretraining and of the cell, but not both")
     if unknown := sorted(settings.keys() - set(SETTINGS)):
         raise UserError(f"a handout cannot set {', '.join(unknown)}; it can set: {', '.join(SETTINGS)}")
     if cells is None:
@@ -159,7 +159,7 @@ def read_handout(path: str | Path) -> Handout:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         expected = content.pop("hash")
         if content["format"] != FORMAT:
-            raise UserError(f"{path} is from another version of the course ({content['format']}, here {FORMAT}).")
+            raise UserError(f"{path} has format {content['format']}; this version of the course reads format {FORMAT}.")
         groups = {
             each["group"]: (Cell(**{k: each[k] for k in ("content", "weight", "pretraining")}), each["seed"])
             for each in content["groups"]

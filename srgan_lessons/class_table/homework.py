@@ -42,7 +42,7 @@ def plan_of(
     seed = handout.of(group)[1]
     if differs := other_photos(handout, {photos.hashes[name]: name for name in photos.images}):
         raise UserError(
-            f"the class trains on other photos: {differs}. Use the class's ({handout.source}); cells that saw "
+            f"these are not the class's photos: {differs}. Use the class's ({handout.source}); cells that saw "
             "different photos cannot be compared."
         )
     request = {"class": handout.id, "group": group, "init": None, "seed": seed}
@@ -127,8 +127,8 @@ def pack(handout: Handout, group: str, outcome: Outcome, photos: Photos, path: s
     named = {photos.hashes[name]: image for name, image in photos.images.items()}
     if strange := seen - named.keys():
         raise UserError(
-            f"the run in {outcome.folder} used {len(strange)} photos that are not among these. Give the photos that it "
-            "used."
+            f"the run in {outcome.folder} used {len(strange)} photos that are not among these. Use the same photos as "
+            "the run."
         )
     record = {
         "format": FORMAT,
@@ -153,5 +153,5 @@ def other_photos(handout: Handout, found: dict[str, str]) -> str:
     """How photos (SHA-256 of the pixels -> name) differ from the class's, in words; "" if they are the same."""
     gone = sorted(handout.photos[digest] for digest in handout.photos.keys() - found.keys())
     new = sorted(found[digest] for digest in found.keys() - handout.photos.keys())
-    parts = [f"{len(names)} {what} ({some(names)})" for what, names in (("missing", gone), ("others", new)) if names]
+    parts = [f"{len(names)} {what} ({some(names)})" for what, names in (("missing", gone), ("unknown", new)) if names]
     return ", ".join(parts)

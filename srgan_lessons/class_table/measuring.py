@@ -50,7 +50,7 @@ def measure_all(
     """Measures bicubic, then each accepted cell, with `evaluation.evaluate`: PSNR and SSIM by both protocols, ST-LPIPS.
 
     kept: a folder for the measurements; a network that was already measured on the same set by the same version is not
-    measured again. say: called with each name. Raises UserError if nothing was accepted, and as `evaluate` does.
+    measured again. say: called with each name. Raises UserError if nothing was accepted, and when `evaluate` does.
     """
     if not collected.accepted:
         raise UserError("there is no cell to measure: no file was accepted. " + " ".join(collected.problems))
@@ -79,8 +79,8 @@ def make_study(
 ) -> "Study":
     """The class's opinion study: bicubic, each accepted cell, and HR as the hidden reference. Returns a rating.Study.
 
-    images, crop, seed, settings: as for `Study.create`. Raises UserError if nothing was accepted, and as `Study.create`
-    does.
+    images, crop, seed, settings: as for `Study.create`. Raises UserError if nothing was accepted, and in the same
+    cases as `Study.create`.
     """
     from srgan_lessons.rating import Study
 

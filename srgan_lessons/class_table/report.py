@@ -40,8 +40,8 @@ def mean_interval(values: np.ndarray, level: float = LEVEL) -> Interval:
 class Comparison:
     """Two cells that differ in one thing. psnr, stlpips: the first minus the second, over all images, paired.
 
-    chance: measure -> how much two runs of one cell may differ through their seeds alone; None if no cell was trained
-    twice.
+    chance: measure -> how much two runs of one cell may differ because of their seeds alone; None if no cell was
+    trained twice.
     """
 
     first: str
@@ -59,10 +59,10 @@ class Comparison:
         if not (low > 0 or high < 0):
             return said + "no difference shown between these two networks"
         if self.chance is None:
-            return said + "these two networks differ; one seed each cannot tell whether their recipes do"
+            return said + "these two networks differ; with one seed each, nobody can tell whether their recipes do"
         if abs(middle) > self.chance[measure]:
-            return said + "these two networks differ, by more than seeds may explain"
-        return said + "these two networks differ, by no more than seeds may explain"
+            return said + "these two networks differ by more than seeds may explain"
+        return said + "these two networks differ, but by no more than seeds may explain"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +91,7 @@ class ClassTable:
         return mean_interval(method.values("psnr", [name]) - self.methods[0].values("psnr", [name]))
 
     def chance(self) -> dict[str, float] | None:
-        """How much the means of two runs of one cell may differ through their seeds, in 95 % of cases.
+        """How much the means of two runs of one cell may differ because of their seeds, in 95 % of cases.
 
         It comes from the cells that were trained more than once: the pooled standard deviation s between seeds, with f
         degrees of freedom, gives t(f) x s x sqrt(2). With one repeated cell, f is 1, t is 12.7, and the bound is wide,
@@ -150,7 +150,7 @@ class ClassTable:
             lines += [f"  {pair.sentence(measure)}" for measure in MEASURES]
         if not compared:
             lines.append("Nothing: no two cells differ in only one thing.")
-        lines += ["", "WHAT CANNOT"]
+        lines += ["", "WHAT CANNOT BE CONCLUDED"]
         if worse := self._worse_than_bicubic():
             lines.append(
                 f"- How good these recipes are: {', '.join(worse)}. After so few updates they are worse than bicubic "
@@ -167,24 +167,24 @@ class ClassTable:
             )
             lines.append(
                 f"- That a recipe is better than another where they differ by less than {bounds}. The seeds alone may "
-                "make two runs differ by this much (95 %), as far as the repeated cells show; few repeats make it wide."
+                "make two runs differ by this much (95 %), as far as the repeated cells show; few repeats widen it."
             )
         lines.append(
-            "- Where a difference comes from if two cells differ in more than one thing: they are not compared here."
+            "- Where a difference comes from if two cells differ in more than one thing. They are not compared here."
         )
         before, own = self.handout.updates
         paper = RECIPES["srresnet-mse"].steps + RECIPES["srgan-vgg54"].steps
         lines.append(
             f"- That the paper is right or wrong. It made {paper / (before + own):,.0f} times as many updates, on "
-            f"350,000 photos where you had {len(self.handout.photos):,}; a ranking may still change on the way there."
+            f"350,000 photos instead of your {len(self.handout.photos):,}; a ranking may still change on the way."
         )
         if any(cell.content == "offline" for _, cell in self._cells()):
             lines.append(
-                "- What VGG22 or VGG54 would have given: the offline content loss uses another network, and pixels."
+                "- What VGG22 or VGG54 would have given: the offline content loss uses another network and the pixels."
             )
         if self.opinions is None:
             lines.append(
-                "- How people see it. PSNR does not show that, and ST-LPIPS is a network's guess; votes would show it."
+                "- How people see the pictures. PSNR does not show that, and ST-LPIPS is only a network's guess."
             )
         return lines
 
@@ -228,7 +228,7 @@ class ClassTable:
                 lines.append(line.rstrip())
         if self.opinions:
             hr = f" HR has {_opinion(self.opinions['hr'])}." if "hr" in self.opinions else ""
-            lines.append(f"MOS: of the class's own study, over all its images.{hr}")
+            lines.append(f"The MOS is from the class's own study, over all its images.{hr}")
         return lines
 
     def _papers_rows(self) -> list[str]:
@@ -291,7 +291,7 @@ def read_opinions(votes: Sequence[str | Path], study: str | Path) -> dict[str, I
 def class_table(
     handout: Handout, methods: Sequence[Measured], sets: Sequence[str], opinions: Opinions | None = None
 ) -> ClassTable:
-    """The table of what `measure_all` measured. Raises UserError for opinions on other methods."""
+    """The table of what `measure_all` measured. Raises UserError if a method has no opinions."""
     names = {each.name for each in methods}
     if opinions is not None and (missing := sorted(names - opinions.keys())):
         raise UserError(

@@ -191,7 +191,7 @@ def _check_stages(
         if made != recipe.steps:
             raise UserError(
                 f"{where}: {recipe.name} has {made:,} updates, but the plan says {recipe.steps:,}. The training was "
-                "not finished: the group's command continues it."
+                "not finished. The same command continues it."
             )
 
 
@@ -224,8 +224,8 @@ def _network(where: str, weights: bytes, recipe: Recipe) -> nn.Module:
             raise UserError(f"{where}: {str(error).replace(str(path), WEIGHTS)}") from None
     if (about.get("recipe"), about.get("updates")) != (recipe.name, str(recipe.steps)):
         raise UserError(
-            f"{where}: its weights are of {about.get('recipe')} after {about.get('updates')} updates, but the plan "
-            f"says {recipe.name} after {recipe.steps}. Were files mixed up?"
+            f"{where}: its weights are those of {about.get('recipe')} after {about.get('updates')} updates, but the "
+            f"plan says {recipe.name} after {recipe.steps}. Were files mixed up?"
         )
     expected = {"kind": "generator", "blocks": recipe.blocks, "channels": recipe.channels}
     if describe(network) != expected:
@@ -240,7 +240,9 @@ def _one_a_group(read: list[Returned], problems: list[str]) -> list[Returned]:
         theirs = [each for each in read if each.group == group]
         if len({each.weights for each in theirs}) > 1:
             names = ", ".join(str(each.path) for each in theirs)
-            problems.append(f"{names}: different networks from one group, {group}. Keep only the one that counts.")
+            problems.append(
+                f"{names}: these are different networks from one group, {group}. Keep only the one that counts."
+            )
             continue
         accepted.append(theirs[0])
     twins = [[each for each in accepted if each.weights == weights] for weights in {each.weights for each in accepted}]

@@ -1,4 +1,4 @@
-"""People's opinion: a study, the widget in which people rate, votes on disk, and their analysis (lesson 09).
+"""People's opinions: a study, the widget in which people rate, votes on disk, and their analysis (lesson 09).
 
 Each name is imported when it is first used, because making a study and counting votes need no notebook and no pandas.
 """

@@ -72,8 +72,8 @@ def analyse(
 
     Intervals of MOS are percentiles of a two-way bootstrap over raters and images; intervals of differences come from
     `intervals.difference_interval`. The tests are Wilcoxon signed-rank tests on image means, two-sided and
-    Holm-corrected over all pairs of methods. Raises UserError as check_votes does, and for fewer than two raters or
-    fewer than two images.
+    Holm-corrected over all pairs of methods. Raises UserError in the same cases as check_votes, and for fewer than two
+    raters or fewer than two images.
     """
     scores = Scores.of(votes)
     _check_enough(scores)
@@ -203,7 +203,7 @@ def wilcoxon_p(differences: np.ndarray) -> float:
     Zero differences are dropped, as Wilcoxon did; equal ones share their mean rank. For up to 50 differences, the
     p-value is exact: it counts how many of the 2^n ways to set the signs are at least as extreme. For more, scipy's
     normal approximation is used. Differences are first rounded to nine digits, so that equal differences count as ties
-    even if they were summed in another order.
+    even if they were summed in a different order.
     """
     differences = np.round(differences[~np.isnan(differences)], 9)
     differences = differences[differences != 0]
@@ -221,7 +221,7 @@ def wilcoxon_p(differences: np.ndarray) -> float:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """p-values corrected after Holm 1979 (statsmodels): the chance of any false alarm among them is at most alpha."""
+    """p-values corrected after Holm 1979 (statsmodels). The probability of any false alarm is at most alpha."""
     p_values = np.asarray(p_values, dtype=float)
     return multipletests(p_values, alpha=ALPHA, method="holm")[1] if len(p_values) else p_values
 
@@ -305,8 +305,8 @@ def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.D
     people, images, methods = kept.cube.shape
     if people < FEWEST:
         found.append(
-            f"informal: {people} raters; ITU-R BT.500 asks for at least {FEWEST}, ITU-T P.910 for {IN_LABORATORY} in a "
-            f"laboratory and {IN_THE_OPEN} if each rater uses their own screen."
+            f"informal: {people} raters took part; ITU-R BT.500 asks for at least {FEWEST}, ITU-T P.910 for "
+            f"{IN_LABORATORY} in a laboratory and {IN_THE_OPEN} if each rater uses their own screen."
         )
     grid = images * methods
     empty = int(np.isnan(kept.cube).sum())

@@ -33,8 +33,8 @@ class Settings:
     dummies: trials to warm up with, which are not analysed. dummies_after_resume: the same after each break. repeats:
     share of the pictures that are shown twice. gold: trials with an obvious score (anchors) among the others; None
     means one in 20, and at least 2. minutes: length of a session, after which there is a break; at most 30 (ITU-R
-    BT.500). session_trials: length of a session in trials; it ends at the limit that comes first. Raises UserError for
-    values that make no sense.
+    BT.500). session_trials: length of a session in trials; the session ends at whichever limit comes first. Raises
+    UserError for values that make no sense.
     """
 
     dummies: int = 5
@@ -95,7 +95,7 @@ def read_manifest(path: Path) -> dict:
         ) from None
     if number != FORMAT:
         raise UserError(
-            f"{path} has format {number}; this version of srgan-lessons reads {FORMAT}. Update srgan-lessons."
+            f"{path} has format {number}; this version of srgan-lessons reads format {FORMAT}. Update srgan-lessons."
         )
     if given != manifest_hash(manifest):
         raise UserError(

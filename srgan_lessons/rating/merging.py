@@ -80,7 +80,7 @@ def _of_study(path: Path, given: list[tuple[int, Vote]], study: Study, problems:
     if others:
         other = next(vote.study for _, vote in given if vote.study != study.hash)
         raise UserError(
-            f"{path} contains votes of another study: {len(others)} of {len(given)} lines, the first is line "
+            f"{path} contains votes of another study: {len(others)} of {len(given)} lines; the first is line "
             f"{others[0]} (study {other[:12]}..., not {study.hash[:12]}... in {study.folder}). Leave the file out."
         )
     kept = []

@@ -182,8 +182,8 @@ def plot_mos_against(
 def plot_raters(analysis: Analysis) -> Figure:
     """Each rater's bias and inconsistency (ITU-T P.910, Annex E) with 95 % intervals; excluded raters are hollow.
 
-    Left, bias: a rater far to the right scores high, and one far to the left scores low. Right, inconsistency: a rater
-    far to the right scores the same thing differently each time.
+    The left panel shows bias: a rater far to the right scores high, and one far to the left scores low. The right panel
+    shows inconsistency: a rater far to the right scores the same thing differently each time.
     """
     table = analysis.raters
     with mpl.rc_context(STYLE):
@@ -224,8 +224,8 @@ def plot_raters(analysis: Analysis) -> Figure:
         axes[1].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.2, columnspacing=1.2)
         excluded = ", ".join(table.loc[out, "rater"]) or "nobody"
         figure.set_label(
-            f"Bias and inconsistency of {len(table)} raters. Biases from {table['bias'].min():.2f} to "
-            f"{table['bias'].max():.2f} steps, median inconsistency {table['inconsistency'].median():.2f}. "
+            f"Bias and inconsistency of {len(table)} raters. Biases go from {table['bias'].min():.2f} to "
+            f"{table['bias'].max():.2f} steps; the median inconsistency is {table['inconsistency'].median():.2f}. "
             f"Excluded: {excluded}."
         )
     return figure
@@ -238,7 +238,7 @@ def _slant(names: list[str], inches: float) -> dict:
 
 
 def _name(name: str, most: int = 20) -> str:
-    """A name as a label: not too long, and a $ in it does not start a formula."""
+    """A name as a label, shortened if it is long. A $ does not start a formula."""
     return (name if len(name) <= most else name[: most - 1] + "…").replace("$", r"\$")
 
 

@@ -93,5 +93,5 @@ def power_text(table: pd.DataFrame, *, power: float = POWER) -> str:
         shares = "".join(f"{share:7.0%}" for share in wide.loc[difference])
         beyond = f"more than {wide.columns.max()}, or more images" if difference else "never: there is no difference"
         lines.append(f"{difference:10.2f} {shares}   {count or beyond}")
-    lines += ["", "Synthetic raters; your people and pictures may differ more from each other. Plan with a margin."]
+    lines += ["", "These raters are synthetic; your people and pictures may differ more. Plan with a margin."]
     return "\n".join(lines)

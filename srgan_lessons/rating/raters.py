@@ -24,7 +24,7 @@ GUESSES, COOLING = 5, 60.0  # after 5 wrong codes for a name, no other is accept
 class Rater:
     """A rater who came through the link.
 
-    code: with which the rater can continue in another browser. browsers: SHA-256 of the secrets of the rater's
+    code: lets the rater continue in another browser. browsers: SHA-256 of the secrets of the rater's
     browsers.
     """
 

@@ -51,7 +51,8 @@ def write_report(
     CSV file, `folder` need not be a study. out: the folder for the report, by default `report` in the study's folder.
     exclude: names of raters to leave out; the report mentions them.
     If the study has the method "hr", PSNR, SSIM and ST-LPIPS of its stimuli are measured once and kept with the study;
-    see `measures.kept`. Raises UserError as Study.open, merge and analyse do, and if the report cannot be written.
+    see `measures.kept`. Raises UserError in the same cases as Study.open, merge and analyse, and if the report cannot
+    be written.
     """
     folder = Path(folder)
     study = Study.open(folder) if (folder / MANIFEST).exists() or votes is None else None
@@ -125,7 +126,7 @@ def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
             )
     if "study" in table and table["study"].notna().all():
         return []
-    return [f"{name} does not say which study all its votes belong to; their pictures are those of this study"]
+    return [f"{name} does not say for all votes which study they belong to; their pictures are those of this study"]
 
 
 def _write(path: Path, text: str) -> None:

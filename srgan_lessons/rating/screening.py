@@ -189,7 +189,7 @@ def straight_liners(votes: pd.DataFrame) -> pd.DataFrame:
 def agreement(matrix: pd.DataFrame | np.ndarray) -> pd.DataFrame:
     """Each rater against the mean of the others: rater, correlation (Pearson, over stimuli), p, swapped.
 
-    Swapped: the correlation is more negative than by chance (p < 0.001, one-sided), as when 1 was taken for the best.
+    Swapped: the correlation is more negative than chance explains (p < 0.001, one-sided), as if 1 were the best score.
     """
     scores, raters = _split(matrix)
     there = ~np.isnan(scores)
@@ -211,10 +211,11 @@ def screen(votes: pd.DataFrame) -> pd.DataFrame:
     """All checks together, one row per rater, with the decision.
 
     A rater is excluded for failing gold, clicking one button, swapping the scale, or being rejected by BT.500 (which,
-    as the recommendation says, looks once, at all raters). `reasons` says why, in words. `notes` says what is worth a
-    look but excludes nobody: repeats that differ by more than one step more often than not, and an inconsistency of
-    more than twice the median, as from guessing; the P.910 model gives such votes little weight.
-    If everybody would be excluded, nobody is, and the notes say so. Raises UserError as check_votes does.
+    as the recommendation says, is applied once, to all raters). `reasons` says why, in words. `notes` says what is
+    worth a look but excludes nobody: repeats that differ by more than one step more often than not, and an
+    inconsistency of more than twice the median, as from guessing; the P.910 model gives such votes little weight.
+    If the checks would exclude everybody, nobody is excluded, and the notes say so. Raises UserError in the same cases
+    as `check_votes`.
     """
     return screen_scores(Scores.of(votes))
 

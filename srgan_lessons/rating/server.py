@@ -118,7 +118,7 @@ class Browser(Handler):
 
     @property
     def cookie_name(self) -> str:
-        return f"srgan-lessons-{self.study.study.hash[:12]}"  # ports share cookies, studies must not
+        return f"srgan-lessons-{self.study.study.hash[:12]}"  # all ports share cookies, but studies must not
 
     def browser(self) -> str:
         """The browser's secret; "" if it has none, or none that this server can have made."""

@@ -69,7 +69,10 @@ def serve(
         host.stop()
 
     asyncio.run(run())
-    print(f"Ended. The ratings are in {host.study.votes_folder}; the links stay the same when you start again.")
+    print(
+        f"The server has stopped. The ratings are in {host.study.votes_folder}; the links stay the same when you start "
+        "it again."
+    )
     return 0
 
 

@@ -134,7 +134,7 @@ class Session:
     def picture(self) -> bytes:
         """The PNG file of the current trial. Raises UserError if it is missing or changed, or if nothing is shown."""
         if self.trial is None:
-            raise UserError(f"nothing is shown now: the session is at {self.phase!r}.")
+            raise UserError(f"nothing is shown now: the session is in the phase {self.phase!r}.")
         return self._fetch(self._at).result()
 
     def pictures(self) -> list[Picture]:
@@ -148,7 +148,7 @@ class Session:
         ]
 
     def picture_of(self, token: str) -> bytes | None:
-        """The PNG file of one of `pictures`; None for any other token. Raises UserError as `picture` does."""
+        """The PNG file of one of `pictures`; None for any other token. Raises UserError like `picture`."""
         with self._lock:
             found = [k for k, picture in enumerate(self.pictures()) if hmac.compare_digest(picture.token, token)]
             wanted = self._fetch(self._at + found[0]) if found else None
@@ -275,7 +275,7 @@ class Session:
                 self._enter("paused")
 
     def wake(self) -> None:
-        """Call it when a page comes back: a picture that was shown for over five minutes was not looked at."""
+        """Call it when a page comes back. It pauses if a picture was shown for over five minutes: nobody was there."""
         with self._lock:
             if self.trial is not None and self._clock() - self._shown_at > LONG_PAUSE:
                 since = self._shown_at
@@ -420,7 +420,7 @@ class Session:
                 self._fetch(k)
 
     def _sign(self, *what: object) -> str:
-        """A text that nobody can guess, and that is the same for the same rater, session, step, and `what`."""
+        """A string that nobody can guess, and that is the same for the same rater, session, step, and `what`."""
         content = "\x1f".join(map(str, (self.rater, self.number, self._at, *what)))
         return hmac.new(self._secret, content.encode(), hashlib.sha256).hexdigest()[:24]
 

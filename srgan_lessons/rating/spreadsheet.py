@@ -32,7 +32,7 @@ _TRUTH = {
 def write_csv(path: str | Path, votes: Iterable[Vote]) -> None:
     """Writes votes as CSV: a header, one row per vote, and empty cells for missing values.
 
-    The file is UTF-8 with a byte order mark, by which Excel recognises it. A text that a spreadsheet would take for a
+    The file is UTF-8 with a byte order mark, by which Excel recognises it. Text that a spreadsheet would take for a
     formula gets an apostrophe before it, which `read_csv` removes. Raises UserError if the file cannot be written.
     """
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8-sig", newline="") as file:
@@ -70,7 +70,8 @@ def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
     for at, name in enumerate(names):
         if name not in COLUMNS and (name or any(at < len(row) and row[at].strip() for _, row in body)):
             notes.append(
-                f"{path.name}: column {_letter(at)} ({header[at].strip() or 'no name'}) is not part of a vote; left out"
+                f"{path.name}: column {_letter(at)} ({header[at].strip() or 'no name'}) is not part of a vote and was "
+                "left out"
             )
     content: dict[str, list] = {name: [] for name in names if name in COLUMNS}
     for line, row in body:

@@ -50,7 +50,7 @@ def versions(images: Images, methods: Methods, *, crop: int | None = None, devic
     if methods is not None and not methods:
         raise UserError('a study needs methods: for example "nearest", "bicubic", "hr".')
     if isinstance(methods, str):
-        raise UserError(f"methods is a single text, {methods!r}; it must be a list of names.")
+        raise UserError(f"methods is a single string, {methods!r}; it must be a list of names.")
     if isinstance(images, str | Path):
         images = _read_folder(Path(images))
     if not images:
@@ -58,7 +58,9 @@ def versions(images: Images, methods: Methods, *, crop: int | None = None, devic
     given: Mapping[str, Any] = images
     ready = [isinstance(value, Mapping) for value in given.values()]
     if any(ready) and not all(ready):
-        raise UserError("some images are given as versions by method, others as one picture. Give all in the same way.")
+        raise UserError(
+            "some images are mappings of methods to pictures, others are single pictures. Use one form for all."
+        )
     if all(ready):
         return _ready(given, methods, crop)
     return _made(given, methods, crop, device)
@@ -194,8 +196,8 @@ def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndar
     height, width = pixels.shape[:2]
     if width > LARGEST[0] or height > LARGEST[1]:
         raise UserError(
-            f"{label} is {width} x {height} pixels. Raters see pixels 1:1, and {LARGEST[0]} x {LARGEST[1]} is what a "
-            "screen can show. Cut out the middle with crop, for example 400."
+            f"{label} is {width} x {height} pixels. Raters see pictures at 1:1, and a screen can show only "
+            f"{LARGEST[0]} x {LARGEST[1]}. Cut out the middle with crop, for example 400."
         )
     if min(height, width) < 4 * multiple:
         raise UserError(f"{label} is {width} x {height} pixels, too small to be rated.")
@@ -228,14 +230,14 @@ def _as_srgb(pixels: np.ndarray, profile: bytes | None, source: str | Path) -> n
 def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int | None) -> list[Version]:
     """Nearest neighbour and HR versions of images that are not rated; by default, four photos from scikit-image.
 
-    Raises UserError as `versions` does, and for an anchor with the name of a rated image.
+    Raises UserError in the same cases as `versions`, and for an anchor with the name of a rated image.
     """
     if anchors is None:
         photos = sample_photos()
         names = [name for name in ("chelsea", "coffee", "rocket", "astronaut", "motorcycle") if name not in rated]
         if not names:
             raise UserError(
-                "all photos that raters could be calibrated on are rated themselves. Name others with "
+                "all photos that raters could be calibrated on are themselves rated. Name others with "
                 "--anchors FOLDER or anchors=."
             )
         anchors, crop = {name: photos[name] for name in names[:4]}, min(crop or 256, 256)
@@ -246,10 +248,10 @@ def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int |
 
 
 def check_names(names: Collection[str], what: str) -> None:
-    """Raises UserError for names of images or methods that are empty, not texts, or differ only in upper case."""
+    """Raises UserError for names of images or methods that are empty, not strings, or differ only in upper case."""
     for name in names:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
-            raise UserError(f"the {what} {name!r} needs a name: a text of at least one letter.")
+            raise UserError(f"the {what} {name!r} needs a name: a string of at least one letter.")
         if what == "method" and name != HIDDEN_REFERENCE and name.casefold() == HIDDEN_REFERENCE:
             raise UserError(
                 f'the method {name!r} must be written "{HIDDEN_REFERENCE}", the name of the hidden reference.'

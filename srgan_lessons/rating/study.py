@@ -110,8 +110,8 @@ class Study:
         differ. Photos with a colour profile are first converted to sRGB, which browsers assume for pictures without a
         profile.
 
-        Raises UserError as `stimuli.versions` does, and for versions of different sizes, an image that appears twice, a
-        folder that exists and is not empty or cannot be written, and a full disk.
+        Raises UserError in the same cases as `stimuli.versions`, and for versions of different sizes, an image that
+        appears twice, a folder that exists and is not empty or cannot be written, and a full disk.
         """
         from srgan_lessons.rating.stimuli import versions
 
@@ -144,7 +144,7 @@ class Study:
         The order differs from the paper's "completely randomized" order in one thing: versions of an image never follow
         each other.
 
-        Raises UserError as `create` does, and lists which parts of the design are missing.
+        Raises UserError in the same cases as `create`, and if parts of the design are missing; it lists them.
         """
         from srgan_lessons.rating.design import paper_versions
 

@@ -23,7 +23,7 @@ from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 class Population:
     """The people and pictures that studies are drawn from. All are standard deviations on the scale of 1 to 5.
 
-    bias: of raters' habits to score high or low. inconsistency: of a rater's votes on the same stimulus; this is its
+    bias: of raters' habits of scoring high or low. inconsistency: of a rater's votes on the same stimulus; this is its
     median over raters, and its logarithm has the standard deviation `spread`. image: of what a photo adds to all its
     versions. texture: of what a photo adds to one of its versions. The first three come from the demonstration data of
     P.910's reference code (21 real viewers); the other two are guesses. Raises UserError for a negative number.
@@ -127,7 +127,7 @@ def synthetic_votes(
     truth: method -> true MOS in the population of honest raters. raters: their number; the last ones are, in this
     order, clickers (any button), straight_liners (always the same button) and swapped (took 1 for the best). repeats:
     share of the stimuli that are shown twice. gold: number of obvious items, alternately 1 and 5. anchors: number of
-    pictures in the training, which shows nearest and HR of each. Without these spoilers, the main votes are
+    pictures in the training, which shows nearest and HR of each. If all raters are honest, the main votes are
     synthetic_scores of the same seed. Raises UserError for numbers with which no study is possible.
     """
     spoilers = clickers + straight_liners + swapped

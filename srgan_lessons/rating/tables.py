@@ -30,7 +30,7 @@ def check_votes(votes: pd.DataFrame) -> pd.DataFrame:
     unknown = [name for name in votes.columns if name not in COLUMNS]
     if unknown:
         raise UserError(
-            f"the table of votes has unknown columns: {_names(unknown)}. Drop them, or rename: {_names(COLUMNS)}"
+            f"the table of votes has unknown columns: {_names(unknown)}. Drop or rename them; known: {_names(COLUMNS)}"
         )
     if votes.empty:
         raise UserError("the table of votes is empty: nobody has rated yet")
@@ -49,11 +49,11 @@ def check_votes(votes: pd.DataFrame) -> pd.DataFrame:
     if "phase" in table and not table["phase"].isin(PHASES).all():
         odd = ~table["phase"].isin(PHASES)
         raise UserError(
-            f"unknown phase {table.loc[odd, 'phase'].iloc[0]!r} in row {_rows(odd)}; known: {_names(PHASES)}"
+            f"the unknown phase {table.loc[odd, 'phase'].iloc[0]!r} is in row {_rows(odd)}; known: {_names(PHASES)}"
         )
     if "study" in table and table["study"].nunique() > 1:
         raise UserError(
-            f"votes of several studies in one table: {_names(table['study'].unique())}; analyse them one by one"
+            f"the table has votes of several studies: {_names(table['study'].unique())}; analyse them one by one"
         )
     if "gold_expected" in table:
         expected = pd.to_numeric(table["gold_expected"], errors="coerce")
@@ -90,7 +90,7 @@ def repeated_trials(votes: pd.DataFrame) -> pd.DataFrame:
 
 
 def rated(votes: pd.DataFrame) -> pd.DataFrame:
-    """The votes that enter the MOS: main trials, first showings, no gold."""
+    """The votes that enter the MOS: those on first showings in the main phase, without gold items."""
     main = main_trials(votes)
     return main.drop(index=gold_trials(votes).index.union(repeated_trials(votes).index))
 

@@ -41,7 +41,7 @@ def answer(session: Session, message: object) -> dict:
         return state(session, error=str(error))
     except Exception as error:  # nothing else would show it, and the page would wait for ever
         logging.getLogger(__name__).exception("a message of the page failed")
-        return state(session, error=f"something went wrong that should not have: {type(error).__name__}: {error}")
+        return state(session, error=f"an unexpected error occurred: {type(error).__name__}: {error}")
     return state(session)
 
 

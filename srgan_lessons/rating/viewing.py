@@ -11,8 +11,8 @@ from srgan_lessons.rating.tables import rated
 SCALED, UNKNOWN = "scaled by the browser", "not recorded"
 DENSITIES = ((1.5, "1:1, ordinary screen"), (2.5, "1:1, dense screen"), (np.inf, "1:1, very dense screen"))
 MEANING = (
-    "1:1: a pixel of the picture is a pixel of the screen. A screen is dense from 1.5 screen pixels per CSS pixel, "
-    "and very dense from 2.5, as phones are. There, pictures and their flaws look smaller."
+    "1:1 means that a pixel of the picture is a pixel of the screen. A screen is dense from 1.5 screen pixels per CSS "
+    "pixel, and very dense from 2.5, as phones are. On dense screens, pictures and their flaws look smaller."
 )
 
 
@@ -37,7 +37,7 @@ def shown_as(votes: pd.DataFrame, study: Study | None) -> pd.Series:
 
 
 def screens_table(votes: pd.DataFrame, study: Study | None) -> pd.DataFrame:
-    """One row per way of showing: shown, raters, votes, and the MOS of each method on such screens."""
+    """One row for each way in which pictures were shown: shown, raters, votes, and each method's MOS in these votes."""
     table = rated(votes).assign(shown=shown_as(votes, study))
     order = [*(text for _, text in DENSITIES), SCALED, UNKNOWN]
     counts = table.groupby("shown").agg(raters=("rater", "nunique"), votes=("score", "size"))
@@ -59,4 +59,4 @@ def sentence(votes: pd.DataFrame, study: Study | None) -> str:
     if counts[UNKNOWN] == len(shown):
         return "It was not recorded whether the pictures were shown at 1:1."
     parts = [f"{count} {text}" for text, count in counts.items() if count]
-    return f"How the pictures of the {len(shown)} votes were shown: {', '.join(parts)}."
+    return f"The pictures of the {len(shown)} votes were shown like this: {', '.join(parts)}."

@@ -52,13 +52,13 @@ class Vote:
     """
 
     study: str = _column(lambda value: _text(value) and re.fullmatch("[0-9a-f]{64}", str(value)), "the hash of a study")
-    rater: str = _column(_text, "a text", needed=True)
+    rater: str = _column(_text, "a non-empty string", needed=True)
     session: int = _column(_whole(1), "a whole number from 1")
     trial: int = _column(_whole(0), "a whole number from 0")
     phase: str = _column(lambda value: value in PHASES, "training, dummy or main")
-    image: str = _column(_text, "a text", needed=True)
-    method: str = _column(_text, "a text", needed=True)
-    stimulus: str = _column(_text, "a text")
+    image: str = _column(_text, "a non-empty string", needed=True)
+    method: str = _column(_text, "a non-empty string", needed=True)
+    stimulus: str = _column(_text, "a non-empty string")
     repeat: int = _column(_whole(0, 1), "0 or 1")
     gold_expected: int | None = _column(
         lambda value: value is None or (type(value) is int and value in (LOWEST, HIGHEST)), "1, 5 or null"
@@ -90,7 +90,7 @@ class Vote:
 
     @property
     def rated(self) -> bool:
-        """Whether it enters the MOS: in the main phase, a first showing, not a gold item."""
+        """Whether it enters the MOS: it must be for a first showing in the main phase, and not for a gold item."""
         return self.phase == "main" and self.gold_expected is None and not self.repeat
 
     @property

@@ -26,12 +26,12 @@ def rater_name(name: object) -> str:
     characters, or contains control characters.
     """
     if not isinstance(name, str):
-        raise UserError(f"a rater's name must be a text, got {type(name).__name__}.")
+        raise UserError(f"a rater's name must be a string, not {type(name).__name__}.")
     clean = unicodedata.normalize("NFC", name).strip()
     if not clean:
         raise UserError("a rater needs a name. A pseudonym will do, as long as nobody else in the study has it.")
     if len(clean) > LONGEST_NAME:
-        raise UserError(f"the rater's name has {len(clean)} characters; at most {LONGEST_NAME} are kept.")
+        raise UserError(f"the rater's name has {len(clean)} characters; at most {LONGEST_NAME} are allowed.")
     if not clean.isprintable():
         raise UserError(f"the rater's name {clean!r} has characters that cannot be shown, such as line ends.")
     return clean
@@ -86,7 +86,7 @@ class VoteFile:
             raise
 
     def _lock(self) -> bool:
-        """True if the file is locked now, False where the system has no locks. Raises UserError if another has it."""
+        """True if the file is locked now, False where the system has no locks. Raises UserError if it is in use."""
         try:
             locked = lock(self._file)
         except BlockingIOError:
@@ -96,8 +96,8 @@ class VoteFile:
             ) from None
         if not locked:
             warnings.warn(
-                f"{self.path.parent} is on a file system without locks: do not rate under one name in two windows at "
-                "once",
+                f"{self.path.parent} is on a file system without locks: do not rate under the same name in two "
+                "windows at once",
                 stacklevel=4,
             )
         return locked
@@ -130,7 +130,7 @@ class VoteFile:
     def append(self, vote: Vote) -> None:
         """Writes a vote. When this returns, it is on the disk.
 
-        Raises UserError if that failed; the file is then as it was before, and the vote can be cast again.
+        Raises UserError if that fails; the file is then as it was before, and the vote can be cast again.
         """
         try:
             if self._file == CLOSED:

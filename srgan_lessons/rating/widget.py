@@ -23,7 +23,7 @@ DRIVE = "/content/drive/"  # where Colab mounts Google Drive
 
 
 class RatingWidget(anywidget.AnyWidget):
-    """Shows instructions, a training, pictures with five buttons, breaks, and thanks.
+    """Shows instructions, a training, pictures with five buttons, breaks, and a page of thanks.
 
     study: a study or its folder. rater: a name or pseudonym; None asks for it. folder: where the votes go, by default
     `votes` in the study's folder; in Colab, a folder on Drive outlives the machine. minutes, session_trials: the length

@@ -30,7 +30,7 @@ SIGNS = {
     "it falls later, and less than in the other runs whose D is sure",
     "adversarial weight too high": "with too high a weight, the PSNR falls by many dB and does not come back, "
     "while D cannot make up its mind",
-    "LR kernel mismatch": "with another kernel, both probabilities look healthy, and the PSNR is a little below "
+    "LR kernel mismatch": "with a different kernel, both probabilities look healthy, and the PSNR is a little below "
     "bicubic's from the first row to the last",
 }
 
@@ -40,7 +40,7 @@ SIGNS_BY_NAME = {name.lower(): name for name in SIGNS}  # capitals do not matter
 def judge(candidate) -> None:
     names = ", ".join(repr(name) for name in SIGNS)
     if not isinstance(candidate, dict):
-        raise NotYet(f"A dict is expected, run number -> name; this is of type {type(candidate).__name__}.")
+        raise NotYet(f"A dict is expected (run number -> name), but this is of type {type(candidate).__name__}.")
     if any(isinstance(key, str) and key.strip().lower() in SIGNS_BY_NAME for key in candidate):
         raise NotYet("Keys and values have changed places: the run's number is the key, its diagnosis the value.")
     given = {}
@@ -80,9 +80,9 @@ EXERCISE = Exercise(
     judge=judge,
     hints=(
         "Begin with the first value of each PSNR curve. One run begins far from all the others. Then look for the "
-        "runs in which D becomes sure of itself: besides that one there are two.",
-        "In which of these two does the PSNR plunge at once? Three are left, whose D is not sure: one falls very far, "
-        "one lies below bicubic's line from the first row on, one begins above it and loses little.",
+        "runs in which D becomes sure of itself: there are two besides that one.",
+        "In which of these two does the PSNR plunge at once? In the three that are left, D is not sure: one falls very "
+        "far, one lies below bicubic's line from the first row on, and one begins above it and loses little.",
         "Run 4 begins far below. Runs 1 and 3 have a D that is sure, and run 1 plunges at once. Run 6 falls very far.",
     ),
     mistakes=(

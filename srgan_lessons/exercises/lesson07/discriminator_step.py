@@ -54,8 +54,8 @@ def judge(candidate) -> None:
     network = copy.deepcopy(start)
     optimizer, seen = Watched(network), Seen(network)
     no_path = (
-        "The loss has no path back to D: it was turned into a number, or computed under torch.no_grad(). Only sr is "
-        "detached, D's input, not what D says."
+        "The loss has no path back to D: it was turned into a number, or computed under torch.no_grad(). Detach "
+        "only sr, D's input, not D's answers."
     )
     result = run(candidate, network, optimizer, sr, hr, no_path=no_path)
     if any(parameter.grad is not None for parameter in generator.parameters()):
@@ -75,7 +75,7 @@ def judge(candidate) -> None:
     if optimizer.events.count("step") != 1:
         count = optimizer.events.count("step")
         raise NotYet(
-            f"D takes {count} steps in one call, so its second answer comes from another D than the first. Add both "
+            f"D takes {count} steps in one call, so its second answer comes from a changed D. Add both "
             "losses, then call optimizer.step() once."
             if count
             else OWN_OPTIMISER.format("D")
@@ -91,7 +91,7 @@ def judge(candidate) -> None:
 
 
 def _with_a_sure_discriminator(candidate, start, logit: float, sr: Tensor, hr: Tensor, no_path: str) -> None:
-    """Judges the step of a D that is sure of the same answer for all images. Where it is wrong, it needs a gradient."""
+    """Judges the step of a D that is sure of the same answer for all images. Where D is wrong, it needs a gradient."""
     sure = copy.deepcopy(start)
     with torch.no_grad():
         sure[-1].bias.fill_(logit)
@@ -125,7 +125,7 @@ def _with_gradients_of_the_generators_step(candidate, start, sr: Tensor, hr: Ten
         return
     if same(weights_of(network), after(start, lambda d: _judgement(d, sr, hr), stale), first):
         raise NotYet(
-            "Gradients left from before also count. The generator's step has passed through D and left some: "
+            "Gradients left over from before also count. The generator's step has passed through D and left some: "
             "call optimizer.zero_grad() before backward()."
         )
     raise NotYet("A second call, after a generator's step, goes wrong. Is anything kept from the call before?")
@@ -160,10 +160,10 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             "The labels are swapped: D learns to call SR real, and HR generated. D(HR) should rise and D(SR) fall.": by(
                 lambda d: F.softplus(d(hr)).mean() + F.softplus(-d(sr)).mean()
             ),
-            "Both are called real. SR is generated: its loss is -log(1 - D(SR)), softplus(+logit).": by(
+            "HR and SR are both called real. SR is generated: its loss is -log(1 - D(SR)), softplus(+logit).": by(
                 lambda d: F.softplus(-d(hr)).mean() + F.softplus(-d(sr)).mean()
             ),
-            "Both are called generated. HR is real: its loss is -log D(HR), softplus(-logit).": by(
+            "HR and SR are both called generated. HR is real: its loss is -log D(HR), softplus(-logit).": by(
                 lambda d: F.softplus(d(hr)).mean() + F.softplus(d(sr)).mean()
             ),
             "Only HR's loss moves D, so it would call everything real. Is SR's loss missing, or does it have a factor "
@@ -172,20 +172,20 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             "Only SR's loss moves D, so it would call everything generated. Is HR's loss missing, or does it have a "
             "factor such as 1e-3? Add it, without a factor. If it is there, D gets no gradient from it: D's answer to "
             "HR must keep its graph.": by(lambda d: F.softplus(d(sr)).mean()),
-            "SR's loss is subtracted. Both are added: D(SR) should fall, and -log(1 - D(SR)) = +softplus(+logit).": by(
+            "SR's loss is subtracted. Add both losses: D(SR) should fall, and -log(1 - D(SR)) = +softplus(+logit).": by(
                 lambda d: F.softplus(-d(hr)).mean() - F.softplus(d(sr)).mean()
             ),
             "SR is clamped to [0, 1]. D judges SR as the generator made it: values below 0 or above 1 are a fault that "
             "D should find.": by(lambda d: _judgement(d, sr.clamp(0, 1), hr)),
-            "The loss is half of what is expected: it is the sum of both parts, not their mean.": by(
+            "The loss is half of what is expected: it should be the sum of both parts, not their mean.": by(
                 lambda d: _judgement(d, sr, hr) / 2
             ),
             "HR and SR go through D as one batch, and BatchNorm mixes their statistics. Call D twice: once with HR, "
             "once with SR.": by(merged),
-            "HR and SR go through D as one batch, and the loss is the mean of both. Call D twice, and add.": by(
+            "HR and SR go through D as one batch, and the loss is the mean of both. Call D twice, and add both.": by(
                 lambda d: merged(d) / 2
             ),
-            "The sigmoid is taken twice: the loss is made for logits, but gets probabilities. Give it what D "
+            "The sigmoid is applied twice: the loss is made for logits, but gets probabilities. Give it what D "
             "returns.": by(
                 lambda d: F.softplus(-torch.sigmoid(d(hr))).mean() + F.softplus(torch.sigmoid(d(sr))).mean()
             ),
@@ -194,7 +194,7 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             ),
             "HR's label is 0.9 (label smoothing). That is a cure for a strong D; the paper's label is 1.": by(smoothed),
             "This is a relativistic loss, of the difference of two logits. The paper judges each image by itself: one "
-            "part for HR, one for SR.": by(lambda d: F.softplus(d(sr) - d(hr)).mean()),
+            "part of the loss is for HR, and one is for SR.": by(lambda d: F.softplus(d(sr) - d(hr)).mean()),
             "SR's label is 0.1 (label smoothing). The paper's label is 0.": by(
                 lambda d: F.softplus(-d(hr)).mean() + (F.softplus(d(sr)) - 0.1 * d(sr)).mean()
             ),
@@ -209,15 +209,17 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
             "This is the hinge loss. The paper's is the cross-entropy: softplus of the logits.": by(
                 lambda d: F.relu(1 - d(hr)).mean() + F.relu(1 + d(sr)).mean()
             ),
-            "The factor 1e-3 belongs to the generator's loss alone. D's counts fully.": by(
+            "The factor 1e-3 belongs to the generator's loss alone. D's loss has no factor.": by(
                 lambda d: WEIGHT * _judgement(d, sr, hr)
             ),
-            "The step goes up, not down: the sign of the loss is changed.": by(lambda d: -_judgement(d, sr, hr)),
+            "The step goes up, not down: the loss has the wrong sign.": by(lambda d: -_judgement(d, sr, hr)),
         },
     )
     for name, images in (("hr", hr), ("sr", sr)):
         if not seen.saw(images):
-            raise NotYet(f"D is never shown {name} as it is. Is something else shown, or {name} changed or cut first?")
+            raise NotYet(
+                f"D is never shown {name} as it is. Is something else shown, or is {name} changed or cut first?"
+            )
     name_length(found, after(start, lambda d: _judgement(d, sr, hr)), first)
     raise NotYet(
         "D's weights are not those of one step down softplus(-D(HR)) + softplus(D(SR)), each a mean over the batch. "
@@ -246,7 +248,7 @@ def _name_probabilities(result: Any, start: nn.Module, moved: nn.Module, sr: Ten
     if are(p_real, p_fake):
         if any(isinstance(value, Tensor) and value.requires_grad for value in result):
             raise NotYet(
-                "The numbers returned still hold their graph, and a list of them fills the memory. Return .item()."
+                "The numbers returned still carry their graph, and a list of them fills the memory. Return .item()."
             )
         return
     if are(p_fake, p_real):
@@ -260,8 +262,8 @@ def _name_probabilities(result: Any, start: nn.Module, moved: nn.Module, sr: Ten
     if are(F.softplus(-real).mean(), F.softplus(fake).mean()):
         raise NotYet("These are the two losses. Return the mean probabilities, sigmoid(real) and sigmoid(fake).")
     raise NotYet(
-        f"It returns {d_hr:.4f} and {d_sr:.4f}. The mean of sigmoid(real) is {p_real:.4f}, that of sigmoid(fake) "
-        f"{p_fake:.4f}. Return these numbers, between 0 and 1 and with all their digits."
+        f"It returns {d_hr:.4f} and {d_sr:.4f}. The mean of sigmoid(real) is {p_real:.4f}, and that of sigmoid(fake) "
+        f"is {p_fake:.4f}. Return these numbers, between 0 and 1 and with all their digits."
     )
 
 
@@ -275,7 +277,7 @@ EXERCISE = Exercise(
     reference=discriminator_step,
     judge=judge,
     hints=(
-        "Call the discriminator twice, take two softplus, make one update. Which of the two softplus has a minus?",
+        "Call the discriminator twice, use softplus twice, and make one update. Which of the two softplus has a minus?",
         "sr comes with the graph that made it. x.detach() has the same numbers without the graph. And 1 - "
         "sigmoid(x) = sigmoid(-x), so -log(1 - D(SR)) = softplus(+logit).",
         "fake = discriminator(sr.detach()); loss = F.softplus(-real).mean() + F.softplus(fake).mean(); then "

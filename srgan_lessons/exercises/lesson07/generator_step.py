@@ -64,14 +64,14 @@ def judge(candidate) -> None:
     hook.remove()
     if torch.equal(weights_of(network), weights_of(start)):
         cut = (
-            "backward() runs, and its gradient ends in D. sr has no path back to the generator: it was made under "
-            "torch.no_grad(), or detached. Take it as generator(lr) returns it."
+            "backward() runs, but its gradient ends in D. sr has no path back to the generator: it was made under "
+            "torch.no_grad(), or detached. Use it as generator(lr) returns it."
         )
         name_standstill(optimizer, "The generator", elsewhere=cut if through_d else "")
     if "step" not in optimizer.events:
         raise NotYet(OWN_OPTIMISER.format("The generator"))
     if not torch.equal(weights_of(discriminator), opponents_weights):
-        raise NotYet("The discriminator has also learned. This is the generator's step: D is used, and stays as it is.")
+        raise NotYet("The discriminator has also learned. This is the generator's step: D is used, but stays as it is.")
     if optimizer.events.count("step") > 1:
         raise NotYet(
             f"optimizer.step() is called {optimizer.events.count('step')} times. One update is one backward() and one "
@@ -88,7 +88,7 @@ def judge(candidate) -> None:
     _name_generators_weights(found, start, opponent, lr, hr, seen)
     _name_sr(result, sr, as_it_is(network, start)(lr).detach(), hr)
     if optimizer.events.count("forward") > 1:
-        raise NotYet("The generator runs twice. One SR is enough: for both losses, and for the discriminator's step.")
+        raise NotYet("The generator runs twice. One SR is enough for both losses and for the discriminator's step.")
     if not (network.training and discriminator.training):
         raise NotYet("A network is left in evaluation mode. Leave the modes alone.")
     stale = [parameter.grad.clone() for parameter in network.parameters() if parameter.grad is not None]
@@ -126,27 +126,28 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
         if seen.saw(hr) and len(seen.inputs) == 1:
             raise NotYet("The discriminator is shown HR. The generator needs to know what D says about its own SR.")
         raise NotYet(
-            "D is asked, but its opinion does not reach the generator: the weights move as by the content loss alone. "
-            "The gradient must pass through D, so in this step nothing is detached, rounded, or run under no_grad."
+            "D is asked, but its opinion does not reach the generator: only the content loss moves the weights. "
+            "The gradient must pass through D, so in this step nothing may be detached, rounded, or run under no_grad."
         )
     slips = {
-        "Only the adversarial loss moves the generator. perceptual_loss also has the content. The order is (sr, hr): "
-        "hr is the fixed target and gets no gradient.": by(lambda sr, d: WEIGHT * F.softplus(-d(sr)).mean()),
-        "Only the adversarial loss moves the generator, and it counts fully. Take perceptual_loss(sr, hr, D(sr)): the "
+        "Only the adversarial loss moves the generator. perceptual_loss also has the content loss. The order is (sr, "
+        "hr): hr is the fixed target and gets no gradient.": by(lambda sr, d: WEIGHT * F.softplus(-d(sr)).mean()),
+        "Only the adversarial loss moves the generator, with a weight of 1. Take perceptual_loss(sr, hr, D(sr)): the "
         "content loss plus 1e-3 times this one.": by(lambda sr, d: F.softplus(-d(sr)).mean()),
-        "SR and HR go through D as one batch, and BatchNorm mixes their statistics. In this step D is asked for SR "
-        "alone.": by(lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(torch.cat([sr, hr]))[: len(sr)]).mean()),
-        "The adversarial loss counts fully. Its weight is 1e-3, as in perceptual_loss.": by(
+        "SR and HR go through D as one batch, and BatchNorm mixes their statistics. In this step, show D only SR.": by(
+            lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(torch.cat([sr, hr]))[: len(sr)]).mean()
+        ),
+        "The adversarial loss has a weight of 1. Its weight should be 1e-3, as in perceptual_loss.": by(
             lambda sr, d: mse_loss(sr, hr) + F.softplus(-d(sr)).mean()
         ),
         "The generator is rewarded for being found out: this is D's own loss, not the adversarial one.": by(
             lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(d(sr)).mean()
         ),
-        "The adversarial loss is the opposite of D's, log(1 - D(SR)). The paper takes -log D(SR), whose gradient does "
+        "The adversarial loss is the opposite of D's, log(1 - D(SR)). The paper uses -log D(SR), whose gradient does "
         "not fade where D is sure. Use perceptual_loss.": by(
             lambda sr, d: mse_loss(sr, hr) - WEIGHT * F.softplus(d(sr)).mean()
         ),
-        "perceptual_loss takes logits, which the network returns. Here a sigmoid comes before it.": by(
+        "perceptual_loss takes logits, which the network returns. Here, a sigmoid is applied first.": by(
             lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-torch.sigmoid(d(sr))).mean()
         ),
         "The discriminator is in evaluation mode in this step. Leave the modes alone.": by(
@@ -158,10 +159,10 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
         "SR is clamped to [0, 1]: where it is clamped, the gradient is zero. Leave SR as it is.": by(
             lambda sr, d: mse_loss(sr.clamp(0, 1), hr) + WEIGHT * F.softplus(-d(sr.clamp(0, 1))).mean()
         ),
-        "The step goes up, not down: the sign of the loss is changed.": by(
+        "The step goes up, not down: the loss has the wrong sign.": by(
             lambda sr, d: -mse_loss(sr, hr) - WEIGHT * F.softplus(-d(sr)).mean()
         ),
-        "The discriminator's loss is in it, too, so the generator also helps D. The generator's loss is "
+        "The discriminator's loss is added, so the generator also helps D. The generator's loss is "
         "perceptual_loss(sr, hr, D(sr)), and nothing else.": by(
             lambda sr, d: (
                 mse_loss(sr, hr)
@@ -205,7 +206,9 @@ def _name_sr(result: Any, sr: Tensor, later: Tensor, hr: Tensor) -> None:
     if torch.allclose(result, sr, atol=1e-5):
         return
     if torch.allclose(result, later, atol=1e-5):
-        raise NotYet("It returns the SR of a second pass, after the step. Return the sr from which the loss was made.")
+        raise NotYet(
+            "It returns the SR of a second pass, after the step. Return the sr from which the loss was computed."
+        )
     if torch.allclose(result, hr):
         raise NotYet("It returns HR. Return sr.")
     raise NotYet("The images returned are not the generator's sr of this step. Return sr as it is.")

@@ -67,36 +67,35 @@ def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Ten
             "This is the adversarial loss alone. Add the content loss, and give this one its weight of 1e-3.": good,
             "This is 1e-3 times the adversarial loss. Add the content loss.": WEIGHT * good,
             "Both parts count the same. The adversarial loss has a weight of 1e-3.": content + good,
-            "The content loss is a root. mse_loss is the mean of squares, without a root.": content**0.5
+            "The content loss is a square root. mse_loss is the mean of squares, without a root.": content**0.5
             + WEIGHT * good,
-            "The label is 0.9 (label smoothing). In -log D(SR) it is 1.": content
+            "The label is 0.9 (label smoothing). -log D(SR) has the label 1.": content
             + WEIGHT * (good + 0.1 * logits.mean().item()),
             "This is half of the loss. Add both parts, and do not divide.": (content + WEIGHT * good) / 2,
             "Only the first logit is used. Take the mean over the batch.": content
             + WEIGHT * F.softplus(-logits[0]).item(),
             "The weight is on the wrong part: 1e-3 belongs to the adversarial loss.": WEIGHT * content + good,
-            "The weight of 1e-3 is on the whole sum. It belongs to the adversarial loss alone; the content loss counts "
-            "fully.": WEIGHT * (content + good),
+            "The weight of 1e-3 is on the whole sum. It belongs to the adversarial loss alone; the content loss has a "
+            "weight of 1.": WEIGHT * (content + good),
             "The weight is 1e-2. The paper's is 1e-3. (10e-3 is 1e-2.)": content + 1e-2 * good,
-            "The content loss has a weight of 0.999. The two weights need not sum to 1: it counts fully.": 0.999
+            "The content loss has a weight of 0.999. Its weight is 1: the two weights need not sum to 1.": 0.999
             * content
             + WEIGHT * good,
-            "The two parts are multiplied. They are added: content plus 1e-3 times adversarial.": content
-            * WEIGHT
-            * good,
-            "The adversarial part is multiplied by the content loss. The two parts are added.": content
-            * (1 + WEIGHT * good),
-            "Both -log D(SR) and -log(1 - D(SR)) are in it. The generator's loss has only -log D(SR).": content
+            "The two parts are multiplied. Add them: content plus 1e-3 times adversarial.": content * WEIGHT * good,
+            "The adversarial part is multiplied by the content loss. Add the two parts.": content * (1 + WEIGHT * good),
+            "The sum contains both -log D(SR) and -log(1 - D(SR)). The generator's loss has only -log D(SR).": content
             + WEIGHT * (good + bad),
-            "The content is a logarithm of the error, as in PSNR. Take mse_loss(sr, hr) itself.": math.log10(content)
+            "The content loss is a logarithm of the error, as in PSNR. Take mse_loss(sr, hr) itself.": math.log10(
+                content
+            )
             + WEIGHT * good,
-            "The sum over the batch is divided by 4, whatever the batch. Take the mean.": content
+            "The sum over the batch is divided by 4, whatever the batch size. Take the mean.": content
             + WEIGHT * count * good / 4,
             "The adversarial part has the sign of D's own loss: it is small where D finds SR out. The generator wants "
             "D(SR) to be 1: -log D(SR) = softplus(-logit).": content + WEIGHT * bad,
-            "The adversarial part is log(1 - D(SR)). The paper takes -log D(SR): softplus(-logit).": content
+            "The adversarial part is log(1 - D(SR)). The paper uses -log D(SR): softplus(-logit).": content
             - WEIGHT * bad,
-            "The adversarial part falls where D finds SR out: the sign is missing in -log D(SR).": content
+            "The adversarial part falls where D finds SR out: the minus sign of -log D(SR) is missing.": content
             - WEIGHT * good,
             "softplus takes logits, but here it is given probabilities: the sigmoid is already in the formula.": content
             + WEIGHT * F.softplus(-p).mean().item(),
@@ -104,7 +103,7 @@ def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Ten
             "The adversarial part is -D(SR), without a log.": content - WEIGHT * p.mean().item(),
             "The adversarial part is a squared error (LSGAN). The paper's is -log D(SR).": content
             + WEIGHT * ((logits - 1) ** 2).mean().item(),
-            "The mean is taken of the logits, before softplus. Take softplus of each logit, then the mean.": content
+            "The logits are averaged before softplus. Take softplus of each logit, then the mean.": content
             + WEIGHT * F.softplus(-logits.mean()).item(),
             "The adversarial part is the mean of -logit (as in a Wasserstein GAN). The paper's is -log D(SR): "
             "softplus(-logit), then the mean.": content - WEIGHT * logits.mean().item(),
@@ -112,12 +111,12 @@ def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Ten
             "batch size.": content + WEIGHT * count * good,
             "The content loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": plain
             + WEIGHT * good,
-            "In the content loss, SR is clamped to [0, 1]. What lies beyond is a fault to learn from: take sr as it "
+            "In the content loss, SR is clamped to [0, 1]. Values outside are a fault to learn from: use sr as it "
             "is.": (mse_loss(sr.clamp(0, 1), hr).item() + WEIGHT * good),
             "The content loss is the mean absolute error (L1). Take mse_loss(sr, hr).": F.l1_loss(sr, hr).item()
             + WEIGHT * good,
-            "The logarithm has the base 10. -log D(SR) is the natural one.": content + WEIGHT * good / math.log(10),
-            "The logarithm has the base 2. -log D(SR) is the natural one.": content + WEIGHT * good / math.log(2),
+            "The logarithm has base 10. -log D(SR) is a natural logarithm.": content + WEIGHT * good / math.log(10),
+            "The logarithm has base 2. -log D(SR) is a natural logarithm.": content + WEIGHT * good / math.log(2),
         }
     right = content + WEIGHT * good
     if abs(value - right) <= 1e-4 * WEIGHT * good + 1e-6 * content:
@@ -140,14 +139,14 @@ def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Ten
 
 
 def _name_part(candidate, value: float, content: float, good: float, sr: Tensor, hr: Tensor, logits: Tensor) -> None:
-    """Raises NotYet, which says which of the two parts is wrong. It changes one part and keeps the other."""
+    """Raises NotYet and names the wrong part. To find it, it changes one part and keeps the other."""
     other = 0.5 - logits
     change = as_number(call(candidate, sr, hr, other), "the loss") - value
     wanted = F.softplus(-other).mean().item() - good
     mine = value - WEIGHT * good
     if abs(change - WEIGHT * wanted) <= 1e-4 * WEIGHT * good:
         raise NotYet(
-            f"The adversarial part is right, the content loss is not: yours is {mine:.5f}, mse_loss(sr, hr) is "
+            f"The adversarial part is right, but the content loss is not: yours is {mine:.5f}, but mse_loss(sr, hr) is "
             f"{content:.5f}."
         )
     weight = change / wanted
@@ -157,7 +156,7 @@ def _name_part(candidate, value: float, content: float, good: float, sr: Tensor,
     change = as_number(call(candidate, further, hr, logits), "the loss") - value
     if abs(change - mse_loss(further, hr).item() + content) <= 1e-4 * content:
         raise NotYet(
-            f"The content loss is right, the adversarial part is not: yours adds {value - content:.6f}; 1e-3 times "
+            f"The content loss is right, but the adversarial part is not: yours adds {value - content:.6f}; 1e-3 times "
             f"{good:.4f}, the mean of softplus(-logits), is expected."
         )
 
@@ -208,7 +207,7 @@ EXERCISE = Exercise(
         Mistake(
             "the weight on the content loss",
             says="The weight is on the wrong part",
-            ask="Which part should lead, and which only nudge?",
+            ask="Which part should lead, and which should only nudge?",
         ),
     ),
 )

@@ -44,7 +44,7 @@ def judge(candidate) -> None:
 
 
 def _smallest_first() -> Iterator[dict[str, tuple[float, float]]]:
-    """All pairs of methods of the planes, then all threes, then the planes."""
+    """All pairs of methods of the planes, then all triples, then the planes."""
     for size in (2, 3):
         for methods in PLANES:
             yield from map(dict, itertools.combinations(methods.items(), size))
@@ -58,7 +58,7 @@ def _judge_plane(names: set[str], methods: dict[str, tuple[float, float]]) -> No
         by = next(other for other, (q, e) in methods.items() if q >= p and e <= d and (q, e) != (p, d))
         raise NotYet(
             f"Of {methods}, {extra[0]!r} is on your front. It is dominated: {by!r} is at least as good in both "
-            "numbers, and better in one, however little. Is each method compared with all others?"
+            "numbers, and better in one, if only by a little. Is each method compared with all others?"
         )
     if missing := sorted(wanted - names):
         if list(methods.values()).count(methods[missing[0]]) > 1:
@@ -67,7 +67,7 @@ def _judge_plane(names: set[str], methods: dict[str, tuple[float, float]]) -> No
             )
         raise NotYet(
             f"Of {methods}, {missing[0]!r} is missing. No other method is at least as good in both numbers, and "
-            "nothing else counts: no sum of the two, no rounding, no place in the dict."
+            "nothing else counts: not their sum, not their rounded values, and not the place in the dict."
         )
 
 
@@ -84,7 +84,7 @@ def _names(result, methods: dict) -> set[str]:
             "& and <=."
         )
     if any(name is ... for name in result):
-        raise NotDone("The result holds `...`, the placeholder.")
+        raise NotDone("The result contains `...`, the placeholder.")
     if strange := [name for name in result if name not in methods]:
         raise NotYet(f"{strange[0]!r} is not the name of a method. Return names, not numbers or pairs.")
     return set(result)
@@ -143,17 +143,17 @@ FRONT_SLIPS: dict[str, Callable[[dict[str, tuple[float, float]]], set[str]]] = {
     "These are the methods that *are* dominated. Keep those for which no better one is found.": lambda m: (
         set(m) - front(m, dominates)
     ),
-    "ST-LPIPS is taken as if higher were better. It is a distance: 0 is equal, lower is better.": lambda m: front(
+    "ST-LPIPS is treated as if higher were better. It is a distance: lower is better.": lambda m: front(
         m, lambda p, d, psnr, distance: p >= psnr and d >= distance and (p, d) != (psnr, distance)
     ),
-    "PSNR is taken as if lower were better. Higher is better.": lambda m: front(
+    "PSNR is treated as if lower were better. Higher is better.": lambda m: front(
         m, lambda p, d, psnr, distance: p <= psnr and d <= distance and (p, d) != (psnr, distance)
     ),
-    "Both directions are reversed: PSNR is better where it is higher, ST-LPIPS where it is lower.": lambda m: front(
+    "Both directions are reversed: a higher PSNR is better, and so is a lower ST-LPIPS.": lambda m: front(
         m, lambda p, d, psnr, distance: p <= psnr and d >= distance and (p, d) != (psnr, distance)
     ),
-    "A method that is equal in one number and worse in the other is on your front. It is dominated, too: at least as "
-    "good in both (>= and <=), and better in one.": lambda m: front(
+    "A method that is equal in one number and worse in the other is on your front. It is dominated, too: compare with "
+    ">= and <=, and require that one number is better.": lambda m: front(
         m, lambda p, d, psnr, distance: p > psnr and d < distance
     ),
     "Numbers are rounded before they are compared: 27.04 is more than 27.01.": lambda m: front(
@@ -162,37 +162,37 @@ FRONT_SLIPS: dict[str, Callable[[dict[str, tuple[float, float]]], set[str]]] = {
     "PSNR is rounded to whole decibels before it is compared: 28.5 is more than 28.": lambda m: front(
         {n: (round(p), d) for n, (p, d) in m.items()}, dominates
     ),
-    "PSNR is cut off to whole decibels before it is compared: 28.5 is more than 28.": lambda m: front(
+    "PSNR is reduced to whole decibels before it is compared: 28.5 is more than 28.": lambda m: front(
         {n: (int(p), d) for n, (p, d) in m.items()}, dominates
     ),
     "Each method is compared only with those already on your front. One that comes later may beat it: compare with "
     "all methods.": _against_the_front_so_far,
-    "It ends with the first method on the front. Does the return stand inside the loop, or the `if`?": _first_only,
-    "A method that is equal in PSNR and worse in ST-LPIPS is on your front. It is dominated, too: PSNR at least as "
-    "good (>=), and one of the two better.": lambda m: front(
+    "The loop ends with the first method on the front. Is the return inside the loop, or inside the `if`?": _first_only,
+    "A method that is equal in PSNR and worse in ST-LPIPS is on your front. It is dominated, too: compare PSNR "
+    "with >=, and require that one number is better.": lambda m: front(
         m, lambda p, d, psnr, distance: p > psnr and d <= distance
     ),
-    "A method that is equal in ST-LPIPS and worse in PSNR is on your front. It is dominated, too: the distance at most "
-    "as large (<=), and one of the two better.": lambda m: front(
+    "A method that is equal in ST-LPIPS and worse in PSNR is on your front. It is dominated, too: compare the distance "
+    "with <=, and require that one number is better.": lambda m: front(
         m, lambda p, d, psnr, distance: p >= psnr and d < distance
     ),
-    "The return stands inside the loop, too far to the right: it ends after the first method.": lambda m: (
+    "The return is indented too far: it is inside the loop, which ends after the first method.": lambda m: (
         {next(iter(m))} & front(m, dominates)
     ),
-    "Two methods with the same two numbers remove each other. Neither is better: both stay.": lambda m: front(
+    "Two methods with the same two numbers remove each other. Keep both, because neither is better.": lambda m: front(
         m, lambda p, d, psnr, distance: p >= psnr and d <= distance
     ),
     "A method is removed as soon as another is better in *one* number. To dominate, that one must be at least as good "
     "in both: and, not or.": lambda m: front(m, lambda p, d, psnr, distance: p > psnr or d < distance),
-    "Only the best in PSNR and the best in ST-LPIPS are here. A method between them that no other dominates is on the "
-    "front, too.": (_best_two),
-    "Each method is compared with its neighbour only. A better one may stand farther away: compare with all.": (
+    "Your front has only the best in PSNR and the best in ST-LPIPS. A method between them that no other dominates is "
+    "on the front, too.": (_best_two),
+    "Each method is compared with its neighbour only. A better one may be farther away: compare with all.": (
         _neighbours
     ),
-    "Only the method with the highest PSNR is here. The front weighs both numbers.": lambda m: {
+    "Your front has only the method with the highest PSNR. Both numbers count.": lambda m: {
         max(m, key=lambda n: m[n][0])
     },
-    "Only the method with the lowest ST-LPIPS is here. The front weighs both numbers.": lambda m: {
+    "Your front has only the method with the lowest ST-LPIPS. Both numbers count.": lambda m: {
         min(m, key=lambda n: m[n][1])
     },
 }
@@ -208,14 +208,16 @@ EXERCISE = Exercise(
     reference=pareto_front,
     judge=judge,
     hints=(
-        "In one number, higher is better; in the other, lower. And what about a method that is equally good in both?",
+        "Higher is better in one number, and lower in the other. And what about a method that is equally good in both?",
         "Loop over methods.items() once more: p >= decibels and d <= distance, and not both equal.",
         "better = [other for other, (p, d) in methods.items() if p >= decibels and d <= distance and "
         "(p, d) != (decibels, distance)].",
     ),
     mistakes=(
         Mistake(
-            "better in both numbers", says="equal in one number", ask="Equal in one, worse in the other: dominated?"
+            "better in both numbers",
+            says="equal in one number",
+            ask="Is a method dominated if it is equal in one and worse in the other?",
         ),
         Mistake("each compared with itself, too", says="compared with itself", ask="Can a method beat itself?"),
     ),

@@ -70,16 +70,18 @@ def judge(candidate) -> None:
             one, other = apart(mine, theirs)
             height, width = photo.shape[:2]
             cut_to = f"is cut to {height // 4 * 4} x {width // 4 * 4} first, at the bottom and on the right, and then"
-            what = "has whole tiles of 4 x 4, so that nothing is cut. It" if cut(photo).shape == photo.shape else cut_to
+            what = (
+                "consists of whole tiles of 4 x 4, so nothing is cut. It" if cut(photo).shape == photo.shape else cut_to
+            )
             raise NotYet(
-                f"With one photo of {height} x {width} pixels alone it gives {one} dB; {other} is expected. That photo "
-                f"{what} becomes LR by imresize(hr, 1 / 4), is enlarged by `enlarge`, and compared by psnr(sr, hr). "
+                f"For a single photo of {height} x {width} pixels, it gives {one} dB; {other} is expected. That photo "
+                f"{what} is reduced by imresize(hr, 1 / 4), enlarged by `enlarge`, and compared by psnr(sr, hr). "
                 "Nothing else happens to it."
             )
     one, other = apart(found, right)
     raise NotYet(
-        f"Each photo alone is right, but the four together give {one} dB; {other} is expected: the mean of the four, "
-        "each counted once."
+        f"The PSNR of each single photo is right, but the four together give {one} dB; {other} is expected: the mean "
+        "of the four, each counted once."
     )
 
 
@@ -87,8 +89,8 @@ def _judge_another_number(candidate: Callable, photos: list[np.ndarray]) -> None
     found, right = as_number(call(candidate, blocks, photos)), set_psnr(photos)
     if abs(found - right) > 1e-4:
         raise NotYet(
-            f"Right for four photos; for {len(photos)} it gives {found:.4g} dB, but {right:.4g} is expected. Is the "
-            "sum divided by a fixed number? Divide it by the number of photos."
+            f"The result is right for four photos, but for {len(photos)} it is {found:.4g} dB; {right:.4g} is expected."
+            " Is the sum divided by a fixed number? Divide it by the number of photos."
         )
 
 
@@ -100,9 +102,9 @@ def _why_sizes_differ(sr: tuple[int, int], hr: tuple[int, int]) -> str:
     uncut = [name for name, n in (("rows", height), ("columns", width)) if n % 4]
     if uncut:
         return (
-            f"HR has {height} x {width} pixels there: its {' and '.join(uncut)} are not a multiple of 4. Cut HR to a "
-            "multiple of 4 first, its height and its width (rows are the first axis, hr[:height, :width]). Then make "
-            "LR from what is left."
+            f"HR has {height} x {width} pixels here: its {' and '.join(uncut)} do not fill whole tiles of 4 x 4. Cut "
+            "HR to a multiple of 4 first, its height and its width (rows are the first axis, hr[:height, :width]). "
+            "Then make LR from what is left."
         )
     return (
         "A photo of 51 x 65 pixels has an LR image of 13 x 17, which is enlarged to 52 x 68. Cut HR to a multiple of 4 "
@@ -111,7 +113,7 @@ def _why_sizes_differ(sr: tuple[int, int], hr: tuple[int, int]) -> str:
 
 
 def set_photos() -> list[np.ndarray]:
-    """Four small photos. Neither the easiest nor the hardest is at an end, and two do not consist of whole tiles."""
+    """Four small photos. Neither the easiest nor the hardest is first or last, and two have incomplete tiles."""
     photos = sample_photos()
     return [
         photos["coffee"][40:91, 60:125],
@@ -184,7 +186,7 @@ SET_SLIPS = {
     "PSNR of each photo, then the mean of these decibels.": {"collect": pooled},
     "All pixels of the set went into one MSE, so that hard and large photos decide. Take the PSNR of each photo, then "
     "the mean of these decibels.": {"collect": pooled_pixels},
-    "Photos with more pixels count more. In a set, each photo counts the same: a plain mean.": {
+    "Photos with more pixels count more. All photos of a set have equal weight: take a plain mean.": {
         "collect": lambda v, p: float(np.average(v, weights=[x.shape[0] * x.shape[1] for x in p]))
     },
     "Photos whose sides are not multiples of 4 are left out. Cut them, and count all.": {
@@ -198,14 +200,12 @@ SET_SLIPS = {
     "This is the smallest of the values. The mean over the photos is expected.": {"collect": lambda v, p: min(v)},
     "This is the median of the values. Papers report the mean.": {"collect": lambda v, p: float(np.median(v))},
     "This is the sum of the values. Divide it by the number of photos.": {"collect": lambda v, p: float(sum(v))},
-    "This is the value of the last photo alone. Collect the values of all, and take their mean after the loop.": {
+    "This is the value of the last photo alone. Collect the values of all photos, and average them after the loop.": {
         "collect": lambda v, p: v[-1]
     },
-    "This is the value of the first photo alone. Does the `return` stand inside the loop?": {
-        "collect": lambda v, p: v[0]
-    },
+    "This is the value of the first photo alone. Is the `return` inside the loop?": {"collect": lambda v, p: v[0]},
     "This is the best of the values. The mean over the photos is expected.": {"collect": lambda v, p: max(v)},
-    "The LR image is enlarged by bicubic, whatever the method. Call `enlarge(lr)`: that is what is measured.": {
+    "The LR image is enlarged by bicubic, whatever the method. Call `enlarge(lr)`, the method to be measured.": {
         "enlarge": lambda lr: imresize(lr, 4)
     },
     "The LR image was made by taking every fourth pixel, without antialiasing. Use imresize(hr, 1 / 4).": {
@@ -213,9 +213,11 @@ SET_SLIPS = {
     },
     "HR was cut at the top and on the left. Everybody keeps the top left corner, and cuts at the bottom and on the "
     "right: hr[:height, :width].": {"cut": _end},
-    "HR was cut on all sides, and its middle kept. Keep the top left corner: hr[:height, :width].": {"cut": _middle},
-    "HR was filled up to whole tiles. Cut off what does not fill a tile: hr[:height, :width].": {"cut": _padded},
-    "The method enlarges HR. It gets the LR image: enlarge(lr).": {
+    "HR was cut on all sides, and its middle was kept. Keep the top left corner: hr[:height, :width].": {
+        "cut": _middle
+    },
+    "HR was padded to whole tiles. Cut off what does not fill a tile: hr[:height, :width].": {"cut": _padded},
+    "The method enlarges HR. Give it the LR image: enlarge(lr).": {
         "reduce": lambda hr: hr,
         "measure": lambda sr, hr: psnr(sr[: hr.shape[0], : hr.shape[1]], hr),
     },
@@ -260,7 +262,7 @@ EXERCISE = Exercise(
         Mistake(
             "LR from the uncut photo",
             says="Cut HR to a multiple of 4 first",
-            ask="How large is SR of a photo with 481 columns?",
+            ask="How large is the SR of a photo with 481 columns?",
         ),
     ),
 )

@@ -43,7 +43,7 @@ def judge(candidate) -> None:
     if np.allclose(found, right, rtol=0, atol=1e-6):
         return
     slips = {message: [ssim_of(*window, **slip) for window in windows] for message, slip in SSIM_SLIPS.items()}
-    slips["Negative values are cut off. SSIM is below 0 where contrasts are reversed: let it be."] = right.clip(0)
+    slips["Negative values are cut off. SSIM is below 0 where contrasts are reversed: keep that."] = right.clip(0)
     recognise(found, slips, within=1e-6)
     recognise(found, {message: [slip(*window) for window in windows] for message, slip in PARTIAL.items()}, within=1e-6)
     for digits in range(1, 6):
@@ -53,12 +53,12 @@ def judge(candidate) -> None:
     _show_smallest(candidate)
     wrong = int(np.argmax(np.abs(found - right) > 1e-6))
     one, other = apart(found[wrong], right[wrong])
-    what = ("alike", "with contrasts reversed", "a ramp and its mirror image", "dark", "flat and dark")[wrong]
+    what = ("alike", "negatives of each other", "a ramp and its mirror image", "dark", "flat and dark")[wrong]
     raise NotYet(f"For two windows that are {what}, the result is {one}; {other} is expected.")
 
 
 def _name_constants(candidate, found: np.ndarray, windows: list) -> None:
-    """Raises NotYet if only c1 and c2 are wrong. It reads them from two windows for which the rest is simple."""
+    """Raises NotYet if only c1 and c2 are wrong. It computes them from two windows for which the rest is simple."""
     even = np.full((2, 2), 0.25)
     flat = _one_index(call(candidate, np.full((2, 2), 3.0), np.full((2, 2), 9.0), even))  # (54 + c1) / (90 + c1)
     rising = np.array([[10.0, 30.0], [10.0, 30.0]])
@@ -88,7 +88,7 @@ def _show_smallest(candidate) -> None:
             )
             raise NotYet(
                 f"For a = {a.tolist()}, b = {b.tolist()} and weights {weights.tolist()} it gives {one}; {other} is "
-                f"expected. There, mean_a is {means[0]:g}, mean_b {means[1]:g}, var_a {var_a:g}, var_b {var_b:g} and "
+                f"expected. Here, mean_a is {means[0]:g}, mean_b {means[1]:g}, var_a {var_a:g}, var_b {var_b:g} and "
                 f"cov {cov:g}. Print yours.{_which_fraction(candidate)}"
             )
 
@@ -122,44 +122,42 @@ def _fractions(a, b, weights, *, means=None, variances=None, cov=None, c=None, b
 
 
 PARTIAL = {  # one part alone is wrong
-    "The means are not weighted: (weights * a).sum().": lambda a, b, w: _fractions(
+    "The means are not weighted. Take (weights * a).sum().": lambda a, b, w: _fractions(
         a, b, w, means=lambda a, b, w: (a.mean(), b.mean())
     ),
-    "The variances are not weighted, the covariance is: (weights * (a - mean_a) ** 2).sum().": lambda a, b, w: (
+    "The covariance is weighted, but the variances are not: (weights * (a - mean_a) ** 2).sum().": lambda a, b, w: (
         _fractions(a, b, w, variances=lambda a, b, w: ((a**2).mean(), (b**2).mean()))
     ),
-    "The variances are not weighted (a.var() is not): (weights * (a - mean_a) ** 2).sum().": lambda a, b, w: _fractions(
+    "The variances are not weighted, as in a.var(): (weights * (a - mean_a) ** 2).sum().": lambda a, b, w: _fractions(
         a, b, w, variances=lambda a, b, w: (a.var(), b.var())
     ),
-    "The covariance is not weighted, the variances are: (weights * (a - mean_a) * (b - mean_b)).sum().": (
+    "The variances are weighted, but the covariance is not: (weights * (a - mean_a) * (b - mean_b)).sum().": (
         lambda a, b, w: _fractions(a, b, w, cov=lambda a, b, w: (a * b).mean())
     ),
-    "The constants are squared too little: 0.01 * 255 ** 2 squares 255 alone. c1 = (0.01 * 255) ** 2.": (
+    "0.01 * 255 ** 2 squares only 255. Square the product: c1 = (0.01 * 255) ** 2.": (
         lambda a, b, w: _fractions(a, b, w, c=(0.01 * 255**2, 0.03 * 255**2))
     ),
-    "In the second fraction, c1 stands below the line. It is c2, as above the line.": lambda a, b, w: _fractions(
-        a, b, w, below=lambda x, y: x + y + 2.55**2 - 7.65**2
+    "The denominator of the second fraction has c1. It should have c2, as the numerator does.": lambda a, b, w: (
+        _fractions(a, b, w, below=lambda x, y: x + y + 2.55**2 - 7.65**2)
     ),
-    "The covariance is made of absolute values. Where a rises and b falls, it must be below 0.": (
+    "The covariance is computed from absolute values. Where a rises and b falls, it must be below 0.": (
         lambda a, b, w: _fractions(a, b, w, cov=lambda a, b, w: (w * np.abs(a * b)).sum())
     ),
-    "The weights are squared, too, in the variance of a: weights * (a - mean_a) ** 2, where ** 2 belongs to the "
-    "difference alone.": lambda a, b, w: _fractions(
-        a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), (w * b**2).sum())
+    "In the variance of a, the weights are squared, too. Square only the difference: weights * (a - mean_a) ** "
+    "2.": lambda a, b, w: _fractions(a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), (w * b**2).sum())),
+    "In both variances, the weights are squared, too. Square only the difference: a - mean_a.": lambda a, b, w: (
+        _fractions(a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), ((w * b) ** 2).sum()))
     ),
-    "The weights are squared, too, in both variances: weights * (a - mean_a) ** 2.": lambda a, b, w: _fractions(
-        a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), ((w * b) ** 2).sum())
-    ),
-    "Twice the product of the deviations stands below the line. It is the sum of the variances, var_a + var_b.": (
+    "The denominator has twice the product of the deviations. Use the sum of the variances, var_a + var_b.": (
         lambda a, b, w: _fractions(a, b, w, below=lambda x, y: 2 * np.sqrt(x * y))
     ),
-    "The variances are multiplied below the line. They are added: var_a + var_b + c2.": lambda a, b, w: _fractions(
+    "The variances are multiplied in the denominator. Add them: var_a + var_b + c2.": lambda a, b, w: _fractions(
         a, b, w, below=lambda x, y: x * y
     ),
-    "The covariance lost its sign: where a rises and b falls, it is below 0.": lambda a, b, w: _fractions(
+    "The covariance has lost its sign: where a rises and b falls, it is below 0.": lambda a, b, w: _fractions(
         a, b, w, cov=lambda a, b, w: abs((w * a * b).sum())
     ),
-    "The second fraction is made of the means, like the first. It has the variances and the covariance.": (
+    "The second fraction uses the means, like the first. It should use the variances and the covariance.": (
         lambda a, b, w: _fractions(
             a,
             b,
@@ -168,10 +166,10 @@ PARTIAL = {  # one part alone is wrong
             cov=lambda *_: (w * a).sum() * (w * b).sum(),
         )
     ),
-    "var_b is the variance of a. It is that of b: (weights * (b - mean_b) ** 2).sum().": lambda a, b, w: _fractions(
-        a, b, w, variances=lambda a, b, w: ((w * a**2).sum(), (w * a**2).sum())
+    "var_b is the variance of a. It should be that of b: (weights * (b - mean_b) ** 2).sum().": lambda a, b, w: (
+        _fractions(a, b, w, variances=lambda a, b, w: ((w * a**2).sum(), (w * a**2).sum()))
     ),
-    "The constants are made from the largest grey level in the windows. They are made from 255, whatever the window.": (
+    "The constants are computed from the largest grey level in the windows. Always compute them from 255.": (
         lambda a, b, w: _fractions(a, b, w, c=tuple((k * max(a.max(), b.max())) ** 2 for k in (0.01, 0.03)))
     ),
 }
@@ -182,7 +180,7 @@ def _one_index(result) -> float:
     if array.dtype.kind == "f" and array.size == 1 and not np.isfinite(array).any():
         raise NotYet(
             "For two flat windows, whose variances are 0, it divides by 0. The constants c1 and c2 are there to "
-            "prevent that: each stands above and below its line."
+            "prevent that: add each in the numerator and in the denominator of its fraction."
         )
     if array.ndim == 2:
         raise NotYet(
@@ -243,7 +241,7 @@ def ssim_of(
 SSIM_SLIPS = {
     "The weights are not used, or only in part. Means, variances and covariance are all weighted sums: "
     "(weights * a).sum().": {"weighted": False},
-    "The constants are 0.01 and 0.03. They belong to a peak of 255: (0.01 * 255) ** 2 and (0.03 * 255) ** 2.": {
+    "The constants are 0.01 and 0.03. For a peak of 255, use (0.01 * 255) ** 2 and (0.03 * 255) ** 2.": {
         "constant": lambda k: k
     },
     "The constants are (0.01) ** 2 and (0.03) ** 2, for pixels in 0..1. These are in 0..255: (0.01 * 255) ** 2.": {
@@ -254,10 +252,10 @@ SSIM_SLIPS = {
     "Variances and covariance are divided by n - 1. Divide by n: with weights that sum to 1, plain weighted sums.": {
         "sample": True
     },
-    "The standard deviations stand where the variances belong. Leave out the square root.": {"root": True},
+    "Standard deviations are used instead of variances. Leave out the square root.": {"root": True},
     "The means are not subtracted before variances and covariance are taken.": {"centred": False},
-    "The covariance lacks its factor: 2 * cov + c2.": {"twice": 1},
-    "The product of the standard deviations stands where the covariance belongs. It is never negative: a picture with "
+    "The covariance lacks its factor of 2: 2 * cov + c2.": {"twice": 1},
+    "The product of the standard deviations is used instead of the covariance. It is never negative: a picture with "
     "its contrasts reversed would count as equal.": {"product": True},
     "This is the luminance alone. Multiply it by the second fraction.": {"join": lambda first, second: first},
     "This is contrast and structure alone. Multiply it by the luminance.": {"join": lambda first, second: second},
@@ -266,7 +264,7 @@ SSIM_SLIPS = {
         "join": lambda first, second: (first + second) / 2
     },
     "This is 1 - SSIM: 1 must mean equal.": {"join": lambda first, second: 1 - first * second},
-    "Negative values are cut off or lose their sign. SSIM is below 0 where contrasts are reversed: let it be.": {
+    "Negative values are cut off or lose their sign. SSIM is below 0 where contrasts are reversed: keep that.": {
         "join": lambda first, second: abs(first * second)
     },
 }

@@ -25,7 +25,7 @@ table2_reading = {
 
 def judge(candidate) -> None:
     if not isinstance(candidate, dict):
-        raise NotYet(f"It is of type {type(candidate).__name__}; a dict with five answers is expected.")
+        raise NotYet(f"The result is of type {type(candidate).__name__}; a dict with five answers is expected.")
     if missing := [key for key in table2_reading if key not in candidate]:
         raise NotYet(f"The answer {missing[0]!r} is missing. Keep the five keys as they were.")
     if left := [key for key in table2_reading if candidate[key] is ...]:
@@ -55,7 +55,9 @@ def _judge_name(name, what: str) -> None:
 def _judge_best(best) -> None:
     _judge_name(best, "Highest PSNR on BSD100")
     if best == "DRCN":
-        raise NotYet("Highest PSNR on BSD100: DRCN has 27.21 dB. One has more: look at the other end of the table.")
+        raise NotYet(
+            "Highest PSNR on BSD100: DRCN has 27.21 dB. One method has more: look at the other end of the table."
+        )
     if best == "SRGAN":
         raise NotYet("Highest PSNR on BSD100: SRGAN has 25.16 dB there, less than bicubic. Did you read the MOS?")
     if best != "SRResNet":
@@ -96,7 +98,7 @@ def _judge_given_up(given_up, each: list[float]) -> None:
         if abs(given_up - value) <= 0.006:
             raise NotYet(f"{given_up:.2f} dB is the loss on {name}. Take the mean of the three sets.")
     if abs(given_up - mean) <= 0.05 and round(given_up, 1) == given_up:
-        raise NotYet(f"{given_up:g} dB is close, but two digits after the point are expected: 2.5x.")
+        raise NotYet(f"{given_up:g} dB is close, but two decimals are expected: 2.5x.")
     if abs(given_up - sum(each)) <= 0.03:
         raise NotYet("This is the sum over the three sets. Divide it by 3.")
     raise NotYet(
@@ -119,16 +121,16 @@ def _judge_below(below, table: dict) -> None:
     if below == right:
         return
     if below == set(SETS) - right:
-        raise NotYet("There SRGAN's SSIM is *above* bicubic's. The other sets are expected.")
+        raise NotYet("On these sets, SRGAN's SSIM is *above* bicubic's. The other sets are expected.")
     if below == sets_below("psnr", "bicubic"):
         raise NotYet(
-            "There, SRGAN's PSNR is below bicubic's. The question is about SSIM, the number after it: on Set14, too, "
-            "SRGAN's SSIM is below bicubic's."
+            "On these sets, SRGAN's PSNR is below bicubic's. The question is about SSIM, the second number: on Set14, "
+            "too, SRGAN's SSIM is below bicubic's."
         )
     if below == set(SETS):
-        raise NotYet("On Set5 SRGAN has an SSIM of .8472 and bicubic .8211: not below. Were you thinking of SRResNet?")
+        raise NotYet("On Set5, SRGAN's SSIM of .8472 is above bicubic's .8211. Were you thinking of SRResNet?")
     if below and below < right:
-        raise NotYet(f"{min(right - below)} is missing: there SRGAN's SSIM is below bicubic's, too.")
+        raise NotYet(f"{min(right - below)} is missing: on this set, too, SRGAN's SSIM is below bicubic's.")
     raise NotYet("The sets are not right yet. For each set, compare two numbers: SRGAN's SSIM and bicubic's SSIM.")
 
 

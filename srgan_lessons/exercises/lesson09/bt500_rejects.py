@@ -72,7 +72,7 @@ def _rejected(value, scores: np.ndarray) -> np.ndarray:
     if result.shape == (stimuli,):
         raise NotYet(
             f"There is one value for each stimulus ({stimuli}), not one for each rater ({raters}). Means and standard "
-            "deviations are taken over raters, axis 1; above and below are counted over stimuli, axis 0."
+            "deviations are computed over raters (axis 1); above and below are counted over stimuli (axis 0)."
         )
     if result.shape != (raters,):
         raise NotYet(
@@ -80,7 +80,7 @@ def _rejected(value, scores: np.ndarray) -> np.ndarray:
         )
     if not np.isin(result, (0, 1)).all():
         raise NotYet(
-            "The result holds numbers other than 0 and 1. It should be True for each rater who is rejected, else False."
+            "The result contains numbers other than 0 and 1. It should be True for rejected raters, else False."
         )
     return result.astype(bool)
 
@@ -130,7 +130,7 @@ BT500_SLIPS = {
     "is 3: do not subtract 3.": {"kurtosis": lambda d, s: (d**4).mean(axis=1, keepdims=True) / s**4 - 3},
     "The reach is 2 s for every stimulus. Where the kurtosis is outside 2 to 4, it is sqrt(20) s. (At least 2 `or` at "
     "most 4 is true of every number.)": {"near": lambda k: k > -1},
-    "The reach is sqrt(20) s for every stimulus. From a kurtosis of 2 to 4, it is 2 s. (Print it: is it ever there?)": {
+    "The reach is sqrt(20) s for every stimulus. For a kurtosis of 2 to 4, it is 2 s. (Print the kurtosis.)": {
         "near": lambda k: k < -1
     },
     "A kurtosis below 2 gets the reach of 2 s, too. That is for 2 to 4 only; otherwise it is sqrt(20) s.": {
@@ -142,30 +142,30 @@ BT500_SLIPS = {
     "A rater who is far on exactly 5 % of the stimuli is rejected, too. It must be more than 5 %: use >, not >=.": {
         "rule": lambda a, b, n: (a + b >= 0.05 * n) & _balanced(a, b, n)
     },
-    "5 % of the wrong number: it is the number of raters. It must be that of the stimuli, 0.05 * len(scores).": {
+    "This is 5 % of the number of raters. It must be 5 % of the number of stimuli, 0.05 * len(scores).": {
         "stimuli": lambda scores: scores.shape[1]
     },
     "One of the two conditions is enough here, often or in both directions. The rule asks for both: and, not or.": {
         "rule": lambda a, b, n: _often(a, b, n) | _balanced(a, b, n)
     },
-    "The kurtosis has the third power of the distance. It is the mean of d ** 4, over s ** 4.": {
+    "The kurtosis uses the third power of the distance. It should be the mean of d ** 4, divided by s ** 4.": {
         "kurtosis": lambda d, s: (np.abs(d) ** 3).mean(axis=1, keepdims=True) / s**4
     },
     "The kurtosis is averaged over all stimuli. Each stimulus has its own: axis=1, keepdims=True.": {
         "kurtosis": lambda d, s: (d**4).mean() / s**4
     },
-    "`above` counts votes that are far below, too: an absolute value is taken.": {"high": np.abs},
+    "`above` counts votes that are far below, too, because an absolute value is taken.": {"high": np.abs},
     "`below` counts votes that are not far below. Is a minus missing? Count distance <= -reach.": {"minus": 1},
     "s is one number for all votes. It is the standard deviation of each stimulus: axis=1, keepdims=True.": {
         "std": lambda scores: scores.std(keepdims=True)
     },
-    "The kurtosis is divided by s ** 2. It is the mean of d ** 4 over s ** 4.": {
+    "The mean of d ** 4 is divided by s ** 2. For the kurtosis, divide it by s ** 4.": {
         "kurtosis": lambda d, s: (d**4).mean(axis=1, keepdims=True) / s**2
     },
-    "s is taken over stimuli, axis 0, and is one number for each rater. Take it over raters, axis 1.": {
+    "s is computed over stimuli (axis 0), so each rater has one. Compute it over raters (axis 1).": {
         "std": lambda scores: scores.std(axis=0, keepdims=True)
     },
-    "The two reaches are swapped: 2 s where the kurtosis is from 2 to 4, sqrt(20) s elsewhere.": {
+    "The two reaches are swapped. Use 2 s where the kurtosis is from 2 to 4, and sqrt(20) s elsewhere.": {
         "near": lambda k: (k < 2) | (k > 4)
     },
     "The reach is 20 s where it should be sqrt(20) s.": {"reach": lambda near, s: np.where(near, 2, 20) * s},
@@ -177,21 +177,19 @@ BT500_SLIPS = {
     "generous, stays. Compare above with below.": {"rule": _often},
     "A rater who is far on only a few stimuli is rejected. It must be more than 5 % of the stimuli, 0.05 * "
     "len(scores), and in both directions.": {"rule": _balanced},
-    "Those who are far in one direction only are rejected. It must be the others: use <, not >.": {
+    "Those who are far in one direction only are rejected. Reject the others: use <, not >.": {
         "rule": lambda a, b, n: _often(a, b, n) & (np.abs(a - b) > 0.3 * (a + b))
     },
-    "Those who are far in one direction are rejected. It must be the others: |above - below| is less than 0.3 of "
+    "Those who are far in one direction are rejected. Reject the others, whose |above - below| is less than 0.3 of "
     "above + below.": {"rule": lambda a, b, n: _often(a, b, n) & ~_balanced(a, b, n)},
-    "The answer is upside down: it must be True for raters who are rejected.": {
-        "rule": lambda a, b, n: ~_both(a, b, n)
-    },
+    "The answer is inverted: it must be True for raters who are rejected.": {"rule": lambda a, b, n: ~_both(a, b, n)},
 }
 
 
 BT500_SLIPS |= {
     message: {"rule": rule}
     for message, rule in {
-        "Too little is counted as far, such as `above` only. Far is above + below.": lambda a, b, n: (
+        "Only some of the far votes count, such as those above. far is above + below.": lambda a, b, n: (
             (a > 0.05 * n) & (np.abs(a - b) < 0.3 * a)
         ),
         "abs() is missing: above - below can be negative. Both directions count the same: np.abs(above - below).": (
@@ -200,7 +198,7 @@ BT500_SLIPS |= {
         "far is compared with 5, not with 5 % of the stimuli, 0.05 * len(scores).": lambda a, b, n: (
             (a + b > 5) & _balanced(a, b, n)
         ),
-        "0.3 is not multiplied by what is far. |above - below| must be less than 0.3 * (above + below).": (
+        "0.3 is not multiplied by the number of far votes. |above - below| must be less than 0.3 * (above + below).": (
             lambda a, b, n: _often(a, b, n) & (np.abs(a - b) < 0.3)
         ),
         "|above - below| must be less than 0.3 * (above + below): use <, not <=.": lambda a, b, n: (
@@ -209,7 +207,7 @@ BT500_SLIPS |= {
         "0.3 is multiplied by the number of stimuli. |above - below| must be less than 0.3 * (above + below).": (
             lambda a, b, n: _often(a, b, n) & (np.abs(a - b) < 0.3 * n)
         ),
-        "There is one verdict for all raters. Is there an any() or all() too much? Each rater gets one.": (
+        "There is one verdict for all raters. Is there an extra any() or all()? Each rater needs one.": (
             lambda a, b, n: _often(a, b, n) & _balanced(a, b, n).any()
         ),
     }.items()
@@ -239,7 +237,7 @@ def bt500_cases() -> list[np.ndarray]:
 
 
 def _two_lumps() -> np.ndarray:
-    """Scores (20, 40) of low kurtosis, below 2. Two raters are in turn 2.2 s above and below the mean: not far."""
+    """Scores (20, 40) of low kurtosis, below 2. Two raters are in turn 2.2 s above and below the mean, not far."""
     scores = np.tile([2.2, 3.8], (20, 20))
     scores[::2, :2], scores[1::2, :2] = (4.92, 1.08), (1.08, 4.92)
     scores[-1] = 1  # everybody agrees
@@ -263,7 +261,7 @@ def _many_raters() -> np.ndarray:
 
 
 def small_classes() -> list[tuple[np.ndarray]]:
-    """Two or three stimuli, rated by eleven raters. The first two are far from the mean or not, on one side or both."""
+    """Two or three stimuli and eleven raters. The first two are near the mean, or far from it on one side or both."""
     up = np.array([5.0, 1, 4, 2, *[3] * 7])
     down, same = 6 - up, np.full(11, 3.0)
     narrow = [3 + (row - 3) / 2 for row in (up, down)]
@@ -284,11 +282,11 @@ EXERCISE = Exercise(
     reference=bt500_rejects,
     judge=judge,
     hints=(
-        "A stimulus has a mean, s and kurtosis: axis 1. A rater has an above and a below: axis 0. Where s is 0, "
-        "distance >= reach means 0 >= 0, which is True for everybody.",
+        "Compute mean, s and kurtosis for each stimulus (axis 1), and count above and below for each rater (axis 0). "
+        "Where s is 0, distance >= reach means 0 >= 0, which is True for everybody.",
         "kurtosis is (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4; np.where chooses "
         "between 2 and np.sqrt(20). A vote counts only where s > 0.",
-        "above = ((distance >= reach) & (s > 0)).sum(axis=0); below is the same with <= -reach. Rejected: "
+        "above = ((distance >= reach) & (s > 0)).sum(axis=0); below is the same with <= -reach. Return "
         "(far > 0.05 * len(scores)) & (abs(above - below) < 0.3 * far).",
     ),
     mistakes=(

@@ -38,7 +38,7 @@ def judge(candidate) -> None:
     found = np.concatenate(results).astype(float)
     if all(result.dtype == bool for result in results):
         raise NotYet(
-            "The result holds True and False. Return the corrected p-values: the reader compares them with 0.05."
+            "The result contains True and False. Return the corrected p-values: the reader compares them with 0.05."
         )
     slips = {message: np.concatenate([slip(p) for p in cases]) for message, slip in HOLM_SLIPS.items()}
     right = np.concatenate([holm(p) for p in cases])
@@ -46,7 +46,7 @@ def judge(candidate) -> None:
         return
     recognise(found, slips, within=1e-6)
     if (found > 1).any():
-        raise NotYet(f"A corrected p-value is {found.max():.2f}. No probability is above 1: cut it off there.")
+        raise NotYet(f"A corrected p-value is {found.max():.2f}. No probability is above 1, so limit it to 1.")
     small = ([0.3], [0.01, 0.02], [0.02, 0.01], [0.04, 0.01, 0.03], [0.9, 0.2, 0.6], [0.02, 0.02, 0.02])
     advice = (
         "The smallest is multiplied by the number of p-values, the next by one less, and so on. None may be below the "
@@ -119,13 +119,13 @@ def _falling(p: np.ndarray, factor) -> np.ndarray:
 HOLM_SLIPS = {
     "This is Benjamini and Hochberg's factor, count / place, which promises something else (FDR). Holm multiplies the "
     "smallest by the count, the next by one less.": lambda p: _stepped(p, factor=lambda m, place: m / (place + 1)),
-    "The ranks are used for places: argsort of argsort says where a p-value stands in the order; corrected[k] is where "
-    "it came from.": lambda p: _stepped(p, back=False)[np.argsort(np.argsort(p))].take(
+    "The ranks are used as places: argsort of argsort gives the rank of a p-value, but corrected[k] needs its place in "
+    "the list.": lambda p: _stepped(p, back=False)[np.argsort(np.argsort(p))].take(
         np.argsort(np.argsort(np.argsort(np.argsort(p))))
     ),
     "The places are right only for sorted p-values: argsort says where each of the sorted values came from, so write "
     "result[order] = sorted values, not sorted values[order].": lambda p: _stepped(p, back=False)[np.argsort(p)],
-    "The factors begin with 36, the number in the text. Begin with the number of the p-values, len(p_values).": (
+    "The factors begin with 36, the number in the text. Begin with the number of p-values, len(p_values).": (
         lambda p: _stepped(p, factor=lambda m, place: 36 - place)
     ),
     "Each product is compared only with the one just before it. Keep the largest of all so far.": _one_before,
@@ -143,20 +143,20 @@ HOLM_SLIPS = {
     "The factors are squared. The smallest of five is multiplied by 5.": lambda p: _stepped(
         p, factor=lambda m, place: (m - place) ** 2
     ),
-    "The factors always begin with 3. Begin with the number of the p-values, len(p_values).": lambda p: _stepped(
+    "The factors always begin with 3. Begin with the number of p-values, len(p_values).": lambda p: _stepped(
         p, factor=lambda m, place: 3 - place
     ),
     "The largest p-value comes first here. The smallest should come first, with the largest factor.": lambda p: _down(
         p
     ),
-    "The p-values are divided by the factors. They are multiplied: several tests make each p-value larger.": lambda p: (
+    "The p-values are divided by the factors. Multiply them: several tests make each p-value larger.": lambda p: (
         _stepped(p, factor=lambda m, place: 1 / (m - place))
     ),
     "All values are 0: min(largest, ...) stays at 0, where it begins. Keep the largest: max(largest, ...).": lambda p: (
         0 * p
     ),
     "The products are added up. Keep the largest so far, not their sum.": lambda p: np.minimum(_summed(p), 1),
-    "The values are cut off at 0.05. Cut them off at 1, because no probability is above 1.": lambda p: np.minimum(
+    "The values are limited to 0.05. Limit them to 1, because no probability is above 1.": lambda p: np.minimum(
         _stepped(p), 0.05
     ),
     "All values are 1. Does `largest` begin at 1? Begin at 0.": lambda p: np.ones(len(p)),
@@ -167,14 +167,12 @@ HOLM_SLIPS = {
     "one less, and so on.": lambda p: np.minimum(len(p) * p, 1),
     "This is Bonferroni, and it goes above 1. Holm multiplies the smallest by the count, the next by one less, and so "
     "on.": lambda p: len(p) * p,
-    "The corrected values are in order of size. Each must stand where its p-value stood.": lambda p: _stepped(
-        p, back=False
-    ),
+    "The corrected values are in order of size. Put each one where its p-value was.": lambda p: _stepped(p, back=False),
     "A larger p-value has a smaller corrected value than the one before it. Keep the largest so far: none may be below "
     "it.": lambda p: _stepped(p, rising=False),
     "A larger p-value has a smaller corrected value than the one before it, and some are above 1. Keep the largest so "
-    "far, and cut off at 1.": lambda p: _stepped(p, rising=False, cap=False),
-    "Some corrected values are above 1. No probability is above 1: cut them off there.": lambda p: _stepped(
+    "far, and limit all values to 1.": lambda p: _stepped(p, rising=False, cap=False),
+    "Some corrected values are above 1. No probability is above 1, so limit them to 1.": lambda p: _stepped(
         p, cap=False
     ),
     "The factors are one too small: the smallest of five is multiplied by 5, not by 4. (Places are counted from 0.)": (
@@ -186,20 +184,20 @@ HOLM_SLIPS = {
     "The factors go the wrong way: the smallest p-value gets the largest factor, the number of p-values.": (
         lambda p: _stepped(p, factor=lambda m, place: place + 1)
     ),
-    "The factors depend on where a p-value stands in the list, not on its size. Sort first: argsort gives k, and the "
+    "The factors depend on the place of a p-value in the list, not on its size. Sort first: argsort gives k, and the "
     "p-value to multiply is p_values[k], not p_values[place].": lambda p: np.minimum(
         np.maximum.accumulate((len(p) - np.arange(len(p))) * p), 1
     ),
-    "The factors depend on where a p-value stands in the list, not on its size, and the largest so far is not kept. "
+    "The factors depend on the place of a p-value in the list, not on its size, and the largest so far is not kept. "
     "Sort first: argsort gives k, and the p-value to multiply is p_values[k].": lambda p: np.minimum(
         (len(p) - np.arange(len(p))) * p, 1
     ),
-    "This is Benjamini-Hochberg, which limits the share of false alarms among those shown. Holm limits the chance of "
-    "even one: the factors are count, count - 1, ..., and the largest so far is kept.": lambda p: _falling(
-        p, lambda m, place: m / (place + 1)
+    "This is Benjamini-Hochberg, which limits the share of false alarms among the differences shown. Holm limits the "
+    "probability of even one: the factors are count, count - 1, ..., and the largest so far is kept.": lambda p: (
+        _falling(p, lambda m, place: m / (place + 1))
     ),
-    "This is Hochberg's method, minima from the largest p-value down. Holm goes from the smallest up and keeps the "
-    "largest so far.": lambda p: _falling(p, lambda m, place: m - place),
+    "This is Hochberg's method, which takes minima from the largest p-value down. Holm goes from the smallest up and "
+    "keeps the largest so far.": lambda p: _falling(p, lambda m, place: m - place),
     "This is Holm with Šidák's power, 1 - (1 - p)^k. Plain Holm multiplies: k p.": lambda p: _stepped(p, power=True),
 }
 
@@ -226,7 +224,7 @@ EXERCISE = Exercise(
         ),
         Mistake(
             "results in sorted order",
-            says="must stand where its p-value stood",
+            says="Put each one where its p-value was",
             ask="To which pair does the first value that you return belong?",
         ),
     ),

@@ -106,10 +106,10 @@ MARGIN_SLIPS = {
     "The distance to HR is squared. Take abs() of the difference.": lambda mos, method: (
         _margin(mos, method) + abs(mos["hr"] - mos[method]) - (mos["hr"] - mos[method]) ** 2
     ),
-    'The last entry of the dict is taken for HR, or the best of all: take it by its key, mos["hr"].': (
+    'The last entry of the dict, or the best of all, is taken for HR. Look HR up by its key, mos["hr"].': (
         lambda mos, method: _margin(mos | {"hr": list(mos.values())[-1]}, method)
     ),
-    'The last entry of the dict is taken for HR. It can stand anywhere: take it by its key, mos["hr"].': (
+    'The last entry of the dict is taken for HR. HR can be anywhere: look it up by its key, mos["hr"].': (
         lambda mos, method: (
             min(abs(v - mos[method]) for n, v in list(mos.items())[:-1] if n != method)
             - abs(list(mos.values())[-1] - mos[method])
@@ -126,11 +126,11 @@ MARGIN_SLIPS = {
     "nearest and bicubic are left out. They are methods like the others: leave out only `method` and HR.": (
         lambda mos, method: _margin(mos, method, without=("hr", "nearest", "bicubic"))
     ),
-    "The other method is chosen by its name, such as the first of the alphabet. Choose the one at the smallest "
+    "The other method is chosen by its name, such as the first in the alphabet. Choose the one at the smallest "
     "distance.": lambda mos, method: (
         abs(mos[method] - mos[min(n for n in mos if n not in ("hr", method))]) - abs(mos["hr"] - mos[method])
     ),
-    'The best of all is taken for HR. Take it by its key, mos["hr"].': lambda mos, method: (
+    'The best of all is taken for HR. Look HR up by its key, mos["hr"].': lambda mos, method: (
         _margin(mos, method) + abs(mos["hr"] - mos[method]) - abs(max(mos.values()) - mos[method])
     ),
     "The distances of the others are measured from HR. Measure them from the method.": lambda mos, method: (
@@ -148,7 +148,7 @@ MARGIN_SLIPS = {
     "The method is compared with itself, and that distance is always 0. Leave it out.": lambda mos, method: _margin(
         mos, method, itself=True
     ),
-    "HR is among the others, so the closest other is never farther away than HR. Leave it out.": lambda mos, method: (
+    "HR is among the others, so the closest other is never farther away than HR. Leave HR out.": lambda mos, method: (
         _margin(mos, method, without=())
     ),
     "A distance has no sign: another method can be above this one, and HR can be below it. Take abs().": (
@@ -159,7 +159,7 @@ MARGIN_SLIPS = {
             min(mos[method] - v for n, v in mos.items() if n not in ("hr", method)) - abs(mos["hr"] - mos[method])
         )
     ),
-    'The distance to HR has a sign here, mos["hr"] - mos[method]. HR can be below: take abs().': lambda mos, method: (
+    'The distance to HR has a sign here, mos["hr"] - mos[method]. HR can be lower: take abs().': lambda mos, method: (
         min(abs(mos[method] - v) for n, v in mos.items() if n not in ("hr", method)) - (mos["hr"] - mos[method])
     ),
     "The distance to HR has a sign here. Take abs().": lambda mos, method: (
@@ -179,10 +179,10 @@ MARGIN_SLIPS = {
             - abs(mos["hr"] - mos[method])
         )
     ),
-    "The method is compared only with its neighbour in the table. The closest can be anywhere: look at all.": (
+    "The method is compared only with its neighbour in the table. The closest can be anywhere: look at all of them.": (
         lambda mos, method: abs(mos[method] - _neighbour(mos, method, -1)) - abs(mos["hr"] - mos[method])
     ),
-    "Only methods with a lower MOS are looked at. A better one may be closer.": lambda mos, method: (
+    "Only methods with a lower MOS are considered. A better one may be closer.": lambda mos, method: (
         mos[method]
         - max((v for n, v in mos.items() if n != "hr" and v < mos[method]), default=0)
         - abs(mos["hr"] - mos[method])

@@ -23,7 +23,7 @@ def mos_interval(scores, rng):
     #     who = ...  # 1. as many raters as there are, drawn with replacement
     #     what = ...  # 2. images, in the same way
     #     samples.append(...)  # 3. the MOS of this study
-    # low, high = ...  # 4. what holds the middle 95 % of the samples
+    # low, high = ...  # 4. the ends of the middle 95 % of the samples
     # END
     return scores.mean(), low, high
 
@@ -67,7 +67,7 @@ def judge(candidate) -> None:
     if (wide < NEAR).all() and not rng.used:
         raise NotYet(
             "All samples are the same. Is a new generator made in each round? With the same seed, it draws the same "
-            "numbers each time: draw from rng, the generator that is given."
+            "numbers each time: draw from rng, the generator passed in."
         )
     if (wide < NEAR).all() and len(rng.numbers) >= 1000:
         raise NotYet(
@@ -111,8 +111,8 @@ def judge(candidate) -> None:
         raise NotYet(message)
     if (found[:, 1] - found[:, 0] > 1.3 * width[:, 0]).all():
         raise NotYet(
-            f"The interval is always too wide, up to {wide.max():.2f} times. Does it reach from the smallest to the "
-            "largest sample? The middle 95 % lies between the percentiles 2.5 and 97.5."
+            f"The interval is always too wide, by a factor of up to {wide.max():.2f}. Does it reach from the smallest "
+            "to the largest sample? The middle 95 % lies between the percentiles 2.5 and 97.5."
         )
     share = wide.round(2)
     raise NotYet(
@@ -159,7 +159,7 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
         if "out of bounds" in str(error):
             raise NotYet(
                 f"An index is too large: {error}. Raters are the first axis of scores, and images the second. Draw "
-                "from 0 to their count, which is not included, and take the counts from scores.shape."
+                "numbers from 0 to their count - 1, and take the counts from scores.shape."
             ) from error
         raise
     if isinstance(result, tuple | list) and len(result) == 2:
@@ -170,15 +170,15 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
 
 
 def _check_rng(candidate, scores: np.ndarray) -> None:
-    """Raises NotYet unless all random numbers come from the generator that is given."""
+    """Raises NotYet unless all random numbers come from the generator passed in."""
     rng = Noted(0)
     call(candidate, scores, rng)
     if not rng.used:
-        raise NotYet("rng, the generator that is given, is never used. Draw with rng.integers or rng.choice.")
+        raise NotYet("rng, the generator passed in, is never used. Draw with rng.integers or rng.choice.")
     if not np.array_equal(*(_seeded(candidate, scores, seed) for seed in (1, 2))):
         raise NotYet(
-            "The interval is right, but it is another one each time: some random numbers do not come from rng, the "
-            "generator that is given. Draw with rng.integers or rng.choice, so that a study can be repeated."
+            "The interval is right, but it is different each time: some random numbers do not come from rng, the "
+            "generator passed in. Draw with rng.integers or rng.choice, so that a study can be repeated."
         )
 
 
@@ -237,7 +237,7 @@ INTERVAL_SLIPS = {
     ),
     "The votes are treated as if they were independent of each other. This is the trap: a rater's votes share that "
     "rater's habits. Draw whole raters and whole images, not single votes.": lambda s: (single_votes(s, s.size), 95),
-    "A sample is not one number: it is a mean for each image. Take the mean over raters and images.": lambda s: (
+    "Each sample has a mean for each image; it should be one number. Take the mean over raters and images.": lambda s: (
         image_means(s),
         95,
     ),
@@ -254,10 +254,10 @@ INTERVAL_SLIPS = {
         95,
     ),
     "One rater is drawn for each sample. Draw as many as there are.": lambda s: (two_way(s, raters=1), 95),
-    "This interval holds 90 % of the samples. For 95 %, cut off 2.5 % at each end.": lambda s: (two_way(s), 90),
-    "This interval holds 99 % of the samples. For 95 %, cut off 2.5 % at each end.": lambda s: (two_way(s), 99),
-    "This interval holds only two thirds of the samples, like the mean plus and minus one standard deviation. Cut off "
-    "2.5 % at each end.": lambda s: (two_way(s), 68.3),
+    "This interval contains 90 % of the samples. For 95 %, cut off 2.5 % at each end.": lambda s: (two_way(s), 90),
+    "This interval contains 99 % of the samples. For 95 %, cut off 2.5 % at each end.": lambda s: (two_way(s), 99),
+    "This interval contains only two thirds of the samples, like the mean plus and minus one standard deviation. Cut "
+    "off 2.5 % at each end.": lambda s: (two_way(s), 68.3),
 }
 
 
@@ -271,8 +271,8 @@ EXERCISE = Exercise(
     reference=mos_interval,
     judge=judge,
     hints=(
-        "A drawn rater comes with all votes of that person, and a drawn image with all votes on it. So draw numbers "
-        "of rows and of columns, never single votes.",
+        "A drawn rater comes with all votes of that person, and a drawn image with all votes on it. So draw row "
+        "numbers and column numbers, never single votes.",
         "rng.integers(0, n, n) draws n numbers from 0 to n - 1, with replacement. Rows first, then columns.",
         "samples.append(scores[who][:, what].mean()), and np.percentile(samples, [2.5, 97.5]) at the end.",
     ),

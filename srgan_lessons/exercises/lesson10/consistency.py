@@ -56,14 +56,14 @@ def judge(candidate) -> None:
         cases = ((flat[0], flat[1]), (flat[0], flat[2]), (flat[3], flat[4]))
         show_smallest(candidate, consistency, cases, within=1e-3)
         raise NotYet(
-            f"The result is {result:.2f} dB and should be {right:.2f} dB: reduce the enlargement with imresize, "
-            "subtract the LR picture as floats, take the mean of the squares over all pixels and colours, peak 255."
+            f"The result is {result:.2f} dB, but should be {right:.2f} dB: reduce the enlargement with imresize, "
+            "subtract the LR picture as floats, average the squares over all pixels and colours, and use a peak of 255."
         )
     _judge_hardly_any(candidate)
 
 
 def _judge_hardly_any(candidate) -> None:
-    """Judges a picture that reduces exactly to the LR picture, and one that does so but for one level."""
+    """Judges a picture that reduces exactly to the LR picture, and one that does so except for one level."""
     sr, _ = _pair(3, 24, 24)
     lr = imresize(sr, 1 / 4)
     exact = "For a picture that reduces exactly to the LR picture,"
@@ -80,7 +80,7 @@ def _judge_hardly_any(candidate) -> None:
     if _decibels(call(candidate, sr, lr)) == np.inf:
         raise NotYet(
             "The result is np.inf although one number of the LR picture differs by one level. It is infinite only "
-            "if nothing at all differs: compare the mse with 0 itself."
+            "if nothing at all differs: compare the mse with exactly 0."
         )
 
 
@@ -133,7 +133,7 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
     peak = "Grey levels go up to 255, so the peak is 255 for every picture."
     at_hr = "This compares at HR size: it asks how far the enlargement is from bicubic's. Reduce `sr` instead."
     return {
-        "int8 holds only -128 to 127, and grey levels overflow in it. Use floats.": 10
+        "int8 holds only -128 to 127, so grey levels overflow. Use floats.": 10
         * np.log10(255**2 / max(np.mean((again.astype(np.int8) - lr.astype(np.int8)) ** 2), 1e-9)),
         overflow: 10 * np.log10(255**2 / np.mean(wrapped.astype(float) ** 2)),
         overflow + " Its square overflows, too.": 10 * np.log10(255**2 / np.mean(wrapped**2)),
@@ -143,7 +143,7 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
         f"It takes the mean of each tile of 4 x 4 pixels. {made}": db(tiles, lr),
         f"It takes the mean of each tile of 4 x 4 pixels, rounded. {made}": db(np.round(tiles), lr),
         f"It reduces without antialiasing. {made}": db(aliased, lr),
-        f"This is the PSNR of the luma with 4 pixels cut off, as `psnr` counts it. {every}": db(
+        f"This is the PSNR of the luma with 4 pixels cut off, as `psnr` computes it. {every}": db(
             y[4:-4, 4:-4], y_lr[4:-4, 4:-4]
         ),
         f"This is the PSNR of the luma. {every}": db(y, y_lr),
@@ -182,8 +182,8 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
         "This is the mean absolute difference. The consistency is 10 log10(255² / mse), in dB.": (np.abs(off).mean()),
         f"The peak is 1 here. {peak}": db(again, lr, peak=1.0),
         "The peak is not squared: it is 10 log10(255² / mse).": 10 * np.log10(255 / mse),
-        "This is twice too much: take 10 log10 of the mean square, or 20 log10 of its root.": 2 * right,
-        "The sign is wrong: 255² is divided by the mean squared error, not the other way round.": -right,
+        "This is twice the right number: take 10 log10 of the mean square, or 20 log10 of its root.": 2 * right,
+        "The sign is wrong: divide 255² by the mean squared error, not the other way round.": -right,
         "This is the natural logarithm; decibels use log10.": right * np.log(10),
         "This is the logarithm to base 2; decibels use log10.": right / np.log10(2),
     }

@@ -56,7 +56,7 @@ def judge(candidate) -> None:
             candidate,
             invisible,
             [(corner, mean), (corner, np.array([[0.5, 0.5, 0.0, 0.0]]))],
-            advice="It is the detail minus what comes back after it was reduced along both axes.",
+            advice="The result is the detail minus what comes back after it was reduced along both axes.",
         )
         left = np.abs(reduce @ result @ reduce.T).max()
         if left > 0.01:
@@ -103,11 +103,12 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
     gram = reduce.T @ reduce  # (n, n)
     not_back = "if you reduce that again, you do not get the same LR image. Come back with `back`, the pseudo-inverse."
     one_axis = (
-        "It is invisible, but too little is left: the reduction was applied along one axis only, and it sees what is "
-        "smooth along *both*. A matrix on the left works on the columns; for the rows, put its transpose on the right."
+        "The result is invisible, but too little is left: the reduction was applied along one axis only, and it sees "
+        "what is smooth along *both*. A matrix on the left works on the columns; for the rows, put its transpose on "
+        "the right."
     )
     rounded = (
-        "The result has real numbers, positive and negative: they are no grey levels yet. Return them as they are, not"
+        "The result has real numbers, positive and negative: they are not grey levels yet. Return them as they are, not"
     )
     with np.errstate(invalid="ignore"):
         wrapped = (detail - seen).astype(np.int64).astype(np.uint8)
@@ -131,11 +132,11 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         "axes, come back along both, and subtract once.": detail - keep @ detail - detail @ keep.T,
         "This is the mean of two results, one for each axis. Reduce along both axes, come back along both, and "
         "subtract once.": detail - (keep @ detail + detail @ keep.T) / 2,
-        "It is invisible to another reduction. Use the matrix `reduce` that is given: it is not always the same one.": (
+        "It is invisible to a different reduction. Use the matrix `reduce`, which is not always the same.": (
             detail - not_this @ detail @ not_this.T
         ),
-        "This is half of it. Return everything that the LR image does not see.": (detail - seen) / 2,
-        "Rows and columns of what is seen have changed places: a .T too much, or one in the wrong place.": (
+        "This is half of the result. Return everything that the LR image does not see.": (detail - seen) / 2,
+        "Rows and columns of what is seen have changed places: is a .T superfluous, or in the wrong place?": (
             detail - seen.T
         ),
         "Rows and columns of the result have changed places. Is it transposed?": (detail - seen).T,
@@ -146,10 +147,9 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         ),
         one_axis: detail - keep @ detail,
         one_axis + " Here, the rows were reduced, and the columns were not.": detail - detail @ keep.T,
-        "It is invisible, but too little is left: something was removed along the columns, and then once more along "
-        "the rows. The reduction sees what is smooth along *both* axes: reduce along both, come back, subtract once.": (
-            detail - keep @ detail - detail @ keep.T + seen
-        ),
+        "The result is invisible, but too little is left: something was removed along the columns, and then once more "
+        "along the rows. The reduction sees what is smooth along *both* axes: reduce along both, come back, and "
+        "subtract once.": (detail - keep @ detail - detail @ keep.T + seen),
         f"It comes back by `reduce.T`, the transpose, but {not_back}": detail - gram @ detail @ gram,
         f"It comes back by 4 * `reduce.T`, the transpose, but {not_back}": detail - 16 * gram @ detail @ gram,
         f"It comes back by repeating each LR pixel, but {not_back}": detail - np.kron(lr, np.ones((4, 4))),
@@ -157,7 +157,7 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         "Only the mean was subtracted. The LR image sees more than the mean: everything that is smooth.": (
             detail - detail.mean()
         ),
-        "The way back is applied along one axis, the reduction along both.": detail - keep @ detail @ gram,
+        "The way back is applied along one axis only. Come back along both.": detail - keep @ detail @ gram,
     }
     # If the reduction is the mean of 4 x 4 pixels, some of these ways back are right.
     return {message: outcome for message, outcome in slips.items() if np.abs(outcome - detail + seen).max() > 1e-2}

@@ -32,8 +32,8 @@ def judge(candidate) -> None:
         names = _names(call(candidate, lr, candidates, noise), candidates)
         if _names(call(candidate, lr, candidates, noise), candidates) != names:
             raise NotYet(
-                "The second call gives another result than the first, on the same input. Is a list kept from one call "
-                "to the next, as a default argument or outside the function? Begin with a new list in each call."
+                "On the same input, the second call gives a different result from the first. Is a list kept from one "
+                "call to the next, as a default argument or outside the function? Begin with a new list in each call."
             )
         if len(set(names)) < len(names):
             raise NotYet(f"{max(names, key=names.count)!r} is named more than once. Name each candidate once.")
@@ -58,18 +58,18 @@ def judge(candidate) -> None:
 
 
 def _judge_other_sizes(candidate) -> None:
-    """Judges a larger picture, of which only the last pixel differs, and a case in which nothing fits."""
+    """Judges a larger picture, in which only the last pixel differs, and a case in which nothing fits."""
     hr = np.full((80, 144, 3), 100, np.uint8)
     other = hr.copy()
     other[-4:, -4:] = 160
     lr = imresize(hr, 1 / 4)
     if "other" in _names(call(candidate, lr, {"other": other, "same": hr}, 5), ("other", "same")):
         raise NotYet(
-            "For an LR picture of 20 x 36 pixels, a candidate is named of which only the last pixel is too far away. "
-            "Is a size written into the answer? It should look at the whole picture, however large it is."
+            "For an LR picture of 20 x 36 pixels, a candidate is named although its last pixel is too far away. "
+            "Does the answer assume a fixed size? It should look at the whole picture, however large it is."
         )
     if found := _names(call(candidate, lr, {"other": other}, 5), ("other",)):
-        raise NotYet(f"If no candidate fits, the list should be empty: []. Here it holds {found[0]!r}.")
+        raise NotYet(f"If no candidate fits, the list should be empty: []. Here it contains {found[0]!r}.")
 
 
 def _names(value: Any, candidates: Collection[str]) -> list[str]:
@@ -82,7 +82,7 @@ def _names(value: Any, candidates: Collection[str]) -> list[str]:
         shown = repr(value) if len(repr(value)) < 40 else f"of type {type(value).__name__}"
         raise NotYet(f"The result is {shown}; a list of names is expected, even if only one is possible.")
     if isinstance(value, set | dict):
-        raise NotYet(f"The result is a {type(value).__name__}; a list of names is asked for, which keeps its order.")
+        raise NotYet(f"The result is a {type(value).__name__}; give a list of names, because a list keeps its order.")
     items = list(value)
     if items and all(isinstance(item, bool | np.bool_) for item in items):
         raise NotYet("The result is a list of True and False. Return the names of the candidates that are possible.")
@@ -91,7 +91,7 @@ def _names(value: Any, candidates: Collection[str]) -> list[str]:
     if any(not isinstance(item, str) for item in items):
         other = next(item for item in items if not isinstance(item, str))
         raise NotYet(
-            f"The list holds a value of type {type(other).__name__}. It should hold names, the keys of `candidates`."
+            f"The list contains a value of type {type(other).__name__}. It should contain names, keys of `candidates`."
         )
     if strange := [item for item in items if item not in candidates]:
         raise NotYet(f"There is no candidate {strange[0]!r}.")
@@ -126,10 +126,10 @@ def _possible_slips(
         return hr.reshape(lr.shape[0], 4, lr.shape[1], 4, 3).mean(axis=(1, 3))
 
     def between(small: np.ndarray) -> bool:
-        """Compared with bounds in uint8, which wrap round below 0 and above 255."""
+        """Whether all pixels lie within bounds in uint8, which wrap round below 0 and above 255."""
         return bool(((small >= lr - np.uint8(noise)) & (small <= lr + np.uint8(noise))).all())
 
-    everywhere = "It must hold everywhere: one pixel that differs by more is enough to rule a candidate out."
+    everywhere = "The limit applies everywhere: one pixel that differs by more is enough to rule a candidate out."
     wraps = "uint8 cannot hold a negative difference: 3 - 5 gives 254. Turn one of them into int first."
     made = "The LR picture was made by imresize: reduce the candidates with imresize, too."
     absolute = "take the absolute value of the difference."
@@ -180,13 +180,11 @@ def _possible_slips(
         "in LR, but not what the LR picture was in HR.": where(
             lambda hr: np.abs(hr.astype(int) - imresize(lr, 4)).max() <= noise, candidates
         ),
-        "Only red is looked at. It must hold in all three colours.": where(lambda d: np.abs(d)[..., 0].max() <= noise),
-        "Only green is looked at. It must hold in all three colours.": where(
-            lambda d: np.abs(d)[..., 1].max() <= noise
-        ),
-        "The mean of the three colours is looked at: one may be too high where another is too low. No colour may be "
+        "Only red is looked at. All three colours must fit.": where(lambda d: np.abs(d)[..., 0].max() <= noise),
+        "Only green is looked at. All three colours must fit.": where(lambda d: np.abs(d)[..., 1].max() <= noise),
+        "The mean of the three colours is compared: one may be too high where another is too low. No colour may be "
         "off by more than the noise.": where(lambda d: np.abs(d.mean(axis=2)).max() <= noise),
-        "Here it is enough that one of the three colours is within the noise. It must hold in all three.": where(
+        "Here it is enough that one of the three colours is within the noise. All three must be.": where(
             lambda d: bool((np.abs(d) <= noise).all(axis=(0, 1)).any())
         ),
         f"A share of the pixels is enough here, such as 95 %. {everywhere}": where(
@@ -201,11 +199,11 @@ def _possible_slips(
         "The squares are compared with the noise. It is in grey levels: take the absolute value.": where(
             lambda d: (d**2).max() <= noise
         ),
-        "The noise is always taken to be 16. Use the number that is given.": where(lambda d: np.abs(d).max() <= 16),
+        "The noise is always taken to be 16. Use the argument `noise`.": where(lambda d: np.abs(d).max() <= 16),
         "The noise is taken as a share of the grey level (rtol). It is a number of grey levels: rtol=0, atol=noise.": (
             where(lambda d: bool((np.abs(d) <= noise * lr.astype(int)).all()))
         ),
-        "int8 holds only -128 to 127, and grey levels overflow in it. Use int.": where(
+        "int8 holds only -128 to 127, so grey levels overflow. Use int.": where(
             lambda small: np.abs(small.astype(np.int8) - lr.astype(np.int8)).max() <= noise, reduced
         ),
         f"It takes the mean of each tile of 4 x 4 pixels. {made}": where(
@@ -219,7 +217,7 @@ def _possible_slips(
 
 @functools.cache
 def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """An LR picture (6, 6, 3) and HR pictures (24, 24, 3). Some of them fit it, and each slip is wrong about one."""
+    """An LR picture (6, 6, 3) and HR pictures (24, 24, 3). Some of them fit it, and each slip is wrong about some."""
     rows, columns = np.mgrid[:24, :24]
     start = 100 if noise < 20 else 5  # dark, so that a difference may be 250
     base = np.repeat((start + (2 * rows + columns) * (noise < 20))[..., None], 3, axis=2)  # (24, 24, 3)
@@ -232,7 +230,7 @@ def _suspects(noise: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     tile = ((rows // 4 == 2) & (columns // 4 == 2))[..., None] * [0, 0, 1]
 
     def needed(levels: int) -> int:
-        """How much brighter a tile must be for one number of the LR picture to differ by so many levels."""
+        """How much brighter a tile must be for one number of the LR picture to differ by this many levels."""
         reduced = (
             imresize((base + n * tile).clip(0, 255).astype(np.uint8), 1 / 4).astype(int) - lr for n in range(200)
         )

@@ -23,7 +23,7 @@ def _validated(*rows: tuple[int, float, float | None, float | None]) -> Rows:
     return complete([row | {"gain": row["val_psnr"] and row["val_psnr"] - 26} for row in log])
 
 
-# The steps are such that the mean of two of them is none.
+# No mean of two steps is itself a step.
 CHOICES = (
     (
         "the last row is worse than one before it, in both",
@@ -35,11 +35,11 @@ CHOICES = (
     ),
     ("there is one validation", _validated((30, 0.01, None, None), (70, 0.02, 24.0, 0.40))),
     (
-        "the second row is worse in both, by little in ST-LPIPS",
+        "the second row is worse in both, but only a little in ST-LPIPS",
         _validated((50, 0.05, 28.0, 0.20), (100, 0.04, 26.0, 0.21), (150, 0.02, None, None)),
     ),
     (
-        "the second row is worse in both, by little in PSNR",
+        "the second row is worse in both, but only a little in PSNR",
         _validated((50, 0.05, 27.1, 0.20), (100, 0.04, 27.0, 0.35), (150, 0.02, None, None)),
     ),
     (
@@ -57,7 +57,7 @@ def judge(candidate) -> None:
     for what, log in CHOICES:
         found = as_update(call(candidate, [dict(row) for row in log]))
         if any(as_update(call(candidate, [dict(row) for row in log])) != found for _ in range(12)):
-            raise NotYet("The same log gives one update now and another one the next time: chance is no criterion.")
+            raise NotYet("The same log gives one update now and a different one the next time: chance is no criterion.")
         _check_choice(f"a log in which {what}", log, found)
 
 
@@ -88,7 +88,7 @@ def _check_choice(where: str, log: Rows, value: float) -> None:
         raise NotYet(f'{value:g} is no update of {where}. {kind} Return the "step" of a row of the log.')
     row = steps[int(value)]
     if row["val_psnr"] is None:
-        why = "Choose a row of `measured`. (None is not 0, and place 0 in `measured` is another place in `log`.)"
+        why = "Choose a row of `measured`. (None is not 0, and place 0 in `measured` is a different place in `log`.)"
         if "content" in row and row["content"] == min(other["content"] for other in log):
             why = "Choose a row of `measured`. (Is it the lowest training loss? It says nothing about held-out photos.)"
         raise NotYet(f"Update {value:g} was not validated: its row has neither val_psnr nor val_stlpips. {why}")
@@ -97,7 +97,8 @@ def _check_choice(where: str, log: Rows, value: float) -> None:
             raise NotYet(
                 f"In {where}, update {value:g} is chosen ({row['val_psnr']:g} dB, ST-LPIPS "
                 f"{row['val_stlpips']:g}). Update {other['step']} is better in both ({other['val_psnr']:g} dB, "
-                f"{other['val_stlpips']:g}), so no criterion can defend yours. A high PSNR is good, and a low ST-LPIPS."
+                f"{other['val_stlpips']:g}), so no criterion can defend yours. A high PSNR is good, and so is a "
+                "low ST-LPIPS."
             )
 
 

@@ -81,7 +81,7 @@ RUNS = (
     ("has five rows, of which the last three are late", _run([*WELL, 0], CLOSE, CLOSE, CLOSE, SURE, SURE), "healthy"),
     ("has six rows, with a sure D in the last", _run([*WELL, 0, 0], CLOSE, CLOSE, CLOSE, SURE, CLOSE, SURE), "healthy"),
     (
-        "was validated in two rows only, and D was sure just there",
+        "was validated in two rows only, and D was sure only in one of these",
         _run([0.5, None, 0.4, None], CLOSE, CLOSE, SURE, CLOSE),
         "healthy",
     ),
@@ -189,14 +189,14 @@ SLIPS = {
         }
         for one, other, bounds in ((0.5, 0.5, "both are"), (0.5, 0.1, "D(HR) is"), (0.9, 0.5, "D(SR) is"))
     },
-    BOTH + "Their difference is no rule.": {"sure": lambda hr, sr: fmean(hr) - fmean(sr) > 0.8},
-    "d_hr and d_sr have changed places: D is too strong where the mean of d_hr is above 0.9, that of d_sr below 0.1.": {
+    BOTH + "No rule asks for their difference.": {"sure": lambda hr, sr: fmean(hr) - fmean(sr) > 0.8},
+    "d_hr and d_sr have changed places: D is too strong if d_hr is above 0.9 on average, and d_sr below 0.1.": {
         "sure": lambda hr, sr: fmean(sr) > 0.9 and fmean(hr) < 0.1
     },
     "The sum over the second half is divided by the number of all rows. The mean divides by len(late).": {
         "sure": lambda hr, sr: fmean(hr) / 2 > 0.9 and fmean(sr) / 2 < 0.1
     },
-    MEAN + "The median is another number.": {"sure": lambda hr, sr: median(hr) > 0.9 and median(sr) < 0.1},
+    MEAN + "The median is a different number.": {"sure": lambda hr, sr: median(hr) > 0.9 and median(sr) < 0.1},
     MEAN + "Here, every single row must be above 0.9 and below 0.1.": {
         "sure": lambda hr, sr: min(hr) > 0.9 and max(sr) < 0.1
     },
@@ -229,7 +229,7 @@ def judge(candidate) -> None:
             raise NotDone("The result is `...`, the placeholder.")
         if found is not None and not (isinstance(found, str) and found in ILLNESSES):
             raise NotYet(
-                f"There is no illness {found!r}. Return one name, as a text: {', '.join(map(repr, ILLNESSES))}."
+                f"There is no illness {found!r}. Return one name, as a string: {', '.join(map(repr, ILLNESSES))}."
             )
     for message, slip in SLIPS.items():
         if given == [_by(log, **slip) for _, log, _ in RUNS]:
@@ -280,8 +280,8 @@ EXERCISE = Exercise(
     own=OwnRun(columns=("step", "gain", "d_hr", "d_sr"), judge=judge_own),
     hints=(
         "gains is a list without None. Each rule is an `if` with a `return`, in the order of the text.",
-        'gains = [row["gain"] for row in log if row["gain"] is not None]; the first is gains[0], the lowest '
-        "min(gains).",
+        'gains = [row["gain"] for row in log if row["gain"] is not None]; the first is gains[0], and the '
+        "lowest is min(gains).",
         'if gains[0] < -3: return "no pretraining"; if d_hr > 0.9 and d_sr < 0.1: return "discriminator too '
         'strong"; if min(gains) < -3: return "adversarial weight too high".',
     ),

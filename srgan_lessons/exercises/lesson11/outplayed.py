@@ -104,10 +104,10 @@ RULES = {  # message -> what an answer with that mistake returns for a log
     f"The difference is taken in the wrong order, as D(SR) - D(HR). {DIFFERENCE}": lambda log: _from(
         log, lambda hr, sr: sr - hr > 0.5
     ),
-    "Update 0 counts as nothing here, because `not since` is also true for 0. Write `since is None`.": lambda log: (
+    "Update 0 is ignored here, because `not since` is also true for 0. Write `since is None`.": lambda log: (
         None if (found := outplayed(log)) is None else found or log[1]["step"]
     ),
-    f"A ratio of D(HR) and D(SR) is taken. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: hr / sr > 2),
+    f"The ratio of D(HR) and D(SR) is compared. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: hr / sr > 2),
     f"D(HR) and D(SR) are rounded, or each of them is compared with 0.5. {DIFFERENCE}": lambda log: _from(
         log, lambda hr, sr: hr > 0.5 >= sr
     ),
@@ -131,7 +131,7 @@ RULES = {  # message -> what an answer with that mistake returns for a log
     "The last row is never looked at.": lambda log: outplayed(log[:-1]),
     "The first row is never looked at.": lambda log: outplayed(log[1:]),
     "Only the second half of the log is looked at. Here, all rows count.": lambda log: outplayed(log[len(log) // 2 :]),
-    "This is the last row of the log. The task asks where it began: from which row on does D no longer win?": (
+    "This is the last row of the log. The task asks when this began: from which row on does D no longer win?": (
         lambda log: None if outplayed(log) is None else log[-1]["step"]
     ),
 }

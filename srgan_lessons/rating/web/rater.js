@@ -57,7 +57,7 @@ export function start(root, transport, { home = "page" } = {}) {
   silence.textContent = home === "page"
     ? "No connection. Your last rating is kept here and sent again until it arrives; just wait, or check the Wi-Fi."
     : "The notebook's kernel does not answer. If it is only busy, just wait. If it was stopped or restarted, run this " +
-      "cell again: you continue where you were, and at most this last rating has to be given again.";
+      "cell again: you continue where you were, and give at most this last rating again.";
   transport.waiting = (long) => { silence.hidden = !long; if (long && inside) silence.scrollIntoView({ block: "nearest" }); };
 
   // --- messages ------------------------------------------------------------------------------------------------------
@@ -117,7 +117,7 @@ export function start(root, transport, { home = "page" } = {}) {
     room();
     if (inside) keepFocus();
     if (home === "notebook") {
-      // If a text made the page shorter, the second half of a double click would hit what moves up from below, such as
+      // If new text made the page shorter, the second half of a double click would hit what moves up from below, such as
       // JupyterLab's "click to add a cell"
       root.style.minHeight = `${Math.max(parseFloat(root.style.minHeight) || 0, root.offsetHeight)}px`;
       if (inside && fromText) {
@@ -289,7 +289,7 @@ export function start(root, transport, { home = "page" } = {}) {
     note.hidden = notes.length === 0;
   }
 
-  // A rater may click before reading the note. What counts are the values that are reported with the vote
+  // A rater may click before reading the note. Only the values that are reported with the vote count
   const measured = () => {
     const box = shown.image.getBoundingClientRect();
     const round = (value) => Math.round(value * 1000) / 1000;
@@ -390,9 +390,9 @@ export function start(root, transport, { home = "page" } = {}) {
     done: () => [make("h3", {}, `Thank you, ${state.rater}`),
       paragraph(`You have rated all ${state.of} pictures; the first few only warmed you up. This is how consistent your ratings are:`),
       list(state.summary),
-      state.file ? paragraph("They are in the file ", make("code", {}, state.file),
+      state.file ? paragraph("Your ratings are in the file ", make("code", {}, state.file),
         ". Nothing was sent anywhere: hand this file in to whoever asked you to rate, for example by mail or on the course page.")
-        : paragraph("They have arrived; there is nothing to hand in. You can close this page, or leave it open: when the " +
+        : paragraph("Your ratings have arrived; there is nothing to hand in. You can close this page, or leave it open: when the " +
           "study is closed, it shows what the class has found."),
       row(undoable(), state.download ? action("Download my ratings", "download", { do: "download" }) : null)],
     over: () => [make("h3", {}, "The study is closed"),

@@ -70,7 +70,7 @@ def no_detach(discriminator, optimizer, sr, hr):
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
 
 
-@answers.wrong(says="Only sr is detached")
+@answers.wrong(says="Detach only sr")
 def opinion_detached_instead(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr).detach(), discriminator(sr).detach()
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
@@ -82,7 +82,7 @@ def labels_swapped(discriminator, optimizer, sr, hr):
     return a_step(discriminator, optimizer, F.softplus(real).mean() + F.softplus(-fake).mean(), real, fake)
 
 
-@answers.wrong(says="Both are called real")
+@answers.wrong(says="HR and SR are both called real")
 def both_real(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr), discriminator(sr.detach())
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(-fake).mean(), real, fake)
@@ -180,7 +180,7 @@ def one_batch(discriminator, optimizer, sr, hr):
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
 
 
-@answers.wrong(says="The sigmoid is taken twice")
+@answers.wrong(says="The sigmoid is applied twice")
 def sigmoid_twice_in_d(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr), discriminator(sr.detach())
     loss = F.softplus(-real.sigmoid()).mean() + F.softplus(fake.sigmoid()).mean()
@@ -250,7 +250,7 @@ def returns_the_loss_of_d(discriminator, optimizer, sr, hr):
     return loss.item()
 
 
-@answers.wrong(says="still hold their graph")
+@answers.wrong(says="still carry their graph")
 def results_with_their_graph(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr), discriminator(sr.detach())
     a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)

@@ -101,7 +101,7 @@ def wrong_side(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="The adversarial loss counts fully")
+@answers.wrong(says="The adversarial loss has a weight of 1")
 def weight_forgotten(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = mse_loss(sr, hr) + F.softplus(-discriminator(sr)).mean()
@@ -109,7 +109,7 @@ def weight_forgotten(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="Here a sigmoid comes before it")
+@answers.wrong(says="Here, a sigmoid is applied first")
 def probabilities_for_logits(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = perceptual_loss(sr, hr, torch.sigmoid(discriminator(sr)))
@@ -190,7 +190,7 @@ def clamped(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="The discriminator's loss is in it")
+@answers.wrong(says="The discriminator's loss is added")
 def both_losses(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     fake = discriminator(sr)
@@ -207,7 +207,7 @@ def target_before_sr(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="Only the adversarial loss moves the generator, and it counts fully")
+@answers.wrong(says="Only the adversarial loss moves the generator, with a weight of 1")
 def adversarial_only(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)
     loss = adversarial_loss(discriminator(sr))
@@ -223,7 +223,7 @@ def one_batch_for_d(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="backward() runs, and its gradient ends in D")
+@answers.wrong(says="backward() runs, but its gradient ends in D")
 def sr_detached(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr).detach()
     loss = perceptual_loss(sr, hr, discriminator(sr))
@@ -231,7 +231,7 @@ def sr_detached(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="backward() runs, and its gradient ends in D")
+@answers.wrong(says="backward() runs, but its gradient ends in D")
 def sr_without_gradient(generator, discriminator, optimizer, lr, hr):
     with torch.no_grad():
         sr = generator(lr)

@@ -53,7 +53,7 @@ def minimax(sr, hr, logits):
     return mse_loss(sr, hr) - 1e-3 * F.softplus(logits).mean()
 
 
-@answers.wrong(says="the sign is missing")
+@answers.wrong(says="the minus sign of -log D(SR) is missing")
 def log_without_minus(sr, hr, logits):
     return mse_loss(sr, hr) + 1e-3 * F.logsigmoid(logits).mean()
 
@@ -168,7 +168,7 @@ def absolute_error(sr, hr, logits):
     return F.l1_loss(sr, hr) + 1e-3 * F.softplus(-logits).mean()
 
 
-@answers.wrong(says="of the logits, before softplus")
+@answers.wrong(says="The logits are averaged before softplus")
 def mean_before_softplus(sr, hr, logits):
     return mse_loss(sr, hr) + 1e-3 * F.softplus(-logits.mean())
 

@@ -57,7 +57,7 @@ def _wrong_front(called, says, beats):
 
 _wrong_front("strictly", "equal in one number", lambda p, d, q, e: p > q and d < e)
 _wrong_front("or", "not or", lambda p, d, q, e: p > q or d < e)
-_wrong_front("equals_thrown_out", "both stay", lambda p, d, q, e: p >= q and d <= e)
+_wrong_front("equals_thrown_out", "Keep both", lambda p, d, q, e: p >= q and d <= e)
 _wrong_front("distance_upwards", "lower is better", lambda p, d, q, e: p >= q and d >= e and (p, d) != (q, e))
 _wrong_front("psnr_downwards", "Higher is better", lambda p, d, q, e: p <= q and d <= e and (p, d) != (q, e))
 _wrong_front("both_turned", "Both directions are reversed", lambda p, d, q, e: p <= q and d >= e and (p, d) != (q, e))

@@ -149,7 +149,7 @@ def forgets_to_return(enlarge, photos):
     np.mean(_values(enlarge, photos))
 
 
-@answers.wrong(says="With one photo of")
+@answers.wrong(says="For a single photo of")
 def something_else(enlarge, photos):
     return np.mean(_values(enlarge, photos)) - 1
 

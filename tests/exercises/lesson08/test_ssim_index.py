@@ -56,7 +56,7 @@ def _wrong_index(called, says, **how):
 
 
 _wrong_index("plain_means", "weights are not used", weighted=False)
-_wrong_index("bare_constants", "belong to a peak", constant=lambda k: k)
+_wrong_index("bare_constants", "For a peak of 255", constant=lambda k: k)
 _wrong_index("constants_for_0_to_1", "for pixels in 0..1", constant=lambda k: k**2)
 _wrong_index("constants_not_squared", "are not squared", constant=lambda k: 255 * k)
 _wrong_index("constants_swapped", "are swapped", k=(0.03, 0.01))

@@ -38,7 +38,7 @@ answers.right(_reading(d=np.float32(2.51), e={"Set14", "BSD100"}))
 
 for says, changed in {
     "Did you read the MOS": {"a": "SRGAN"},
-    "One has more": {"a": "DRCN"},
+    "One method has more": {"a": "DRCN"},
     "Write the method's name as in the table": {"a": "SRResNet-MSE"},
     "HR is the photo itself": {"b": "HR"},
     "although its PSNR is lower": {"b": "SRResNet"},

@@ -102,7 +102,7 @@ def whoever_is_biased(scores):
     return _as_written(scores, rule="bias")
 
 
-@answers.wrong(says="upside down")
+@answers.wrong(says="The answer is inverted")
 def who_stays(scores):
     return ~bt500_rejects(scores)
 

@@ -49,7 +49,7 @@ def bonferroni_uncut(p_values):
     return len(p_values) * p_values
 
 
-@answers.wrong(says="must stand where its p-value stood")
+@answers.wrong(says="Put each one where its p-value was")
 def sorted_values(p_values):
     p = np.sort(p_values)
     return np.minimum(1, np.maximum.accumulate(p * np.arange(len(p), 0, -1)))
@@ -122,7 +122,7 @@ def sidak(p_values):
     return out
 
 
-@answers.wrong(says="holds True and False")
+@answers.wrong(says="contains True and False")
 def decisions(p_values):
     return holm(p_values) < 0.05
 

@@ -104,7 +104,7 @@ def fractions(scores, rng):
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), [0.025, 0.975])
 
 
-@answers.wrong(says="holds 90 %")
+@answers.wrong(says="contains 90 %")
 def ninety(scores, rng):
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), [5, 95])
 

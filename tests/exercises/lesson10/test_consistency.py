@@ -83,7 +83,7 @@ def torchs_interpolate(sr, lr):
     return _db(F.interpolate(x, scale_factor=1 / 4, mode="bicubic")[0].permute(1, 2, 0).numpy(), lr)
 
 
-@answers.wrong(says="as `psnr` counts it")
+@answers.wrong(says="as `psnr` computes it")
 def the_packages_psnr(sr, lr):
     return psnr(imresize(sr, 1 / 4), lr)
 
@@ -113,7 +113,7 @@ def peak_of_one(sr, lr):
     return _db(imresize(sr, 1 / 4), lr, peak=1)
 
 
-@answers.wrong(says="twice too much")
+@answers.wrong(says="twice the right number")
 def factor_twenty(sr, lr):
     return 2 * _db(imresize(sr, 1 / 4), lr)
 

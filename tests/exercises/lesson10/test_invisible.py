@@ -121,7 +121,7 @@ def reduced_along_one_axis(detail, reduce):
     return reduce @ detail
 
 
-@answers.wrong(says="This is half of it")
+@answers.wrong(says="This is half of the result")
 def half_of_it(detail, reduce):
     return invisible(detail, reduce) / 2
 

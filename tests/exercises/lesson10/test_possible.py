@@ -25,7 +25,7 @@ def in_one_line(lr, candidates, noise):
     return [n for n, hr in candidates.items() if (abs(imresize(hr, 1 / 4).astype(float) - lr) <= noise).all()]
 
 
-@answers.wrong(says="a list of names is asked for")
+@answers.wrong(says="give a list of names")
 def as_a_set_in_torch(lr, candidates, noise):
     lr = torch.from_numpy(lr).int()
     off = {n: (torch.from_numpy(imresize(hr, 0.25)).int() - lr).abs().amax() for n, hr in candidates.items()}
@@ -150,7 +150,7 @@ def their_places(lr, candidates, noise):
     return [i for i, name in enumerate(candidates) if name in possible(lr, candidates, noise)]
 
 
-@answers.wrong(says="The list holds a value of type ndarray")
+@answers.wrong(says="The list contains a value of type ndarray")
 def the_pictures(lr, candidates, noise):
     return [candidates[name] for name in possible(lr, candidates, noise)]
 
