@@ -41,7 +41,7 @@ def judge(candidate) -> None:
     step = as_number(step, "the step")
     if step != 3:
         raise NotYet(
-            f"After 3 updates, numbered 0, 1 and 2, update number 3 is next; it returns {step:g}. "
+            f"After 3 updates, numbered 0, 1 and 2, update number 3 is next, but it returns {step:g}. "
             + ("One batch would be left out." if step == 4 else "Some batches would come twice, or not at all.")
         )
     if not resumed.training:
@@ -79,7 +79,7 @@ def _name_loss_of_state(state: dict, network: nn.Module, optimizer: torch.optim.
             'network.load_state_dict(state["network"]). A new name for another object changes nothing outside.'
         )
     if not all(arrived):
-        raise NotYet("Some of the weights are not in the network.")
+        raise NotYet("Some of the saved weights are not in the network.")
     if not same_bits(dict(network.named_buffers()), {name: there[name] for name, _ in network.named_buffers()}):
         raise NotYet(
             "The weights are there, but BatchNorm's running statistics are not: they are buffers, not parameters. "

@@ -29,7 +29,7 @@ def drawn_again(weight, r):
     return one[torch.arange(len(weight)) // r**2]
 
 
-@answers.wrong(says="changes what it was handed")
+@answers.wrong(says="changes one of its arguments")
 def first_channels_in_place(weight, r):
     tiles = weight.view(-1, r * r, *weight.shape[1:])
     tiles[:] = weight[: len(tiles), None].clone()
@@ -56,7 +56,7 @@ def all_repeated(weight, r):
     return weight.repeat_interleave(r**2, dim=0)
 
 
-@answers.wrong(says="The weight is as it was")
+@answers.wrong(says="The weight has not changed")
 def unchanged(weight, r):
     return weight
 

@@ -186,7 +186,7 @@ def with_its_graph(network, optimizer, lr, hr):
     return loss
 
 
-@answers.wrong(says="the one after the update")
+@answers.wrong(says="from a second pass, after the update")
 def loss_afterwards(network, optimizer, lr, hr):
     train_step(network, optimizer, lr, hr)
     return mse_loss(network(lr), hr).item()

@@ -159,7 +159,7 @@ def not_flattened(crop, channels):
     return head(crop, channels)[1:]
 
 
-@answers.wrong(says="in another order than nn.Flatten")
+@answers.wrong(says="in a different order from nn.Flatten")
 class ChannelsLast(nn.Module):
     def __init__(self, crop, channels):
         super().__init__()
