@@ -34,7 +34,7 @@ def judge(candidate) -> None:
         )
         no_sum = f"The weights are NaN: their sum was 0. Is the kernel too narrow? {wider}"
         result = finite(as_array, call(candidate, distance, factor), distance.shape, says=no_sum)
-        few = "The kernel is not widened: it looks at 4 pixels and skips the rest, which is aliasing."
+        few = "The kernel is not widened: it looks at 4 pixels and skips the rest, which causes aliasing."
         by_factor = (
             "The weights are divided by the factor. Their sum equals the factor only if the factor is a whole number: "
             "divide by the sum."
@@ -54,8 +54,8 @@ def judge(candidate) -> None:
             "The largest weight is 1. It is the sum of the weights that must be 1.": wide / wide.max(),
             f"The kernel has become narrower. {wider}": squeezed / (squeezed.sum() or 1),
             "distance and factor have changed places: divide the distance by the factor.": turned / (turned.sum() or 1),
-            "// cuts the fractions off: divide the distances with /.": cut / (cut.sum() or 1),
-            "The negative weights are lost. They keep edges sharp: keep them.": positive / positive.sum(),
+            "// cuts off the fractions: divide the distances with /.": cut / (cut.sum() or 1),
+            "The negative weights are lost. Keep them: they make edges sharp.": positive / positive.sum(),
             "This is the triangle of linear interpolation. Use your cubic_kernel.": triangle / triangle.sum(),
             f"The weights are shifted until they sum to 1. {must}": wide + (1 - total) / len(wide),
             f"The weights are divided by the sum of their absolute values. {must}": wide / np.abs(wide).sum(),

@@ -90,7 +90,7 @@ def judge(candidate) -> None:
         raise NotYet("The result holds whole numbers: the fractions are cut off. Make it an array of floats.")
     worst = int(np.abs(result - right).argmax())
     if abs(result[worst] - right[worst]) > 1e-4:
-        raise NotYet(f"At x = {x[worst]:g} it gives {result[worst]:.4f}; {right[worst]:.4f} is expected. {both}")
+        raise NotYet(f"At x = {x[worst]:g}, it gives {result[worst]:.4f}; {right[worst]:.4f} is expected. {both}")
     plane = x[:48].reshape(6, 8)
     if np.abs(as_array(call(candidate, plane), plane.shape) - cubic_kernel(plane)).max() > 1e-4:
         raise NotYet("It is right for an array with one axis, and wrong for one with two. Work on all numbers at once.")
@@ -114,7 +114,7 @@ def _signs(x: np.ndarray) -> dict[str, np.ndarray]:
         for what, times in (("has the wrong sign", 2), ("is missing", 1)):
             one, other = (near - times * value, far) if piece is near else (near, far - times * value)
             wrong = np.where(x <= 1, one, np.where(x < 2, other, 0))
-            slips[f"In the piece for {where} the term {term} {what}."] = wrong
+            slips[f"In the piece for {where}, the term {term} {what}."] = wrong
     return slips
 
 

@@ -63,14 +63,14 @@ def judge(candidate) -> None:
         try:
             value = as_array(call(candidate, photo, top, left, size))
         except Exception as error:
-            raise NotYet(f"{where} it stops with {type(error).__name__}. {less}, and {negative}.") from error
+            raise NotYet(f"{where}, it stops with {type(error).__name__}. {less}, and {negative}.") from error
         if value.shape != (size // 4, size // 4, 3):
             if top >= 8 and value.shape[:1] == (size // 4,):
                 negative = "columns end at photo.shape[1], the width, not at photo.shape[0]"
-            raise NotYet(f"{where} the result has the shape {value.shape}. {less}, and {negative}.")
+            raise NotYet(f"{where}, the result has the shape {value.shape}. {less}, and {negative}.")
         if _inner_error(value, _lr_of_whole(photo, top, left, size)) > TOLERANCE:
-            _name_shift(value, photo, top, left, size, f"{where} it is wrong, and elsewhere right: ", CORNER)
-            raise NotYet(f"{where} it is wrong, and elsewhere right. {less}: trim only what was added.")
+            _name_shift(value, photo, top, left, size, f"{where}, it is wrong, but right elsewhere: ", CORNER)
+            raise NotYet(f"{where}, it is wrong, but right elsewhere. {less}: trim only what was added.")
         if not np.array_equal(value, _lr_of_whole(photo, top, left, size)):
             recognise(
                 value, _continued(photo, top, left, size, where), within=0
@@ -134,7 +134,7 @@ def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np
         text = f"The margin is {margin}, not a multiple of 4: the LR pixels lie between those of the whole photo."
         slips[text] = odd[margin // 4 : margin // 4 + n, margin // 4 : margin // 4 + n]
     return slips | {
-        "The three colours are averaged. Keep them, as the photo has them.": (
+        "The three colours are averaged. Keep all three, as in the photo.": (
             np.repeat(_lr_of_whole(photo, top, left, size).mean(axis=2, keepdims=True), 3, axis=2)
         ),
         f"{one_end} below and on the right.": imresize(wide[:-8, :-8], 1 / 4)[2:, 2:],
@@ -153,7 +153,7 @@ def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np
         ),
         "Rows and columns are swapped: top counts rows, the first axis.": _lr_of_whole(photo, left, top, size),
         f"It is reduced without antialiasing. {every_pixel}": aliased[small_rows, small_columns].round().clip(0, 255),
-        f"It takes every fourth pixel, which is aliasing. {every_pixel}": crop[::4, ::4],
+        f"It takes only every fourth pixel, which causes aliasing. {every_pixel}": crop[::4, ::4],
     }
 
 
@@ -167,7 +167,7 @@ def _continued(photo: np.ndarray, top: int, left: int, size: int, where: str) ->
     ways = {"black": "constant", "mirrored": "symmetric", "mirrored ": "reflect"}
     advice = "Cut only as far as the photo goes: imresize repeats the border pixel by itself."
     return {
-        f"{where} the outermost pixels are wrong: the photo is continued with {pixels.strip()} pixels. {advice}"
+        f"{where}, the outermost pixels are wrong: the photo is continued with {pixels.strip()} pixels. {advice}"
         + " " * pixels.count(" "): _lr_of_whole(np.pad(photo, ((8, 8), (8, 8), (0, 0)), mode), top + 8, left + 8, size)
         for pixels, mode in ways.items()
     }
@@ -198,7 +198,7 @@ def _lr_result(value, size: int) -> np.ndarray:
     }
     if result.shape != (n, n, 3):
         reason = sizes.get(result.shape, "top, left and size count HR pixels, but what you keep are LR pixels")
-        raise NotYet(f"For size {size} the result has the shape {result.shape}, not {(n, n, 3)}: {reason}.")
+        raise NotYet(f"For size {size}, the result has the shape {result.shape}, not {(n, n, 3)}: {reason}.")
     if result.dtype != np.uint8:
         raise NotYet(f"The result is {result.dtype}; uint8 in 0..255 is expected, like the photo.")
     return result.astype(np.float64)

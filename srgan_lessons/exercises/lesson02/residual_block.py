@@ -181,7 +181,7 @@ EXERCISE = Exercise(
         "The function residual_block above has the same steps. Each layer that learns is made once, in __init__; "
         "forward only uses it.",
         "Make nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels) and nn.PReLU() attributes of self. "
-        "In forward, keep x as it is, and give what comes out of the layers another name.",
+        "In forward, keep x as it is, and give what comes out of the layers a different name.",
         "added = self.norm2(self.conv2(self.act(self.norm1(self.conv1(x))))), then return x + added.",
     ),
     mistakes=(

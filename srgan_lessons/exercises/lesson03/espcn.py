@@ -216,13 +216,13 @@ def _espcn_slips(x: Tensor, weights: dict[tuple[int, ...], Tensor]) -> dict[str,
         f"There is a ReLU at the end. {last} where it is cut off, no gradient comes back.": right.relu(),
         "The output is clamped to [0, 1]. Where it is cut off, no gradient comes back: clamp a picture when you show "
         "it, not here.": right.clamp(0, 1),
-        "The enlarged input is added to the output. That is a good idea, but another network.": right + nearest,
-        "The enlarged input (bicubic) is added to the output. That is a good idea, but another network.": right
+        "The enlarged input is added to the output. That is a good idea, but a different network.": right + nearest,
+        "The enlarged input (bicubic) is added to the output. That is a good idea, but a different network.": right
         + bicubic,
-        "The tile is transposed: channel 1 belongs on the right of channel 0, not below it.": _espcn(
+        "The tile is transposed: channel 1 belongs to the right of channel 0, not below it.": _espcn(
             x, weights, shuffle=transposed
         ),
-        "The colours are mixed up: channels 0 to 15 are R, the next 16 G, the last 16 B.": _espcn(
+        "The colours are mixed up: channels 0 to 15 are R, the next 16 are G, and the last 16 are B.": _espcn(
             x, weights, shuffle=colours_last
         ),
         "The 48 maps are reshaped without a permute; that is not a pixel shuffle.": _espcn(

@@ -96,7 +96,8 @@ def _icnr_slips(weight: Tensor, r: int) -> dict[str, np.ndarray]:
         f"The {r * r} filters of a tile are added up, which makes them {r} times larger. Take one of them.": r
         * r
         * mean,
-        "Each kernel was made flat. The filters of a tile must be equal, not the numbers in a kernel.": (spatial),
+        "All numbers in each kernel were made equal. The filters of a tile must be equal, not the numbers in a "
+        "kernel.": (spatial),
     }
     return {message: outcome.numpy() for message, outcome in slips.items()}
 
@@ -112,8 +113,8 @@ EXERCISE = Exercise(
     judge=judge,
     hints=(
         "If all pixels of a tile have the same filter, they get the same value. Which filters make up one tile?",
-        "Channels 0 to r r - 1 are the first tile, the next r r the second. Take one filter of each tile, then repeat "
-        "it r r times in a row.",
+        "Channels 0 to r r - 1 are the first tile, and the next r r are the second. Take one filter of each tile, then "
+        "repeat it r r times in a row.",
         "weight[:: r**2] takes the first filter of each tile. repeat gives 0, 1, 2, 0, 1, 2; "
         "repeat_interleave(r**2, dim=0) gives 0, 0, ..., 1, 1, ...",
     ),

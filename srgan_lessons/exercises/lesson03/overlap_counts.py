@@ -38,13 +38,13 @@ def judge(candidate) -> None:
         right = overlap_counts(size, kernel, stride)
         if result.shape != right.shape:
             raise NotYet(
-                f"{where} the result has the shape {result.shape}, not {right.shape}. "
+                f"{where}, the result has the shape {result.shape}, not {right.shape}. "
                 + _overlap_shape(result, size, kernel, stride, right)
             )
         if np.array_equal(result, right):
             continue
         if result.min() < 0 or result.max() < right.max() > 127:
-            raise NotYet(f"{where} the counts go up to {right.max()}, and {result.dtype} overflows: take dtype=int.")
+            raise NotYet(f"{where}, the counts go up to {right.max()}, and {result.dtype} overflows: take dtype=int.")
         cases = [(size, kernel, stride), APART]
         results = [result, as_array(call(candidate, *APART))]
         slips = zip(*(_overlap_slips(*case).items() for case in cases), strict=True)
@@ -55,7 +55,7 @@ def judge(candidate) -> None:
             recognise(result, _overlap_slips(size, kernel, stride), within=0)
         show_smallest(candidate, overlap_counts, itertools.product((1, 2, 3), repeat=3), advice=ADVICE)
         place = int(np.argmax(result != right))
-        raise NotYet(f"{where} place {place} has the count {result[place]:g}; {right[place]} is expected.")
+        raise NotYet(f"{where}, place {place} has the count {result[place]:g}; {right[place]} is expected.")
 
 
 def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int, right: np.ndarray) -> str:
@@ -124,7 +124,8 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
             lambda i: i * stride, kernel
         )
         / max(1, counted(lambda i: i * stride, kernel).max()),
-        "The slice ends at kernel for every i. It is begin:end, not begin:length: the end moves with i, too.": short,
+        "The slice ends at kernel for every i. A slice is begin:end, not begin:length: the end moves with i, "
+        "too.": short,
         "Every input pixel is counted everywhere: counts[...] is the whole row. Give only the places that pixel i "
         "writes to.": (np.full(length, size)),
         "No count is above 1. Where patches overlap, they add up: += 1.": ones,

@@ -80,7 +80,9 @@ class Names(TorchFunctionMode):
 
     def check(self) -> None:
         if ready := self.called & {"pixel_shuffle", "pixel_unshuffle"}:
-            raise NotYet(f"torch's own {ready.pop()} does the work here. Write it with reshape and permute alone.")
+            raise NotYet(
+                f"torch's own {ready.pop()} does the work here. Write the shuffle with reshape and permute alone."
+            )
 
 
 def _name_axes(result: np.ndarray, x: Tensor, r: int) -> None:
@@ -91,7 +93,7 @@ def _name_axes(result: np.ndarray, x: Tensor, r: int) -> None:
     for order in itertools.permutations(axes):
         if np.array_equal(split.permute(0, *order).reshape(result.shape).numpy(), result):
             raise NotYet(
-                f"Step 2 has the axes in the order N, {', '.join(axes[axis] for axis in order)}. Each r must stand "
+                f"Step 2 has the axes in the order N, {', '.join(axes[axis] for axis in order)}. Each r must come "
                 "right after the axis that it stretches: N, C, H, r (rows), W, r (columns)."
             )
     for shape in sorted(set(itertools.permutations((c // r**2, r, r, h, w)))):
@@ -132,7 +134,7 @@ def _shuffle_slips(x: Tensor, r: int) -> dict[str, np.ndarray]:
     slips = {
         "There is no permute: the numbers are in the same order in memory as before, only cut into different rows.": x,
         f"{tile} Look at the order of the two r axes in step 2.": split.permute(0, 1, 4, 3, 5, 2),
-        "Each channel has become a block of its own, like stamps on a sheet. In step 2 each r must stand right *after* "
+        "Each channel has become a block of its own, like stamps on a sheet. In step 2, each r must come right *after* "
         "the axis that it stretches: H, r, W, r.": split.permute(0, 1, 2, 4, 3, 5),
         "The blocks lie like stamps on a sheet, and they are transposed. Step 2 must give H, r, W, r.": split.permute(
             0, 1, 3, 4, 2, 5
@@ -165,7 +167,7 @@ EXERCISE = Exercise(
     hints=(
         "You need no loop. Write down the names of the six axes after step 1, and of the six after step 2.",
         "Step 1 gives (N, C, r, r, H, W): the first r counts the rows of a tile, the second its columns. Step 2 must "
-        "give (N, C, H, r, W, r): rows with rows, columns with columns.",
+        "give (N, C, H, r, W, r): put rows with rows, and columns with columns.",
         "With C = channels // r**2: x.reshape(n, C, r, r, h, w), then x.permute(0, 1, 4, 2, 5, 3), then one more "
         "reshape to (n, C, h * r, w * r).",
     ),

@@ -82,7 +82,7 @@ def judge(candidate) -> None:
         raise NotYet("The sampler is never called. sampler(0) gives the batch: lr and hr.")
     losses = _loss_list(result, steps)
     if not 0.9 < network.idle.item() <= 1:
-        raise NotYet("The network's weights were drawn again, or set to something. Train them as they are.")
+        raise NotYet("The network's weights were drawn again, or set to other numbers. Train them as they are.")
     if network.idle.item() != 1:
         raise NotYet(
             "A weight without a gradient has shrunk: this is AdamW, or Adam with a weight_decay. Use plain Adam."

@@ -105,8 +105,8 @@ def _name_length(step: Tensor, wanted: Tensor) -> None:
 
 
 _STEP_FIRST = (
-    "optimizer.step() comes before loss.backward(): it uses the gradients of the update before, or none at all. "
-    "First backward, then step."
+    "optimizer.step() comes before loss.backward(): it uses the gradients of "
+    "the previous update, or none at all. Call backward first, then step."
 )
 
 
@@ -122,7 +122,7 @@ def _name_stop(error: str, optimizer: Watched, batch: tuple[Tensor, Tensor]) -> 
         raise NotYet("The network is given HR. It enlarges by 4: give it lr, and compare what comes out with hr.")
     if ("must match" in error or "target size" in error) and optimizer.inputs:
         raise NotYet(
-            f"SR is {tuple(hr.shape)}, but it is compared with a tensor of another size. Is that LR, "
+            f"SR is {tuple(hr.shape)}, but it is compared with a tensor of a different size. Is that LR, "
             f"{tuple(lr.shape)}? The loss compares SR with HR."
         )
 
@@ -136,7 +136,7 @@ def _name_standstill(optimizer: Watched) -> None:
         raise NotYet("A copy of the network is trained, and the network that was given learns nothing.")
     if "backward" not in events:
         also = " There is no optimizer.step() either." if "step" not in events else ""
-        raise NotYet(f"No weight has moved: without loss.backward() no weight has a gradient.{also}")
+        raise NotYet(f"No weight has moved: without loss.backward(), no weight has a gradient.{also}")
     if "step" not in events:
         raise NotYet("No weight has moved: the gradients are there, but nothing uses them. Call optimizer.step().")
     if events.index("step") < events.index("backward"):

@@ -60,7 +60,7 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "This is the median over the batch. Take the mean.": F.softplus(-fake).median(),
         "This is the largest loss of the batch. Take the mean.": F.softplus(-fake).max(),
         "This is a ReLU of minus the logit, without a logarithm. -log D is softplus(-logit).": F.relu(-fake).mean(),
-        "The label is 0.9 (label smoothing). In -log D(SR) it is 1.": F.binary_cross_entropy_with_logits(
+        "The label is 0.9 (label smoothing). In -log D(SR), it is 1.": F.binary_cross_entropy_with_logits(
             fake, torch.full_like(fake, 0.9)
         ),
         "This is always 0, because a softmax over a single column is always 1. D is the sigmoid of its one logit.": (

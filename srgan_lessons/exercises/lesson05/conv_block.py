@@ -52,7 +52,7 @@ def judge(candidate) -> None:
             check_repeatable(block, x, y)
             slope = slope_of(y, normalised(F.conv2d(x, weight, stride=stride, padding=1)))
             if slope is not None:
-                raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper it is 0.2.")
+                raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper, it is 0.2.")
             raise NotYet(
                 f"The output of {what} has the right shape, but its numbers differ from those of the paper's block: a "
                 "convolution, BatchNorm, LeakyReLU of slope 0.2, in this order, and nothing else."

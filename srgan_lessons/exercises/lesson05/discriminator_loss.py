@@ -89,8 +89,8 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         ),
         "You take the sum on HR and the mean on SR. Take the mean of each.": minus(real).sum() + on_fake,
         "You take the sum on SR and the mean on HR. Take the mean of each.": on_real + plus(fake).sum(),
-        "On HR this is the hinge loss. -log D is softplus(-logit).": F.relu(1 - real).mean() + on_fake,
-        "On HR this is a squared error. -log D is softplus(-logit).": (real - 1).square().mean() + on_fake,
+        "On HR, this is the hinge loss. -log D is softplus(-logit).": F.relu(1 - real).mean() + on_fake,
+        "On HR, this is a squared error. -log D is softplus(-logit).": (real - 1).square().mean() + on_fake,
         "On HR, the sigmoid is applied twice: softplus and binary_cross_entropy_with_logits take logits.": (
             minus(d_real).mean() + on_fake
         ),
@@ -101,13 +101,13 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         "These are two ReLUs, without a logarithm. -log D is softplus(-logit), -log(1 - D) is softplus(logit).": (
             F.relu(-real).mean() + F.relu(fake).mean()
         ),
-        "On HR this is 1 - D, without the log.": (1 - d_real).mean() + on_fake,
-        "On SR this is D, without the log.": on_real + d_fake.mean(),
+        "On HR, this is 1 - D, without the log.": (1 - d_real).mean() + on_fake,
+        "On SR, this is D, without the log.": on_real + d_fake.mean(),
         "This is the hinge loss. Cross-entropy is asked for.": F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
-        "HR's label is 0.9 (label smoothing). In -log D(HR) it is 1.": (
+        "HR's label is 0.9 (label smoothing). In -log D(HR), it is 1.": (
             bce(real, torch.full_like(real, 0.9)) + on_fake
         ),
-        "SR's label is 0.1 (label smoothing). In -log(1 - D(SR)) it is 0.": (
+        "SR's label is 0.1 (label smoothing). In -log(1 - D(SR)), it is 0.": (
             on_real + bce(fake, torch.full_like(fake, 0.1))
         ),
         "SR's label is -1. binary_cross_entropy_with_logits expects 0 for generated.": on_real

@@ -88,7 +88,7 @@ def _name_slope(y: Tensor, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Te
     at_0, at_1 = (_head(x, w1, b1, w2, b2, slope) for slope in (0, 1))
     slope = float(((y - at_0) / (at_1 - at_0)).median())
     if close(y, at_0 + slope * (at_1 - at_0)):
-        raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper it is 0.2.")
+        raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper, it is 0.2.")
 
 
 def _check_shape(y: Tensor, what: str) -> None:
@@ -135,8 +135,8 @@ def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
         reasons: Mapping[int, str] = {
             maps * 36: "6 x 6 is right for crops of 96 alone. Compute it from `crop`.",
             maps * (crop // 8) ** 2: "Four of the eight convolutions have stride 2, so the crop is halved four times.",
-            maps * (crop // 32) ** 2: "Four of the eight convolutions have stride 2; you halved it five times.",
-            maps * (crop // 4) ** 2: "Four of the eight convolutions have stride 2; you halved it twice.",
+            maps * (crop // 32) ** 2: "Four of the eight convolutions have stride 2; you halved the crop five times.",
+            maps * (crop // 4) ** 2: "Four of the eight convolutions have stride 2; you halved the crop twice.",
             maps * (side + 1) ** 2: "Height and width are one too large: halve the crop four times.",
             maps * (side - 1) ** 2: "Height and width are one too small: halve the crop four times.",
             maps * crop**2: "That is the crop's own size, but four convolutions halve it on the way.",
@@ -218,7 +218,7 @@ EXERCISE = Exercise(
         "Count the convolutions of stride 2 in the table. Each halves height and width. What is left of 96? And of 32?",
         "side = crop // 16. A dense layer takes a row of numbers: maps x height x width of them.",
         "self.dense1 = nn.Linear(8 * channels * side * side, 16 * channels), self.dense2 = nn.Linear(16 * "
-        "channels, 1), and x = F.leaky_relu(self.dense1(x), 0.2). No sigmoid at the end.",
+        "channels, 1), and x = F.leaky_relu(self.dense1(x), 0.2). There is no sigmoid at the end.",
     ),
     mistakes=(
         Mistake(

@@ -46,7 +46,7 @@ def judge(candidate) -> None:
         )
         place = int(np.argmax(np.abs(result - right)))
         raise NotYet(
-            f"Where p is {p[place]:.2g} and q is {q[place]:.2g} you return {result[place]:.3g}; {right[place]:.3g} is "
+            f"Where p is {p[place]:.2g} and q is {q[place]:.2g}, you return {result[place]:.3g}; {right[place]:.3g} is "
             "expected. Of all samples that fall there, what share is real?"
         )
     p, q = torch.tensor([0.5, 0.0, 0.0, 2.0]), torch.tensor([0.5, 0.0, 1.0, 0.0])  # nothing falls on the second place
@@ -54,7 +54,7 @@ def judge(candidate) -> None:
     empty = np.asarray(value.detach() if isinstance(value, Tensor) else value, dtype=float).ravel()
     if len(empty) == 4 and np.isnan(empty[1]):
         raise NotYet(
-            "Right, except in one place: where p and q are both 0, you return NaN, because 0 / 0 is NaN. Return 0.5 "
+            "This is right, except where p and q are both 0: there, you return NaN, because 0 / 0 is NaN. Return 0.5 "
             "there."
         )
     empty = as_array(value, (4,))
@@ -65,7 +65,8 @@ def judge(candidate) -> None:
         )
     if abs(empty[1] - 0.5) > 1e-5:
         raise NotYet(
-            f"Right, but where p and q are both 0, you return {empty[1]:.3g}. Nothing is known there: 0.5 is expected."
+            f"This is right, except where p and q are both 0: there, you return {empty[1]:.3g}. Nothing is known "
+            "there: 0.5 is expected."
         )
 
 

@@ -76,8 +76,8 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
     return {
         once: squared.mean() / 12.75,
         "The maps are not divided by 12.75. Divide both, before you compare.": (squared.mean()),
-        "Only the maps of SR are divided by 12.75. Both must be.": F.mse_loss(a / 12.75, b),
-        "Only the maps of HR are divided by 12.75. Both must be.": F.mse_loss(a, b / 12.75),
+        "Only the maps of SR are divided by 12.75. Divide both.": F.mse_loss(a / 12.75, b),
+        "Only the maps of HR are divided by 12.75. Divide both.": F.mse_loss(a, b / 12.75),
         "The maps are multiplied by 12.75. They should be divided by it.": squared.mean() * 12.75**2,
         "0.006 is what the paper rounds to. 1 / 12.75 squared is 0.00615: divide the maps by 12.75.": (
             squared.mean() * 0.006

@@ -40,10 +40,10 @@ def judge(candidate) -> None:
         result = finite(lambda value, _: as_array(value), result, None, says=NOT_FINITE)
         count = len(chances)
         if result.shape == (1, 3, 4, 5):
-            raise NotYet("The result has the shape (1, 3, H, W). One image (3, H, W) is expected: keepdim=False.")
+            raise NotYet("The result has the shape (1, 3, H, W). One image (3, H, W) is expected: use keepdim=False.")
         if result.shape == (count, 3, 4, 5):
             raise NotYet(
-                "It returns as many images as there are answers. A network must decide: sum them to one image."
+                "It returns as many images as there are answers. A network must decide: sum them into one image."
             )
         if result.shape == (count, 4, 5) and count != 3:
             raise NotYet("The sum goes over axis 1, the channels. Sum over the answers: axis 0.")
@@ -82,14 +82,14 @@ def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor,
         "This is the median. It has the smallest expected absolute error; the task is about the squared error.": (
             answers.median(dim=0).values
         ),
-        "The weighted answers are averaged: their sum is divided by their number. The chances sum to 1 already.": (
+        "The weighted answers are averaged: their sum is divided by their number. The chances already sum to 1.": (
             plain / len(answers)
         ),
         "Only the first two answers are used. There may be more than two answers: sum over all of them.": mse_answer(
             answers[:2], chances[:2]
         ),
         "The chances are squared. The error is squared, but its probability is not.": mse_answer(answers, squared),
-        "The chances went through a softmax. They sum to 1 already: take them as they are.": mse_answer(
+        "The chances went through a softmax. They already sum to 1: take them as they are.": mse_answer(
             answers, chances.softmax(dim=0)
         ),
         "The values are squared. Only the error is squared: the best answer is the mean of the answers themselves.": (
@@ -162,8 +162,8 @@ EXERCISE = Exercise(
     reference=mse_answer,
     judge=judge,
     hints=(
-        "With two equally likely answers, it is the picture halfway between them. And if one of the two is nine times "
-        "as likely as the other?",
+        "With two equally likely answers, the best picture is halfway between them. Where is it if one of the two is "
+        "nine times as likely as the other?",
         "It is the mean of the answers, each weighted by its probability. The probabilities sum to 1, so you need not "
         "divide.",
         "weights = chances.view(-1, 1, 1, 1), then (weights * answers).sum(dim=0).",

@@ -102,18 +102,18 @@ def check_absent(candidate: Callable, layers: nn.Sequential, i: int, j: int, whi
         cut = call(candidate, layers, i, j)
     except Exception as error:
         raise NotYet(
-            f"There is no phi({i}, {j}) in {which}, and it stops with {type(error).__name__}: {error}. None is "
-            f"asked for."
+            f"There is no phi({i}, {j}) in {which}, and it stops with {type(error).__name__}: {error}. It should "
+            "return None."
         ) from error
     if cut is None:
         return
     if not callable(cut):
-        raise NotYet(f"There is no phi({i}, {j}) in {which}: None is asked for, and {cut!r:.40} comes back.")
+        raise NotYet(f"There is no phi({i}, {j}) in {which}: it should return None, but {cut!r:.40} comes back.")
     index = _end(cut, layers, pictures(1, 32, 32))
     ends = f" that ends with {place(layers, index)}" if index is not None and index >= 0 else ""
     raise NotYet(
         f"There is no phi({i}, {j}) in {which}, yet it returns a network{ends}. pool == i and conv == j must hold "
-        "exactly, both at once; where no ReLU has them, return None."
+        "exactly, both at once; where no ReLU has both, return None."
     )
 
 
@@ -137,9 +137,9 @@ def check_cut(candidate: Callable, layers: nn.Sequential, i: int, j: int, which:
         )
     if isinstance(cut, int):
         near = "That is the right number, but" if cut == right else f"The layer is number {right}, and yours is {cut};"
-        raise NotYet(f"For {asked}, it returns a number. {near} the network up to this layer is asked for: a slice.")
+        raise NotYet(f"For {asked}, it returns a number. {near} the network up to this layer is needed: a slice.")
     if isinstance(cut, list):
-        raise NotYet("It returns a list of layers, which cannot be called. A slice of features is a network already.")
+        raise NotYet("It returns a list of layers, which cannot be called. A slice of features is already a network.")
     if isinstance(cut, nn.ReLU | nn.Conv2d | nn.MaxPool2d | BlurPool):
         raise NotYet(
             f"For {asked}, it returns the single layer. All layers before it are needed, too: features[: ...]."

@@ -44,8 +44,8 @@ def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
     """What is wrong with the numbers that were drawn for studies with these counts; empty if nothing was found."""
     if rng.without_replacement:
         return (
-            "Something is drawn without replacement, so nothing comes up twice. Draw raters and images with "
-            "replacement: some twice, some not at all."
+            "Something is drawn without replacement, so nothing comes up twice. Draw "
+            "raters and images with replacement: some come up twice, some not at all."
         )
     rows: dict[int, list[np.ndarray]] = {}  # the draws by length, because all draws of raters have the same length
     for numbers in rng.numbers:

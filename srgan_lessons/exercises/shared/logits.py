@@ -63,14 +63,14 @@ def judge_extreme(candidate: Callable, logits: tuple[Tensor, ...], right: float,
     number = float(value.detach()) if isinstance(value, Tensor) else float(value)
     if not np.isfinite(number):
         raise NotYet(
-            f"Right for moderate logits. But where {where}, the loss is {number}: sigmoid gives exactly 0 or 1 there, "
-            f"and exp may overflow. {ON_LOGITS}"
+            f"The loss is right for moderate logits. But where {where}, the loss is {number}: sigmoid gives exactly 0 "
+            f"or 1 there, and exp may overflow. {ON_LOGITS}"
         )
     if abs(number - right) > 1e-3:
         raise NotYet(
-            f"Right for moderate logits. But where {where}, the loss is {number:.4g}, not {right:g}. Something limits "
-            "it: a clamp, a small constant in the log, or torch's own limit of 100 in binary_cross_entropy. "
-            f"{ON_LOGITS}"
+            f"The loss is right for moderate logits. But where {where}, the loss is {number:.4g}, not {right:g}. "
+            "Something limits it: a clamp, a small constant in the log, or torch's own limit of 100 in "
+            f"binary_cross_entropy. {ON_LOGITS}"
         )
 
 

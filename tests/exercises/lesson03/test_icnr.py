@@ -77,7 +77,7 @@ def one_filter_for_all(weight, r):
     return weight[:1].expand_as(weight)
 
 
-@answers.wrong(says="Each kernel was made flat")
+@answers.wrong(says="All numbers in each kernel were made equal")
 def flat_kernels(weight, r):
     return weight.mean(dim=(2, 3), keepdim=True).expand_as(weight)
 

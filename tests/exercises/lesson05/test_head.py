@@ -84,7 +84,7 @@ def three_halvings(crop, channels):
     return head(crop, channels, inputs=8 * channels * (crop // 8) ** 2)
 
 
-@answers.wrong(says="halved it five times")
+@answers.wrong(says="halved the crop five times")
 def five_halvings(crop, channels):
     return head(crop, channels, inputs=8 * channels * (crop // 32) ** 2)
 

@@ -49,7 +49,7 @@ def one_by_one(layers, i, j):
                 return taken
 
 
-@answers.wrong(says="None is asked for")
+@answers.wrong(says="it should return None")
 def with_an_error(features, i, j):
     found = phi(features, i, j)
     if found is None:
