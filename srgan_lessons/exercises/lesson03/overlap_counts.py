@@ -144,7 +144,7 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
         "The patch is centred on i * stride, and cut off at the end; it must begin there.": counted(
             lambda i: i * stride - kernel // 2, kernel // 2 * 2 + 1
         ),
-        "Every stride-th place up to the end of the row is written. A slice is begin:end: end it where the patch "
+        "Every stride-th place up to the end of the row is written. Give the slice its end, begin:end, where the patch "
         "ends.": (
             sum(
                 (np.arange(length) >= i * stride) & ((np.arange(length) - i * stride) % stride == 0)
