@@ -1,7 +1,7 @@
 """The exercises, one file each: `lesson07/perceptual_loss.py` holds everything about exercise perceptual_loss.
 
-Each file sets EXERCISE. `shared/` holds code that the judges of several exercises share; the modules beside it are the
-tools with which all exercises are written.
+Each file sets EXERCISE. `shared/` holds code that the judges of several exercises share; the modules next to it are the
+tools that all exercises use.
 """
 
 import functools
@@ -16,8 +16,8 @@ from srgan_lessons.exercises.exercise import Exercise
 def all_exercises() -> dict[str, Exercise]:
     """Every exercise by its name, in the order of the lessons.
 
-    Raises ValueError if two exercises have the same name or place, or if a file is not where the name and lesson of its
-    exercise say.
+    Raises ValueError if two exercises have the same name or place, or if a file is not where it belongs by the name and
+    lesson of its exercise.
     """
     found: list[Exercise] = []
     for folder in pkgutil.iter_modules(__path__):
@@ -37,10 +37,12 @@ def all_exercises() -> dict[str, Exercise]:
     for lesson in {exercise.lesson for exercise in found}:
         places = [exercise.place for exercise in found if exercise.lesson == lesson]
         if places != list(range(1, len(places) + 1)):
-            raise ValueError(f"the exercises of lesson {lesson:02d} have the places {places}; they count from 1")
+            raise ValueError(
+                f"the exercises of lesson {lesson:02d} have the places {places}; places must count up from 1"
+            )
     return exercises
 
 
 def file_name(name: str) -> str:
-    """What the file of an exercise is called: "residual_block" for ResidualBlock, "espcn" for ESPCN."""
+    """The name of the file of an exercise, without .py: "residual_block" for ResidualBlock, "espcn" for ESPCN."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

@@ -1,4 +1,4 @@
-"""How judges call what a student wrote: on copies, and with a check that the arguments were left as they were."""
+"""Calls what a student wrote, on copies, and checks that it leaves its arguments as they were."""
 
 import dis
 import inspect
@@ -11,15 +11,15 @@ from torch import Tensor
 
 from srgan_lessons.exercises.exercise import NotYet
 
-last_called: list[Callable] = []  # at most one: the function that returned what a judge is reading
+last_called: list[Callable] = []  # at most one: the function whose result a judge is reading
 
 
 def call(function: Callable, *args: Any, **kwargs: Any) -> Any:
     """Calls function(*args, **kwargs) on copies of tensors, arrays, lists and dicts, so that the judge keeps its own.
 
-    Judges call a student's functions, classes and modules through this. An error inside is then reported as the
-    student's, with the student's line. Modules and optimisers are passed as they are. Afterwards, the arguments and the
-    result are on the CPU: an answer may compute on any device, but the judges compare on the CPU.
+    Judges call a student's functions, classes and modules through this. An error inside them is then reported as the
+    student's, with the line of the student's code. Modules and optimisers are passed as they are. Afterwards, the
+    arguments and the result are on the CPU: an answer may compute on any device, but the judges compare on the CPU.
 
     Raises NotYet if the answer has changed its arguments, because its caller may still need them.
     """
@@ -36,9 +36,10 @@ def call_as_it_is(function: Callable, *args: Any, **kwargs: Any) -> Any:
             _check_network(then, now, _name(function, place, kwargs))
         elif not _as_noted(then, now):
             raise NotYet(
-                f"It changes what it was handed: {_name(function, place, kwargs)} is not the same afterwards, but the "
-                "caller may still need it. Leave it as it is: give the new value a new name, or work on a copy. (x -= "
-                "1, x[...] = 1, x.sort(), x.pop(), and methods whose names end in _, as in x.add_(1), change x itself.)"
+                f"It changes one of its arguments: {_name(function, place, kwargs)} is not the same afterwards, but "
+                "the caller may still need it. Leave it as it is: give the new value a new name, or work on a copy. (x "
+                "-= 1, x[...] = 1, x.sort(), x.pop(), and methods whose names end in _, as in x.add_(1), change x "
+                "itself.)"
             )
     on_cpu([args, kwargs])
     return on_cpu(result)
@@ -81,7 +82,7 @@ def _copied(value: Any) -> Any:
 
 
 def _noted(value: Any) -> Any:
-    """What must stay the same. For a tensor: its numbers, its place in the graph, and whether it needs a gradient."""
+    """What must stay the same. For a tensor, these are its numbers, its place in the graph, and its requires_grad."""
     if isinstance(value, Tensor):
         return value.detach().clone(), value.requires_grad, value.grad_fn
     if isinstance(value, np.ndarray):
@@ -117,16 +118,17 @@ def _as_noted(then: Any, now: Any) -> bool:
 def _check_network(then: list[tuple[torch.nn.Module, bool]], now: torch.nn.Module, name: str) -> None:
     """Raises NotYet if the layers or the mode of a network have changed. Its numbers may change, as in training."""
     if [module for module, _ in then] != list(now.modules()):
-        raise NotYet(f"{name} has other layers afterwards: some are gone, new or replaced. Leave them as they are.")
+        raise NotYet(f"{name} has different layers afterwards: some are gone, new or replaced. Leave them as they are.")
     if changed := [module for module, training in then if module.training != training]:
         is_now, was = ("training", "evaluation") if changed[0].training else ("evaluation", "training")
         raise NotYet(
-            f"The network is left in {is_now} mode: {name} came in {was} mode. Leave the mode as it is, or set it back."
+            f"The network is left in {is_now} mode: {name} was given in {was} mode. Leave the mode as it is, or set it "
+            "back."
         )
 
 
 def _name(function: Callable, place: int, kwargs: Mapping[str, Any]) -> str:
-    """The name of an argument, as the student calls it: "`photo`"."""
+    """The name of an argument in the student's code: "`photo`"."""
     called = function.forward if isinstance(function, torch.nn.Module) else function
     try:
         names = list(inspect.signature(called).parameters)

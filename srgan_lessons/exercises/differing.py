@@ -1,4 +1,4 @@
-"""For wrong answers in which a judge recognises no mistake of its exercise: general mistakes, and the smallest example.
+"""Explains wrong answers in which a judge recognises no usual mistake, with a general mistake or a small example.
 
 A judge first tries the usual mistakes of its exercise (`naming.recognise`). All other wrong answers come here, and the
 learner gets an example that is small enough to follow by hand.
@@ -55,7 +55,7 @@ def show_smallest(
 
 
 def _swapped(reference: Callable, cases: list[tuple], found: list, within: float) -> str:
-    """Names two arguments if swapping them explains all results; otherwise an empty text."""
+    """Names two arguments if swapping them explains all results; otherwise returns an empty string."""
     names = list(inspect.signature(reference).parameters)
     for i, j in itertools.combinations(range(len(names)), 2):
         try:
@@ -74,7 +74,7 @@ def _exchanged(case: tuple, i: int, j: int) -> tuple:
 
 
 def _related(found: list, right: list, within: float) -> str:
-    """How all results follow from the right ones, in a sentence. Empty if they do not, or if it could be chance."""
+    """A sentence on how all results follow from the right ones; empty if they do not, or if that could be chance."""
     arrays = all(isinstance(value, np.ndarray) and value.dtype.kind in "biuf" for value in (*found, *right))
     if not arrays or any(a.shape != b.shape for a, b in zip(found, right, strict=True)):
         return ""
@@ -95,9 +95,9 @@ def _related(found: list, right: list, within: float) -> str:
         return "Numbers above 1 are cut off at 1."
     times = f[r != 0] / r[r != 0]
     if np.abs(f).max() > within and is_now(times.mean() * r):
-        return f"Everywhere it is {times.mean():.4g} times what is expected."
+        return f"Every number is {times.mean():.4g} times what is expected."
     if np.ptp(f - r) <= within:
-        return f"Everywhere it is {abs((f - r).mean()):.4g} too {'large' if f[0] > r[0] else 'small'}."
+        return f"Every number is {abs((f - r).mean()):.4g} too {'large' if f[0] > r[0] else 'small'}."
     for digits in range(4):
         if is_now(r.round(digits)):
             to = f"{digits} digit{'s' if digits > 1 else ''}" if digits else "whole numbers"
@@ -143,7 +143,7 @@ def _equal(a: Any, b: Any, within: float) -> bool:
 
 
 def _texts(a: Any, b: Any, within: float) -> tuple[str, str]:
-    """Two results as texts, with at least four digits, and with more if the texts would otherwise be equal."""
+    """Two results as strings, with at least four digits, and with more if the strings would otherwise be equal."""
     for digits in range(4, 17):
         one, other = _text(a, digits), _text(b, digits)
         if one != other:
@@ -152,7 +152,7 @@ def _texts(a: Any, b: Any, within: float) -> tuple[str, str]:
 
 
 def _text(value: Any, digits: int = 4) -> str:
-    """A value as a learner would write it. A large array is given by its shape, and by its number if all are equal."""
+    """A value as a learner would write it. For a large array, it is the shape, and the number if all are equal."""
     value = _plain(value)
     if isinstance(value, torch.nn.Module):
         return "the identity" if isinstance(value, torch.nn.Identity) else "a network"

@@ -12,7 +12,7 @@ import numpy as np
 from torch import Tensor
 
 DIFFICULTIES = ("easy", "medium", "hard")
-# The types of values that can be marked when they are handed on (module classroom.reference). A bool cannot be marked.
+# The types of values that can be marked when they are passed on (module classroom.reference). A bool cannot be marked.
 KINDS = (dict, list, tuple, set, str, bytes, int, float, complex, np.ndarray, Tensor)
 SOLUTION, STUB, END = "# SOLUTION", "# STUB", "# END"
 
@@ -30,7 +30,7 @@ class Mistake:
     """A mistake that learners make, for the table in docs/teaching.md.
 
     written: what they wrote, in a few words. says: words from the check's message; a test of the exercise expects them.
-    ask: the question that helps.
+    ask: a question that helps.
     """
 
     written: str
@@ -44,8 +44,8 @@ class OwnRun:
 
     columns: the columns of the log that are needed. They are kept with the answer, so that a gradebook can judge it
         again.
-    judge: called with the answer and the rows. Returns the answer's result (a number, a text or None), or raises NotYet
-        with a message that names the error.
+    judge: called with the answer and the rows. Returns the answer's result (a number, a string or None), or raises
+        NotYet with a message that names the error.
     """
 
     columns: tuple[str, ...]
@@ -74,16 +74,16 @@ class OwnRun:
 class Exercise:
     """One checked exercise: everything about it except the text of the lesson around it.
 
-    name: what the student defines, and what check, hint and solution are called with.
+    name: the name that the student defines, and that is passed to check, hint and solution.
     lesson, place: place 2 in lesson 7 is exercise 7.2.
-    reference: the right answer, with which the lesson continues.
-    source: its text, with the stub marked in it (see `stub_and_solution`). Needed only if `reference` is a plain value;
-        the text of a function or class is found automatically.
+    reference: the right answer; the lesson continues with it.
+    source: the source code of the reference, with the stub marked in it (see `stub_and_solution`). Needed only if
+        `reference` is a plain value; that of a function or class is found automatically.
     judge: called with the student's answer. Returns if it is right, raises NotYet or NotDone if it is not. It judges
         what the answer does, never how it is written. It uses small inputs of its own and takes a second or so.
     hints: a nudge, a pointer, and nearly the answer.
     mistakes: mistakes that learners make, for the teacher; at least two.
-    own: only for exercises about the learner's own run: judges the answer on that run as well.
+    own: judges the answer on the learner's own run as well; only for exercises about that run.
     stub: the cell that the student starts from, made from the source. A line with `...` is a placeholder.
     solution: the cell that solves it, made from the source.
 
@@ -109,13 +109,13 @@ class Exercise:
         if self.difficulty not in DIFFICULTIES:
             raise ValueError(f"{self.name}: difficulty is {self.difficulty!r}, not one of {DIFFICULTIES}")
         if self.minutes < 1 or len(self.hints) != 3 or not all(hint.strip() for hint in self.hints):
-            raise ValueError(f"{self.name}: an exercise needs its minutes and three hints")
+            raise ValueError(f"{self.name}: an exercise needs a number of minutes and three hints")
         if len(self.mistakes) < 2:
             raise ValueError(f"{self.name}: an exercise needs at least two mistakes, for the teacher")
         if not self.source and not self.takes_a_call:
             raise ValueError(f"{self.name}: the reference is a value; give its text as source=...")
         if not self.takes_a_call and type(self.reference) not in KINDS:
-            raise ValueError(f"{self.name}: a reference of type {type(self.reference).__name__} cannot be handed on")
+            raise ValueError(f"{self.name}: a reference of type {type(self.reference).__name__} cannot be passed on")
         source = textwrap.dedent(self.source or inspect.getsource(self.reference))
         object.__setattr__(self, "source", source)
         try:
@@ -147,12 +147,12 @@ class Exercise:
 
     @property
     def signature(self) -> str:
-        """How it is called: "psnr_y(sr, hr)", without type hints."""
+        """A call of it: "psnr_y(sr, hr)", without type hints."""
         return f"{self.name}({', '.join(inspect.signature(self.reference).parameters)})"
 
 
 def stub_and_solution(source: str) -> tuple[str, str]:
-    """The two cells that a marked source holds.
+    """The two cells, stub and solution, that a marked source contains.
 
         def double(x):
             # SOLUTION
@@ -161,8 +161,8 @@ def stub_and_solution(source: str) -> tuple[str, str]:
             # return ...  # twice x
             # END
 
-    Lines outside the markers are in both cells. The lines of the stub are written as comments, and lose their "# ".
-    Either part may be left out. Raises ValueError if a marker has no partner.
+    Lines outside the markers are in both cells. The lines of the stub are written as comments, and the cell has them
+    without "# ". Either part may be left out. Raises ValueError if a marker has no partner.
     """
     stub, solution, part, indent = [], [], "", ""
     for number, line in enumerate(source.strip("\n").splitlines(), start=1):
@@ -175,7 +175,7 @@ def stub_and_solution(source: str) -> tuple[str, str]:
             part = "" if mark == END else mark
         elif part == STUB:
             if not mark.startswith("#"):
-                raise ValueError(f"line {number} of its source: between {STUB} and {END} all lines are comments")
+                raise ValueError(f"line {number} of its source: between {STUB} and {END}, all lines must be comments")
             stub.append((indent + line.lstrip()[1:].removeprefix(" ")).rstrip())
         else:
             solution.append(line)

@@ -9,7 +9,7 @@ from srgan_lessons.exercises.exercise import NotYet
 
 
 def recognise(result: Any, slips: Mapping[str, Any], *, within: float) -> None:
-    """Raises NotYet with the message of the first slip whose outcome equals `result`, to `within` at every place.
+    """Raises NotYet with the message of the first slip whose outcome is `result`, to within `within` everywhere.
 
     slips: message -> the outcome of an answer with that mistake, on the same input. This is how a check names an error:
     the judge makes the mistake itself and compares.
@@ -22,7 +22,7 @@ def recognise(result: Any, slips: Mapping[str, Any], *, within: float) -> None:
 
 
 def apart(a: float, b: float) -> tuple[str, str]:
-    """Two numbers as texts, with at least four digits, and with more if needed to differ: ("27.296", "27.301")."""
+    """Two numbers as strings that differ, with four digits each, or with more if needed: ("27.296", "27.301")."""
     for digits in range(4, 18):
         one, other = f"{a:.{digits}g}", f"{b:.{digits}g}"
         if one != other:

@@ -21,7 +21,7 @@ def as_number(value: Any, what: str = "the result") -> float:
 
 
 def as_array(value: Any, shape: tuple[int, ...] | None = None, what: str = "the result") -> np.ndarray:
-    """`value` as an array of real, finite numbers of that shape. Otherwise raises NotYet, which says what it is.
+    """`value` as an array of real, finite numbers of that shape. Otherwise raises NotYet, which says what `value` is.
 
     Arrays keep their dtype; tensors are taken from any device and without their gradient.
     """
@@ -47,7 +47,7 @@ def as_array(value: Any, shape: tuple[int, ...] | None = None, what: str = "the 
 
 
 def as_tensor(value: Any, shape: tuple[int, ...] | None = None, what: str = "the result") -> Tensor:
-    """`value`, with its gradient: a tensor of real, finite numbers of that shape. Raises NotYet as `as_array` does."""
+    """`value`, with its gradient, if it is a tensor of real, finite numbers of that shape. Otherwise raises NotYet."""
     as_array(value, shape, what)
     if not isinstance(value, Tensor):
         raise NotYet(f"{_capital(what)} is of type {type(value).__name__}; a tensor is expected.")
@@ -55,7 +55,7 @@ def as_tensor(value: Any, shape: tuple[int, ...] | None = None, what: str = "the
 
 
 def finite(read: Callable, value: Any, how: Any, *, says: str) -> Any:
-    """Calls read(value, how). If the value contains NaN or infinity, NotYet has the message `says`."""
+    """Calls read(value, how). If the value contains NaN or infinity, raises NotYet with the message `says`."""
     try:
         return read(value, how)
     except NotYet as error:

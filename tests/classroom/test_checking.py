@@ -347,7 +347,7 @@ def test_an_answer_cannot_change_the_judges_inputs():
         hr[:] = 0
         return 30.0
 
-    assert "It changes what it was handed: `sr` is not the same" in grade("psnr_y", zeros_its_inputs).message
+    assert "It changes one of its arguments: `sr` is not the same" in grade("psnr_y", zeros_its_inputs).message
     assert grade("psnr_y", lambda sr, hr: 30.0).message.startswith("not yet. The PSNR is")
     given = [np.ones(2), [torch.ones(2)], (np.ones(1),)]
     with pytest.raises(NotYet, match="`a` is not the same afterwards"):
@@ -391,7 +391,7 @@ def test_an_exercise_is_checked_when_it_is_made(change):
         ("# SOLUTION\nx = 1", "without # END"),
         ("# STUB\n# x = ...\n# SOLUTION\nx = 1\n# END", "# SOLUTION cannot follow # STUB"),
         ("x = 1\n# END", "# END cannot follow unmarked lines"),
-        ("# STUB\nx = 1\n# END", "all lines are comments"),
+        ("# STUB\nx = 1\n# END", "all lines must be comments"),
     ],
 )
 def test_a_marker_without_its_partner_is_refused(source, says):

@@ -285,7 +285,7 @@ def test_arrays_and_tensors(value, monkeypatch):
 
 @pytest.mark.parametrize("value", [True, None, np.float32(2)], ids=["bool", "None", "float32"])
 def test_an_exercise_cannot_ask_for_what_cannot_be_marked(value, monkeypatch):
-    with pytest.raises(ValueError, match=f"answer: a reference of type {type(value).__name__} cannot be handed on"):
+    with pytest.raises(ValueError, match=f"answer: a reference of type {type(value).__name__} cannot be passed on"):
         made_up(value, monkeypatch)
 
 

@@ -37,8 +37,8 @@ def test_what_is_right_passes_in_any_form():
     ("candidate", "words"),
     [
         (lambda x, slope: -line(x, slope), "The sign is reversed"),
-        (lambda x, slope: 3 * line(x, slope), "Everywhere it is 3 times what is expected"),
-        (lambda x, slope: line(x, slope) + 2, "Everywhere it is 2 too large"),
+        (lambda x, slope: 3 * line(x, slope), "Every number is 3 times what is expected"),
+        (lambda x, slope: line(x, slope) + 2, "Every number is 2 too large"),
         (lambda x, slope: abs(line(x, slope)), "have lost their sign"),
         (lambda x, slope: line(x, slope).clip(0), "Negative numbers are cut off at 0"),
         (lambda x, slope: np.trunc(line(x, slope)), "The fractions are cut off"),

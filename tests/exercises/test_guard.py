@@ -16,7 +16,7 @@ from srgan_lessons.exercises.exercise import NotYet
 NUMBERS_ALONE = {"overlap_counts", "rate_at"}
 # What they are handed besides numbers are networks, optimisers and samplers, which they are to change or to use.
 NETWORKS_ALONE = {"checkpoint", "overfit", "zero_init_residual"}
-TOLD = ("changes what it was handed", "has other layers afterwards")
+TOLD = ("changes one of its arguments", "has different layers afterwards")
 
 
 def spoilt(value) -> bool:
@@ -92,7 +92,7 @@ def test_all_exercises_but_five_are_here():
     ],
 )
 def test_each_kind_of_change_is_seen(value, change):
-    with pytest.raises(NotYet, match="changes what it was handed: `x`"):
+    with pytest.raises(NotYet, match="changes one of its arguments: `x`"):
         call(lambda x: change(x), value)
     call(lambda x: None, value)
 
@@ -107,6 +107,6 @@ def test_a_network_keeps_its_mode_and_its_layers():
     network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
     with pytest.raises(NotYet, match="left in evaluation mode: `network` came in training mode"):
         call(lambda network: network.eval(), network)
-    with pytest.raises(NotYet, match="has other layers"):
+    with pytest.raises(NotYet, match="has different layers"):
         call(lambda network: network.append(torch.nn.ReLU()), network)
     call(lambda network: network[0].weight.data.zero_(), network)  # numbers may change: that is training

@@ -29,13 +29,15 @@ def judge(candidate) -> None:
         wide, narrow, squeezed = (cubic_kernel(distance * by) for by in (1 / factor, 1, factor))
         positive, total = np.maximum(wide, 0), wide.sum()
         wider = (
-            f"At a factor of {factor}, it reaches {2 * factor:g} HR pixels to each side: divide the distances by it."
+            f"At a factor of {factor}, the kernel must reach {2 * factor:g} HR pixels to each side: divide the "
+            "distances by the factor."
         )
         no_sum = f"The weights are NaN: their sum was 0. Is the kernel too narrow? {wider}"
         result = finite(as_array, call(candidate, distance, factor), distance.shape, says=no_sum)
-        few = "The kernel is not widened: it looks at 4 pixels and skips the rest, which is aliasing."
+        few = "The kernel is not widened: it looks at 4 pixels and skips the rest, which causes aliasing."
         by_factor = (
-            "The weights are divided by the factor, which is their sum only if it is a whole number: divide by the sum."
+            "The weights are divided by the factor. Their sum equals the factor only if the factor is a whole number: "
+            "divide by the sum."
         )
         ratio = np.divide(factor, distance, out=np.full_like(distance, 9.0), where=distance != 0)
         turned, cut = cubic_kernel(ratio), cubic_kernel(distance // factor)
@@ -52,8 +54,8 @@ def judge(candidate) -> None:
             "The largest weight is 1. It is the sum of the weights that must be 1.": wide / wide.max(),
             f"The kernel has become narrower. {wider}": squeezed / (squeezed.sum() or 1),
             "distance and factor have changed places: divide the distance by the factor.": turned / (turned.sum() or 1),
-            "// cuts the fractions off: divide the distances with /.": cut / (cut.sum() or 1),
-            "The negative weights are lost. They keep edges sharp: keep them.": positive / positive.sum(),
+            "// cuts off the fractions: divide the distances with /.": cut / (cut.sum() or 1),
+            "The negative weights are lost. Keep them: they make edges sharp.": positive / positive.sum(),
             "This is the triangle of linear interpolation. Use your cubic_kernel.": triangle / triangle.sum(),
             f"The weights are shifted until they sum to 1. {must}": wide + (1 - total) / len(wide),
             f"The weights are divided by the sum of their absolute values. {must}": wide / np.abs(wide).sum(),
@@ -67,7 +69,10 @@ def judge(candidate) -> None:
             slips = {by_factor: wide / factor} | slips
         recognise(result, slips, within=1e-6)
         for weight in shifts:
-            half = "The distances are shifted by a half. They are counted from the LR pixel's centre: leave them so."
+            half = (
+                "The distances are shifted by a half. They are counted "
+                "from the LR pixel's centre: leave them as they are."
+            )
             recognise(result, {half: weight / (weight.sum() or 1)}, within=1e-6)
         if abs(result.sum() - 1) > 1e-4:
             raise NotYet(f"The weights sum to {result.sum():.4f}, not to 1, at a factor of {factor}.")
@@ -91,18 +96,20 @@ EXERCISE = Exercise(
     reference=bicubic_weights,
     judge=judge,
     hints=(
-        "The kernel counts in pixels of the coarser grid. How wide is an HR pixel, measured in LR pixels?",
+        "The kernel measures distances in pixels of the coarser grid. How wide is an HR pixel, measured in LR pixels?",
         "At a factor of 4, a distance of 4 HR pixels is 1 LR pixel: scale the distances, then call cubic_kernel.",
         "weight = cubic_kernel(distance / factor); then divide weight by weight.sum().",
     ),
     mistakes=(
         Mistake(
-            "the kernel as wide as for enlarging",
+            "a kernel only as wide as for enlarging",
             says="The kernel is not widened",
             ask="How many HR pixels does one LR pixel stand for?",
         ),
         Mistake(
-            "weights divided by the largest", says="The largest weight is 1", ask="What must become of a grey wall?"
+            "weights divided by the largest",
+            says="The largest weight is 1",
+            ask="How bright must a grey wall be afterwards?",
         ),
     ),
 )

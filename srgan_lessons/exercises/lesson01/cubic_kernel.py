@@ -42,10 +42,10 @@ def judge(candidate) -> None:
             "This is the kernel with a = -0.75, the one that torch uses; MATLAB's has a = -0.5.": _chosen(x, -0.75),
             "This is the kernel with a = -1; MATLAB's has a = -0.5.": _chosen(x, -1),
             "This is the kernel with a = +0.5: the minus sign of a is lost. MATLAB's has a = -0.5.": _chosen(x, 0.5),
-            "x is first cut off to whole numbers. Keep x as it is, or make it an array of floats.": _chosen(
+            "x is converted to whole numbers first. Keep x as it is, or make it an array of floats.": _chosen(
                 np.trunc(x), -0.5
             ),
-            "The values are divided by their sum. The kernel itself is 1 at 0; the next exercise divides.": (
+            "The values are divided by their sum. The kernel itself is 1 at 0; the next exercise does the division.": (
                 right / right.sum()
             ),
             f"The piece for 1 < |x| < 2 is missing, or its values, which are below zero, are cut off. {both}": (
@@ -60,9 +60,9 @@ def judge(candidate) -> None:
             f"The piece for 1 < |x| < 2 is also used below 1. Choose the piece for |x| <= 1 first. {both}": np.where(
                 far_x < 2, far, 0
             ),
-            f"Where |x| < 1, both pieces are added: the far one needs 1 < |x|, too. {both}": right
+            f"Where |x| < 1, both pieces are added: use the far one only where 1 < |x|. {both}": right
             + np.where(far_x < 1, far, 0),
-            f"Where 1 < |x| < 2, both pieces are added: the near one needs |x| <= 1. {both}": right
+            f"Where 1 < |x| < 2, both pieces are added: use the near one only where |x| <= 1. {both}": right
             + np.where((far_x > 1) & (far_x < 2), near, 0),
             f"{half}, so it takes |x|.": np.where(x <= 1, raw_near, np.where(x < 2, raw_far, 0)),
             f"{half}, so both pieces take |x|.": np.where(far_x <= 1, raw_near, np.where(far_x < 2, raw_far, 0)),
@@ -90,7 +90,7 @@ def judge(candidate) -> None:
         raise NotYet("The result holds whole numbers: the fractions are cut off. Make it an array of floats.")
     worst = int(np.abs(result - right).argmax())
     if abs(result[worst] - right[worst]) > 1e-4:
-        raise NotYet(f"At x = {x[worst]:g} it gives {result[worst]:.4f}; {right[worst]:.4f} is expected. {both}")
+        raise NotYet(f"At x = {x[worst]:g}, it gives {result[worst]:.4f}; {right[worst]:.4f} is expected. {both}")
     plane = x[:48].reshape(6, 8)
     if np.abs(as_array(call(candidate, plane), plane.shape) - cubic_kernel(plane)).max() > 1e-4:
         raise NotYet("It is right for an array with one axis, and wrong for one with two. Work on all numbers at once.")
@@ -114,7 +114,7 @@ def _signs(x: np.ndarray) -> dict[str, np.ndarray]:
         for what, times in (("has the wrong sign", 2), ("is missing", 1)):
             one, other = (near - times * value, far) if piece is near else (near, far - times * value)
             wrong = np.where(x <= 1, one, np.where(x < 2, other, 0))
-            slips[f"In the piece for {where} the term {term} {what}."] = wrong
+            slips[f"In the piece for {where}, the term {term} {what}."] = wrong
     return slips
 
 

@@ -46,8 +46,8 @@ def judge(candidate) -> None:
         recognise(result, _lr_slips(photo, top, left, size), within=TOLERANCE)
         if error[3:-3, 3:-3].max() <= TOLERANCE:
             raise NotYet(
-                f"The middle is right, the border is off by up to {error.max():.0f} grey levels: LR pixels there are "
-                "made from HR pixels up to 8 beyond the crop. Is the margin 8, on all four sides?"
+                f"The middle is right, but the border is off by up to {error.max():.0f} grey levels: LR pixels there "
+                "are made from HR pixels up to 8 beyond the crop. Is the margin 8, on all four sides?"
             )
         _name_shift(result, photo, top, left, size)
         raise NotYet(
@@ -55,33 +55,33 @@ def judge(candidate) -> None:
         )
     corners = {"top left": (0, 0), "bottom right": (60, 84), "top right, 4 pixels from the edge": (4, 84)}
     for place, (top, left) in corners.items():
-        where = f"At the photo's own corner ({place})"
-        less = "There are fewer pixels to add and to trim there"
+        where = f"In a corner of the photo ({place})"
+        less = "There are fewer pixels to add and to trim in a corner"
         negative = (
             "a slice that begins below 0 counts from the other end" if top < 8 else "a slice stops there by itself"
         )
         try:
             value = as_array(call(candidate, photo, top, left, size))
         except Exception as error:
-            raise NotYet(f"{where} it stops with {type(error).__name__}. {less}, and {negative}.") from error
+            raise NotYet(f"{where}, it stops with {type(error).__name__}. {less}, and {negative}.") from error
         if value.shape != (size // 4, size // 4, 3):
             if top >= 8 and value.shape[:1] == (size // 4,):
                 negative = "columns end at photo.shape[1], the width, not at photo.shape[0]"
-            raise NotYet(f"{where} the result has the shape {value.shape}. {less}, and {negative}.")
+            raise NotYet(f"{where}, the result has the shape {value.shape}. {less}, and {negative}.")
         if _inner_error(value, _lr_of_whole(photo, top, left, size)) > TOLERANCE:
-            _name_shift(value, photo, top, left, size, f"{where} it is wrong, elsewhere right: ", CORNER)
-            raise NotYet(f"{where} it is wrong, elsewhere right. {less}: trim only what was added.")
+            _name_shift(value, photo, top, left, size, f"{where}, it is wrong, but right elsewhere: ", CORNER)
+            raise NotYet(f"{where}, it is wrong, but right elsewhere. {less}: trim only what was added.")
         if not np.array_equal(value, _lr_of_whole(photo, top, left, size)):
             recognise(
                 value, _continued(photo, top, left, size, where), within=0
-            )  # other tools differ from all of these
+            )  # the results of other tools equal none of these
     check_whole_photo(candidate)
 
 
 def check_whole_photo(candidate) -> None:
     """Raises NotYet if the whole photo is reduced. The photo used here is larger than any memory.
 
-    Padding the photo, to cut from the result, is allowed: the text only forbids reducing it.
+    Padding the photo and cutting from the result is allowed: the exercise only forbids reducing the whole photo.
     """
     endless = np.broadcast_to(np.full((1, 1, 3), 90, np.uint8), (2**30, 2**30, 3))
     try:
@@ -90,8 +90,8 @@ def check_whole_photo(candidate) -> None:
         if any(frame.name == "pad" for frame in traceback.extract_tb(error.__traceback__)) and _is_quick(candidate):
             return
         raise NotYet(
-            "The result is right, but the whole photo is reduced for it: a photo of a billion by a billion pixels ends "
-            f"with {type(error).__name__}. First cut, with the margin, then reduce what was cut."
+            "The result is right, but the whole photo is reduced for it: on a photo of a billion by a billion pixels, "
+            f"this fails with {type(error).__name__}. First cut, with the margin; then reduce what was cut."
         ) from error
 
 
@@ -106,7 +106,7 @@ def _is_quick(candidate) -> bool:
 
 
 def _inner_error(result: np.ndarray, right: np.ndarray) -> float:
-    """The largest difference in grey levels, at least 2 LR pixels from the border: at a photo's border, tools vary."""
+    """The largest difference in grey levels. It ignores 2 LR pixels at each border, because there the tools differ."""
     return np.abs(result - right)[2:-2, 2:-2].max()
 
 
@@ -120,13 +120,13 @@ def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np
         return imresize(np.pad(crop, ((8, 8), (8, 8), (0, 0)), mode), 1 / 4)[2:-2, 2:-2]
 
     false_border = "its outermost LR pixels are made from invented pixels"
-    mirrored = f"The crop is padded with mirrored pixels: {false_border}. The true ones are in the photo: cut wider."
+    mirrored = f"The crop is padded with mirrored pixels: {false_border}. The true pixels are in the photo: cut wider."
     whole = torch.from_numpy(photo).permute(2, 0, 1)[None].double()  # (1, 3, H, W)
     aliased = F.interpolate(whole, scale_factor=1 / 4, mode="bicubic")[0].permute(1, 2, 0).numpy()  # (H/4, W/4, 3)
     every_pixel = "Every HR pixel must count: use imresize."
     lr = imresize(wide := photo[top - 8 : top + size + 8, left - 8 : left + size + 8], 1 / 2)
     n = size // 4
-    wrong_size = "imresize(wide, 1 / 4) is the LR image: here it is"
+    wrong_size = "imresize(wide, 1 / 4) gives the LR image: yours is"
     one_end = "The margin is missing"
     slips = {}
     for margin in (2, 6, 10, 14):
@@ -134,7 +134,7 @@ def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np
         text = f"The margin is {margin}, not a multiple of 4: the LR pixels lie between those of the whole photo."
         slips[text] = odd[margin // 4 : margin // 4 + n, margin // 4 : margin // 4 + n]
     return slips | {
-        "The three colours are averaged. Keep them, as the photo has them.": (
+        "The three colours are averaged. Keep all three, as in the photo.": (
             np.repeat(_lr_of_whole(photo, top, left, size).mean(axis=2, keepdims=True), 3, axis=2)
         ),
         f"{one_end} below and on the right.": imresize(wide[:-8, :-8], 1 / 4)[2:, 2:],
@@ -148,29 +148,26 @@ def _lr_slips(photo: np.ndarray, top: int, left: int, size: int) -> dict[str, np
         ),
         mirrored: padded("symmetric"),
         mirrored + " (The pixel at the border is not repeated.)": padded("reflect"),
-        f"The crop is padded with zeros: {false_border}. The true ones are in the photo: cut wider.": padded(
+        f"The crop is padded with zeros: {false_border}. The true pixels are in the photo: cut wider.": padded(
             "constant"
         ),
         "Rows and columns are swapped: top counts rows, the first axis.": _lr_of_whole(photo, left, top, size),
         f"It is reduced without antialiasing. {every_pixel}": aliased[small_rows, small_columns].round().clip(0, 255),
-        f"It takes every fourth pixel, which is aliasing. {every_pixel}": crop[::4, ::4],
+        f"It takes only every fourth pixel, which causes aliasing. {every_pixel}": crop[::4, ::4],
     }
 
 
 INSIDE = "A margin of 8 HR pixels is 2 LR pixels: trim 2 on each side."
 
-CORNER = (
-    "Trim only what was added: above, that is min(margin, top), and on the left min(margin, left), in HR pixels; each "
-    "has its own."
-)
+CORNER = "Trim only what was added. In HR pixels, that is min(margin, top) above and min(margin, left) on the left."
 
 
 def _continued(photo: np.ndarray, top: int, left: int, size: int, where: str) -> dict[str, np.ndarray]:
-    """The results if the photo goes on beyond its border, in a wrong way."""
+    """The results if the photo is continued beyond its border in a wrong way."""
     ways = {"black": "constant", "mirrored": "symmetric", "mirrored ": "reflect"}
     advice = "Cut only as far as the photo goes: imresize repeats the border pixel by itself."
     return {
-        f"{where} the outermost pixels are wrong: the photo is continued with {pixels.strip()} pixels. {advice}"
+        f"{where}, the outermost pixels are wrong: the photo is continued with {pixels.strip()} pixels. {advice}"
         + " " * pixels.count(" "): _lr_of_whole(np.pad(photo, ((8, 8), (8, 8), (0, 0)), mode), top + 8, left + 8, size)
         for pixels, mode in ways.items()
     }
@@ -200,8 +197,8 @@ def _lr_result(value, size: int) -> np.ndarray:
         (0, 0, 3): "too much is trimmed. The margin of 8 HR pixels has become 2 LR pixels",
     }
     if result.shape != (n, n, 3):
-        reason = sizes.get(result.shape, "top, left and size count HR pixels, and here LR pixels are kept")
-        raise NotYet(f"For size {size} the result has the shape {result.shape}, not {(n, n, 3)}: {reason}.")
+        reason = sizes.get(result.shape, "top, left and size count HR pixels, but what you keep are LR pixels")
+        raise NotYet(f"For size {size}, the result has the shape {result.shape}, not {(n, n, 3)}: {reason}.")
     if result.dtype != np.uint8:
         raise NotYet(f"The result is {result.dtype}; uint8 in 0..255 is expected, like the photo.")
     return result.astype(np.float64)

@@ -61,7 +61,7 @@ def judge(candidate) -> None:
             continue
         slips = _psnr_slips(sr, hr, result - right)
         nearest = min(slips, key=lambda message: np.nan_to_num(abs(slips[message] - result), nan=np.inf))
-        recognise(result, {nearest: slips[nearest]}, within=0.004)  # weights with fewer digits: one pixel is rounded up
+        recognise(result, {nearest: slips[nearest]}, within=0.004)  # weights with fewer digits round one pixel up
         raise NotYet(
             f"The PSNR is {_off(result - right)}: {result:.3f} instead of {right:.3f}. The steps are: Y by BT.601 in "
             "limited range, rounded; 4 pixels cut off at each border; the mean of the squares; the peak, 255."
@@ -106,9 +106,9 @@ def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
         start + "the differences are averaged before they are squared, so they cancel. Square each of them first.": 10
         * np.log10(255**2 / signed.mean() ** 2),
         equal: db(y(sr, grey * 219 / 255), y(hr, grey * 219 / 255)),
-        equal + " And Y goes from 16 to 235.": db(y(sr, grey), y(hr, grey)),
-        equal + " And Y is rounded.": db(y(sr, grey * 219 / 255, unrounded), y(hr, grey * 219 / 255, unrounded)),
-        equal + " Y goes from 16 to 235, and is rounded.": db(y(sr, grey, unrounded), y(hr, grey, unrounded)),
+        equal + " And Y must go from 16 to 235.": db(y(sr, grey), y(hr, grey)),
+        equal + " And Y must be rounded.": db(y(sr, grey * 219 / 255, unrounded), y(hr, grey * 219 / 255, unrounded)),
+        equal + " And Y must go from 16 to 235 and be rounded.": db(y(sr, grey, unrounded), y(hr, grey, unrounded)),
         start + "the difference is rounded. Round each of the two lumas, and then subtract.": 10
         * np.log10(255**2 / np.mean(np.round(exact_a - exact_b)[4:-4, 4:-4] ** 2)),
         start + "Y goes from 0 to 1 here, and the peak is 255. Keep Y in grey levels.": db(a / 255, b / 255),
@@ -121,23 +121,25 @@ def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
         * np.log10(255**2 / np.mean((a[..., None] - hr)[4:-4, 4:-4] ** 2)),
         start + "it is the mean of the absolute differences. MSE squares them.": 10
         * np.log10(255**2 / np.abs(signed).mean()),
-        start + "this takes the root of the MSE. 10 log10 wants the MSE itself; 20 log10 its root.": 10
+        start + "this takes the root of the MSE. 10 log10 takes the MSE itself; 20 log10 takes its root.": 10
         * np.log10(255**2 / mse**0.5),
         start + overflow + " Here the pictures are subtracted before their luma.": db(y(sr - hr), np.zeros(a.shape)),
         rgb: db(*floats),
         rgb + " And 4 pixels must be cut from each border.": db(*floats, border=0),
         rgb + " " + overflow: 10 * np.log10(255**2 / np.mean(rgb_wrapped.astype(float) ** 2)),
         overflow: 10 * np.log10(255**2 / np.mean(wrapped.astype(float) ** 2)),
-        overflow + " So does its square.": 10 * np.log10(255**2 / np.mean(wrapped**2)),
+        overflow + " The square overflows, too.": 10 * np.log10(255**2 / np.mean(wrapped**2)),
         full: db(y(sr, FULL_RANGE), y(hr, FULL_RANGE)),
-        full + " Nor is it rounded.": db(y(sr, FULL_RANGE, unrounded), y(hr, FULL_RANGE, unrounded)),
+        full + " It is not rounded either.": db(y(sr, FULL_RANGE, unrounded), y(hr, FULL_RANGE, unrounded)),
         full + " And 4 pixels must be cut from each border.": db(y(sr, FULL_RANGE), y(hr, FULL_RANGE), border=0),
         start + "this Y is that of BT.709. The community protocol uses BT.601.": db(y(sr, BT709), y(hr, BT709)),
         start + "R and B are swapped. The photos are in the order R, G, B.": db(y(sr[..., ::-1]), y(hr[..., ::-1])),
         cut: db(a, b, border=0),
-        cut + " Nor is Y rounded.": db(y(sr, rounding=unrounded), y(hr, rounding=unrounded), border=0),
+        cut + " Y is not rounded either.": db(y(sr, rounding=unrounded), y(hr, rounding=unrounded), border=0),
         start + "the border is cut off only at the top and on the left.": db(a[4:, 4:], b[4:, 4:], border=0),
-        start + "the border is cut off only above and below: columns have one, too.": db(a[4:-4], b[4:-4], border=0),
+        start + "the border is cut off only above and below. Cut the left and the right, too.": db(
+            a[4:-4], b[4:-4], border=0
+        ),
         start + "the weights of R, G and B are not divided by 255.": db(y(sr, 255 * BT601), y(hr, 255 * BT601)),
         start + "only the term of B is divided by 255: put the sum in brackets.": db(y(sr, uneven), y(hr, uneven)),
         start + "8 pixels are cut from each border, not 4.": db(a, b, border=8),
@@ -147,9 +149,8 @@ def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
         ),
         start + "the fractions of Y are cut off, not rounded.": db(y(sr, rounding=np.floor), y(hr, rounding=np.floor)),
         start + "this is the natural logarithm. Decibels take the logarithm to base 10.": right * np.log(10),
-        start + "twice too much. It is 10 log10 of peak² over MSE, or 20 log10 of peak over its root.": 2 * right,
-        start + "half of it is missing. It is 10 log10 of peak² over MSE, or 20 log10 of peak over its root.": right
-        / 2,
+        start + "it is doubled. It is 10 log10 of peak² over MSE, or 20 log10 of peak over its root.": 2 * right,
+        start + "it is halved. It is 10 log10 of peak² over MSE, or 20 log10 of peak over its root.": right / 2,
         start + "the peak is 1 here, and Y goes up to 235. Take 255 as the peak.": db(a, b, peak=1.0),
         start + "the peak is not squared. It is 10 log10 of peak² over MSE.": 10 * np.log10(255 / mse),
         start + "the peak is 219, the width of Y's range. The protocol takes 255.": db(a, b, peak=219.0),

@@ -97,7 +97,7 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
 
         return field
 
-    kernel_only = "The centre of a 3x3 kernel lies on a pixel that is already seen: it adds kernel - 1."
+    kernel_only = "The centre of a 3x3 kernel lies on a pixel that is already seen: the layer adds kernel - 1."
     return {
         "The strides are ignored: after a stride of 2, a step is 2 input pixels wide.": (
             lambda stack: 1 + sum(kernel - 1 for kernel, _ in stack)
@@ -106,20 +106,16 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         f"Each layer adds its whole kernel, and the count begins with 0. {kernel_only} Begin with 1 pixel.": (
             walked(less=0, start=0)
         ),
-        "Only the first layer is counted. Does the `return` stand inside the loop?": lambda stack: receptive_field(
-            stack[:1]
-        ),
-        "The strides are added. They multiply: after 2 and 2, a step is 4 input pixels wide.": _added,
-        "Each layer adds kernel + 1. It adds kernel - 1: its centre lies on a pixel that is already seen.": (
-            walked(less=-1)
-        ),
+        "Only the first layer is counted. Is the `return` inside the loop?": lambda stack: receptive_field(stack[:1]),
+        "The strides are added. Multiply them: after 2 and 2, a step is 4 input pixels wide.": _added,
+        "Each layer adds kernel + 1. It should add kernel - 1: the kernel's centre lies on a pixel that is already "
+        "seen.": (walked(less=-1)),
         "This is the step, not the field. Return the field.": lambda stack: math.prod(s for _, s in stack),
-        "Each layer adds half of its kernel. It reaches to both sides: kernel - 1 in all.": lambda stack: (
+        "Each layer adds half of its kernel. A kernel reaches to both sides: add kernel - 1 in all.": lambda stack: (
             1 + sum((k // 2) * math.prod(s for _, s in stack[:i]) for i, (k, _) in enumerate(stack))
         ),
-        "Each layer takes its own stride as its step. The strides before it make the step.": lambda stack: (
-            1 + sum((k - 1) * s for k, s in stack)
-        ),
+        "Each layer takes its own stride as its step. The step is the product of the strides before "
+        "it.": lambda stack: 1 + sum((k - 1) * s for k, s in stack),
         "Kernel and stride have changed places: a pair is (kernel, stride).": lambda stack: receptive_field(
             [(s, k) for k, s in stack]
         ),
@@ -132,7 +128,7 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         "The last layer is left out.": lambda stack: receptive_field(stack[:-1]),
         "The count begins with 0. Without any layer, a pixel sees itself: begin with 1.": walked(start=0),
         "The step grows too early: a layer's own stride counts for the layers after it.": walked(early=True),
-        "The step is only the last stride. Strides multiply: after 2 and 3, a step is 6 input pixels wide.": (
+        "The step is only the last stride. Multiply the strides: after 2 and 3, a step is 6 input pixels wide.": (
             walked(product=False)
         ),
         "The layers are taken from the output to the input. A layer's stride counts for the layers after it.": (
@@ -141,11 +137,11 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         "Only one side is counted. A kernel of 3 reaches 1 pixel to the left and 1 to the right.": (
             lambda stack: (receptive_field(stack) + 1) / 2
         ),
-        "This is the area in pixels. The width of the square is asked for.": lambda stack: receptive_field(stack) ** 2,
-        "The kernels are multiplied. They add up: two 3x3 convolutions see 5 pixels, not 9.": (
+        "This is the area in pixels. Return the width of the square.": lambda stack: receptive_field(stack) ** 2,
+        "The kernels are multiplied. Add them up: two 3x3 convolutions see 5 pixels, not 9.": (
             lambda stack: math.prod(kernel for kernel, _ in stack)
         ),
-        "The step is divided by the stride. It is multiplied: after a stride of 2 the next layer takes steps of 2.": (
+        "The step is divided by the stride. Multiply it: after a stride of 2, the next layer takes steps of 2.": (
             walked(divided=True)
         ),
         "The step is made a whole number, so that after a pixel shuffle it is 0. Half an input pixel is a step, too.": (

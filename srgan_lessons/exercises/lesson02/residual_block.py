@@ -59,7 +59,7 @@ def judge(candidate) -> None:
     check_repeatable(block, x, y)
     if torch.allclose(y, x, atol=1e-5):
         raise NotYet("The block returns its input: what the convolutions compute is not added to it.")
-    weights = conv_weights(block, channels, 2, what, {1: "Is one used twice? Each has its own weights."})
+    weights = conv_weights(block, channels, 2, what, {1: "Is one of them used twice? Each must have its own weights."})
     orders = list(itertools.permutations(weights))
     used = next((order for order in orders if close(y, x + residual(x, *order))), None)
     if used is None:
@@ -117,7 +117,7 @@ def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
     last = "The paper adds the input after it, as the last step."
     resnet = "That is the block of ResNet; here the sum is the output."
     keep = "Keep the block's input under its own name."
-    prelu = "Between the convolutions stands nn.PReLU(), whose slope is learned."
+    prelu = "Between the convolutions, the paper has a PReLU, whose slope is learned."
     newer = activated(normalised(convolved(activated(normalised(x)), a)))
     alone = activated(F.instance_norm(convolved(x, a)))
     instance = "is InstanceNorm, which looks at one image at a time. The paper has BatchNorm."
@@ -136,31 +136,32 @@ def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         "The input is added twice. One sum, at the end, is enough.": 2 * x + added,
         "There are two skips, one around each convolution. The block has one, around both.": half_way
         + normalised(convolved(half_way, b)),
-        "The PReLU comes after the second convolution. It comes after the first BatchNorm.": x
+        "The PReLU comes after the second convolution. It must come after the first BatchNorm.": x
         + normalised(activated(convolved(first, b))),
         "The second convolution is dilated. Leave out dilation.": x
         + normalised(F.conv2d(inner, b, padding=2, dilation=2)),
-        "The sum is halved. The input is added as it is.": (x + added) / 2,
-        "The first BatchNorm comes before its convolution. It comes after it.": x + normalised(convolved(early, b)),
-        "Both BatchNorms come before their convolutions. They come after them.": x + convolved(normalised(early), b),
+        "The sum is halved. Add the input as it is.": (x + added) / 2,
+        "The first BatchNorm comes before its convolution. The convolution must come first.": x
+        + normalised(convolved(early, b)),
+        "Both BatchNorms come before their convolutions. Each convolution must come first.": x
+        + convolved(normalised(early), b),
         f"The first normalisation {instance}": x + normalised(convolved(alone, b)),
         f"The second normalisation {instance}": x + F.instance_norm(second),
-        "The input is subtracted from what it should be added to.": added - x,
-        "The body's output is subtracted. It is added.": x - added,
-        "The input is multiplied with the body's output. It is added.": x * added,
+        "The input is subtracted from the body's output. Add the two.": added - x,
+        "The body's output is subtracted. Add it.": x - added,
+        "The input is multiplied by the body's output. Add the two.": x * added,
         f"Your block has a ReLU instead of the PReLU. {prelu}": x + residual(x, a, b, 0),
         f"Your block has a LeakyReLU of slope 0.01 instead of the PReLU. {prelu}": x + residual(x, a, b, 0.01),
         f"Your block has a LeakyReLU of slope 0.2 instead of the PReLU. {prelu}": x + residual(x, a, b, 0.2),
-        f"There is no activation: two convolutions in a row are one. {prelu}": x + residual(x, a, b, 1),
+        f"There is no activation: two convolutions in a row are like one. {prelu}": x + residual(x, a, b, 1),
         "The second BatchNorm is missing: it comes after the second convolution, before the sum.": x + second,
         "The first BatchNorm is missing: it comes after the first convolution.": x + normalised(convolved(bare, b)),
         "Both BatchNorms are missing: one comes after each convolution.": x + convolved(bare, b),
-        "PReLU and first BatchNorm have changed places: BatchNorm comes first.": (
+        "The PReLU and the first BatchNorm have changed places: BatchNorm comes first.": (
             x + normalised(convolved(normalised(bare), b))
         ),
-        "This is the later order: BatchNorm, PReLU, convolution. In the paper, each convolution comes first.": (
-            x + convolved(newer, b)
-        ),
+        "This is the order of later networks: BatchNorm, PReLU, convolution. In the paper, each convolution comes "
+        "first.": (x + convolved(newer, b)),
         "This is InstanceNorm, which looks at one image at a time. The paper has BatchNorm.": (
             x + F.instance_norm(convolved(alone, b))
         ),
@@ -180,7 +181,7 @@ EXERCISE = Exercise(
         "The function residual_block above has the same steps. Each layer that learns is made once, in __init__; "
         "forward only uses it.",
         "Make nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels) and nn.PReLU() attributes of self. "
-        "In forward, keep x as it is, and give what comes out of the layers another name.",
+        "In forward, keep x as it is, and give what comes out of the layers a different name.",
         "added = self.norm2(self.conv2(self.act(self.norm1(self.conv1(x))))), then return x + added.",
     ),
     mistakes=(

@@ -81,7 +81,7 @@ def judge(candidate) -> None:
 
 
 def _name_end(added: Tensor, x: Tensor, orders: list[tuple[Tensor, ...]]) -> None:
-    """Raises NotYet if what the trunk adds is multiplied by a number, or its last convolution is padded otherwise."""
+    """Raises NotYet if what the trunk adds is multiplied by a number, or if its last convolution has other padding."""
     for *weights, last in orders:
         maps = after_blocks(x, *weights)
         body = normalised(convolved(maps, last))
@@ -94,7 +94,7 @@ def _name_end(added: Tensor, x: Tensor, orders: list[tuple[Tensor, ...]]) -> Non
 
 
 ONE_BLOCK = (
-    "Only one of the blocks counts. Either the `return` stands in the loop, too far to the right, or each block is "
+    "Only one of the blocks counts. Either the `return` is inside the loop, too far to the right, or each block is "
     "given the trunk's input: give it what the block before it returned."
 )
 
@@ -144,15 +144,15 @@ def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:
         plain, twice = residual(plain, a, b), 2 * twice + residual(twice, a, b)
         ended = normalised(convolved(ended + residual(ended, a, b), last))
     return {
-        "The last convolution and BatchNorm are used after each block. They come once, after all blocks.": (
+        "The last convolution and BatchNorm are used after each block. They must come once, after all blocks.": (
             first + ended
         ),
-        "The trunk's input is subtracted. It is added: the long skip is a sum.": end - first,
-        "The body's output is subtracted. It is added: the long skip is a sum.": first - end,
+        "The trunk's input is subtracted. Add it: the long skip is a sum.": end - first,
+        "The body's output is subtracted. Add it: the long skip is a sum.": first - end,
         "There is a ReLU after the sum, so negative numbers are lost. The trunk ends with the sum.": F.relu(
             first + end
         ),
-        "The long skip is missing: the trunk's input is added to its output, after the last BatchNorm.": end,
+        "The long skip is missing: the trunk's input must be added after the last BatchNorm.": end,
         "The long skip begins after the blocks, not at the trunk's input: x was overwritten on the way.": x + end,
         "The body's output is added to itself: x was overwritten on the way. Keep the trunk's input under its "
         "own name.": 2 * end,
@@ -168,9 +168,9 @@ def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:
         "There is an activation after the sum. The trunk ends with the sum.": activated(first + end),
         "There is an activation between the last convolution and its BatchNorm.": first
         + normalised(activated(convolved(x, last))),
-        "BatchNorm and convolution at the end have changed places: the convolution comes first.": first
+        "The BatchNorm and the convolution at the end have changed places: the convolution comes first.": first
         + convolved(normalised(x), last),
-        "Each block's input is added a second time. A ResidualBlock has its skip inside.": first
+        "Each block's input is added a second time. A ResidualBlock already has a skip inside.": first
         + normalised(convolved(twice, last)),
         "The blocks have no skips of their own. Use ResidualBlock.": first + normalised(convolved(plain, last)),
         "The blocks are not used: the input goes straight into the last convolution.": first

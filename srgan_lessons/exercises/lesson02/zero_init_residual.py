@@ -37,7 +37,7 @@ def judge(candidate) -> None:
         if returned is ...:
             raise NotDone
         if isinstance(returned, nn.Module) and returned is not block:
-            raise NotYet("It returns another module. Change the block that is given, in place, so that it can learn.")
+            raise NotYet("It returns a different module. Change the block that is given, in place.")
         if dict(block.named_parameters()).keys() != before.keys():
             raise NotYet(
                 "A layer of the block is gone or replaced. Keep the layers, and change numbers in one of them."
@@ -45,7 +45,7 @@ def judge(candidate) -> None:
         for name, value in block.named_parameters():
             if value.shape != before[name].shape:
                 raise NotYet(
-                    f"body.{name.partition('.')[2]} has the shape {tuple(value.shape)} afterwards, and had "
+                    f"body.{name.partition('.')[2]} has the shape {tuple(value.shape)} afterwards; it had "
                     f"{tuple(before[name].shape)} before. Keep the parameters, and change the numbers in them."
                 )
         _check_identity(block, before)
@@ -89,7 +89,7 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
             )
         raise NotYet(
             "The block has not changed. Did you change a copy of it? nn.init.zeros_(parameter) changes the block that "
-            "is given; a new name for a number does not."
+            "is given; giving a number a new name does not."
         )
     if not gamma.any() and beta.any():
         raise NotYet(
@@ -98,25 +98,26 @@ def _check_identity(block: models.ResidualBlock, before: dict[str, Tensor]) -> N
         )
     if not now["body.2.weight"].any():
         raise NotYet(
-            "That is the slope of the PReLU. What follows it is normalised again and added: the last BatchNorm decides "
-            "how much."
+            "That is the slope of the PReLU. What comes after it is normalised again and added: the last BatchNorm "
+            "decides how much is added."
         )
     if not now["body.1.weight"].any():
         raise NotYet(
             "That is the gamma of the first BatchNorm. What comes after it is normalised again and added: the last "
-            "BatchNorm decides how much."
+            "BatchNorm decides how much is added."
         )
     if 0 < int((gamma == 0).sum()) < len(gamma):
         raise NotYet(
-            f"Only {int((gamma == 0).sum())} of the {len(gamma)} gammas is 0. Set all of them to 0: the weight."
+            f"Only {int((gamma == 0).sum())} of the {len(gamma)} gammas became 0. Set all of them to 0: the whole "
+            "weight."
         )
     if gamma.abs().max() < 0.2:
         raise NotYet(f"Close: the last gamma is {gamma.abs().max():.2g}, and the block still adds a little. Make it 0.")
     if not beta.any() and before["body.4.bias"].any():
         same = torch.equal(gamma, before["body.4.weight"])
-        copied = " It is as it was: if you have set it, you have set a copy, such as a clone()." if same else ""
+        copied = " It is still as it was: if you set it, you set a copy of it, such as a clone()." if same else ""
         raise NotYet(
-            f"The last beta is 0, its gamma is not. Gamma multiplies what is added: it must be 0, too.{copied}"
+            f"The last beta is 0, but the last gamma is not. Gamma multiplies what is added: it must be 0, too.{copied}"
         )
     raise NotYet("The block still adds something to its input. Which numbers scale and shift everything that it adds?")
 

@@ -66,13 +66,13 @@ def judge(candidate) -> None:
             weight.copy_(reference[tuple(weight.shape)])
     result = as_tensor(call(network, x), what="the output")
     if not torch.allclose(as_tensor(call(network, x)), result, rtol=0, atol=1e-4):
-        raise NotYet("The same images give another result each time. Is there a Dropout, or other random numbers?")
+        raise NotYet("The same images give a different result each time. Is there a Dropout, or other random numbers?")
     right = _espcn(x, reference)
     if not torch.allclose(result, right, rtol=0, atol=1e-3):
         if result.shape == right.shape:
             recognise(result.detach(), _espcn_slips(x, reference), within=1e-3)
         raise NotYet(
-            "With the same weights, the package's ESPCN computes something else. The order is: first convolution, "
+            "With the same weights, the package's ESPCN computes a different picture. The order is: first convolution, "
             "tanh, second convolution, tanh, third convolution, pixel shuffle; and nothing else."
         )
     if result.requires_grad:
@@ -92,8 +92,8 @@ def _weights_of(network: nn.Module) -> list[nn.Parameter]:
     kernels = {tuple(p.shape) for p in parameters if p.ndim == 4}
     if not kernels:
         raise NotYet(
-            "The network has no weights: torch finds layers that are attributes of the module, or stand in "
-            "nn.Sequential or nn.ModuleList; not those in a plain list, nor those made in forward."
+            "The network has no weights: torch finds layers that are attributes of the module, or are in nn.Sequential "
+            "or nn.ModuleList, but not those in a plain list or those made in forward."
         )
     if (12, 32, 3, 3) in kernels or (3, 32, 3, 3) in kernels:
         maps = 12 if (12, 32, 3, 3) in kernels else 3
@@ -133,19 +133,19 @@ def _espcn_shape(shape: tuple[int, ...]) -> str:
     reason = reasons.get(shape, "")
     padding = "padding is 2 for a 5x5 kernel and 1 for a 3x3 kernel."
     if not reason and len(shape) == 4 and shape[:2] == (2, 3):
-        if shape[2] < 40 and (40 - shape[2]) % 8:  # each lost pair of LR pixels is 8 pixels less
+        if shape[2] < 40 and (40 - shape[2]) % 8:  # each lost pair of LR pixels costs 8 HR pixels
             reason = "Is there a stride? The convolutions keep the LR size."
         elif shape[2] < 40 or shape[3] < 44:
             reason = f"Pixels are lost at the border: {padding}"
         elif shape[2] > 40:
             reason = f"There is too much padding: {padding}"
     elif len(shape) == 3:
-        reason = "The axis of the images is missing."
+        reason = "The batch axis is missing."
     return f"Two images (2, 3, 10, 11) give the shape {shape}; (2, 3, 40, 44) is expected. {reason}"
 
 
 def _espcn_weights() -> dict[tuple[int, ...], Tensor]:
-    """The weights that the judge gives every ESPCN, by shape. They are so large (3 x the usual) that tanh bends."""
+    """The weights that the judge gives every ESPCN, by shape: 3 times as large as usual, so that tanh is not linear."""
     torch.manual_seed(1)
     return {tuple(p.shape): 3 * p.detach() for p in models.ESPCN().parameters()}
 
@@ -184,7 +184,7 @@ def _espcn_slips(x: Tensor, weights: dict[tuple[int, ...], Tensor]) -> dict[str,
     right, both = _espcn(x, weights), "ESPCN has two: after the first and after the second convolution."
     last = "The last convolution has none: its output is the picture, and"
     nearest, bicubic = (F.interpolate(x, scale_factor=4, mode=mode) for mode in ("nearest", "bicubic"))
-    zeros = "The convolutions are padded with zeros, which is what nn.Conv2d does by itself; here"
+    zeros = "The convolutions should be padded with zeros, as nn.Conv2d does by default; here"
     slips = {}
     for place, name in enumerate(KERNELS.values()):
         for mode in ("reflect", "replicate", "circular"):
@@ -193,11 +193,11 @@ def _espcn_slips(x: Tensor, weights: dict[tuple[int, ...], Tensor]) -> dict[str,
             text = f"{zeros}, the {name} has padding_mode={mode!r}."
             slips[text] = _espcn(x, weights, border=borders)
     return slips | {
-        "The second tanh comes before the second convolution. It comes after it.": with_acts(
+        "The second tanh comes before the second convolution. It must come after it.": with_acts(
             lambda y: y.tanh().tanh(), plain
         ),
         "The input is scaled to [-1, 1] first. ESPCN takes pictures in [0, 1] as they are.": _espcn(2 * x - 1, weights),
-        "Two shuffles by 2 are not one by 4: they put the pixels of a tile at other places.": _espcn(
+        "Two shuffles by 2 are not one by 4: they put the pixels of a tile in different places.": _espcn(
             x, weights, shuffle=lambda y: F.pixel_shuffle(F.pixel_shuffle(y, 2), 2)
         ),
         "The output is shifted and scaled, as if it were in [-1, 1]. ESPCN's pictures are in [0, 1]: leave it as it "
@@ -205,7 +205,7 @@ def _espcn_slips(x: Tensor, weights: dict[tuple[int, ...], Tensor]) -> dict[str,
         f"{zeros} the picture is mirrored beyond its border.": _espcn(x, weights, border="reflect"),
         f"{zeros} the border pixels are repeated.": _espcn(x, weights, border="replicate"),
         f"The second tanh is taken twice. {both}": with_acts(torch.tanh, lambda y: y.tanh().tanh()),
-        f"There is no tanh. {both} Without them, the three convolutions are like one.": with_acts(plain, plain),
+        f"There is no tanh. {both} Without them, the three convolutions act like one.": with_acts(plain, plain),
         f"The tanh after the first convolution is missing. {both}": with_acts(plain, torch.tanh),
         f"The tanh after the second convolution is missing. {both}": with_acts(torch.tanh, plain),
         "The activation is ReLU; ESPCN's is tanh.": with_acts(torch.relu, torch.relu),
@@ -216,16 +216,18 @@ def _espcn_slips(x: Tensor, weights: dict[tuple[int, ...], Tensor]) -> dict[str,
         f"There is a ReLU at the end. {last} where it is cut off, no gradient comes back.": right.relu(),
         "The output is clamped to [0, 1]. Where it is cut off, no gradient comes back: clamp a picture when you show "
         "it, not here.": right.clamp(0, 1),
-        "The enlarged input is added to the output. That is a good idea, but another network.": right + nearest,
-        "The enlarged input (bicubic) is added to the output. That is a good idea, but another network.": right
+        "The enlarged input is added to the output. That is a good idea, but a different network.": right + nearest,
+        "The enlarged input (bicubic) is added to the output. That is a good idea, but a different network.": right
         + bicubic,
-        "The tile is transposed: channel 1 belongs on the right of channel 0, not below it.": _espcn(
+        "The tile is transposed: channel 1 belongs to the right of channel 0, not below it.": _espcn(
             x, weights, shuffle=transposed
         ),
-        "The colours are mixed up: channels 0 to 15 are R, the next 16 G, the last 16 B.": _espcn(
+        "The colours are mixed up: channels 0 to 15 are R, the next 16 are G, and the last 16 are B.": _espcn(
             x, weights, shuffle=colours_last
         ),
-        "The 48 maps are reshaped without a permute; that is no pixel shuffle.": _espcn(x, weights, shuffle=repeated),
+        "The 48 maps are reshaped without a permute; that is not a pixel shuffle.": _espcn(
+            x, weights, shuffle=repeated
+        ),
     }
 
 
@@ -245,7 +247,11 @@ EXERCISE = Exercise(
         "with F.pixel_shuffle(self.third(x), 4).",
     ),
     mistakes=(
-        Mistake("shuffled the other way", says="The tile is transposed", ask="Which of the two r is the row?"),
-        Mistake("one layer too few", says="The second convolution is missing", ask="Which three sizes are asked for?"),
+        Mistake("the tile filled column by column", says="The tile is transposed", ask="Which r counts the rows?"),
+        Mistake(
+            "one layer too few",
+            says="The second convolution is missing",
+            ask="Which three convolutions does the exercise ask for?",
+        ),
     ),
 )

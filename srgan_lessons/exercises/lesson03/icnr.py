@@ -37,7 +37,7 @@ def judge(candidate) -> None:
             if np.abs(interleaved - interleaved[:1]).max() <= 1e-6:
                 raise NotYet(
                     f"The filters repeat in the order 0, 1, 2, 0, 1, 2, as `repeat` puts them. The {r * r} filters of "
-                    "one tile must stand side by side: 0, 0, ... 0, 1, 1, ... 1. Compare repeat_interleave."
+                    "one tile must stand side by side: 0, 0, ... 0, 1, 1, ... 1. See repeat_interleave."
                 )
             raise NotYet(
                 f"Channels 0 to {r * r - 1} make up one tile, so their filters must all be the same; these differ."
@@ -52,7 +52,7 @@ def judge(candidate) -> None:
         spread, centre = result.std() / weight.std().item(), result.mean() / weight.std().item()
         whole = "Take filters of the given weight as they are, not a mean, a sum or a maximum."
         if abs(centre) > 0.4:
-            raise NotYet(f"The given weights lie around 0, these around {result.mean():.2g}. {whole}")
+            raise NotYet(f"The given weights lie around 0, but yours lie around {result.mean():.2g}. {whole}")
         if not 0.7 < spread < 3:  # new ones by Kaiming's rule are 2.4 times as large
             raise NotYet(f"The weights are {spread:.2g} times as large as the given ones. Keep their size. {whole}")
 
@@ -68,7 +68,8 @@ def _icnr_shape(shape: tuple[int, ...], right: tuple[int, ...], r: int) -> str:
         return f"Is 16 written in the code? r is {r} here, so a tile has r r = {r * r} pixels."
     if shape[1:] == right[1:] and shape[0] == 3 * r**2:
         return (
-            f"Is a 3, for three colours, written in the code? C is {right[0] // r**2} here, the filters are {right[0]}."
+            f"Is a 3, for three colours, written in the code? C is {right[0] // r**2} here; the number of filters is "
+            f"{right[0]}."
         )
     if len(shape) == 4 and shape[2:] != right[2:]:
         return "The kernels have grown. Repeat whole filters, along the first axis."
@@ -87,7 +88,7 @@ def _icnr_slips(weight: Tensor, r: int) -> dict[str, np.ndarray]:
     mean = tiles.mean(dim=1).repeat_interleave(r**2, dim=0)
     spatial = weight.mean(dim=(2, 3), keepdim=True).expand_as(weight)
     slips = {
-        f"The weight is as it was: {r * r} different filters, which make a pattern in each tile.": weight,
+        f"The weight has not changed: each tile still has {r * r} different filters, which make a pattern.": weight,
         f"All weights are zero: nothing comes through, and no gradient goes back. Take one filter of each {r * r}.": (
             torch.zeros_like(weight)
         ),
@@ -95,7 +96,8 @@ def _icnr_slips(weight: Tensor, r: int) -> dict[str, np.ndarray]:
         f"The {r * r} filters of a tile are added up, which makes them {r} times larger. Take one of them.": r
         * r
         * mean,
-        "Each kernel was made flat. The filters of a tile must be equal, not the numbers in a kernel.": (spatial),
+        "All numbers in each kernel were made equal. The filters of a tile must be equal, not the numbers in a "
+        "kernel.": (spatial),
     }
     return {message: outcome.numpy() for message, outcome in slips.items()}
 
@@ -111,8 +113,8 @@ EXERCISE = Exercise(
     judge=judge,
     hints=(
         "If all pixels of a tile have the same filter, they get the same value. Which filters make up one tile?",
-        "Channels 0 to r r - 1 are the first tile, the next r r the second. Take one filter of each tile, then repeat "
-        "it r r times in a row.",
+        "Channels 0 to r r - 1 are the first tile, and the next r r are the second. Take one filter of each tile, then "
+        "repeat it r r times in a row.",
         "weight[:: r**2] takes the first filter of each tile. repeat gives 0, 1, 2, 0, 1, 2; "
         "repeat_interleave(r**2, dim=0) gives 0, 0, ..., 1, 1, ...",
     ),

@@ -38,13 +38,13 @@ def judge(candidate) -> None:
         right = overlap_counts(size, kernel, stride)
         if result.shape != right.shape:
             raise NotYet(
-                f"{where} the result has the shape {result.shape}, not {right.shape}. "
+                f"{where}, the result has the shape {result.shape}, not {right.shape}. "
                 + _overlap_shape(result, size, kernel, stride, right)
             )
         if np.array_equal(result, right):
             continue
         if result.min() < 0 or result.max() < right.max() > 127:
-            raise NotYet(f"{where} the counts go up to {right.max()}, and {result.dtype} overflows: take dtype=int.")
+            raise NotYet(f"{where}, the counts go up to {right.max()}, and {result.dtype} overflows: take dtype=int.")
         cases = [(size, kernel, stride), APART]
         results = [result, as_array(call(candidate, *APART))]
         slips = zip(*(_overlap_slips(*case).items() for case in cases), strict=True)
@@ -55,31 +55,31 @@ def judge(candidate) -> None:
             recognise(result, _overlap_slips(size, kernel, stride), within=0)
         show_smallest(candidate, overlap_counts, itertools.product((1, 2, 3), repeat=3), advice=ADVICE)
         place = int(np.argmax(result != right))
-        raise NotYet(f"{where} place {place} has the count {result[place]:g}; {right[place]} is expected.")
+        raise NotYet(f"{where}, place {place} has the count {result[place]:g}; {right[place]} is expected.")
 
 
 def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int, right: np.ndarray) -> str:
     if any(np.array_equal(result, found) for found in (np.bincount(right), np.unique(right))):
-        return "The counts are counted or sorted here. Return one count for each place of the output."
+        return "You have counted or sorted the counts. Return one count for each place of the output."
     lengths = {
         (size - 1) * stride - kernel + 2: "Both ends are missing. They belong to the output, although they are uneven.",
         (size - 1) * stride + kernel + 1: "That is one place more than the last input pixel writes.",
         size * stride: "Does it contain the kernel's length? The last input pixel begins at (size - 1) * stride and "
-        "writes kernel places.",
+        "writes to `kernel` places.",
         size * stride + kernel: "The last input pixel begins at (size - 1) * stride, not at size * stride.",
-        (size - 1) * stride + 1: "The last input pixel writes kernel places, not one.",
-        (size - 1) * stride: "The last input pixel begins there, and then writes kernel places.",
+        (size - 1) * stride + 1: "The last input pixel writes to `kernel` places, not to one.",
+        (size - 1) * stride: "The last input pixel begins at that place, and writes to `kernel` places.",
         (size - 1) * kernel + stride: "Kernel and stride have changed places: stride is the step, kernel the length.",
-        size + kernel - 1: "The stride is missing: neighbours in the input are stride places apart in the output.",
-        size * kernel: "The inputs overlap: they are stride places apart, not kernel.",
-        (size - kernel) // stride + 1: "This is an ordinary convolution, which shrinks. The transposed one enlarges.",
+        size + kernel - 1: "The stride is missing: neighbours in the input are `stride` places apart in the output.",
+        size * kernel: "The patches overlap: they begin `stride` places apart, not `kernel` places.",
+        (size - kernel) // stride + 1: "An ordinary convolution gives this length; the transposed one enlarges.",
         size: "This is the input's length. Count at the places of the output.",
     }
     if result.ndim == 0:
         return "This is one number. Return one count for each place of the output."
     if result.ndim != 1:
         return "One axis is enough here: a row of counts."
-    return lengths.get(len(result), "The last input pixel begins at (size - 1) * stride and writes kernel places.")
+    return lengths.get(len(result), "The last input pixel begins at (size - 1) * stride and writes to `kernel` places.")
 
 
 def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]:
@@ -101,53 +101,57 @@ def _overlap_slips(size: int, kernel: int, stride: int) -> dict[str, np.ndarray]
     last[(size - 1) * stride :] -= 1
     first = np.zeros(length)
     first[:kernel] = 1
-    middle = "Every place has the count of the middle. At both ends, fewer input pixels write."
+    middle = "Every place has the count of the middle. Near both ends, fewer patches overlap."
     skipped = sum(np.isin(np.arange(length) - i * stride, range(kernel)) * 1 for i in range(0, size, stride))
     return {
-        "Only every stride-th input pixel writes: the loop is range(size), and the stride is in the slice.": skipped,
+        "Only every stride-th input pixel writes. Loop over range(size), and use the stride only in the "
+        "slice.": skipped,
         f"{middle} ": np.full(length, kernel // stride),
         middle: np.full(length, kernel / stride),
-        "The first input pixel writes nothing: range(size) begins at 0.": counted(lambda i: i * stride, kernel)
+        "The first input pixel writes nothing. Loop over range(size), which begins at 0.": counted(
+            lambda i: i * stride, kernel
+        )
         - counted(lambda i: 0, kernel) // size,
         "Only every stride-th place of a patch is written: the slice has a third number, its step. Leave it out.": (
             np.sum([np.isin(np.arange(length) - i * stride, range(0, kernel, stride)) for i in range(size)], axis=0)
         ),
-        "Each input pixel adds its own number, i. Each adds 1.": np.sum(
+        "Each input pixel adds its own number, i. Each must add 1.": np.sum(
             [i * np.isin(np.arange(length) - i * stride, range(kernel)) for i in range(size)], axis=0
         ),
         "The last input pixel writes nothing: range(size) goes up to size - 1.": last,
-        "Only the first input pixel has written: the `return` stands in the loop, too far to the right.": first,
+        "Only the first input pixel has written: the `return` is inside the loop, too far to the right.": first,
         "The counts are divided by the largest one. Return the counts themselves.": counted(
             lambda i: i * stride, kernel
         )
         / max(1, counted(lambda i: i * stride, kernel).max()),
-        "The slice ends at kernel for every i. It is begin:end, not begin:length: the end moves with i, too.": short,
-        "Every input pixel is counted everywhere: counts[...] is the whole row. Name the places that pixel i writes.": (
-            np.full(length, size)
-        ),
+        "The slice ends at kernel for every i. A slice is begin:end, not begin:length: the end moves with i, "
+        "too.": short,
+        "Every input pixel is counted everywhere: counts[...] is the whole row. Give only the places that pixel i "
+        "writes to.": (np.full(length, size)),
         "No count is above 1. Where patches overlap, they add up: += 1.": ones,
         "All counts are zero.": np.zeros(length),
         "The stride is missing: pixel i begins at i * stride, not at i.": counted(lambda i: i, kernel),
-        "Pixel i begins at i * stride; here it begins at i * kernel.": counted(lambda i: i * kernel, kernel),
-        "Each pixel writes kernel places; here it writes one less. The end of a slice does not belong to it.": counted(
-            lambda i: i * stride, kernel - 1
+        "Pixel i must begin at i * stride; yours begins at i * kernel.": counted(lambda i: i * kernel, kernel),
+        "Each pixel must write to `kernel` places; yours writes to one fewer. A slice does not include its "
+        "end.": counted(lambda i: i * stride, kernel - 1),
+        "Each pixel must write to `kernel` places; yours writes to one more. A slice does not include its "
+        "end.": counted(lambda i: i * stride, kernel + 1),
+        "Each pixel must write to `kernel` places; yours writes to `stride` places.": counted(
+            lambda i: i * stride, stride
         ),
-        "Each pixel writes kernel places; here it writes one more. The end of a slice does not belong to it.": counted(
-            lambda i: i * stride, kernel + 1
-        ),
-        "Each pixel writes kernel places; here it writes stride places.": counted(lambda i: i * stride, stride),
-        "Each pixel writes kernel places; here it writes one.": counted(lambda i: i * stride, 1),
+        "Each pixel must write to `kernel` places; yours writes to one.": counted(lambda i: i * stride, 1),
         "The patch is centred on i * stride; it must begin there.": counted(lambda i: i * stride - kernel // 2, kernel),
         "The patch is centred on i * stride, and cut off at the end; it must begin there.": counted(
             lambda i: i * stride - kernel // 2, kernel // 2 * 2 + 1
         ),
-        "Every stride-th place up to the end of the row is written. A slice is begin:end, with the end of the patch.": (
+        "Every stride-th place up to the end of the row is written. Give the slice its end, begin:end, where the patch "
+        "ends.": (
             sum(
                 (np.arange(length) >= i * stride) & ((np.arange(length) - i * stride) % stride == 0)
                 for i in range(size)
             )
         ),
-        "The first place is i * stride; here it is one further. Python counts from 0.": counted(
+        "The first place must be i * stride; yours is one place further on. Python counts from 0.": counted(
             lambda i: i * stride + 1, kernel
         ),
     }
@@ -164,7 +168,7 @@ EXERCISE = Exercise(
     judge=judge,
     hints=(
         "Draw three input pixels with kernel 3 and stride 2. Where does each patch begin, and where does it end?",
-        "Pixel i begins at i * stride and writes `kernel` places. The output ends where the last patch ends.",
+        "Pixel i begins at i * stride and writes to `kernel` places. The output ends where the last patch ends.",
         "The length is (size - 1) * stride + kernel; the places are counts[i * stride : i * stride + kernel].",
     ),
     mistakes=(

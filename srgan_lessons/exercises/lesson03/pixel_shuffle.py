@@ -40,7 +40,7 @@ def judge(candidate) -> None:
                 raise
             if (r, c) != (2, 1):
                 raise NotYet(
-                    f"It stops {where}: {error}. Take all sizes from x.shape and r as it is given, not fixed numbers."
+                    f"It stops {where}: {error}. Take all sizes from x.shape and r, and write no fixed numbers."
                 ) from error
             more = f"{error}. x is {tuple(x.shape)} and r is {r}: its {c * r * r} channels are C r r, so C is {c}"
             raise RuntimeError(more).with_traceback(error.__traceback__) from None  # it keeps the student's line
@@ -59,10 +59,10 @@ def judge(candidate) -> None:
         recognise(result, _shuffle_slips(x, r), within=1e-6)
         _name_axes(result, x, r)
         if not np.array_equal(np.sort(result, axis=None), np.sort(right, axis=None)):
-            raise NotYet("Some numbers of x are missing, others are there twice. The shuffle only moves numbers.")
+            raise NotYet("Some numbers of x are missing, and others are there twice. The shuffle only moves numbers.")
         y, x = np.argwhere(result[0, 0] != right[0, 0])[0] if (result[0, 0] != right[0, 0]).any() else (0, 0)
         raise NotYet(
-            f"The shape is right, and all numbers are there, but at other places. {where.capitalize()}, row {y}, "
+            f"The shape is right, and all numbers are there, but in the wrong places. {where.capitalize()}, row {y}, "
             f"column {x} of the first image has {result[0, 0, y, x]:g}, not {right[0, 0, y, x]:g}."
         )
 
@@ -80,26 +80,28 @@ class Names(TorchFunctionMode):
 
     def check(self) -> None:
         if ready := self.called & {"pixel_shuffle", "pixel_unshuffle"}:
-            raise NotYet(f"torch's own {ready.pop()} does the work here. Write it with reshape and permute alone.")
+            raise NotYet(
+                f"torch's own {ready.pop()} does the work here. Write the shuffle with reshape and permute alone."
+            )
 
 
 def _name_axes(result: np.ndarray, x: Tensor, r: int) -> None:
-    """Raises NotYet if step 2 puts the six axes in another order, and the rest is right."""
+    """Raises NotYet if step 2 puts the six axes in a wrong order, but the rest is right."""
     n, c, h, w = x.shape
     split = x.reshape(n, c // r**2, r, r, h, w)
     axes = {1: "C", 2: "r (rows)", 3: "r (columns)", 4: "H", 5: "W"}
     for order in itertools.permutations(axes):
         if np.array_equal(split.permute(0, *order).reshape(result.shape).numpy(), result):
             raise NotYet(
-                f"Step 2 has the axes in the order N, {', '.join(axes[axis] for axis in order)}. Each r must stand "
+                f"Step 2 has the axes in the order N, {', '.join(axes[axis] for axis in order)}. Each r must come "
                 "right after the axis that it stretches: N, C, H, r (rows), W, r (columns)."
             )
     for shape in sorted(set(itertools.permutations((c // r**2, r, r, h, w)))):
         for order in itertools.permutations(range(1, 6)):
             if np.array_equal(x.reshape(n, *shape).permute(0, *order).reshape(result.shape).numpy(), result):
                 raise NotYet(
-                    f"Step 1 splits x into {(n, *shape)}. It splits only the channels, into C, r, r, and H and W stay "
-                    f"last: {(n, c // r**2, r, r, h, w)}."
+                    f"Step 1 splits x into {(n, *shape)}. It must split only the channels, into C, r, r, and keep H "
+                    f"and W last: {(n, c // r**2, r, r, h, w)}."
                 )
 
 
@@ -111,7 +113,7 @@ def _shape_slip(result: np.ndarray, x: Tensor, r: int) -> str:
     if result.shape == (n, c, h, w):
         return "This is still the shape of x. The last step merges H with its r, and W with its r: both get longer."
     if result.shape == (n, c, h * r, w * r):
-        return "Every channel is still there: r r of them become one. Move numbers, do not repeat them."
+        return "Every channel is still there, but r r of them must become one. Move numbers; do not repeat them."
     if result.shape == (n, c // r, h * r, w * r) or result.shape == (n, c // r, h * r, w):
         return "A tile has r times r pixels, so there are r r times fewer channels afterwards."
     if result.shape == (n, c // r**2, w * r, h * r):
@@ -130,16 +132,15 @@ def _shuffle_slips(x: Tensor, r: int) -> dict[str, np.ndarray]:
     order = "The order in the channels is C, r, r: channel c r r + i r + j"
     tile = "The shape is right, but the tile is transposed: channel 1 landed below channel 0, not to its right."
     slips = {
-        "There is no permute: the numbers stand in the same order in memory as before, cut into other rows.": x,
+        "There is no permute: the numbers are in the same order in memory as before, only cut into different rows.": x,
         f"{tile} Look at the order of the two r axes in step 2.": split.permute(0, 1, 4, 3, 5, 2),
-        "Each channel has become a block of its own, like stamps on a sheet. In step 2 each r must stand right *after* "
+        "Each channel has become a block of its own, like stamps on a sheet. In step 2, each r must come right *after* "
         "the axis that it stretches: H, r, W, r.": split.permute(0, 1, 2, 4, 3, 5),
-        "The blocks are stamps on a sheet, and transposed. Step 2 must give H, r, W, r.": split.permute(
+        "The blocks lie like stamps on a sheet, and they are transposed. Step 2 must give H, r, W, r.": split.permute(
             0, 1, 3, 4, 2, 5
         ),
-        "The rows are right, but in a row whole channels stand side by side: step 2 has r and W in the wrong order.": (
-            split.permute(0, 1, 4, 2, 3, 5)
-        ),
+        "The rows are right, but within a row, whole channels lie side by side: step 2 has r and W in the wrong "
+        "order.": (split.permute(0, 1, 4, 2, 3, 5)),
         "The columns are right, but each channel has its own rows: step 2 has r and H in the wrong order.": (
             split.permute(0, 1, 2, 4, 5, 3)
         ),
@@ -166,7 +167,7 @@ EXERCISE = Exercise(
     hints=(
         "You need no loop. Write down the names of the six axes after step 1, and of the six after step 2.",
         "Step 1 gives (N, C, r, r, H, W): the first r counts the rows of a tile, the second its columns. Step 2 must "
-        "give (N, C, H, r, W, r): rows with rows, columns with columns.",
+        "give (N, C, H, r, W, r): put rows with rows, and columns with columns.",
         "With C = channels // r**2: x.reshape(n, C, r, r, h, w), then x.permute(0, 1, 4, 2, 5, 3), then one more "
         "reshape to (n, C, h * r, w * r).",
     ),

@@ -63,11 +63,13 @@ def judge(candidate) -> None:
     its_optimizer.load_state_dict(then["optimizer"])
     go_on(resumed, its_optimizer, 3, 5)
     if not same_bits(resumed.state_dict(), network.state_dict()):
-        raise NotYet("A run that continues from it does not end with the same bits as the run that was never stopped.")
+        raise NotYet(
+            "A run that continues from this state does not end with the same bits as the run that was never stopped."
+        )
 
 
 def _name_changed(then: dict, network: nn.Module, moments: dict) -> None:
-    """Raises NotYet, which says what in a checkpoint is not as it was."""
+    """Raises NotYet, which says what in a checkpoint has changed."""
     for name, tensor in network.state_dict().items():
         kept = then["network"][name]
         kind = str(getattr(kept, "dtype", type(kept).__name__)).removeprefix("torch.")
@@ -94,7 +96,8 @@ def _name_content(state: Any, network: nn.Module, optimizer: torch.optim.Optimiz
         )
     if set(network.state_dict()) <= set(state):
         raise NotYet(
-            "These are only the weights. Without Adam's moments and the step, the run that continues is another run. "
+            "These are only the weights. Without Adam's moments and the step, the run that continues is a different "
+            "run. "
             'Return a dict with "network", "optimizer", "step".'
         )
     lost = {
@@ -104,7 +107,7 @@ def _name_content(state: Any, network: nn.Module, optimizer: torch.optim.Optimiz
     }
     for key in KEYS:
         if key not in state:
-            raise NotYet(f'There is no "{key}" in it: {lost[key]}. It has: {", ".join(map(repr, state)) or "nothing"}.')
+            raise NotYet(f'The state has no "{key}": {lost[key]}. It has: {", ".join(map(repr, state)) or "nothing"}.')
     for key, thing in (("network", nn.Module), ("optimizer", torch.optim.Optimizer)):
         if isinstance(state[key], thing):
             raise NotYet(
@@ -114,7 +117,9 @@ def _name_content(state: Any, network: nn.Module, optimizer: torch.optim.Optimiz
     if not isinstance(state["network"], dict):
         raise NotYet('state["network"] must be the network\'s state_dict().')
     if "param_groups" in state["network"]:
-        raise NotYet("The states of the network and of the optimiser have changed places: each belongs under its name.")
+        raise NotYet(
+            "The states of the network and of the optimiser have changed places: each belongs under its own name."
+        )
     missing = sorted(set(network.state_dict()) - set(state["network"]))
     if any("running" in name for name in missing) and not set(missing) & set(dict(network.named_parameters())):
         raise NotYet(
@@ -133,7 +138,7 @@ def _name_content(state: Any, network: nn.Module, optimizer: torch.optim.Optimiz
             '("param_groups"), both of them.'
         )
     if as_number(state["step"], "the step") != 3:
-        raise NotYet(f'3 updates were made, and state["step"] says {state["step"]}. Keep the step as it is given.')
+        raise NotYet(f'3 updates were made, but state["step"] says {state["step"]}. Keep the step as it is given.')
 
 
 EXERCISE = Exercise(
@@ -146,13 +151,15 @@ EXERCISE = Exercise(
     reference=checkpoint,
     judge=judge,
     hints=(
-        "What does the next update depend on? The weights, what the optimiser remembers, which crops come next.",
-        "Network and optimiser both have state_dict(). But a state dict holds the tensors themselves, not copies.",
+        "What does the next update depend on? It depends on the weights, on what the optimiser remembers, and on "
+        "which crops come next.",
+        "Both the network and the optimiser have state_dict(). But a state dict holds the tensors themselves, not "
+        "copies.",
         'state = {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step}; then '
         "return copy.deepcopy(state).",
     ),
     mistakes=(
-        Mistake("no copies", says="not copies", ask="Train on. What does the checkpoint hold now?"),
+        Mistake("no copies", says="not copies", ask="Go on training. What does the checkpoint hold now?"),
         Mistake(
             "parameters instead of the state dict",
             says="running statistics are not",

@@ -52,7 +52,7 @@ class WatchedSampler:
 
 
 class WithIdleWeight(nn.Module):
-    """The small network, and a weight whose gradient is 0: Adam leaves it alone, a decay of the weights does not."""
+    """The small network, and a weight whose gradient is 0: Adam leaves it alone, but weight decay does not."""
 
     def __init__(self):
         super().__init__()
@@ -70,7 +70,7 @@ def judge(candidate) -> None:
         result = call(candidate, network, sampler, steps, rate)
     except RuntimeError as error:
         if "must match the size" in str(error):
-            more = f"{error}. The sampler returns lr, hr, in this order; train_step wants them in this order, too"
+            more = f"{error}. The sampler returns lr and hr in this order, and train_step takes them in this order, too"
             raise RuntimeError(more).with_traceback(error.__traceback__) from None  # it keeps the student's line
         raise
     if len(set(sampler.asked)) > 1:
@@ -82,7 +82,7 @@ def judge(candidate) -> None:
         raise NotYet("The sampler is never called. sampler(0) gives the batch: lr and hr.")
     losses = _loss_list(result, steps)
     if not 0.9 < network.idle.item() <= 1:
-        raise NotYet("The network's weights were drawn again, or set to something. Train them as they are.")
+        raise NotYet("The network's weights were drawn again, or set to other numbers. Train them as they are.")
     if network.idle.item() != 1:
         raise NotYet(
             "A weight without a gradient has shrunk: this is AdamW, or Adam with a weight_decay. Use plain Adam."
@@ -122,7 +122,7 @@ def _loss_list(result: Any, steps: int) -> np.ndarray:
 def _name_losses(
     losses: np.ndarray, right: np.ndarray, start: nn.Module, rate: float, number: int, still: list[str]
 ) -> None:
-    """Raises NotYet, which says why these are not the losses, `right` on batch 0.
+    """Raises NotYet, which says how the losses came about. `right`: the right losses, on batch 0.
 
     number: the batch that was asked for. still: the names of the weights that have not moved.
     """
@@ -133,9 +133,11 @@ def _name_losses(
     if np.abs(losses - np.round(losses, 2)).max() == 0:
         raise NotYet("The losses are rounded. Keep all their digits, and round only where you show them.")
     if number == 0 and np.allclose(np.sort(losses), np.sort(right), rtol=1e-3):
-        raise NotYet("These are the right losses in another order. Return them as the updates gave them.")
+        raise NotYet("These are the right losses in a different order. Return them in the order of the updates.")
     if still:
-        raise NotYet(f"{len(still)} of the network's weights have not moved. Give Adam all: network.parameters().")
+        raise NotYet(
+            f"{len(still)} of the network's weights did not move. Give Adam all of them: network.parameters()."
+        )
 
     def as_by(
         make_optimizer, *, keep=True, zero=True, loss=mse_loss, mode=True, part=slice(None), falls=False, each=1, skip=0
@@ -202,8 +204,8 @@ def _name_losses(
     same = int(np.argmax(np.abs(losses - right) > 1e-3 * right.max()))
     if number == 0 and same > 0:
         raise NotYet(
-            f"The first {'loss is' if same == 1 else f'{same} losses are'} right, the others are not. Does something "
-            "change from one update to the next, such as the learning rate, or does Adam have other settings?"
+            f"The first {'loss is' if same == 1 else f'{same} losses are'} right, but the others are not. Does "
+            "something change from one update to the next, such as the learning rate, or does Adam have other settings?"
         )
     raise NotYet(
         f"The losses go from {losses[0]:.4g} to {losses[-1]:.4g}, and they are not those of Adam at this rate on "

@@ -30,7 +30,7 @@ def judge(candidate) -> None:
         except ZeroDivisionError:
             if steps >= 10:
                 raise
-            continue  # with np.where, both pieces are computed, and the text does not speak of runs without a warm-up
+            continue  # np.where computes both pieces, and the exercise does not mention runs without a warm-up
         right = np.array([rate_at(step, steps, peak) for step in at])
         if np.abs(result - right).max() <= 1e-6 * peak:
             continue
@@ -48,18 +48,20 @@ def judge(candidate) -> None:
             times, rest = result[where] / right[where], np.delete(result - right, np.arange(steps)[where])
             if np.abs(rest).max() <= 1e-6 * peak and np.ptp(times) <= 1e-3 * np.abs(times).max():
                 raise NotYet(
-                    f"In the {part}, and only there, it is {times[0]:.3g} times what is expected. Is a factor missing "
-                    f"there, or used twice, such as the peak ({peak:g} in this call)?"
+                    f"In the {part}, and only there, the rate is {times[0]:.3g} times what is expected. Is a factor "
+                    f"missing there, or used twice, such as the peak ({peak:g} in this call)?"
                 )
         times = result / right
         if np.ptp(times) <= 1e-3 * times.max():
-            raise NotYet(f"It is always {times[0]:.3g} times what is expected; the peak is {peak:g} in this call.")
+            raise NotYet(
+                f"The rate is always {times[0]:.3g} times what is expected; the peak is {peak:g} in this call."
+            )
         off = np.abs(result - right)
         place = ""
         if off[:rise].max() <= 1e-6 * peak:
-            place = "The warm-up is right, the cosine is not."
+            place = "The warm-up is right, but the cosine is not."
         elif off[rise:].max() <= 1e-6 * peak:
-            place = "The cosine is right, the warm-up is not."
+            place = "The cosine is right, but the warm-up is not."
         show_smallest(candidate, rate_at, SMALL, place=place)
         raise NotYet(f"{_at(int(off.argmax()), steps, result, right, peak)} {place}".strip())
 
@@ -88,7 +90,7 @@ def _name_rise(
 
 def _at(step: int, steps: int, result: np.ndarray, right: np.ndarray, peak: float) -> str:
     share, wanted = result[step] / peak, right[step] / peak
-    return f"In update {step} of {steps} it is {share:.3f} of the peak; {wanted:.3f} is expected."
+    return f"In update {step} of {steps}, the rate is {share:.3f} of the peak; {wanted:.3f} is expected."
 
 
 def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
@@ -101,7 +103,7 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         return np.where(at < rise, first, then)
 
     whole = 0.5 * (1 + np.cos(np.pi * at / steps))
-    both = "The warm-up and the cosine are multiplied. They take turns: first one, then the other."
+    both = "The warm-up and the cosine are multiplied. Use one after the other."
     return {
         "The warm-up does not reach the peak: it is divided by rise + 1, not by rise.": joined(
             (at + 1) / (rise + 1), down
@@ -114,21 +116,21 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         "The cosine goes down and up again: its argument ends at 2 pi. It must end at pi.": joined(
             up, 0.5 * (1 + np.cos(2 * np.pi * share))
         ),
-        "The fraction stands outside of the cosine. Take the cosine of pi times the fraction.": joined(
+        "The fraction is outside the cosine. Take the cosine of pi times the fraction.": joined(
             up, 0.5 * (1 + np.cos(np.pi) * share)
         ),
-        "The cosine is one update ahead. It begins at the peak, in update `rise`: step - rise, not step + 1 - rise.": (
+        "The cosine is one update ahead. In update `rise`, it must be at the peak: step - rise, not step + 1 - rise.": (
             joined(up, 0.5 * (1 + np.cos(np.pi * (at + 1 - rise) / (steps - rise))))
         ),
-        "It does not change with the step. It must rise over the first tenth, then fall to 0.": np.ones(steps),
+        "The rate does not change with the step. It must rise over the first tenth, then fall to 0.": np.ones(steps),
         "The first update has a rate of 0, so it is wasted. Steps count from 0: take (step + 1) / rise.": joined(
             at / rise, down
         ),
-        "There is no warm-up: it must rise over the first tenth of the updates.": whole,
+        "There is no warm-up: the rate must rise over the first tenth of the updates.": whole,
         "The cosine must begin when the warm-up ends: with (step - rise) / (steps - rise), not step / steps.": joined(
             up, whole
         ),
-        "The cosine ends too early or too late: from update `rise` to the end there are steps - rise.": joined(
+        "The cosine ends too early or too late: from update `rise` to the end, there are steps - rise updates.": joined(
             up, 0.5 * (1 + np.cos(np.pi * (at - rise) / steps))
         ),
         "There is no warm-up, but the cosine still begins at `rise`: before that, the rate must rise.": down,
@@ -141,21 +143,24 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         "np.pi is missing: the argument of the cosine goes from 0 to pi, half a turn.": joined(
             up, 0.5 * (1 + np.cos(share))
         ),
-        "The cosine reaches 0 one update too early. It would reach 0 in update S: divide by steps - rise.": joined(
-            up, 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise - 1)))
+        "The cosine reaches 0 one update too early. It must not reach 0 before update S: divide by steps - "
+        "rise.": joined(up, 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise - 1)))),
+        "The warm-up has one update too many: the condition is step < rise, not <=.": np.where(at <= rise, up, down),
+        "// cuts off the fractions in the warm-up: divide with /.": joined((at + 1) // rise, down),
+        "The rate falls along a straight line. It must fall along a cosine: slowly, fast, slowly.": joined(
+            up, 1 - share
         ),
-        "The warm-up has one update too many: it is step < rise, not <=.": np.where(at <= rise, up, down),
-        "// cuts the fractions of the warm-up off: divide by /.": joined((at + 1) // rise, down),
-        "It falls along a straight line. It must fall along a cosine: slow, fast, slow.": joined(up, 1 - share),
-        "After the warm-up it stays at the peak. It must fall to 0 along the cosine.": joined(up, np.ones(steps)),
-        "It never stops rising: after a tenth of the updates, the cosine takes over.": up,
-        "It falls to minus the peak, because the cosine goes from 1 to -1. Add 1, and halve it.": joined(
+        "After the warm-up, the rate stays at the peak. It must fall to 0 along the cosine.": joined(
+            up, np.ones(steps)
+        ),
+        "The rate never stops rising: after a tenth of the updates, the cosine takes over.": up,
+        "The rate falls to minus the peak, because the cosine goes from 1 to -1. Add 1, and halve it.": joined(
             up, np.cos(np.pi * share)
         ),
-        "It begins its fall at twice the peak: 1 + cos goes from 2 to 0. Halve it.": joined(up, 2 * down),
-        "The cosine is upside down: it rises from 0 to the peak. It is 1 + cos, not 1 - cos.": joined(up, 1 - down),
-        "np.cos counts in radians: half a turn is np.pi, not 180.": joined(up, 0.5 * (1 + np.cos(180 * share))),
-        "The cosine goes only half of its way: its argument ends at pi / 2. It must end at pi.": joined(
+        "The rate begins to fall from twice the peak: 1 + cos goes from 2 to 0. Halve it.": joined(up, 2 * down),
+        "The cosine is upside down: it rises from 0 to the peak. Use 1 + cos, not 1 - cos.": joined(up, 1 - down),
+        "np.cos takes radians: half a turn is np.pi, not 180.": joined(up, 0.5 * (1 + np.cos(180 * share))),
+        "The cosine goes only half of the way: its argument ends at pi / 2. It must end at pi.": joined(
             up, 0.5 * (1 + np.cos(np.pi / 2 * share))
         ),
         "This is a quarter of a cosine, pi / 2. Half a turn is pi, and 1 + cos of it goes from 2 to 0.": joined(

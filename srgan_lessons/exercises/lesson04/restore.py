@@ -41,7 +41,7 @@ def judge(candidate) -> None:
     step = as_number(step, "the step")
     if step != 3:
         raise NotYet(
-            f"After 3 updates, numbered 0, 1 and 2, update number 3 is next; it returns {step:g}. "
+            f"After 3 updates, numbered 0, 1 and 2, update number 3 is next, but it returns {step:g}. "
             + ("One batch would be left out." if step == 4 else "Some batches would come twice, or not at all.")
         )
     if not resumed.training:
@@ -49,14 +49,14 @@ def judge(candidate) -> None:
     go_on(resumed, its_optimizer, 3, 5)
     if not same_bits(given["network"], state["network"]):
         raise NotYet(
-            'Training went on, and state["network"] changed with it: the network has taken over its tensors. '
+            'Training went on, and state["network"] changed with it: the network now shares these tensors. '
             "network.load_state_dict copies the numbers."
         )
     go_on(network, optimizer, 3, 5)
     if not same_bits(resumed.state_dict(), network.state_dict()):
         raise NotYet(
-            "Two updates later, the weights are not those of the run that was never stopped. Has the optimiser taken "
-            "over everything, and does it still move this network's weights?"
+            "Two updates later, the weights are not those of the run that was never stopped. Did the optimiser load "
+            "everything, and does it still move this network's weights?"
         )
 
 
@@ -79,7 +79,7 @@ def _name_loss_of_state(state: dict, network: nn.Module, optimizer: torch.optim.
             'network.load_state_dict(state["network"]). A new name for another object changes nothing outside.'
         )
     if not all(arrived):
-        raise NotYet("Some of the weights are not in the network.")
+        raise NotYet("Some of the saved weights are not in the network.")
     if not same_bits(dict(network.named_buffers()), {name: there[name] for name, _ in network.named_buffers()}):
         raise NotYet(
             "The weights are there, but BatchNorm's running statistics are not: they are buffers, not parameters. "
@@ -112,7 +112,7 @@ EXERCISE = Exercise(
     reference=restore,
     judge=judge,
     hints=(
-        "Everything that checkpoint put in must come out again, into the network and the optimiser that were given.",
+        "Everything that `checkpoint` saved must be loaded again, into the network and the optimiser that were given.",
         "Both have load_state_dict, which writes into the object. A plain assignment only moves a name.",
         'network.load_state_dict(state["network"]), the same for the optimiser, then return state["step"].',
     ),

@@ -40,7 +40,7 @@ def judge(candidate) -> None:
     optimizer = Watched(network)
     try:
         loss = call(candidate, network, optimizer, *batches[0])
-    except (RuntimeError, UserWarning) as error:  # a warning, if warnings are errors
+    except (RuntimeError, UserWarning) as error:  # it is a warning if warnings are errors
         _name_stop(str(error), optimizer, batches[0])
         raise
     if torch.equal(weights_of(network), weights_of(start)):
@@ -75,10 +75,10 @@ def judge(candidate) -> None:
     if (weights_of(network) - weights_of(wanted)).abs().max() > 1e-5:
         if "zero_grad" not in optimizer.events:
             raise NotYet(
-                "The first update is right, the later ones are not: backward() adds to the gradients that are there. "
-                "Call optimizer.zero_grad() in each update, before backward()."
+                "The first update is right, but the later ones are not: backward() adds to the gradients that are "
+                "there. Call optimizer.zero_grad() in each update, before backward()."
             )
-        raise NotYet("The first update is right, the later ones are not. Is anything kept from one to the next?")
+        raise NotYet("The first update is right, but the later ones are not. Is anything kept from one to the next?")
     call(candidate, network.eval(), optimizer, *batches[0])  # `call` checks the mode afterwards
 
 
@@ -105,8 +105,8 @@ def _name_length(step: Tensor, wanted: Tensor) -> None:
 
 
 _STEP_FIRST = (
-    "optimizer.step() comes before loss.backward(): it uses the gradients of the update before, or none at all. "
-    "First backward, then step."
+    "optimizer.step() comes before loss.backward(): it uses the gradients of "
+    "the previous update, or none at all. Call backward first, then step."
 )
 
 
@@ -122,7 +122,7 @@ def _name_stop(error: str, optimizer: Watched, batch: tuple[Tensor, Tensor]) -> 
         raise NotYet("The network is given HR. It enlarges by 4: give it lr, and compare what comes out with hr.")
     if ("must match" in error or "target size" in error) and optimizer.inputs:
         raise NotYet(
-            f"SR is {tuple(hr.shape)}, but it is compared with a tensor of another size. Is that LR, "
+            f"SR is {tuple(hr.shape)}, but it is compared with a tensor of a different size. Is that LR, "
             f"{tuple(lr.shape)}? The loss compares SR with HR."
         )
 
@@ -136,15 +136,15 @@ def _name_standstill(optimizer: Watched) -> None:
         raise NotYet("A copy of the network is trained, and the network that was given learns nothing.")
     if "backward" not in events:
         also = " There is no optimizer.step() either." if "step" not in events else ""
-        raise NotYet(f"No weight has moved: without loss.backward() no weight has a gradient.{also}")
+        raise NotYet(f"No weight has moved: without loss.backward(), no weight has a gradient.{also}")
     if "step" not in events:
         raise NotYet("No weight has moved: the gradients are there, but nothing uses them. Call optimizer.step().")
     if events.index("step") < events.index("backward"):
         raise NotYet(_STEP_FIRST)
     if "zero_grad" in events[events.index("backward") : events.index("step")]:
         raise NotYet(
-            "No weight has moved: zero_grad() stands between backward() and step(), and throws the new gradients away. "
-            "It comes before backward()."
+            "No weight has moved: zero_grad() comes between backward() and step(), and throws the new gradients away. "
+            "It must come before backward()."
         )
     raise NotYet("No weight has moved. The order is: zero_grad, network, loss, backward, step.")
 
@@ -179,10 +179,11 @@ def _name_loss(loss: Any, start: nn.Module, batch: tuple[Tensor, Tensor]) -> Non
         f"The loss is a sum: {count:,} times the mean. Its gradient grows with batch and crop. Use mse_loss.": right
         * count,
         "The loss is a sum on [0, 1]. Its gradient grows with batch and crop. Use mse_loss.": right * count / 4,
-        "The range is changed twice: mse_loss does it already. Give it sr and hr as they are, in [0, 1].": right * 4,
+        "The range is changed twice: mse_loss already changes it. Give it sr and hr as they are, in [0, 1].": right * 4,
         "The loss is the root of the MSE. Use mse_loss as it is.": right**0.5,
-        "The sign of the loss is changed: a step down would then make the MSE larger.": -right,
-        "The loss returned is the one after the update, from a second pass. Return the one that was used.": later,
+        "The sign of the loss is reversed: a step down would then make the MSE larger.": -right,
+        "The loss returned is from a second pass, after the update. Return the loss that the update was made "
+        "with.": later,
     }
     for message, outcome in slips.items():
         if abs(value - outcome) <= 1e-4 * abs(outcome):
@@ -231,9 +232,9 @@ SLIPS: dict[str, Callable[[nn.Module, Tensor, Tensor], Tensor]] = {
     "SR is clamped to [0, 1] before the loss: where it is clamped, the gradient is zero. Leave SR as it is.": _clamped,
     "The network is in evaluation mode: BatchNorm uses its running statistics, not the batch's. Leave the mode "
     "alone.": _in_evaluation_mode,
-    "The loss is the mean absolute error (L1). The paper's content loss here is the MSE: use mse_loss.": _absolute,
+    "The loss is the mean absolute error (L1). The content loss here is the MSE: use mse_loss.": _absolute,
     "The loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": _plain,
-    "The step goes up, not down: the sign of the loss is changed.": _negative,
+    "The step goes up, not down: the sign of the loss is reversed.": _negative,
     _SUM: _summed,
     _SUM + " And it is measured on [0, 1].": _summed_on_01,
 }

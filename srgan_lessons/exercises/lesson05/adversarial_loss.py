@@ -20,8 +20,8 @@ def adversarial_loss(fake_logits):
 def judge(candidate) -> None:
     judge_value(candidate, (FAKE,), adversarial_loss, _adversarial_slips(FAKE), "SR")
     sure, wrong = torch.full((4, 1), LARGE), torch.full((4, 1), -LARGE)
-    judge_extreme(candidate, (wrong,), LARGE, "D is sure that SR is generated, at -200")
-    judge_extreme(candidate, (sure,), 0.0, "D takes SR for real, at +200")
+    judge_extreme(candidate, (wrong,), LARGE, "D is sure that SR is generated (logit -200)")
+    judge_extreme(candidate, (sure,), 0.0, "D takes SR for real (logit +200)")
     judge_gradient(candidate, (FAKE,), adversarial_loss)
     judge_gradient(candidate, (wrong,), adversarial_loss)
 
@@ -33,7 +33,7 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "-log D.": F.softplus(fake).mean(),
         "This is log(1 - D), the first idea, which has hardly any gradient where D is sure. The paper's "
         "equation 6 has -log D.": (-F.softplus(fake).mean()),
-        "The sign is wrong: log D is made large. A loss is made small: -log D.": -right,
+        "The sign is wrong: training makes a loss small, and log D should become large. Return -log D.": -right,
         "This is the sum over the batch. Take the mean, so that the loss does not depend on the batch's size.": (
             F.softplus(-fake).sum()
         ),
@@ -60,10 +60,10 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "This is the median over the batch. Take the mean.": F.softplus(-fake).median(),
         "This is the largest loss of the batch. Take the mean.": F.softplus(-fake).max(),
         "This is a ReLU of minus the logit, without a logarithm. -log D is softplus(-logit).": F.relu(-fake).mean(),
-        "The label is 0.9 (label smoothing). In -log D(SR) it is 1.": F.binary_cross_entropy_with_logits(
+        "The label is 0.9 (label smoothing). In -log D(SR), it is 1.": F.binary_cross_entropy_with_logits(
             fake, torch.full_like(fake, 0.9)
         ),
-        "This is always 0, as a softmax over a single column is always 1. D is the sigmoid of its one logit.": (
+        "This is always 0, because a softmax over a single column is always 1. D is the sigmoid of its one logit.": (
             torch.tensor(0.0)
         ),
         "This is a softmax over the batch. Each crop has its own D, the sigmoid of its logit.": (
@@ -74,9 +74,8 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "The absolute values of the logits are taken. The sign says whether D takes SR for real: keep it.": (
             F.softplus(fake.abs()).mean()
         ),
-        "This has the sigmoid of twice the logit: tanh, or beta=2 in softplus. D is the sigmoid of the logit.": (
-            F.softplus(-2 * fake).mean()
-        ),
+        "This uses the sigmoid of twice the logit, with tanh or with beta=2 in softplus. D is the sigmoid of the "
+        "logit.": (F.softplus(-2 * fake).mean()),
         "beta of F.softplus is not 1. -log D is softplus(-logit), with no other settings.": (
             F.softplus(-fake, beta=2).mean()
         ),
@@ -97,7 +96,7 @@ EXERCISE = Exercise(
     judge=judge,
     hints=(
         "The generator wants SR to be taken for real. Which part of the discriminator's loss says so?",
-        "-log D(SR), from logits, is what the discriminator's loss has for HR.",
+        "From logits, -log D(SR) is computed like the discriminator's loss on HR.",
         "F.softplus(-fake_logits).mean(). The weight 1e-3 comes later, with the content loss.",
     ),
     mistakes=(

@@ -52,9 +52,9 @@ def judge(candidate) -> None:
             check_repeatable(block, x, y)
             slope = slope_of(y, normalised(F.conv2d(x, weight, stride=stride, padding=1)))
             if slope is not None:
-                raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper it is 0.2.")
+                raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper, it is 0.2.")
             raise NotYet(
-                f"The output of {what} has the right shape, but other numbers than that of the paper's block: a "
+                f"The output of {what} has the right shape, but its numbers differ from those of the paper's block: a "
                 "convolution, BatchNorm, LeakyReLU of slope 0.2, in this order, and nothing else."
             )
         bias = outputs * any(parameter.shape == (outputs,) for parameter in _conv_biases(block))
@@ -70,8 +70,8 @@ def _block_output(block: nn.Module, x: Tensor, outputs: int, what: str) -> Tenso
         if "running_mean should contain" not in str(error):
             raise
         raise NotYet(
-            f"{what} has a BatchNorm for another number of maps: {error}. It comes after the convolution, which gives "
-            f"`outputs` maps, here {outputs}: nn.BatchNorm2d(outputs)."
+            f"{what} has a BatchNorm for a different number of maps: {error}. It comes after the convolution, which "
+            f"gives `outputs` maps, here {outputs}: nn.BatchNorm2d(outputs)."
         ) from error
 
 
@@ -143,10 +143,10 @@ def _block_slips(x: Tensor, weight: Tensor, stride: int) -> dict[str, Tensor]:
         for what, mode in (("the border is mirrored", "reflect"), ("the border is repeated", "replicate"))
     }
     slips = borders | {
-        "The BatchNorm is missing. It stands between convolution and LeakyReLU in all blocks but the first layer.": (
+        "The BatchNorm is missing. Except in the first layer, it comes between the convolution and the LeakyReLU.": (
             activated(conv, LEAKY_SLOPE)
         ),
-        "BatchNorm and LeakyReLU have changed places: BatchNorm comes right after the convolution.": normalised(
+        "BatchNorm and LeakyReLU have changed places: the BatchNorm comes right after the convolution.": normalised(
             activated(conv, LEAKY_SLOPE)
         ),
         "The convolution comes first, then BatchNorm, then LeakyReLU. Yours begins with the BatchNorm.": activated(
@@ -155,8 +155,8 @@ def _block_slips(x: Tensor, weight: Tensor, stride: int) -> dict[str, Tensor]:
         f"This is a ReLU: where its input is negative, it gives 0 and no gradient. {slope}": activated(norm, 0),
         f"The slope is 0.01, the default of nn.LeakyReLU. {slope}": activated(norm, 0.01),
         f"This is a PReLU, as in the generator. {slope} It is not learned.": activated(norm, 0.25),
-        f"The slope is 0.8, or the activation was turned around. {slope}": activated(norm, 0.8),
-        "The activation is missing: LeakyReLU of slope 0.2 at the end.": norm,
+        f"The slope is 0.8, or the activation is computed the wrong way round. {slope}": activated(norm, 0.8),
+        "The activation is missing: the block ends with a LeakyReLU of slope 0.2.": norm,
         "The BatchNorm between convolution and LeakyReLU is missing, and the slope is 0.01, not 0.2.": activated(
             conv, 0.01
         ),
@@ -190,8 +190,8 @@ def _check_count(network: nn.Module, right: int, what: str) -> None:
     count = count_parameters(network)
     if count < right:
         raise NotYet(
-            f"{what} has {count} learned numbers, not {right}. A BatchNorm has a gamma and a beta to learn, one each "
-            "for every map. Is it without them (affine=False), or frozen?"
+            f"{what} has {count} learned numbers, not {right}. A BatchNorm learns a gamma and a beta for each map. "
+            "Does it lack them (affine=False), or is it frozen?"
         )
     if count > right:
         raise NotYet(f"{what} has {count} learned numbers, not {right}. Are there layers that it does not need?")
@@ -207,7 +207,8 @@ EXERCISE = Exercise(
     reference=conv_block,
     judge=judge,
     hints=(
-        "Three layers: which of them keeps the maps at the same scale, and which lets negative numbers through?",
+        "There are three layers: which of them keeps the maps at the same scale, and which lets negative numbers "
+        "through?",
         "nn.Conv2d(inputs, outputs, 3, ...) needs its stride and a padding of 1; then BatchNorm; then LeakyReLU, "
         "whose slope in the paper is not torch's default.",
         "nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2).",

@@ -26,9 +26,9 @@ REAL = torch.tensor([[2.0], [-1.0], [0.5], [3.0]])  # (4, 1)
 def judge(candidate) -> None:
     judge_value(candidate, (REAL, FAKE), discriminator_loss, _discriminator_slips(REAL, FAKE), "HR and SR")
     sure, wrong = torch.full((4, 1), LARGE), torch.full((4, 1), -LARGE)
-    judge_extreme(candidate, (wrong, wrong), LARGE, "the logit of HR is -200, wrong and very sure")
-    judge_extreme(candidate, (sure, sure), LARGE, "the logit of SR is +200, wrong and very sure")
-    judge_extreme(candidate, (sure, wrong), 0.0, "all are judged right, at +-200")
+    judge_extreme(candidate, (wrong, wrong), LARGE, "D is wrong and very sure (logit -200 for HR)")
+    judge_extreme(candidate, (sure, sure), LARGE, "D is wrong and very sure (logit +200 for SR)")
+    judge_extreme(candidate, (sure, wrong), 0.0, "D is right and very sure (logits of +-200)")
     judge_gradient(candidate, (REAL, FAKE), discriminator_loss)
     judge_gradient(candidate, (wrong, sure), discriminator_loss)
 
@@ -43,10 +43,10 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
     return {
         "Real and generated have changed places: this loss is small if the logits of HR are below 0 and those of SR "
         "above. -log D is for HR, -log(1 - D) for SR.": plus(real).mean() + minus(fake).mean(),
-        "Both are asked to be real. On SR, D should be low: -log(1 - D), which is softplus(+x).": (
+        "Both are treated as real. On SR, D should be low: -log(1 - D), which is softplus(+x).": (
             on_real + minus(fake).mean()
         ),
-        "Both are asked to be generated. On HR, D should be high: -log D, which is softplus(-x).": (
+        "Both are treated as generated. On HR, D should be high: -log D, which is softplus(-x).": (
             plus(real).mean() + on_fake
         ),
         "Both parts are made from the logits of HR. The second one judges SR.": on_real + plus(real).mean(),
@@ -60,9 +60,10 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         "This is the sum over the batch. Take the mean, so that the loss does not depend on the batch's size.": (
             minus(real).sum() + plus(fake).sum()
         ),
-        "The sign is wrong: this is log D + log(1 - D), which D should make large. A loss is made small.": -right,
-        "The part on SR is subtracted. Both are losses, so they are added.": on_real - on_fake,
-        "The part on HR is subtracted: its sign is wrong. Both are losses, so they are added.": on_fake - on_real,
+        "The sign is wrong: this is log D + log(1 - D), which D should make large. Training makes a loss "
+        "small.": -right,
+        "The part on SR is subtracted. Both are losses: add them.": on_real - on_fake,
+        "The part on HR is subtracted: its sign is wrong. Both are losses: add them.": on_fake - on_real,
         "The sigmoid is applied twice: softplus and F.binary_cross_entropy_with_logits take logits, not "
         "probabilities.": minus(d_real).mean() + plus(d_fake).mean(),
         "On HR, logits and labels of binary_cross_entropy_with_logits have changed places: the logits come first.": (
@@ -86,35 +87,35 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         "The mean is taken before the softplus. Each crop has its own loss; the mean comes last.": (
             minus(real.mean()) + plus(fake.mean())
         ),
-        "On HR the sum is taken, on SR the mean. Take the mean of each.": minus(real).sum() + on_fake,
-        "On SR the sum is taken, on HR the mean. Take the mean of each.": on_real + plus(fake).sum(),
-        "On HR this is the hinge loss. -log D is softplus(-logit).": F.relu(1 - real).mean() + on_fake,
-        "On HR this is a squared error. -log D is softplus(-logit).": (real - 1).square().mean() + on_fake,
+        "You take the sum on HR and the mean on SR. Take the mean of each.": minus(real).sum() + on_fake,
+        "You take the sum on SR and the mean on HR. Take the mean of each.": on_real + plus(fake).sum(),
+        "On HR, this is the hinge loss. -log D is softplus(-logit).": F.relu(1 - real).mean() + on_fake,
+        "On HR, this is a squared error. -log D is softplus(-logit).": (real - 1).square().mean() + on_fake,
         "On HR, the sigmoid is applied twice: softplus and binary_cross_entropy_with_logits take logits.": (
             minus(d_real).mean() + on_fake
         ),
         "On SR, the sigmoid is applied twice: softplus and binary_cross_entropy_with_logits take logits.": (
             on_real + plus(d_fake).mean()
         ),
-        "The two parts are multiplied. They are added.": on_real * on_fake,
+        "The two parts are multiplied. Add them.": on_real * on_fake,
         "These are two ReLUs, without a logarithm. -log D is softplus(-logit), -log(1 - D) is softplus(logit).": (
             F.relu(-real).mean() + F.relu(fake).mean()
         ),
-        "On HR this is 1 - D, without the log.": (1 - d_real).mean() + on_fake,
-        "On SR this is D, without the log.": on_real + d_fake.mean(),
+        "On HR, this is 1 - D, without the log.": (1 - d_real).mean() + on_fake,
+        "On SR, this is D, without the log.": on_real + d_fake.mean(),
         "This is the hinge loss. Cross-entropy is asked for.": F.relu(1 - real).mean() + F.relu(1 + fake).mean(),
-        "HR's label is 0.9 (label smoothing). In -log D(HR) it is 1.": (
+        "HR's label is 0.9 (label smoothing). In -log D(HR), it is 1.": (
             bce(real, torch.full_like(real, 0.9)) + on_fake
         ),
-        "SR's label is 0.1 (label smoothing). In -log(1 - D(SR)) it is 0.": (
+        "SR's label is 0.1 (label smoothing). In -log(1 - D(SR)), it is 0.": (
             on_real + bce(fake, torch.full_like(fake, 0.1))
         ),
         "SR's label is -1. binary_cross_entropy_with_logits expects 0 for generated.": on_real
         + bce(fake, -torch.ones_like(fake)),
-        "This is a relativistic loss, as in ESRGAN: each logit minus the mean of the others. The paper judges each "
-        "crop by itself.": minus(real - fake.mean()).mean() + plus(fake - real.mean()).mean(),
-        "This is a relativistic loss, of the difference of two logits. The paper judges each crop by itself: one part "
-        "for HR, one for SR.": plus(fake - real).mean(),
+        "This is a relativistic loss, as in ESRGAN: from each logit, it subtracts the mean of the others. The paper "
+        "judges each crop by itself.": minus(real - fake.mean()).mean() + plus(fake - real.mean()).mean(),
+        "This is a relativistic loss, computed from the difference of two logits. The paper judges each crop by "
+        "itself: one part for HR, one for SR.": plus(fake - real).mean(),
         "HR is judged relative to the mean of SR. The paper judges each crop by itself: -log D(HR).": (
             minus(real - fake.mean()).mean() + on_fake
         ),

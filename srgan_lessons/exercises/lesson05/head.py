@@ -61,8 +61,8 @@ def judge(candidate) -> None:
             check_repeatable(head, x, y)
             _name_slope(y, x, *first, *second)
             raise NotYet(
-                f"The output of {what} has the right shape, but other numbers than that of the paper's head: flatten, "
-                "a dense layer, LeakyReLU of slope 0.2, a dense layer, in this order, and nothing else."
+                f"The output of {what} has the right shape, but its numbers differ from those of the paper's head: "
+                "flatten, a dense layer, LeakyReLU of slope 0.2, a dense layer, in this order, and nothing else."
             )
         x.requires_grad_(True)
         z = call_as_it_is(head, x)
@@ -78,8 +78,8 @@ def _head_output(head: nn.Module, x: Tensor, crop: int, channels: int, what: str
             raise
         _check_layers(head, crop, channels, what)
         raise NotYet(
-            f"{what}: the layers have the right sizes, but what is passed between them does not: {error}. Are the maps "
-            "flattened to (N, all numbers) first?"
+            f"{what}: the layers have the right sizes, but the tensors passed between them do not fit: {error}. Are "
+            "the maps flattened to (N, all numbers) first?"
         ) from error
 
 
@@ -88,7 +88,7 @@ def _name_slope(y: Tensor, x: Tensor, w1: Tensor, b1: Tensor, w2: Tensor, b2: Te
     at_0, at_1 = (_head(x, w1, b1, w2, b2, slope) for slope in (0, 1))
     slope = float(((y - at_0) / (at_1 - at_0)).median())
     if close(y, at_0 + slope * (at_1 - at_0)):
-        raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper it is 0.2.")
+        raise NotYet(f"The slope of your LeakyReLU is {slope:.3g}. In the paper, it is 0.2.")
 
 
 def _check_shape(y: Tensor, what: str) -> None:
@@ -102,7 +102,7 @@ def _check_shape(y: Tensor, what: str) -> None:
 
 
 def _dense(head: nn.Module) -> list[tuple[Tensor, Tensor]]:
-    """Weight (outputs, inputs) and bias (outputs,) of each dense layer, the largest first.
+    """The weight (outputs, inputs) and the bias (outputs,) of each dense layer; the largest layer comes first.
 
     A dense layer may be written as a convolution.
     """
@@ -135,12 +135,12 @@ def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
         reasons: Mapping[int, str] = {
             maps * 36: "6 x 6 is right for crops of 96 alone. Compute it from `crop`.",
             maps * (crop // 8) ** 2: "Four of the eight convolutions have stride 2, so the crop is halved four times.",
-            maps * (crop // 32) ** 2: "Four of the eight convolutions have stride 2; you halved it five times.",
-            maps * (crop // 4) ** 2: "Four of the eight convolutions have stride 2; you halved it twice.",
+            maps * (crop // 32) ** 2: "Four of the eight convolutions have stride 2; you halved the crop five times.",
+            maps * (crop // 4) ** 2: "Four of the eight convolutions have stride 2; you halved the crop twice.",
             maps * (side + 1) ** 2: "Height and width are one too large: halve the crop four times.",
             maps * (side - 1) ** 2: "Height and width are one too small: halve the crop four times.",
             maps * crop**2: "That is the crop's own size, but four convolutions halve it on the way.",
-            maps * side: "Height *times* width: a map is a square.",
+            maps * side: "Take height *times* width: a map is a square.",
             maps: "That is one number per map: the places of each map are missing, or were averaged away.",
             hidden * side**2: "Are the sizes of the two layers swapped? There are 8 * channels maps.",
             channels * side**2: "The last convolution gives 8 * channels maps.",
@@ -184,23 +184,21 @@ def _head_slips(x: Tensor, *weights: Tensor) -> dict[str, Tensor]:
         f"Between the dense layers is a ReLU. {slope}": _head(x, *weights, slope=0),
         f"The slope is 0.01, the default of nn.LeakyReLU. {slope}": _head(x, *weights, slope=0.01),
         f"Between the dense layers is a PReLU. {slope}": _head(x, *weights, slope=0.25),
-        "There is no activation between the dense layers, so the two are no more than one. Put a LeakyReLU of slope "
+        "There is no activation between the dense layers, so the two layers are like one. Put a LeakyReLU of slope "
         "0.2 between them.": _head(x, *weights, slope=1),
-        "The maps are flattened in another order than nn.Flatten, which goes channel by channel, and row by row in "
-        "each. Weights trained elsewhere would not fit.": _head(x.permute(0, 2, 3, 1), *weights),
+        "The maps are flattened in a different order from nn.Flatten, which goes channel by channel, and row by row "
+        "within each channel. Weights trained elsewhere would not fit.": _head(x.permute(0, 2, 3, 1), *weights),
         "The maps are flattened column by column. nn.Flatten takes them row by row.": _head(
             x.transpose(2, 3), *weights
         ),
-        "The maps are taken to [-1, 1] once more. They come from the last convolution, as they are.": _head(
-            2 * x - 1, *weights
-        ),
-        "The maps are scaled to length 1. Hand them on as they are.": _head(F.normalize(flat), *weights),
-        "There is a LeakyReLU before the first dense layer. It belongs after it.": second(
+        "The maps are scaled to [-1, 1], as if they were images. Use them as they come from the last "
+        "convolution.": _head(2 * x - 1, *weights),
+        "The maps are scaled to length 1. Pass them on as they are.": _head(F.normalize(flat), *weights),
+        "There is a LeakyReLU before the first dense layer. It must come after that layer.": second(
             first(activated(flat, LEAKY_SLOPE))
         ),
-        "There is a LeakyReLU before the first dense layer, too. The paper has one between the two.": _head(
-            activated(flat, LEAKY_SLOPE), *weights
-        ),
+        "There is a LeakyReLU before the first dense layer, too. The paper has only the one between the two "
+        "layers.": _head(activated(flat, LEAKY_SLOPE), *weights),
     } | {
         f"Between the dense layers is {name}. {slope}": second(other(first(flat)))
         for name, other in OTHER_ACTIVATIONS.items()
@@ -220,7 +218,7 @@ EXERCISE = Exercise(
         "Count the convolutions of stride 2 in the table. Each halves height and width. What is left of 96? And of 32?",
         "side = crop // 16. A dense layer takes a row of numbers: maps x height x width of them.",
         "self.dense1 = nn.Linear(8 * channels * side * side, 16 * channels), self.dense2 = nn.Linear(16 * "
-        "channels, 1), and x = F.leaky_relu(self.dense1(x), 0.2). No sigmoid at the end.",
+        "channels, 1), and x = F.leaky_relu(self.dense1(x), 0.2). There is no sigmoid at the end.",
     ),
     mistakes=(
         Mistake(
@@ -228,6 +226,6 @@ EXERCISE = Exercise(
             says="6 x 6 is right for crops of 96 alone",
             ask="How often is the crop halved?",
         ),
-        Mistake("a sigmoid at the end", says="ends with a sigmoid", ask="Who takes the sigmoid here?"),
+        Mistake("a sigmoid at the end", says="ends with a sigmoid", ask="Where is the sigmoid applied here?"),
     ),
 )

@@ -46,14 +46,17 @@ def judge(candidate) -> None:
         )
         place = int(np.argmax(np.abs(result - right)))
         raise NotYet(
-            f"Where p is {p[place]:.2g} and q is {q[place]:.2g} you return {result[place]:.3g}; {right[place]:.3g} is "
+            f"Where p is {p[place]:.2g} and q is {q[place]:.2g}, you return {result[place]:.3g}; {right[place]:.3g} is "
             "expected. Of all samples that fall there, what share is real?"
         )
     p, q = torch.tensor([0.5, 0.0, 0.0, 2.0]), torch.tensor([0.5, 0.0, 1.0, 0.0])  # nothing falls on the second place
     value = call(candidate, p, q)
     empty = np.asarray(value.detach() if isinstance(value, Tensor) else value, dtype=float).ravel()
     if len(empty) == 4 and np.isnan(empty[1]):
-        raise NotYet("Right, but for one place: where p and q are both 0 you return NaN, 0 / 0. 0.5 is expected there.")
+        raise NotYet(
+            "This is right, except where p and q are both 0: there, you return NaN, because 0 / 0 is NaN. Return 0.5 "
+            "there."
+        )
     empty = as_array(value, (4,))
     if abs(empty[3] - 1) > 1e-5:
         raise NotYet(
@@ -62,7 +65,8 @@ def judge(candidate) -> None:
         )
     if abs(empty[1] - 0.5) > 1e-5:
         raise NotYet(
-            f"Right, but where p and q are both 0 you return {empty[1]:.3g}. Nothing is known there: 0.5 is expected."
+            f"This is right, except where p and q are both 0: there, you return {empty[1]:.3g}. Nothing is known "
+            "there: 0.5 is expected."
         )
 
 
@@ -72,8 +76,8 @@ def _name_constant(result: np.ndarray, p: Tensor, q: Tensor) -> None:
         small = 10.0**-digits
         if np.allclose(result, ((p + top * small) / (p + q + below * small)).numpy(), rtol=0, atol=1e-5):
             raise NotYet(
-                f"1e-{digits} is added to the densities. It changes the share, most of all where they are small: the "
-                "share for p = 3e-6 and q = 1e-6 is 0.75, too. Divide by p + q alone, and put 0.5 where it is 0."
+                f"1e-{digits} is added to the densities. It changes the share, most of all where they are small: even "
+                "for p = 3e-6 and q = 1e-6, it must be 0.75. Divide by p + q alone, and put 0.5 where p + q is 0."
             )
 
 
@@ -84,26 +88,25 @@ def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
     return {
         "Where both densities are small, you return 0.5. Small is not nothing: return 0.5 only where both are exactly "
         "0.": small,
-        "Where one of the two is 0, you return 0.5. That is only for places where both are 0; here it is 0 or 1.": (
-            torch.where((p > 0) & (q > 0), share, half)
-        ),
+        "Where one of the two is 0, you return 0.5. That is only for places where both are 0; where only one is 0, the "
+        "share is 0 or 1.": (torch.where((p > 0) & (q > 0), share, half)),
         "You return 0.5 wherever samples fall. Are the two branches of torch.where swapped? torch.where(seen, a, b) "
         "takes a where `seen` is True.": torch.full_like(p, 0.5),
         "p and q are divided by their sums first. They are densities at some places, and each place counts for itself: "
         "p / (p + q).": p / p.sum() / (p / p.sum() + q / q.sum()),
-        "The share is taken of the sum over all places. Each place counts for itself: p / (p + q).": p / (p + q).sum(),
+        "The share is computed from the sum over all places. Each place counts for itself: p / (p + q).": p
+        / (p + q).sum(),
         "This is the share of the generated ones. D is the probability of *real*.": 1 - share,
         "This is the ratio p / q, the odds. It can be larger than 1; a probability is the share of p in p + q.": p / q,
-        "p is divided by the larger of the two. All samples that fall there are p + q.": p / torch.maximum(p, q),
+        "p is divided by the larger of the two. Divide by p + q, all samples that fall there.": p / torch.maximum(p, q),
         "This is the density p. It says how often a real sample falls there, not what share of all samples is real.": (
             p
         ),
-        "This is 1 wherever real is more likely, and 0 elsewhere. That is a verdict; D gives a probability.": (
+        "This is 1 where a real sample is more likely, and 0 elsewhere. That is a verdict; D gives a probability.": (
             (p > q).float()
         ),
-        "This is 1 wherever real is at least as likely, and 0 elsewhere. That is a verdict; D gives a probability.": (
-            (p >= q).float()
-        ),
+        "This is 1 where a real sample is at least as likely, and 0 elsewhere. That is a verdict; D gives a "
+        "probability.": ((p >= q).float()),
         "This is p - q. Both kinds of samples fall there: what *share* of them is real?": p - q,
         "This is the sigmoid of p - q, or the softmax of p and q. Both expect logarithms: the logit is log p - log "
         "q.": torch.sigmoid(p - q),
@@ -112,9 +115,8 @@ def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
         ),
         "This is the mean of p and q. What share of p + q is real?": (p + q) / 2,
         "This is half of the share. Divide p by p + q, not by twice as much.": share / 2,
-        "p * p is compared with q * q. The densities themselves say how many samples fall there.": (
-            p**2 / (p**2 + q**2)
-        ),
+        "The densities are squared: p * p is compared with q * q. The densities themselves say how many samples fall "
+        "there.": (p**2 / (p**2 + q**2)),
     }
 
 
@@ -136,7 +138,9 @@ EXERCISE = Exercise(
     mistakes=(
         Mistake("q / (p + q)", says="share of the generated ones", ask="Where all samples are real, what must D say?"),
         Mistake(
-            "0 where nothing falls", says="Nothing is known there", ask="No evidence for either: which number says so?"
+            "0 where nothing falls",
+            says="Nothing is known there",
+            ask="There is no evidence for either side: which number says so?",
         ),
     ),
 )

@@ -56,7 +56,9 @@ def judge(candidate) -> None:
         gradient = torch.autograd.grad(expected, sr)[0]
         check_loss_gradient(loss, sr, hr, gradient)
         if looks > 2:
-            raise NotYet(f"The number is right, but the network is called {looks} times. Once for each is enough.")
+            raise NotYet(
+                f"The number is right, but the network is called {looks} times. Once for each image is enough."
+            )
     _check_mode(candidate)
 
 
@@ -74,8 +76,8 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
     return {
         once: squared.mean() / 12.75,
         "The maps are not divided by 12.75. Divide both, before you compare.": (squared.mean()),
-        "Only the maps of SR are divided by 12.75. Both must be.": F.mse_loss(a / 12.75, b),
-        "Only the maps of HR are divided by 12.75. Both must be.": F.mse_loss(a, b / 12.75),
+        "Only the maps of SR are divided by 12.75. Divide both.": F.mse_loss(a / 12.75, b),
+        "Only the maps of HR are divided by 12.75. Divide both.": F.mse_loss(a, b / 12.75),
         "The maps are multiplied by 12.75. They should be divided by it.": squared.mean() * 12.75**2,
         "0.006 is what the paper rounds to. 1 / 12.75 squared is 0.00615: divide the maps by 12.75.": (
             squared.mean() * 0.006
@@ -90,10 +92,9 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         "The images are divided by 12.75. Divide the feature maps: the network expects images in [0, 1].": F.mse_loss(
             maps(sr / 12.75), maps(hr / 12.75)
         ),
-        "SR is clamped to [0, 1]. A generator may leave it, and learns from the gradient there: do not clamp.": (
-            F.mse_loss(maps(sr.clamp(0, 1)), b) / 12.75**2
-        ),
-        "The images are normalised here, and `maps` does it once more. Hand them on as they are.": (
+        "SR is clamped to [0, 1]. A generator's output may lie outside, and the gradient there is needed: do not "
+        "clamp.": (F.mse_loss(maps(sr.clamp(0, 1)), b) / 12.75**2),
+        "The images are normalised here, and `maps` normalises them again. Pass them on as they are.": (
             F.mse_loss(maps(normalise(sr)), maps(normalise(hr))) / 12.75**2
         ),
         "These are the maps of the difference of the images. Take the difference of maps(sr) and maps(hr).": (
@@ -111,7 +112,8 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
         "This is the length of the difference, the root of a sum. Take the mean of the squares, without a root.": (
             (squared.sum() / 12.75**2).sqrt()
         ),
-        f"{mean}their sum. With it the learning rate would depend on the size of the crop.": squared.sum() / 12.75**2,
+        f"{mean}their sum. With a sum, the right learning rate would depend on the size of the crop.": squared.sum()
+        / 12.75**2,
         f"{mean}summed over the channels. Take the mean over them, too, as F.mse_loss does.": (
             squared.sum(dim=1).mean() / 12.75**2
         ),
@@ -128,7 +130,7 @@ def loss_slips(maps: nn.Module, sr: Tensor, hr: Tensor) -> dict[str, Tensor]:
 
 
 def _name_divisor(candidate, maps: nn.Module, sr: Tensor, hr: Tensor, value: float) -> None:
-    """Raises NotYet if the maps are divided by another number than 12.75, or if the loss is always 0."""
+    """Raises NotYet if the maps are divided by a number other than 12.75, or if the loss is always 0."""
     if value == 0:
         raise NotYet("The loss is 0. Are the maps of one image compared with themselves? Take maps(sr) and maps(hr).")
     other = as_number(call(candidate, maps, hr.detach(), sr.detach() + 0.1), "the loss")
@@ -200,7 +202,7 @@ EXERCISE = Exercise(
     reference=content_loss,
     judge=judge,
     hints=(
-        "Three steps: look at both images through the network, scale what it sees, compare. Which of the two "
+        "There are three steps: look at both images through the network, scale what it sees, compare. Which of the two "
         "images should the gradient change?",
         "maps(sr) and maps(hr) are the feature maps. Divide both by 12.75 before they are squared. detach() makes "
         "a tensor a constant.",

@@ -32,7 +32,7 @@ def judge(candidate) -> None:
             result = call(candidate, answers, weights)
         except RuntimeError as error:
             raise NotYet(
-                f"The chances, of shape (K,), were put along {wrong_axis(error, axes)}. The answers are axis 0: "
+                f"`chances`, of shape (K,), was put along {wrong_axis(error, axes)}. The answers are axis 0: "
                 "view(-1, 1, 1, 1) puts the chances there."
             ) from error
         if isinstance(result, list):
@@ -40,10 +40,10 @@ def judge(candidate) -> None:
         result = finite(lambda value, _: as_array(value), result, None, says=NOT_FINITE)
         count = len(chances)
         if result.shape == (1, 3, 4, 5):
-            raise NotYet("The result has the shape (1, 3, H, W). One image (3, H, W) is expected: keepdim=False.")
+            raise NotYet("The result has the shape (1, 3, H, W). One image (3, H, W) is expected: use keepdim=False.")
         if result.shape == (count, 3, 4, 5):
             raise NotYet(
-                "It returns as many images as there are answers. A network must decide: sum them to one image."
+                "It returns as many images as there are answers. A network must decide: sum them into one image."
             )
         if result.shape == (count, 4, 5) and count != 3:
             raise NotYet("The sum goes over axis 1, the channels. Sum over the answers: axis 0.")
@@ -57,16 +57,16 @@ def judge(candidate) -> None:
         _name_weights(candidate, result, answers, weights)
         two, three = torch.tensor([[0.0, 1, 0.5], [1.0, 0, 0.25], [0.2, 0.4, 0.6]])[:2, :, None, None], torch.eye(3)
         cases = ((two, torch.tensor([0.75, 0.25])), (three[..., None, None] * 2, torch.tensor([0.2, 0.5, 0.3])))
-        show_smallest(candidate, mse_answer, cases, advice="The result is the sum of chance times answer.")
+        show_smallest(candidate, mse_answer, cases, advice="The result is the sum of probability times answer.")
         raise NotYet(
-            f"With chances {chances} it is not the image with the smallest expected squared error. Each answer counts "
-            "as much as its chance: the sum of chance times answer."
+            f"With the probabilities {chances}, it is not the image with the smallest expected squared error. Each "
+            "answer counts as much as its probability: the sum of probability times answer."
         )
 
 
 NOT_FINITE = (
     "The result holds NaN or infinity. Is there a root, a logarithm or a power of the answers? They may be 0 or "
-    "negative. The mean needs only products and a sum: chance times answer."
+    "negative. The mean needs only products and a sum: probability times answer."
 )
 
 
@@ -77,42 +77,41 @@ def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor,
     plain = mse_answer(answers, chances)
     squared = chances.square() / chances.square().sum()
     slips = {
-        "All answers count the same. Weight each of them with its chance.": answers.mean(dim=0),
-        "This is the sum of the answers; their chances are not used.": answers.sum(dim=0),
+        "All answers count the same. Weight each of them by its probability, from `chances`.": answers.mean(dim=0),
+        "This is the sum of the answers; `chances` is not used.": answers.sum(dim=0),
         "This is the median. It has the smallest expected absolute error; the task is about the squared error.": (
             answers.median(dim=0).values
         ),
-        "The weighted answers are averaged: divided by their number once more. The chances sum to 1 already.": (
+        "The weighted answers are averaged: their sum is divided by their number. The chances already sum to 1.": (
             plain / len(answers)
         ),
         "Only the first two answers are used. There may be more than two answers: sum over all of them.": mse_answer(
             answers[:2], chances[:2]
         ),
-        "The chances are squared. The error is squared, its chance is not.": mse_answer(answers, squared),
-        "The chances went through a softmax. They sum to 1 already: take them as they are.": mse_answer(
+        "The chances are squared. The error is squared, but its probability is not.": mse_answer(answers, squared),
+        "The chances went through a softmax. They already sum to 1: take them as they are.": mse_answer(
             answers, chances.softmax(dim=0)
         ),
-        "The values are squared. The error is squared, the answer is the mean of the answers themselves.": (
+        "The values are squared. Only the error is squared: the best answer is the mean of the answers themselves.": (
             mse_answer(answers.square(), chances)
         ),
         "The values are squared, then the root is taken. Sum the answers themselves.": (
             mse_answer(answers.square(), chances).sqrt()
         ),
-        "The chances of being wrong, 1 - chance, are the weights. Weight each answer with its chance of being right.": (
+        "The chances of being wrong, 1 - chance, are the weights. Weight each answer by its chance of being right.": (
             mse_answer(answers, 1 - chances)
         ),
-        "The chances of being wrong, 1 - chance, are the weights. Weight each answer with its own chance.": mse_answer(
+        "The chances of being wrong, 1 - chance, are the weights. Weight each answer by its own chance.": mse_answer(
             answers, (1 - chances) / (1 - chances).sum().clamp(min=1e-6)
         ),
         "The chances are paired with the answers in the wrong order.": mse_answer(answers, chances.flip(0)),
-        "The chances are squared, so that they do not sum to 1. The error is squared, its chance is not.": mse_answer(
-            answers, chances.square()
-        ),
+        "The chances are squared, so that they do not sum to 1. The error is squared, but its probability is "
+        "not.": mse_answer(answers, chances.square()),
         "The result is rounded to grey levels. Return it as it is.": plain.mul(255).round().div(255),
-        "The chances are sorted first, and so they belong to other answers. Keep their order.": mse_answer(
+        "The chances are sorted first, so they no longer belong to their answers. Keep their order.": mse_answer(
             answers, chances.sort().values
         ),
-        "The chances are sorted, the largest first, and so they belong to other answers. Keep their order.": (
+        "The chances are sorted, the largest first, so they no longer belong to their answers. Keep their order.": (
             mse_answer(answers, chances.sort(descending=True).values)
         ),
     }
@@ -131,7 +130,9 @@ def _name_weights(candidate: Callable, result: np.ndarray, answers: torch.Tensor
     used = as_array(call(candidate, alone, chances), answers.shape[1:]).ravel()[:count]
     if np.allclose(result, np.tensordot(used, answers.numpy(), axes=1), atol=1e-4):
         ours, theirs = (", ".join(f"{number:.3g}" for number in numbers) for numbers in (used, chances.tolist()))
-        raise NotYet(f"With the chances {theirs}, your answers count {ours}. Each should count as much as its chance.")
+        raise NotYet(
+            f"With the probabilities {theirs}, your answers count {ours}. Each should count as much as its probability."
+        )
 
 
 def _name_choice(candidate: Callable, number: int) -> None:
@@ -161,9 +162,10 @@ EXERCISE = Exercise(
     reference=mse_answer,
     judge=judge,
     hints=(
-        "With two equally likely answers, it is the picture halfway between them. And if one of the two is nine times "
-        "as likely as the other?",
-        "The mean of the answers, each weighted with its chance. The chances sum to 1, so nothing is divided.",
+        "With two equally likely answers, the best picture is halfway between them. Where is it if one of the two is "
+        "nine times as likely as the other?",
+        "It is the mean of the answers, each weighted by its probability. The probabilities sum to 1, so you need not "
+        "divide.",
         "weights = chances.view(-1, 1, 1, 1), then (weights * answers).sum(dim=0).",
     ),
     mistakes=(

@@ -51,31 +51,31 @@ def judge(candidate) -> None:
     for i, j in places:
         check_cut(candidate, layers, i, j, which, hint)
     if not isinstance(cuts[-1], nn.Module):
-        raise NotYet("It computes the right maps, but is not an nn.Module: it cannot be moved to a GPU or printed.")
+        raise NotYet("It computes the right maps, but it is not an nn.Module: it cannot be moved to a GPU or printed.")
 
 
 def other_networks() -> tuple[tuple[str, nn.Sequential, tuple[tuple[int, int], ...], str], ...]:
-    """Other networks: their names, what is asked of them, and what is wrong if VGG19 was right."""
+    """Other networks: their names, what is asked of them, and what to say if they fail but VGG19 was right."""
     return (
         (
             "a VGG with 1, 3 and 2 convolutions before its poolings",
             small_vgg((1, 3, 2)),
             ((2, 3), (3, 1)),
-            "In VGG19 it was right. Are VGG19's numbers written into the answer, those of its layers or of its "
+            "In VGG19, it was right. Are VGG19's numbers written into the answer, those of its layers or of its "
             "convolutions? Another VGG has other numbers: walk along its layers and count.",
         ),
         (
             "the offline VGG16, whose pooling is two layers",
             small_vgg(VGG16[:4], blur=True),
             ((3, 3), (2, 2)),
-            "In networks whose pooling is one layer it was right: is a number computed, such as start + 2 * j? Here "
-            "each pooling is nn.MaxPool2d and BlurPool. BlurPool is no second pooling: test for nn.MaxPool2d.",
+            "In networks whose pooling is one layer, it was right: is a number computed, such as start + 2 * j? Here "
+            "each pooling is nn.MaxPool2d and BlurPool. BlurPool is not a second pooling: test for nn.MaxPool2d.",
         ),
         (
             "a VGG with a BatchNorm after each convolution",
             small_vgg((2, 2, 1), norm=True),
             ((2, 2), (3, 1)),
-            "In VGG19 it was right. Here a BatchNorm stands between a convolution and its ReLU: test for nn.ReLU, and "
+            "In VGG19, it was right. Here a BatchNorm stands between a convolution and its ReLU: test for nn.ReLU, and "
             "do not rely on what usually follows.",
         ),
     )
@@ -102,18 +102,18 @@ def check_absent(candidate: Callable, layers: nn.Sequential, i: int, j: int, whi
         cut = call(candidate, layers, i, j)
     except Exception as error:
         raise NotYet(
-            f"There is no phi({i}, {j}) in {which}, and it stops with {type(error).__name__}: {error}. None is "
-            f"asked for."
+            f"There is no phi({i}, {j}) in {which}, and it stops with {type(error).__name__}: {error}. It should "
+            "return None."
         ) from error
     if cut is None:
         return
     if not callable(cut):
-        raise NotYet(f"There is no phi({i}, {j}) in {which}: None is asked for, and {cut!r:.40} comes back.")
+        raise NotYet(f"There is no phi({i}, {j}) in {which}: it should return None, but {cut!r:.40} comes back.")
     index = _end(cut, layers, pictures(1, 32, 32))
     ends = f" that ends with {place(layers, index)}" if index is not None and index >= 0 else ""
     raise NotYet(
         f"There is no phi({i}, {j}) in {which}, yet it returns a network{ends}. pool == i and conv == j must hold "
-        "exactly, both at once; where no ReLU has them, return None."
+        "exactly, both at once; where no ReLU has both, return None."
     )
 
 
@@ -131,15 +131,15 @@ def check_cut(candidate: Callable, layers: nn.Sequential, i: int, j: int, which:
         _name_rule(candidate, layers)
         pairs = ", ".join(map(str, relus(layers)))
         raise NotYet(
-            f"For {asked}, it returns None: no ReLU met the condition. It is layer {right}. At the ReLUs, (pool, conv) "
-            f"must be, in this order: {pairs}. Print yours and compare. Do both counts begin with 1, and is conv "
-            "counted again from 1 after each pooling?"
+            f"For {asked}, it returns None: no ReLU met the condition. The right one is layer {right}. At the ReLUs, "
+            f"(pool, conv) must be, in this order: {pairs}. Print yours and compare. Do both counts begin with 1, and "
+            "does conv start again at 0 after each pooling?"
         )
     if isinstance(cut, int):
-        near = "That is the right number, and" if cut == right else f"The layer is number {right}, yours is {cut};"
-        raise NotYet(f"For {asked}, it returns a number. {near} the network up to this layer is asked for: a slice.")
+        near = "That is the right number, but" if cut == right else f"The layer is number {right}, and yours is {cut};"
+        raise NotYet(f"For {asked}, it returns a number. {near} the network up to this layer is needed: a slice.")
     if isinstance(cut, list):
-        raise NotYet("It returns a list of layers, which cannot be called. A slice of features is a network already.")
+        raise NotYet("It returns a list of layers, which cannot be called. A slice of features is already a network.")
     if isinstance(cut, nn.ReLU | nn.Conv2d | nn.MaxPool2d | BlurPool):
         raise NotYet(
             f"For {asked}, it returns the single layer. All layers before it are needed, too: features[: ...]."
@@ -159,11 +159,11 @@ def check_cut(candidate: Callable, layers: nn.Sequential, i: int, j: int, which:
         return cut
     if found is None:
         raise NotYet(
-            f"For {asked}, it returns a network that computes something else than layers 0 to {right}. Do these layers "
-            "come in their order, and with their own weights?"
+            f"For {asked}, it returns a network that computes something other than layers 0 to {right}. Do these "
+            "layers come in their order, and with their own weights?"
         )
     if found < 0:
-        raise NotYet(f"For {asked}, it returns a network without layers: the image comes back.")
+        raise NotYet(f"For {asked}, it returns a network without layers, which gives the image back.")
     if hint:
         raise NotYet(
             f"Your network ends with {place(layers, found)}. The task asks for {asked}; it must end with layer "
@@ -190,31 +190,30 @@ def _end(cut: object, layers: nn.Sequential, x: Tensor, right: int = -1) -> int 
 
 
 def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
-    """Raises NotYet if one usual slip explains what an answer finds for several pairs (i, j)."""
+    """Raises NotYet if one usual slip explains all results for several pairs (i, j)."""
     known = relus(layers)
     if (5, 4) not in known:
         return  # the pairs below are those of VGG19
     unreset = {(pool, number): index for number, ((pool, _), index) in enumerate(known.items(), start=1)}
     rules: dict[str, Callable[[int, int], int | None]] = {
-        "Your j is not used: it ends at the first ReLU before pooling i.": lambda i, j: known[i, 1],
-        "Your i is not used: it ends at the first ReLU with conv == j, whatever the pooling.": lambda i, j: next(
-            index for (_, conv), index in known.items() if conv == j
+        "Your j is not used: your network ends at the first ReLU before pooling i.": lambda i, j: known[i, 1],
+        "Your i is not used: your network ends at the first ReLU with conv == j, whatever the pooling.": lambda i, j: (
+            next(index for (_, conv), index in known.items() if conv == j)
         ),
-        "It ends where pool == i `or` conv == j. Both must hold: `and`.": lambda i, j: next(
+        "Your network ends where pool == i `or` conv == j. Both must hold: `and`.": lambda i, j: next(
             index for (pool, conv), index in known.items() if pool == i or conv == j
         ),
-        "conv never gets past 1. `conv =+ 1` sets it to 1; one more is conv = conv + 1.": lambda i, j: (
+        "conv never gets past 1. `conv =+ 1` sets it to 1; to count one more, write conv = conv + 1.": lambda i, j: (
             known[i, j] if j == 1 else None
         ),
-        "It ends one convolution too late. Do both counts begin with 1 (the first convolution is number 1), and is "
-        "conv compared with j itself?": lambda i, j: known.get((i, j + 1)),
-        "After a pooling, it ends one convolution too early. There conv must be 0, not 1: the next convolution adds 1, "
-        "and so is number 1.": lambda i, j: known[i, j] if i == 1 else known.get((i, j - 1)),
+        "Your network ends one convolution too late. Do both counts begin with 1 (the first convolution is number 1), "
+        "and is conv compared with j itself?": lambda i, j: known.get((i, j + 1)),
+        "After a pooling, your network ends one convolution too early. At a pooling, conv must be 0, not 1: the "
+        "next convolution adds 1, and so is number 1.": lambda i, j: known[i, j] if i == 1 else known.get((i, j - 1)),
         "The count of convolutions must begin again after each pooling: conv = 0.": lambda i, j: unreset.get((i, j)),
-        "Nothing is found after the first pooling. Do you know it by its type, nn.MaxPool2d? (The number of channels "
-        "need not change.) Then pool must be one more and conv 0: pool, conv = pool + 1, 0, in this order.": (
-            lambda i, j: known[i, j] if i == 1 else None
-        ),
+        "Nothing is found after the first pooling. Do you recognise a pooling by its type, nn.MaxPool2d? (The number "
+        "of channels need not change.) Then pool must grow by 1 and conv become 0: pool, conv = pool + 1, 0, in this "
+        "order.": (lambda i, j: known[i, j] if i == 1 else None),
     }
     asked, found = ((1, 2), (5, 4), (3, 1), (4, 3), (2, 2), (2, 3)), []
     for i, j in asked:
@@ -226,7 +225,7 @@ def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
     if found == [None] * len(asked) and call(candidate, layers, 1, 1) is None:
         pairs = ", ".join(map(str, known))
         raise NotYet(
-            "It returns None for every i and j. Does a `return None` stand inside the loop? Then it ends at the first "
+            "It returns None for every i and j. Is there a `return None` inside the loop? Then it ends at the first "
             "layer. Otherwise, no ReLU meets the condition. At the ReLUs, (pool, conv) must be, in this order: "
             f"{pairs}. Print yours and compare. Do both counts begin with 1?"
         )
@@ -248,16 +247,16 @@ def _slip(layers: nn.Sequential, found: int, right: int, i: int, j: int) -> str:
     pairs = {index: pair for pair, index in relus(layers).items()}
     if found in pairs:
         if list(pairs).index(found) == j - 1:
-            return f"{ends} Your i is not used: you took the ReLU number {j} of the whole network."
+            return f"{ends} Your i is not used: you took ReLU number {j} of the whole network."
         pool, conv = pairs[found]
         if (pool, conv) == (j, i):
             return f"{ends} i and j are swapped: i counts the poolings, j the convolutions since the last one."
         if pool == i + 1 and conv == j:
-            return f"{ends} That is one pooling too far: phi(1, j) stands before the first pooling. Both count from 1."
+            return f"{ends} That is one pooling too far: phi(1, j) comes before the first pooling. Both count from 1."
         if pool == i - 1 and conv == j:
-            return f"{ends} That is one pooling too early: phi(1, j) stands before the first pooling."
+            return f"{ends} That is one pooling too early: phi(1, j) comes before the first pooling."
         if pool == i:
-            return f"{ends} The pooling is right, the convolution is not: it should be number {j}, counting from 1."
+            return f"{ends} The pooling is right, but the convolution is not: it should be number {j}, counting from 1."
     if isinstance(layers[found], nn.MaxPool2d | BlurPool):
         return f"{ends} phi ends with a ReLU: it is the map before the pooling."
     return f"{ends} That is a different layer."

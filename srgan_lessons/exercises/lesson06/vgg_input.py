@@ -28,14 +28,16 @@ def judge(candidate) -> None:
     result = _normalised(candidate, images)
     if not same(result.float(), vgg_input(images)):
         if result.dtype in (torch.float16, torch.bfloat16):
-            raise NotYet(f"The result is {result.dtype}, with only three digits. Keep the type that the images have.")
+            raise NotYet(
+                f"The result is {result.dtype}, which has only three digits. Keep the type that the images have."
+            )
         recognise(result.detach(), _input_slips(images), within=1e-4)
         _name_channels(result.float(), vgg_input(images))
         _name_numbers(candidate, result, images)
         one = torch.tensor([1.0, 0.5, 0.25]).view(1, 3, 1, 1)
         show_smallest(candidate, vgg_input, [(one,)], within=1e-4, advice="(image - mean) / std, channel by channel.")
         raise NotYet(
-            "This is not (image - mean) / std of each channel. Try one pixel: in a white one, red must become "
+            "This is not (image - mean) / std for each channel. Try one pixel: in a white one, red must become "
             "(1 - 0.485) / 0.229 = 2.249."
         )
     outside = 1.5 * images - 0.25  # as the output of a generator may be
@@ -105,19 +107,17 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
         "Each image's own mean is subtracted, too. Subtract ImageNet's mean alone.": (images - own[0] - mean) / std,
         "The images come out as they went in.": images,
         "The mean is subtracted, but nothing is divided by std.": images - mean,
-        "This is for Caffe's VGG: images up to 255, minus the mean, without std. torchvision's takes images in [0, 1], "
-        "minus mean, divided by std.": 255 * (images - mean),
-        "It is divided by std, but the mean is not subtracted first.": images / std,
-        "It is multiplied by std. Divide by it.": (images - mean) * std,
+        "This is what Caffe's VGG takes: images up to 255, minus the mean, not divided by std. torchvision's VGG takes "
+        "images in [0, 1], minus the mean, divided by std.": 255 * (images - mean),
+        "The images are divided by std, but the mean is not subtracted first.": images / std,
+        "The difference is multiplied by std. Divide it by std.": (images - mean) * std,
         "The mean is added. Subtract it.": (images + mean) / std,
         "mean and std have changed places.": (images - std) / mean,
         "Only the mean is divided: write brackets around images - mean.": images - mean / std,
-        "It is divided by std first, and then the mean is subtracted. Subtract first: (images - mean) / std.": (
-            images / std - mean
-        ),
-        "This is the way back: times std, plus mean. Here the mean is subtracted, and the rest divided by std.": (
-            images * std + mean
-        ),
+        "The images are divided by std first, and then the mean is subtracted. Subtract first: (images - mean) / "
+        "std.": (images / std - mean),
+        "This is the way back: multiplied by std, plus the mean. Here the mean is subtracted, and the rest divided by "
+        "std.": (images * std + mean),
         "This divides by the square of std. Divide by std itself.": ((images - mean) / std**2),
         "This divides by the root of std. std is not a variance: divide by it as it is.": (images - mean) / std.sqrt(),
         "The images are multiplied by 255. These means belong to images in [0, 1].": (255 * images - mean) / std,
@@ -135,9 +135,9 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
         "All channels have the same mean and std. Each has its own: red 0.485 and 0.229, and so on.": (
             (images - mean.mean()) / std.mean()
         ),
-        f"Each image is brought to its own mean 0 and std 1. {ours}": (images - own[0]) / own[1],
-        f"The batch is brought to its own mean 0 and std 1. {ours}": (images - batch[0]) / batch[1],
-        f"The images are brought to their own mean 0 and std 1, all together. {ours}": (images - one[0]) / one[1],
+        f"Each image is normalised with its own mean and std. {ours}": (images - own[0]) / own[1],
+        f"The batch is normalised with its own mean and std. {ours}": (images - batch[0]) / batch[1],
+        f"The images are normalised with one mean and one std of all their numbers. {ours}": (images - one[0]) / one[1],
     }
 
 

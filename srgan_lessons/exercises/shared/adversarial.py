@@ -1,4 +1,4 @@
-"""The two steps of a GAN: whose weights move, and along whose gradient."""
+"""How judges examine the two steps of a GAN: whose weights move, and along which gradient."""
 
 import copy
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ WEIGHT = 1e-3  # of the adversarial loss (paper, eq. 3)
 
 
 def small_discriminator() -> nn.Sequential:
-    """Judges (N, 3, 24, 24). It is so steep that 1e-3 times its gradient shows beside that of the content loss."""
+    """Takes images (N, 3, 24, 24). It is so steep that 1e-3 times its gradient shows next to the content loss's."""
     torch.manual_seed(3)
     network = nn.Sequential(
         nn.Conv2d(3, 6, 3, stride=2, padding=1),
@@ -51,7 +51,7 @@ def as_it_is(network: nn.Module, start: nn.Module) -> nn.Module:
 
 
 def after(start: nn.Module, loss_of: Callable[[nn.Module], Tensor], gradients: list[Tensor] | None = None) -> Tensor:
-    """The weights after one step of the judge's SGD down that loss. `gradients` are old ones that were not cleared."""
+    """The weights after one step of the judge's SGD on that loss. `gradients`: old ones that were not cleared."""
     network = copy.deepcopy(start)
     optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
     if gradients:
@@ -63,7 +63,7 @@ def after(start: nn.Module, loss_of: Callable[[nn.Module], Tensor], gradients: l
 
 
 def same(a: Tensor, b: Tensor, start: Tensor) -> bool:
-    """Whether two steps from `start` agree to 3 in 1000. Rounding changes a tenth of that, and a slip changes more."""
+    """Whether two steps from `start` agree to 3 in 1000. Rounding changes a tenth of that; a slip changes more."""
     return (a - b).norm() <= 0.003 * (b - start).norm()
 
 
@@ -85,15 +85,18 @@ def name_length(found: Tensor, wanted: Tensor, start: Tensor) -> None:
 
 
 def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None:
-    """Raises NotYet, which says why the weights have not moved. `elsewhere`: why, if other weights got the gradient."""
+    """Raises NotYet, which says why the weights have not moved.
+
+    elsewhere: the reason to give if other weights got the gradient.
+    """
     events = optimizer.events
     if "backward" not in events and elsewhere:
         raise NotYet(f"{whose} does not move: {elsewhere}")
     if "backward" not in events:
-        also = "" if "step" in events else " Nor is there an optimizer.step()."
+        also = "" if "step" in events else " There is no optimizer.step() either."
         raise NotYet(
             f"{whose} does not move: no gradient reached its weights. Is the backward() missing?{also} Or was the loss "
-            "made again from a number, by .item() or torch.tensor? Then it has no path back."
+            "rebuilt from a number, with .item() or torch.tensor? Then the gradient has no path back."
         )
     if "step" not in events:
         raise NotYet(f"{whose} does not move: it has gradients, but nothing uses them. Call optimizer.step().")
@@ -122,9 +125,9 @@ def run(candidate: Callable, *args: Any, no_path: str) -> Any:
         raise
 
 
-OWN_OPTIMISER = "{} moves, but not by the optimizer that was given. Call optimizer.step() once."
+OWN_OPTIMISER = "{} moves, but the optimizer that was given does not move it. Call optimizer.step() once."
 
 LEAK = (
-    "The gradient runs on from D into the generator: sr still hangs on the graph that made it. Cut this connection: "
-    "discriminator(sr.detach())."
+    "The gradient runs on from D into the generator: sr is still attached to the graph that made it. Cut this "
+    "connection: discriminator(sr.detach())."
 )

@@ -1,4 +1,4 @@
-"""Raters and images that are drawn again: a generator that notes what is drawn, and what wrong ways of drawing give."""
+"""For exercises that resample raters and images: a generator that records its draws, and results of wrong draws."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ DRAWS = 4000
 
 
 class Noted(np.random.Generator):
-    """A generator with notes: the whole numbers that were drawn, and whether anything came without replacement."""
+    """A generator that records the whole numbers it draws, and whether anything is drawn without replacement."""
 
     def __init__(self, seed: int) -> None:
         super().__init__(np.random.PCG64(seed))
@@ -44,10 +44,10 @@ def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
     """What is wrong with the numbers that were drawn for studies with these counts; empty if nothing was found."""
     if rng.without_replacement:
         return (
-            "Something is drawn without replacement, so nothing comes up twice. Draw raters and images with "
-            "replacement: some twice, some not at all."
+            "Something is drawn without replacement, so nothing comes up twice. Draw "
+            "raters and images with replacement: some come up twice, some not at all."
         )
-    rows: dict[int, list[np.ndarray]] = {}  # those of one length, such as all draws of raters
+    rows: dict[int, list[np.ndarray]] = {}  # the draws by length, because all draws of raters have the same length
     for numbers in rng.numbers:
         if numbers.ndim in (1, 2) and numbers.size:
             rows.setdefault(numbers.shape[-1], []).append(numbers.reshape(-1, numbers.shape[-1]))
@@ -56,13 +56,15 @@ def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
         one, other = sorted(drawn)
         return (
             f"In each round, {one} and {other} numbers are drawn, but there are {raters} raters and {images} images. "
-            "Draw as many of both as there are."
+            "Draw as many of each as there are."
         )
     if set(drawn) != {raters, images}:
         return ""
     who, what = drawn[raters], drawn[images]
     if len(what) >= raters * len(who):
-        return "Each rater gets other images. Draw the images once for each study: all its raters rate the same ones."
+        return (
+            "Each rater gets different images. Draw the images once for each study: all its raters rate the same ones."
+        )
     if what.max() < raters <= who.max():
         return (
             f"The two counts have changed places: {images} raters and {raters} images are drawn, but there are "
@@ -75,7 +77,8 @@ def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
             return f"The last {name} is never drawn: rng.integers(0, n) ends at n - 1 by itself."
     if 1 < len(who) < 500:
         return (
-            f"Only {len(who)} samples are drawn. The task asks for 1000: with few, chance decides where the ends are."
+            f"Only {len(who)} samples are drawn. The task asks for 1000: with "
+            "fewer, chance decides where the ends of the interval are."
         )
     return ""
 
@@ -88,7 +91,7 @@ def pairs(scores: np.ndarray) -> np.ndarray:
 
 
 def image_means(scores: np.ndarray) -> np.ndarray:
-    """What drawn raters said on average about one drawn image each (DRAWS,)."""
+    """The mean votes (DRAWS,) of drawn raters, each on one drawn image."""
     rng, (raters, images) = np.random.default_rng(1), scores.shape
     weights = rng.multinomial(raters, np.full(raters, 1 / raters), size=DRAWS) / raters
     return (weights @ scores)[np.arange(DRAWS), rng.integers(images, size=DRAWS)]

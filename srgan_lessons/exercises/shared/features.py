@@ -32,7 +32,10 @@ def small_vgg(
 
 
 def counts(layers: nn.Sequential) -> Iterator[tuple[int, int, int]]:
-    """(index, pool, conv) of each layer: the number of the next pooling, and the convolutions since the last one."""
+    """(index, pool, conv) of each layer.
+
+    pool is the number of the next pooling; conv is the number of convolutions since the last one.
+    """
     pool, conv = 1, 0
     for index, layer in enumerate(layers):
         if isinstance(layer, nn.MaxPool2d):

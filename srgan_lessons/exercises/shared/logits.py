@@ -13,9 +13,9 @@ from srgan_lessons.exercises.exercise import NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number
 
-FAKE = torch.tensor([[1.0], [-2.5], [-0.25], [0.75]])  # (4, 1): the largest and the smallest do not stand at an end
+FAKE = torch.tensor([[1.0], [-2.5], [-0.25], [0.75]])  # (4, 1): the largest loss is neither the first nor the last
 
-LARGE = 200.0  # no sigmoid of float32 survives it
+LARGE = 200.0  # in float32, its sigmoid is exactly 1, and that of -200 exactly 0
 
 ON_LOGITS = "Work on the logits: softplus(x) is log(1 + exp(x)), exact for every x."
 
@@ -53,7 +53,7 @@ def _part(candidate: Callable, logits: tuple[Tensor, ...], reference: Callable) 
     for changed, fine, wrong in (((real, 0.5 - fake), "SR", "HR"), ((1.5 - real, fake), "HR", "SR")):
         if abs(as_number(call(candidate, *changed)) - before - (float(reference(*changed)) - wanted)) <= 1e-4:
             formula = "-log D is softplus(-logit)" if wrong == "HR" else "-log(1 - D) is softplus(logit)"
-            return f"The part on {fine} is right, but the part on {wrong} is not: {formula}, and then take the mean."
+            return f"The part on {fine} is right, but the part on {wrong} is not: {formula}. Then take the mean."
     return ""
 
 
@@ -63,14 +63,14 @@ def judge_extreme(candidate: Callable, logits: tuple[Tensor, ...], right: float,
     number = float(value.detach()) if isinstance(value, Tensor) else float(value)
     if not np.isfinite(number):
         raise NotYet(
-            f"Right for moderate logits. But where {where}, the loss is {number}: sigmoid gives exactly 0 or 1 there, "
-            f"and exp may overflow. {ON_LOGITS}"
+            f"The loss is right for moderate logits. But where {where}, the loss is {number}: sigmoid gives exactly 0 "
+            f"or 1 there, and exp may overflow. {ON_LOGITS}"
         )
     if abs(number - right) > 1e-3:
         raise NotYet(
-            f"Right for moderate logits. But where {where}, the loss is {number:.4g}, not {right:g}: something limits "
-            f"it: a clamp, a small constant in the log, or torch's own limit of 100 in binary_cross_entropy. "
-            f"{ON_LOGITS}"
+            f"The loss is right for moderate logits. But where {where}, the loss is {number:.4g}, not {right:g}. "
+            "Something limits it: a clamp, a small constant in the log, or torch's own limit of 100 in "
+            f"binary_cross_entropy. {ON_LOGITS}"
         )
 
 

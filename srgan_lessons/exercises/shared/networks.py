@@ -37,7 +37,7 @@ def fresh(value: object, what: str) -> nn.Module:
         elif isinstance(module, nn.PReLU):
             nn.init.constant_(module.weight, SLOPE)
         elif isinstance(module, nn.Conv2d) and module.bias is not None:
-            nn.init.zeros_(module.bias)  # before a BatchNorm, it changes nothing; elsewhere, it hides a mistake
+            nn.init.zeros_(module.bias)  # a bias changes nothing before a BatchNorm, and hides a mistake elsewhere
     return value.train()
 
 
@@ -55,7 +55,7 @@ def output(network: nn.Module, x: Tensor, what: str) -> Tensor:
     if y.ndim == 4 and y.shape[2] < x.shape[2]:
         reason = " Pixels are lost at the border: does a 3x3 convolution lack its padding=1?"
     elif y.shape == (x.shape[0], 2 * x.shape[1], *x.shape[2:]):
-        reason = " torch.cat puts the maps side by side; here they are added."
+        reason = " torch.cat puts the maps side by side; they must be added."
     if y.shape != x.shape:
         raise NotYet(f"The output has the shape {tuple(y.shape)}; {tuple(x.shape)} is expected.{reason}")
     return y
@@ -71,7 +71,7 @@ def conv_weights(
 ) -> list[Tensor]:
     """The weights of a network whose convolutions are all 3x3 with `channels` maps: (channels, channels, 3, 3) each.
 
-    Raises NotYet if they are not, or if there are not `count` of them. reasons: wrong number -> how it comes about.
+    Raises NotYet if they are not, or if there are not `count` of them. reasons: wrong number -> what leads to it.
     """
     found = [parameter.detach() for parameter in network.parameters() if parameter.ndim == 4]
     if not found:
@@ -96,7 +96,7 @@ def conv_weights(
 def check_parameters(network: nn.Module, channels: int, *, convs: int, norms: int, prelus: int, what: str) -> None:
     """Raises NotYet if there are more or fewer parameters than these layers have, however they are written.
 
-    A convolution may have a bias or not, a PReLU one slope or one for each channel.
+    A convolution may have a bias or not; a PReLU may have one slope, or one for each channel.
     """
     biases = [module.bias for module in network.modules() if isinstance(module, nn.Conv2d) and module.bias is not None]
     count = count_parameters(network) - sum(bias.numel() for bias in biases)
@@ -134,7 +134,7 @@ def check_gradients(network: nn.Module, x: Tensor) -> None:
     if lost:
         raise NotYet(
             f"{lost[0]} gets no gradient. Either forward does not use what this layer computes, because it uses "
-            "another layer twice or begins again at the input; or there is a no_grad, a detach or a .data."
+            "another layer twice or starts again from the input; or there is a no_grad, a detach or a .data."
         )
     if unused := [name for name, parameter in network.named_parameters() if parameter.grad is None]:
         raise NotYet(
@@ -175,7 +175,7 @@ def check_evaluation(network: nn.Module, x: Tensor) -> None:
         )
 
 
-OTHER_ACTIVATIONS = {  # the ways to activate maps that learners mistake for the paper's
+OTHER_ACTIVATIONS = {  # activations that learners use instead of the paper's
     "tanh": torch.tanh,
     "a sigmoid": torch.sigmoid,
     "an ELU": F.elu,
@@ -187,7 +187,7 @@ OTHER_ACTIVATIONS = {  # the ways to activate maps that learners mistake for the
 
 
 def slope_of(y: Tensor, before: Tensor) -> float | None:
-    """The slope below 0 if y is `before` after a LeakyReLU of any slope; otherwise None."""
+    """The slope of the LeakyReLU that makes y from `before`; None if there is no such slope."""
     below = before < -0.1
     slope = float((y[below] / before[below]).median()) if below.any() else 0.0
     return slope if close(y, activated(before, slope)) else None

@@ -1,4 +1,4 @@
-"""A small network, its batches and its updates, and an optimiser that records what happens in which order."""
+"""A small network, its batches and its updates, and an optimiser that records the order of events."""
 
 from collections.abc import Callable
 from typing import Any

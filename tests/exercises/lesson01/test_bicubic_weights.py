@@ -34,7 +34,7 @@ def written_out(distance, factor):
     return np.array([w / sum(weights) for w in weights])
 
 
-@answers.wrong(says="their sum only if it is a whole number")
+@answers.wrong(says="only if the factor is a whole number")
 def divided_by_the_factor(distance, factor):
     return _kernel(distance / factor, -0.5) / factor  # the kernel's samples at steps of 1/factor sum to the factor
 

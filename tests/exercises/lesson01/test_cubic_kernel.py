@@ -41,7 +41,7 @@ def place_by_place(x):
     return np.vectorize(one)(x)
 
 
-@answers.wrong(says="changes what it was handed: `x`")
+@answers.wrong(says="changes one of its arguments: `x`")
 def in_torch_and_in_place(x):
     x[...] = np.abs(x)  # the caller needs x
     t = torch.from_numpy(x)

@@ -88,7 +88,7 @@ def wrong_end_first(layers):
     return receptive_field(layers[::-1])
 
 
-@answers.wrong(says="It reaches to both sides")
+@answers.wrong(says="A kernel reaches to both sides")
 def radius(layers):
     field, step = 1, 1
     for kernel, stride in layers:

@@ -195,7 +195,7 @@ class NormAfterActivation(Layers):
         return x + self.bn2(self.conv2(self.bn1(self.prelu(self.conv1(x)))))
 
 
-@answers.wrong(says="This is the later order")
+@answers.wrong(says="This is the order of later networks")
 class PreActivation(Layers):
     def forward(self, x):
         return x + self.conv2(self.prelu(self.bn2(self.conv1(self.prelu(self.bn1(x))))))
@@ -217,7 +217,7 @@ class Scaled(Layers):
         return x + 0.1 * self.body(x)
 
 
-@answers.wrong(says="1 convolution instead of 2. Is one used twice?")
+@answers.wrong(says="1 convolution instead of 2. Is one of them used twice?")
 class OneConvolutionTwice(Layers):
     def __init__(self, channels):
         super().__init__(channels)
@@ -320,7 +320,7 @@ class Sigmoid(Layers):
         return x + self.bn2(self.conv2(torch.sigmoid(self.bn1(self.conv1(x)))))
 
 
-@answers.wrong(says="changes what it was handed: `x`")
+@answers.wrong(says="changes one of its arguments: `x`")
 class InPlace(Layers):
     def forward(self, x):
         x += self.body(x)

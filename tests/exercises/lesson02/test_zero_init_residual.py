@@ -51,7 +51,7 @@ def beta_alone(block):
     nn.init.zeros_(block.body[4].bias)
 
 
-@answers.wrong(says="its gamma is not")
+@answers.wrong(says="but the last gamma is not")
 def gamma_one(block):
     nn.init.ones_(block.body[4].weight)
     nn.init.zeros_(block.body[4].bias)
@@ -89,7 +89,7 @@ def nearly(block):
     nn.init.zeros_(block.body[4].bias)
 
 
-@answers.wrong(says="It returns another module")
+@answers.wrong(says="It returns a different module")
 def replaced(block):
     return nn.Identity()
 
@@ -105,13 +105,13 @@ def in_place_with_a_gradient(block):
     block.body[4].weight *= 0
 
 
-@answers.wrong(says="has other layers afterwards")
+@answers.wrong(says="has different layers afterwards")
 def other_layers(block):
     block.body[4] = nn.Identity()
     block.body[3] = nn.Conv2d(1, 1, 1)
 
 
-@answers.wrong(says="Only 1 of the 4 gammas is 0")
+@answers.wrong(says="Only 1 of the 4 gammas became 0")
 def one_channel(block):
     nn.init.zeros_(block.body[4].weight[:1])
     nn.init.zeros_(block.body[4].bias)

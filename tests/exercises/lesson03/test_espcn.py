@@ -139,7 +139,7 @@ class NoSuper(nn.Module):
 answers.wrong(says="Hand over the class")(Variant())
 
 
-@answers.wrong(says="another result each time")
+@answers.wrong(says="a different result each time")
 class WithDropout(ESPCN):
     def forward(self, x):
         x = F.dropout(torch.tanh(self.second(torch.tanh(self.first(x)))))

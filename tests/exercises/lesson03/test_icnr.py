@@ -29,7 +29,7 @@ def drawn_again(weight, r):
     return one[torch.arange(len(weight)) // r**2]
 
 
-@answers.wrong(says="changes what it was handed")
+@answers.wrong(says="changes one of its arguments")
 def first_channels_in_place(weight, r):
     tiles = weight.view(-1, r * r, *weight.shape[1:])
     tiles[:] = weight[: len(tiles), None].clone()
@@ -56,7 +56,7 @@ def all_repeated(weight, r):
     return weight.repeat_interleave(r**2, dim=0)
 
 
-@answers.wrong(says="The weight is as it was")
+@answers.wrong(says="The weight has not changed")
 def unchanged(weight, r):
     return weight
 
@@ -77,7 +77,7 @@ def one_filter_for_all(weight, r):
     return weight[:1].expand_as(weight)
 
 
-@answers.wrong(says="Each kernel was made flat")
+@answers.wrong(says="All numbers in each kernel were made equal")
 def flat_kernels(weight, r):
     return weight.mean(dim=(2, 3), keepdim=True).expand_as(weight)
 

@@ -60,7 +60,7 @@ def kernel_as_step(size, kernel, stride):
     return _count(size, (size - 1) * kernel + stride, lambda i: i * kernel, stride)
 
 
-@answers.wrong(says="an ordinary convolution, which shrinks")
+@answers.wrong(says="An ordinary convolution gives this length")
 def convolution(size, kernel, stride):
     return np.full((size - kernel) // stride + 1, kernel) if size >= kernel else np.zeros(0)
 
@@ -83,17 +83,17 @@ def without_stride(size, kernel, stride):
     return _count(size, _length(size, kernel, stride), lambda i: i, kernel)
 
 
-@answers.wrong(says="here it writes one less")
+@answers.wrong(says="yours writes to one fewer")
 def one_short(size, kernel, stride):
     return _count(size, _length(size, kernel, stride), lambda i: i * stride, kernel - 1)
 
 
-@answers.wrong(says="here it writes one more")
+@answers.wrong(says="yours writes to one more")
 def one_too_many(size, kernel, stride):
     return _count(size, _length(size, kernel, stride), lambda i: i * stride, kernel + 1)
 
 
-@answers.wrong(says="here it writes one.")
+@answers.wrong(says="yours writes to one.")
 def a_point(size, kernel, stride):
     return _count(size, _length(size, kernel, stride), lambda i: i * stride, 1)
 

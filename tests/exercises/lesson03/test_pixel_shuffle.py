@@ -70,7 +70,7 @@ def blocks(x, r):
     return x.reshape(n, c // r**2, r, r, h, w).permute(0, 1, 2, 4, 3, 5).reshape(n, c // r**2, h * r, w * r)
 
 
-@answers.wrong(says="in a row whole channels stand side by side")
+@answers.wrong(says="within a row, whole channels lie side by side")
 def rows_only(x, r):
     n, c, h, w = x.shape
     return x.reshape(n, c // r**2, r, r, h, w).permute(0, 1, 4, 2, 3, 5).reshape(n, c // r**2, h * r, w * r)
@@ -100,7 +100,7 @@ def not_merged(x, r):
     return x.reshape(n, c // r**2, r, r, h, w).permute(0, 1, 4, 2, 5, 3)
 
 
-@answers.wrong(says="not fixed numbers")
+@answers.wrong(says="write no fixed numbers")
 def two_by_heart(x, r):
     n, c, h, w = x.shape
     return x.reshape(n, c // 4, 2, 2, h, w).permute(0, 1, 4, 2, 5, 3).reshape(n, c // 4, h * 2, w * 2)
@@ -112,7 +112,7 @@ def view_at_the_end(x, r):
     return x.view(n, c // r**2, r, r, h, w).permute(0, 1, 4, 2, 5, 3).view(n, c // r**2, h * r, w * r)
 
 
-@answers.wrong(says="r r of them become one")
+@answers.wrong(says="r r of them must become one")
 def repeated(x, r):
     return x.repeat_interleave(r, dim=2).repeat_interleave(r, dim=3)
 

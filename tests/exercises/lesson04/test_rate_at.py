@@ -113,7 +113,7 @@ def peak_by_heart(step, steps, peak):
     return rate_at(step, steps, 3e-3)
 
 
-@answers.wrong(says="The warm-up is right, the cosine is not")
+@answers.wrong(says="The warm-up is right, but the cosine is not")
 def ends_at_a_tenth(step, steps, peak):
     rise = steps // 10
     return peak * (step + 1) / rise if step < rise else 0.1 * peak + 0.9 * _cosine(step, steps, peak, rise)

@@ -106,7 +106,7 @@ def other_weights(state, network, optimizer):
     return state["step"]
 
 
-@answers.wrong(says="changes what it was handed: `state`")
+@answers.wrong(says="changes one of its arguments: `state`")
 def bias_correction_restarted(state, network, optimizer):
     restore(state, network, optimizer)
     for moments in optimizer.state.values():

@@ -62,7 +62,7 @@ def no_zero_grad(network, optimizer, lr, hr):
     return loss.detach()
 
 
-@answers.wrong(says="without loss.backward() no weight has a gradient")
+@answers.wrong(says="without loss.backward(), no weight has a gradient")
 def no_backward(network, optimizer, lr, hr):
     optimizer.zero_grad()
     loss = mse_loss(network(lr), hr)
@@ -78,7 +78,7 @@ def no_step(network, optimizer, lr, hr):
     return loss.detach()
 
 
-@answers.wrong(says="First backward, then step")
+@answers.wrong(says="Call backward first, then step")
 def step_before_backward(network, optimizer, lr, hr):
     optimizer.zero_grad()
     loss = mse_loss(network(lr), hr)
@@ -186,7 +186,7 @@ def with_its_graph(network, optimizer, lr, hr):
     return loss
 
 
-@answers.wrong(says="the one after the update")
+@answers.wrong(says="from a second pass, after the update")
 def loss_afterwards(network, optimizer, lr, hr):
     train_step(network, optimizer, lr, hr)
     return mse_loss(network(lr), hr).item()

@@ -80,12 +80,12 @@ def labels_swapped(real, fake):
     return discriminator_loss(fake, real)
 
 
-@answers.wrong(says="Both are asked to be real")
+@answers.wrong(says="Both are treated as real")
 def both_real(real, fake):
     return F.softplus(-real).mean() + F.softplus(-fake).mean()
 
 
-@answers.wrong(says="Both are asked to be generated")
+@answers.wrong(says="Both are treated as generated")
 def both_generated(real, fake):
     return F.softplus(real).mean() + F.softplus(fake).mean()
 

@@ -84,7 +84,7 @@ def three_halvings(crop, channels):
     return head(crop, channels, inputs=8 * channels * (crop // 8) ** 2)
 
 
-@answers.wrong(says="halved it five times")
+@answers.wrong(says="halved the crop five times")
 def five_halvings(crop, channels):
     return head(crop, channels, inputs=8 * channels * (crop // 32) ** 2)
 
@@ -159,7 +159,7 @@ def not_flattened(crop, channels):
     return head(crop, channels)[1:]
 
 
-@answers.wrong(says="in another order than nn.Flatten")
+@answers.wrong(says="in a different order from nn.Flatten")
 class ChannelsLast(nn.Module):
     def __init__(self, crop, channels):
         super().__init__()

@@ -73,18 +73,18 @@ def in_training_mode(maps, sr, hr):
     return content_loss(maps.train(), sr, hr)
 
 
-@answers.wrong(says="changes what it was handed: `hr`")
+@answers.wrong(says="changes one of its arguments: `hr`")
 def no_gradient_to_hr(maps, sr, hr):
     hr.requires_grad_(False)
     return F.mse_loss(maps(sr) / 12.75, maps(hr) / 12.75)
 
 
-@answers.wrong(says="changes what it was handed: `hr`")
+@answers.wrong(says="changes one of its arguments: `hr`")
 def hr_detached_in_place(maps, sr, hr):
     return F.mse_loss(maps(sr) / 12.75, maps(hr.detach_()) / 12.75)
 
 
-@answers.wrong(says="`maps` does it once more")
+@answers.wrong(says="`maps` normalises them again")
 def normalised_twice(maps, sr, hr):
     return F.mse_loss(maps((sr - MEAN) / STD) / 12.75, maps((hr - MEAN) / STD).detach() / 12.75)
 

@@ -50,7 +50,7 @@ def likeliest(answers, chances):
     return answers[chances.argmax()]
 
 
-@answers.wrong(says="their chances are not used")
+@answers.wrong(says="`chances` is not used")
 def plain_sum(answers, chances):
     return answers.sum(dim=0)
 
@@ -60,7 +60,7 @@ def the_median(answers, chances):
     return answers.median(dim=0).values
 
 
-@answers.wrong(says="divided by their number once more")
+@answers.wrong(says="their sum is divided by their number")
 def mean_of_weighted(answers, chances):
     return (chances.view(-1, 1, 1, 1) * answers).mean(dim=0)
 

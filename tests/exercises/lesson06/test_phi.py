@@ -49,7 +49,7 @@ def one_by_one(layers, i, j):
                 return taken
 
 
-@answers.wrong(says="None is asked for")
+@answers.wrong(says="it should return None")
 def with_an_error(features, i, j):
     found = phi(features, i, j)
     if found is None:
@@ -87,7 +87,7 @@ answers.right(a_walk())
 for line, (walk, says) in {
     "by_name": (
         a_walk(is_pool=lambda layer: "Pool" in type(layer).__name__),
-        "BlurPool is no second pooling: test for nn.MaxPool2d",
+        "BlurPool is not a second pooling: test for nn.MaxPool2d",
     ),
     "at_least": (
         a_walk(is_it=lambda pool, conv, i, j: pool >= i and conv >= j),
@@ -115,7 +115,7 @@ for line, (walk, says) in {
     ),
     "one_late": (
         a_walk(is_it=lambda pool, conv, i, j: (pool, conv) == (i, j + 1)),
-        "It ends one convolution too late",
+        "Your network ends one convolution too late",
     ),
     "not_counted": (
         a_walk(one_more=lambda conv: conv),

@@ -64,7 +64,7 @@ def std_only(images):
     return images / STD
 
 
-@answers.wrong(says="It is multiplied by std")
+@answers.wrong(says="is multiplied by std")
 def times_std(images):
     return (images - MEAN) * STD
 
@@ -135,21 +135,21 @@ def along_the_height(images):
     return (images - MEAN.view(1, 1, 3, 1)) / STD.view(1, 1, 3, 1)
 
 
-@answers.wrong(says="changes what it was handed")
+@answers.wrong(says="changes one of its arguments")
 def in_place_by_channel(x):
     for k in range(3):
         x[:, k] = (x[:, k] - MEAN[0, k]) / STD[0, k]
     return x
 
 
-@answers.wrong(says="changes what it was handed")
+@answers.wrong(says="changes one of its arguments")
 def in_place(images):
     images -= MEAN
     images /= STD
     return images
 
 
-@answers.wrong(says="changes what it was handed")
+@answers.wrong(says="changes one of its arguments")
 def in_place_by_data(images):
     images.data.sub_(MEAN).div_(STD)
     return images

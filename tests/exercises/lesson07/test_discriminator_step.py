@@ -126,7 +126,7 @@ def sr_clamped(discriminator, optimizer, sr, hr):
     return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
 
 
-@answers.wrong(says="changes what it was handed: `sr`")
+@answers.wrong(says="changes one of its arguments: `sr`")
 def detached_in_place(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr), discriminator(sr.detach_())
     return a_step(discriminator, optimizer, discriminator_loss(real, fake), real, fake)
@@ -163,7 +163,7 @@ def two_updates(discriminator, optimizer, sr, hr):
     return a_step(discriminator, optimizer, F.softplus(fake).mean(), real, fake)
 
 
-@answers.wrong(says="not by the optimizer that was given")
+@answers.wrong(says="the optimizer that was given does not move it")
 def ds_own_optimiser(discriminator, optimizer, sr, hr):
     return discriminator_step(discriminator, torch.optim.SGD(discriminator.parameters(), lr=0.02), sr, hr)
 

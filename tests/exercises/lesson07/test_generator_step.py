@@ -241,7 +241,7 @@ def sr_without_gradient(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
-@answers.wrong(says="not by the optimizer that was given")
+@answers.wrong(says="the optimizer that was given does not move it")
 def own_optimiser(generator, discriminator, optimizer, lr, hr):
     own = torch.optim.SGD(generator.parameters(), lr=0.02)
     return generator_step(generator, discriminator, own, lr, hr)

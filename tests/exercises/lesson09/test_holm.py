@@ -127,7 +127,7 @@ def decisions(p_values):
     return holm(p_values) < 0.05
 
 
-@answers.wrong(says="Everywhere it is 0.5 times what is expected")
+@answers.wrong(says="Every number is 0.5 times what is expected")
 def halved(p_values):
     return holm(p_values) / 2
 

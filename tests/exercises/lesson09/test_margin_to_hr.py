@@ -36,7 +36,7 @@ def with_a_loop(mos, method):
     return closest - abs(mos[method] - mos["hr"])
 
 
-@answers.wrong(says="changes what it was handed")
+@answers.wrong(says="changes one of its arguments")
 def with_arrays(mos, method):
     own = mos.pop(method)
     hr = mos.pop("hr")
