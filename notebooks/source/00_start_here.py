@@ -1,11 +1,13 @@
 # %% [markdown] tags=["slide"]
 # # Start here
 #
-# **Claim.** A 4x enlargement of your own photo, sharper than bicubic, within a minute of opening the notebook.
+# **Claim.** Within a minute of opening the notebook, you can enlarge your own photo 4 times, more sharply than bicubic
+# does.
 #
 # **Time.** 15 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** A little Python. Run the cells from top to bottom: Shift+Enter runs a cell and moves on to the next.
+# **Before.** You know a little Python. Run the cells from top to bottom: Shift+Enter runs a cell and moves on to the
+# next.
 #
 # {{colab_badge}}
 
@@ -357,8 +359,8 @@ print(f"ESPCN has {count_parameters(ESPCN()):,} trained numbers, SRGAN's generat
 #
 # ### What this lesson leaves out
 #
-# How LR images are made and how PSNR is computed (lesson 01), how the network works and learns (02 to 04), and
-# everything about GANs (05 to 07).
+# This lesson leaves out how LR images are made and how PSNR is computed (lesson 01), how the network works and learns
+# (02 to 04), and everything about GANs (05 to 07).
 #
 # ### Where to read on
 #

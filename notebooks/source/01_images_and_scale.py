@@ -5,7 +5,8 @@
 #
 # **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Python and numpy arrays. No networks yet: this lesson is about what they are fed and how they are graded.
+# **Before.** You know Python and numpy arrays. There are no networks yet: this lesson is about what they are fed and
+# how they are graded.
 #
 # {{colab_badge}}
 
@@ -265,7 +266,7 @@ def resize(image, height, width):
 # made these decisions, and they have shaped every published LR image. Do we get exactly the same numbers as the
 # package?
 #
-# (Why `np.add.at`? After `clip`, the border pixel stands in `old` several times. A plain `+=` would add only one of its
+# (Why `np.add.at`? After `clip`, the border pixel occurs in `old` several times. A plain `+=` would add only one of its
 # weights.)
 
 # %% tags=["check-output"]

@@ -91,9 +91,9 @@ for count in (1, 2, 3, 8):
 #
 # ### {{exercise: receptive_field}}
 #
-# `layers` is a list of pairs (kernel, stride), from the input to the output. Return how many input pixels wide the
-# field of one output pixel is. A pixel shuffle by 2 is written (1, 1/2). Expected: `[(3, 1), (3, 1)]` gives 5, `[(3,
-# 2), (5, 1)]` gives 11, and the empty list gives 1.
+# `layers` is a list of pairs (kernel, stride), from the input to the output. Return the width of one output pixel's
+# field, in input pixels. A pixel shuffle by 2 is written (1, 1/2). Expected: `[(3, 1), (3, 1)]` gives 5, `[(3, 2), (5,
+# 1)]` gives 11, and the empty list gives 1.
 
 # %% tags=["stub"]
 # {{stub: receptive_field}}
@@ -293,7 +293,8 @@ assert torch.allclose(batch_norm(first, gamma, beta), theirs, atol=1e-5)
 #
 # $$y = x + F(x)$$
 #
-# In the paper's block (Figure 4), $F$ is: convolution, BatchNorm, PReLU, convolution, BatchNorm.
+# In the paper's block (Figure 4), $F$ consists of a convolution, BatchNorm, PReLU, a second convolution, and BatchNorm
+# again.
 #
 # **Question.** The gradient comes back through this sum. What is the derivative of $y$ with respect to $x$?
 #
@@ -656,9 +657,9 @@ assert share[17] > 0.9
 assert share[33] > 0.999
 
 # %% [markdown]
-# More than nine tenths come from a window only 17 pixels wide, 8 to each side (the effect was described by Luo et al.
-# 2016). Less than a thousandth comes from beyond a width of 33. 80 is what the network *may* use; what it learns to use
-# depends on the photos.
+# More than nine tenths of it comes from a window only 17 pixels wide, 8 to each side (the effect was described by Luo
+# et al. 2016). Less than a thousandth of it comes from beyond a width of 33. 80 is what the network *may* use; what it
+# learns to use depends on the photos.
 
 # %% [markdown] tags=["slide"]
 # ## Look inside
@@ -734,9 +735,9 @@ play(through, trunk=list(stacks), blocks=[1, 0, 2, 4, 8, 16], photo=["chelsea", 
 #
 # ### What this lesson leaves out
 #
-# How the enlargement works (lesson 03), and how to train for real (lesson 04). It also leaves out whether depth pays:
-# our race was too short to tell. At test time BatchNorm uses statistics gathered in training, which fit no photo
-# exactly; that is one more reason why later networks drop it.
+# This lesson leaves out how the enlargement works (lesson 03), and how to train for real (lesson 04). It also leaves
+# out whether depth pays: our race was too short to tell. At test time BatchNorm uses statistics gathered in training,
+# which fit no photo exactly; that is one more reason why later networks drop it.
 #
 # ### Where to read on
 #

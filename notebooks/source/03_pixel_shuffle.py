@@ -135,7 +135,7 @@ print(image[0, 0])
 # network decides what the channels hold, and pixel shuffle says which corner of the tile each channel owns.
 #
 # **Question.** Now each channel has 2 x 2 places. In the numbers below, the tens digit is the channel and the ones
-# digit is the place. Which number stands to the right of 0 in the image? Which one below it?
+# digit is the place. Which number stands to the right of 0 in the image? Which number is below it?
 
 # %%
 features = 10 * torch.arange(4).reshape(1, 4, 1, 1) + torch.arange(4).reshape(1, 1, 2, 2)  # (1, 4, 2, 2)
@@ -213,7 +213,7 @@ assert torch.allclose(y, layer(x), atol=1e-6)
 # %% [markdown] tags=["slide"]
 # ## ESPCN
 #
-# ESPCN (Shi et al. 2016) is three convolutions and a shuffle.
+# ESPCN (Shi et al. 2016) consists of three convolutions and a shuffle.
 #
 # It is the smallest network with a sub-pixel convolution. It trains in half a minute, and now you write it yourself.
 #
@@ -250,8 +250,8 @@ assert torch.allclose(mine(x), to_package(mine)(x), atol=1e-6)  # the same tenso
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** There are three maps at the end, because "a picture has three channels". Or there is a tanh
-# after the last convolution, or a clamp to [0, 1]. Ask: why no activation at the end? (Where it flattens, no gradient
-# comes back.) The original ESPCN worked on luma alone; ours works on RGB, as SRGAN does.
+# after the last convolution, or a clamp to [0, 1]. Ask: why is there no activation at the end? (Where it flattens, no
+# gradient comes back.) The original ESPCN worked on luma alone; ours works on RGB, as SRGAN does.
 
 # %% [markdown] tags=["slide"] answers=["uneven", "1, 2, 1"]
 # ## Checkerboards

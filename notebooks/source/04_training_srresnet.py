@@ -715,7 +715,7 @@ assert jump > 1.1
 #
 # The package does all this for you, including the averaged weights and the log.
 #
-# A **recipe** holds every number of a run. Here is the paper's, made small.
+# A **recipe** holds every number of a run. Here is a small version of the paper's.
 #
 # Half-way through we press stop: the cell sends itself the signal that Ctrl-C and Jupyter's square button send. `train`
 # saves, and then stops the cell with a KeyboardInterrupt, so that the cells below do not go on with half a network.
@@ -913,9 +913,9 @@ assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96,
 # | one NVIDIA H100, continued | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
 # | the paper | 1,000,000 of 16 | not said | 32.05 dB |
 #
-# Most of the way takes minutes; the last half decibel takes the million. (The paper computes luma a little differently:
-# lesson 08.) The weights of the second row come with the course, and so does the log of their run. Here they are, on
-# the photo from the beginning, which no run has seen.
+# Most of the way takes minutes; the last half decibel takes the million updates. (The paper computes luma a little
+# differently: see lesson 08.) The weights of the second row come with the course, and so does the log of their run.
+# Here they are, on the photo from the beginning, which no run has seen.
 
 # %%
 srresnet = load_network("srresnet")

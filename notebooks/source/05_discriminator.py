@@ -50,8 +50,8 @@ pictures = {name: versions(photo) for name, photo in sample_photos().items()}
 # %% [markdown] tags=["slide"] answers=["B and C", "soft", "sharp"]
 # ## Why
 #
-# A network trained on MSE paints too softly. But who will tell it? PSNR cannot: it likes the soft picture. You can. So
-# the paper puts a judge into the training.
+# A network trained on MSE paints too softly. But who will tell the network so? PSNR cannot: it likes the soft picture.
+# You can. So the paper puts a judge into the training.
 #
 # **Before you read on:** run the cell. Which of the four are photos? And how do you know?
 
@@ -168,10 +168,10 @@ assert torch.allclose(torch.sigmoid(p.log() - q.log())[common], best[common], at
 #
 # ## A GAN in one dimension
 #
-# So far, the generated numbers stayed where they were. Now the generator may learn, too. It has two weights: it draws
-# noise $z$ from the standard bell curve and returns $a + b z$. The two take turns: D gets one update with its loss,
-# then the generator gets one with its own, which rewards a large $D$ for its samples. Both losses come from the package
-# here; you will write them below.
+# So far, the generated numbers have stayed where they were. Now the generator may learn, too. It has two weights: it
+# draws noise $z$ from the standard bell curve and returns $a + b z$. The two take turns: D gets one update with its
+# loss, then the generator gets one with its own, which rewards a large $D$ for its samples. Both losses come from the
+# package here; you will write them below.
 #
 # **Before you run it:** the real numbers have mean 4 and width 0.6; the generator's start with mean 0 and width 1.5. It
 # never sees a real number. How can it find them?
@@ -258,7 +258,7 @@ assert max(abs(width) for _, width, _ in history) > 2  # it widens before it nar
 
 # %% [markdown]
 # *Figure: six frames of the game. The generated bell curve first widens, then moves to the right and narrows, until it
-# lies on the real one. D, steep at first, flattens to one half where samples fall. Below, the same as a film.*
+# lies on the real one. D, steep at first, flattens to one half where samples fall. Below is the same as a film.*
 #
 # It climbs. At each of its own samples it asks D: in which direction do I look more real? The answer is the slope of D,
 # and this slope is all it ever learns about the world. Press **Play** and watch both sides of the game.
@@ -303,9 +303,9 @@ for dtype in (torch.float32, torch.float16, torch.bfloat16):
 assert first_one == {torch.float32: 17, torch.float16: 9, torch.bfloat16: 7}
 
 # %% [markdown]
-# The sigmoid is exactly 1 from 17 on in float32, and from 9 on in float16, the half precision of a T4 GPU. Then $1 - D$
-# is 0, and its log is minus infinity. On the other side it takes longer, because floats are finer near 0: there the
-# sigmoid becomes 0 somewhere between -88 and -104.
+# From a logit of 17 on, the sigmoid is exactly 1 in float32. In float16, the half precision of a T4 GPU, it is exactly
+# 1 from 9 on. Then $1 - D$ is 0, and its log is minus infinity. On the other side it takes longer, because floats are
+# finer near 0: there the sigmoid becomes 0 somewhere between -88 and -104.
 #
 # This hurts when D is **sure and wrong**, for example when a generated sample gets a logit of +20. That is exactly the
 # moment when D has most to learn. Here are three ways to write the same loss, each with its gradient:
@@ -509,8 +509,8 @@ assert told == [16, 64]
 # %% [markdown]
 # The generator learns through D, from D's gradient at the pixels. Max pooling passes a gradient to one pixel in four; a
 # ReLU passes none where its input is negative. D is built so that every pixel learns something. And the first layer
-# sees the pixels themselves: how bright or pale a batch is may give it away, and BatchNorm, which normalises over the
-# batch, would remove that clue.
+# sees the pixels themselves: a batch may give itself away by how bright or pale it is, and BatchNorm, which normalises
+# over the batch, would remove that clue.
 #
 # ### {{exercise: conv_block}}
 #
@@ -866,8 +866,8 @@ assert shares[-1] < shares[0] - 25
 #
 # ## And the logits?
 #
-# Back to the numbers. The sigmoid is exactly 1 from 17 on, and in half precision from 9 on. Does a logit ever get that
-# far?
+# Back to the numbers. The sigmoid is exactly 1 from a logit of 17 on, and in half precision from 9 on. Does a logit
+# ever get that far?
 
 # %%
 on_hr = judges["A"](unseen["HR"])[:, 0]  # (N,)

@@ -86,7 +86,7 @@ show_images(
 assert ratio > 2
 
 # %% [markdown]
-# MSE finds the moved photo more than twice as bad. To your eye nothing is wrong with it, while the other one has lost
+# By MSE, the moved photo is more than twice as bad. To your eye nothing is wrong with it, while the other one has lost
 # its fur.
 #
 # Do not blame the network. It does what it was told to do. This lesson shows what that was, and looks for something

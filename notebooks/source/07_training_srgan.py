@@ -389,7 +389,7 @@ assert late_control["adversarial"] > late["adversarial"] + 0.2
 # In a healthy run, D is ahead most of the time, but never sure.
 
 # %% [markdown] tags=["notes"]
-# Did it help? Let us look. First, the film of your own run: press Play and keep an eye on the fur.
+# Did it help? Let us look. First comes the film of your own run: press Play and keep an eye on the fur.
 
 # %% tags=["fold", "skip"]
 pictures_film(
@@ -951,8 +951,8 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 #
 # <details><summary>2. You detach SR in both steps. What do the curves look like?</summary>
 #
-# Like the control: D gets better and better, D(SR) falls, the adversarial loss is computed, and G never hears about it.
-# It is MSE training with a witness.
+# They look like the control's: D gets better and better, D(SR) falls, the adversarial loss is computed, and G never
+# hears about it. It is MSE training with a witness.
 # </details>
 #
 # <details><summary>3. Why does the generator's step not ask for D(HR)?</summary>

@@ -567,8 +567,8 @@ assert plane["SRGAN"][1] < 0.7 * plane["SRResNet"][1]
 # `srresnet` and `srgan` are in the table, too: the same pair at full size, trained for minutes on a large GPU.
 #
 # To be honest, the GAN twin is no SRGAN. It is a small network with few updates. Its features come from the VGG16 that
-# is included with ST-LPIPS, because the paper's VGG19 is a download. And unlike the paper's, its loss includes pixels:
-# without them, the colours drift in such a short run. But it shares with SRGAN what the claim is about.
+# is included with ST-LPIPS, because the paper's VGG19 must be downloaded. And unlike the paper's, its loss includes
+# pixels: without them, the colours drift in such a short run. But it shares with SRGAN what the claim is about.
 #
 # ### Is it enough to lose PSNR?
 #
@@ -634,8 +634,8 @@ show_crops(
 # matters is what you get in return.
 #
 # And five crops prove little. We did not pick them at random: on our first choice of four crops, noise did as well as
-# the GAN twin. Take this as a demonstration. The evidence is in the tables below, on 119 images that nobody chose for
-# this purpose.
+# the GAN twin. Take this as a demonstration. The evidence is in the tables below: they cover 119 images, which nobody
+# chose for this purpose.
 #
 # Now look closely at the GAN twin's picture: a fine weave, one thread for each LR pixel. You know it from lesson 03:
 # the checkerboard of a sub-pixel layer. Your eye sees a fault; the metric took it for texture. And on a rough photo,
@@ -643,7 +643,7 @@ show_crops(
 # as a loss for long. It does not replace your eyes.
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** The loss used a VGG16, the judge is an AlexNet: never judge with the network you trained against.
+# **What to say.** The loss used a VGG16, and the judge is an AlexNet: never judge with the network you trained against.
 # Both belong to ST-LPIPS, so they are cousins; say so. We measured this with five seeds in the fast settings. Against
 # the MSE twin, the GAN twin changed PSNR by -0.17 to -0.36 dB and ST-LPIPS by -7 to -10 %. At the same PSNR, noise
 # changed ST-LPIPS by -1 to +4 %, and blur by +20 to +30 %.

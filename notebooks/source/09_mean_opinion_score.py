@@ -53,7 +53,7 @@ table2 = pd.read_csv(shipped("tables/paper_table2.csv"))  # the paper's Table 2
 # %% [markdown] tags=["slide"] answers=["SRGAN"]
 # ## Why
 #
-# In the paper's Table 2, on the set BSD100: how much better than nearest neighbour is each method, by PSNR?
+# In the paper's Table 2, on the set BSD100, how much better is each method than nearest neighbour, by PSNR?
 #
 # **Before you read on:** run the cells. One of these methods made the paper famous. Which one would you pick from the
 # figure?
@@ -220,8 +220,8 @@ assert np.allclose(list(mos.values()), intervals.mos_of(cube))  # the package's
 # The order is right. The values are not: bad methods come out too good, and good ones too bad. Something pulls all of
 # them towards the middle. We will find out what it is.
 #
-# First, another question. You measured 3.46 for SRGAN. Another class would have measured something else. How far off
-# could your number be?
+# But first, there is another question. You measured 3.46 for SRGAN. Another class would have measured something else.
+# How far off could your number be?
 #
 # ## How sure are we?
 #

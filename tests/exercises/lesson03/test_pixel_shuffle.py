@@ -18,6 +18,7 @@ Channel c r r + i r + j lands in row i, column j :: r r C; i and j swapped
 the same numbers as `F.pixel_shuffle` :: no permute
 for any C and r :: three channels fixed; r fixed
 A first hint -- advice
+the index of the second one changes faster -- advice
 """,
 )
 
