@@ -630,8 +630,9 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 # <details><summary>2. A network was trained on crops that were cut first and then reduced. Where will it be
 # worse?</summary>
 #
-# Everywhere but at the border of a photo. It has learned that pixels repeat near the edge of what it sees. In a real LR
-# image that is true only at the photo's own border, so what it learned from nearly a third of all pixels is false.
+# It will be worse everywhere except at the border of a photo. It has learned that pixels repeat near the edge of what
+# it sees. In a real LR image that is true only at the photo's own border, so what it learned from nearly a third of all
+# pixels is false.
 # </details>
 #
 # <details><summary>3. Why is Y rounded before the subtraction, although rounding only adds an error?</summary>

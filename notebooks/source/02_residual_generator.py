@@ -34,8 +34,8 @@ lr_photos = {name: imresize(photos[name], 1 / 4) for name in ("astronaut", "chel
 #
 # A network has to invent the missing pixels at one place of an LR image. How far around that place must it look?
 #
-# **Before you read on:** run the cell. It shows the same place three times, with more of its surroundings each time.
-# Which is the first picture in which you know what it is?
+# **Before you read on:** run the cell. It shows the same place three times, with more of its surroundings each time. In
+# which of the three pictures do you first see what it is?
 
 # %% tags=["skip"]
 lr = lr_photos["chelsea"]  # (75, 112, 3)

@@ -1008,8 +1008,8 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 #
 # <details><summary>2. Two runs with the same seed differ although nothing was stopped. Where do you look?</summary>
 #
-# At anything that does not follow from the seed: a data loader with several workers, the order of files in a folder. Or
-# at a different number of threads, a different GPU, a different version: sums in a different order are rounded
+# Look at anything that does not follow from the seed: a data loader with several workers, the order of files in a
+# folder. The number of threads, the GPU or a version may differ, too: sums in a different order are rounded
 # differently.
 # </details>
 #

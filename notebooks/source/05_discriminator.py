@@ -954,7 +954,7 @@ play(judged, judge=["A", "B"], version=list(cat))
 #
 # ### What this lesson leaves out
 #
-# How both learn together, and how that goes wrong, follows in lesson 07. Wasserstein and least-squares losses, spectral
+# Lesson 07 shows how both learn together, and how that goes wrong. Wasserstein and least-squares losses, spectral
 # normalisation, discriminators that judge patches, and the relativistic D of ESRGAN all came after the paper.
 #
 # ### Where to read on

@@ -479,9 +479,9 @@ assert abs(liked["blurred"] - float(theirs)) < 1e-4
 assert max(liked["brighter"], liked["turned"]) < min(liked["blurred"], liked["noisy"])
 
 # %% [markdown] tags=["slide"] answers=["lost", "won"]
-# **Lower is better**: ST-LPIPS is a distance. PSNR finds the four pictures equally bad. ST-LPIPS puts the brighter and
-# the turned copy far ahead of blur and noise, and so do most people. (And the contrast? Each place of a map is a vector
-# that is scaled to length 1. That step forgives it.)
+# **Lower is better**: ST-LPIPS is a distance. By PSNR, the four pictures are equally bad. ST-LPIPS puts the brighter
+# and the turned copy far ahead of blur and noise, and so do most people. (And the contrast? Each place of a map is a
+# vector that is scaled to length 1. That step forgives it.)
 #
 # But it is only a *network's* opinion. We will ask it twice more, and the second time it will be wrong.
 #
