@@ -84,7 +84,7 @@ MEANINGS: dict[str, str] = {
         "`{0}` is used before it is set. A name that is set anywhere in a function is local to that function."
     ),
     r"'(\w+)' object has no attribute '(\w+)'": (
-        "{0} has no `{1}`: is it spelt as it was where it was made, for example in __init__?"
+        "{0} has no `{1}`: is it spelt as in the line that sets it, for example in __init__?"
     ),
     r"missing the required \"forward\" function": (
         "The class has no method `forward`: is it misspelt, or indented too little or too much?"
