@@ -207,7 +207,7 @@ def test_an_estimate_is_what_the_recorded_run_had_at_these_crops(photos):
     found = expect(long)
     assert found.gain[1] == pytest.approx(27.880 - 27.932, abs=0.002)
     assert found.stlpips[1] == pytest.approx(0.10959 / RECORDED[0].bicubic[1], abs=0.001)
-    assert "An estimate" in str(found)
+    assert "This is an estimate" in str(found)
     assert expect(plan) is None  # no run of this network was recorded
     assert expect(long.times(0.01)) is None  # nor one so short
 

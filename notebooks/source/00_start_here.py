@@ -1,11 +1,13 @@
 # %% [markdown] tags=["slide"]
 # # Start here
 #
-# **Claim.** A 4x enlargement of your own photo, sharper than bicubic, within a minute of opening the notebook.
+# **Claim.** Within a minute of opening the notebook, you can enlarge your own photo 4 times, more sharply than bicubic
+# does.
 #
 # **Time.** 15 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** A little Python. Run the cells from top to bottom: Shift+Enter runs a cell and moves on to the next.
+# **Before.** You know a little Python. Run the cells from top to bottom: Shift+Enter runs a cell and moves on to the
+# next.
 #
 # {{colab_badge}}
 
@@ -21,8 +23,8 @@
 # - **SRResNet** was trained to come as close as it can to the original photo, pixel by pixel.
 # - **SRGAN** started from SRResNet and was then trained further, to look like a photo.
 #
-# The cells below load them. If something is missing on your machine, run `srgan-lessons doctor` in a terminal: it says
-# what.
+# The cells below load them. If something is missing on your machine, run `srgan-lessons doctor` in a terminal: it tells
+# you what.
 
 # %% tags=["fold"]
 import time
@@ -100,7 +102,7 @@ show_crops(
 #
 # Eyes are easily pleased, so we measure two things.
 #
-# - **PSNR**, in decibels (dB): how close is it to the truth? The higher, the closer.
+# - **PSNR**, in decibels (dB): how close is the enlargement to the truth? The higher, the closer.
 # - **Sharpness**: how much does the brightness change, on average, from one pixel to the next? The truth counts as 100
 #   %.
 
@@ -194,8 +196,8 @@ for name in pictures:
     assert gains[f"{name}, SRGAN"] < gains[f"{name}, SRResNet"] - 1.5
 
 # %% [markdown]
-# SRResNet wins on PSNR on all three, and SRGAN is at least 1.5 dB behind it each time. Now look at what the decibels do
-# not tell you: the spoon and its reflections.
+# SRResNet has the highest PSNR on all three, and SRGAN's is at least 1.5 dB lower each time. Now look at what the
+# decibels do not tell you: the spoon and its reflections.
 
 # %% tags=["fold"]
 show_crops(
@@ -237,8 +239,8 @@ enlarge(sample_photos()["chelsea"][60:260, 60:260])
 
 # %% [markdown]
 # To enlarge a whole photo, use a terminal: `srgan-lessons upscale holiday.jpg -o holiday_x4.png --weights srgan`. On a
-# phone, or for a friend: [the same in the browser](https://srgan-lessons.github.io/srgan-lessons/try/); the photo stays
-# on the device.
+# phone, or for a friend, there is [a page that does the same in the
+# browser](https://srgan-lessons.github.io/srgan-lessons/try/); the photo stays on the device.
 
 # %% [markdown] tags=["notes"]
 # ## Play
@@ -266,7 +268,7 @@ show_crops(
 )
 
 # %% [markdown] answers=["same", "nobody", "plausible"]
-# This is a failure, and not a rare one. In the LR image the mouth is only a few pixels. SRGAN knows that something
+# This is a failure, and not a rare one. In the LR image, the mouth covers only a few pixels. SRGAN knows that something
 # sharp belongs there, but not what. Here it is worse than SRResNet, which leaves the face soft, but recognisably hers.
 # Small faces, lettering and fine regular stripes all go wrong in this way.
 #
@@ -295,8 +297,8 @@ assert apart > 20
 assert apart_lr < 1
 
 # %% [markdown]
-# Two photos, and almost the same LR image. From that LR image, nobody can tell which photo it came from. What a network
-# adds is the *most plausible* detail, judging by the photos it has seen. It is a guess, and with SRGAN a very
+# The two photos have almost the same LR image. From that LR image, nobody can tell which photo it came from. What a
+# network adds is the *most plausible* detail, judging by the photos it has seen. It is a guess, and with SRGAN a very
 # convincing one.
 #
 # So use it for a holiday photo, but **never** to read a number plate, to recognise a face or to judge an X-ray. Lesson
@@ -357,8 +359,8 @@ print(f"ESPCN has {count_parameters(ESPCN()):,} trained numbers, SRGAN's generat
 #
 # ### What this lesson leaves out
 #
-# How LR images are made and how PSNR is computed (lesson 01), how the network works and learns (02 to 04), and
-# everything about GANs (05 to 07).
+# This lesson leaves out how LR images are made and how PSNR is computed (lesson 01), how the network works and learns
+# (02 to 04), and everything about GANs (05 to 07).
 #
 # ### Where to read on
 #
@@ -367,7 +369,7 @@ print(f"ESPCN has {count_parameters(ESPCN()):,} trained numbers, SRGAN's generat
 #   how good they are.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Slider and crops 3 minutes, measuring 5, own photos 3, limits 4. **Before class** run the notebook once on
-# the classroom's machines. Ask for guesses before each number, by show of hands: nearly everyone expects SRGAN to win
-# on PSNR. The usual answer to "can any method get it back?" is "with enough data": keep the two photos with one LR
-# image on the screen until someone says why not.
+# **Timing.** The slider and the crops take 3 minutes, measuring 5, the learners' own photos 3, and the limits 4.
+# **Before class**, run the notebook once on the classroom's machines. Before each number, ask for guesses by a show of
+# hands: nearly everyone expects SRGAN to win on PSNR. The usual answer to "can any method get it back?" is "with enough
+# data": keep the two photos with one LR image on the screen until someone says why not.

@@ -5,7 +5,8 @@
 #
 # **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Python and numpy arrays. No networks yet: this lesson is about what they are fed and how they are graded.
+# **Before.** You know Python and numpy arrays. There are no networks yet: this lesson is about what they are fed and
+# how they are graded.
 #
 # {{colab_badge}}
 
@@ -69,9 +70,9 @@ assert round(on_rgb, 1) == 25.3
 # yourself.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Arrays 3 minutes, the kernel 8, torch's bicubic 4, crops 3, PSNR 5, the table of slips 2. Exercises 35.
-# Ask the room first: who has compared a PSNR with one from a paper? Which protocol was it? The usual answer is silence,
-# and that silence is the reason for this lesson.
+# **Timing.** Arrays take 3 minutes, the kernel 8, torch's bicubic 4, crops 3, PSNR 5, and the chart of slips 2. The
+# exercises take 35. Ask the room first: who has compared a PSNR with one from a paper? Which protocol was it? The usual
+# answer is silence, and that silence is the reason for this lesson.
 
 # %% [markdown] tags=["slide"]
 # ## A photo is an array
@@ -83,7 +84,7 @@ print("shape:", hr.shape, "type:", hr.dtype, "from", hr.min(), "to", hr.max())
 print("pixel in row 0, column 0, as R, G, B:", hr[0, 0].tolist())
 
 # %% [markdown] answers=["254"]
-# **Question.** `uint8` holds 0 to 255 and nothing else. What is 3 - 5?
+# **Question.** A `uint8` is a whole number from 0 to 255 and nothing else. What is 3 - 5?
 
 # %% tags=["check-output"]
 three, five = np.array([3], dtype=np.uint8), np.array([5], dtype=np.uint8)
@@ -91,7 +92,7 @@ print("3 - 5 as uint8:", (three - five)[0])
 print("3 - 5 as float:", three.astype(float)[0] - five.astype(float)[0])
 
 # %% [markdown]
-# No error, no warning: 254. Remember this in the exercise on PSNR.
+# There is no error and no warning: the result is 254. Remember this in the exercise on PSNR.
 #
 # A network wants something different: floats, channels first, and a batch axis in front.
 
@@ -137,11 +138,11 @@ assert every_fourth[corner].std() > 80
 assert averaged[corner].std() < 10
 
 # %% [markdown]
-# New rings, where there were none. Detail that is too fine for the small grid does not vanish: it comes back as
+# New rings appear where there were none. Detail that is too fine for the small grid does not vanish: it comes back as
 # something else. This is **aliasing**. On the right, each LR pixel is a weighted mean of all the pixels around it, and
 # detail that cannot be shown becomes grey.
 #
-# So the question is not *whether* to average but with which weights.
+# So the question is not *whether* to average, but with which weights.
 
 # %% [markdown] tags=["slide"]
 # ## The cubic kernel
@@ -168,8 +169,8 @@ assert averaged[corner].std() < 10
 cubic_kernel = check("cubic_kernel", cubic_kernel)
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** The absolute value is forgotten in one of the two pieces; the second piece is missing; a is
-# -0.75, copied from torch or OpenCV. Ask: why is k(0) = 1 and k(1) = 0? (At the old pixels nothing must change.)
+# **Common wrong answers.** The absolute value is forgotten in one of the two pieces. The second piece is missing. Or a
+# is -0.75, copied from torch or OpenCV. Ask: why is k(0) = 1 and k(1) = 0? (At the old pixels nothing must change.)
 
 # %% tags=["skip"]
 distance = np.linspace(-3, 3, 73)  # twelve places a pixel
@@ -185,7 +186,7 @@ assert cubic_kernel(np.array([0.0, 1.0, 2.0])).tolist() == [1, 0, 0]
 assert cubic_kernel(np.array([1.5]))[0] < 0
 
 # %% [markdown] tags=["subslide"]
-# The dips below zero sharpen: a bright pixel pulls its second neighbours down a little.
+# The dips below zero sharpen the picture: a bright pixel pulls its second neighbours down a little.
 #
 # ### Wider when the image shrinks
 #
@@ -197,9 +198,9 @@ assert cubic_kernel(np.array([1.5]))[0] < 0
 #
 # ### {{exercise: bicubic_weights}}
 #
-# `distance` holds how far some HR pixels are from the centre of an LR pixel, in HR pixels. `factor` says how many HR
-# pixels fit across an LR pixel. Return how much each of them counts. Expected: the weights of the widened kernel, which
-# sum to 1.
+# `distance` contains the distances of some HR pixels from the centre of an LR pixel, in HR pixels. `factor` says how
+# many HR pixels fit across an LR pixel. Return how much each of them counts. Expected: the weights of the widened
+# kernel, which sum to 1.
 
 # %% tags=["stub"]
 # {{stub: bicubic_weights}}
@@ -217,8 +218,8 @@ print("pixels that count:", np.count_nonzero(weights), "- sum:", round(weights.s
 print("right half:", np.round(weights[8:], 3).tolist())
 
 # %% [markdown]
-# Press **Play**: your kernel glides over a row of 32 pixels from the cat's eye. Every four pixels it leaves behind an
-# LR pixel: the weighted mean of what lies under it.
+# Press **Play**: your kernel glides over a row of 32 pixels from the cat's eye. Every four pixels, it leaves an LR
+# pixel behind: the weighted mean of what lies under it.
 
 # %% tags=["fold"]
 kernel_film(
@@ -232,7 +233,8 @@ kernel_film(
 #
 # Now we compute a whole row at once. Each new pixel is a weighted mean of old ones, so a row is shrunk by a matrix.
 #
-# **Question.** At the border, the kernel reaches beyond the photo. What does it find there? One line below decides.
+# **Question.** At the border, the kernel reaches beyond the photo. What does it find there? One line of the next cell
+# decides.
 
 
 # %%
@@ -261,9 +263,10 @@ def resize(image, height, width):
 
 # %% [markdown]
 # Each line is a decision: rows before columns, the border pixel repeated (`clip`), rounding after *each* pass. MATLAB
-# made these decisions, and every published LR image carries them. Do we get exactly the same numbers as the package?
+# made these decisions, and they have shaped every published LR image. Do we get exactly the same numbers as the
+# package?
 #
-# (Why `np.add.at`? After `clip`, the border pixel stands in `old` several times. A plain `+=` would add only one of its
+# (Why `np.add.at`? After `clip`, the border pixel occurs in `old` several times. A plain `+=` would add only one of its
 # weights.)
 
 # %% tags=["check-output"]
@@ -276,11 +279,11 @@ for name, photo in photos.items():
     assert (to_image(downscale(to_tensor(photo))) == smaller).all()  # the same for tensors: (1, 3, H/4, W/4)
 
 # %% [markdown]
-# Not one number differs. You have written `imresize`, and it enlarges, too. For batches of tensors, on a GPU, the
+# Not one number differs. You have written `imresize`, and it can enlarge, too. For batches of tensors, on a GPU, the
 # package has `downscale` and `upscale`, which give the same numbers. The tests of this course compare them with the 119
-# LR images that Set5, Set14 and BSD100 were published with: not one pixel differs. That is MATLAB's imresize as it was
-# when the sets were made. Later versions mirror the picture at its border instead of repeating the border pixel, which
-# changes the border by 2 to 8 levels.
+# LR images that Set5, Set14 and BSD100 were published with: not one pixel differs. So the package computes what
+# MATLAB's imresize computed when the sets were made. Later versions of MATLAB mirror the picture at its border instead
+# of repeating the border pixel, which changes the border by 2 to 8 levels.
 
 # %% [markdown] tags=["slide"] answers=["more than 1", "1 dB"]
 # ## The other bicubic
@@ -332,24 +335,24 @@ assert aliased < baseline - 1
 assert abs(antialiased - baseline) < 0.01
 
 # %% [markdown]
-# More than 1 dB, and the enlargement was correct both times: only the LR image was wrong. A network trained on one kind
-# of LR and tested on the other loses in the same way. This is the classic reason why somebody's network "does not even
-# beat bicubic".
+# It changes by more than 1 dB, although the enlargement was correct both times: only the LR image was wrong. A network
+# trained on one kind of LR and tested on the other loses in the same way. This is the classic reason why somebody's
+# network "does not even beat bicubic".
 #
 # With `antialias=True`, torch agrees with MATLAB to 0.01 dB: this switch widens the kernel and also sets $a$ to -0.5.
 # So it does not matter whose bicubic it is. It matters whether the kernel widens.
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** With antialias=True, torch's kernel has a = -0.5; without, -0.75. Nobody expects a switch for
-# antialiasing to change the kernel. Common objection: "but the aliased LR image looks sharper". It does, and that is
-# the trouble: the sharpness is false.
+# **What to say.** With antialias=True, torch's kernel has a = -0.5; without it, a is -0.75. Nobody expects a switch for
+# antialiasing to change the kernel. A common objection is: "but the aliased LR image looks sharper". It does, and that
+# is the trouble: the sharpness is false.
 
 # %% [markdown] tags=["slide"] answers=["14", "frame", "false"]
 # ## Crops without false borders
 #
 # Training uses small crops: 96 x 96 HR pixels, and the 24 x 24 LR pixels that belong to them.
 #
-# **Question.** Cut first and then reduce, or reduce first and then cut: does it matter?
+# **Question.** Does it matter whether we cut first and then reduce, or reduce first and then cut?
 
 # %%
 top, left, size = 240, 320, 96
@@ -437,14 +440,14 @@ for name, colour in colours.items():
 print(f"errors in 219 levels instead of 255: {-20 * np.log10(219 / 255):+.1f} dB")
 
 # %% [markdown]
-# From 16 to 235: the *limited range*. This Y is squeezed into 219 levels, so its errors are smaller than those of R, G
-# and B. Use Y from 0 to 255 instead, as many libraries do, and every PSNR falls by the same 1.3 dB.
+# Y goes from 16 to 235: this is the *limited range*. It squeezes Y into 219 levels, so the errors of Y are smaller than
+# those of R, G and B. Use Y from 0 to 255 instead, as many libraries do, and every PSNR falls by the same 1.3 dB.
 #
 # ### {{exercise: psnr_y}}
 #
 # Write `psnr_y(sr, hr)` for two uint8 pictures (H, W, 3), in dB, by the protocol that most PyTorch papers report: Y by
-# BT.601 in limited range, rounded to whole numbers; 4 pixels cut off at each border, since no method can know what lies
-# beyond; peak 255. Expected: a number.
+# BT.601 in limited range, rounded to whole numbers; 4 pixels cut off at each border, because no method can know what
+# lies beyond; peak 255. Expected: a number.
 
 # %% tags=["stub"]
 # {{stub: psnr_y}}
@@ -484,19 +487,19 @@ assert abs(np.mean(change["PSNR"])) < 0.15
 assert np.mean(change["SSIM"]) > 0.01
 
 # %% [markdown]
-# PSNR changes by about 0.1 dB. SSIM rises by more than 0.01, which is as much as separates one good method from
-# another. Never compare your SSIM with the paper's unless the protocol is the same. A number without its protocol means
-# nothing.
+# PSNR changes by about 0.1 dB. SSIM rises by more than 0.01, which is as much as the difference between one good method
+# and another. Never compare your SSIM with the paper's unless the protocol is the same. A number without its protocol
+# means nothing.
 
 # %% [markdown] tags=["slide"] answers=["1.3", "half a dB"]
 # ## What each slip costs
 #
-# Now all of it in one chart: the same bicubic enlargement, with one slip at a time. If the benchmark Set5 is
+# Now we put it all into one chart: the same bicubic enlargement, with one slip at a time. If the benchmark Set5 is
 # installed, we measure on it; if not, on our five sample photos.
 #
 # There are six slips: RGB instead of Y, Y from 0 to 255, an LR image made without antialiasing, borders not cut, Y not
-# rounded, and one MSE for all images. The last one takes the mean error over the whole data set, and only then the
-# logarithm.
+# rounded, and one MSE for all images. For the last one, the errors of the whole data set are averaged first, and only
+# then is the logarithm taken.
 #
 # **Before you run it:** write down which slip you think costs most.
 
@@ -577,8 +580,8 @@ assert nearest < baseline - 1
 
 # %% [markdown]
 # Pillow instead of MATLAB changes nothing. Nearest neighbour, a method that really is worse, loses more than 1 dB. So
-# the numbers do mean something, as long as the LR images and the protocol are the same. But note the size: one mistake
-# costs as much as the difference between the crudest method and a good one.
+# the numbers do mean something, as long as the LR images and the protocol are the same. But note how much one mistake
+# can cost: as much as the difference between the crudest method and a good one.
 
 # %% [markdown] tags=["notes"]
 # ## Play
@@ -612,7 +615,8 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 # - A photo is uint8 (H, W, 3); a network's image is float (N, 3, H, W) in [0, 1].
 # - LR images are made by MATLAB's bicubic: $a = -0.5$, a kernel widened by the factor, rounding after each pass.
 # - Crops are cut 8 HR pixels wider on each side, reduced, and trimmed by 2 LR pixels.
-# - PSNR is measured on Y in limited range, rounded, with 4 pixels cut; the mean is over images.
+# - PSNR is measured on Y in limited range, rounded, with 4 pixels cut off; the PSNR of a set is the mean over its
+#   images.
 # - A number without its protocol means nothing.
 #
 # ### Three questions
@@ -626,8 +630,9 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 # <details><summary>2. A network was trained on crops that were cut first and then reduced. Where will it be
 # worse?</summary>
 #
-# Everywhere but at the border of a photo. It has learned that pixels repeat near the edge of what it sees. In a real LR
-# image that is true only at the photo's own border, so what it learned from nearly a third of all pixels is false.
+# It will be worse everywhere except at the border of a photo. It has learned that pixels repeat near the edge of what
+# it sees. In a real LR image that is true only at the photo's own border, so what it learned from nearly a third of all
+# pixels is false.
 # </details>
 #
 # <details><summary>3. Why is Y rounded before the subtraction, although rounding only adds an error?</summary>
@@ -639,8 +644,8 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 # ### What this lesson leaves out
 #
 # Real cameras do not reduce photos by MATLAB's bicubic: they blur, add noise and compress. A network that has only seen
-# bicubic LR images is lost there (lesson 10). What SSIM computes, and why neither number is what the eye sees, follows
-# in lesson 08.
+# bicubic LR images is lost there (lesson 10). Lesson 08 explains what SSIM computes, and why neither number is what the
+# eye sees.
 #
 # ### Where to read on
 #

@@ -34,8 +34,8 @@ lr_photos = {name: imresize(photos[name], 1 / 4) for name in ("astronaut", "chel
 #
 # A network has to invent the missing pixels at one place of an LR image. How far around that place must it look?
 #
-# **Before you read on:** run the cell. It shows the same place three times, with more of its surroundings each time. At
-# which picture do you know what it is?
+# **Before you read on:** run the cell. It shows the same place three times, with more of its surroundings each time. In
+# which of the three pictures do you first see what it is?
 
 # %% tags=["skip"]
 lr = lr_photos["chelsea"]  # (75, 112, 3)
@@ -55,10 +55,10 @@ show_images(
 # it easy.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Receptive field 4 minutes, the plain stack 4, BatchNorm 3, the block 4, four networks 6, the trunk 2, the
-# range and the parameters 2, the generator and the recap 4. Exercises 31. Ask the room first: who has stacked layers
-# until a network stopped learning? What did you change? "The learning rate" is the usual answer. Come back to it when
-# the four networks are compared.
+# **Timing.** The receptive field takes 4 minutes, the plain stack 4, BatchNorm 3, the block 4, the four networks 6, the
+# trunk 2, the range and the parameters 2, and the generator and the recap 4. The exercises take 31. Ask the room first:
+# who has stacked layers until a network stopped learning? What did you change? "The learning rate" is the usual answer.
+# Come back to it when the four networks are compared.
 
 # %% [markdown] tags=["slide"] answers=["5"]
 # ## How far a network sees
@@ -83,7 +83,7 @@ for count in (1, 2, 3, 8):
     print(f"3x3 convolutions: {count}, width of the field: {seen(stack, 33)} pixels")
 
 # %% [markdown]
-# 3, 5, 7: each further layer adds 2, one pixel on each side. A kernel of $k$ adds $k - 1$.
+# 3, 5, 7: each further layer adds 2, one pixel on each side. A kernel of size $k$ adds $k - 1$.
 #
 # And if a layer has a stride of 2? Then two neighbours in its output lie *two* input pixels apart, and all later layers
 # take steps of two input pixels. A layer that makes the image twice as large does the opposite: it halves the step.
@@ -91,9 +91,9 @@ for count in (1, 2, 3, 8):
 #
 # ### {{exercise: receptive_field}}
 #
-# `layers` is a list of pairs (kernel, stride), from the input to the output. Return how many input pixels wide the
-# field of one output pixel is. A pixel shuffle by 2 is written (1, 1/2). Expected: `[(3, 1), (3, 1)]` gives 5, `[(3,
-# 2), (5, 1)]` gives 11, and the empty list gives 1.
+# `layers` is a list of pairs (kernel, stride), from the input to the output. Return the width of one output pixel's
+# field, in input pixels. A pixel shuffle by 2 is written (1, 1/2). Expected: `[(3, 1), (3, 1)]` gives 5, `[(3, 2), (5,
+# 1)]` gives 11, and the empty list gives 1.
 
 # %% tags=["stub"]
 # {{stub: receptive_field}}
@@ -127,8 +127,8 @@ assert 32 * 64 * 64 * 9 < 1.2e6 < 17e6 < 64 * 64 * 65**2
 # %% [markdown] tags=["slide"] answers=["nothing", "halves", "halved"]
 # ## A plain stack
 #
-# So let us stack 16 blocks, each with two convolutions and a PReLU, a ReLU whose slope below zero is learned. They keep
-# the weights that torch gives them: nothing is trained yet.
+# So let us stack 16 blocks, each with two convolutions and a PReLU, a ReLU whose slope below zero is learned. The
+# layers keep the weights that torch gives them: nothing is trained yet.
 #
 # **Question.** Two different photos go in. After 32 layers, how different is what comes out?
 
@@ -293,7 +293,8 @@ assert torch.allclose(batch_norm(first, gamma, beta), theirs, atol=1e-5)
 #
 # $$y = x + F(x)$$
 #
-# In the paper's block (Figure 4), $F$ is: convolution, BatchNorm, PReLU, convolution, BatchNorm.
+# In the paper's block (Figure 4), $F$ consists of a convolution, BatchNorm, PReLU, a second convolution, and BatchNorm
+# again.
 #
 # **Question.** The gradient comes back through this sum. What is the derivative of $y$ with respect to $x$?
 #
@@ -339,15 +340,15 @@ assert torch.allclose(by_hand, package_block(first), atol=1e-5)  # the same tens
 ResidualBlock = check("ResidualBlock", ResidualBlock)
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** The sum before the second BatchNorm; an activation after the sum, from ResNet; x overwritten
-# on the way, so that the body is added to itself. Ask: why is there no activation after the sum? (What is added may be
-# negative, and with 16 ReLUs in its way the skip would no longer be free.)
+# **Common wrong answers.** The sum comes before the second BatchNorm. There is an activation after the sum, as in
+# ResNet. Or x is overwritten on the way, so that the body is added to itself. Ask: why is there no activation after the
+# sum? (What is added may be negative, and with 16 ReLUs in its way the skip would no longer be free.)
 
 # %% [markdown] tags=["subslide"]
 # ### {{exercise: zero_init_residual}}
 #
 # A block adds something. A block that adds *nothing* is the identity: what goes in comes out. Goyal et al. (2017) start
-# their training this way. All blocks are asleep at first, and each wakes up when it has something to say.
+# their training with such blocks. All blocks are asleep at first, and each wakes up when it has something to say.
 #
 # Write `zero_init_residual(block)`. It changes one of the package's blocks in place; the block's layers are
 # `block.body[0]` to `block.body[4]`, as printed above. The block may have been trained before. Expected: `block(x)` is
@@ -372,9 +373,9 @@ assert torch.equal(sleeping(first), first)  # 32 layers, and both photos are as 
 # %% [markdown] tags=["slide"]
 # ## Four networks, one budget
 #
-# Now for the claim. With or without skips, with or without BatchNorm: four networks. They get the same crops in the
-# same order, the same initial weights, the same number of updates and the same learning rate. Only the two switches
-# differ.
+# Now for the claim. There are four networks: with or without skips, and with or without BatchNorm. They get the same
+# crops in the same order, the same initial weights, the same number of updates and the same learning rate. Only the two
+# switches differ.
 #
 # We need a baseline for "it learns nothing": the best answer without looking at the picture, which is one grey for the
 # whole batch. A loss of 1.0 in the figure is the loss of that grey.
@@ -489,7 +490,8 @@ assert not big["residual"] < 100  # it explodes; also true for NaN
 #
 # ### What our runs do not show
 #
-# They do not show that depth is *better*. A counter-test: no blocks at all between head and enlargement.
+# They do not show that depth is *better*. For a counter-test, we train a network with no blocks at all between head and
+# enlargement.
 
 # %%
 shallow = [
@@ -507,14 +509,15 @@ assert without < final["residual + BatchNorm"] + 0.05
 # paper.
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** Be precise here. Measured on a CPU, last third of 60 updates, three seeds: plain 1.07, plain with
-# BatchNorm 0.60 to 0.69, residual with BatchNorm 0.39 to 0.41, residual without 0.42 to 0.51. At twice the rate, nine
-# seeds: 0.60 to 0.70, 0.39 to 0.47, 0.35 to 0.74. So plain with BatchNorm *is slower*, but it does not stall: after 100
-# updates it is at 0.48 to 0.60 and still falling. After 200 (two seeds): plain 1.05, plain with BatchNorm 0.48,
-# residual with 0.23 and without 0.16, no blocks 0.23. Which residual network is ahead depends on seed, rate and
-# patience. **Ask:** would a plain trunk train if only the long skip were kept? (Yes, and in such a short race better
-# than all the others: 0.27 and 0.29, two seeds, twice the rate. The gradient goes around the trunk, so dead blocks do
-# not matter. A network can train without using its depth.)
+# **What to say.** Be precise here. We measured the loss on a CPU, over the last third of 60 updates. With three seeds,
+# plain has 1.07, plain with BatchNorm 0.60 to 0.69, residual with BatchNorm 0.39 to 0.41, and residual without it 0.42
+# to 0.51. At twice the rate, with nine seeds, the last three have 0.60 to 0.70, 0.39 to 0.47 and 0.35 to 0.74. So plain
+# with BatchNorm *is slower*, but it does not stall: after 100 updates it is at 0.48 to 0.60 and still falling. After
+# 200 updates (two seeds), plain is at 1.05, plain with BatchNorm at 0.48, residual with BatchNorm at 0.23 and without
+# it at 0.16, and the network without blocks at 0.23. Which residual network is ahead depends on seed, rate and
+# patience. **Ask:** would a plain trunk train if only the long skip were kept? (Yes, and in such a short race it does
+# better than all the others: with two seeds, at twice the rate, it reaches 0.27 and 0.29. The gradient goes around the
+# trunk, so dead blocks do not matter. A network can train without using its depth.)
 
 # %% [markdown] tags=["slide"] answers=["nearly as it is"]
 # ## Head, trunk, and one more skip
@@ -525,7 +528,7 @@ assert without < final["residual + BatchNorm"] + 0.05
 # 2. **Trunk**: 16 residual blocks, one more convolution, one more BatchNorm.
 # 3. The **long skip**: the head's maps are added to the trunk's output.
 #
-# **Question.** If each block has its own skip, why one more around all of them?
+# **Question.** If each block has its own skip, why is there one more around all of them?
 #
 # <details><summary>Answer</summary>
 #
@@ -553,8 +556,9 @@ drawing("generator")
 Trunk = check("Trunk", Trunk)
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** `[ResidualBlock(channels)] * blocks`: one block, used sixteen times, with one set of
-# weights. A plain Python list, which torch does not search for parameters. A long skip around the blocks only.
+# **Common wrong answers.** `[ResidualBlock(channels)] * blocks` is one block, used sixteen times, with one set of
+# weights. The blocks are in a plain Python list, which torch does not search for parameters. Or the long skip goes
+# around the blocks only.
 
 # %% [markdown] tags=["notes"]
 # ### The same tensor as the package's
@@ -653,9 +657,9 @@ assert share[17] > 0.9
 assert share[33] > 0.999
 
 # %% [markdown]
-# More than nine tenths come from a window only 17 pixels wide, 8 to each side (the effect was described by Luo et al.
-# 2016). Less than a thousandth comes from beyond a width of 33. 80 is what the network *may* use; what it learns to use
-# depends on the photos.
+# More than nine tenths of it comes from a window only 17 pixels wide, 8 to each side (the effect was described by Luo
+# et al. 2016). Less than a thousandth of it comes from beyond a width of 33. 80 is what the network *may* use; what it
+# learns to use depends on the photos.
 
 # %% [markdown] tags=["slide"]
 # ## Look inside
@@ -731,9 +735,9 @@ play(through, trunk=list(stacks), blocks=[1, 0, 2, 4, 8, 16], photo=["chelsea", 
 #
 # ### What this lesson leaves out
 #
-# How the enlargement works (lesson 03), and how to train for real (lesson 04). Whether depth pays: our race was too
-# short. At test time BatchNorm uses statistics gathered in training, which fit no photo exactly; that is one more
-# reason why later networks drop it.
+# This lesson leaves out how the enlargement works (lesson 03), and how to train for real (lesson 04). It also leaves
+# out whether depth pays: our race was too short to tell. At test time BatchNorm uses statistics gathered in training,
+# which fit no photo exactly; that is one more reason why later networks drop it.
 #
 # ### Where to read on
 #

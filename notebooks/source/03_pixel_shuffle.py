@@ -5,7 +5,7 @@
 #
 # **Time.** 29 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lesson 01 (LR images, PSNR). You know what a convolution is. How training works comes in lesson 04; here
+# **Before.** Lesson 01 (LR images, PSNR). You know what a convolution is. Lesson 04 explains how training works; here
 # you only read the loop.
 #
 # {{colab_badge}}
@@ -45,7 +45,7 @@ for name in UNSEEN:
 #
 # Bicubic interpolation is more than forty years old and has been polished ever since. Here is what it makes of a photo.
 #
-# **Before you read on:** three layers, half a minute of training, eleven photos. Is that enough to beat it?
+# **Before you read on:** three layers, half a minute of training, eleven photos. Is that enough to beat bicubic?
 
 # %% tags=["skip"]
 hr, lr = unseen["motorcycle"]  # (500, 740, 3), (125, 185, 3)
@@ -67,10 +67,10 @@ show_crops(
 # network's last step, and this lesson takes that step apart.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Three ways 4 minutes, the shuffle 4, the paper's layer 2, ESPCN 2, checkerboards 7, training 5, the
-# control 2, looking inside and the recap 3. Exercises 31. **Before class** run the notebook once on the classroom's
-# machines and note how long the training takes. Collect the guesses by show of hands, and write them down: in most
-# rooms, "no" has the majority.
+# **Timing.** The three ways take 4 minutes, the shuffle 4, the paper's layer 2, ESPCN 2, checkerboards 7, training 5,
+# the control 2, and looking inside and the recap 3. The exercises take 31. **Before class**, run the notebook once on
+# the classroom's machines and note how long the training takes. Collect the guesses by a show of hands, and write them
+# down: in most rooms, the majority says "no".
 
 # %% [markdown] tags=["slide"]
 # ## Three ways to sixteen pixels
@@ -92,8 +92,8 @@ print("first:", tuple(first.shape), "transposed:", tuple(transposed.shape), "cha
 print("numbers:", first.numel(), transposed.numel(), channels.numel())
 
 # %% [markdown] answers=["16", "sixteen"]
-# All three ways give equally many numbers. The third has them as 48 maps of 24 x 24 instead of 3 maps of 96 x 96. Keep
-# that in mind.
+# All three ways produce the same number of values. The third has them as 48 maps of 24 x 24 instead of 3 maps of 96
+# x 96. Keep that in mind.
 #
 # **Question.** How much more does way 1 cost than way 3? A convolution needs k x k x inputs x outputs multiplications
 # *at each place of its grid*.
@@ -135,7 +135,7 @@ print(image[0, 0])
 # network decides what the channels hold, and pixel shuffle says which corner of the tile each channel owns.
 #
 # **Question.** Now each channel has 2 x 2 places. In the numbers below, the tens digit is the channel and the ones
-# digit is the place. Which number stands to the right of 0 in the image? Which one below it?
+# digit is the place. Which number stands to the right of 0 in the image? Which number is below it?
 
 # %%
 features = 10 * torch.arange(4).reshape(1, 4, 1, 1) + torch.arange(4).reshape(1, 1, 2, 2)  # (1, 4, 2, 2)
@@ -153,8 +153,8 @@ assert image[0, 0, 0].tolist() == [0, 10, 1, 11]
 assert image[0, 0, 1].tolist() == [20, 30, 21, 31]
 
 # %% [markdown]
-# To the right of 0 stands 10: channel 1, the same place. Below it stands 20: channel 2, the same place. Each tile holds
-# one number of each channel. Press **Play** and watch them go.
+# The number to the right of 0 is 10: it comes from channel 1, from the same place. The number below 0 is 20: it comes
+# from channel 2, from the same place. Each tile holds one number of each channel. Press **Play** and watch them go.
 
 # %% tags=["fold"]
 shuffle_film(alt="The numbers of four channels fly into the image, one channel after the other: each owns a corner.")
@@ -184,10 +184,11 @@ for r in (2, 3, 4):
     assert torch.equal(F.pixel_unshuffle(pixel_shuffle(x, r), r), x)  # and the way back: nothing is lost
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** Reshape without permute (the picture is torn into stripes); the two r swapped (transposed
-# tiles: diagonal edges get teeth); r in front of H instead of after it (a sheet of sixteen small pictures). Let
-# somebody draw the six axes on the board and join them with arrows. Ask: why does `view` fail as the last step, when
-# `reshape` does not? (After permute the numbers are no longer in order in memory.)
+# **Common wrong answers.** The answer reshapes without permute: the picture is torn into stripes. It swaps the two r:
+# the tiles are transposed, and diagonal edges get teeth. Or it puts r in front of H instead of after it: the result is
+# a sheet of sixteen small pictures. Let somebody draw the six axes on the board and join them with arrows. Ask: why
+# does `view` fail as the last step, when `reshape` does not? (After permute the numbers are no longer in order in
+# memory.)
 
 # %% [markdown] tags=["subslide"] answers=["(1, 64, 48, 48)"]
 # ### The paper's layer
@@ -212,7 +213,7 @@ assert torch.allclose(y, layer(x), atol=1e-6)
 # %% [markdown] tags=["slide"]
 # ## ESPCN
 #
-# ESPCN (Shi et al. 2016) is three convolutions and a shuffle.
+# ESPCN (Shi et al. 2016) consists of three convolutions and a shuffle.
 #
 # It is the smallest network with a sub-pixel convolution. It trains in half a minute, and now you write it yourself.
 #
@@ -248,15 +249,15 @@ print("out:", tuple(mine(x).shape), "- trained numbers:", f"{count_parameters(mi
 assert torch.allclose(mine(x), to_package(mine)(x), atol=1e-6)  # the same tensor
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** Three maps at the end, since "a picture has three channels"; a tanh after the last
-# convolution; a clamp to [0, 1]. Ask: why no activation at the end? (Where it flattens, no gradient comes back.) The
-# original ESPCN worked on luma alone; ours works on RGB, as SRGAN does.
+# **Common wrong answers.** There are three maps at the end, because "a picture has three channels". Or there is a tanh
+# after the last convolution, or a clamp to [0, 1]. Ask: why is there no activation at the end? (Where it flattens, no
+# gradient comes back.) The original ESPCN worked on luma alone; ours works on RGB, as SRGAN does.
 
 # %% [markdown] tags=["slide"] answers=["uneven", "1, 2, 1"]
 # ## Checkerboards
 #
-# We skipped way 2. It has a flaw that you can count. Each LR pixel writes a patch of kernel x kernel pixels, and the
-# patches start `stride` pixels apart. Where they overlap, they add up.
+# We skipped way 2. It has a flaw that you can find by counting. Each LR pixel writes a patch of kernel x kernel pixels,
+# and the patches start `stride` pixels apart. Where they overlap, they add up.
 #
 # **Question.** With kernel 3 and stride 2, in one dimension: how many patches fall on each output pixel?
 #
@@ -311,8 +312,8 @@ assert (np.outer(nine, nine).max(), np.outer(nine, nine).min()) == (9, 4)
 # *Figure: a table of 8 x 8 counts. For kernel 9 and stride 4, one place in each 4 x 4 tile is written to 9 times,
 # others 4 or 6 times.*
 #
-# Nine times at one corner of each tile, four to six times elsewhere. This is the **checkerboard** that Odena et al.
-# (2016) described.
+# One corner of each tile is written to nine times, all other places four to six times. This is the **checkerboard**
+# that Odena et al. (2016) described.
 #
 # ### And the sub-pixel convolution?
 #
@@ -336,16 +337,16 @@ assert kernel.shape[-1] == 12
 assert kernel.shape[-1] % r == 0
 
 # %% [markdown] answers=["different filters", "as strong"]
-# The same tensor. A sub-pixel convolution *is* a transposed convolution whose kernel, 12, is a multiple of its
+# It is the same tensor. A sub-pixel convolution *is* a transposed convolution whose kernel, 12, is a multiple of its
 # stride, 4. All counts are equal, by construction.
 #
 # So it makes no checkerboard? To answer that, we need a number. Cut a picture into tiles of 4 x 4, and for each of the
 # sixteen places take the average over all tiles. In a photo the sixteen averages are nearly equal, because a photo
-# knows nothing of our tiles. How far they are apart, in per cent of the picture's contrast (its standard deviation), is
+# knows nothing of our tiles. How far apart they are, in per cent of the picture's contrast (its standard deviation), is
 # our **tile pattern**.
 #
-# **Question.** Two untrained networks, one with a transposed convolution of kernel 9, one with a sub-pixel convolution.
-# Which has the stronger tile pattern?
+# **Question.** We take two untrained networks, one with a transposed convolution of kernel 9, one with a sub-pixel
+# convolution. Which has the stronger tile pattern?
 
 
 # %%
@@ -398,9 +399,9 @@ assert min(pattern["transposed, kernel 9"], pattern["sub-pixel"]) > 80
 #
 # ### {{exercise: icnr}}
 #
-# `weight`, (C r r, inputs, k, k), belongs to a new convolution, still random, before a shuffle by `r`. Return a weight
-# of the same shape in which the r r filters of each tile are equal. They must still be random, and as large as the
-# filters they replace (a mean of several is smaller). Remember which channels make up a tile.
+# `weight`, (C r r, inputs, k, k), belongs to a new convolution, which is still random and comes before a shuffle by
+# `r`. Return a weight of the same shape in which the r r filters of each tile are equal. They must still be random, and
+# as large as the filters they replace (a mean of several is smaller). Remember which channels make up a tile.
 
 # %% tags=["stub"]
 # {{stub: icnr}}
@@ -440,12 +441,13 @@ assert tile_pattern(smooth) < 0.01
 assert torch.allclose(smooth, F.interpolate(smooth[..., ::4, ::4], scale_factor=4), atol=1e-5)  # nearest neighbour
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** `repeat` instead of `repeat_interleave`: then channels 0, 1, 2, 0, 1, 2 are equal and the
-# pattern stays. The mean of the sixteen filters: the right symmetry, but four times too weak. Ask: where else could a
-# tile pattern come from, once the weights are equal? (From the bias: it has one number for each place of the tile.)
+# **Common wrong answers.** The answer uses `repeat` instead of `repeat_interleave`: then channels 0, 1, 2, 0, 1, 2 are
+# equal, and the pattern stays. Or it takes the mean of the sixteen filters, which has the right symmetry but is four
+# times too weak. Ask: where else could a tile pattern come from, once the weights are equal? (From the bias: it has one
+# number for each place of the tile.)
 
 # %% [markdown] answers=["whole tiles", "level them"]
-# From nearly 100 per cent down to 0, and the eye can be seen before any training.
+# The pattern falls from nearly 100 per cent to 0, and the eye can be seen before any training.
 #
 # The paper's generator has a safeguard of another kind. After its last shuffle comes one more convolution, **9x9**.
 #
@@ -467,7 +469,7 @@ assert 16 * multiplications(9, 64, 3) / multiplications(3, 64, 64) == 6.75
 # %% [markdown]
 # A 9x9 kernel sees whole tiles, so it *can* learn to level them. A 3x3 kernel never sees a whole tile. This has its
 # price: per LR pixel, the large kernel needs as many multiplications as 6.75 convolutions of the trunk. ESPCN has no
-# such layer. It has ICNR.
+# such layer. It has ICNR instead.
 
 # %% [markdown] tags=["slide"]
 # ## Training, live
@@ -513,7 +515,7 @@ def on_unseen(method):
 
 
 # %% [markdown]
-# First a short run of 25 updates. Does ICNR still make a difference once the network learns?
+# First comes a short run of 25 updates. Does ICNR still make a difference once the network learns?
 
 # %%
 early = [fit(fresh_espcn(with_icnr), 25)(x) for with_icnr in (False, True)]  # (1, 3, 300, 448) each
@@ -578,9 +580,9 @@ assert min(gains.values()) > 0
 assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 
 # %% [markdown]
-# Better on each of the three. This is the claim: three layers, eleven photos, half a minute, and a forty-year-old
-# formula is beaten. To be honest, the result is still far from HR. The rest needs a deeper network (lesson 04), and
-# more than PSNR (lesson 06).
+# Your network is better than bicubic on each of the three photos. This is the claim: three layers, eleven photos, half
+# a minute, and a forty-year-old formula is beaten. To be honest, the result is still far from HR. The rest needs a
+# deeper network (lesson 04), and more than PSNR (lesson 06).
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** While it trains: the first updates only find out how bright a photo is; then come the edges. The
@@ -619,7 +621,7 @@ assert sr_control.std() < hr.std() / 3  # hardly any contrast
 # %% [markdown] tags=["slide"]
 # ## What is in the channels?
 #
-# The first layer of the trained network looks for edges and colours. Sixteen of its 64 maps:
+# The first layer of the trained network looks for edges and colours. Here are sixteen of its 64 maps:
 
 # %%
 trained = to_package(network)  # the package's ESPCN, which names its parts
@@ -631,8 +633,8 @@ inside = first[0, :16, 2:-2, 2:-2]  # (16, 32, 50): without the border, where ze
 feature_grid(inside, columns=8, alt="Sixteen maps of a cat's eye: some show edges of one direction, others areas.")
 
 # %% [markdown] answers=["negatives", "negative", "reliefs"]
-# And the last layer? Sixteen of the 48 channels make up the tiles of green. Side by side they would all look the same,
-# so the figure shows how each *differs* from the mean of the sixteen.
+# And the last layer? Sixteen of the 48 channels make up the tiles of the green channel. Side by side they would all
+# look the same, so the figure shows how each *differs* from the mean of the sixteen.
 #
 # **Question.** Row 0, column 0 is the upper left corner of each tile; row 3, column 3 is the lower right one. How will
 # these two compare?
@@ -655,14 +657,14 @@ feature_grid(
 assert corners < -0.5
 
 # %% [markdown]
-# Reliefs, lit from sixteen sides. At an edge that gets brighter to the right, the left column of a tile must be darker
-# than the mean and the right one brighter. Nobody told the network this: it found out by itself what "between the
-# pixels" means.
+# They look like reliefs, lit from sixteen sides. At an edge that gets brighter to the right, the left column of a tile
+# must be darker than the mean and the right one brighter. Nobody told the network this: it found out by itself what
+# "between the pixels" means.
 
 # %% [markdown] tags=["notes"]
 # ## Play
 #
-# Pick a photo, move the box, change its size. Where is yours better, and where is it not?
+# Pick a photo, move the box, change its size. Where is your picture better than bicubic's, and where is it not?
 
 # %% tags=["skip"]
 pictures = {name: (hr, imresize(lr, 4), enlarge(network, lr)) for name, (hr, lr) in reversed(unseen.items())}
@@ -690,8 +692,8 @@ zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic 
 # <details><summary>2. Somebody's enlargements show a fine regular grid, always in the same places. What do you ask
 # first?</summary>
 #
-# Which layer enlarges. With a transposed convolution: does the stride divide the kernel? With pixel shuffle: how was it
-# initialised, and was it trained long enough to unlearn it?
+# Ask which layer enlarges. If it is a transposed convolution: does the stride divide the kernel? If it is a sub-pixel
+# convolution: how was it initialised, and was it trained long enough to unlearn the pattern?
 # </details>
 #
 # <details><summary>3. Why must the photos we are graded on stay out of training, if the network has only 37,200 numbers

@@ -6,7 +6,7 @@
 #
 # **Time.** 25 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lessons 01 to 03: LR crops, the residual generator, pixel shuffle. Python functions and dicts.
+# **Before.** Lessons 01 to 03: LR crops, the residual generator, pixel shuffle. You know Python's functions and dicts.
 #
 # {{colab_badge}}
 
@@ -80,10 +80,10 @@ assert psnr(to_image(sr), hr) < psnr(imresize(lr, 4), hr) - 5
 # your list. Later we will leave things out, one at a time, and measure the damage.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Crops 3 minutes, one update 4, mean and sum 2, overfitting and rates 4, schedule and average 4, resume 4,
-# curves 3, the real thing 1. Exercises 35. Write the room's lists on the board now and keep them: nearly everyone has
-# the weights, half have the step, few have the optimiser. On two slow cores all cells together take about a minute in
-# fast mode and two in full mode.
+# **Timing.** Crops take 3 minutes, one update 4, mean and sum 2, overfitting and rates 4, schedule and average 4,
+# resuming 4, curves 3, and the real thing 1. The exercises take 35. Write the room's lists on the board now and keep
+# them: nearly everyone has the weights, half have the step, few have the optimiser. On two slow cores all cells
+# together take about a minute in fast mode and two in full mode.
 
 # %% [markdown] tags=["slide"]
 # ## Where crops come from
@@ -187,9 +187,9 @@ for time_of_call in ("once", "twice"):
 # And line 1? `backward()` **adds** to the gradient that is already there. Without line 1, each update follows the sum
 # of all gradients since the beginning.
 #
-# One name before we start. `lr` means two things in this field. In this course the variable `lr` is the LR image, and
-# the learning rate is `rate`. Torch's optimisers call the learning rate `lr`: `Adam(weights, lr=rate)` is the one place
-# where the two meet.
+# A word about names before we start: `lr` means two things in this field. In this course the variable `lr` is the LR
+# image, and the learning rate is `rate`. Torch's optimisers call the learning rate `lr`: `Adam(weights, lr=rate)` is
+# the one place where the two meet.
 #
 # ### {{exercise: train_step}}
 #
@@ -209,7 +209,7 @@ train_step = check("train_step", train_step)
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** zero_grad is missing, and nobody notices, because with Adam the loss still falls, only more
-# slowly; step before backward; the loss is returned with its graph, and memory grows until the kernel dies in the
+# slowly; step comes before backward; the loss is returned with its graph, and memory grows until the kernel dies in the
 # evening. Ask: why does the order zero_grad - forward or forward - zero_grad not matter? (The forward pass touches no
 # gradient.)
 
@@ -350,10 +350,10 @@ show_images(
 # %% [markdown] answers=["worse", "far"]
 # Learn these three shapes by heart:
 #
-# - **Too low:** a smooth line that creeps. It looks healthy, and will arrive next week.
-# - **Right:** falls steeply, then slowly, with a few spikes. At less than half of bicubic's loss, the test is
+# - **Too low:** the line is smooth, but it creeps. It looks healthy, and will arrive next week.
+# - **Right:** the loss falls steeply, then slowly, with a few spikes. At less than half of bicubic's loss, the test is
 #   **passed**.
-# - **Too high:** jumps up in the first updates, then spends its time climbing back down.
+# - **Too high:** the loss jumps up in the first updates, then spends its time climbing back down.
 #
 # | when the test is **not** passed: what you see | where to look |
 # |---|---|
@@ -384,14 +384,15 @@ print(f"unseen photos: this network {unseen_loss(passed):.4f}, bicubic {unseen_b
 assert unseen_loss(passed) > 3 * unseen_bicubic
 
 # %% [markdown] tags=["slide"]
-# Far worse than bicubic. Overfitting one batch tests the *machinery*, not the network. It shows that gradients arrive.
-# It says nothing about how good the network is.
+# It is far worse than bicubic. Overfitting one batch tests the *machinery*, not the network. It shows that gradients
+# arrive. It says nothing about how good the network is.
 #
 # ## The learning rate over time
 #
 # The paper keeps it simple: SRResNet trains at a constant 0.0001 for one million updates; SRGAN trains at 0.0001 and,
 # in its second half, at a tenth of that. With a hundred times fewer updates, we cannot be so patient. A **one-cycle**
-# schedule starts low, while the first gradients point anywhere, rises to a high peak, and comes down gently to 0.
+# schedule starts low, while the first gradients point in all directions, rises to a high peak, and comes down gently
+# to 0.
 #
 # With $S$ updates, numbered $s = 0 \dots S - 1$, the first tenth is the warm-up, $R = \lfloor S / 10 \rfloor$ updates
 # long:
@@ -586,9 +587,9 @@ def same_bits(a, b):
 
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** The state dict is kept without a copy: that does no harm if it is written to disk at once,
-# but kept in memory as "the best so far" it silently becomes the latest. Parameters instead of state_dict: the buffers
-# are lost, and the network is fine in training and poor in use. Ask: why is the seed not in the dict? (It is a setting,
-# not a state: the same command has the same seed.)
+# but if it is kept in memory as "the best so far", it silently becomes the latest. Or the parameters are kept instead
+# of the state_dict: the buffers are lost, and the network is fine in training and poor in use. Ask: why is the seed not
+# in the dict? (It is a setting, not a state: the same command has the same seed.)
 
 # %% [markdown] tags=["slide"] answers=["equal"]
 # ## Stopped and resumed
@@ -714,7 +715,7 @@ assert jump > 1.1
 #
 # The package does all this for you, including the averaged weights and the log.
 #
-# A **recipe** holds every number of a run. Here is the paper's, made small.
+# A **recipe** holds every number of a run. Here is a small version of the paper's.
 #
 # Half-way through we press stop: the cell sends itself the signal that Ctrl-C and Jupyter's square button send. `train`
 # saves, and then stops the cell with a KeyboardInterrupt, so that the cells below do not go on with half a network.
@@ -775,13 +776,13 @@ except UserError as error:
 assert "rate 0.001 then, 0.002 now" in refused
 
 # %% [markdown] tags=["slide"] answers=["overfitting", "gap between"]
-# `train` refuses: half of one run and half of another do not make a run. The same in a terminal is `srgan-lessons train
-# srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
+# `train` refuses: half of one run and half of another do not make a run. In a terminal, the same command is
+# `srgan-lessons train srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
 #
 # In Colab the disk disappears with the machine, so put the run on your Drive. That takes two cells: `from google.colab
 # import drive; drive.mount("/content/drive")`, and `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`.
-# After a disconnect you get a new machine: run the first cell of this lesson, the imports and the photos again, then
-# these two. The second one continues where it was stopped.
+# After a disconnect you get a new machine: run the first cell of this lesson, the imports and the photos again, and
+# then these two cells. The second of them continues where the run was stopped.
 #
 # ## Reading curves
 #
@@ -912,9 +913,9 @@ assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96,
 # | one NVIDIA H100, continued | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
 # | the paper | 1,000,000 of 16 | not said | 32.05 dB |
 #
-# Most of the way takes minutes; the last half decibel takes the million. (The paper computes luma a little differently:
-# lesson 08.) The weights of the second row come with the course, and so does the log of their run. Here they are, on
-# the photo from the beginning, which no run has seen.
+# Most of the way takes minutes; the last half decibel takes the million updates. (The paper computes luma a little
+# differently: see lesson 08.) The weights of the second row come with the course, and so does the log of their run.
+# Here they are, on the photo from the beginning, which no run has seen.
 
 # %%
 srresnet = load_network("srresnet")
@@ -991,7 +992,8 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 #
 # - An update: drop the old gradients, forward, loss, backward, step. The loss is a mean.
 # - Overfit one batch first, and compare with bicubic. Then look at the pairs as well.
-# - The learning rate matters most: too low creeps, too high explodes. One cycle: up, then down to 0.
+# - The learning rate matters most: if it is too low, the loss creeps; if it is too high, it explodes. One cycle goes
+#   up, then down to 0.
 # - Averaged weights are calmer and better than the last ones.
 # - A run resumed with its weights, buffers, optimiser and step ends equal in every bit.
 # - One curve is no diagnosis. Compare training with unseen photos, and the network with bicubic.
@@ -1006,13 +1008,14 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 #
 # <details><summary>2. Two runs with the same seed differ although nothing was stopped. Where do you look?</summary>
 #
-# At anything that does not follow from the seed: a data loader with several workers, the order of files in a folder. Or
-# at a different number of threads, a different GPU, a different version: sums in another order are rounded differently.
+# Look at anything that does not follow from the seed: a data loader with several workers, the order of files in a
+# folder. The number of threads, the GPU or a version may differ, too: sums in a different order are rounded
+# differently.
 # </details>
 #
 # <details><summary>3. Training loss is below bicubic's, unseen loss is not. Do you need more updates?</summary>
 #
-# No, more photos. The network is learning its photos by heart, and more updates make that worse.
+# No, you need more photos. The network is learning its photos by heart, and more updates make that worse.
 # </details>
 #
 # ### What this lesson leaves out

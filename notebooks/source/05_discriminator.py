@@ -50,8 +50,8 @@ pictures = {name: versions(photo) for name, photo in sample_photos().items()}
 # %% [markdown] tags=["slide"] answers=["B and C", "soft", "sharp"]
 # ## Why
 #
-# A network trained on MSE paints too softly. But who will tell it? PSNR cannot: it likes the soft picture. You can. So
-# the paper puts a judge into the training.
+# A network trained on MSE paints too softly. But who will tell the network so? PSNR cannot: it likes the soft picture.
+# You can. So the paper puts a judge into the training.
 #
 # **Before you read on:** run the cell. Which of the four are photos? And how do you know?
 
@@ -67,21 +67,22 @@ show_images(
 )
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Why 2 minutes, the best judge 4, the one-dimensional GAN 5, logits 6, how strong 3, the network 5, what it
-# tells apart 5, play and recap 3. Exercises 27. Ask the room about A to D: "What exactly did you look at?" Write the
-# words down (edges, whiskers, grain). Come back to them when two discriminators disagree about the same picture.
+# **Timing.** "Why" takes 2 minutes, the best judge 4, the one-dimensional GAN 5, logits 6, "How strong" 3, the network
+# 5, what it tells apart 5, and play and recap 3. The exercises take 27. Ask the room about A to D: "What exactly did
+# you look at?" Write the words down (edges, whiskers, grain). Come back to them when two discriminators disagree about
+# the same picture.
 
 # %% [markdown] tags=["fragment"]
-# B and C. You saw it in a moment: A and D are soft. A network that sees this, too, could tell the generator, pixel by
-# pixel, what gives it away. It is called the **discriminator**, D. This lesson builds it and asks what it sees. The
-# answer may surprise you: it need not be what *you* see.
+# B and C are photos. You saw it in a moment: A and D are soft. A network that sees this, too, could tell the generator,
+# pixel by pixel, what gives its pictures away. It is called the **discriminator**, D. This lesson builds it and asks
+# what it sees. The answer may surprise you: it need not be what *you* see.
 
 # %% [markdown] tags=["slide"] answers=["0.75", "75", "3/4"]
 # ## The best judge there can be
 #
 # Let us start with something simpler than pictures: numbers. Real numbers come from a bell curve around 4, the density
-# $p$. A generator makes numbers around 0, with the density $q$. Both make equally many. The judge is shown one number
-# $x$, and says how probable it is that the number is real.
+# $p$. A generator makes numbers around 0, with the density $q$. Both sources give equally many numbers. The judge is
+# shown one number $x$, and says how probable it is that the number is real.
 #
 # **Question.** At $x$, the densities are $p = 0.3$ and $q = 0.1$. What is the best answer?
 #
@@ -167,13 +168,13 @@ assert torch.allclose(torch.sigmoid(p.log() - q.log())[common], best[common], at
 #
 # ## A GAN in one dimension
 #
-# So far, the generated numbers stayed where they were. Now the generator may learn, too. It has two weights: it draws
-# noise $z$ from the standard bell curve and returns $a + b z$. The two take turns: D gets one update with its loss,
-# then the generator gets one with its own, which rewards a large $D$ for its samples. Both losses come from the package
-# here; you will write them below.
+# So far, the generated numbers have stayed where they were. Now the generator may learn, too. It has two weights: it
+# draws noise $z$ from the standard bell curve and returns $a + b z$. The two take turns: D gets one update with its
+# loss, then the generator gets one with its own, which rewards a large $D$ for its samples. Both losses come from the
+# package here; you will write them below.
 #
-# **Before you run it:** the real numbers have mean 4 and width 0.6; the generator starts at 0 and 1.5. It never sees a
-# real number. How can it find them?
+# **Before you run it:** the real numbers have mean 4 and width 0.6; the generator's start with mean 0 and width 1.5. It
+# never sees a real number. How can it find them?
 
 
 # %%
@@ -257,7 +258,7 @@ assert max(abs(width) for _, width, _ in history) > 2  # it widens before it nar
 
 # %% [markdown]
 # *Figure: six frames of the game. The generated bell curve first widens, then moves to the right and narrows, until it
-# lies on the real one. D, steep at first, flattens to one half where samples fall. Below, the same as a film.*
+# lies on the real one. D, steep at first, flattens to one half where samples fall. Below is the same as a film.*
 #
 # It climbs. At each of its own samples it asks D: in which direction do I look more real? The answer is the slope of D,
 # and this slope is all it ever learns about the world. Press **Play** and watch both sides of the game.
@@ -267,7 +268,7 @@ assert max(abs(width) for _, width, _ in history) > 2  # it widens before it nar
 #
 # ### Was it D that showed the way?
 #
-# The counter-test is the same game with random labels: which samples D is told are real is now pure chance. Where does
+# The counter-test is the same game with random labels: pure chance decides which samples D is told are real. Where does
 # the generator end up?
 
 # %%
@@ -284,8 +285,8 @@ assert abs(history[299][0] - REAL[0]) < 2
 #
 # ## Sigmoid, then log
 #
-# So far, the package computed the losses. Now you will write them, and there is a trap. The formula contains the log of
-# a sigmoid. Can you simply write it down like that?
+# So far, the package has computed the losses. Now you will write them, and there is a trap. The formula contains the
+# log of a sigmoid. Can you simply write it down like that?
 #
 # **Question.** A float32 has about seven digits. What is the first whole number whose sigmoid comes out as exactly 1?
 # And what is $\log(1 - D)$ then?
@@ -302,12 +303,12 @@ for dtype in (torch.float32, torch.float16, torch.bfloat16):
 assert first_one == {torch.float32: 17, torch.float16: 9, torch.bfloat16: 7}
 
 # %% [markdown]
-# The sigmoid is exactly 1 from 17 on in float32, and from 9 on in float16, the half precision of a T4 GPU. Then $1 - D$
-# is 0, and its log is minus infinity. On the other side it takes longer, because floats are finer near 0: there the
-# sigmoid becomes 0 somewhere between -88 and -104.
+# From a logit of 17 on, the sigmoid is exactly 1 in float32. In float16, the half precision of a T4 GPU, it is exactly
+# 1 from 9 on. Then $1 - D$ is 0, and its log is minus infinity. On the other side it takes longer, because floats are
+# finer near 0: there the sigmoid becomes 0 somewhere between -88 and -104.
 #
-# When does this hurt? When D is **sure and wrong**: a generated sample gets a logit of +20. That is exactly the moment
-# when D has most to learn. Here are three ways to write the same loss, each with its gradient:
+# This hurts when D is **sure and wrong**, for example when a generated sample gets a logit of +20. That is exactly the
+# moment when D has most to learn. Here are three ways to write the same loss, each with its gradient:
 
 
 # %% tags=["check-output"]
@@ -342,10 +343,10 @@ assert float(torch.sigmoid(torch.tensor(-88.0))) > 0
 # - **sigmoid, log** ends in `inf`, and its slope is `nan`. After one such sample, all weights are `nan`.
 # - **sigmoid, BCE** looks healthy, because torch limits the log to -100. But the slope is 0: where D is most wrong, it
 #   learns nothing, and you get no warning.
-# - **on the logit** is exact for every logit. $-\log \sigma(x) = \log(1 + e^{-x})$, which is `softplus(-x)`; and since
-#   $1 - \sigma(x) = \sigma(-x)$, the other half is `softplus(x)`.
+# - **on the logit** is exact for every logit. It uses $-\log \sigma(x) = \log(1 + e^{-x})$, which is `softplus(-x)`;
+#   and because $1 - \sigma(x) = \sigma(-x)$, the other half is `softplus(x)`.
 #
-# The same as a picture, with half precision added:
+# Here is the same as a picture, with half precision added:
 
 # %% tags=["skip"]
 logits = np.arange(0, 24.5, 0.5)
@@ -406,16 +407,16 @@ assert torch.allclose(adversarial_loss(on_fake), losses.adversarial_loss(on_fake
 assert abs(float(discriminator_loss(torch.zeros(8, 1), torch.zeros(8, 1))) - math.log(4)) < 1e-5
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** Half of it (the mean over both batches together, as one call of BCE gives it); a small
-# constant in the log, which only moves the wall from infinity to 18; `BCEWithLogits` on numbers that have already been
-# through a sigmoid; for the generator, log(1 - D), which comes in the next section. **Ask:** a run ends with `nan`
-# after 4,000 good updates. Where would you look first?
+# **Common wrong answers.** The result is half the loss: the mean over both batches together, as one call of BCE gives
+# it. A small constant is added inside the log, which only moves the wall from infinity to 18. `BCEWithLogits` gets
+# numbers that have already been through a sigmoid. Or the generator's loss is log(1 - D), which comes in the next
+# section. **Ask:** a run ends with `nan` after 4,000 good updates. Where would you look first?
 
 # %% [markdown] tags=["slide"] answers=["20,000", "20_000"]
 # ## How strong may it be?
 #
-# The first paper on GANs began with a different loss for the generator: $\log(1 - D)$, to be made small. The aim is the
-# same: a large D. Why does the SRGAN paper use $-\log D$ instead?
+# The first paper on GANs began with a different loss for the generator: $\log(1 - D)$, which the generator makes small.
+# The aim is the same: a large D. Why does the SRGAN paper use $-\log D$ instead?
 #
 # **Question.** D is sure that a sample is generated: its logit is -10. How steep is each loss there?
 
@@ -479,7 +480,7 @@ assert 1 < distances[np.argmax(pulls["log(1 - D)"])] < 2.5
 # Now for pictures. The paper's D (section 2.1.1, Figure 4) takes a crop of 96 x 96:
 #
 # - eight 3x3 convolutions with 64, 64, 128, 128, 256, 256, 512, 512 maps; every second one has a stride of 2;
-# - after each convolution BatchNorm (but not after the first), then a LeakyReLU with slope 0.2;
+# - after each convolution comes BatchNorm (but not after the first), then a LeakyReLU with slope 0.2;
 # - **no max pooling**: halving is done by convolutions that take steps of 2;
 # - two dense layers with 1024 outputs and 1, and a LeakyReLU between them.
 
@@ -487,7 +488,8 @@ assert 1 < distances[np.argmax(pulls["log(1 - D)"])] < 2.5
 drawing("discriminator")
 
 # %% [markdown] answers=["in four", "every pixel"]
-# **Question.** Why no BatchNorm in the first layer? And why no max pooling, if the generator is to learn from D?
+# **Question.** Why is there no BatchNorm in the first layer? And why is there no max pooling, if the generator is to
+# learn from D?
 
 # %%
 layer = nn.LeakyReLU(0.2)
@@ -507,8 +509,8 @@ assert told == [16, 64]
 # %% [markdown]
 # The generator learns through D, from D's gradient at the pixels. Max pooling passes a gradient to one pixel in four; a
 # ReLU passes none where its input is negative. D is built so that every pixel learns something. And the first layer
-# sees the pixels themselves: how bright or pale a batch is may give it away, and BatchNorm, which normalises over the
-# batch, would remove that clue.
+# sees the pixels themselves: a batch may give itself away by how bright or pale it is, and BatchNorm, which normalises
+# over the batch, would remove that clue.
 #
 # ### {{exercise: conv_block}}
 #
@@ -548,8 +550,8 @@ print(f"in the first dense layer: {share:.0%}")
 assert sum(inputs * outputs * 9 for inputs, outputs, _ in blocks) + 3 * 64 * 9 == sum(sizes.values())
 
 # %% [markdown] tags=["notes"]
-# 23.6 million weights, fifteen times as many as the generator has, and four in five are in a single layer. D is only
-# used for training; nobody ships it.
+# D has 23.6 million weights, fifteen times as many as the generator, and four in five of them are in a single layer. D
+# is only used for training; nobody ships it.
 #
 # ### By hand
 #
@@ -602,9 +604,9 @@ for crop in (32, 96, 128, 192):
 # ### {{exercise: Head}}
 #
 # Write the class `Head(crop, channels)`: from the last maps, (N, 8 x channels, side, side), to logits, (N, 1).
-# `channels` is the number of maps of the first layer: 64 in the paper. Flatten, then a dense layer to 16 x channels
-# numbers, a LeakyReLU with slope 0.2, and a dense layer to one. Expected: `Head(96, 64)` has 18,876,417 trained
-# numbers, and there is no sigmoid at the end.
+# `channels` is the number of maps of the first layer: 64 in the paper. Flatten the maps. Then come a dense layer to 16
+# x channels numbers, a LeakyReLU with slope 0.2, and a dense layer to one. Expected: `Head(96, 64)` has 18,876,417
+# trained numbers, and there is no sigmoid at the end.
 
 # %% tags=["stub"]
 # {{stub: Head}}
@@ -627,10 +629,10 @@ with torch.no_grad():
 assert count_parameters(Head(96, 64)) == count_parameters(network.head) == 18_876_417
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** 6 * 6 written as a number; `crop // 8`; a sigmoid at the end, because the paper's figure has
-# one (the loss takes care of it); a missing activation, so that the two dense layers act as one. **Ask:** what if the
-# dense layers were replaced by a mean over all places? (Any crop would do. Later GANs did this, with a verdict for each
-# patch: Isola et al. 2017.)
+# **Common wrong answers.** 6 * 6 is written as a number. The side is `crop // 8`. There is a sigmoid at the end,
+# because the paper's figure has one (the loss takes care of it). Or the activation is missing, so that the two dense
+# layers act as one. **Ask:** what if the dense layers were replaced by a mean over all places? (Any crop would do.
+# Later GANs did this, with a verdict for each patch: Isola et al. 2017.)
 
 # %% [markdown] tags=["slide"] answers=["frame", "zeros", "noise"]
 # ## What can it tell apart?
@@ -641,8 +643,8 @@ assert count_parameters(Head(96, 64)) == count_parameters(network.head) == 18_87
 # - **Judge B** learns to tell HR from ESPCN's enlargements of LR crops of 8 x 8, which is what a generator makes in
 #   training.
 #
-# **Before you run it:** bicubic is softer than ESPCN; you can see that at once. Which judge will be right more often,
-# on photos that neither has seen? And what will each of them say about the *other's* pictures?
+# **Before you run it:** bicubic is softer than ESPCN; you can see that at once. Which judge will be right more often on
+# photos that neither has seen? And what will each of them say about the *other's* pictures?
 
 
 # %%
@@ -757,8 +759,8 @@ assert taken["B"]["bicubic"] > taken["B"]["ESPCN of crops"] + 25
 # %% [markdown] tags=["slide"]
 # ## Where does it look?
 #
-# First A. Take a bicubic crop and *heal* it: put the true pixels into one patch of 4 x 4. How much does the logit rise?
-# If that patch gave the picture away, it rises a lot. We do this for all 64 patches.
+# We begin with A. Take a bicubic crop and *heal* it: put the true pixels into one patch of 4 x 4. How much does the
+# logit rise? If that patch gave the picture away, the logit rises a lot. We do this for all 64 patches.
 
 
 # %%
@@ -802,9 +804,9 @@ assert follows > 0.3
 # %% [markdown]
 # A looks where bicubic lost something: at edges and texture. This is what we hoped for.
 #
-# Now B. Enlarged crop or enlarged photo: ESPCN uses the same weights on the same LR pixels. What is different? We
-# subtract one from the other. Then we replace the outer pixels of a tile from the whole photo with those of the crop,
-# in a wider and wider ring, and ask B.
+# Now for B. Whether ESPCN enlarges the crop or the whole photo, it uses the same weights on the same LR pixels. What is
+# different? We subtract one from the other. Then we replace the outer pixels of a tile from the whole photo with those
+# of the crop, in a wider and wider ring, and ask B.
 
 # %%
 whole, crop = unseen["ESPCN"], unseen["ESPCN of crops"]  # (N, 3, 32, 32) both
@@ -845,12 +847,12 @@ assert shares[-1] < shares[0] - 25
 # is to let the generator see more than D: enlarge larger LR crops, cut the frame off, then judge. Neither the paper nor
 # the package does this: their LR crops of 24 are three times as wide as ours, so the frame counts for less. **One batch
 # or two?** Here HR and generated crops go through D in one batch. The paper's update, and the package's `gan_step`,
-# send two. Then BatchNorm has a mean and a variance for each *kind*, and D may judge the batch instead of the crop.
-# Measured with a D of 16 maps against bicubic, 200 updates: a training loss of 0.001, and in evaluation mode 48 % right
-# on unseen photos. In a GAN, D is never used in evaluation mode, so it still does its work. **Healing or gradient?**
-# The size of the gradient at the pixels is the usual picture. Here it hardly follows what was lost: correlations of
-# -0.14 to 0.17 in four runs, where healing has 0.5 to 0.7. The gradient says what a *tiny* change does; healing makes
-# the change that matters.
+# send them in two. Then BatchNorm has a mean and a variance for each *kind*, and D may judge the batch instead of the
+# crop. We measured this with a D of 16 maps against bicubic. After 200 updates, it had a training loss of 0.001, and in
+# evaluation mode it was right about only 48 % of unseen photos. In a GAN, D is never used in evaluation mode, so it
+# still does its work. **Healing or gradient?** The usual picture shows the size of the gradient at the pixels. Here it
+# hardly follows what was lost: in four runs, its correlations were -0.14 to 0.17, while those of healing were 0.5 to
+# 0.7. The gradient says what a *tiny* change does; healing makes the change that matters.
 
 # %% [markdown] tags=["slide"]
 # B goes by the **frame**. Each convolution of ESPCN pads its crop with zeros, so along the border it does not know what
@@ -864,8 +866,8 @@ assert shares[-1] < shares[0] - 25
 #
 # ## And the logits?
 #
-# Back to the numbers. The sigmoid is exactly 1 from 17 on, and in half precision from 9 on. Does a logit ever get that
-# far?
+# Back to the numbers. The sigmoid is exactly 1 from a logit of 17 on, and in half precision from 9 on. Does a logit
+# ever get that far?
 
 # %%
 on_hr = judges["A"](unseen["HR"])[:, 0]  # (N,)
@@ -894,7 +896,7 @@ assert abs(steep[0] / steep[1] / factor - 1) < 0.01  # the ratio of both slopes 
 #
 # A cat, cut into tiles, stands before both judges. The right-hand picture shows how probable each judge finds it that a
 # tile is a photo: white is 1, black is 0. The list of versions has every network whose weights come with your copy of
-# the course. Is A a judge of beauty? See what it says about half the contrast.
+# the course. Is A a judge of beauty? See what it says about a picture with half the contrast.
 
 # %% tags=["skip"]
 cat = {kind: pictures["chelsea"][kind] for kind in ("HR", "bicubic")}  # (1, 3, 288, 448) each
@@ -924,8 +926,8 @@ play(judged, judge=["A", "B"], version=list(cat))
 # - At the end of the game, D is 1/2 and its loss is $\log 4 = 1.39$.
 # - Sigmoid and log break at 17, in float16 at 9: with inf, with nan, or silently. `softplus` on logits is exact.
 # - $-\log D$ pulls hardest where D is surest. $\log(1 - D)$ falls silent there.
-# - The paper's D: eight convolutions, four with stride 2, no pooling, LeakyReLU 0.2; a dense layer that fits one crop
-#   size.
+# - The paper's D has eight convolutions, four of them with stride 2, no pooling, LeakyReLU 0.2, and a dense layer that
+#   fits only one crop size.
 # - It learns whatever tells its two kinds apart: sharpness, but also grain, or the frame of a crop.
 #
 # ### Three questions
@@ -939,20 +941,20 @@ play(judged, judge=["A", "B"], version=list(cat))
 #
 # <details><summary>2. Why can D not be shown whole photos of any size, although it is made of convolutions?</summary>
 #
-# Its first dense layer has one weight for each number in the last maps: 512 x 6 x 6. A crop of another size gives
-# another count.
+# Its first dense layer has one weight for each number in the last maps: 512 x 6 x 6. A crop of a different size gives a
+# different count.
 # </details>
 #
 # <details><summary>3. Your D is right in 99 % of all cases after 100 updates, and the generator gets no better. What do
 # you look at first?</summary>
 #
-# At what D sees. Heal patches, or show it HR crops that went through the generator's pipeline. If it has found the
+# Look at what D sees. Heal patches, or show it HR crops that went through the generator's pipeline. If it has found the
 # frame, the rounding to 8 bits or the JPEG blocks of one kind, its advice is worthless.
 # </details>
 #
 # ### What this lesson leaves out
 #
-# How both learn together, and how that goes wrong, follows in lesson 07. Wasserstein and least-squares losses, spectral
+# Lesson 07 shows how both learn together, and how that goes wrong. Wasserstein and least-squares losses, spectral
 # normalisation, discriminators that judge patches, and the relativistic D of ESRGAN all came after the paper.
 #
 # ### Where to read on

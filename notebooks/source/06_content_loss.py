@@ -86,17 +86,17 @@ show_images(
 assert ratio > 2
 
 # %% [markdown]
-# MSE finds the moved photo more than twice as bad. To your eye nothing is wrong with it, while the other one has lost
+# By MSE, the moved photo is more than twice as bad. To your eye nothing is wrong with it, while the other one has lost
 # its fur.
 #
 # Do not blame the network. It does what it was told to do. This lesson shows what that was, and looks for something
 # better to tell it.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Why 2 minutes, two answers 5, preprocessing 2, phi and the maps 6, the content loss 4, the claim and its
-# exception 6, what a layer forgets 4, recap 2. Exercises 28. On one core all cells take about half a minute in fast
-# mode, and a little more in full mode. Let the room vote before the figure is explained, and keep the result: at the
-# end you ask the same question about phi(2, 2).
+# **Timing.** "Why" takes 2 minutes, two answers 5, preprocessing 2, phi and the maps 6, the content loss 4, the claim
+# and its exception 6, what a layer forgets 4, and the recap 2. The exercises take 28. On one core, all cells take about
+# half a minute in fast mode, and a little more in full mode. Let the room vote before the figure is explained, and keep
+# the result: at the end you ask the same question about phi(2, 2).
 
 # %% [markdown] tags=["slide"] answers=["grey", "flat"]
 # ## Two plausible answers
@@ -122,7 +122,8 @@ print("levels in LR, A:", (lr_a * 255).unique().tolist(), " B:", (lr_b * 255).un
 assert torch.equal(lr_a, lr_b)
 
 # %% [markdown] answers=["grey", "average"]
-# A flat grey, and exactly the same one. **LR does not say which of the two it was.** Both answers are right.
+# It is a flat grey, and exactly the same one in both cases. **LR does not say which of the two it was.** Both answers
+# are right.
 #
 # A network must still decide: it gives one image. Half of the time the truth is pullover A, half of the time it is B.
 #
@@ -145,8 +146,8 @@ for answer, image in {"A": A, "B": B, "half of each": (A + B) / 2}.items():
 #
 # ### {{exercise: mse_answer}}
 #
-# Now let the answers have different chances. Write `mse_answer(answers, chances)`: the image with the smallest expected
-# squared error. `answers` is (K, 3, H, W), `chances` is (K,) and sums to 1. Expected: one image, (3, H, W).
+# Now let the answers have different probabilities. Write `mse_answer(answers, chances)`: the image with the smallest
+# expected squared error. `answers` is (K, 3, H, W), `chances` is (K,) and sums to 1. Expected: one image, (3, H, W).
 
 # %% tags=["stub"]
 # {{stub: mse_answer}}
@@ -228,9 +229,10 @@ for start, (tile, loss) in learned.items():
 # Whether it starts near grey or near A, the tile becomes grey. Even a tile that was mostly A is pulled back to the
 # middle.
 #
-# Photos are full of such pullovers. Hair, grass, gravel: in LR nobody can tell where each blade stood. Here is the idea
-# of the paper's Figure 3 on a real meadow. We keep what LR shows of one place, and add fine detail from other places of
-# the same photo. All of these answers have almost the same LR image. MSE wants their average.
+# Photos are full of such pullovers. Think of grass: in LR, nobody can tell where each blade stood. The same is true of
+# hair and gravel. Here is the idea of the paper's Figure 3 on a real meadow. We keep what LR shows of one place, and
+# add fine detail from other places of the same photo. All of these answers have almost the same LR image. MSE wants
+# their average.
 
 # %% tags=["fold"]
 meadow = to_tensor(sample_photos()["grass"])  # (1, 3, 512, 512)
@@ -324,7 +326,7 @@ for index, layer in enumerate(vgg19):
 # ### {{exercise: phi}}
 #
 # Write `phi(features, i, j)`. `features` is an `nn.Sequential` as above. Do not rely on fixed numbers: another VGG has
-# different ones, and may have a BatchNorm after each convolution. Walk along the layers and count, layers from 0, `i`
+# different ones, and may have a BatchNorm after each convolution. Walk along the layers and count: layers from 0, `i`
 # and `j` from 1. Expected: the network up to phi(i, j), including its ReLU. (A slice of an `nn.Sequential` is a
 # network.) If `features` has no phi(i, j), such as phi(1, 3) of VGG19, return None, never another layer.
 
@@ -343,8 +345,8 @@ for i, j in ((2, 2), (5, 4)):
     print(f"phi({i}, {j}) is layer {last}, {SHORT[type(vgg19[last])]}; the package says {vgg.phi_index(i, j)}")
 
 # %% [markdown] tags=["subslide"]
-# 8 and 35. It sounds easy, and it is easy to get wrong: take a pooling, or the wrong ReLU, and nothing breaks. The loss
-# falls, but the pictures come out different.
+# They are 8 and 35. It sounds easy, and it is easy to get wrong: take a pooling, or the wrong ReLU, and nothing breaks.
+# The loss falls, but the pictures come out different.
 #
 # ### The network we use here
 #
@@ -394,9 +396,9 @@ assert phi53(hr).shape[2:] == (7, 7)
 
 # %% [markdown] answers=["more than half", "not there"]
 # phi(2, 2) is still a drawing of the photo: one map for each kind of edge or texture. phi(5, 3) has only 7 x 7 places
-# left. (96 / 16 would be 6, but each blurring pooling pads the borders, and so it leaves one place more than half of
-# them.) Each place says "something of this kind is around here". And nearly everything is zero: a map speaks up only
-# where it finds its own pattern. That is the work of the ReLU.
+# left. (96 / 16 would be 6, but each blurring pooling pads the borders, and so it adds one place after it has halved
+# their number.) Each place says "something of this kind is around here". And nearly everything is zero: a map speaks up
+# only where it finds its own pattern. That is the work of the ReLU.
 #
 # **Question.** What happens if you cut one layer earlier, before the ReLU?
 
@@ -412,7 +414,7 @@ print(f"their share of the squares: more than half: {bool(before.clamp(max=0).sq
 #
 # ## The content loss
 #
-# The paper's equation 5, with the mean over all numbers of the maps:
+# This is the paper's equation 5, with the mean over all numbers of the maps:
 #
 # $$l = \mathrm{mean}\left[\left(\frac{\phi(\mathrm{SR})}{12.75} - \frac{\phi(\mathrm{HR})}{12.75}\right)^2\right]$$
 #
@@ -440,17 +442,17 @@ drawing("vgg_loss")
 content_loss = check("content_loss", content_loss)
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** 12.75 applied once instead of squared; a sum; the whole network under `no_grad`: a frozen
-# network and a network without gradients are two different things, and a published SRGAN got this wrong (its VGG loss
-# was wrapped in a new tensor, and trained nothing). Ask: which tensors need `requires_grad`? (Neither the weights of
-# VGG nor HR. SR has it from the generator.)
+# **Common wrong answers.** 12.75 is applied once instead of squared. There is a sum instead of a mean. Or the whole
+# network runs under `no_grad`: a frozen network and a network without gradients are two different things, and a
+# published SRGAN got this wrong (its VGG loss was wrapped in a new tensor, and trained nothing). Ask: which tensors
+# need `requires_grad`? (Neither the weights of VGG nor HR. SR has it from the generator.)
 
 # %% [markdown] tags=["subslide"]
 # ### The package's `VGGLoss`
 #
 # With VGG19's layers, it computes the same as yours. We check that with random weights: `"random"` is phi(5, 4) of a
 # VGG19 that knows nothing. The offline network has its own factor: instead of $1 / 12.75^2$, about 0.006, its loss is
-# multiplied by 3.37. Where does that come from? For bicubic images, we want the loss to be as large as their MSE loss,
+# multiplied by 3.37. Where does 3.37 come from? For bicubic images, we want the loss to be as large as their MSE loss,
 # measured on [-1, 1] as in the paper.
 
 # %% tags=["check-output", "skip"]
@@ -530,8 +532,8 @@ assert apart < 0.04
 
 # %% [markdown] tags=["subslide"]
 # **This is the claim.** For MSE the middle is the best place, at half the loss. For phi(2, 2) it is the worst. Grey
-# costs more than thirty times as much as a choice that is *wrong*. The curve is even higher, because a choice is right
-# half of the time.
+# costs more than thirty times as much as a choice that is *wrong*. In the figure the hill is even higher, because its
+# unit is the expected loss of a choice, which is right half of the time.
 #
 # Why? To phi(2, 2), the two pullovers are nearly the same: their squared distance is less than 4 % of the maps' mean
 # square. A wrong guess costs next to nothing. Grey has no stripes, and that costs a great deal.
@@ -617,9 +619,9 @@ assert far > 5 * apart
 assert 0.3 < share[turned["phi(2, 2)"].index(min(turned["phi(2, 2)"]))] < 0.8
 
 # %% [markdown] tags=["slide"]
-# No hill. Vertical and horizontal stripes appear in different maps, so to phi they are *far* apart, more than five
-# times as far as A and B, and a bit of both is the safest bet: a woven pattern. After all, the VGG loss **is** an MSE,
-# of maps instead of pixels. It wants an average, too. It just averages other things.
+# There is no hill. Vertical and horizontal stripes appear in different maps, so to phi they are *far* apart, more than
+# five times as far as A and B, and a bit of both is the safest bet: a woven pattern. After all, the VGG loss **is** an
+# MSE, of maps instead of pixels. It wants an average, too. It just averages other things.
 #
 # Remember it like this: **the VGG loss forgives where something is, not what it is.** (That is true of patterns. Colour
 # is another matter, as you will see when you play.)
@@ -879,16 +881,16 @@ for method in ("SRResNet-MSE", "SRResNet-VGG22"):
 #
 # ### Three questions
 #
-# <details><summary>1. LR fits three answers, with chances 0.8, 0.1 and 0.1. Does MSE give the first?</summary>
+# <details><summary>1. LR fits three answers, with probabilities 0.8, 0.1 and 0.1. Does MSE give the first?</summary>
 #
-# No: it gives a mixture of 0.8 of the first and 0.1 of each of the others. A single answer comes out only if its chance
-# is 1.
+# No: it gives a mixture of 0.8 of the first and 0.1 of each of the others. A single answer comes out only if its
+# probability is 1.
 # </details>
 #
 # <details><summary>2. Your VGG loss does nothing: your generator does not change. What do you check?</summary>
 #
-# Whether a gradient gets through: SR's maps under no_grad, a detach on the wrong side, a loss wrapped in a new tensor.
-# Look at the gradient of one of the generator's weights.
+# Check whether a gradient gets through. SR's maps may be computed under no_grad, a detach may be on the wrong side, or
+# the loss may be wrapped in a new tensor. Look at the gradient of one of the generator's weights.
 # </details>
 #
 # <details><summary>3. Why not train with the deepest layer alone?</summary>
@@ -899,9 +901,9 @@ for method in ("SRResNet-MSE", "SRResNet-VGG22"):
 #
 # ### What this lesson leaves out
 #
-# VGG19 itself: all feature values here come from another network, trained differently. Real training with a VGG loss
-# (lesson 07). Losses that were built to judge as people do: LPIPS, DISTS, ST-LPIPS. And the question of whether a
-# network made for image classification is the right judge at all: it was simply available.
+# This lesson leaves out VGG19 itself: all feature values here come from another network, trained differently. Real
+# training with a VGG loss follows in lesson 07. There are losses that were built to judge as people do: LPIPS, DISTS,
+# ST-LPIPS. And is a network made for image classification the right judge at all? It was simply available.
 #
 # ### Where to read on
 #

@@ -101,10 +101,10 @@ assert shares["bicubic"] < shares["by MSE"] < 0.4
 # smooth. A discriminator (lesson 05) can see that. So let it complain, and let the generator listen.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** The loss 3 minutes, the two steps 5, gan_step 3, the run and its curves 6, the clinic 10 (two minutes for
-# each patient), the bill 2, the real thing and the recap 3. Exercises 28. **Before class** run the notebook once: on
-# two slow cores, all cells together take about a minute in full mode. Let the room bet on the run: who wins, and how
-# fast?
+# **Timing.** The loss takes 3 minutes, the two steps 5, gan_step 3, the run and its curves 6, the clinic 10 (two
+# minutes for each patient), the bill 2, and the real thing and the recap 3. The exercises take 28. **Before class**,
+# run the notebook once: on two slow cores, all cells together take about a minute in full mode. Let the room bet on the
+# run: who wins, and how fast?
 
 # %% [markdown] tags=["slide"] answers=["0.693", "1.386", "log(2)"]
 # ## Two players, two losses
@@ -227,7 +227,7 @@ assert not any(moved[weights_of_g:])
 # **Question.** `sr` is still attached to the graph of G. D's loss is small when D sees through SR. If its gradient runs
 # on into G, what does G learn from it?
 #
-# `sr.detach()` cuts the connection: the same numbers, without the graph.
+# `sr.detach()` cuts the connection: it returns the same numbers, without the graph.
 #
 # ### {{exercise: discriminator_step}}
 #
@@ -264,10 +264,11 @@ assert (alone - mixed).abs().max() > 1e-3  # in a common batch D's opinion of th
 drawing("players")
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** detach in the generator's step, "to be safe": then D's opinion is printed but G never learns
-# from it, and this is MSE training with a witness. No detach in the discriminator's step. One concatenated batch. The
-# sigmoid before a loss on logits. Ask: why is it enough to zero the gradients right before backward()? And why `k = 1`,
-# one step each? (Goodfellow et al. allow k steps of D; the SRGAN paper takes one; the clinic shows what three do.)
+# **Common wrong answers.** There is a detach in the generator's step, "to be safe": then D's opinion is printed, but G
+# never learns from it, and this is MSE training with a witness. There is no detach in the discriminator's step. HR and
+# SR go through D in one concatenated batch. Or a sigmoid comes before a loss on logits. Ask: why is it enough to zero
+# the gradients right before backward()? And why is `k = 1`, one step each? (Goodfellow et al. allow k steps of D; the
+# SRGAN paper takes one; the clinic shows what three do.)
 
 # %% [markdown] tags=["slide"]
 # ## The package's step
@@ -388,7 +389,7 @@ assert late_control["adversarial"] > late["adversarial"] + 0.2
 # In a healthy run, D is ahead most of the time, but never sure.
 
 # %% [markdown] tags=["notes"]
-# Did it help? Let us look. First, the film of your own run: press Play and keep an eye on the fur.
+# Did it help? Let us look. First comes the film of your own run: press Play and keep an eye on the fur.
 
 # %% tags=["fold", "skip"]
 pictures_film(
@@ -612,7 +613,7 @@ for d_sr in (0.5, 0.1, 0.001):
 #
 # ### 4. An adversarial weight that is too high
 #
-# *"More GAN, more detail."* A weight of 0.1 instead of 0.001.
+# *"More GAN, more detail."* This run has a weight of 0.1 instead of 0.001.
 #
 # **Question.** D(SR) will look fine: G now does everything to please D. Will the photo look fine, too?
 
@@ -631,7 +632,7 @@ assert rows[-1]["d_sr"] > clinic["D too strong"]["d_sr"] + 0.05
 # has not seen yet would do, too. D's curves are no help: D is ahead but not sure, as in many healthy runs. **Watch the
 # content loss and the PSNR**: they show it at once.
 #
-# **Cure:** 1e-3, with a content loss that is a *mean*. Remember lesson 04: summing the content loss upsets this
+# **Cure:** use 1e-3, with a content loss that is a *mean*. Remember lesson 04: summing the content loss upsets this
 # balance, too.
 #
 # ### 5. The wrong LR kernel
@@ -663,8 +664,8 @@ assert in_training < 2.5 * right
 # without the healthy run beside it. The network has learned to undo *its own* kernel. On everyone else's LR images it
 # ends up **worse than bicubic**, although it started from weights that beat bicubic.
 #
-# **Cure:** `srgan_lessons.resize.imresize` for whole photos and `CropSampler` for crops: both use MATLAB's kernel from
-# lesson 01. And validate on LR images that others made.
+# **Cure:** take `srgan_lessons.resize.imresize` for whole photos and `CropSampler` for crops: both use MATLAB's kernel
+# from lesson 01. And validate on LR images that others made.
 
 # %% tags=["fold"]
 bars(
@@ -679,12 +680,13 @@ assert all(row["gain"] < well["gain"] for name, row in clinic.items() if name !=
 # %% [markdown] tags=["slide"]
 # ## Your turn: six logs
 #
-# Below are the logs of six other runs: another seed, lower learning rates, 200 updates. One is healthy, and each of the
-# five illnesses appears once. You get no pictures, only the kind of numbers that `train` writes into its `log.csv`: the
-# columns `content`, `d_hr` and `d_sr`, and the PSNR (`val_psnr` there) minus bicubic's on the same photos.
+# Below are the logs of six other runs, with a different seed, lower learning rates and 200 updates. One is healthy, and
+# each of the five illnesses appears once. You get no pictures, only the kind of numbers that `train` writes into its
+# `log.csv`: the columns `content`, `d_hr` and `d_sr`, and the PSNR (`val_psnr` there) minus bicubic's on the same
+# photos.
 #
-# Upper row: D(HR), solid, and D(SR), dashed. Lower row: PSNR minus bicubic's in dB, on unseen photos whose LR images
-# were made correctly; beyond 1 dB the axis is logarithmic. The printed list has the content loss.
+# The upper row shows D(HR), solid, and D(SR), dashed. The lower row shows PSNR minus bicubic's in dB, on unseen photos
+# whose LR images were made correctly; beyond 1 dB the axis is logarithmic. The printed list has the content loss.
 
 # %% tags=["skip"]
 with open(shipped("results/sick_runs.csv"), newline="") as file:
@@ -734,7 +736,7 @@ diagnoses = check("diagnoses", diagnoses)
 # %% [markdown] tags=["slide"] answers=[]
 # ## The bill
 #
-# What does the paper's training cost? Let us first calculate. A convolution multiplies and adds. Its backward pass
+# What does the paper's training cost? Let us calculate it first. A convolution multiplies and adds. Its backward pass
 # costs twice as much as its forward pass: once for the gradient of its inputs, once for that of its weights.
 #
 # **Question.** In one update of SRGAN-VGG54, how many forward passes does each network make, and what do its backward
@@ -792,8 +794,8 @@ assert held + feature_maps < 2
 
 # %% [markdown]
 # D looks small in the paper's drawing, but it is the second largest item on the bill. Memory is no obstacle: by this
-# calculation less than 2 GB, and a T4 has 16. And the time? A data sheet promises a number of operations per second
-# that no training reaches. So the calculation gives a *lower bound*, and only a measurement gives hours. The
+# calculation it takes less than 2 GB, and a T4 has 16. And the time? A data sheet promises a number of operations per
+# second that no training reaches. So the calculation gives a *lower bound*, and only a measurement gives hours. The
 # measurements made so far are in a file that comes with the course.
 
 # %% tags=["skip"]
@@ -892,10 +894,10 @@ assert updates == int(read_metadata("srgan")["updates"]) == 36_818
 assert 320 < seconds < 350
 
 # %% [markdown] tags=["slide"]
-# A small face. In the LR image her teeth are a pixel or two high, and SRGAN turns them into a grimace. The hair next to
-# them is fine. The loss does not know that one matters to us more than the other, and a discriminator that sees crops
-# of 96 x 96 learns texture, not faces. Lettering fails in the same way, and so do fine regular stripes, which leave no
-# trace in the LR image. For these, use SRResNet, or leave the photo alone.
+# A small face does not. In the LR image, the woman's teeth are a pixel or two high, and SRGAN turns them into a
+# grimace. The hair next to them is fine. The loss does not know that one matters to us more than the other, and a
+# discriminator that sees crops of 96 x 96 learns texture, not faces. Lettering fails in the same way, and so do fine
+# regular stripes, which leave no trace in the LR image. For these, use SRResNet, or leave the photo alone.
 #
 # ## Play
 #
@@ -926,8 +928,8 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 # %% [markdown] tags=["slide"]
 # ## Recap
 #
-# - G's step: content loss + 1e-3 times -log D(SR). The gradient passes through D, and D does not change.
-# - D's step: the same SR, **detached**, and HR, in two calls. Softplus on logits.
+# - G's step uses content loss + 1e-3 times -log D(SR). The gradient passes through D, and D does not change.
+# - D's step uses the same SR, **detached**, and HR, in two calls. Both losses are softplus on logits.
 # - A clueless D gives 0.693 and 1.386. In a healthy run D is ahead but never sure: its loss falls a little, G's rises.
 # - SRGAN starts from MSE weights. It pays with PSNR and buys fine contrast: check whether that is detail or grain.
 #
@@ -949,14 +951,14 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 #
 # <details><summary>2. You detach SR in both steps. What do the curves look like?</summary>
 #
-# Like the control: D gets better and better, D(SR) falls, the adversarial loss is computed, and G never hears about it.
-# It is MSE training with a witness.
+# They look like the control's: D gets better and better, D(SR) falls, the adversarial loss is computed, and G never
+# hears about it. It is MSE training with a witness.
 # </details>
 #
 # <details><summary>3. Why does the generator's step not ask for D(HR)?</summary>
 #
-# HR does not depend on G. Its loss gives no gradient to G, so a pass through D would be wasted. (Relativistic GANs, as
-# in ESRGAN, do ask for it.)
+# HR does not depend on G. The loss on HR gives no gradient to G, so a pass through D would be wasted. (Relativistic
+# GANs, as in ESRGAN, do ask for it.)
 # </details>
 #
 # ### What this lesson leaves out

@@ -116,10 +116,10 @@ assert max(values.values()) - min(values.values()) < 0.1
 # how they are made, how they are spoiled, and what they leave out.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Why 2 minutes, the set 3, protocols 4, SSIM 4, slips 4, the perceptual metric 4, the claim 5, the tables
-# 3, the plane 4. Exercises 26. Let the room vote by show of hands on the four copies before you give the numbers, and
-# write the votes down: it is a first opinion study, and lesson 09 does it properly. The idea of showing equal errors
-# comes from Wang and Bovik (2009).
+# **Timing.** "Why" takes 2 minutes, the set 3, protocols 4, SSIM 4, slips 4, the perceptual metric 4, the claim 5, the
+# tables 3, and the plane 4. The exercises take 26. Let the room vote by a show of hands on the four copies before you
+# give the numbers, and write the votes down: it is a first opinion study, and lesson 09 does it properly. The idea of
+# showing equal errors comes from Wang and Bovik (2009).
 
 # %% [markdown] tags=["slide"] answers=["25", "22.6", "nine tenths"]
 # ## From photos to one number
@@ -137,8 +137,8 @@ print(f"PSNR of the mean error: {10 * np.log10(255**2 / errors.mean()):.2f} dB")
 print(f"the second photo's share of the error: {errors[1] / errors.sum():.0%}")
 
 # %% [markdown]
-# Two answers, 2.4 dB apart. If the errors are pooled first, the hard photo decides nine tenths of the result. The field
-# takes **the mean of the per-image values**, and so does the paper. The logarithm comes first, then the mean.
+# There are two answers, 2.4 dB apart. If the errors are pooled first, the hard photo decides nine tenths of the result.
+# The field takes **the mean of the per-image values**, and so does the paper. The logarithm comes first, then the mean.
 #
 # ### {{exercise: psnr_of_set}}
 #
@@ -174,9 +174,9 @@ print({name: f"{value:.2f} dB" for name, value in table.items()})
 assert table["nearest"] + 1 < table["bicubic"] < table["ESPCN"] - 0.3
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** One logarithm for all images; LR from the uncut photo, which stops with two sizes that
-# differ by a pixel or two; bicubic inside the loop where `enlarge` belongs, so that all methods come out alike. Ask:
-# what would the pooled number reward? (Work on the hardest image alone.)
+# **Common wrong answers.** One logarithm is taken for all images. LR is made from the uncut photo, which stops with two
+# sizes that differ by a pixel or two. Or bicubic is in the loop where `enlarge` belongs, so that all methods come out
+# alike. Ask: what would the pooled number reward? (Work on the hardest image alone.)
 
 # %% [markdown] tags=["slide"] answers=["0.014", "0.055"]
 # ## Two protocols
@@ -329,10 +329,10 @@ assert all(value > 0.01 for value in change.values())
 assert all(values[-1] > values[2] for values in grown.values())
 
 # %% [markdown] tags=["slide"] answers=[]
-# Same pictures, different window, and SSIM rises by several hundredths. Set14's images are the tallest, so that is
-# where the paper's numbers are farthest from the community's. In Table 2, SRResNet and DRCN are only 0.011 apart on
-# Set14. **Never compare an SSIM with one from another protocol.** If you copy the paper's column next to your own
-# numbers, you are comparing windows.
+# The pictures are the same, only the window is different, and SSIM rises by several hundredths. Set14's images are the
+# tallest, so that is where the paper's numbers are farthest from the community's. In Table 2, SRResNet and DRCN are
+# only 0.011 apart on Set14. **Never compare an SSIM with one from another protocol.** If you copy the paper's column
+# next to your own numbers, you are comparing windows.
 #
 # ## What each slip moves
 #
@@ -438,8 +438,8 @@ assert lead["LR without antialiasing"] < -0.5
 # %% [markdown] tags=["instructor"]
 # **What to say.** Lesson 01 had these slips for bicubic; the lead is new here. Ask for each bar: does it change the
 # *ranking*? Two slips do harm of another kind. Without antialiasing the network is given an LR that it was not trained
-# on. Off by one pixel is the classic result of `align_corners`, or of uneven padding in a network: the picture looks
-# perfect.
+# on. A picture that is off by one pixel is the classic result of `align_corners`, or of uneven padding in a network,
+# and it looks perfect.
 
 # %% [markdown] tags=["slide"] answers=[]
 # ## A metric that has looked at pictures
@@ -479,9 +479,9 @@ assert abs(liked["blurred"] - float(theirs)) < 1e-4
 assert max(liked["brighter"], liked["turned"]) < min(liked["blurred"], liked["noisy"])
 
 # %% [markdown] tags=["slide"] answers=["lost", "won"]
-# **Lower is better**: ST-LPIPS is a distance. PSNR finds the four pictures equally bad. ST-LPIPS puts the brighter and
-# the turned copy far ahead of blur and noise, and so do most people. (And the contrast? Each place of a map is a vector
-# that is scaled to length 1. That step forgives it.)
+# **Lower is better**: ST-LPIPS is a distance. By PSNR, the four pictures are equally bad. ST-LPIPS puts the brighter
+# and the turned copy far ahead of blur and noise, and so do most people. (And the contrast? Each place of a map is a
+# vector that is scaled to length 1. That step forgives it.)
 #
 # But it is only a *network's* opinion. We will ask it twice more, and the second time it will be wrong.
 #
@@ -561,15 +561,16 @@ assert plane["SRGAN"][1] < 0.7 * plane["SRResNet"][1]
 
 # %% [markdown] tags=["slide"] answers=["gains", "worse"]
 # **This is the claim.** On photos it had never seen, the network with the discriminator lost PSNR and won ST-LPIPS. The
-# baseline is its twin: same start, same crops, same number of updates, but MSE. Only the loss differs.
+# baseline is its twin, with the same start, the same crops and the same number of updates, but MSE. Only the loss
+# differs.
 #
 # `srresnet` and `srgan` are in the table, too: the same pair at full size, trained for minutes on a large GPU.
 #
 # To be honest, the GAN twin is no SRGAN. It is a small network with few updates. Its features come from the VGG16 that
-# is included with ST-LPIPS, because the paper's VGG19 is a download. And unlike the paper's, its loss includes pixels:
-# without them, the colours drift in such a short run. But it shares with SRGAN what the claim is about.
+# is included with ST-LPIPS, because the paper's VGG19 must be downloaded. And unlike the paper's, its loss includes
+# pixels: without them, the colours drift in such a short run. But it shares with SRGAN what the claim is about.
 #
-# ### Does any loss of PSNR win?
+# ### Is it enough to lose PSNR?
 #
 # A claim needs a negative control. PSNR is easy to lose. We take the MSE twin's pictures and spoil them, once with blur
 # and once with noise, photo by photo, down to *exactly* the PSNR of the GAN twin.
@@ -633,8 +634,8 @@ show_crops(
 # matters is what you get in return.
 #
 # And five crops prove little. We did not pick them at random: on our first choice of four crops, noise did as well as
-# the GAN twin. Take this as a demonstration. The evidence is in the tables below, on 119 images that nobody chose for
-# this purpose.
+# the GAN twin. Take this as a demonstration. The evidence is in the tables below: they cover 119 images, which nobody
+# chose for this purpose.
 #
 # Now look closely at the GAN twin's picture: a fine weave, one thread for each LR pixel. You know it from lesson 03:
 # the checkerboard of a sub-pixel layer. Your eye sees a fault; the metric took it for texture. And on a rough photo,
@@ -642,9 +643,10 @@ show_crops(
 # as a loss for long. It does not replace your eyes.
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** The loss used a VGG16, the judge is an AlexNet: never judge with the network you trained against.
-# Both belong to ST-LPIPS, so they are cousins; say so. Measured with five seeds in the fast settings: GAN against MSE
-# twin -0.17 to -0.36 dB and -7 to -10 % of ST-LPIPS; noise at the same PSNR -1 to +4 %, blur +20 to +30 %.
+# **What to say.** The loss used a VGG16, and the judge is an AlexNet: never judge with the network you trained against.
+# Both belong to ST-LPIPS, so they are cousins; say so. We measured this with five seeds in the fast settings. Against
+# the MSE twin, the GAN twin changed PSNR by -0.17 to -0.36 dB and ST-LPIPS by -7 to -10 %. At the same PSNR, noise
+# changed ST-LPIPS by -1 to +4 %, and blur by +20 to +30 %.
 
 # %% [markdown] tags=["slide"]
 # ## Table 2, with our rows
@@ -694,8 +696,8 @@ assert all(0.45 < value < 0.55 for value in halved.values())
 assert table2["bicubic"][0][:5] == table2["bicubic, ours"][0][:5] == "28.43"
 
 # %% [markdown]
-# Our SRResNet is 0.1 to 0.5 dB behind the paper's: it had tens of thousands of updates on a few hundred photos, where
-# the paper made a million on 350,000. Our SRGAN is 0.2 dB behind the paper's on Set5, and ahead on the two other sets,
+# Our SRResNet is 0.1 to 0.5 dB behind the paper's: it had tens of thousands of updates on a few hundred photos, while
+# the paper's had a million on 350,000. Our SRGAN is 0.2 dB behind the paper's on Set5, and ahead on the two other sets,
 # on BSD100 by more than half a decibel. That does not make it better: it gives up 1.6 to 2.4 dB against SRResNet, the
 # paper's gives up more, and a lower PSNR may buy more texture. Our rows say what *these* weights do, and `srgan-lessons
 # evaluate` repeats the measurement. ("Open" would mean that no result for these weights is included.)
@@ -886,15 +888,15 @@ chord = [(1 - share) * mse_db + share * gan_db for share in shares]
 assert np.mean([point[0] for point in path[1:-1]]) > np.mean(chord)
 
 # %% [markdown] tags=["slide"] answers=["twice", "3 dB"]
-# A curve: on the way, PSNR stays above the straight line. A single knob leads from one end to the other: more like HR,
-# or more like a photo. There is no point where both are best, and that is not the fault of our networks. Blau and
-# Michaeli (2018) proved it for every distortion: **below some distance from HR, no method can look real.**
+# They lie on a curve: on the way, PSNR stays above the straight line. A single knob leads from one end to the other:
+# more like HR, or more like a photo. There is no point where both are best, and that is not the fault of our networks.
+# Blau and Michaeli (2018) proved it for every distortion: **below some distance from HR, no method can look real.**
 #
 # ### What looking real must cost
 #
-# Given the LR image, a pixel may be 100 or 150, and both are equally likely. Two players guess the pixel. One always
-# says the mean. The other draws at random from the right distribution, so the result is indistinguishable from a real
-# pixel.
+# Given the LR image, a pixel may be 100 or 150, and both are equally likely. Two players guess the pixel. One of them
+# always answers with the mean. The other draws at random from the right distribution, so the result is
+# indistinguishable from a real pixel.
 #
 # **Question.** How much larger is the squared error of the one who draws?
 
@@ -911,9 +913,9 @@ print("SRGAN gives up", ", ".join(f"{value:.2f}" for value in given_up), "dB")
 assert max(given_up) < 10 * np.log10(2)
 
 # %% [markdown] tags=["slide"]
-# Twice as large, whatever the distribution: **3 dB**. Compared with the best possible mean, looking perfectly real need
-# not cost more than that. The paper's SRGAN gives up 2.4 to 2.7 dB against SRResNet. Its low PSNR is no accident and no
-# shame. It is the price.
+# It is twice as large, whatever the distribution: that is **3 dB**. Compared with the best possible mean, looking
+# perfectly real need not cost more than that. The paper's SRGAN gives up 2.4 to 2.7 dB against SRResNet. Its low PSNR
+# is no accident and no shame. It is the price.
 #
 # ## The metric is wrong, too
 #
@@ -986,14 +988,15 @@ play(mix, share=[0.5, 0.0, 0.25, 0.75, 1.0], photo=list(photos))
 #
 # <details><summary>3. Somebody trains with ST-LPIPS, reports ST-LPIPS, and wins. What do you ask for?</summary>
 #
-# Another judge: a metric with another network, PSNR beside it, pictures, and ideally people. A measure that is
+# Ask for another judge: a metric with another network, PSNR beside it, pictures, and ideally people. A measure that is
 # optimised stops being a measure.
 # </details>
 #
 # ### What this lesson leaves out
 #
-# Metrics without a reference (NIQE, and FID for whole sets), which ask "does it look like a photo?" without asking "of
-# this?". And people: ST-LPIPS stands in for them here only because it can run on your machine.
+# This lesson leaves out metrics without a reference (NIQE, and FID for whole sets), which ask "does it look like a
+# photo?" without asking "of this?". It also leaves out people: ST-LPIPS stands in for them here only because it can run
+# on your machine.
 #
 # ### Where to read on
 #

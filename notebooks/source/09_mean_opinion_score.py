@@ -1,8 +1,9 @@
 # %% [markdown] tags=["slide"]
 # # Mean opinion score
 #
-# **Claim.** Votes, analysed as a standards body would, give back the true order. Here that is the paper's, because the
-# example votes were drawn from the paper's means. Your class's votes will have their own order.
+# **Claim.** If votes are analysed as a standards body would analyse them, they give back the true order. Here, that is
+# the paper's, because the example votes were drawn from the paper's means. Your class's votes will have their own
+# order.
 #
 # **Time.** 30 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -52,7 +53,7 @@ table2 = pd.read_csv(shipped("tables/paper_table2.csv"))  # the paper's Table 2
 # %% [markdown] tags=["slide"] answers=["SRGAN"]
 # ## Why
 #
-# In the paper's Table 2, on the set BSD100: how much better than nearest neighbour is each method, by PSNR?
+# In the paper's Table 2, on the set BSD100, how much better is each method than nearest neighbour, by PSNR?
 #
 # **Before you read on:** run the cells. One of these methods made the paper famous. Which one would you pick from the
 # figure?
@@ -100,10 +101,10 @@ assert 12 * 19 + 9 * 100 == 1128  # versions by images: what each of the paper's
 # from everybody.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Why 2 minutes, rating 4, the class and its MOS 3, the interval 5, screening 5, the test 4, the claim 2,
-# the table 2, power 1, the instructor's path 2. Exercises 30. Let the whole room rate at the same time, in silence, at
-# 100 % zoom; nobody may comment on a picture. Ask first: who has ever chosen a TV by its test score,
-# and who by looking at it?
+# **Timing.** "Why" takes 2 minutes, rating 4, the class and its MOS 3, the interval 5, screening 5, the test 4, the
+# claim 2, the table 2, power 1, and the instructor's path 2. The exercises take 30. Let the whole room rate at the same
+# time, in silence, at 100 % zoom; nobody may comment on a picture. Ask first: who has ever chosen a TV by its test
+# score, and who by looking at it?
 
 # %% tags=["skip"]
 PLACES = {"astronaut": (16, 140), "chelsea": (40, 90), "coffee": (90, 240), "motorcycle": (200, 420)}
@@ -167,8 +168,8 @@ show_images(
 )
 
 # %% [markdown] tags=["slide"]
-# The paper's authors did the same in a pilot study: same pictures, twice. Most people give the same score or the next
-# one. If somebody is two steps off again and again, they are guessing.
+# The paper's authors did the same in a pilot study: people rated the same pictures twice. Most people give the same
+# score or the next one. If somebody is two steps off again and again, they are guessing.
 #
 # ## A class of 26
 #
@@ -204,7 +205,7 @@ assert len(main) == 26 * 100 * 9
 #
 # ### The MOS, by hand
 #
-# The votes form a cube: raters, images, methods. The mean opinion score (MOS) is the mean over the first two.
+# The votes form a cube: raters, images, methods. The mean opinion score (MOS) is the mean over the first two axes.
 
 # %% tags=["check-output"]
 cube, raters, images, names = tables.score_cube(votes)  # (26, 100, 9)
@@ -219,8 +220,8 @@ assert np.allclose(list(mos.values()), intervals.mos_of(cube))  # the package's
 # The order is right. The values are not: bad methods come out too good, and good ones too bad. Something pulls all of
 # them towards the middle. We will find out what it is.
 #
-# First, another question. You measured 3.46 for SRGAN. Another class would have measured something else. How far off
-# could your number be?
+# But first, there is another question. You measured 3.46 for SRGAN. Another class would have measured something else.
+# How far off could your number be?
 #
 # ## How sure are we?
 #
@@ -278,7 +279,7 @@ assert control > 0.88
 
 # %% [markdown] tags=["slide"]
 # **This is the trap of this field.** When all votes are pooled, the "95 %" interval contains the truth in little more
-# than half of the studies. Yet this is what one line of code makes of any table of votes.
+# than half of the studies. Yet this is the interval that one line of code computes from any table of votes.
 #
 # The control shows why: if all raters and all images are alike, pooling is right. But a strict rater is strict 20
 # times. Those are not 20 new opinions about the world; they are *one* strict person. 240 votes are really 12 people and
@@ -332,9 +333,10 @@ assert covered["two-way bootstrap"] > 0.9
 assert ratio > 2
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** `rng.choice(scores.ravel(), ...)`, which is pooling again; `scores[who, what]`, which takes
-# one vote for each pair; drawing outside the loop; 0.025 instead of 2.5. Measured with 300 studies: 59, 84 and 95 %.
-# Near 5 there is one more trap: Student's interval can go beyond the end of the scale, percentiles cannot.
+# **Common wrong answers.** The answer is `rng.choice(scores.ravel(), ...)`, which is pooling again. It is `scores[who,
+# what]`, which takes one vote for each pair. It draws outside the loop. Or it has 0.025 instead of 2.5. In 300 studies,
+# the three intervals contained the truth in 59, 84 and 95 % of cases. Near 5 there is one more trap: Student's interval
+# can go beyond the end of the scale, percentiles cannot.
 
 # %% [markdown] tags=["slide"]
 # ## Who can be trusted?
@@ -361,17 +363,17 @@ assert list(suspects) == ["rater_24", "rater_25", "rater_26"]
 #
 # <details><summary>Answer</summary>
 #
-# 24 clicked at random and has nothing in common with anybody. 25 pressed one button 900 times. 26 is a *good* rater,
-# careful and consistent, but with the scale upside down: 1 for the best. All three missed the gold items. An obvious
-# picture costs four seconds and can save a study.
+# Rater 24 clicked at random and has nothing in common with anybody. Rater 25 pressed one button 900 times. Rater 26 is
+# a *good* rater, careful and consistent, but with the scale upside down: 1 for the best. All three missed the gold
+# items. An obvious picture costs four seconds and can save a study.
 # </details>
 #
 # ### The standard's rule, and its trap
 #
-# ITU-R BT.500 screens raters by statistics alone. For each stimulus: mean, standard deviation $s$ and kurtosis
-# $\overline{d^4} / s^4$, where $d$ is a vote's distance from the mean. A vote is **far** if it is at least $2 s$ from
-# the mean, provided that the kurtosis is between 2 and 4, like that of a bell curve; otherwise, if it is at least
-# $\sqrt{20}\, s$ away. A rater is rejected if their votes are far
+# ITU-R BT.500 screens raters by statistics alone. For each stimulus, it computes the mean, the standard deviation $s$
+# and the kurtosis $\overline{d^4} / s^4$, where $d$ is a vote's distance from the mean. A vote is **far** if it is at
+# least $2 s$ from the mean, provided that the kurtosis is between 2 and 4, like that of a bell curve; otherwise, if it
+# is at least $\sqrt{20}\, s$ away. A rater is rejected if their votes are far
 #
 # - on more than 5 % of the stimuli, **and**
 # - in both directions: $|\mathrm{above} - \mathrm{below}| < 0.3\,(\mathrm{above} + \mathrm{below})$.
@@ -452,8 +454,9 @@ assert after < before / 3
 # %% [markdown] tags=["instructor"]
 # **What to say.** By excluding raters, you can make any result. Write the rule down before the study. A clicker among
 # twelve raters is caught by BT.500 in one of six simulated studies; of six gold items, a clicker misses two or more
-# with a probability of 96 %. Measured in 60 studies of 12 raters, one of them a clicker: 236 of 660 honest raters
-# rejected by the rule as written, none with the guard. Without any clicker, the rule as written rejects 704 of 720.
+# with a probability of 96 %. In 60 studies of 12 raters, one of them a clicker, the rule as written rejects 236 of
+# 660 honest raters, and with the guard it rejects none of them. Without any clicker, the rule as written rejects 704
+# of 720.
 
 
 # %%
@@ -478,15 +481,15 @@ show(plots.plot_raters(result))
 assert model.set_index("rater")["bias"]["rater_04"] < -0.5
 
 # %% [markdown]
-# Guess one, compute the other, and repeat until nothing changes any more. In the figure, the three spoilers are hollow
-# squares. Look at rater 04, who is always more than half a step too strict. That is no reason to exclude anybody. Every
-# method suffers equally, so the *differences* are untouched.
+# Guess the biases, compute the inconsistencies from them, and repeat until nothing changes any more. In the figure, the
+# three spoilers are hollow squares. Look at rater 04, who is always more than half a step too strict. That is no reason
+# to exclude anybody. Every method suffers equally, so the *differences* are untouched.
 #
 # ## Is the difference real?
 #
-# DRCN has 2.16, ESPCN 2.05. Could other images have reversed that? Both methods enlarged **the same 100 images**, and
-# an image that is easy for one is easy for the other. So we do not compare two clouds of points, but look at 100
-# differences.
+# DRCN has a MOS of 2.16, ESPCN one of 2.05. Could other images have reversed that? Both methods enlarged **the same 100
+# images**, and an image that is easy for one is easy for the other. So we do not compare two clouds of points, but look
+# at 100 differences.
 
 # %%
 by_image = dict(zip(names, kept_cube.mean(axis=0).T, strict=True))  # method -> (100,)
@@ -848,8 +851,8 @@ assert 6 * 2 / 2**8 < 0.05 < 0.7 < 6 * 2 / 2**4  # the smallest corrected p: six
 #
 # Fifteen raters and eight images are enough to show all six differences. With four images nothing could have been
 # shown, no matter how many raters there were. Even if all four differences have the same sign, four coins do that in 2
-# of 16 cases; times six pairs, p is 0.75. With eight images it is 0.047. In Colab, each student gives
-# `RatingWidget(..., folder=...)` a folder on Drive, or presses the download button at the end.
+# of 16 cases; multiplied by six for the six pairs, p is 0.75. With eight images it is 0.047. In Colab, each student
+# gives `RatingWidget(..., folder=...)` a folder on Drive, or presses the download button at the end.
 #
 # ## Play
 #
@@ -902,9 +905,10 @@ play(spoil, **choices, screen=["screened", "everybody"])
 #
 # ### What this lesson leaves out
 #
-# Viewing distance, screens and light, which a laboratory can control and a browser cannot. Pair comparison, which
-# detects smaller differences. Mixed models that treat votes as ordinal data. And the choice of images: no analysis can
-# repair a set of photos that were picked because they look good.
+# This lesson leaves out viewing distance, screens and light, which a laboratory can control and a browser cannot. It
+# leaves out pair comparison, which detects smaller differences, and mixed models that treat votes as ordinal data. And
+# it says nothing about the choice of images: no analysis can repair a set of photos that were picked because they look
+# good.
 #
 # ### Where to read on
 #

@@ -84,10 +84,10 @@ show_images(
 # Keep your number. We will come back to it, with a list of all the numbers it *could* have been.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Own photos 6 minutes, files and tiles 4, what is not in the photo 8, consistency 4, two folders 7, the
-# house number 3, noise 3, uses and cases 3. Exercises 19. **Before class** ask for photos that may be shown: a holiday
-# picture, a page of print, a face. Collect the guesses for the house number on the board, each with its percentage.
-# Most rooms are surer than they should be; the list at the end has more than one number.
+# **Timing.** The learners' own photos take 6 minutes, files and tiles 4, what is not in the photo 8, consistency 4, two
+# folders 7, the house number 3, noise 3, and uses and cases 3. The exercises take 19. **Before class**, ask for photos
+# that may be shown: a holiday picture, a page of print, a face. Collect the guesses for the house number on the board,
+# each with its percentage. Most rooms are surer than they should be; the list at the end has more than one number.
 
 # %% [markdown] tags=["slide"]
 # ## A photo of your own
@@ -132,8 +132,8 @@ zoom(
 # %% [markdown] answers=["upright", "refused"]
 # ### What happens to the file
 #
-# A phone held upright saves the photo lying on its *side*, with a note in its EXIF data: turn me. A logo has
-# transparency.
+# A phone held upright saves the photo lying on its *side*, with a note in its EXIF data: turn me. A logo may have a
+# fourth channel, for transparency.
 #
 # **Question.** What should a tool do with the note? And what should a network that has learned three colours do with
 # the fourth channel?
@@ -227,7 +227,8 @@ print(f"{seen} of {256**2} directions show in LR; {100 - 100 * seen / 256**2:.2f
 # %% [markdown] answers=["smooth", "predictable"]
 # (The rank of a matrix says in how many independent directions it lets something through; the others are mapped to 0.)
 #
-# 93.75 %: fifteen in sixteen. Counted in *numbers*, nearly all of an HR picture is missing from its LR picture.
+# The share is 93.75 %, or fifteen in sixteen. Counted in *numbers*, nearly all of an HR picture is missing from its LR
+# picture.
 #
 # **Question.** Then why does enlarging work at all? Is 93.75 % of what you *see* gone, too? We measure the energy, the
 # squared deviation from the mean, and split each photo into what LR sees and what it does not. Noise is the control.
@@ -284,9 +285,9 @@ assert shares["grass"] > 25
 invisible = check("invisible", invisible)
 
 # %% [markdown] tags=["instructor"]
-# **Common wrong answers.** Coming back by `reduce.T`, by repeating pixels or by bicubic: none of these is an inverse,
-# so something stays visible. Applying it to the rows only: the result is invisible, but a part is lost. Ask: is `back @
-# reduce` the identity? (No, it is 256 x 256 with rank 64: it forgets.) And `reduce @ back`? (Yes, 64 x 64.)
+# **Common wrong answers.** The answer comes back by `reduce.T`, by repeating pixels or by bicubic: none of these is an
+# inverse, so something stays visible. Or it works on the rows only: the result is invisible, but a part is lost. Ask:
+# is `back @ reduce` the identity? (No, it is 256 x 256 with rank 64: it forgets.) And `reduce @ back`? (Yes, 64 x 64.)
 
 # %% [markdown] tags=["subslide"]
 # ### Another photo with the same LR picture
@@ -628,8 +629,8 @@ assert secret in left  # the truth is never ruled out
 assert 4 < len(left) < 40
 
 # %% [markdown]
-# Was yours among them? The list is the honest answer. The network's picture shows *one* reading, or a blend, and says
-# nothing about the others. And outside this notebook, nobody knows the font, the angle or the light.
+# Was your number among them? The list is the honest answer. The network's picture shows *one* reading, or a blend, and
+# says nothing about the others. And outside this notebook, nobody knows the font, the angle or the light.
 #
 # **Play.** How large must the digits be, and how clean the camera's picture, before only one number is left?
 
@@ -783,10 +784,10 @@ if (folder / "espcn.onnx").exists():
 # it? Does the original come with it? Does it say that it was enlarged, and by what?
 
 # %% [markdown] tags=["instructor"]
-# **Discussion**, five minutes, in pairs. One defends, one attacks: a museum enlarges the only photo of a poet; a
-# newspaper enlarges the hands in a photo of a riot; a phone camera sharpens the moon. The third is common practice
-# today: ask who has read about it in the manual. **Common mistake:** "A better network will solve it." Point at the
-# ceiling that holds for any network.
+# **Discussion**, five minutes, in pairs. One learner defends and the other attacks three cases: a museum enlarges the
+# only photo of a poet; a newspaper enlarges the hands in a photo of a riot; a phone camera sharpens the moon. The third
+# is common practice today: ask who has read about it in the manual. **Common mistake:** "A better network will solve
+# it." Point at the ceiling that holds for any network.
 
 # %% [markdown] tags=["slide"]
 # ## Where the field went after 2017
@@ -839,8 +840,8 @@ if (folder / "espcn.onnx").exists():
 #
 # ### What this lesson leaves out
 #
-# Training on real degradations; several frames of a video, which together *do* hold more than one; how to measure where
-# a network is unsure.
+# This lesson leaves out training on real degradations; several frames of a video, which together *do* show more than
+# one; and how to measure where a network is unsure.
 #
 # ### Where to read on
 #
@@ -854,7 +855,7 @@ if (folder / "espcn.onnx").exists():
 #   [arXiv 2104.07636](https://arxiv.org/abs/2104.07636): SR3.
 # - In this package: `upscaling/`, `folding.py`, `export.py`, `datasets/photos.py` and `datasets/leakage.py`.
 #
-# Here is what you have solved. You can go back to any exercise whenever you like. After it comes the last page.
+# Here is what you have solved. You can go back to any exercise whenever you like. After this list comes the last page.
 
 # %%
 progress()

@@ -87,10 +87,11 @@ show_crops(
 )
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** Photos 3 minutes, the plan 8, watching 6 (then let it run through the exercises), the result 7, taking it
-# home 4. Exercises 24. **Before class**: decide how long people may train, and announce it. In Colab, 10 minutes on a
-# GPU fit into the lesson; without a GPU, use `compact=True`, or let it run overnight with `--within`. Collect the bets
-# before anyone starts the training. On two slow cores, the untouched lesson takes about four minutes in full mode.
+# **Timing.** The photos take 3 minutes, the plan 8, watching 6 (then let the training run on during the exercises), the
+# result 7, and taking it home 4. The exercises take 24. **Before class**: decide how long people may train, and
+# announce it. In Colab, 10 minutes on a GPU fit into the lesson; without a GPU, use `compact=True`, or let it run
+# overnight with `--within`. Collect the bets before anyone starts the training. On two slow cores, the untouched lesson
+# takes about four minutes in full mode.
 
 # %% [markdown] tags=["slide"]
 # ## 1. A place for the run, and the photos
@@ -128,10 +129,10 @@ assert not set(UNSEEN) & set(photos.images)
 assert 0 < len(held_out) <= 10, "give at least two photos: one is held out"
 
 # %% [markdown] answers=["the third"]
-# What is left out is named, with the reason. Nothing is dropped silently.
+# The cell names what it leaves out, with the reason. Nothing is dropped silently.
 #
-# **Question.** Somebody's folder holds a thumbnail, a photo that is there twice, and a photo from Set5, which the
-# result will be measured on. Which of the three stops the training?
+# **Question.** Somebody's folder contains a thumbnail, a photo that occurs twice, and a photo from Set5, on which the
+# result will be measured. Which of the three stops the training?
 
 # %% tags=["check-output"]
 cup = sample_photos()["coffee"]
@@ -232,8 +233,8 @@ if expected:
 # ## 3. Training, watched
 #
 # While the cell below runs, you see the content loss of both stages on the left, and on the right what D says about HR
-# and SR. The shaded bands show where D(HR) and D(SR) are in a healthy run. Below is a held-out photo: bicubic, your
-# network, HR.
+# and SR. The shaded bands show where D(HR) and D(SR) are in a healthy run. Below is a held-out photo, enlarged by
+# bicubic and by your network, and as HR.
 #
 # **The stop button stops the run and keeps it.** Run the same cell again, and it continues with the same plan. This
 # works after a disconnect or a restarted kernel, too: run all the cells above once more (in Colab: Runtime, Run
@@ -336,8 +337,9 @@ assert between > 0.5
 #
 # ### {{exercise: illness}}
 #
-# Be a doctor for logs. Three of the clinic's five illnesses can occur here; a missing detach and a wrong kernel are
-# mistakes in code, and the package is tested for those. Write `illness(log)` by these rules, **in this order**:
+# Play doctor: diagnose training logs. Three of the clinic's five illnesses can occur here; a missing detach and a wrong
+# kernel are mistakes in code, and the package is tested for those. Write `illness(log)` by these rules, **in this
+# order**:
 #
 # 1. the first `"gain"` that was measured is below -3: `"no pretraining"`
 # 2. in the second half of the rows, the mean of `"d_hr"` is above 0.9 and that of `"d_sr"` below 0.1:
@@ -534,7 +536,7 @@ assert zipfile.is_zipfile(home / "my_srgan.zip")
 assert {"weights.safetensors", "card.md", "card.png"} <= set(names)
 
 # %% [markdown] tags=["notes"]
-# Unpacked elsewhere, the file gives the network that you trained:
+# If you unpack the file elsewhere, you get the network that you trained:
 
 # %% tags=["check-output", "skip"]
 with zipfile.ZipFile(home / "my_srgan.zip") as file:
@@ -593,8 +595,8 @@ assert same
 #
 # ### What this lesson leaves out
 #
-# Several GPUs (`torchrun`), other content losses (`srgan-vgg54`, with VGG19's weights), and the search for better
-# rates: the plan's peaks of 4e-4 and 1.5e-4 were found by trying (`docs/results.md`).
+# This lesson leaves out several GPUs (`torchrun`), other content losses (`srgan-vgg54`, with VGG19's weights), and the
+# search for better rates: the plan's peaks of 4e-4 and 1.5e-4 were found by trying (`docs/results.md`).
 #
 # ### Where to read on
 #

@@ -59,7 +59,7 @@ def _as_html(text: str) -> str:
 
 
 def with_hints(page: str, text: str, hints: Sequence[str], used: int, take: Callable[[int], None]) -> None:
-    """A verdict, and below it a button that shows one more hint per click; take(n) is called when n are shown."""
+    """A verdict, and below it a button that shows one more hint per click; take(n) is called when n hints are shown."""
     try:
         import ipywidgets as widgets
     except ImportError:

@@ -60,10 +60,10 @@ def grade(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
 
     own: the log of the learner's own run, for an exercise about it.
 
-    The reference does not count as an answer, whatever was made from it (see module reference): the verdict is "not
-    done yet". The answer may be anything. Whatever it raises, prints or sets, and however long it runs (10 s at most),
-    there is a verdict, and random states and settings are restored. Raises UserError for an unknown name, and lets
-    KeyboardInterrupt through.
+    The reference does not count as an answer, and neither does anything made from it (see module reference): the
+    verdict is "not done yet". The answer may be anything. Whatever it raises, prints or sets, and however long it runs
+    (10 s at most), there is a verdict, and random states and settings are restored. Raises UserError for an unknown
+    name, and lets KeyboardInterrupt through.
     """
     exercise = find(name)
     raised, printed = sandbox.run(lambda: _look_at(exercise, candidate), seconds=SECONDS)

@@ -257,7 +257,7 @@ def players() -> Sheet:
 
 
 def vgg_loss() -> Sheet:
-    """Equation 5 of the paper: it does not compare pixels, but what a frozen network sees in them."""
+    """Equation 5 of the paper, which compares not pixels, but what a frozen network sees in them."""
     sheet = Sheet(900, 250)
     for y, name in ((70, "SR"), (180, "HR")):
         sheet.box(10, y - 26, 64, 52, name, tint=DATA)
@@ -294,8 +294,8 @@ DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is dr
     "generator": (
         generator,
         "The generator: LR, a 9x9 convolution with PReLU, 16 residual blocks, a 3x3 convolution with BatchNorm, a sum "
-        "with the long skip, which starts after the first layer, two times a convolution to 256 maps, pixel shuffle by "
-        "2 and PReLU, then a 9x9 convolution to 3 maps, SR.",
+        "with the long skip, which starts after the first layer, then twice a convolution to 256 maps, pixel shuffle "
+        "by 2 and PReLU, then a 9x9 convolution to 3 maps, SR.",
     ),
     "discriminator": (
         discriminator,
@@ -304,8 +304,8 @@ DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is dr
     ),
     "players": (
         players,
-        "Above, G's step: LR, G, SR; a content loss with HR, and an adversarial loss after D, whose gradient runs "
-        "back through D and SR to G. Below, D's step: between SR and D the graph is cut by detach; D's loss sends its "
+        "Above is G's step: LR, G, SR; a content loss with HR, and an adversarial loss after D, whose gradient runs "
+        "back through D and SR to G. Below is D's step: between SR and D, detach cuts the graph; D's loss sends its "
         "gradient only to D.",
     ),
     "vgg_loss": (
@@ -318,7 +318,7 @@ DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is dr
 
 def _known(name: str) -> tuple[Callable[[], Sheet], str]:
     if name not in DRAWINGS:
-        raise UserError(f"there is no drawing {name!r}; there are: {', '.join(DRAWINGS)}")
+        raise UserError(f"there is no drawing {name!r}; the drawings are: {', '.join(DRAWINGS)}")
     return DRAWINGS[name]
 
 
@@ -330,7 +330,7 @@ def drawing(name: str) -> None:
 
 
 def as_file(name: str) -> str:
-    """The same as an SVG file that follows the theme of the system, for a README or a page."""
+    """The same drawing as an SVG file that follows the theme of the system, for a README or a page."""
     draw, alt = _known(name)
     sheet = draw()
     theme = "<style>svg{color:#1a1a1a}@media(prefers-color-scheme:dark){svg{color:#e6e6e6}}</style>"

@@ -35,8 +35,8 @@ MEANINGS: dict[str, str] = {
         "both shapes."
     ),
     r"shape '(\[.*?\])' is invalid for input of size (\d+)|cannot reshape array of size (\d+) into shape": (
-        "reshape keeps all numbers: the lengths of the new shape, multiplied, must be as many as there are numbers. "
-        "Print the old shape and count."
+        "reshape keeps all numbers: the lengths of the new shape must multiply to their count. Print the old shape "
+        "and count."
     ),
     r"to have (\d+) channels, but got (\d+) channels": (
         "The convolution expects {0} maps, but gets {1}, the number that the layer before it returns."
@@ -84,7 +84,7 @@ MEANINGS: dict[str, str] = {
         "`{0}` is used before it is set. A name that is set anywhere in a function is local to that function."
     ),
     r"'(\w+)' object has no attribute '(\w+)'": (
-        "{0} has no `{1}`: is it spelt as it was where it was made, for example in __init__?"
+        "{0} has no `{1}`: is it spelt as in the line that sets it, for example in __init__?"
     ),
     r"missing the required \"forward\" function": (
         "The class has no method `forward`: is it misspelt, or indented too little or too much?"
@@ -129,7 +129,7 @@ MEANINGS: dict[str, str] = {
     ),
     r"Numpy is not available|can't convert .* device type tensor to numpy": ".cpu() comes before .numpy().",
     r"expected np.ndarray \(got|got an unexpected keyword argument|must be Tensor, not|must be Tensor, but": (
-        "This function needs another type: torch's functions take tensors, numpy's take arrays."
+        "This function needs a different type: torch's functions take tensors, numpy's take arrays."
     ),
     r"same device|torch\.cuda\.": ("Your answer is judged on the CPU: use the device of the input, as in x.device."),
 }

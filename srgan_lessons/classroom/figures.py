@@ -258,7 +258,7 @@ def _aspect(picture: np.ndarray) -> float:
 
 
 def _middle(height: int, width: int) -> tuple[int, int, int, int]:
-    """A square in the middle, a quarter of the shorter side wide. It is on multiples of 4, to fit an LR image."""
+    """A square in the middle, a quarter of the shorter side wide. Its edges are multiples of 4, to fit an LR image."""
     side = min(height, width) if min(height, width) < 16 else max(16, min(height, width) // 4 // 4 * 4)
     return (height - side) // 2 // 4 * 4, (width - side) // 2 // 4 * 4, side, side
 
@@ -369,8 +369,8 @@ def _bars(values: Mapping[str, float], xlabel: str, digits: int, group: Callable
 def name_points(axis: Axes, points: Sequence[tuple[str, tuple[float, float], str]]) -> None:
     """Writes a name beside each point of an axis, where it covers as little as possible.
 
-    points: (name, (x, y), colour) each. Call it last, because it avoids the lines, markers and names that already
-    exist.
+    points: a tuple (name, (x, y), colour) for each. Call it last, because it avoids the lines, markers and names that
+    already exist.
     """
     figure = cast(Figure, axis.figure)  # lessons have no figures inside figures
     figure.draw_without_rendering()  # its limits and its size are known only after this
@@ -411,9 +411,9 @@ class LossBoard:
         with LossBoard(xlabel="updates", ylabel="loss", alt="...") as board:
             board.add(step, loss=0.01)
 
-    bounds: which part of the vertical axis is shown; by default, all of it.
-    `add` takes one named value per curve. It draws at most twice a second, and spends at most a tenth of the time on
-    drawing. The last state stays on the page, with its numbers in the alt text.
+    bounds: which part of the vertical axis is shown; by default, all of it. `add` takes one named value per curve. The
+    board draws at most twice a second, and spends at most a tenth of the time on drawing. The last state stays on the
+    page, with its numbers in the alt text.
     """
 
     def __init__(

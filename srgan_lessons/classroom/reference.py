@@ -38,8 +38,8 @@ def handed_on(exercise: Exercise) -> Any:
 def whose(exercise: Exercise, candidate: Any) -> str:
     """A sentence that says why an answer is not the learner's own; "" if it may be.
 
-    The reference is not, nor is anything else from this package. For functions and classes, this looks at where their
-    code is; `runs` detects code that calls them.
+    The reference is not the learner's own, nor is anything else from this package. For functions and classes, this
+    looks at where their code is; `runs` detects code that calls them.
     """
     if not exercise.takes_a_call:
         ours = "the course's reference" if _holds_mark(exercise.name, candidate) else ""

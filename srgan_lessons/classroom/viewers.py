@@ -104,8 +104,8 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
         play(draw, factor=[2, 4, 8])
 
     draw: shows figures with the functions of this room; it is called with one value per control. controls: the values
-    to choose from; the first of them is drawn first. Words become a list to pick from, and numbers become a slider. A
-    single value leaves no choice, and gets no control.
+    to choose from; the figure starts with the first of them. Words become a list to pick from, and numbers become a
+    slider. A single value leaves no choice, and gets no control.
     """
     for name, values in controls.items():
         if isinstance(values, str) or not len(values):

@@ -111,7 +111,7 @@ class Watch:
         if not found:
             return ""
         picture = as_picture(load_image(found[-1]))
-        text = f"A held-out photo: bicubic, the network after update {int(found[-1].stem.split('_')[1]):,}, HR."
+        text = f"A held-out photo by bicubic, the network after update {int(found[-1].stem.split('_')[1]):,}, and HR."
         height = min(len(picture), 384)  # the first of the photos in the preview
         return (
             f'<figure style="margin: 0"><img src="{data_url(png(picture[:height]))}" alt="{html.escape(text)}" '

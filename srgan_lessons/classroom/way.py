@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from srgan_lessons.classroom.figures import FONT, STYLE, TINTS, WIDTH, as_html, check_alt, put
 
 BOX, GAP = 1.0, 0.28  # widths of a box and of the gap for an arrow
-LETTERS = 15  # as many as fit into the width of a box
+LETTERS = 15  # how many fit into the width of a box
 
 
 def show_way(stations: Sequence[tuple[str, str, str]], *, alt: str) -> None:

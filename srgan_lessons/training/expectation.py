@@ -51,7 +51,7 @@ class Expectation:
         least, half, most = self.stlpips
         return (
             f"about {middle:+.1f} dB over bicubic ({low:+.1f} to {high:+.1f}), ST-LPIPS {half:.0%} of bicubic's "
-            f"({least:.0%} to {most:.0%}). An estimate, from a recorded run: {self.about}"
+            f"({least:.0%} to {most:.0%}). This is an estimate from a recorded run: {self.about}"
         )
 
 

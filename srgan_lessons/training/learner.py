@@ -26,7 +26,7 @@ class Learner:
 
     generator: untrained, or with the weights to start from. content: the content loss. graphed: the updates will be
     recorded as a CUDA graph, in which the learning rate must be a tensor. If the recipe has a discriminator, its first
-    weights are drawn from torch's global random numbers. shuffled_last: the generator in the form that updates use.
+    weights are drawn from torch's global random numbers. shuffled_last: the form of the generator that updates use.
     totals: sums of the losses of the last `counted` updates, on the device.
     """
 
@@ -108,7 +108,7 @@ class Learner:
         return dict(zip(self.losses, (self.totals / self.counted).tolist(), strict=True))
 
     def forget_losses(self) -> None:
-        """Sets the sums to zero."""
+        """Sets the sums of the losses to zero."""
         self.totals.zero_()
         self.counted = 0
 

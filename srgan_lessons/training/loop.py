@@ -172,7 +172,7 @@ class _Training:
             ) from None
         self.step = state["step"]
         if not self.validation or state.get("criterion", self.validation.criterion) == self.validation.criterion:
-            self.best = state["best"]  # with another criterion, it would be the value of another figure
+            self.best = state["best"]  # with a different criterion, it would be the value of a different figure
         torch.set_rng_state(state["rng"])
         if "rng_cuda" in state and self.machine.device.type == "cuda":
             torch.cuda.set_rng_state(state["rng_cuda"], self.machine.device)
@@ -263,7 +263,7 @@ class _Training:
         except UserError as error:
             try:
                 rescued = self.folder.rescue(state, best=best, why=str(error))
-            except UserError:  # it is the same disk
+            except UserError:  # this machine's own disk is the one that failed
                 raise error from None
             raise rescued from None
         save_network(self.folder.weights, self.learner.average, recipe=self.recipe.name, updates=str(self.step))

@@ -45,10 +45,10 @@ class Options:
     wait_minutes: Annotated[
         float, Setting("with several processes: how long one may go without an update before it ends itself", "MINUTES")
     ] = 10.0
-    """It is then waiting for another process that hangs."""
+    """A process without an update is waiting for another one that hangs."""
     tensorboard: Annotated[bool, Setting("also write the log for TensorBoard")] = False
     progress: bool = True
-    """Print the settings and show a progress bar. With False nothing is printed."""
+    """Print the settings and show a progress bar. If False, nothing is printed."""
 
     def machine_for(self, recipe: "Recipe") -> "Machine":
         """The machine that these options name, with the precision that suits the recipe's network."""

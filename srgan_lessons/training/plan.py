@@ -39,9 +39,9 @@ MOST_VALIDATIONS = 20
 PRETRAINING = 0.45  # share of the time that goes to SRResNet; the rest goes to SRGAN
 CHECKPOINT_MINUTES = 2.0
 COMPACT = dict(blocks=8, channels=32, batch=8, icnr=True)  # for laptops: a fifth of the arithmetic, half the crops
-# Of the recipe's adversarial weight. With all of it, the discriminator wins against so small a generator, and the
-# pictures get worse with time: within an hour on two cores, ST-LPIPS of held-out photos fell from .244 to .170 and rose
-# to .226, at 26.7 dB. 500 updates more with this share: .181, at 27.4 dB.
+# The share of the recipe's adversarial weight that compact networks get. With all of it, the discriminator wins against
+# so small a generator, and the pictures get worse with time: within an hour on two cores, ST-LPIPS of held-out photos
+# fell from .244 to .170 and rose to .226, at 26.7 dB. After 500 more updates with this share, it was .181, at 27.4 dB.
 COMPACT_ADVERSARIAL = 0.25
 LOSSES = ("content", "adversarial", "tv")  # settings of the last stage only: its pretraining keeps SRResNet's MSE
 FORMAT = 1  # of plan.json
@@ -94,7 +94,8 @@ def measure(
 ) -> Speed:
     """How fast this machine trains a recipe. Makes real updates (real crops, batch, precision), and discards them.
 
-    photos: name -> uint8 (H, W, 3). seconds: how long to measure, after a warm-up. Raises UserError as `train` does.
+    photos: name -> uint8 (H, W, 3). seconds: how long to measure, after a warm-up. Raises UserError in the same
+    cases as `train`.
     """
     began = time.perf_counter()
     options = options or Options()
@@ -224,7 +225,7 @@ def make_plan(
     crop=64; those of the losses, such as adversarial=1e-4, for the last stage only.
 
     The minutes include the measuring. If memory runs out, the batch is halved, and a note says so. Raises UserError if
-    the time is too short, and as `train` does.
+    the time is too short, and in the same cases as `train`.
     """
     began, options = time.perf_counter(), options or Options()  # the minutes include what follows
     if not (math.isfinite(minutes) and minutes > 0):

@@ -1,4 +1,4 @@
-"""Carries out a plan: SRResNet, then SRGAN from its weights, in one folder, until the time is over.
+"""Carries out a plan: SRResNet, then SRGAN from its weights, in one folder, until the time is up.
 
 <folder>/plan.json            the plan, from which the same call continues
 <folder>/<recipe>/            the run folder of each stage, as `train` writes it
@@ -41,9 +41,9 @@ OnReport = Callable[[str, dict[str, Any]], None]
 class Outcome:
     """What `train_plan` returns.
 
-    plan: as it was carried out. logs: recipe -> rows of its log.csv. weights: the file of the last stage.
-    finished: False if updates are missing; the same call makes them. in_time: whether the clock stopped the run.
-    seconds: how long this call took.
+    plan: as it was carried out. logs: recipe -> rows of its log.csv. weights: the file of the last stage. finished:
+    False if updates are missing; the same call makes them. in_time: True if the clock stopped the run, so that it ended
+    on time. seconds: how long this call took.
     """
 
     folder: Path
@@ -85,9 +85,9 @@ def train_plan(
     and says so. A call that continues an interrupted run makes all the missing updates, without a time limit. options:
     see Options.
 
-    Raises UserError if the folder holds another plan, if another tab or program is training in it, and as `train` does.
-    In a notebook the stop button raises KeyboardInterrupt after a checkpoint was written; to continue, run the cell
-    again.
+    Raises UserError if the folder holds another plan, if another tab or program is training in it, and in the same
+    cases as `train`. In a notebook the stop button raises KeyboardInterrupt after a checkpoint was written; to
+    continue, run the cell again.
     """
     with _alone(Path(folder)):
         return _train_plan(plan, photos, Path(folder), on_report, options)
@@ -323,7 +323,7 @@ class _Clock:
         try:
             new = plan_stage(stage.recipe, left, speed, validation=stage.validation, saving=stage.saving / saves)
         except UserError:  # the machine has become so slow that nothing fits: the clock ends it
-            return stage, (f"{stage.recipe.name}: the time is nearly over; training stops when it is over.",)
+            return stage, (f"{stage.recipe.name}: the time is nearly up; training stops when it is up.",)
         if abs(new.recipe.steps / stage.recipe.steps - 1) < 0.02:
             return new, ()
         steps, more = f"{new.recipe.steps:,}", new.recipe.steps > stage.recipe.steps

@@ -131,9 +131,9 @@ RECIPES: dict[str, Recipe] = {
         _gan("srgan-mse", "mse"),
         _gan("srgan-vgg22", "vgg22"),
         _gan("srgan-vgg54", "vgg54"),
-        # An SRGAN without a download: its content loss uses pixels, and a VGG16 that comes with a package. Its results
-        # are not comparable with those of VGG54. The shares of its content loss sum to 1.25, so its adversarial weight
-        # is 1.25 times the paper's.
+        # An SRGAN that needs no download: its content loss uses pixels, and a VGG16 that comes with a package. Its
+        # results are not comparable with those of VGG54. The shares of its content loss sum to 1.25, so its adversarial
+        # weight is 1.25 times the paper's.
         _gan("srgan-offline", "offline", steps=50_000, adversarial=1.25 * ADVERSARIAL_WEIGHT),
     )
 }

@@ -37,7 +37,7 @@ class Schedule:
         self.began = self.saved = self.now
 
     def out_of_time(self, now: float) -> bool:
-        """Whether this run's time is over."""
+        """Whether this run's time is up."""
         return self.seconds is not None and now - self.began > self.seconds
 
     def reports_at(self, step: int) -> bool:
@@ -45,7 +45,7 @@ class Schedule:
         return step % self.log_every == 0 or step == self.steps
 
     def after(self, step: int, now: float, *, stop: bool) -> Due:
-        """What is due after `step` updates. stop: the run was asked to stop, or its time is over."""
+        """What is due after `step` updates. stop: the run was asked to stop, or its time is up."""
         last = step == self.steps
         save = last or stop or now - self.saved > self.checkpoint_seconds
         validate = self.validate_every is not None and (step % self.validate_every == 0 or last)

@@ -30,7 +30,7 @@ class Validation:
     adversarial loss.
 
     previews: where to write the preview; the first path that can be written to is used.
-    names: those of FIGURES that are measured. note: what is not measured and why, or "". criterion: the figure whose
+    names: the FIGURES that are measured. note: what is not measured and why, or "". criterion: the figure whose
     lowest value marks the best checkpoint: val_stlpips if it is measured, otherwise val_content. It is never PSNR,
     because PSNR would choose the blurriest SRGAN; a content loss would choose nearly the blurriest.
     """

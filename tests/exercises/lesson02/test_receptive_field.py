@@ -13,7 +13,7 @@ answers = Answers(
     sentences="""
 a list of pairs (kernel, stride) :: pairs swapped
 from the input to the output :: reversed
-how many input pixels wide the field of one output pixel is :: half kernel; step returned
+the width of one output pixel's field, in input pixels :: half kernel; step returned
 A pixel shuffle by 2 is written (1, 1/2) :: int step
 `[(3, 1), (3, 1)]` gives 5 :: kernel without -1
 `[(3, 2), (5, 1)]` gives 11 :: stride ignored; step first

@@ -13,7 +13,7 @@ answers = Answers(
 A block adds something -- tells what a block does
 what goes in comes out :: first norm
 Goyal et al -- names the source
-start their training this way -- tells what others do
+start their training with such blocks -- tells what others do
 each wakes up when it has something to say :: everything zero
 Write `zero_init_residual(block)` -- its signature
 changes one of the package's blocks in place :: copy changed; identity layer

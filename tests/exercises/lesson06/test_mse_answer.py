@@ -10,7 +10,7 @@ from srgan_lessons.exercises.shared.pictures import pictures
 answers = Answers(
     "mse_answer",
     sentences="""
-Now let the answers have different chances :: plain mean
+Now let the answers have different probabilities :: plain mean
 the image with the smallest expected squared error :: median; most likely
 `answers` is (K, 3, H, W) :: sum over channels; two only
 `chances` is (K,) and sums to 1 :: no view; mean of weighted

@@ -12,7 +12,7 @@ from srgan_lessons.files import shipped
 answers = Answers(
     "illness",
     sentences="""
-Be a doctor for logs -- the idea
+Play doctor: diagnose training logs -- the idea
 Three of the clinic's five illnesses -- says which are looked for
 **in this order** :: order 3 before 2; order 2 before 1
 the first `"gain"` that was measured is below -3 :: plus 3; at most
