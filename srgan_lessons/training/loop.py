@@ -263,7 +263,7 @@ class _Training:
         except UserError as error:
             try:
                 rescued = self.folder.rescue(state, best=best, why=str(error))
-            except UserError:  # this machine's own disk is the one that failed
+            except UserError:  # this machine's disk cannot store it either
                 raise error from None
             raise rescued from None
         save_network(self.folder.weights, self.learner.average, recipe=self.recipe.name, updates=str(self.step))

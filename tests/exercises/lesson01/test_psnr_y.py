@@ -117,7 +117,7 @@ def natural_logarithm(sr, hr):
     return _psnr(_y(sr), _y(hr)) * math.log(10)
 
 
-@answers.wrong(says="twice too much")
+@answers.wrong(says="it is doubled")
 def factor_twenty(sr, hr):
     return 2 * _psnr(_y(sr), _y(hr))
 

@@ -203,4 +203,4 @@ def test_naming_does_not_depend_on_the_global_seed():
     for seed in range(5):
         torch.manual_seed(seed)
         assert grade("Head", in_one_row).passed
-        assert "in another order" in grade("Head", ChannelsLast).message
+        assert "in a different order" in grade("Head", ChannelsLast).message
