@@ -364,7 +364,7 @@ def says_nothing(record):
     ("changes", "words"),
     [
         ({"record": other_recipe}, "adversarial 0.5, in the plan 0.001"),
-        ({"record": fewer_updates}, "has 1 updates, but the plan says 3"),
+        ({"record": fewer_updates}, "has 1 update, but the plan says 3"),
         ({"srgan-mse__csv": b"step\n2\n"}, "has 2 updates, but the plan says 3"),
         ({"record": other_seed}, "seed 7, in the plan 0"),
         ({"record": other_group}, "srresnet-mse then srgan-mse was trained, but the plan says srresnet-mse then"),

@@ -190,8 +190,8 @@ def _check_stages(
         made = min(int(stage["updates"]), int(rows[-1]["step"]))
         if made != recipe.steps:
             raise UserError(
-                f"{where}: {recipe.name} has {made:,} update{'' if made == 1 else 's'}, but the plan says {recipe.steps:,}. The training was "
-                "not finished. The same command continues it."
+                f"{where}: {recipe.name} has {made:,} update{'' if made == 1 else 's'}, but the plan says "
+                f"{recipe.steps:,}. The training was not finished. The same command continues it."
             )
 
 
