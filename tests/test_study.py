@@ -187,7 +187,7 @@ def test_versions_of_different_sizes(tmp_path):
         (lambda g: g["image2"].update(srgan=pixels(5).astype(float)), "must be uint8"),
         (lambda g: g["image2"].update(srgan=3), "a uint8 array or a file is needed"),
         (lambda g: g["image2"].update(srgan="none.png"), "none.png is not a file"),
-        (lambda g: g["image2"].update(srgan=pixels(5, 1200, 20)), "Cut out the middle with crop"),
+        (lambda g: g["image2"].update(srgan=pixels(5, 1200, 20)), "Use crop to cut out the middle"),
         (lambda g: g.update(image1=pixels(5)), "Use one form for all"),
     ],
 )

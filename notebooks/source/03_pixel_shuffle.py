@@ -186,7 +186,7 @@ for r in (2, 3, 4):
 # %% [markdown] tags=["instructor"]
 # **Common wrong answers.** The answer reshapes without permute: the picture is torn into stripes. It swaps the two r:
 # the tiles are transposed, and diagonal edges get teeth. Or it puts r in front of H instead of after it: the result is
-# a sheet of sixteen small pictures. Let somebody draw the six axes on the board and join them with arrows. Ask: why
+# a sheet of sixteen small pictures. Have somebody draw the six axes on the board and join them with arrows. Ask: why
 # does `view` fail as the last step, when `reshape` does not? (After permute the numbers are no longer in order in
 # memory.)
 

@@ -780,9 +780,9 @@ draw(
 assert all(paper[name, "SRGAN"].mos > max(paper[name, m].mos for m in SEVEN) for name in SETS)
 
 # %% [markdown] tags=["slide"] answers=["VGG22"]
-# None of them. On all three sets, PSNR puts seven methods in exactly the same order as people do. Those seven all aim
-# at the same thing, better and better: all but nearest and bicubic learn the mean of what could be right (lesson 06).
-# Within such a family, PSNR is a fine ruler.
+# None of them. On all three sets, PSNR puts seven methods in exactly the same order as people do. Those seven all
+# have the same aim, and each comes closer to it than the one before: all but nearest and bicubic learn the mean of what
+# could be right (lesson 06). Within such a family, PSNR is a fine ruler.
 #
 # Then somebody aimed at something else, and the ruler broke. On BSD100, PSNR ranks SRGAN second to last; people rank it
 # first, by far.
@@ -940,7 +940,7 @@ for name in SETS:
 #
 # ## Play
 #
-# Turn the knob from MSE to GAN. At which share would you stop for a holiday photo? And for a photo from which somebody
+# Turn the knob from MSE to GAN. At what share would you stop for a holiday photo? And for a photo from which somebody
 # will read a number plate?
 
 

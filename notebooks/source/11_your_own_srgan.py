@@ -495,8 +495,8 @@ except UserError as error:
     print(f"{error}\nOnce you have the sets, this cell prints their table.")
 
 # %% [markdown] tags=["notes"]
-# **What would more time have given?** Here is the estimate for three and ten times the minutes, if a recorded run
-# resembles the plan:
+# **What would more time have given?** Here is an estimate for three times and for ten times the minutes, if there is
+# a recorded run that resembles the plan:
 
 # %% tags=["skip"]
 longer = {

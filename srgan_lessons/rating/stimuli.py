@@ -197,7 +197,7 @@ def _cut(source: Source, crop: int | None, multiple: int, label: str) -> np.ndar
     if width > LARGEST[0] or height > LARGEST[1]:
         raise UserError(
             f"{label} is {width} x {height} pixels. Raters see pictures at 1:1, and a screen can show only "
-            f"{LARGEST[0]} x {LARGEST[1]}. Cut out the middle with crop, for example 400."
+            f"{LARGEST[0]} x {LARGEST[1]}. Use crop to cut out the middle, for example crop=400."
         )
     if min(height, width) < 4 * multiple:
         raise UserError(f"{label} is {width} x {height} pixels, too small to be rated.")

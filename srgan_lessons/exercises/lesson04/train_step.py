@@ -83,7 +83,7 @@ def judge(candidate) -> None:
 
 
 def _name_parts(optimizer: Watched, batch: tuple[Tensor, Tensor]) -> None:
-    """Raises NotYet if the network has seen only a part of the batch, at once or bit by bit."""
+    """Raises NotYet if the network has not seen the whole batch, either at once or part by part."""
     seen, images = [shape[0] for shape in optimizer.inputs if shape], len(batch[0])
     if len(seen) > 1 and max(seen) < images:
         raise NotYet(

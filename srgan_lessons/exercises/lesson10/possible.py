@@ -126,7 +126,7 @@ def _possible_slips(
         return hr.reshape(lr.shape[0], 4, lr.shape[1], 4, 3).mean(axis=(1, 3))
 
     def between(small: np.ndarray) -> bool:
-        """Whether all pixels lie within bounds in uint8, which wrap round below 0 and above 255."""
+        """Whether all pixels lie within bounds that are computed in uint8, and so wrap round below 0 and above 255."""
         return bool(((small >= lr - np.uint8(noise)) & (small <= lr + np.uint8(noise))).all())
 
     everywhere = "The limit applies everywhere: one pixel that differs by more is enough to rule a candidate out."
