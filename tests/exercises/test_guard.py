@@ -105,7 +105,7 @@ def test_a_graph_that_is_cut_in_place_is_seen():
 
 def test_a_network_keeps_its_mode_and_its_layers():
     network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU())
-    with pytest.raises(NotYet, match="left in evaluation mode: `network` came in training mode"):
+    with pytest.raises(NotYet, match="left in evaluation mode: `network` was given in training mode"):
         call(lambda network: network.eval(), network)
     with pytest.raises(NotYet, match="has different layers"):
         call(lambda network: network.append(torch.nn.ReLU()), network)

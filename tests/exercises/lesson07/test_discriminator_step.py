@@ -64,7 +64,7 @@ def a_step(discriminator, optimizer, loss, real, fake):
     return torch.sigmoid(real).mean().item(), torch.sigmoid(fake).mean().item()
 
 
-@answers.wrong(says="sr still hangs on the graph")
+@answers.wrong(says="sr is still attached to the graph")
 def no_detach(discriminator, optimizer, sr, hr):
     real, fake = discriminator(hr), discriminator(sr)
     return a_step(discriminator, optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), real, fake)
