@@ -284,7 +284,7 @@ EXERCISE = Exercise(
         "zero_grad, backward, step.",
     ),
     mistakes=(
-        Mistake("no detach", says="sr still hangs on the graph", ask="Where does the gradient of D's loss flow?"),
+        Mistake("no detach", says="sr is still attached to the graph", ask="Where does the gradient of D's loss flow?"),
         Mistake("HR and SR as one batch", says="as one batch", ask="Which statistics does BatchNorm then see?"),
     ),
 )
