@@ -31,7 +31,9 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         help="measure, plan and train within this time, SRResNet first (default: no plan)",
     )
     command.add_argument(
-        "--compact", action="store_true", help="with --within: 8 blocks, 32 maps, batches of 8 (default: no)"
+        "--compact",
+        action="store_true",
+        help="with --within: 8 blocks, 32 maps, batches of 8, a quarter of the adversarial weight (default: no)",
     )
     command.add_argument(
         "--resume",

@@ -166,10 +166,11 @@ print(f"the paper: {RECIPES['srgan-vgg54'].steps:,}")
 # many updates per second that gives. Your next cell will.)
 #
 # **Choose one number:** `minutes` = 10, 30 or 60, or 480 for a night. `compact` chooses the network: 8 blocks and 32
-# maps on a CPU, the paper's 16 and 64 on a GPU. The recipe is `srgan-offline`: SRGAN with the content loss of lesson 06
-# that needs no download. If you change nothing, the cell trains only briefly, with small crops, so that you can try the
-# whole lesson. **For a real run, set `smaller = {}`**: crops of 96, as in the paper. Each choice gets its own run
-# folder.
+# maps on a CPU, the paper's 16 and 64 on a GPU. So small a network also gets only a quarter of the adversarial
+# weight, because D finds its pictures easy to tell from photos. The recipe is `srgan-offline`: SRGAN with the content
+# loss of lesson 06 that needs no download. If you change nothing, the cell trains only briefly, with small crops, so
+# that you can try the whole lesson. **For a real run, set `smaller = {}`**: crops of 96, as in the paper. Each choice
+# gets its own run folder.
 
 # %%
 minutes = settings.minutes  # yours: 10, 30, 60, 480

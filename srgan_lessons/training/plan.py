@@ -41,7 +41,8 @@ CHECKPOINT_MINUTES = 2.0
 COMPACT = dict(blocks=8, channels=32, batch=8, icnr=True)  # for laptops: a fifth of the arithmetic, half the crops
 # The share of the recipe's adversarial weight that compact networks get. With all of it, the discriminator wins against
 # so small a generator, and the pictures get worse with time: within an hour on two cores, ST-LPIPS of held-out photos
-# fell from .244 to .170 and rose to .226, at 26.7 dB. After 500 more updates with this share, it was .181, at 27.4 dB.
+# fell from .244 to .170 and rose to .226, at 26.7 dB. After 500 more updates with a weight of 3e-4, it was .181, at
+# 27.4 dB.
 COMPACT_ADVERSARIAL = 0.25
 LOSSES = ("content", "adversarial", "tv")  # settings of the last stage only: its pretraining keeps SRResNet's MSE
 FORMAT = 1  # of plan.json
@@ -218,11 +219,11 @@ def make_plan(
 ) -> Plan:
     """Measures this machine for a few seconds and divides the minutes; SRResNet comes first if the recipe needs it.
 
-    recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps and batches of 8, for a laptop.
-    init: weights that the first stage starts from; None: from scratch. An SRGAN recipe trains SRResNet first even if
-    weights are given. folder: where the plan will be carried out. A plan that is already there is returned, or refused
-    if it is for other settings. measuring: seconds of measuring for each stage. settings: for all stages, such as
-    crop=64; those of the losses, such as adversarial=1e-4, for the last stage only.
+    recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps, batches of 8 and a quarter of the
+    adversarial weight, for a laptop. init: weights that the first stage starts from; None: from scratch. An SRGAN
+    recipe trains SRResNet first even if weights are given. folder: where the plan will be carried out. A plan that is
+    already there is returned, or refused if it is for other settings. measuring: seconds of measuring for each stage.
+    settings: for all stages, such as crop=64; those of the losses, such as adversarial=1e-4, for the last stage only.
 
     The minutes include the measuring. If memory runs out, the batch is halved, and a note says so. Raises UserError if
     the time is too short, and in the same cases as `train`.
