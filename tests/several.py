@@ -6,7 +6,6 @@ import io
 import json
 import os
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable
@@ -21,6 +20,9 @@ from srgan_lessons import processes
 from srgan_lessons.cli import main
 from srgan_lessons.training import Recipe, train
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
+from ports import free_port
+
 RECIPE = Recipe(name="tiny-gan", blocks=1, channels=4, steps=12, batch=4, crop=32, adversarial=1e-3, rate=1e-3)
 OPTIONS = {"log_every": 3, "device": "cpu", "wait_minutes": 1.0}
 
@@ -31,9 +33,7 @@ def noise(seed: int, height: int = 48, width: int = 56) -> np.ndarray:
 
 def start(works: list[Callable[[], int | None]], seconds: float = 120) -> list[tuple[int, str]]:
     """Runs each work as one rank: (exit status, all that it printed) of each. A negative status is a signal."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     children, outputs = [], []
     for rank, work in enumerate(works):
         reader, writer = os.pipe()

@@ -1,6 +1,7 @@
 # ruff: noqa: E402 - tools/ is not a package: its folder is put on the path first
 """The builder of the editions: one source, two notebooks, the same bytes each time, and a lesson's contract held."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -374,9 +375,12 @@ def test_nbval_passes_what_was_built_and_notices_another_output(built, tmp_path)
         "-rA",
         "-p",
         "no:cacheprovider",
+        "-p",
+        "conftest",
     ]
     command += [f"--rootdir={folder}", "-c", "/dev/null", student, other]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}  # for conftest.py
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=folder, env=environment)
     assert re.findall(r"FAILED (\S+)", ran.stdout) == ["02_other_output.ipynb::Cell"]
     assert "shape (2, 2, 4)" in ran.stdout
     assert len(re.findall(r"PASSED 01_made_up.ipynb", ran.stdout)) == 4 + 2 * len(LESSON_01)

@@ -129,14 +129,14 @@ def at_the_moment(moment: str, act, monkeypatch) -> None:
 
         monkeypatch.setattr(RunFolder, "append_log", line)
     else:
-        publish = loop.save_network
+        publish = RunFolder.publish
 
-        def last(*given, updates, **more):
-            if updates == str(AT[moment]):
+        def last(folder, average, recipe, step):
+            if step == AT[moment]:
                 once()
-            publish(*given, updates=updates, **more)
+            publish(folder, average, recipe, step)
 
-        monkeypatch.setattr(loop, "save_network", last)
+        monkeypatch.setattr(RunFolder, "publish", last)
 
 
 # -- the table: six moments, five troubles -----------------------------------------------------------------------------
@@ -544,14 +544,18 @@ def test_another_measure_of_the_best_begins_anew(tmp_path):
                 old.unlink()
 
 
-def test_weights_older_than_the_checkpoint_are_written_anew(tmp_path, whole):
-    """A kill between the last checkpoint and its weights."""
-    folder = train(TINY, pictures(), run=tmp_path / "run", minutes=1e-9, **QUIET).folder
+@pytest.mark.parametrize("schedule", ["constant", "drop", "one-cycle"])
+def test_weights_older_than_the_checkpoint_are_written_again(tmp_path, schedule):
+    """A kill between the last checkpoint and its weights. The checkpoint stays, with the rate of its last update."""
+    recipe = TINY.change(schedule=schedule)
+    folder = train(recipe, pictures(), run=tmp_path / "run", minutes=1e-9, **QUIET).folder
     old = (folder / "weights.safetensors").read_bytes()
-    train(TINY, pictures(), run=folder, **QUIET)
+    train(recipe, pictures(), run=folder, **QUIET)
+    weights, checkpoint = load_file(folder / "weights.safetensors"), latest_checkpoint(folder).read_bytes()
     (folder / "weights.safetensors").write_bytes(old)
-    assert train(TINY, pictures(), run=folder, **QUIET).finished
-    assert_same_run(folder, whole)
+    assert train(recipe, pictures(), run=folder, **QUIET).finished
+    assert same(load_file(folder / "weights.safetensors"), weights)
+    assert latest_checkpoint(folder).read_bytes() == checkpoint
 
 
 def test_a_damaged_checkpoint_and_none_beside_it(tmp_path):

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -12,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 # All cells stay in the page, even those that are scrolled out of sight. JupyterLab does not ask about news, because the
@@ -56,9 +57,7 @@ def running_lab(home: Path, *, fast: bool = True, options: Sequence[str] = ()) -
         file = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True)
         file.write_text(json.dumps(values))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     lab = Lab(address=f"http://127.0.0.1:{port}", token=secrets.token_hex(16), folder=work)
     environment = os.environ | {
         "HOME": str(home),
@@ -70,6 +69,8 @@ def running_lab(home: Path, *, fast: bool = True, options: Sequence[str] = ()) -
     }
     environment.pop("SRGAN_LESSONS_STRICT", None)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    if os.name == "posix":  # with ports, a kernel now and then finds one taken, and ends
+        command.append("--KernelManager.transport=ipc")
     command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={work}"]
     with open(home / "lab.log", "w") as log:
         server = subprocess.Popen([*command, *options], env=environment, stdout=log, stderr=subprocess.STDOUT, cwd=work)

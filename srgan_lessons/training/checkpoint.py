@@ -27,6 +27,7 @@ from typing import Any
 import torch
 import torchvision
 from filelock import FileLock, SoftFileLock, Timeout
+from torch import nn
 
 from srgan_lessons import UserError, __version__, processes
 from srgan_lessons.datasets.catalogue import some
@@ -35,7 +36,7 @@ from srgan_lessons.training.absence import disk_of, refuse_unmounted, shelter
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.recipes import Recipe
-from srgan_lessons.weights import read_metadata
+from srgan_lessons.weights import read_metadata, save_network
 
 FORMAT = 2  # of the checkpoint file
 
@@ -152,8 +153,12 @@ class RunFolder:
                 old.unlink()
         return path
 
+    def publish(self, average: nn.Module, recipe: str, step: int) -> None:
+        """Writes the averaged weights of that update. Its checkpoint is written first: a kill loses no update."""
+        save_network(self.weights, average, recipe=recipe, updates=str(step))
+
     def publishes(self, step: int) -> bool:
-        """Whether the averaged weights of that update are on the disk. They are written after its checkpoint."""
+        """Whether the averaged weights of that update are on the disk."""
         try:
             return read_metadata(self.weights).get("updates") == str(step)
         except UserError:

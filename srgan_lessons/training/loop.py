@@ -37,7 +37,6 @@ from srgan_lessons.training.report import Reporter
 from srgan_lessons.training.schedule import Schedule
 from srgan_lessons.training.stopping import Stop, stop_on_signal
 from srgan_lessons.training.validation import Validation
-from srgan_lessons.weights import save_network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +208,7 @@ class _Training:
         )
         update = learner.updates_on(self.sampler, compile=options.compile)
         if self.step >= schedule.steps and self.folder and not self.folder.publishes(self.step):
-            self._save(best=False)
+            self.folder.publish(self.learner.average, self.recipe.name, self.step)
         while self.step < schedule.steps:
             update(self.step)
             self.step += 1
@@ -266,7 +265,7 @@ class _Training:
             except UserError:  # this machine's disk cannot store it either
                 raise error from None
             raise rescued from None
-        save_network(self.folder.weights, self.learner.average, recipe=self.recipe.name, updates=str(self.step))
+        self.folder.publish(self.learner.average, self.recipe.name, self.step)
 
     def _state(self) -> dict[str, Any]:
         """What a checkpoint contains. Raises UserError if any weight is not a number."""
