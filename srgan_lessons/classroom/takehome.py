@@ -16,6 +16,7 @@ from srgan_lessons.classroom.figures import DOTS, STYLE
 from srgan_lessons.datasets import Photos
 from srgan_lessons.files import atomic
 from srgan_lessons.training.planned import Outcome
+from srgan_lessons.weights import read_metadata
 
 
 def card(outcome: Outcome, photos: Photos, figures: Mapping[str, str], *, title: str = "My SRGAN") -> str:
@@ -32,6 +33,7 @@ def card(outcome: Outcome, photos: Photos, figures: Mapping[str, str], *, title:
             f"{made:,} updates{of} of {stage.recipe.batch} crops of {stage.recipe.crop}, content loss "
             f"{stage.recipe.content}, highest rate {stage.recipe.rate:g}"
         )
+    rows["weights"] = f"those after update {int(read_metadata(outcome.best)['updates']):,} of {recipe.name}"
     rows["started from"] = outcome.plan.request["init"] or "random weights"
     rows["data"] = f"{len(photos)} photos, {photos.megapixels:.1f} megapixels"
     rows["machine"] = f"{outcome.plan.machine}; planned for {outcome.plan.minutes:g} minutes"
@@ -62,7 +64,7 @@ def take_home(outcome: Outcome, path: str | Path, text: str, picture: bytes) -> 
     Returns the names of its files. Raises UserError if it cannot be written.
     """
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
-        file.write(outcome.weights, "weights.safetensors")
+        file.write(outcome.best, "weights.safetensors")
         file.writestr("card.md", text)
         file.writestr("card.png", picture)
         file.write(outcome.folder / "plan.json", "plan.json")
@@ -72,6 +74,6 @@ def take_home(outcome: Outcome, path: str | Path, text: str, picture: bytes) -> 
             from srgan_lessons.export import export_onnx
 
             with tempfile.TemporaryDirectory() as folder:
-                export_onnx(outcome.weights, Path(folder) / "model.onnx")
+                export_onnx(outcome.best, Path(folder) / "model.onnx")
                 file.write(Path(folder) / "model.onnx", "model.onnx")
         return file.namelist()

@@ -39,10 +39,10 @@ MOST_VALIDATIONS = 20
 PRETRAINING = 0.45  # share of the time that goes to SRResNet; the rest goes to SRGAN
 CHECKPOINT_MINUTES = 2.0
 COMPACT = dict(blocks=8, channels=32, batch=8, icnr=True)  # for laptops: a fifth of the arithmetic, half the crops
-# The share of the recipe's adversarial weight that compact networks get. With all of it, the discriminator wins against
-# so small a generator, and the pictures get worse with time: within an hour on two cores, ST-LPIPS of held-out photos
-# fell from .244 to .170 and rose to .226, at 26.7 dB. After 500 more updates with a weight of 3e-4, it was .181, at
-# 27.4 dB.
+# The share of the recipe's adversarial weight that compact networks get. The discriminator wins against so small a
+# generator, and then the pictures get worse. With all of the weight, ST-LPIPS of held-out photos fell from .244 to .170
+# after 876 updates and rose to .225, at 26.7 dB; with a quarter, it fell to .159 after 1,575 updates and rose to .202
+# (benchmarks/results/plans-cpu-2-cores.md).
 COMPACT_ADVERSARIAL = 0.25
 LOSSES = ("content", "adversarial", "tv")  # settings of the last stage only: its pretraining keeps SRResNet's MSE
 FORMAT = 1  # of plan.json

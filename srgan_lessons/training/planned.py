@@ -2,6 +2,7 @@
 
 <folder>/plan.json            the plan, from which the same call continues
 <folder>/<recipe>/            the run folder of each stage, as `train` writes it
+<folder>/<last recipe>/best.safetensors      the averaged weights of the best validation, if it is not the last one
 """
 
 import csv
@@ -21,7 +22,7 @@ from srgan_lessons.datasets.photos import Photos, Source, load_photos
 from srgan_lessons.files import atomic
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.absence import refuse_unmounted
-from srgan_lessons.training.checkpoint import acquire
+from srgan_lessons.training.checkpoint import acquire, read_checkpoint
 from srgan_lessons.training.expectation import expect
 from srgan_lessons.training.loop import Run, train
 from srgan_lessons.training.machine import Machine
@@ -29,7 +30,9 @@ from srgan_lessons.training.options import Options
 from srgan_lessons.training.plan import Plan, Speed, Stage, check_request, make_plan, plan_stage, read_plan
 from srgan_lessons.training.recipes import Recipe, find_recipe
 from srgan_lessons.training.validation import Validation, middle
+from srgan_lessons.weights import save_network
 
+BEST = "best.safetensors"
 PLANNED = ("steps", "rate", "schedule", "minutes", "checkpoint_minutes", "log_every", "validate_every")
 LATE = 0.04  # share of the time by which the last stage may be late before it is stopped; its weights are kept
 UNHURRIED = 1.25  # SRResNet is stopped when it has taken this many times its share, so that SRGAN gets its turn
@@ -41,9 +44,10 @@ OnReport = Callable[[str, dict[str, Any]], None]
 class Outcome:
     """What `train_plan` returns.
 
-    plan: as it was carried out. logs: recipe -> rows of its log.csv. weights: the file of the last stage. finished:
-    False if updates are missing; the same call makes them. in_time: True if the clock stopped the run, so that it ended
-    on time. seconds: how long this call took.
+    plan: as it was carried out. logs: recipe -> rows of its log.csv. finished: False if updates are missing; the same
+    call makes them. in_time: True if the clock stopped the run, so that it ended on time. seconds: how long this call
+    took. weights: the file of the last stage after its last update. best: the one to use, of the update after which the
+    held-out photos were best; the same as weights if that was the last update, or if nothing was measured.
     """
 
     folder: Path
@@ -56,6 +60,11 @@ class Outcome:
     @property
     def weights(self) -> Path:
         return self.folder / self.plan.stages[-1].recipe.name / "weights.safetensors"
+
+    @property
+    def best(self) -> Path:
+        path = self.weights.with_name(BEST)
+        return path if path.exists() else self.weights
 
     def validated(self, photos: Photos) -> list[np.ndarray]:
         """The held-out pictures, uint8 (H, W, 3), as the validation measures them."""
@@ -149,6 +158,8 @@ def _train_plan(
         )
     logs = _logs(folder, plan)
     finished = run is None or run.finished
+    if (finished or in_time) and (step := _write_best(folder, plan, logs)):
+        say(f"the held-out photos were best after update {step:,}: {BEST} has the weights of that update.")
     seconds = time.monotonic() - began
     return Outcome(folder=folder, plan=plan, logs=logs, finished=finished, in_time=in_time, seconds=seconds)
 
@@ -238,7 +249,7 @@ def train_within(
     plan = make_plan(recipe, minutes, pictures, options=Options(**options), **how)
     print(plan.text, expect(plan) or "", sep="\n", flush=True)
     outcome = train_plan(plan, pictures, folder, **options)
-    print(f"{outcome.seconds / 60:.1f} minutes; weights: {outcome.weights}")
+    print(f"{outcome.seconds / 60:.1f} minutes; weights: {outcome.best}")
     return outcome
 
 
@@ -267,6 +278,26 @@ def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def _write_best(folder: Path, plan: Plan, logs: Mapping[str, list[dict[str, Any]]]) -> int | None:
+    """Writes the best weights of the last stage, and returns their update. None, and no file, if the last is the best.
+
+    Against a weak generator the discriminator wins in the end, and the pictures get worse (see COMPACT_ADVERSARIAL).
+    """
+    recipe = plan.stages[-1].recipe
+    path, run = folder / recipe.name / BEST, folder / recipe.name
+    path.unlink(missing_ok=True)
+    if not (run / "checkpoints" / "best.pt").exists():  # no photo was held out
+        return None
+    state = read_checkpoint(run / "checkpoints" / "best.pt")
+    last = logs[recipe.name][-1].get(state["criterion"]) if logs[recipe.name] else None
+    if last is not None and last <= state["best"]:
+        return None
+    network = recipe.make_generator()
+    network.load_state_dict(state["average"])
+    save_network(path, network, recipe=recipe.name, updates=str(state["step"]))
+    return state["step"]
 
 
 def _is_over(folder: Path, plan: Plan, number: int) -> bool:
