@@ -95,4 +95,5 @@ def _curve(run: Recorded) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         rows = [row for row in csv.DictReader(file) if row["val_stlpips"]]
     crops = np.log([float(row["step"]) * run.batch for row in rows])
     best = list(itertools.accumulate(rows, lambda *pair: min(pair, key=lambda row: float(row["val_stlpips"]))))
-    return crops, *(np.array([float(row[name]) for row in best]) for name in ("val_psnr", "val_stlpips"))
+    decibels, perceptual = (np.array([float(row[name]) for row in best]) for name in ("val_psnr", "val_stlpips"))
+    return crops, decibels, perceptual
