@@ -173,6 +173,12 @@ def test_a_run_that_the_clock_stops_is_in_time_saved_and_validated(photos, tmp_p
     assert outcome.preview(outcome.log()[-1]["step"]).exists()
 
 
+def test_a_plan_sets_the_minutes(photos, tmp_path):
+    with pytest.raises(UserError, match="the plan sets minutes"):
+        train_plan(tiny_plan(photos), photos, tmp_path / "run", minutes=5)
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_that_is_not_there_cannot_be_looked_at(photos, tmp_path):
     with pytest.raises(UserError, match="no planned run"):
         read_outcome(tmp_path)
@@ -187,6 +193,19 @@ def test_the_picture_follows_updates_that_were_counted_anew(photos, tmp_path):
         tiny_plan(photos, tmp_path, steps=(6, 20))  # as `fit_again` keeps it
         watch("srgan-mse", {"step": 10, "content": 0.1, "d_hr": 0.6, "d_sr": 0.4, "updates_per_s": 5.0})
     assert watch.status().startswith("srgan-mse: update 10 of 20, about 2 seconds left")
+
+
+@pytest.mark.parametrize("name", ["update_00000004 (1).png", "mine.png", "update_00000008.png"])
+def test_a_picture_that_cannot_be_shown_does_not_end_the_training(photos, tmp_path, name):
+    """Google Drive keeps both versions of a file under such a name, and may show a file before it has its content."""
+    plan = tiny_plan(photos, tmp_path)
+    preview = tmp_path / "srgan-mse" / "preview"
+    preview.mkdir(parents=True)
+    (preview / name).write_bytes(b"\x89PNG")
+    with catch() as shown, Watch(plan, tmp_path) as watch:
+        watch("srgan-mse", {"step": 10, "content": 0.1, "d_hr": 0.6, "d_sr": 0.4, "updates_per_s": 5.0})
+    assert "update 10 of" in shown[-1]
+    assert "held-out photo" not in shown[-1]
 
 
 def test_a_machine_that_became_slower_gets_fewer_updates(photos):

@@ -74,6 +74,7 @@ def test_learning_rates():
         ({"steps": -1}, "steps is -1"),
         ({"batch": 0}, "batch is 0"),
         ({"crop": 40}, "multiple of 16"),
+        ({"crop": 192 / 2}, "crop is 96.0; it must be a whole number"),
         ({"rate": math.nan}, "rate is nan"),
         ({"content": "vgg99"}, "vgg54"),
         ({"schedule": "x"}, "one-cycle"),
@@ -99,7 +100,11 @@ def test_fast_mode(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"seed": -1}, {"log_every": 0}, {"keep": 0}, {"minutes": -1.0}, {"checkpoint_minutes": math.inf}]
+    "bad",
+    [
+        *({"seed": -1}, {"log_every": 0}, {"keep": 0}, {"minutes": -1.0}, {"checkpoint_minutes": math.inf}),
+        *({"seed": 1.5}, {"log_every": 2.5}, {"keep": 1.5}, {"validate_every": 10.0}, {"seed": None}),
+    ],
 )
 def test_options_are_checked(bad):
     with pytest.raises(UserError, match=next(iter(bad))):

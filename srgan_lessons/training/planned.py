@@ -85,10 +85,12 @@ def train_plan(
     and says so. A call that continues an interrupted run makes all the missing updates, without a time limit. options:
     see Options.
 
-    Raises UserError if the folder holds another plan, if another tab or program is training in it, and in the same
-    cases as `train`. In a notebook the stop button raises KeyboardInterrupt after a checkpoint was written; to
-    continue, run the cell again.
+    Raises UserError if the folder holds another plan, if another tab or program is training in it, if the options have
+    minutes, which the plan sets, and in the same cases as `train`. In a notebook the stop button raises
+    KeyboardInterrupt after a checkpoint was written; to continue, run the cell again.
     """
+    if "minutes" in options:
+        raise UserError(f"the plan sets minutes, to {plan.minutes:g}: leave it out, or make another plan")
     with _alone(Path(folder)):
         return _train_plan(plan, photos, Path(folder), on_report, options)
 
