@@ -305,7 +305,7 @@ def _alone_with(path: Path) -> Iterator[None]:
     try:
         lock = FileLock(Path(tempfile.gettempdir()) / f"srgan-lessons-progress-{digest}.lock", timeout=WAIT)
         lock.acquire()
-    except (OSError, Timeout) as error:
+    except (OSError, NotImplementedError, Timeout) as error:  # NotImplementedError: a disk without locks
         raise UserError(f"the progress file {path} is in use by another notebook ({error}).") from error
     try:
         yield

@@ -256,7 +256,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine) -> None:
-    """Validates a network that the clock stopped, and writes the figures into the last row of its log."""
+    """Validates a network that the clock stopped, and writes the figures into the last row of its log.
+
+    If the log has no row for the last update yet, that row gets the losses of the row before.
+    """
     held_out = photos.split()[1] if len(photos) > 1 else {}
     rows = read_log(run.folder / "log.csv")
     if not (held_out and rows) or (rows[-1]["step"] == run.step and rows[-1]["val_psnr"] is not None):
@@ -264,7 +267,8 @@ def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine
     validation = Validation(held_out, recipe, machine.prepare(content_loss(recipe.content)), machine)
     network = machine.prepare(run.network)
     scores = validation(network, run.folder / "preview" / f"update_{run.step:08d}.png")
-    rows = [row for row in rows if row["step"] < run.step] + [rows[-1] | {"step": run.step} | scores]
+    last = rows[-1] | {"step": run.step, "rate": recipe.rate_at(run.step - 1)}
+    rows = [row for row in rows if row["step"] < run.step] + [last | scores]
     with atomic(run.folder / "log.csv") as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from answers import run_cell
+from filelock import FileLock
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom import boxes, check, grade, hint, lesson_settings, progress, setup, solution
@@ -173,7 +174,7 @@ def test_the_first_time_counts_and_a_file_without_times_is_read(tmp_path):
 
 
 def test_where_nothing_is_left_to_write_to_the_lesson_goes_on(tmp_path, monkeypatch, capsys):
-    """A folder that was removed while its notebook is open, and a computer without a temporary folder."""
+    """A folder that was removed while its notebook is open, a computer without a temporary folder or without locks."""
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
@@ -192,6 +193,14 @@ def test_where_nothing_is_left_to_write_to_the_lesson_goes_on(tmp_path, monkeypa
     assert load()["psnr_y"].hints == 1
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
+
+    def missing(lock: FileLock) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock; use SoftFileLock instead")
+
+    with monkeypatch.context() as without:
+        without.setattr(FileLock, "acquire", missing)
+        hint("margin_to_hr")
+        assert load()["margin_to_hr"].hints == 1
     record("lr_crop", seen=True)
     assert {"cubic_kernel", "psnr_y", "lr_crop"} <= set(json.loads((tmp_path / NAME).read_text())["exercises"])
 
