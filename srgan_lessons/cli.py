@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from srgan_lessons import UserError, __version__
 from srgan_lessons.cli_class import add_class
 from srgan_lessons.cli_photos import SAMPLES, named_photos
-from srgan_lessons.cli_settings import add_device, add_threads, check_threads, default_weights, weights_text
+from srgan_lessons.cli_settings import add_device, add_threads, check_threads, default_weights, typed, weights_text
 from srgan_lessons.cli_study import add_study, start_lab
 from srgan_lessons.cli_train import add_train
 from srgan_lessons.endings import ended_by_signals, flush, printable
@@ -26,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     with ended_by_signals(), printable():
         try:
-            if "" in (sys.argv[1:] if argv is None else argv):  # as a path, it would mean the working folder
+            given = sys.argv[1:] if argv is None else argv
+            if any(word == "" or (word.startswith("--") and word.endswith("=")) for word in given):
+                # as a path, it would mean the working folder; as an option's value, that the option is not given
                 raise UserError("one of the arguments is empty. Perhaps a variable in the command line has no value.")
             arguments = _parser().parse_args(argv)
             status: int = arguments.call(arguments)
@@ -189,7 +191,7 @@ def _lab(arguments: argparse.Namespace) -> int:
             )
     if not os.access(folder, os.W_OK):
         print(f"srgan-lessons: {folder} cannot be written: to keep work, copy it to your own folder", file=sys.stderr)
-    first = next(folder.glob("00_*.ipynb"), folder)
+    first = min(folder.glob("00_*.ipynb"), key=lambda path: len(path.name), default=folder)  # a copy has a longer name
     return start_lab(first, arguments.no_browser)
 
 
@@ -210,24 +212,29 @@ def _data_list(arguments: argparse.Namespace) -> int:
 def _data_check(arguments: argparse.Namespace) -> int:
     from srgan_lessons import datasets
 
-    if arguments.action == "verify" and any(name.endswith(".store") for name in arguments.sets):
-        return max([_verify_store(name) for name in arguments.sets])
     check = datasets.get if arguments.action == "get" else datasets.verify
-    results = [check(name) for name in arguments.sets]
-    print("\n".join(result.report() for result in results))
-    return int(not all(result.passed for result in results))
+    passed = []
+    for name in arguments.sets:
+        if arguments.action == "verify" and name.endswith(".store"):
+            passed.append(_verify_store(name))
+            continue
+        result = check(name)
+        print(result.report())
+        passed.append(result.passed)
+    return int(not all(passed))
 
 
-def _verify_store(path: str) -> int:
+def _verify_store(path: str) -> bool:
+    """Prints what is damaged in a photo store; returns whether nothing is."""
     from srgan_lessons.datasets import open_store
 
     store = open_store(path)
     damaged = store.damaged()
     print(f"{path}: {len(store.images) - len(damaged)} of {len(store.images)} pictures are as they were packed")
     if damaged:
-        again = f"srgan-lessons data pack FOLDERS -o {path}"
+        again = f"srgan-lessons data pack FOLDERS -o {typed(path)}"
         print(f"  damaged: {', '.join(damaged[:10])}\n  Remove the store, and pack it again: {again}")
-    return int(bool(damaged))
+    return not damaged
 
 
 def _data_pack(arguments: argparse.Namespace) -> int:
@@ -237,7 +244,7 @@ def _data_pack(arguments: argparse.Namespace) -> int:
         raise UserError(f"{SAMPLES} need no store: they are small and come with scikit-image")
     check_threads(arguments.threads)
     store = pack(named_photos(arguments.photos, "data pack"), arguments.out, threads=arguments.threads)
-    print(f"{load_photos(store.path, minimum=1).report()}\ntrain from it: --photos {store.path}")
+    print(f"{load_photos(store.path, minimum=1).report()}\ntrain from it: --photos {typed(store.path)}")
     return 0
 
 

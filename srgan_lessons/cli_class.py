@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgan_lessons.cli_photos import SAMPLES, named_photos
-from srgan_lessons.cli_settings import add_device
+from srgan_lessons.cli_settings import add_device, typed
 
 if TYPE_CHECKING:
     from srgan_lessons.class_table.returned import Collected
@@ -133,7 +133,7 @@ def _new(arguments: argparse.Namespace) -> int:
     handout.write(arguments.out)
     print(handout)
     print(f"{arguments.out} is for everybody. A group trains:")
-    print(f"  srgan-lessons class train {arguments.out} --group NAME --photos {' '.join(arguments.photos)}")
+    print(f"  srgan-lessons class train {typed(arguments.out)} --group NAME --photos {typed(*arguments.photos)}")
     return 0
 
 
@@ -185,7 +185,7 @@ def _study(arguments: argparse.Namespace) -> int:
         collected, arguments.images, arguments.out, crop=arguments.crop, seed=arguments.seed, progress=True
     )
     print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
-    print(f"{study.trials} ratings per rater; to rate: srgan-lessons study rate {study.folder}")
+    print(f"{study.trials} ratings per rater; to rate: srgan-lessons study rate {typed(study.folder)}")
     return int(bool(collected.problems))
 
 

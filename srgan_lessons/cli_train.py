@@ -1,6 +1,7 @@
 """The command srgan-lessons train. Its options are the settings of `training.Recipe` and `training.Options`."""
 
 import argparse
+import time
 from pathlib import Path
 from typing import Any
 
@@ -84,8 +85,10 @@ def _train(arguments: argparse.Namespace) -> int:
             f"{run} contains a run, which --no-resume would overwrite. Choose another --folder, or delete {run}."
         )
     photos = named_photos(arguments.photos, recipe.name)
+    began = time.monotonic()
     result = train(recipe, photos, run=run, init=arguments.init, **options)
-    return 0 if result.finished or arguments.minutes else 130
+    in_time = arguments.minutes is not None and time.monotonic() - began > 60 * arguments.minutes
+    return 0 if result.finished or in_time else 130
 
 
 def _train_within(arguments: argparse.Namespace, settings: dict[str, Any], options: dict[str, Any]) -> int:

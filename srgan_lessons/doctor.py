@@ -88,9 +88,11 @@ def _gpu_step() -> str:
 
 
 def _room() -> Iterator[tuple[str, str, str]]:
-    place = data_root()
-    while not place.exists():
-        place = place.parent
+    root = data_root().absolute()
+    place = next((folder for folder in (root, *root.parents) if folder.exists()), None)
+    if place is None:
+        yield "--", "disk", f"the drive of {root} is missing: connect it, or set SRGAN_LESSONS_DATA to another folder"
+        return
     free = shutil.disk_usage(place).free / 1e9
     enough = free > 2
     step = "" if enough else ": free some space, or set SRGAN_LESSONS_DATA to a folder on another disk"

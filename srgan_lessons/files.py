@@ -76,10 +76,15 @@ def data_root() -> Path:
 
 
 def expand(path: str | Path) -> Path:
-    """The path with ~ expanded. Raises UserError if this user has no home folder, as in some containers."""
+    """The path with ~ expanded. Raises UserError if this user has no home folder, as in some containers.
+
+    A name such as ~draft, which is no user's, stays as it is, as in a shell.
+    """
     try:
         return Path(path).expanduser()
     except RuntimeError:
+        if Path(path).parts[0] != "~":
+            return Path(path)
         raise UserError(
             f"{path} is in the home folder (~), but HOME is not set. Set SRGAN_LESSONS_DATA to a folder for data sets, "
             "without ~, and write all other paths in full."

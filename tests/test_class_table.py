@@ -597,7 +597,8 @@ def test_a_class_of_eight(handout, photos, returned, room, tmp_path, capsys):
     assert said.err.count("measuring") == 6
     assert "srgan-mse (seed 1)" in said.out
     assert "WHAT CANNOT BE CONCLUDED" in said.out
-    with open(tmp_path / "table.csv", newline="") as file:
+    assert (tmp_path / "table.csv").read_bytes().startswith(b"\xef\xbb\xbfmethod,")  # Excel knows UTF-8 by this mark
+    with open(tmp_path / "table.csv", newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6 * 2
     assert main(command) == 1
@@ -651,8 +652,11 @@ def test_the_command_makes_a_plan_and_trains_a_group(tmp_path, monkeypatch, caps
         (tmp_path / "photos").mkdir(exist_ok=True)
         Image.fromarray(image).save(tmp_path / "photos" / f"{name}.png")
     sizes = [text for name, value in TINY.items() for text in (f"--{name}", str(value))]
-    new = ["class", "new", "--groups", "anna", "ben", "--photos", "photos", "--cells", "mse:0", "mse:1e-3"]
-    assert main([*new, "--updates", "2", "3", *sizes]) == 0
+    shutil.copytree(tmp_path / "photos", tmp_path / "my photos")
+    new = ["class", "new", "--groups", "anna", "ben", "--cells", "mse:0", "mse:1e-3", "--updates", "2", "3", *sizes]
+    assert main([*new, "--photos", "my photos"]) == 0
+    assert 'srgan-lessons class train class.json --group NAME --photos "my photos"' in capsys.readouterr().out
+    assert main([*new, "--photos", "photos"]) == 0
     assert "srgan-lessons class train class.json --group NAME --photos photos" in capsys.readouterr().out
     assert main(["class", "train", "class.json", "--group", "ben", "--photos", "photos"]) == 0
     assert (tmp_path / "group-ben.zip").exists()

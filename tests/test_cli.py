@@ -12,6 +12,7 @@ from collections import namedtuple
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -91,6 +92,12 @@ def test_a_wrong_command_line_ends_with_2_and_says_how(capsys, argv):
         main(argv)
     assert caught.value.code == 2
     assert "usage: srgan-lessons" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("empty", [["--json", ""], ["--json="], ["--sets", "Set5", ""]])
+def test_an_empty_variable_in_the_command_line_is_not_passed_over(capsys, empty):
+    """`--json=$FILE` without a FILE would measure for minutes and write nothing."""
+    assert "one of the arguments is empty" in mistake(capsys, "evaluate", "bicubic", *empty)
 
 
 def test_module_and_command_are_the_same():
@@ -415,6 +422,13 @@ def test_train_mistakes(capsys, tmp_path):
     assert "contains a run" in mistake(capsys, "train", "espcn", "--no-resume")
 
 
+def test_a_run_stopped_before_its_minutes_are_over_is_not_done(monkeypatch):
+    """Otherwise the next command of a script would go on with the weights of a run that Ctrl-C ended."""
+    monkeypatch.setattr("srgan_lessons.training.loop.train", lambda *_, **__: SimpleNamespace(finished=False))
+    assert main(["train", "espcn", "--minutes", "5"]) == 130
+    assert main(["train", "espcn", "--minutes", "1e-9"]) == 0
+
+
 # lab
 
 
@@ -444,6 +458,17 @@ def test_lab_opens_the_lessons(started, edition, folder):
     assert first.name.startswith("00_"), "where the course begins"
     assert str(first.parent).endswith(folder)
     assert "--no-browser" in command
+
+
+def test_lab_opens_the_first_lesson_and_not_a_copy_of_it(monkeypatch, started, tmp_path):
+    package = tmp_path / "site" / "srgan_lessons"
+    monkeypatch.setattr(files, "PACKAGE", package)
+    lessons = tmp_path / "site" / "notebooks"
+    lessons.mkdir(parents=True)
+    for name in ("00_start-Copy1.ipynb", "00_start.ipynb", "00_start-Copy2.ipynb", "01_images.ipynb"):
+        (lessons / name).write_text("{}")
+    main(["lab"])
+    assert Path(started[0][4]).name == "00_start.ipynb"
 
 
 def test_lab_asks_nothing_about_news_and_keeps_other_settings(started):
@@ -584,6 +609,14 @@ def test_doctor_sees_a_full_disk(monkeypatch):
     state, text = findings()["disk"]
     assert state == "OK"
     assert text.startswith("1000 GB free")
+
+
+def test_doctor_without_the_drive_of_the_data_folder(monkeypatch):
+    """On Windows, D: has no parent: where a USB disk was pulled out, the search for a folder must end."""
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    ((state, topic, text),) = doctor._room()
+    assert (state, topic) == ("--", "disk")
+    assert "or set SRGAN_LESSONS_DATA to another folder" in text
 
 
 @pytest.mark.parametrize(("bf16", "expected"), [(True, "fp32, fp16, bf16"), (False, "no bf16")])

@@ -49,6 +49,7 @@ def test_a_stumble_is_found_with_its_line(text, tmp_path, monkeypatch):
         "0.2 dB behind the paper's",
         "three photos, two updates, 1 update",
         "1 updated file",
+        "2.1 seconds, 1,001 photos, 0.1 pixels",
         "a 2 x 4 image.",
         "Every 10 updates it draws.",
         "The room rates in silence.",

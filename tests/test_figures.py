@@ -219,6 +219,8 @@ def test_the_middle_is_on_the_picture_whatever_its_size():
 def test_titles_and_pictures_must_match():
     with pytest.raises(UserError, match="1 titles were given for 2 pictures"), catch():
         show_images(HR, LR, titles=["one"], alt="x")
+    with pytest.raises(UserError, match="no image was given"):
+        show_images(alt="x")
 
 
 def test_float_arrays_are_refused_not_guessed():
@@ -417,6 +419,16 @@ def test_an_uploaded_photo_is_used_as_it_is(shown_widgets):
     choose(button, "cat.png", as_png(HR))
     assert (got[0] == HR).all()
     assert drawings(screen.value)[0][0] == "yours"
+
+
+def test_an_uploaded_photo_may_have_a_name_too_long_for_this_system(shown_widgets):
+    """A name of 255 characters, which macOS and Windows allow, may have three times as many bytes."""
+    got = []
+    upload_photo(got.append)
+    button, screen = shown_widgets[0][0].children
+    choose(button, "\N{CJK UNIFIED IDEOGRAPH-732B}" * 200 + ".png", as_png(HR))
+    assert got, screen.value[-300:]
+    assert (got[0] == HR).all()
 
 
 def test_an_uploaded_file_that_is_no_picture_is_named(shown_widgets):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from srgan_lessons import UserError, files
-from srgan_lessons.files import atomic, data_root, fast_mode, lessons_folder, shipped
+from srgan_lessons.files import atomic, data_root, expand, fast_mode, lessons_folder, shipped
 
 
 def test_a_new_file_appears_whole_with_its_folder(tmp_path):
@@ -97,6 +97,12 @@ def test_the_data_folder_is_where_the_environment_says(tmp_path, monkeypatch):
     assert data_root() == tmp_path / "photos"
     monkeypatch.delenv("SRGAN_LESSONS_DATA")
     assert data_root() == tmp_path / ".cache" / "srgan_lessons" / "data"
+
+
+def test_only_a_home_folder_is_expanded(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert expand("~/photos") == tmp_path / "photos"
+    assert expand("~draft.safetensors") == Path("~draft.safetensors")  # a file: there is no such user
 
 
 @pytest.mark.parametrize(("value", "fast"), [(None, False), ("", False), ("0", False), ("1", True)])

@@ -69,15 +69,16 @@ def test_resume(tmp_path, photos, graphed, precision):
     if precision == "bf16" and not computes_in_bf16(torch.device("cuda")):
         pytest.skip("this GPU has no bf16")
     options = QUIET | {"device": "cuda", "precision": precision, "cuda_graph": graphed}
-    whole = train(SMALL_GAN, photos, run=tmp_path / "whole", **options)
+    recipe = SMALL_GAN.change(schedule="one-cycle")  # so that a rate that is no longer set would show
+    whole = train(recipe, photos, run=tmp_path / "whole", **options)
 
     def interrupt(row):
         if row["step"] >= STOP:
             signal.raise_signal(signal.SIGINT)
 
-    part = train(SMALL_GAN, photos, run=tmp_path / "parts", on_report=interrupt, **(options | {"log_every": STOP}))
-    assert STOP <= part.step < SMALL_GAN.steps
-    parts = train(SMALL_GAN, photos, run=tmp_path / "parts", **options)
+    part = train(recipe, photos, run=tmp_path / "parts", on_report=interrupt, **(options | {"log_every": STOP}))
+    assert STOP <= part.step < recipe.steps
+    parts = train(recipe, photos, run=tmp_path / "parts", **options)
     assert parts.log[-1]["content"] == pytest.approx(whole.log[-1]["content"], abs=1e-3)
 
 

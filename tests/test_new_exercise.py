@@ -48,6 +48,7 @@ def test_nothing_is_replaced(tool, tmp_path):
     ("arguments", "says"),
     [
         (["7", "best-weight"], "not a valid Python name"),
+        (["7", "lambda"], "not a valid Python name"),
         (["0", "best_weight"], "no exercises"),
         (["7", "psnr_y"], "already"),
     ],

@@ -18,15 +18,17 @@ from srgan_lessons.classroom.takehome import card, card_picture, take_home
 from srgan_lessons.classroom.watching import Watch, draw_plan
 from srgan_lessons.cli import main
 from srgan_lessons.datasets import load_photos
-from srgan_lessons.training import RECIPES
+from srgan_lessons.training import RECIPES, train
 from srgan_lessons.training import plan as planning
 from srgan_lessons.training.expectation import expect
+from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.plan import Speed, fit_into, make_plan, plan_stage, read_plan
-from srgan_lessons.training.planned import _Clock, read_outcome, train_plan
+from srgan_lessons.training.planned import _Clock, _validate_the_end, read_log, read_outcome, train_plan
 from srgan_lessons.training.validation import Validation
 from srgan_lessons.weights import load_network
 
 TINY = dict(blocks=1, channels=4, batch=2, crop=16)
+MINUTES = 60  # a busy machine has time enough, too
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +40,7 @@ def photos():
 
 def tiny_plan(photos, folder=None, steps=(6, 8)):
     """A plan whose updates do not depend on this machine. Kept in a folder it is carried out without a clock."""
-    plan = make_plan("srgan-mse", 0.2, photos, measuring=0.1, **TINY)
+    plan = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, **TINY)
     stages = [
         dataclasses.replace(stage, recipe=stage.recipe.change(steps=count), validations=2, seconds=60.0)
         for stage, count in zip(plan.stages, steps, strict=True)
@@ -58,10 +60,10 @@ def test_updates_are_those_that_a_calculation_by_hand_gives():
 
 def test_the_compact_network_gets_a_quarter_of_the_adversarial_weight_and_its_pretraining_none(photos):
     recipes = [
-        stage.recipe for stage in make_plan("srgan-mse", 0.2, photos, measuring=0.1, compact=True, **TINY).stages
+        stage.recipe for stage in make_plan("srgan-mse", MINUTES, photos, measuring=0.1, compact=True, **TINY).stages
     ]
     assert [recipe.adversarial for recipe in recipes] == [0, 0.25e-3]
-    own = make_plan("srgan-mse", 0.2, photos, measuring=0.1, compact=True, adversarial=1e-2, **TINY)
+    own = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, compact=True, adversarial=1e-2, **TINY)
     assert [stage.recipe.adversarial for stage in own.stages] == [0, 1e-2]
 
 
@@ -78,20 +80,20 @@ def test_validations_take_a_tenth_of_the_time_at_most_and_there_is_one(takes, co
 
 
 def test_both_stages_are_planned_and_a_plan_is_kept(photos, tmp_path):
-    plan = make_plan("srgan-mse", 0.2, photos, measuring=0.1, **TINY)
+    plan = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, **TINY)
     assert [stage.recipe.name for stage in plan.stages] == ["srresnet-mse", "srgan-mse"]
     assert plan.stages[0].seconds / plan.seconds == pytest.approx(0.45)
-    assert plan.seconds < 12
+    assert plan.seconds < 60 * MINUTES
     assert "srresnet-mse" in plan.text
     plan.save(tmp_path)
     assert read_plan(tmp_path) == plan
-    assert make_plan("srgan-mse", 0.2, photos, folder=tmp_path, **TINY) == plan
+    assert make_plan("srgan-mse", MINUTES, photos, folder=tmp_path, **TINY) == plan
 
 
 @pytest.mark.parametrize("other", [{"minutes": 0.3}, {"channels": 8}, {"init": "srgan"}])
 def test_a_plan_for_other_settings_is_refused_with_what_differs(photos, tmp_path, other):
     tiny_plan(photos, tmp_path)
-    asked = {"recipe": "srgan-mse", "minutes": 0.2, **TINY} | other
+    asked = {"recipe": "srgan-mse", "minutes": MINUTES, **TINY} | other
     with pytest.raises(UserError, match=f"{next(iter(other))} .* then, .* now.*--folder"):
         make_plan(photos=photos, folder=tmp_path, **asked)
 
@@ -103,7 +105,7 @@ def test_a_damaged_plan_is_named(tmp_path):
 
 
 def test_a_recipe_without_an_adversary_is_one_stage(photos):
-    plan = make_plan("srresnet-mse", 0.1, photos, measuring=0.1, **TINY)
+    plan = make_plan("srresnet-mse", MINUTES, photos, measuring=0.1, **TINY)
     assert [stage.recipe.name for stage in plan.stages] == ["srresnet-mse"]
 
 
@@ -116,7 +118,7 @@ def test_where_memory_does_not_suffice_the_batch_is_halved_and_that_is_said(phot
         return measure(recipe, *args, **kwargs)
 
     monkeypatch.setattr(planning, "measure", small_machine)
-    plan = make_plan("srresnet-mse", 0.1, photos, measuring=0.1, **TINY | {"batch": 8})
+    plan = make_plan("srresnet-mse", MINUTES, photos, measuring=0.1, **TINY | {"batch": 8})
     assert plan.stages[0].recipe.batch == 2
     assert "a batch of 8 does not fit" in plan.text
 
@@ -166,13 +168,33 @@ def test_a_run_that_is_interrupted_ends_as_one_that_was_not(photos, tmp_path):
 def test_a_run_that_the_clock_stops_is_in_time_saved_and_validated(photos, tmp_path, monkeypatch):
     monkeypatch.setattr(_Clock, "fit_again", lambda self, stage: (stage, ()))  # the machine slows down only later
     plan = tiny_plan(photos, steps=(4, 5_000))
-    stages = [dataclasses.replace(stage, seconds=3.0, speed=Speed(updates_per_s=1e6, start=0)) for stage in plan.stages]
-    outcome = train_plan(dataclasses.replace(plan, stages=tuple(stages)), photos, tmp_path, progress=False)
+    speed = Speed(updates_per_s=1e6, start=0)
+    stages = [dataclasses.replace(s, seconds=3.0, speed=speed, validation=0.0, saving=0.0) for s in plan.stages]
+    outcome = train_plan(dataclasses.replace(plan, stages=tuple(stages)), photos, tmp_path, progress=False, log_every=1)
     assert outcome.in_time
     assert not outcome.finished
     assert outcome.weights.exists()
     assert outcome.log()[-1]["val_psnr"] is not None
     assert outcome.preview(outcome.log()[-1]["step"]).exists()
+
+
+def test_the_last_row_of_a_stopped_run_has_the_rate_of_its_last_update(photos, tmp_path):
+    recipe = RECIPES["srresnet-mse"].change(**TINY, steps=12, schedule="one-cycle")
+    options = {"log_every": 4, "validate_every": 12, "progress": False}
+    stop = lambda row: signal.raise_signal(signal.SIGINT)  # noqa: E731
+    run = train(recipe, photos, run=tmp_path, on_report=stop, **options)
+    assert run.step == 5  # the signal came after the row of update 4
+    _validate_the_end(run, recipe, photos, Machine())
+    last = read_log(tmp_path / "log.csv")[-1]
+    assert last["step"] == 5
+    assert last["rate"] == pytest.approx(recipe.rate_at(4))
+    assert last["val_psnr"] is not None
+
+
+def test_a_plan_sets_the_minutes(photos, tmp_path):
+    with pytest.raises(UserError, match="the plan sets minutes"):
+        train_plan(tiny_plan(photos), photos, tmp_path / "run", minutes=5)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_that_is_not_there_cannot_be_looked_at(photos, tmp_path):
@@ -220,6 +242,19 @@ def test_the_best_update_is_kept_beside_the_last_and_taken_home(photos, tmp_path
     take_home(outcome, tmp_path / "mine.zip", text, b"")
     with zipfile.ZipFile(tmp_path / "mine.zip") as file:
         assert file.read("weights.safetensors") == outcome.best.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["update_00000004 (1).png", "mine.png", "update_00000008.png"])
+def test_a_picture_that_cannot_be_shown_does_not_end_the_training(photos, tmp_path, name):
+    """Google Drive keeps both versions of a file under such a name, and may show a file before it has its content."""
+    plan = tiny_plan(photos, tmp_path)
+    preview = tmp_path / "srgan-mse" / "preview"
+    preview.mkdir(parents=True)
+    (preview / name).write_bytes(b"\x89PNG")
+    with catch() as shown, Watch(plan, tmp_path) as watch:
+        watch("srgan-mse", {"step": 10, "content": 0.1, "d_hr": 0.6, "d_sr": 0.4, "updates_per_s": 5.0})
+    assert "update 10 of" in shown[-1]
+    assert "held-out photo" not in shown[-1]
 
 
 def test_a_machine_that_became_slower_gets_fewer_updates(photos):

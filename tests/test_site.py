@@ -74,11 +74,13 @@ def test_every_guide_stands_in_a_list_of_contents():
     assert listed == {file.stem for file in (ROOT / "docs").glob("*.md")}
 
 
-def test_broken_links_are_found(tmp_path):
+def test_broken_links_are_found(tmp_path, monkeypatch):
     (tmp_path / "a.html").write_text('<a href="b.html#here">x</a><a href="b.html#gone">x</a><img src="no.png">')
     (tmp_path / "b.html").write_text('<p id="here"></p><a href="https://example.org">x</a><a href="try/">x</a>')
     assert check_site.broken_links(tmp_path, without=["try/"]) == ["a.html: b.html#gone", "a.html: no.png"]
     assert "b.html: try/" in check_site.broken_links(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert "a.html: b.html#gone" in check_site.broken_links(Path())
 
 
 # --- the reference ---------------------------------------------------------------------------------------------------

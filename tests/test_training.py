@@ -19,7 +19,7 @@ from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.folding import ShuffleLast
 from srgan_lessons.images import load_image
 from srgan_lessons.models import Generator
-from srgan_lessons.training import RECIPES, Options, Recipe, find_recipe, loop, train
+from srgan_lessons.training import RECIPES, Options, Recipe, find_recipe, learner, loop, train
 from srgan_lessons.training.checkpoint import RunFolder, read_checkpoint
 from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
@@ -74,6 +74,7 @@ def test_learning_rates():
         ({"steps": -1}, "steps is -1"),
         ({"batch": 0}, "batch is 0"),
         ({"crop": 40}, "multiple of 16"),
+        ({"crop": 192 / 2}, "crop is 96.0; it must be a whole number"),
         ({"rate": math.nan}, "rate is nan"),
         ({"content": "vgg99"}, "vgg54"),
         ({"schedule": "x"}, "one-cycle"),
@@ -99,7 +100,11 @@ def test_fast_mode(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"seed": -1}, {"log_every": 0}, {"keep": 0}, {"minutes": -1.0}, {"checkpoint_minutes": math.inf}]
+    "bad",
+    [
+        *({"seed": -1}, {"log_every": 0}, {"keep": 0}, {"minutes": -1.0}, {"checkpoint_minutes": math.inf}),
+        *({"seed": 1.5}, {"log_every": 2.5}, {"keep": 1.5}, {"validate_every": 10.0}, {"seed": None}),
+    ],
 )
 def test_options_are_checked(bad):
     with pytest.raises(UserError, match=next(iter(bad))):
@@ -189,6 +194,33 @@ def test_a_state_is_taken_into_a_run_with_other_options():
     back.load_state_dict(graphed.state_dict())
     assert not back.optimizer_g.param_groups[0]["capturable"]
     assert isinstance(back.optimizer_g.param_groups[0]["lr"], float)
+
+
+def test_a_run_with_a_cuda_graph_goes_on_with_its_schedule(monkeypatch):
+    """A recorded update reads the rate from one tensor; after a resume, that is still the tensor which is set."""
+    monkeypatch.setattr(learner, "GraphedUpdate", lambda update, machine: update)  # this test needs no GPU
+    recipe = TINY_GAN.change(schedule="one-cycle", steps=12)
+    images = {"a": np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)}
+    sampler = CropSampler(images, batch=2, crop=32)
+
+    def recorded():
+        torch.manual_seed(0)
+        return Learner(recipe, recipe.make_generator(), nn.MSELoss(), Machine("cpu"), graphed=True)
+
+    whole, part, resumed = recorded(), recorded(), recorded()
+    whole_update, part_update = whole.updates_on(sampler), part.updates_on(sampler)
+    for step in range(12):
+        whole_update(step)
+    for step in range(6):
+        part_update(step)
+    resumed.load_state_dict(copy.deepcopy(part.state_dict()))
+    update = resumed.updates_on(sampler)
+    for step in range(6, 12):
+        update(step)
+        for optimizer in (resumed.optimizer_g, resumed.optimizer_d):
+            assert optimizer.param_groups[0]["lr"].item() == pytest.approx(recipe.rate_at(step))
+    for mine, theirs in zip(resumed.generator.parameters(), whole.generator.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_machine_says_what_is_not_there():

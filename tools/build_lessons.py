@@ -55,7 +55,9 @@ def notebook(lesson: Lesson, *, solved: bool, outputs: Outputs) -> nbformat.Note
     """One edition. Raises nbformat's ValidationError if the result is not a valid notebook."""
     cells, count = [], 0
     secret = (
-        set() if solved else {below.number for cell in lesson.cells if cell.answers for below in lesson.below(cell)}
+        set()
+        if solved
+        else {below.number for cell in lesson.cells if cell.answers is not None for below in lesson.below(cell)}
     )
     for cell in lesson.edition(solved):
         metadata: dict[str, Any] = {}

@@ -73,7 +73,7 @@ def enlarged(model: onnx.ModelProto, photo: np.ndarray) -> np.ndarray:
 def export(name: str) -> tuple[bytes, int]:
     """A shipped network as gzipped ONNX, and its halo. Later builds with the same weights and package reuse it."""
     digest = hashlib.sha256()
-    for module in sorted((ROOT / "srgan_lessons").glob("*.py")):
+    for module in sorted((ROOT / "srgan_lessons").rglob("*.py")):
         digest.update(module.read_bytes())
     digest.update(inspect.getsource(halved).encode())
     digest.update((ROOT / "srgan_lessons" / "weights" / f"{name}.safetensors").read_bytes())

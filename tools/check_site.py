@@ -46,6 +46,7 @@ class Page(HTMLParser):
 
 def broken_links(site: Path, *, without: Sequence[str] = ()) -> list[str]:
     """Each link within the site that leads nowhere, as "page: link". without: beginnings of links to ignore."""
+    site = site.resolve()  # as the links are
     pages = {file: Page(file.read_text(encoding="utf-8")) for file in sorted(site.rglob("*.html"))}
     wrong = []
     for file, page in pages.items():
@@ -58,7 +59,7 @@ def broken_links(site: Path, *, without: Sequence[str] = ()) -> list[str]:
                 there = there / "index.html"
             known = pages.get(there)
             anchored = not parts.fragment or known is None or unquote(parts.fragment) in known.anchors
-            if not there.exists() or not there.is_relative_to(site.resolve()) or not anchored:
+            if not there.exists() or not there.is_relative_to(site) or not anchored:
                 wrong.append(f"{file.relative_to(site).as_posix()}: {link}")
     return wrong
 

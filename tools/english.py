@@ -29,7 +29,7 @@ RULES = {  # pattern -> what to write
     r"\b(?:bytes|from|what stands|directly|right) behind\b": "after",
     r"\bbehind the (?:end|first layer|last layer|first line|name|number)\b": "after the ...",
     r"\ba (?:hundredth|thousandth|tenth) (?:level|second|pixel|decibel)\b": "a hundredth of a ...",
-    r"\b1 (?:photos|images|files|updates|threads|votes|raters|methods|pixels|lines|seconds|minutes)\b": "1 takes no s",
+    rf"(?<![\d.,])1 (?:{COUNTED.replace('?', '')})\b": "1 takes no s",
     rf"\b(?:two|three|four|five|several|(?<!x )\d*[2-9]) (?:{COUNTED.replace('s?', '')})(?=[.,;:)])": "a plural",
     r"\b(?:is|are) there already\b": "already exists",
     r"\bThere after\b": "done in",

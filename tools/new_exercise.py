@@ -7,6 +7,7 @@ contain an exercise that already works, "twice as large". Existing files are nev
 """
 
 import argparse
+import keyword
 import sys
 from pathlib import Path
 
@@ -146,7 +147,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("name", help="what the student defines, as in best_weight")
     given = parser.parse_args(arguments)
     exercises = all_exercises()
-    if not given.name.isidentifier():
+    if not given.name.isidentifier() or keyword.iskeyword(given.name):
         sys.exit(f"{given.name!r} is not a valid Python name. Choose one such as best_weight.")
     if given.name in exercises:
         sys.exit(

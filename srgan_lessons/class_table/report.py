@@ -274,7 +274,7 @@ class ClassTable:
                 ]
             )
         with atomic(path) as temporary:
-            temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+            temporary.write_text(text.getvalue(), encoding="utf-8-sig", newline="")  # the mark by which Excel knows it
 
 
 def read_opinions(votes: Sequence[str | Path], study: str | Path) -> dict[str, Interval]:

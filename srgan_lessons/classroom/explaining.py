@@ -55,10 +55,11 @@ MEANINGS: dict[str, str] = {
         "[...] does not work on {0}: is an attribute missing before it, or must it be called with (...)?"
     ),
     # whole numbers
-    r"'float' object cannot be interpreted as an integer|must be tuple of (?:Sym)?[Ii]nts|slice indices must be "
-    "integers"
-    r"|only integer scalar arrays|only integer tensors|must be integers, not|received an invalid combination.*float"
-    r"|got \(.*float.*\) ?|arrays used as indices must be of integer": (
+    r"'float' object cannot be interpreted as an integer|must be tuple of (?:Sym)?[Ii]nts?,.*\bfloat"
+    r"|must be (?:Sym)?[Ii]nt, not float|slice indices must be integers|indices must be integers or slices, not float"
+    r"|only integer scalar arrays|only integer tensors|boolean arrays are valid indices|valid indices \(got float\)"
+    r"|(?:view|reshape|repeat|permute|zeros|ones|empty|randn?)\(\) received an invalid combination.*got \([^)]*float"
+    r"|arrays used as indices must be of integer": (
         "A whole number is needed here, but this is a float: / gives a float, and // gives a whole number."
     ),
     # indices and keys
@@ -82,6 +83,10 @@ MEANINGS: dict[str, str] = {
     r"NameError: name '(\w+)' is not defined": "There is no `{0}` here: is it misspelt, or set somewhere else?",
     r"cannot access local variable '(\w+)'|local variable '(\w+)' referenced before": (
         "`{0}` is used before it is set. A name that is set anywhere in a function is local to that function."
+    ),
+    r"'(Tensor|numpy\.\w+|float|int|bool|str|list|tuple|dict)' object has no attribute '(\w+)'": (
+        "{0} has no `{1}`: is it misspelt, or does it belong to another type? Tensors, arrays, lists and numbers have "
+        "different methods."
     ),
     r"'(\w+)' object has no attribute '(\w+)'": (
         "{0} has no `{1}`: is it spelt as in the line that sets it, for example in __init__?"
@@ -128,7 +133,20 @@ MEANINGS: dict[str, str] = {
         "-=, *= and += keep the array's type, and whole numbers cannot have fractions. Write x = x - mean."
     ),
     r"Numpy is not available|can't convert .* device type tensor to numpy": ".cpu() comes before .numpy().",
-    r"expected np.ndarray \(got|got an unexpected keyword argument|must be Tensor, not|must be Tensor, but": (
+    r"\b(max|min)\(\) received an invalid combination.*got \(Tensor, (?:float|int)": (
+        "torch.{0} compares two tensors, or looks along an axis. To limit a tensor by a number, use clamp."
+    ),
+    r"not implemented for '(?:Byte|Char|Short|Int|Long|Bool)'|floating point (?:or|and) complex": (
+        "These are whole numbers, as in a uint8 photo, and this function takes only floats: convert them, as in "
+        "x.float()."
+    ),
+    r"received an invalid combination of arguments": (
+        'The function does not take what it got, in this order; what it takes is listed after "expected one of".'
+    ),
+    r"got an unexpected keyword argument '(\w+)'": (
+        "The function has no argument called `{0}`. (numpy says axis and keepdims where torch says dim and keepdim.)"
+    ),
+    r"expected np.ndarray \(got|must be Tensor, not|must be Tensor, but": (
         "This function needs a different type: torch's functions take tensors, numpy's take arrays."
     ),
     r"same device|torch\.cuda\.": ("Your answer is judged on the CPU: use the device of the input, as in x.device."),

@@ -132,6 +132,8 @@ def show_images(*images: Picture, titles: Sequence[str] = (), alt: str) -> None:
     UserError for anything else, and if the number of titles is not the number of pictures.
     """
     pictures, titles = [as_picture(image) for image in images], _checked_titles(titles, len(images))
+    if not pictures:
+        raise UserError("show_images: no image was given")
     rows = [range(i, min(i + 4, len(pictures))) for i in range(0, len(pictures), 4)]
     with mpl.rc_context(STYLE):
         figure = Figure(layout="constrained")

@@ -91,9 +91,10 @@ class Gradebook:
     def write_csv(self, path: str | Path) -> None:
         """Writes one row per learner and exercise, with the columns COLUMNS; times are in UTC.
 
-        Raises UserError if it cannot be written.
+        The file is UTF-8 with a byte order mark, by which Excel recognises it. Raises UserError if it cannot be
+        written.
         """
-        with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        with atomic(path) as temporary, open(temporary, "w", newline="", encoding="utf-8-sig") as file:
             table = csv.writer(file)
             table.writerow(COLUMNS)
             for learner, records in self.learners.items():
@@ -131,7 +132,8 @@ def _same_runs(learners: dict[str, dict[str, Record]]) -> list[str]:
                 whose.setdefault(f"{name} {json.dumps(record.own['rows'])}", set()).add(learner)
     groups = {tuple(sorted(names)) for names in whose.values() if len(names) > 1}
     return [
-        f"{' and '.join(names)} handed in the very same run of lesson 11. Did they train together?" for names in groups
+        f"{' and '.join(names)} handed in the very same run of lesson 11. Did they train together?"
+        for names in sorted(groups)
     ]
 
 

@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from srgan_lessons import UserError, __version__
 from srgan_lessons.classroom import boxes
 from srgan_lessons.exercises import all_exercises
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, expand
 
 NAME = ".srgan_lessons_progress.json"
 FORMAT = 1
@@ -58,7 +58,7 @@ class Record:
             or type(self.solved) is not bool
             or type(self.seen) is not bool
             or type(self.handed_on) is not bool
-            or not (self.own is None or (type(self.own) is dict and self.own.keys() == {"rows", "answer"}))
+            or not (self.own is None or _is_own(self.own))
             or not _is_time(self.solved_at)
             or not _is_time(self.seen_at)
         ):
@@ -82,10 +82,23 @@ class Record:
         return self.seen and not (self.solved_at and self.seen_at and self.solved_at <= self.seen_at)
 
 
+def _is_own(own: Any) -> bool:
+    """True for rows and an answer as flat as those of OwnRun.judged: judging deep lists would overflow the stack."""
+    plain = int | float | str | None
+    if type(own) is not dict or own.keys() != {"rows", "answer"} or type(own["rows"]) is not list:
+        return False
+    values = [value for row in own["rows"] for value in (row if type(row) is list else [row])]
+    return all(isinstance(value, plain) for value in [own["answer"], *values])
+
+
 def _is_time(text: Any) -> bool:
     """True for "" and for a time in UTC as `_now` writes it, which also sorts as text."""
+    if text == "":
+        return True
     try:
-        return text == "" or datetime.fromisoformat(text).astimezone(UTC).isoformat(timespec="seconds") == text
+        time = datetime.fromisoformat(text).astimezone(UTC)
+        # The years 1 and 9999 have moments that do not exist in every time zone.
+        return time.isoformat(timespec="seconds") == text and 1970 <= time.year < 9999
     except (TypeError, ValueError, OverflowError):
         return False
 
@@ -101,7 +114,7 @@ def load() -> dict[str, Record]:
     beginning. A file that cannot be read at all stays as it is, and new records are kept until the kernel ends.
     """
     try:
-        return _merged(_read(Path.cwd() / NAME), _unwritten)
+        return _merged(_read(_path()), _unwritten)
     except UserError as error:
         print(error, file=sys.stderr)
         return dict(_unwritten)
@@ -133,8 +146,8 @@ def record(
         handed_on=handed_on,
         own=own,
     )
-    path = Path.cwd() / NAME
     try:
+        path = _path()
         with _alone_with(path):
             known = _merged(_read(path), _unwritten, {name: new})
             content = {"format": FORMAT, "exercises": {name: asdict(known[name]) for name in sorted(known)}}
@@ -147,6 +160,16 @@ def record(
         known = _merged(_unwritten, {name: new})
         _unwritten.update(known)
     return known[name]
+
+
+def _path() -> Path:
+    """The progress file. Raises UserError if the working folder does not exist any more."""
+    try:
+        return Path.cwd() / NAME
+    except OSError:
+        raise UserError(
+            "the folder of this notebook was removed. Open the notebook again, in a folder that exists."
+        ) from None
 
 
 def progress(*, export: str | Path | None = None) -> None:
@@ -221,6 +244,8 @@ def read_export(path: Path) -> tuple[str, dict[str, Record]]:
             raise ValueError(f"its format is {content['format']!r}, not {EXPORT!r}")
         if not _is_name(content["learner"]):
             raise ValueError("the learner's name is not usable")
+        if not all(map(str.isidentifier, content["exercises"])):
+            raise ValueError("the name of an exercise is not usable")
         return content["learner"], {name: Record(**fields) for name, fields in content["exercises"].items()}
     except UserError:
         raise
@@ -234,13 +259,13 @@ def read_export(path: Path) -> tuple[str, dict[str, Record]]:
 
 def _export(path: Path, known: dict[str, Record]) -> Path:
     """Writes the records to `path` and returns its absolute path."""
-    path = path.expanduser().absolute()
+    path = expand(path).absolute()
     if path.suffix.lower() != ".json" or not _is_name(path.stem):
         raise UserError(
             f'progress(export={str(path.name)!r}): name a file like "anna.json". What comes before .json is your name '
             f"or a pseudonym, 1 to {LONGEST_NAME} letters."
         )
-    if path.exists():
+    if os.path.exists(path):  # unlike path.exists(), it raises nothing
         try:
             read_export(path)  # an earlier export is replaced, anything else is not
         except UserError as error:
@@ -277,10 +302,10 @@ def _alone_with(path: Path) -> Iterator[None]:
     The lock is in the temporary folder, so that only the file itself is beside the notebooks.
     """
     digest = hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
-    lock = FileLock(Path(tempfile.gettempdir()) / f"srgan-lessons-progress-{digest}.lock", timeout=WAIT)
     try:
+        lock = FileLock(Path(tempfile.gettempdir()) / f"srgan-lessons-progress-{digest}.lock", timeout=WAIT)
         lock.acquire()
-    except (OSError, Timeout) as error:
+    except (OSError, NotImplementedError, Timeout) as error:  # NotImplementedError: a disk without locks
         raise UserError(f"the progress file {path} is in use by another notebook ({error}).") from error
     try:
         yield

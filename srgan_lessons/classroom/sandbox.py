@@ -85,12 +85,14 @@ def _state_kept() -> Iterator[None]:
     gpu_random = torch.cuda.get_rng_state_all() if gpu else []
     dtype, device, threads = torch.get_default_dtype(), torch.get_default_device(), torch.get_num_threads()
     gradients, strict = torch.is_grad_enabled(), _determinism()
-    recursion, folder = sys.getrecursionlimit(), os.getcwd()
+    recursion, folder = sys.getrecursionlimit(), _working_folder()
     try:
         with warnings.catch_warnings():
             yield
     finally:
-        os.chdir(folder)
+        if folder is not None:
+            with contextlib.suppress(OSError):  # it was removed in the meantime
+                os.chdir(folder)
         sys.setrecursionlimit(recursion)
         if _determinism() != strict:  # asked first, because the setter takes two seconds for its imports
             torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
@@ -105,6 +107,13 @@ def _state_kept() -> Iterator[None]:
         torch.set_rng_state(torch_random)
         np.random.set_state(numpy_random)  # noqa: NPY002
         random.setstate(python_random)
+
+
+def _working_folder() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # it was removed
+        return None
 
 
 def _determinism() -> tuple[bool, bool]:

@@ -182,7 +182,7 @@ def uploaded_files(value: Any) -> list[tuple[str, bytes]]:
 
 def _use_file(use: Callable[[np.ndarray], None], name: str, content: bytes) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / Path(name).name
+        path = Path(folder) / "photo"  # the file's own name may be too long for this system
         path.write_bytes(content)
         try:
             photo = load_image(path)

@@ -9,6 +9,7 @@ import matplotlib as mpl
 from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
 
+from srgan_lessons import UserError
 from srgan_lessons.classroom import figures
 from srgan_lessons.classroom.figures import LINES, STYLE, as_html, as_picture, data_url, png
 from srgan_lessons.images import load_image
@@ -106,11 +107,14 @@ class Watch:
         found = [
             path
             for stage in self.plan.stages
-            for path in sorted((self.folder / stage.recipe.name / "preview").glob("*.png"))
+            for path in sorted((self.folder / stage.recipe.name / "preview").glob(f"update_{8 * '[0-9]'}.png"))
         ]
         if not found:
             return ""
-        picture = as_picture(load_image(found[-1]))
+        try:
+            picture = as_picture(load_image(found[-1]))
+        except UserError:  # Drive may not have it yet; a picture is not worth an hour of training
+            return ""
         text = f"A held-out photo by bicubic, the network after update {int(found[-1].stem.split('_')[1]):,}, and HR."
         height = min(len(picture), 384)  # the first of the photos in the preview
         return (

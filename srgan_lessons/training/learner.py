@@ -177,7 +177,10 @@ def _load_moments(optimizer: torch.optim.Optimizer, state: Mapping[str, Any]) ->
     The settings in the state come from the options of the run that wrote it: a run with a CUDA graph keeps its learning
     rate in a tensor, for example. The learning rate itself is set at every update.
     """
+    rates = [group["lr"] for group in optimizer.param_groups]
     optimizer.load_state_dict({"state": state["state"], "param_groups": optimizer.state_dict()["param_groups"]})
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate  # the learner's own tensor again: torch put a copy here, which no update would change
 
 
 def starting_generator(recipe: Recipe, init: str | Path | None) -> nn.Module:

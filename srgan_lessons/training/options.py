@@ -65,6 +65,10 @@ class Options:
         return possible if self.cuda_graph is None else self.cuda_graph
 
     def __post_init__(self) -> None:
+        for name in ("seed", "log_every", "validate_every", "keep"):
+            value = getattr(self, name)
+            if not (isinstance(value, int) or (value is None and name == "validate_every")):
+                raise UserError(f"{name} is {value!r}; it must be a whole number, an int")
         if not 0 <= self.seed < 2**32:
             raise UserError(f"seed is {self.seed}; it must be from 0 to {2**32 - 1}")
         for name in ("log_every", "keep"):

@@ -94,10 +94,12 @@ def train_plan(
     and says so. A call that continues an interrupted run makes all the missing updates, without a time limit. options:
     see Options.
 
-    Raises UserError if the folder holds another plan, if another tab or program is training in it, and in the same
-    cases as `train`. In a notebook the stop button raises KeyboardInterrupt after a checkpoint was written; to
-    continue, run the cell again.
+    Raises UserError if the folder holds another plan, if another tab or program is training in it, if the options have
+    minutes, which the plan sets, and in the same cases as `train`. In a notebook the stop button raises
+    KeyboardInterrupt after a checkpoint was written; to continue, run the cell again.
     """
+    if "minutes" in options:
+        raise UserError(f"the plan sets minutes, to {plan.minutes:g}: leave it out, or make another plan")
     with _alone(Path(folder)):
         return _train_plan(plan, photos, Path(folder), on_report, options)
 
@@ -265,7 +267,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
 
 
 def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine) -> None:
-    """Validates a network that the clock stopped, and writes the figures into the last row of its log."""
+    """Validates a network that the clock stopped, and writes the figures into the last row of its log.
+
+    If the log has no row for the last update yet, that row gets the losses of the row before.
+    """
     held_out = photos.split()[1] if len(photos) > 1 else {}
     rows = read_log(run.folder / "log.csv")
     if not (held_out and rows) or (rows[-1]["step"] == run.step and rows[-1]["val_psnr"] is not None):
@@ -273,7 +278,8 @@ def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine
     validation = Validation(held_out, recipe, machine.prepare(content_loss(recipe.content)), machine)
     network = machine.prepare(run.network)
     scores = validation(network, run.folder / "preview" / f"update_{run.step:08d}.png")
-    rows = [row for row in rows if row["step"] < run.step] + [rows[-1] | {"step": run.step} | scores]
+    last = rows[-1] | {"step": run.step, "rate": recipe.rate_at(run.step - 1)}
+    rows = [row for row in rows if row["step"] < run.step] + [last | scores]
     with atomic(run.folder / "log.csv") as temporary, open(temporary, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

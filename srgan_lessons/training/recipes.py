@@ -57,7 +57,9 @@ class Recipe:
         for name in ("blocks", "channels", "steps", "batch"):
             if not (isinstance(getattr(self, name), int) and getattr(self, name) >= 1):
                 wrong.append(f"{name} is {getattr(self, name)!r}; it must be a whole number of at least 1")
-        if self.crop < 16 or self.crop % 16:
+        if not isinstance(self.crop, int):
+            wrong.append(f"crop is {self.crop!r}; it must be a whole number")
+        elif self.crop < 16 or self.crop % 16:
             wrong.append(
                 f"crop is {self.crop}; it must be a positive multiple of 16 (the discriminator halves it four times)"
             )

@@ -167,6 +167,7 @@ def test_nothing_there_is_not_done_yet(candidate):
     "source",
     [
         "def cubic_kernel(x):\n    raise NotImplementedError",
+        "def cubic_kernel(x):\n    raise NotImplementedError('later')",
         "def cubic_kernel(x):\n    return ...",
         "def cubic_kernel(x):\n    x = x.reshape(...)\n    return x",
         "def cubic_kernel(x):\n    near = 1.5 * x**3\n    far = ...\n    return near + far",
@@ -309,6 +310,37 @@ def cubic_kernel(x):
 """
     message = grade("cubic_kernel", run_cell(source)["cubic_kernel"]).message
     assert "in your line 3: `return torch.cat([a, b])` with RuntimeError: " in message
+
+
+WHOLE = "A whole number is needed here"
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (lambda x: torch.zeros(3, 2).view(1.5, 4), WHOLE),
+        (lambda x: torch.zeros((4 / 2, 3)), WHOLE),
+        (lambda x: torch.eye(4 / 2), WHOLE),
+        (lambda x: list(range(3))[2 / 2], WHOLE),
+        (lambda x: torch.arange(3)[2 / 2], WHOLE),
+        (lambda x: np.arange(3)[2 / 2], WHOLE),
+        (lambda x: torch.max(torch.zeros(3), 0.0), "To limit a tensor by a number, use clamp."),
+        (lambda x: torch.clamp(0.5, 0, 1), 'what it takes is listed after "expected one of"'),
+        (lambda x: {"a": "bc"}["a"]["b"], "string indices must be integers"),
+        (lambda x: torch.full(3, 0.5), "must be tuple of ints, not int"),
+        (lambda x: torch.zeros(3).astype("float32"), "does it belong to another type?"),
+        (lambda x: x.permute(0), "numpy.ndarray has no `permute`"),
+        (lambda x: torch.arange(3).mean(), "convert them, as in x.float()."),
+        (lambda x: torch.nn.functional.avg_pool2d(torch.zeros(1, 1, 4, 4).byte(), 2), "convert them, as in x.float()."),
+        (lambda x: torch.arange(3).std(), "convert them, as in x.float()."),
+        (lambda x: np.sum(x, dim=0), "no argument called `dim`. (numpy says axis"),
+    ],
+)
+def test_what_an_error_of_torch_and_numpy_means(answer, says):
+    message = grade("cubic_kernel", answer).message
+    assert message.startswith("not yet. It stopped in your line ")
+    assert says in message
+    assert (WHOLE in message) == (says == WHOLE), message
 
 
 def test_an_endless_recursion():

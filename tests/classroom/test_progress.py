@@ -7,17 +7,19 @@ import json
 import random
 import stat
 import sys
+import tempfile
 from datetime import datetime
 
 import numpy as np
 import pytest
 import torch
 from answers import run_cell
+from filelock import FileLock
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom import boxes, check, grade, hint, lesson_settings, progress, setup, solution
 from srgan_lessons.classroom.gradebook import COLUMNS, LEGEND, gradebook, mark
-from srgan_lessons.classroom.progress import NAME, Record, load, read_export, record
+from srgan_lessons.classroom.progress import EXPORT, NAME, Record, load, read_export, record
 from srgan_lessons.classroom.setup import usable_cpus
 from srgan_lessons.exercises import all_exercises
 from srgan_lessons.exercises.lesson01.cubic_kernel import cubic_kernel
@@ -171,6 +173,38 @@ def test_the_first_time_counts_and_a_file_without_times_is_read(tmp_path):
     assert load() == {"psnr_y": Record(hints=2, solved=True)}
 
 
+def test_where_nothing_is_left_to_write_to_the_lesson_goes_on(tmp_path, monkeypatch, capsys):
+    """A folder that was removed while its notebook is open, a computer without a temporary folder or without locks."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert check("cubic_kernel", mine) is mine
+    assert "the folder of this notebook was removed" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+
+    def none() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    hint("psnr_y")
+    captured = capsys.readouterr()
+    assert "Hint 1 of 3" in captured.out
+    assert load()["psnr_y"].hints == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+
+    def missing(lock: FileLock) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock; use SoftFileLock instead")
+
+    with monkeypatch.context() as without:
+        without.setattr(FileLock, "acquire", missing)
+        hint("margin_to_hr")
+        assert load()["margin_to_hr"].hints == 1
+    record("lr_crop", seen=True)
+    assert {"cubic_kernel", "psnr_y", "lr_crop"} <= set(json.loads((tmp_path / NAME).read_text())["exercises"])
+
+
 # --- export, and what an instructor makes of it ----------------------------------------------------------------------
 
 
@@ -197,6 +231,13 @@ def test_a_name_that_cannot_stand_in_a_table_is_refused(name, tmp_path):
     with pytest.raises(UserError, match=r"name a file like \"anna.json\""):
         progress(export=name)
     assert not list(tmp_path.glob("*"))
+
+
+def test_a_name_with_a_tilde_and_a_folder_that_cannot_be(tmp_path):
+    progress(export="~anna.json")
+    assert read_export(tmp_path / "~anna.json")[0] == "~anna"
+    with pytest.raises(UserError, match="was not written"):
+        progress(export=f"{'x' * 300}/anna.json")
 
 
 def test_export_replaces_no_other_file(tmp_path):
@@ -271,7 +312,8 @@ def test_gradebook_has_a_row_a_learner_and_a_row_an_exercise(class_folder):
 def test_gradebook_as_csv(class_folder, tmp_path):
     exported(class_folder, "=HYPERLINK(1)", psnr_y=Record(hints=1))
     gradebook([class_folder]).write_csv(tmp_path / "class.csv")
-    with open(tmp_path / "class.csv", newline="", encoding="utf-8") as file:
+    assert (tmp_path / "class.csv").read_bytes().startswith(b"\xef\xbb\xbflearner,")  # Excel knows UTF-8 by this mark
+    with open(tmp_path / "class.csv", newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert tuple(rows[0]) == COLUMNS
     assert len(rows) == 3 * len(all_exercises())
@@ -279,6 +321,11 @@ def test_gradebook_as_csv(class_folder, tmp_path):
     assert row["solved_at"] == "2026-11-23T08:30:00+00:00"
     assert (row["lesson"], row["solved"], row["hints"], row["solution"]) == ("1", "1", "0", "1")
     assert {row["learner"] for row in rows} == {"Anna", "zoe", "'=HYPERLINK(1)"}  # no formula for a spreadsheet
+
+
+def _with(name: str, **fields: object) -> bytes:
+    """An exported file that somebody has changed."""
+    return json.dumps({"format": EXPORT, "learner": "x", "exercises": {name: fields}}).encode()
 
 
 @pytest.mark.parametrize(
@@ -294,12 +341,20 @@ def test_gradebook_as_csv(class_folder, tmp_path):
         b'{"format": "srgan-lessons progress 1", "learner": "\\u001b[2J", "exercises": {}}',
         b'{"format": "srgan-lessons progress 1", "learner": "x", "exercises": {"psnr_y": {"hints": -1}}}',
         b'{"format": "srgan-lessons progress 1", "learner": "x", "exercises": {"psnr_y": {"solved_at": "now"}}}',
+        b'{"format": "srgan-lessons progress 1", "learner": "x", "exercises": {"\\u001b[2J": {"hints": 1}}}',
+        _with("psnr_y", solved=True, solved_at="0001-01-01T00:00:00+00:00"),
+        _with("psnr_y", solved=True, solved_at="9999-12-31T23:59:59+00:00"),
+        _with("illness", own={"rows": [], "answer": ["healthy"]}),
+        _with("illness", own={"rows": [[25, {}, 0.5, 0.5]], "answer": "healthy"}),
+        _with("illness", own={"rows": 5, "answer": "healthy"}),
+        _with("illness", own={"rows": [], "answer": 0}).replace(b"0", b"[" * 400 + b"]" * 400),
     ],
 )
 def test_a_broken_file_is_named_and_the_others_are_read(content, class_folder):
     (class_folder / "broken.json").write_bytes(content)
     book = gradebook([class_folder])
     assert list(book.learners) == ["Anna", "zoe"]
+    assert "zoe" in book.text
     (problem,) = book.problems
     assert problem.startswith(f"{class_folder / 'broken.json'} is not a file of progress(export=...), or it is damaged")
     assert 'Ask for it again: progress(export="NAME.json")' in problem
@@ -325,6 +380,15 @@ def test_two_files_of_one_name_and_exercises_of_another_version(class_folder, tm
     assert len(book.notes) == 2
     assert "zoe: 2 files combined" in book.notes[0]
     assert book.notes[1] == "inpaint is not an exercise of this version of the course, and was left out (zoe)."
+
+
+def test_runs_that_were_shared_are_named_in_the_order_of_their_learners(class_folder):
+    for number, names in enumerate(("ab", "cd", "ef", "gh", "ij")):
+        rows = [[25, 0.5, 0.7, 0.3], [50, 0.1 * number, 0.7, 0.3]]
+        for name in names:
+            exported(class_folder, name, illness=Record(own={"rows": rows, "answer": "healthy"}))
+    notes = gradebook([class_folder]).notes
+    assert [note.split(" handed")[0] for note in notes] == ["a and b", "c and d", "e and f", "g and h", "i and j"]
 
 
 def test_marks_mean_what_the_legend_says():

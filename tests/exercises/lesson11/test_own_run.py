@@ -92,7 +92,7 @@ def test_the_gradebook_marks_own_runs_anew(tmp_path, monkeypatch, capsys):
     assert "ben illness 'no pretraining' (right)" in lines
     assert book.notes == ["anna and carl handed in the very same run of lesson 11. Did they train together?"]
     book.write_csv(tmp_path / "class.csv")
-    with open(tmp_path / "class.csv", newline="") as file:
+    with open(tmp_path / "class.csv", newline="", encoding="utf-8-sig") as file:
         rows = {(row["learner"], row["exercise"]): row["own_run"] for row in csv.DictReader(file)}
     assert rows["anna", "choose"] == "10 (right)"
     assert rows["anna", "psnr_y"] == ""
