@@ -44,8 +44,9 @@ def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
 @torch.compiler.disable  # so that a compiled caller uses the cache, too
 @lru_cache(maxsize=64)  # training needs the same two results thousands of times, and must not wait for GPU copies
 def _taps_on(device: torch.device, dtype: torch.dtype, *sizes: Any) -> tuple[Tensor, Tensor]:
-    index, weight = taps(*sizes)
-    return index.to(device), weight.to(device, dtype)
+    with torch.inference_mode(False):  # what is cached must also be usable where gradients are computed
+        index, weight = taps(*sizes)
+        return index.to(device), weight.to(device, dtype)
 
 
 def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tensor:

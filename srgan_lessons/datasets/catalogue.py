@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+from unicodedata import normalize
 
 from srgan_lessons import UserError
 from srgan_lessons.files import data_root, shipped
@@ -110,12 +111,12 @@ def find(name: str) -> DataSet:
 
 
 def pictures_below(root: Path, folder: str) -> list[str]:
-    """All picture files below `root`/`folder`, relative to `root`, sorted. Names that begin with a dot are left out."""
-    paths = (root / folder).rglob("*")
+    """All picture files below `root`/`folder`, relative to `root`, sorted. Hidden files and folders are left out."""
+    paths = ((path, path.relative_to(root / folder)) for path in (root / folder).rglob("*"))
     return sorted(
         path.relative_to(root).as_posix()
-        for path in paths
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        for path, inside in paths
+        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in inside.parts) and path.is_file()
     )
 
 
@@ -202,12 +203,16 @@ def benchmark(name: str, root: str | Path | None = None) -> list[BenchmarkImage]
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by their names without the endings. Raises UserError if two have the same name."""
+    """The pictures of a folder by their names without the endings. Raises UserError if two have the same name.
+
+    An é may be stored as one character or as e and an accent; it counts as the same.
+    """
     found: dict[str, Path] = {}
     for path in pictures_in(folder) if folder.is_dir() else ():
-        if path.stem in found:
-            raise UserError(f"{found[path.stem]} and {path.name} would be the same image, {path.stem!r}. Remove one.")
-        found[path.stem] = path
+        name = normalize("NFC", path.stem)
+        if name in found:
+            raise UserError(f"{found[name]} and {path.name} would be the same image, {name!r}. Remove one.")
+        found[name] = path
     return found
 
 

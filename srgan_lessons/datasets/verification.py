@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from srgan_lessons import UserError
 from srgan_lessons.datasets.catalogue import Archive, File, find, pictures_below, some
 from srgan_lessons.datasets.unzip import unzip_safely
-from srgan_lessons.download import Remote, fetch_all, file_hash, need_room
+from srgan_lessons.download import Remote, fetch_all, file_hash, need_room, unfinished
 from srgan_lessons.files import atomic, data_root
 
 SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, for files without a published hash
@@ -142,7 +142,8 @@ def get(name: str, root: str | Path | None = None, *, progress: bool = True) -> 
 
 def _get_archive(name: str, root: Path, archive: Archive, progress: bool) -> None:
     path = root / name / archive.url.rsplit("/", 1)[1]
-    here = path.stat().st_size if path.is_file() else 0
+    there = [path, unfinished(path), *(root / file.path for file in archive.files)]  # from an earlier call
+    here = sum(file.stat().st_size for file in there if file.is_file())
     need_room(path.parent, 2 * archive.size - here)  # PNGs do not shrink in a zip: unpacking takes as much again
     fetch_all(
         [Remote(url=archive.url, path=path, sha256=archive.sha256, md5=archive.md5, size=archive.size)],
