@@ -1,6 +1,7 @@
 """Picture files, enlarged: names, folders and formats; what they keep, and what is refused before any work."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -309,6 +310,21 @@ def test_one_bad_picture_is_named_and_the_others_are_done(tmp_path):
     assert [path.name for path in outcome.written] == ["a_x4.png", "c_x4.png"]
     assert list(outcome.failed) == [tmp_path / "b.png"]
     assert "not a picture" in outcome.failed[tmp_path / "b.png"]
+
+
+def test_a_picture_whose_tiles_do_not_fit_into_memory_does_not_stop_the_others(tmp_path):
+    class Greedy(ESPCN):
+        def forward(self, x):
+            if x.shape[3] > 30:
+                torch.empty(2**50)  # four petabytes
+            return super().forward(x)
+
+    for name, width in (("a", 8), ("b", 40), ("c", 8)):
+        save_image(tmp_path / f"{name}.png", picture(5, width))
+    sources = [tmp_path / f"{name}.png" for name in "abc"]
+    outcome = upscale_many(sources, tmp_path / "out", Greedy(), device="cpu", progress=False)
+    assert [path.name for path in outcome.written] == ["a_x4.png", "c_x4.png"]
+    assert re.search(r"computer's memory is too small for tiles of 40 .*\(tile=20\)\.$", outcome.failed[tmp_path / "b.png"])
 
 
 def test_the_same_call_does_what_is_missing(tmp_path):
