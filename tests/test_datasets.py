@@ -1,5 +1,6 @@
 """The catalogue, the pictures to train on, and the wall between training and benchmark images."""
 
+import errno
 import importlib
 import importlib.util
 import io
@@ -265,6 +266,32 @@ def test_a_stopped_archive_needs_room_only_for_what_is_missing(site, tiny, tmp_p
     usage = type("usage", (), {"free": int(2.2 * archive.size) + 1 - there})
     monkeypatch.setattr(downloads.shutil, "disk_usage", lambda path: usage)
     assert datasets.get("Tiny", tmp_path, progress=False).passed
+
+
+def test_a_file_that_may_not_be_read_does_not_hide_what_is_known_of_the_others(site, tiny, tmp_path, monkeypatch):
+    """In a folder that a whole class uses, some files may belong to somebody else."""
+    datasets.get("Tiny", tmp_path, progress=False)
+    closed, hidden = (tmp_path / "Tiny" / "HR" / name for name in ("1.png", "2.png"))
+    whole = verification.Remote.fault
+
+    def fault(remote, path):
+        if path == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return whole(remote, path)
+
+    def stat(path, **options):  # of a file in a folder that may only be listed
+        if Path(path) == hidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **options)
+
+    real = os.stat
+    monkeypatch.setattr(verification.Remote, "fault", fault)
+    monkeypatch.setattr(os, "stat", stat)
+    found = datasets.verify("Tiny", tmp_path, progress=False)
+    assert found.missing == ["Tiny/HR/2.png"]
+    assert list(found.wrong) == ["Tiny/HR/1.png"]
+    assert "cannot be read: no permission" in found.report()
+    assert [row.present for row in datasets.status(tmp_path)] == [5]
 
 
 def test_a_broken_table_of_hashes_is_named(site, tiny, tmp_path):

@@ -324,7 +324,8 @@ def test_a_picture_whose_tiles_do_not_fit_into_memory_does_not_stop_the_others(t
     sources = [tmp_path / f"{name}.png" for name in "abc"]
     outcome = upscale_many(sources, tmp_path / "out", Greedy(), device="cpu", progress=False)
     assert [path.name for path in outcome.written] == ["a_x4.png", "c_x4.png"]
-    assert re.search(r"computer's memory is too small for tiles of 40 .*\(tile=20\)\.$", outcome.failed[tmp_path / "b.png"])
+    reason = outcome.failed[tmp_path / "b.png"]
+    assert re.search(r"computer's memory is too small for tiles of 40 .*\(tile=20\)\.$", reason)
 
 
 def test_the_same_call_does_what_is_missing(tmp_path):

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from functools import cache
+from os.path import isfile  # unlike Path.is_file, False for a file that one is not allowed to look at
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 from unicodedata import normalize
@@ -116,7 +117,7 @@ def pictures_below(root: Path, folder: str) -> list[str]:
     return sorted(
         path.relative_to(root).as_posix()
         for path, inside in paths
-        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in inside.parts) and path.is_file()
+        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in inside.parts) and isfile(path)
     )
 
 
@@ -146,7 +147,7 @@ def status(root: str | Path | None = None) -> list[Status]:
         total = len(data_set.files)
         present = sum(_has(root / file.path, file.size) for file in data_set.files)
         notes = [] if data_set.archives or all(f.sha256 for f in data_set.files) else ["no SHA-256 is published"]
-        if strays := len(pictures_below(root, data_set.name)) - sum((root / f.path).is_file() for f in data_set.files):
+        if strays := len(pictures_below(root, data_set.name)) - sum(isfile(root / f.path) for f in data_set.files):
             notes.append(f"{strays} other pictures in its folder")
         size = data_set.download_bytes
         megabytes = None if size is None else size / 1e6
@@ -158,7 +159,7 @@ def status(root: str | Path | None = None) -> list[Status]:
 
 
 def _has(path: Path, size: int | None) -> bool:
-    return path.is_file() and size in (None, path.stat().st_size)
+    return isfile(path) and size in (None, path.stat().st_size)
 
 
 class BenchmarkImage(NamedTuple):

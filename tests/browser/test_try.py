@@ -469,7 +469,7 @@ def test_cancel_another_network_another_photo(visitor):
 
 
 def test_the_photo_that_was_chosen_last_is_shown(browser, server):
-    """A photo that takes long to open, or that is still being read, does not disturb the one that was chosen after it."""
+    """A photo that takes long to open, or is still being read, does not disturb the one that was chosen after it."""
     context = browser.new_context(service_workers="block")
     page = context.new_page()
     page.goto(server.address)
