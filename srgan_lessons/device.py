@@ -1,4 +1,4 @@
-"""The device that a name stands for, or an error that says why it cannot be used."""
+"""The device that a name stands for, or an error that says why it cannot be used; and whether its memory is full."""
 
 import torch
 
@@ -29,3 +29,8 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
             f"device {device}: this version of torch cannot use it here. To use the CPU, do not name a device."
         ) from None
     return chosen
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether this is what torch raises when a GPU, or the CPU's allocator, has no memory left."""
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)

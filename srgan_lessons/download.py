@@ -57,6 +57,12 @@ class Remote:
                 return f"its {kind.upper()} is {actual}, not {expected}"
         return None
 
+    def to_come(self) -> int:
+        """How many bytes are still to be written, as far as sizes tell. The hashes are checked later."""
+        if self.size and (self.sha256 or self.md5) and _size(self.path) == self.size:
+            return 0  # it is probably kept
+        return max(0, (self.size or self.room) - _size(unfinished(self.path)))
+
 
 def file_hash(path: Path, kind: str = "sha256") -> str:
     """The SHA-256 (or "md5") of a file in hex digits."""
@@ -102,8 +108,7 @@ def fetch_all(
     for folder in {remote.path.parent for remote in remotes}:
         with _disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
-    missing = sum(max(0, (remote.size or remote.room) - _size(_part(remote.path))) for remote in remotes)
-    need_room(remotes[0].path.parent, missing)
+    need_room(remotes[0].path.parent, sum(remote.to_come() for remote in remotes))
     sizes = [remote.size for remote in remotes]
     known = [size for size in sizes if size is not None]
     total = sum(known) if len(known) == len(sizes) else None
@@ -174,7 +179,7 @@ def _fetch(remote: Remote, run: _Run) -> None:
     """Downloads one file, in at most TRIES tries."""
     if run.stop.is_set():
         raise _Stopped
-    path, part, counted = remote.path, _part(remote.path), 0
+    path, part, counted = remote.path, unfinished(remote.path), 0
 
     def reached(n: int) -> None:
         nonlocal counted
@@ -277,7 +282,7 @@ def _agree(remote: Remote, response: http.client.HTTPResponse, have: int) -> tup
         first, _, whole = rest.partition("-")
         size = whole.partition("/")[2]
         if unit != "bytes" or first != str(have) or not size.isdigit():
-            _part(remote.path).unlink(missing_ok=True)
+            unfinished(remote.path).unlink(missing_ok=True)
             raise _TryAgain(f"the server answered with a range that was not asked for ({unit} {rest})")
         total = int(size)
     else:  # the server ignores ranges, or the file has changed: start from the beginning
@@ -358,7 +363,7 @@ def _claim(path: Path) -> Iterator[IO[str]]:
         yield file
     finally:
         file.close()
-        if not _part(path).exists():
+        if not unfinished(path).exists():
             note.unlink(missing_ok=True)
 
 
@@ -388,7 +393,8 @@ def _disk_errors(path: Path) -> Iterator[None]:
         raise UserError(explain_write_error(path, error)) from error
 
 
-def _part(path: Path) -> Path:
+def unfinished(path: Path) -> Path:
+    """Where the bytes of an unfinished download are kept."""
     return path.with_name(path.name + ".part")
 
 

@@ -20,6 +20,7 @@ from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.device import choose_device
 from srgan_lessons.files import atomic, shipped
 from srgan_lessons.images import AnyPicture, check_image, load_image, pictures_in, read_picture, to_tensor
+from srgan_lessons.images.formats import READABLE
 from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
 from srgan_lessons.models import SCALE
 from srgan_lessons.precision import full_float32
@@ -265,7 +266,7 @@ class _Pictures:
 
     @property
     def note(self) -> str:
-        lossy = sum(path.suffix.lower() in (".jpg", ".jpeg") for path in self.paths.values())
+        lossy = sum(path.suffix.lower() in READABLE["JPEG"] for path in self.paths.values())
         return f"pictures as they are in {self.folder}" + (
             f"; {lossy} of them are JPEG files, whose losses are measured too: compare PNG files" if lossy else ""
         )

@@ -73,6 +73,7 @@ def _export(network: nn.Module, path: Path, opset: int, dynamo: bool) -> None:
     device = next(network.parameters()).device
     example = torch.rand(2, 3, 24, 32, device=device)  # a size of 1 would be taken as fixed
     was_training = network.training
+    logged_before = logging.root.manager.disable
     options: dict[str, Any] = {"verbose": False, "input_names": ["lr"], "output_names": ["sr"], "opset_version": opset}
     if dynamo:
         batch, height, width = (torch.export.Dim(name, min=1) for name in ("batch", "height", "width"))
@@ -92,5 +93,5 @@ def _export(network: nn.Module, path: Path, opset: int, dynamo: bool) -> None:
             f"torch {torch.__version__} could not write ONNX with opset {opset} ({error}). {_TRY}"
         ) from error
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(logged_before)
         network.train(was_training)

@@ -44,8 +44,9 @@ def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
 @torch.compiler.disable  # so that a compiled caller uses the cache, too
 @lru_cache(maxsize=64)  # training needs the same two results thousands of times, and must not wait for GPU copies
 def _taps_on(device: torch.device, dtype: torch.dtype, *sizes: Any) -> tuple[Tensor, Tensor]:
-    index, weight = taps(*sizes)
-    return index.to(device), weight.to(device, dtype)
+    with torch.inference_mode(False):  # what is cached must also be usable where gradients are computed
+        index, weight = taps(*sizes)
+        return index.to(device), weight.to(device, dtype)
 
 
 def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tensor:
@@ -109,12 +110,12 @@ def _on_levels(images: Tensor, scale: float) -> Tensor:
     return _resize(levels, scale) / 255
 
 
-def training_pair(wide: Tensor, factor: int = 4) -> tuple[Tensor, Tensor]:
+def training_pair(wide: Tensor) -> tuple[Tensor, Tensor]:
     """LR and HR crops without false borders, from HR crops that are MARGIN pixels wider on each side.
 
     wide: (N, 3, H + 16, W + 16) in [0, 1]. Returns lr (N, 3, H/4, W/4) and hr (N, 3, H, W). If the crop were cut first
     and then reduced, its outermost LR pixels would depend on pixels invented beyond the border.
     """
-    trim = MARGIN // factor
-    lr = downscale(wide, factor)[..., trim:-trim, trim:-trim]
+    trim = MARGIN // 4
+    lr = downscale(wide)[..., trim:-trim, trim:-trim]
     return lr, wide[..., MARGIN:-MARGIN, MARGIN:-MARGIN]

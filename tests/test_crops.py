@@ -168,6 +168,9 @@ def test_what_cannot_be_cut_is_refused():
         CropSampler(photos, crop=32)
     with pytest.raises(UserError, match="no pictures"):
         CropSampler({})
+    for wrong in (np.full((40, 40, 3), 0.5), np.full((40, 40, 3), 300), np.zeros((40, 40, 4), np.uint8)):
+        with pytest.raises(UserError, match=r"wrong\.png: a picture must be"):  # as bytes: black, 44, an error of numpy
+            CropSampler(noise(2) | {"wrong.png": wrong}, crop=32)
     with pytest.raises(UserError, match=r"crop \(30\) must be a multiple of 4"):
         CropSampler(noise(1), crop=30)
     with pytest.raises(UserError, match=r"batch \(16\) a multiple of the number of processes \(3\)"):

@@ -1,12 +1,16 @@
 """The catalogue, the pictures to train on, and the wall between training and benchmark images."""
 
+import errno
 import importlib
+import importlib.util
 import io
 import json
 import os
 import re
 import shutil
+import struct
 import zipfile
+import zlib
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,6 +27,8 @@ from srgan_lessons.images import load_image, sample_photos
 catalogue_module = importlib.import_module("srgan_lessons.datasets.catalogue")
 leakage = importlib.import_module("srgan_lessons.datasets.leakage")
 verification = importlib.import_module("srgan_lessons.datasets.verification")
+decoding = importlib.import_module("srgan_lessons.datasets.decoding")
+store_module = importlib.import_module("srgan_lessons.datasets.store")
 photos_module = importlib.import_module("srgan_lessons.datasets.photos")
 downloads = importlib.import_module("srgan_lessons.download")
 
@@ -242,6 +248,52 @@ def test_an_archive_needs_room_for_itself_and_its_pictures(site, tiny, tmp_path,
     assert site.seen == []
 
 
+@pytest.mark.parametrize("stopped", ["while downloading", "before unpacking", "while unpacking"])
+def test_a_stopped_archive_needs_room_only_for_what_is_missing(site, tiny, tmp_path, monkeypatch, stopped):
+    """A disk that just has the room at the beginning also has it after a break, when there is less of it."""
+    datasets.get("Tiny", tmp_path, progress=False)
+    archive = catalogue_module._catalogue()["Tiny"].archives[0]
+    first, second = (tmp_path / file.path for file in archive.files)
+    zipped, content = tmp_path / "Tiny" / "tiny.zip", site.pages["/tiny.zip"][-1].body
+    second.unlink()
+    if stopped != "while unpacking":
+        first.unlink()
+    if stopped == "while downloading":
+        zipped.with_name("tiny.zip.part").write_bytes(content[: len(content) // 2])
+    else:
+        zipped.write_bytes(content)
+    there = sum(path.stat().st_size for path in (first, zipped, zipped.with_name("tiny.zip.part")) if path.exists())
+    usage = type("usage", (), {"free": int(2.2 * archive.size) + 1 - there})
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda path: usage)
+    assert datasets.get("Tiny", tmp_path, progress=False).passed
+
+
+def test_a_file_that_may_not_be_read_does_not_hide_what_is_known_of_the_others(site, tiny, tmp_path, monkeypatch):
+    """In a folder that a whole class uses, some files may belong to somebody else."""
+    datasets.get("Tiny", tmp_path, progress=False)
+    closed, hidden = (tmp_path / "Tiny" / "HR" / name for name in ("1.png", "2.png"))
+    whole = verification.Remote.fault
+
+    def fault(remote, path):
+        if path == closed:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return whole(remote, path)
+
+    def stat(path, **options):  # of a file in a folder that may only be listed
+        if Path(path) == hidden:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, **options)
+
+    real = os.stat
+    monkeypatch.setattr(verification.Remote, "fault", fault)
+    monkeypatch.setattr(os, "stat", stat)
+    found = datasets.verify("Tiny", tmp_path, progress=False)
+    assert found.missing == ["Tiny/HR/2.png"]
+    assert list(found.wrong) == ["Tiny/HR/1.png"]
+    assert "cannot be read: no permission" in found.report()
+    assert [row.present for row in datasets.status(tmp_path)] == [5]
+
+
 def test_a_broken_table_of_hashes_is_named(site, tiny, tmp_path):
     (tmp_path / "Tiny").mkdir()
     (tmp_path / "Tiny/SHA256SUMS.json").write_text("[1, 2")
@@ -318,6 +370,10 @@ def test_training_folders_are_whole_or_refused(tmp_path):
     for i in range(80):
         (tmp_path / f"SunHays80/{i}.jpg").write_bytes(b"-")  # saved anew in another format: good enough to train on
     assert datasets.training_folders("SunHays80", tmp_path) == [tmp_path / "SunHays80"]
+    (tmp_path / "SunHays80/.trash").mkdir()
+    (tmp_path / "SunHays80/7.jpg").rename(tmp_path / "SunHays80/.trash/7.jpg")  # `load_photos` does not look there
+    with pytest.raises(UserError, match=r"SunHays80 has 79 of 80 pictures"):
+        datasets.training_folders("SunHays80", tmp_path)
 
 
 # --- photos -----------------------------------------------------------------------------------------------------------
@@ -394,6 +450,43 @@ def test_links_are_followed_but_not_round_and_round(folder):
     photos = datasets.load_photos(folder, progress=False)
     assert list(photos.images) == ["pictures/b.png", "pictures/below/a.JPG", "pictures/c.webp", "pictures/link/e.png"]
     assert not [name for name in photos.left_out if "loop" in name]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.timeout(60)
+def test_a_pipe_is_not_waited_for(folder):
+    os.mkfifo(folder / "pipe.png")
+    photos = datasets.load_photos(folder, progress=False)
+    assert len(photos) == 3
+    assert "not a file" in photos.left_out["pictures/pipe.png"]
+
+
+def test_the_sizes_of_very_large_pictures_and_of_heic_are_known(folder):
+    """Memory and disk are reserved by them. Pillow's own limit is 179 million pixels; phones make 200 million."""
+    large = bytearray(png(noise(0)))
+    large[16:24] = struct.pack(">II", 16320, 12240)  # PNG standard, IHDR, which ends with its CRC
+    large[29:33] = struct.pack(">I", zlib.crc32(large[12:29]))
+    (folder / "large.png").write_bytes(large)
+    sizes = {"large.png": (16320, 12240), "b.png": (100, 120), "cut.png": (100, 120), "text.png": (0, 0)}
+    if importlib.util.find_spec("pillow_heif"):
+        import pillow_heif
+
+        Image.OPEN.pop("HEIF", None)  # as when nothing has been read before
+        pillow_heif.from_pillow(Image.fromarray(noise(8, 300, 200))).save(folder / "raw.heic")
+        sizes["raw.heic"] = (200, 300)
+    assert decoding.decoded_sizes({name: folder / name for name in sizes}) == sizes
+
+
+def test_folders_on_several_drives(folder, monkeypatch):
+    """Windows has no folder above two drives: pictures are then named in full, so that no two have the same name."""
+
+    def commonpath(paths):
+        raise ValueError("Paths don't have the same drive")
+
+    monkeypatch.setattr(os.path, "commonpath", commonpath)
+    photos = datasets.load_photos([folder, folder / "below"], progress=False)
+    assert list(photos.images) == [(folder / name).as_posix() for name in ("b.png", "below/a.JPG", "c.webp")]
+    assert store_module.cached_path([folder], {}).suffix == ".store"
 
 
 def test_no_pictures_at_all(tmp_path):

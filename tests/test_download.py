@@ -372,6 +372,15 @@ def test_free_disk_is_looked_at_before_anything_is_fetched(site, target, monkeyp
     assert target.read_bytes() == BODY
 
 
+def test_a_file_that_is_kept_needs_no_room(site, target, monkeypatch):
+    target.parent.mkdir()
+    target.write_bytes(BODY)
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(downloads.shutil, "disk_usage", lambda path: usage(10**9, 10**9, 0))
+    download(site.put("/file", Answer(body=BODY)), target, size=len(BODY), sha256=SHA, progress=False)
+    assert site.seen == []
+
+
 def test_a_folder_that_cannot_be_made(site, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match="was not written"):

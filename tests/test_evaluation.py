@@ -17,6 +17,7 @@ from srgan_lessons.models import ESPCN
 from srgan_lessons.resize import imresize
 from srgan_lessons.stlpips import STLPIPS
 from srgan_lessons.upscaling import upscale
+from srgan_lessons.upscaling.files import find_results
 from srgan_lessons.weights import save_network
 
 MISSING = [name for name in SETS if not (data_root() / name / "HR").is_dir()]
@@ -233,11 +234,25 @@ def test_a_folder_of_pictures_is_measured_like_a_network(own_sets, tmp_path):
 
     save_image(tmp_path / "sets" / "odd" / "c_out.png", load_image(tmp_path / "odd" / "HR" / "c.png")[:64, :60])
     save_image(tmp_path / "sets" / "mine" / "a.png", load_image(tmp_path / "others" / "a_x4.png"))
-    save_image(tmp_path / "sets" / "mine" / "bx4.jpg", load_image(tmp_path / "others" / "b_x4_SR.PNG"))
+    save_image(tmp_path / "sets" / "mine" / "bx4.jfif", load_image(tmp_path / "others" / "b_x4_SR.PNG"))
     both = evaluate(tmp_path / "sets", ["mine", "odd"], progress=False)
     assert math.isinf(both.mean("odd").psnr)
     assert "1 of them are JPEG files, whose losses are measured too" in both.text
     assert both.rows[0] == next(row for row in known.rows if row.protocol == "community")
+
+
+def test_images_whose_own_names_end_like_those_of_results(tmp_path):
+    for name in ("cat_x4", "cat_out_x4", "max4x_SR", "Cafe\u0301_x4", "dog_x4_SR"):  # e and an accent
+        save_image(tmp_path / f"{name}.png", sample_photos()["coins"][:4, :4])
+    found = find_results(tmp_path, ["cat", "cat_out", "max4x", "Caf\u00e9", "dog", "ma"])  # one character
+    assert {name: [path.stem for path in paths] for name, paths in found.items()} == {
+        "cat": ["cat_x4"],
+        "cat_out": ["cat_out_x4"],
+        "max4x": ["max4x_SR"],
+        "Caf\u00e9": ["Cafe\u0301_x4"],
+        "dog": ["dog_x4_SR"],
+        "ma": [],
+    }
 
 
 def test_pictures_that_do_not_fit_are_named(own_sets, tmp_path):

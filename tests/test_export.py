@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import logging
 
 import pytest
 import torch
@@ -30,6 +31,15 @@ def test_onnx_runtime_agrees_with_torch(tmp_path, make):
         (sr,) = session.run(["sr"], {"lr": lr.numpy()})
         with torch.inference_mode():
             assert torch.allclose(torch.from_numpy(sr), network(lr), rtol=0, atol=1e-4)
+
+
+def test_messages_that_were_turned_off_stay_off(tmp_path):
+    logging.disable(logging.INFO)
+    try:
+        export_onnx(ESPCN(), tmp_path / "a.onnx")
+        assert logging.root.manager.disable == logging.INFO
+    finally:
+        logging.disable(logging.NOTSET)
 
 
 def test_the_generator_is_written_folded(tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import torch
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from srgan_lessons import UserError, images
 from srgan_lessons.images import (
@@ -23,6 +23,7 @@ from srgan_lessons.images import (
     to_image,
     to_tensor,
 )
+from srgan_lessons.metrics import psnr
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -83,6 +84,16 @@ def test_exif_rotation_is_applied(tmp_path, rgb, orientation):
     exif[0x0112] = orientation
     Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.png", exif=exif)
     assert np.array_equal(load_image(tmp_path / "a.png"), rgb)
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".webp"])
+def test_colours_under_full_transparency_are_saved_too(tmp_path, rgb, ending):
+    alpha = np.zeros(rgb.shape[:2], np.uint8)
+    alpha[:3] = 255
+    save_image(tmp_path / f"a{ending}", Picture(rgb=rgb, alpha=alpha))
+    back = read_picture(tmp_path / f"a{ending}")
+    assert np.array_equal(back.rgb, rgb)
+    assert np.array_equal(back.alpha, alpha)
 
 
 def test_palette(tmp_path, rgb):
@@ -344,6 +355,33 @@ def test_tensors_that_are_no_picture():
     for shape in ((2, 3, 4, 4), (1, 1, 4, 4), (4, 4)):
         with pytest.raises(UserError, match="one picture"):
             to_image(torch.zeros(shape))
+    levels = torch.full((3, 16, 16), 100, dtype=torch.uint8)  # clipped to 1, all of it would be white
+    for use in (to_image, lambda tensor: psnr(tensor, tensor // 2)):
+        with pytest.raises(UserError, match=r"torch\.uint8\. Divide levels 0\.\.255 by 255"):
+            use(levels)
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg", "webp", "tiff", "gif", "avif"])
+def test_a_pil_image_that_turns_out_to_be_damaged_or_closed(tmp_path, kind):
+    """Pillow decodes when the pixels are first needed, and raises errors of many types."""
+    if kind == "avif" and not features.check("avif"):
+        pytest.skip("this version of Pillow has no AVIF")
+    whole, opened = io.BytesIO(), 0
+    Image.fromarray(sample_photos()["chelsea"][:64, :64]).save(whole, kind)
+    for share in (0.5, 0.8, 0.95):
+        part = io.BytesIO(whole.getvalue()[: int(share * len(whole.getvalue()))])
+        try:
+            image = Image.open(part)
+        except OSError:
+            continue
+        opened += 1
+        with pytest.raises(UserError, match="closed, damaged or cut off"):
+            check_image(image)
+    assert opened or kind in ("webp", "tiff")  # in these, opening already fails
+    image = Image.open(whole)
+    image.close()
+    with pytest.raises(UserError, match=r"closed, damaged or cut off.*Open it again"):
+        check_image(image)
 
 
 def test_sample_photos():

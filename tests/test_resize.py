@@ -239,6 +239,18 @@ def test_a_crop_that_is_cut_first_has_false_borders():
     assert not wrong[2:-2, 2:-2].any()  # what a margin of 2 LR pixels cures
 
 
+def test_a_call_without_gradients_does_not_spoil_a_later_one_with_them():
+    """Weights are kept for the next call with the same sizes. Rounding to levels makes the gradient zero."""
+    images = torch.rand(1, 3, 28, 44)
+    with torch.inference_mode():
+        expected = upscale(images), downscale(images)
+    images.requires_grad_()
+    for resized, known in zip((upscale(images), downscale(images)), expected, strict=True):
+        assert torch.equal(resized, known)
+        resized.sum().backward()
+        assert not images.grad.any()
+
+
 def test_training_pair_trims_its_margin():
     image = photo()
     wide = to_tensor(image)[..., :112, :112]

@@ -1,6 +1,7 @@
 """Picture files, enlarged: names, folders and formats; what they keep, and what is refused before any work."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -138,6 +139,34 @@ def test_odd_exif_is_kept_to_the_byte_but_for_its_orientation(tmp_path):
     assert load_image(tmp_path / "b.tif").shape == (48, 32, 3)
 
 
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {256: 12, 257: 8},  # width and height: phones
+        {256: 12, 257: 8, 258: (8, 8, 8), 262: 2, 277: 3, 284: 1},  # bits, RGB, channels, planes: photo editors
+        {259: 6, 262: 6, 266: 2, 273: 8, 278: 8, 279: 99, 284: 2, 322: 16, 323: 16, 530: (2, 2)},  # all that is wrong
+    ],
+    ids=["phone", "editor", "wrong"],
+)
+def test_what_exif_says_about_the_pixels_does_not_get_into_the_result(tmp_path, ending, layout):
+    """In a TIFF, such entries would say how its pixels are stored."""
+    exif = Image.Exif()
+    for tag, value in {271: "Camera & Co", **layout}.items():
+        exif[tag] = value
+    for name, mode in (("colour", "RGB"), ("grey", "L")):
+        source, target = tmp_path / f"{name}.png", tmp_path / f"{name}_x4{ending}"
+        Image.fromarray(picture(8, 12)).convert(mode).save(source, exif=exif)
+        upscale_file(source, target, "nearest")
+        made, expected = load_image(target), load_image(source).repeat(4, 0).repeat(4, 1)
+        assert np.abs(made.astype(int) - expected).max() <= (80 if ending == ".jpg" else 0)  # noise in a JPEG
+        with Image.open(target) as result:
+            told = result.getexif()
+            assert told[271] == "Camera & Co"
+            if 256 in layout:
+                assert (told[256], told[257]) == (48, 32)
+
+
 def test_a_format_without_a_place_for_exif_says_so(tmp_path):
     photo_with_exif(tmp_path / "a.jpg", exif(1))
     with pytest.warns(UserWarning, match="cannot store the picture's EXIF"):
@@ -213,6 +242,11 @@ def test_patterns_that_no_shell_expanded(tmp_path):
         save_image(tmp_path / name, picture(5, 6))
     outcome = upscale_many([tmp_path / "?.png", tmp_path / "[1].png"], tmp_path / "out", "nearest", progress=False)
     assert [path.name for path in outcome.written] == ["a_x4.png", "b_x4.png", "[1]_x4.png"]
+    save_image(tmp_path / "trip [2026]" / "d.png", picture(5, 6))
+    outcome = upscale_many([tmp_path / "trip [2026]" / "*.png"], tmp_path / "out", "nearest", progress=False)
+    assert [path.name for path in outcome.written] == ["d_x4.png"]
+    with pytest.raises(UserError, match=r"\[a\]\.png is not there"):  # a.png is another file
+        upscale_many([tmp_path / "[a].png"], tmp_path / "out", "nearest", progress=False)
     with pytest.raises(UserError, match=r"\*\.gif is not there"):
         upscale_many([tmp_path / "*.gif"], tmp_path / "out", "nearest", progress=False)
 
@@ -276,6 +310,22 @@ def test_one_bad_picture_is_named_and_the_others_are_done(tmp_path):
     assert [path.name for path in outcome.written] == ["a_x4.png", "c_x4.png"]
     assert list(outcome.failed) == [tmp_path / "b.png"]
     assert "not a picture" in outcome.failed[tmp_path / "b.png"]
+
+
+def test_a_picture_whose_tiles_do_not_fit_into_memory_does_not_stop_the_others(tmp_path):
+    class Greedy(ESPCN):
+        def forward(self, x):
+            if x.shape[3] > 30:
+                torch.empty(2**50)  # four petabytes
+            return super().forward(x)
+
+    for name, width in (("a", 8), ("b", 40), ("c", 8)):
+        save_image(tmp_path / f"{name}.png", picture(5, width))
+    sources = [tmp_path / f"{name}.png" for name in "abc"]
+    outcome = upscale_many(sources, tmp_path / "out", Greedy(), device="cpu", progress=False)
+    assert [path.name for path in outcome.written] == ["a_x4.png", "c_x4.png"]
+    reason = outcome.failed[tmp_path / "b.png"]
+    assert re.search(r"computer's memory is too small for tiles of 40 .*\(tile=20\)\.$", reason)
 
 
 def test_the_same_call_does_what_is_missing(tmp_path):

@@ -257,6 +257,16 @@ def test_a_pickle_is_refused_and_not_run(tmp_path):
     assert (tmp_path / "trapped").exists()
 
 
+def test_a_file_that_begins_with_a_byte_like_a_pickle_s_is_read(tmp_path):
+    """A safetensors file begins with the length of its head, in bytes and a multiple of 8. One in 32 begins with 80."""
+    path, network, first = tmp_path / "a.safetensors", ESPCN(), set()
+    for length in range(0, 256, 8):
+        save_network(path, network, recipe="x" * length)
+        first.add(path.read_bytes()[0])
+        assert torch.equal(load_network(path).state_dict()["body.0.bias"], network.state_dict()["body.0.bias"])
+    assert 0x80 in first
+
+
 def test_a_file_cut_off_anywhere(saved):
     whole = saved.read_bytes()
     for length in (1, 7, 8, 9, 500, len(whole) // 2, len(whole) - 1):

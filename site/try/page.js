@@ -23,6 +23,7 @@ let photo;
 /** @type {ReturnType<typeof compare> | undefined} */
 let shown;
 let part = { x: 0, y: 0, width: 1, height: 1 };
+let arrivals = 0; // counts photos: one that takes longer to open does not replace a newer one
 let run = 0; // counts jobs: messages from an older job are ignored
 let busy = false; // an idle worker gets the next job; one that computes can only be ended
 let useGpu = true;
@@ -59,15 +60,17 @@ function time(s) {
 async function take(file) {
   if (!file) return;
   stop();
+  const mine = ++arrivals;
   $("trouble").hidden = true;
   try {
     const opened = await openPhoto(file);
+    if (mine !== arrivals) return opened.bitmap.close();
     photo?.bitmap.close();
     photo = opened;
     document.body.classList.add("has-photo");
     consider();
   } catch (error) {
-    complain(error);
+    if (mine === arrivals) complain(error);
   }
 }
 
@@ -86,11 +89,11 @@ function consider() {
   if (large) {
     show(photo.bitmap, shrink());
     $("chooser").scrollIntoView({ block: "nearest" });
-    measure().catch(complain);
+    begin(measure);
   } else {
     const whole = (/** @type {number} */ side) => Math.floor(side / step) * step;
     part = { x: 0, y: 0, width: whole(width), height: whole(height) };
-    start().catch(complain);
+    begin(start);
   }
 }
 
@@ -150,6 +153,12 @@ function stop() {
   busy = false;
 }
 
+/** Begins a job. If it was ended meanwhile, nobody needs to know what went wrong in it. @param {() => Promise<void>} job */
+function begin(job) {
+  const done = job(), mine = run; // by now the job has been counted
+  done.catch((error) => mine === run && complain(error));
+}
+
 /** @param {object} job @param {(answer: any) => void} hear */
 function ask(job, hear) {
   const mine = run;
@@ -179,7 +188,7 @@ async function measure() {
     const { pixels } = await readPixels(photo, middle);
     if (mine !== run) return;
     ask({ task: "measure", pixels, width, height, shrink: shrink(), network: loaded, limit: 0 }, (answer) => {
-      if (answer.kind === "error") return fail(answer, () => measure().catch(complain));
+      if (answer.kind === "error") return fail(answer, () => begin(measure));
       pace[name] = answer.pace;
       describe();
     });
@@ -269,7 +278,7 @@ async function start() {
       });
       if (loaded) loadOthers().catch(() => {}); // what is still missing is loaded when it is needed
     } else if (answer.kind === "error") {
-      fail(answer, () => start().catch(complain));
+      fail(answer, () => begin(start));
     }
   });
 }
@@ -298,11 +307,14 @@ for (const event of ["dragover", "dragleave", "drop"]) {
 }
 for (const input of document.querySelectorAll("[type=radio]")) {
   input.addEventListener("change", () => {
-    if (/** @type {HTMLInputElement} */ (input).name === "network" && !$("result").hidden) start().catch(complain);
-    else consider();
+    if (/** @type {HTMLInputElement} */ (input).name !== "network") return consider();
+    if (!$("result").hidden) return begin(start);
+    $("trouble").hidden = true;
+    stop();
+    if (photo && !$("chooser").hidden) begin(measure); // the frame stays where it is
   });
 }
-$("start").addEventListener("click", () => start().catch(complain));
+$("start").addEventListener("click", () => begin(start));
 $("cancel").addEventListener("click", () => (stop(), finish(), say("Cancelled. The parts that the network did not reach show bicubic.")));
 $("exact").addEventListener("change", () => shown?.zoom($("exact").checked));
 $("invented").addEventListener("change", () => {

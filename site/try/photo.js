@@ -19,6 +19,8 @@ const ascii = (bytes, start, length) => String.fromCharCode(...bytes.subarray(st
 /** The segments of a JPEG file up to its picture. @param {Uint8Array} b @returns {Generator<[number, Uint8Array]>} */
 function* segments(b) {
   for (let at = 2, next; b[at] === 0xff && b[at + 1] !== 0xda; at = next) {
+    next = at + 1;
+    if (b[next] === 0xff) continue; // a fill byte
     next = at + 2 + b[at + 2] * 256 + b[at + 3];
     yield [b[at + 1], b.subarray(at + 4, next)];
   }
@@ -49,13 +51,15 @@ async function header(b) {
       if (type === "IHDR") about.grey = data[9] === 0 || data[9] === 4;
       if (type === "IHDR" && data[8] === 16) about.notes.push("Its 16 bits per channel became 8, because the networks use 8.");
       if (type === "acTL") about.notes.push("This is an animation: only its first picture is used.");
-      if (type === "iCCP") about.profile = await inflate(new Blob([data.slice(data.indexOf(0) + 2)]), "deflate");
+      if (type === "iCCP") { // a damaged profile does not count, as in browsers
+        about.profile = await inflate(new Blob([data.slice(data.indexOf(0) + 2)]), "deflate").catch(() => null);
+      }
     }
   } else if (ascii(b, 0, 3) === "GIF") {
     about.kind = "GIF";
     about.notes.push("A GIF may be an animation: only its first picture is used.");
   } else if (ascii(b, 4, 4) === "ftyp" && /^(hei|hev|mif1|msf1)/.test(ascii(b, 8, 4))) about.kind = "HEIC";
-  else if (ascii(b, 8, 4) === "WEBP" && b[20] & 2) about.notes.push("This is an animation: only its first picture is used.");
+  else if (ascii(b, 8, 8) === "WEBPVP8X" && b[20] & 2) about.notes.push("This is an animation: only its first picture is used.");
   const name = about.profile && new TextDecoder("latin1").decode(about.profile).replaceAll("\0", "");
   if (!name?.includes("Display P3")) about.profile = null; // the browser turns all other profiles into sRGB
   return about;

@@ -1,4 +1,4 @@
-/** MATLAB's imresize for 8-bit pixels, and PSNR. The numbers are those of srgan_lessons/resize.py and metrics.py, bit for bit. */
+/** MATLAB's imresize for 8-bit pixels, bit for bit as in srgan_lessons/resize.py, and PSNR as in metrics.py. */
 
 /** Keys' cubic kernel, a = -0.5. @param {number} x */
 function cubic(x) {

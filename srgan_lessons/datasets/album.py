@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from srgan_lessons import UserError
+from srgan_lessons.images import check_image
+
 
 class Place(NamedTuple):
     """Where a picture lies in an album's pixels: the number of its first pixel, and its height and width in pixels."""
@@ -42,18 +45,29 @@ class Album(Mapping[str, np.ndarray]):
 
 
 def as_album(images: Mapping[str, np.ndarray]) -> Album:
-    """Returns an album unchanged; copies other pictures into a new one."""
+    """Returns an album unchanged; copies other pictures into a new one.
+
+    Raises UserError, with the name, for what is not a picture, such as an array of floats.
+    """
     if isinstance(images, Album):
         return images
     places, first = {}, 0
-    for name, image in images.items():
+    checked = {name: _checked(name, image) for name, image in images.items()}
+    for name, image in checked.items():
         places[name] = Place(first, *image.shape[:2])
         first += image.shape[0] * image.shape[1]
     pixels = np.empty((first, 3), np.uint8)
     album = Album(pixels, places)
-    for name, image in images.items():
+    for name, image in checked.items():
         album[name][:] = image
     return album
+
+
+def _checked(name: str, image: np.ndarray) -> np.ndarray:
+    try:
+        return check_image(image)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
 
 
 def as_tensor(pixels: np.ndarray) -> Tensor:

@@ -3,8 +3,10 @@
 import json
 from dataclasses import dataclass
 from functools import cache
+from os.path import isfile  # unlike Path.is_file, False for a file that one is not allowed to look at
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
+from unicodedata import normalize
 
 from srgan_lessons import UserError
 from srgan_lessons.files import data_root, shipped
@@ -110,12 +112,12 @@ def find(name: str) -> DataSet:
 
 
 def pictures_below(root: Path, folder: str) -> list[str]:
-    """All picture files below `root`/`folder`, relative to `root`, sorted. Names that begin with a dot are left out."""
-    paths = (root / folder).rglob("*")
+    """All picture files below `root`/`folder`, relative to `root`, sorted. Hidden files and folders are left out."""
+    paths = ((path, path.relative_to(root / folder)) for path in (root / folder).rglob("*"))
     return sorted(
         path.relative_to(root).as_posix()
-        for path in paths
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        for path, inside in paths
+        if path.suffix.lower() in SUFFIXES and not any(part.startswith(".") for part in inside.parts) and isfile(path)
     )
 
 
@@ -145,7 +147,7 @@ def status(root: str | Path | None = None) -> list[Status]:
         total = len(data_set.files)
         present = sum(_has(root / file.path, file.size) for file in data_set.files)
         notes = [] if data_set.archives or all(f.sha256 for f in data_set.files) else ["no SHA-256 is published"]
-        if strays := len(pictures_below(root, data_set.name)) - sum((root / f.path).is_file() for f in data_set.files):
+        if strays := len(pictures_below(root, data_set.name)) - sum(isfile(root / f.path) for f in data_set.files):
             notes.append(f"{strays} other pictures in its folder")
         size = data_set.download_bytes
         megabytes = None if size is None else size / 1e6
@@ -157,7 +159,7 @@ def status(root: str | Path | None = None) -> list[Status]:
 
 
 def _has(path: Path, size: int | None) -> bool:
-    return path.is_file() and size in (None, path.stat().st_size)
+    return isfile(path) and size in (None, path.stat().st_size)
 
 
 class BenchmarkImage(NamedTuple):
@@ -202,12 +204,16 @@ def benchmark(name: str, root: str | Path | None = None) -> list[BenchmarkImage]
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by their names without the endings. Raises UserError if two have the same name."""
+    """The pictures of a folder by their names without the endings. Raises UserError if two have the same name.
+
+    An é may be stored as one character or as e and an accent; it counts as the same.
+    """
     found: dict[str, Path] = {}
     for path in pictures_in(folder) if folder.is_dir() else ():
-        if path.stem in found:
-            raise UserError(f"{found[path.stem]} and {path.name} would be the same image, {path.stem!r}. Remove one.")
-        found[path.stem] = path
+        name = normalize("NFC", path.stem)
+        if name in found:
+            raise UserError(f"{found[name]} and {path.name} would be the same image, {name!r}. Remove one.")
+        found[name] = path
     return found
 
 

@@ -26,7 +26,8 @@ class CropSampler:
     from different images if there are enough images (paper, section 3.2). Each crop is flipped and turned in one of
     eight ways, then reduced by 4 exactly as `imresize` reduces the whole image.
 
-    images: name -> uint8 (H, W, 3). Raises UserError for a picture smaller than the crop, or if there is none.
+    images: name -> uint8 (H, W, 3). Raises UserError for another type of array, for a picture smaller than the crop,
+    or if there is none.
     """
 
     def __init__(
@@ -42,7 +43,8 @@ class CropSampler:
     ):
         if not images:
             raise UserError("there are no pictures to cut crops from")
-        for name, image in images.items():
+        album = as_album(images)
+        for name, image in album.items():
             if min(image.shape[:2]) < crop:
                 height, width = image.shape[:2]
                 raise UserError(f"{name} is {width}x{height} pixels, smaller than the crop of {crop}; leave it out")
@@ -53,7 +55,6 @@ class CropSampler:
             )
         self.batch, self.crop, self.seed = batch, crop, seed
         self.rank, self.world, self.device = rank, world, torch.device(device)
-        album = as_album(images)
         places = torch.tensor(list(album.places.values()))  # (M, 3): first pixel, height, width
         self.sizes = places[:, 1:]  # (M, 2)
         self.pixels = as_tensor(album.pixels)  # (all pixels, 3), uint8

@@ -6,11 +6,11 @@ import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.catalogue import catalogue, some
@@ -18,13 +18,14 @@ from srgan_lessons.datasets.leakage import find_benchmark, from_bytes, perceptua
 from srgan_lessons.download import file_hash
 from srgan_lessons.files import explain_read_error
 from srgan_lessons.images import SUFFIXES, load_image
+from srgan_lessons.images.reading import opened
 
 
 def find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int], dict[str, str]]:
     """Picture files by name, sorted; the number of other files by their ending; and folders that cannot be read.
 
-    Pictures are named by their path relative to the folder above the given folders. Hidden files and folders are
-    ignored.
+    Pictures are named by their path relative to the folder above the given folders; in full if Windows has these on
+    several drives. Hidden files and folders are ignored.
     """
     if not folders:
         raise UserError("no folder was given. Name at least one folder with pictures.")
@@ -33,7 +34,7 @@ def find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int], di
             what = "is a file, not a folder" if folder.exists() else "does not exist"
             raise UserError(f"{folder} {what}. Give a folder with pictures.")
     roots = [Path(os.path.realpath(folder)) for folder in folders]
-    above = Path(os.path.commonpath([root.parent for root in roots]))
+    above = folder_above([root.parent for root in roots])
     files: dict[str, Path] = {}
     others: Counter[str] = Counter()
     visited: set[str] = set()
@@ -47,11 +48,19 @@ def find_files(folders: list[Path]) -> tuple[dict[str, Path], dict[str, int], di
             below[:] = [name for name in below if not name.startswith(".")]
             for path in (Path(parent, name) for name in names if not name.startswith(".")):
                 if path.suffix.lower() in SUFFIXES:
-                    files[path.relative_to(above).as_posix()] = path
+                    files[(path.relative_to(above) if above else path).as_posix()] = path
                 else:
                     others[path.suffix.lower() or "(no ending)"] += 1
     closed = {str(error.filename): explain_read_error(Path(error.filename), error) for error in unreadable}
     return dict(sorted(files.items())), dict(sorted(others.items())), closed
+
+
+def folder_above(folders: list[Path]) -> Path | None:
+    """The deepest folder that contains all these folders; None if Windows has them on several drives."""
+    try:
+        return Path(os.path.commonpath(folders))
+    except ValueError:
+        return None
 
 
 def decoded_sizes(files: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
@@ -60,11 +69,11 @@ def decoded_sizes(files: Mapping[str, Path]) -> dict[str, tuple[int, int]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # decoding warns later
         for name, path in files.items():
-            try:
-                with Image.open(path) as image:
-                    sizes[name] = image.size
-            except Exception:  # damaged files may raise anything; decoding reports them
-                sizes[name] = (0, 0)
+            sizes[name] = (0, 0)
+            with suppress(Exception):  # damaged files may raise anything; decoding reports them
+                if path.is_file():  # opening a pipe would wait for ever
+                    with opened(path) as image:
+                        sizes[name] = image.size
     return sizes
 
 

@@ -20,7 +20,7 @@ from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.album import Album, Place
-from srgan_lessons.datasets.decoding import pixel_hash
+from srgan_lessons.datasets.decoding import folder_above, pixel_hash
 from srgan_lessons.files import data_root
 
 MAGIC = "SRGAN Lessons photo store"
@@ -143,8 +143,8 @@ def stamp(path: Path) -> list[int]:
 
 def cached_path(folders: Iterable[Path], files: Mapping[str, Path]) -> Path:
     """Where in the data folder the store of those files belongs. Raises UserError if there is no home folder."""
-    name = Path(os.path.commonpath([folder.resolve() for folder in folders])).name
-    return stores_folder() / f"{name}-{source_key(files)[:16]}.store"
+    above = folder_above([folder.resolve() for folder in folders])
+    return stores_folder() / f"{above.name if above else ''}-{source_key(files)[:16]}.store"
 
 
 def stores_folder() -> Path:

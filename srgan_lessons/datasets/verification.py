@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from os.path import isfile
 from pathlib import Path
 from threading import Lock
 
@@ -13,8 +14,8 @@ from tqdm.auto import tqdm
 from srgan_lessons import UserError
 from srgan_lessons.datasets.catalogue import Archive, File, find, pictures_below, some
 from srgan_lessons.datasets.unzip import unzip_safely
-from srgan_lessons.download import Remote, fetch_all, file_hash, need_room
-from srgan_lessons.files import atomic, data_root
+from srgan_lessons.download import Remote, fetch_all, file_hash, need_room, unfinished
+from srgan_lessons.files import atomic, data_root, explain_read_error
 
 SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, for files without a published hash
 
@@ -88,15 +89,17 @@ def verify(name: str, root: str | Path | None = None, *, progress: bool = True) 
 
 def _look(file: File, path: Path, noted: str | None) -> tuple[str, str]:
     """The list of Verification that a file belongs to, and why."""
-    if not path.is_file():
+    if not isfile(path):
         return "missing", ""
-    if file.sha256 or noted:
-        fault = Remote(url="", path=path, sha256=file.sha256 or noted, size=file.size).fault(path)
-        return ("wrong", fault) if fault else ("ok" if file.sha256 else "noted", "")
     try:
+        if file.sha256 or noted:
+            fault = Remote(url="", path=path, sha256=file.sha256 or noted, size=file.size).fault(path)
+            return ("wrong", fault) if fault else ("ok" if file.sha256 else "noted", "")
         _check_picture(path, file.pixels)
     except UserError as error:
         return "wrong", str(error)
+    except OSError as error:
+        return "wrong", explain_read_error(path, error)
     return "unverified", ""
 
 
@@ -142,14 +145,15 @@ def get(name: str, root: str | Path | None = None, *, progress: bool = True) -> 
 
 def _get_archive(name: str, root: Path, archive: Archive, progress: bool) -> None:
     path = root / name / archive.url.rsplit("/", 1)[1]
-    here = path.stat().st_size if path.is_file() else 0
+    there = [path, unfinished(path), *(root / file.path for file in archive.files)]  # from an earlier call
+    here = sum(file.stat().st_size for file in there if isfile(file))
     need_room(path.parent, 2 * archive.size - here)  # PNGs do not shrink in a zip: unpacking takes as much again
     fetch_all(
         [Remote(url=archive.url, path=path, sha256=archive.sha256, md5=archive.md5, size=archive.size)],
         progress=progress,
     )
     pictures = unzip_safely(path, root / archive.folder, progress=progress)
-    if missing := [file.path for file in archive.files if not (root / file.path).is_file()]:
+    if missing := [file.path for file in archive.files if not isfile(root / file.path)]:
         raise UserError(f"{path} does not contain {some(missing)}. The catalogue and the published archive differ.")
     _note(root / name, {_inside(name, f"{archive.folder}/{picture.name}"): file_hash(picture) for picture in pictures})
     path.unlink()

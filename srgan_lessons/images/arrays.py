@@ -61,8 +61,10 @@ def to_tensor(image: AnyPicture) -> Tensor:
 def to_image(tensor: Tensor) -> np.ndarray:
     """float (1, 3, H, W) or (3, H, W) -> uint8 (H, W, 3): clipped to [0, 1], rounded half up.
 
-    Raises UserError for any other shape. A batch contains several pictures: pass them one by one.
+    Raises UserError for any other shape or type. A batch contains several pictures: pass them one by one.
     """
+    if not tensor.is_floating_point():  # levels 0..255 would all be clipped to white
+        raise UserError(f"to_image takes floats in [0, 1]; this tensor is {tensor.dtype}. Divide levels 0..255 by 255.")
     if tensor.ndim == 4 and tensor.shape[0] == 1:
         tensor = tensor[0]
     if tensor.ndim != 3 or tensor.shape[0] != 3:

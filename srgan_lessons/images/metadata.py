@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-ORIENTATION, WIDTH, HEIGHT, EXIF_IFD = 0x0112, 0xA002, 0xA003, 0x8769
+ORIENTATION, EXIF_IFD = 0x0112, 0x8769
+WIDTHS, HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)  # many phones write the size into the first directory, too
 HEADER = b"Exif\0\0"
-# What is kept of a TIFF, whose tags are its EXIF: description, make, model, software, date, artist and copyright; also
-# the directories Exif and GPS.
+# What is kept when a TIFF is read or written. Its tags are its EXIF, and others would describe its pixels. Kept are
+# description, make, model, software, date, artist and copyright; also the directories Exif and GPS.
 _TOLD = (270, 271, 272, 305, 306, 315, 33432)
 _FOLDERS = (EXIF_IFD, 0x8825)
 
@@ -30,7 +31,7 @@ def orientation(image: Image.Image) -> int:
 def read_exif(image: Image.Image) -> bytes | None:
     """The EXIF of a loaded picture, or None if there is none or it cannot be read."""
     try:
-        found = image.info.get("exif") or _from_tags(image)
+        found = image.info.get("exif") or _told(image.getexif())
     except Exception:
         return None
     if not isinstance(found, bytes) or not found:
@@ -38,8 +39,17 @@ def read_exif(image: Image.Image) -> bytes | None:
     return found if found.startswith(HEADER) else HEADER + found
 
 
-def _from_tags(image: Image.Image) -> bytes | None:
-    there, kept = image.getexif(), Image.Exif()
+def for_tiff(exif: bytes) -> bytes | None:
+    """The entries that a TIFF can keep among its tags, or None. For odd entries, Pillow may raise almost anything."""
+    there = Image.Exif()
+    there.load(exif)
+    if any(tag in there and not isinstance(there[tag], str) for tag in _TOLD):
+        raise ValueError("an entry that must be a text is something else")
+    return _told(there)
+
+
+def _told(there: Image.Exif) -> bytes | None:
+    kept = Image.Exif()
     for tag in _TOLD:
         if isinstance(there.get(tag), str):
             kept[tag] = there[tag]
@@ -62,17 +72,17 @@ def read_dpi(image: Image.Image) -> tuple[float, float] | None:
 def renewed(exif: bytes, height: int, width: int) -> bytes:
     """The same EXIF for an upright picture of that size. Entries that cannot be understood stay as they are."""
     data = bytearray(exif)
-    new = {ORIENTATION: 1, WIDTH: width, HEIGHT: height}
+    new = {ORIENTATION: 1} | dict.fromkeys(WIDTHS, width) | dict.fromkeys(HEIGHTS, height)
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[6:8]))
     if order is None or len(data) < 14:
         return exif
     first = struct.unpack_from(order + "I", data, 10)[0]
     for tag, place in _entries(data, order, first):
-        if tag == ORIENTATION:
+        if tag in new:
             _set(data, order, place, new[tag])
         elif tag == EXIF_IFD:
             for inner, inside in _entries(data, order, struct.unpack_from(order + "I", data, place + 8)[0]):
-                if inner in (WIDTH, HEIGHT):
+                if inner in new:
                     _set(data, order, inside, new[inner])
     return bytes(data)
 

@@ -48,7 +48,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     path = Path(path)
     head = _head(path)
     try:
-        with _opened(path) as image:
+        with opened(path) as image:
             _check_size(path, image)
             if image.format == "MPO":  # what many phones write and name .jpg
                 warnings.warn(f"{path}: a multi-picture JPEG; only its first picture, the photo, is read", stacklevel=2)
@@ -85,7 +85,7 @@ def pillow_pixels(image: Image.Image) -> np.ndarray:
     """A PIL image as uint8 (H, W, 3), upright by its EXIF orientation, without its transparency.
 
     Pillow has already cut 16-bit colour down to 8 bits; `load_image` rounds it instead. Raises UserError for the modes
-    F, I and LAB, for which white is not defined, and for a file that turns out to be damaged.
+    F, I and LAB, for which white is not defined, and for an image that turns out to be closed or damaged.
     """
     name = Path(getattr(image, "filename", "") or "this PIL image")
     if image.mode in ("F", "LAB") or image.mode.startswith("I"):
@@ -94,22 +94,31 @@ def pillow_pixels(image: Image.Image) -> np.ndarray:
             "file and give its path: files with 16 bits per channel can be read."
         )
     try:
-        if image.mode == "CMYK":
-            pixels = _to_srgb(image, image.info.get("icc_profile"), name)
-        else:
-            pixels = np.asarray(image.convert("RGB"))
-    except OSError as error:  # Pillow reads pixels only when they are first needed
-        raise UserError(f"{name} is damaged or cut off ({error}). Copy or download it again.") from None
+        image.load()  # Pillow reads pixels only when they are first needed
+    except MemoryError:
+        raise
+    except Exception as error:  # as in read_picture; ValueError also for a closed image
+        said = str(error) or type(error).__name__
+        raise UserError(
+            f"{name} is closed, damaged or cut off ({said}). Open it again, or copy or download its file again."
+        ) from None
+    if image.mode == "CMYK":
+        pixels = _to_srgb(image, image.info.get("icc_profile"), name)
+    else:
+        pixels = np.asarray(image.convert("RGB"))
     turned = 1 if image.format == "TIFF" else orientation(image)  # Pillow turns a TIFF by itself
     return np.ascontiguousarray(_turned(to_8_bits(pixels, 255, _exponent(image)), turned))
 
 
 def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
-    """(width, height) of a picture file as shown on a screen, from its header. Raises UserError if it is unreadable."""
+    """(width, height) of a picture file as shown on a screen. Raises UserError if it is unreadable.
+
+    Only the header is read, except for a PNG whose orientation may come after its pixels.
+    """
     path = Path(path)
     head = _head(path)
     try:
-        with _opened(path) as image:
+        with opened(path) as image:
             width, height = image.size
             # For a TIFF, Pillow reports the size after turning, and turns it on loading
             turned = image.format != "TIFF" and orientation(image) >= 5
@@ -138,7 +147,7 @@ def _head(path: Path) -> bytes:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[ImageFile]:
+def opened(path: Path) -> Iterator[ImageFile]:
     """Opens a picture and reads its header. `_check_size` replaces Pillow's own limit."""
     add_heif()
     with _opening:  # all threads share the limit
@@ -191,7 +200,7 @@ def _reason(path: Path, head: bytes) -> str:
 def _decode(path: Path, image: ImageFile, head: bytes) -> tuple[Picture, int]:
     """The picture, and the number of bits per channel in the file."""
     profile, exponent = image.info.get("icc_profile"), _exponent(image)
-    numbers = levels(path, image, head, _opened)
+    numbers = levels(path, image, head, opened)
     colours = to_8_bits(numbers.colours, numbers.top, exponent)
     alpha = None if numbers.alpha is None else to_8_bits(numbers.alpha, numbers.top)
     if image.mode == "CMYK":

@@ -12,7 +12,7 @@ from srgan_lessons import UserError
 from srgan_lessons.files import atomic, check_name
 from srgan_lessons.images.arrays import AnyPicture, check_image, is_grey
 from srgan_lessons.images.formats import FOUR_GIGABYTES, LARGEST, LONGEST_SIDE, WRITABLE
-from srgan_lessons.images.metadata import renewed
+from srgan_lessons.images.metadata import for_tiff, renewed
 from srgan_lessons.images.picture import Picture
 
 
@@ -36,7 +36,7 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
     options |= {"dpi": picture.dpi} if picture.dpi else {}
     options |= {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
     options |= {"quality": 95, "subsampling": "4:4:4"} if kind == "AVIF" else {}
-    options |= {"lossless": True} if kind == "WEBP" else {}
+    options |= {"lossless": True, "exact": True} if kind == "WEBP" else {}  # exact: hidden colours, too
     exif = None if picture.exif is None else renewed(picture.exif, height, width)
     if exif is not None and (kind == "BMP" or (kind == "JPEG" and len(exif) > 65533)):  # a JPEG segment's limit
         warnings.warn(f"{path}: this format cannot store the picture's EXIF (date, camera)", stacklevel=2)
@@ -44,7 +44,8 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
     with atomic(path) as temporary:
         made = Image.fromarray(np.ascontiguousarray(pixels))
         try:
-            made.save(temporary, format=kind, **options, **({"exif": exif} if exif else {}))
+            told = for_tiff(exif) if exif and kind == "TIFF" else exif
+            made.save(temporary, format=kind, **options, **({"exif": told} if told else {}))
         except (OSError, MemoryError):
             raise
         except Exception:  # odd entries, which a TIFF cannot store

@@ -4,12 +4,8 @@ import torch
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
+from srgan_lessons.device import is_out_of_memory
 from srgan_lessons.training.learner import Learner
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether this is what torch raises when a GPU, or the CPU's allocator, has no memory left."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def fitting_batch(learner: Learner, sampler: CropSampler) -> int | None:

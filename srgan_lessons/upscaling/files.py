@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from unicodedata import normalize
 
 import numpy as np
 import torch
@@ -188,7 +189,8 @@ def _found(sources: Iterable[str | Path]) -> list[Path]:
     """The files and folders that the sources name. On Windows, the program itself has to find the files of *.jpg."""
     found: list[Path] = []
     for source in map(Path, sources):
-        matches = [] if os.path.lexists(source) else sorted(glob.glob(str(source)))
+        pattern = str(source).replace("[", "[[]")  # a bracket is a character like any other
+        matches = [] if os.path.lexists(source) else sorted(glob.glob(pattern))
         found += map(Path, matches) if matches else [source]
     return found
 
@@ -281,7 +283,8 @@ def _is_enlarged(source: Path, target: Path) -> bool:
 
 # -- how other programs name their results --------------------------------------------------------------------------
 
-_ENDINGS = re.compile(r"(?:[ ._-]*(?:x4|4x)|[ ._-]+(?:sr|out))+$", re.IGNORECASE)
+_ENDING = r"(?:[ ._-]*(?:x4|4x)|[ ._-]+(?:sr|out))"
+_ONE_ENDING, _ENDINGS = (re.compile(pattern, re.IGNORECASE) for pattern in (f"{_ENDING}$", f"{_ENDING}+$"))
 
 
 def plain_name(stem: str) -> str:
@@ -290,10 +293,17 @@ def plain_name(stem: str) -> str:
 
 
 def find_results(folder: str | Path, names: Iterable[str]) -> dict[str, list[Path]]:
-    """Name -> the pictures in a folder with that name, with or without the usual endings: none, one or several."""
+    """Name -> the pictures in a folder with that name, with or without the usual endings: none, one or several.
+
+    An image may itself be named like that: "cat_out_x4" is a picture of "cat_out", if there is one, and not of "cat".
+    An é may be stored as one character or as e and an accent; it counts as the same.
+    """
     found: dict[str, list[Path]] = {name: [] for name in names}
+    known = {normalize("NFC", name): name for name in found}
     for path in pictures_in(folder):
-        name = path.stem if path.stem in found else plain_name(path.stem)
-        if name in found:
-            found[name].append(path)
+        name = normalize("NFC", path.stem)
+        while name not in known and (shorter := _ONE_ENDING.sub("", name)) != name:
+            name = shorter
+        if name in known:
+            found[known[name]].append(path)
     return found

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
-from srgan_lessons.device import choose_device
+from srgan_lessons.device import choose_device, is_out_of_memory
 from srgan_lessons.folding import Folded, crop, foldable
 from srgan_lessons.images import AnyPicture, check_image, to_image
 from srgan_lessons.images import to_tensor as image_to_tensor
@@ -165,11 +165,15 @@ def _run(network: nn.Module, piece: Tensor, spare: tuple[int, int, int, int]) ->
             if isinstance(network, Folded):
                 return network(piece, spare)
             result = network(piece)  # (1, 3, 4h, 4w)
-        except torch.cuda.OutOfMemoryError:
-            side = max(piece.shape[2:]) - 2 * _halo(network)
+        except RuntimeError as error:
+            if not is_out_of_memory(error):
+                raise
+            top, bottom, left, right = spare
+            side = max(piece.shape[2] - top - bottom, piece.shape[3] - left - right)
+            whose, other = ("GPU", ", or the CPU") if piece.is_cuda else ("computer", "")
             raise UserError(
-                f"the GPU's memory is too small for tiles of {side} pixels. Choose smaller ones "
-                f"(tile={max(1, side // 2)}), or the CPU."
+                f"the {whose}'s memory is too small for tiles of {side} pixels. Choose smaller ones "
+                f"(tile={max(1, side // 2)}){other}."
             ) from None
     if result.shape != (1, 3, SCALE * piece.shape[2], SCALE * piece.shape[3]):
         raise UserError(f"the network turned {tuple(piece.shape)} into {tuple(result.shape)}; scale 4 is expected")

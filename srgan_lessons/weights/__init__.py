@@ -126,12 +126,14 @@ _AGAIN = "It was written by another program or version, or is damaged: copy it a
 def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, str], dict[str, Tensor]]:
     try:
         with open(path, "rb") as file:
-            start = file.read(8)
+            start = file.read(9)
     except OSError as error:
         raise UserError(explain_read_error(path, error)) from None
     if not start:
         raise UserError(f"{path} is empty (0 bytes). Copy it again.")
-    if path.suffix.lower() in PICKLES or start.startswith((b"PK\x03\x04", b"\x80")):
+    # A safetensors file begins with the length of its head, which may have a pickle's first byte; then comes the head.
+    pickled = start.startswith((b"PK\x03\x04", b"\x80")) and start[8:] != b"{"
+    if path.suffix.lower() in PICKLES or pickled:
         raise UserError(
             f"{path} looks like a pickle, which torch.save writes. A pickle can run any code when it is opened, so it "
             "was not opened. Training writes weights.safetensors into its run folder: use that file."

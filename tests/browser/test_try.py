@@ -388,6 +388,24 @@ def test_what_is_not_taken_from_a_file_is_said(visitor):
         give(visitor, files[kind][1], files[kind][0])
         result(visitor)
         assert sentence in visitor.inner_text("#notes")
+    for kind in ("a photo", "WebP", "grey"):  # the WebP is lossless, and a single picture
+        give(visitor, files[kind][1], files[kind][0])
+        result(visitor)
+        assert visitor.locator("#notes li").count() == 0, kind
+
+
+def test_damage_beside_the_pixels_is_passed_over_as_browsers_do(visitor):
+    """A profile that cannot be unpacked, and fill bytes before a marker (ITU-T T.81, B.1.1.2)."""
+    photo = sample_photos()["chelsea"][100:124, 120:150]
+    profile = b"iCCPicc\0\0no zlib stream"
+    chunk = struct.pack(">I", len(profile) - 4) + profile + struct.pack(">I", zlib.crc32(profile))
+    content = png(photo)
+    set_to(visitor, "enlarge", "bicubic")
+    give(visitor, content[:33] + chunk + content[33:])
+    assert np.array_equal(np.asarray(Image.open(result(visitor))), imresize(photo, 4))
+    grey = pictures()["grey"][1]
+    give(visitor, grey[:2] + b"\xff\xff" + grey[2:], "grey.jpg")
+    assert Image.open(result(visitor)).mode == "L"
 
 
 def test_too_small_to_be_shrunk(visitor):
@@ -447,6 +465,52 @@ def test_cancel_another_network_another_photo(visitor):
     other = sample_photos()["coffee"][:20, :24]
     give(visitor, png(other))
     assert np.array_equal(np.asarray(Image.open(result(visitor))), imresize(other, 4))
+    assert visitor.problems == []
+
+
+def test_the_photo_that_was_chosen_last_is_shown(browser, server):
+    """A photo that takes long to open, or is still being read, does not disturb the one that was chosen after it."""
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    page.goto(server.address)
+    page.evaluate("""() => {
+        const { createImageBitmap, setTimeout } = globalThis;
+        globalThis.createImageBitmap = async (file) => {
+            if (file.name === 'slow.png') await new Promise((resolve) => setTimeout(resolve, 1500));
+            return createImageBitmap(file);
+        };
+        globalThis.setTimeout = (f, ms) => setTimeout(f, ms ?? 300); // the pauses between strips
+    }""")
+    slow, quick = (png(sample_photos()[name][:20, :24]) for name in ("chelsea", "coffee"))
+    shown = imresize(sample_photos()["coffee"][:20, :24], 4)
+    set_to(page, "enlarge", "bicubic")
+    give(page, slow, "slow.png")
+    give(page, quick, "quick.png")
+    assert np.array_equal(np.asarray(Image.open(result(page))), shown)
+    page.wait_for_timeout(2500)
+    assert page.get_attribute("#save", "download") == "quick_x4_bicubic.png"
+    set_to(page, "truth", "bicubic")
+    give(page, png(np.tile(sample_photos()["chelsea"], (4, 2, 1))), "large.png")  # 1200 x 902: three strips
+    until(page, "document.querySelector('#status').innerText.startsWith('Reading')")
+    give(page, slow, "quick.png")
+    page.wait_for_timeout(2500)
+    result(page)
+    context.close()
+
+
+def test_another_network_leaves_the_frame_where_it_is(visitor):
+    set_to(visitor, "enlarge", "espcn")
+    give(visitor, png(np.tile(sample_photos()["chelsea"], (4, 5, 1))))
+    visitor.locator("#chooser").wait_for()
+    visitor.locator(".size input").fill("0")
+    visitor.locator(".frame").focus()
+    for _ in range(3):
+        visitor.keyboard.press("ArrowLeft")
+    chosen = visitor.locator(".frame").get_attribute("style"), visitor.inner_text("#part")
+    for network, sentence in (("bicubic", "a moment"), ("espcn", "first tile"), ("srresnet", "first tile")):
+        visitor.check(f"[value={network}]")
+        until(visitor, f"document.querySelector('#estimate').innerText.includes('{sentence}')")
+        assert (visitor.locator(".frame").get_attribute("style"), visitor.inner_text("#part")) == chosen
     assert visitor.problems == []
 
 
