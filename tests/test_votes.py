@@ -180,6 +180,7 @@ def test_half_a_number_is_no_vote(tmp_path):
         (json.dumps(values(7, phase="end")).encode(), "phase is 'end'"),
         (json.dumps(values(7, study="../x")).encode(), "study is '../x'"),
         (json.dumps(values(-1)).encode(), "trial is -1"),
+        (json.dumps(values(7, response_ms=2**63)).encode(), "response_ms is 9223372036854775808"),  # a table has int64
         (json.dumps(values(7, gold_expected=3)).encode(), "gold_expected is 3"),
         (json.dumps(values(7, width=float("nan"))).encode(), "it is damaged (not JSON)"),
         (json.dumps(values(7, device_pixel_ratio=0)).encode(), "device_pixel_ratio is 0"),

@@ -298,7 +298,7 @@ def class_table(
             f"there are no votes on {', '.join(missing)}: the votes belong to another study, or to one that was made "
             "before those cells came back."
         )
-    return ClassTable(handout=handout, methods=tuple(methods), sets=tuple(sets), opinions=opinions)
+    return ClassTable(handout=handout, methods=tuple(methods), sets=tuple(dict.fromkeys(sets)), opinions=opinions)
 
 
 def _end(value: float, digits: int) -> str:
