@@ -253,3 +253,12 @@ def test_a_report_that_votes_overtook_is_not_finished(server, study, tmp_path, m
     assert page.read_text() == "new\n"
     assert who(server, host)["problem"] == ""
     host.stop()
+
+
+def test_links_through_a_tunnel_are_the_tunnel_s():
+    """A tunnel listens on a port of its own, with https; the name that it passes on is that of its address."""
+    serving = pytest.importorskip("srgan_lessons.rating.serving")
+    assert serving.address("10.0.0.7", 8765) == "http://10.0.0.7:8765"
+    assert serving.address("https://abc.example/", 8765) == "https://abc.example"
+    names = {"https://abc.example/": "abc.example", "http://abc.example:81": "abc.example", "pc.local": "pc.local"}
+    assert {name: serving.machine(name) for name in names} == names

@@ -314,6 +314,22 @@ def test_a_folder_that_cannot_be_written(tmp_path):
             VoteFile(tmp_path / "closed" / "v.jsonl")
 
 
+def test_a_disk_that_goes_away_is_said(tmp_path, monkeypatch):
+    """As a network folder does: not even the file's name can be looked up. Once it is back, the vote can be cast."""
+    file = VoteFile(tmp_path / "v.jsonl")
+
+    def gone(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as away:
+        away.setattr(votefile.os, "stat", gone)
+        with pytest.raises(UserError, match=r"the vote was not kept: .*Input/output error"):
+            file.append(row(0))
+    file.append(row(0))
+    file.close()
+    assert len(Votes.read(tmp_path / "v.jsonl").lines) == 1
+
+
 def test_a_file_that_goes_away_during_the_session(tmp_path):
     file = VoteFile(tmp_path / "v.jsonl")
     file.append(row(0))

@@ -53,9 +53,9 @@ def power_table(
         raise UserError(f"power: MOS {mos} with a difference of {max(differences)} goes beyond the scale of 1 to 5")
     pairs = methods * (methods - 1) // 2
     rows = []
-    for d, difference in enumerate(differences):
+    for d, difference in enumerate(dict.fromkeys(differences)):
         truth = {"worse": mos - difference / 2, "better": mos + difference / 2}
-        for count in raters:
+        for count in dict.fromkeys(raters):
             shown = 0
             for study in range(studies):
                 draw = int(np.random.SeedSequence([seed, d, count, study]).generate_state(1)[0])

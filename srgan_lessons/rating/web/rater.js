@@ -360,7 +360,7 @@ export function start(root, transport, { home = "page" } = {}) {
         paragraph("Under which name should your ratings be saved? A pseudonym will do, as long as nobody else in this study has it. ",
           "You can stop at any time and continue later where you were."),
         state.codes ? paragraph("If you began in another browser, enter the same name and the code that you got there.") : null,
-        state.plain ? paragraph(make("small", {}, "The connection is not encrypted: others in this network could " +
+        state.plain && location.protocol !== "https:" ? paragraph(make("small", {}, "The connection is not encrypted: others in this network could " +
           "read your name and ratings. Use a pseudonym if that matters to you.")) : null,
         row(name, state.codes ? given : null, action("Continue", "next", join))];
     },
