@@ -23,7 +23,7 @@ from srgan_lessons.files import shipped
 from srgan_lessons.metrics import psnr
 from srgan_lessons.rating import Study, analyse, measures, plots
 from srgan_lessons.rating.measures import measure
-from srgan_lessons.rating.report import _rater, write_report
+from srgan_lessons.rating.report import _rater, _without, write_report
 from srgan_lessons.rating.synthetic import paper_mos, synthetic_votes
 from srgan_lessons.rating.votes import Votes
 
@@ -450,3 +450,13 @@ def test_a_rater_can_be_left_out_by_name_and_that_is_said(study, tmp_path):
     assert pd.read_csv(page.parent / "raters.csv")["rater"].tolist() == ["bob", "cyd", "dan"]
     with pytest.raises(UserError, match="no rater is named 'eve'"):
         write_report(study.folder, None, tmp_path / "out", exclude=["eve"])
+    with pytest.raises(UserError, match="all 4 raters would be left out"):
+        write_report(study.folder, None, tmp_path / "out", exclude=["ann", "bob", "cyd", "dan"])
+
+
+def test_a_rater_is_left_out_however_the_accent_was_typed(votes):
+    """Terminals and spreadsheets may take é apart. A name that is given twice is one name."""
+    table = votes.replace({"rater": {"rater_02": "Jos\u00e9", "rater_03": "Zoe\u0308"}})
+    left, said = _without(table, ["Jose\u0301", "Jos\u00e9", "Zo\u00eb"])
+    assert sorted(set(table["rater"]) - set(left["rater"])) == ["Jos\u00e9", "Zoe\u0308"]
+    assert len(said) == 2

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import io
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -111,15 +112,25 @@ def _is_table(path: Path) -> bool:
 
 
 def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The votes without those of some raters, and a sentence about each. Raises UserError for an unknown name."""
+    """The votes without those of some raters, and a sentence about each. Raises UserError for a name that no rater has,
+    and if nobody would be left."""
     if not exclude or "rater" not in table:
         return table, []
-    there = sorted(table["rater"].dropna().astype(str).unique())
-    for name in exclude:
+    given = table["rater"].map(_composed)
+    there = sorted(given.dropna().astype(str).unique())
+    out = list(dict.fromkeys(map(_composed, exclude)))
+    for name in out:
         if name not in there:
             raise UserError(f"no rater is named {name!r}, so none can be left out. The raters are: {some(there)}.")
-    said = [f"{name} was left out by --exclude ({(table['rater'] == name).sum()} votes)" for name in exclude]
-    return table[~table["rater"].isin(list(exclude))], said
+    if len(out) == len(there):
+        raise UserError(f"all {len(there)} raters would be left out by --exclude, so there would be nothing to report.")
+    said = [f"{name} was left out by --exclude ({(given == name).sum()} votes)" for name in out]
+    return table[~given.isin(out)], said
+
+
+def _composed(name: Any) -> Any:
+    """A name in Unicode's composed form, because a terminal or a spreadsheet may take letters and accents apart."""
+    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
 
 
 def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
