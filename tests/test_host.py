@@ -135,6 +135,29 @@ def test_nobody_has_rated_more_than_there_is(study):
     host.stop()
 
 
+def test_the_instructor_may_look_while_a_session_is_planned(study, monkeypatch):
+    """Between two requests of a rater nothing is half done; the instructor's page asks at any time."""
+    host = Host(study)
+    anna = Browser(host, "a", "anna")
+    anna.tell("begin")
+    while anna.state["phase"] != "break":
+        anna.vote()
+    seen, looks = [], []
+
+    def plan(*given, **options):
+        looks.append(threading.Thread(target=lambda: seen.append(host.live()["raters"][0])))
+        looks[0].start()
+        looks[0].join(0.2)
+        return dummies(*given, **options)
+
+    dummies = study.dummies
+    monkeypatch.setattr(study, "dummies", plan)
+    anna.tell("begin")
+    looks[0].join()
+    assert [0 < row["done"] < row["of"] for row in seen] == [True]
+    host.stop()
+
+
 def test_text_that_is_no_unicode_is_refused_like_any_other(study):
     host = Host(study)
     Browser(host, "a", "anna")

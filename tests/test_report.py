@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from types import SimpleNamespace
@@ -23,7 +24,7 @@ from srgan_lessons.files import shipped
 from srgan_lessons.metrics import psnr
 from srgan_lessons.rating import Study, analyse, measures, plots
 from srgan_lessons.rating.measures import measure
-from srgan_lessons.rating.report import _rater, _without, write_report
+from srgan_lessons.rating.report import _rater, _read, _without, write_report
 from srgan_lessons.rating.synthetic import paper_mos, synthetic_votes
 from srgan_lessons.rating.votes import Votes
 
@@ -127,10 +128,19 @@ def test_a_table_has_whatever_ending_a_spreadsheet_gave_it(votes, tmp_path):
     votes.to_csv(tmp_path / "votes.csv", index=False)
     votes.to_csv(tmp_path / "VOTES 2.CSV", index=False)
     votes.to_csv(tmp_path / "votes.txt", index=False, sep="\t", encoding="utf-16")
-    first = write_report(tmp_path, tmp_path / "votes.csv")
+    expected = _read(tmp_path / "votes.csv", None)[0]
+    assert len(expected) == len(votes)
     for name in ("VOTES 2.CSV", "votes.txt"):
-        page = write_report(tmp_path, tmp_path / name, tmp_path / name[:-4])
-        assert (page.parent / "methods.csv").read_bytes() == (first.parent / "methods.csv").read_bytes()
+        pd.testing.assert_frame_equal(_read(tmp_path / name, None)[0], expected)
+    (tmp_path / "votes.xlsx").write_bytes(b"PK\x03\x04")
+    with pytest.raises(UserError, match="is an Excel workbook"):
+        _read(tmp_path / "votes.xlsx", None)
+
+
+def test_a_vote_file_is_one_whatever_its_ending(study, tmp_path):
+    for name in ("anna.txt", "anna.jsonl.txt", "anna.json"):
+        shutil.copy(study.votes_folder / "ann.jsonl", tmp_path / name)
+        assert set(_read(tmp_path / name, study)[0]["rater"]) == {"ann"}
 
 
 def test_no_name_is_a_formula_in_the_tables(votes, tmp_path):

@@ -33,7 +33,6 @@ from srgan_lessons.rating.votes import Votes
 LONG_PAUSE = 300  # seconds; after a longer pause the rater warms up again, as after a break
 AHEAD = 2  # pictures that are read before they are needed
 
-
 _open_sessions: dict[str, "Session"] = {}  # the open sessions of this process, by their vote file, without links
 
 
@@ -181,9 +180,10 @@ class Session:
 
         Dummies of earlier sessions count if they were rated.
         """
-        warming = sum(phase == "dummy" for phase, _, _ in self._steps)
-        given = sum(self._steps[at][0] == "dummy" for at in self._given)
-        return self.done + self._warmed + given, self.total + self._warmed + warming
+        with self._lock:  # the instructor's page asks while a rater's request may plan a new session
+            warming = sum(phase == "dummy" for phase, _, _ in self._steps)
+            given = sum(self._steps[at][0] == "dummy" for at in self._given)
+            return self.done + self._warmed + given, self.total + self._warmed + warming
 
     @property
     def seconds_left(self) -> float:
