@@ -271,7 +271,8 @@ class Close(Instructor):
         try:
             _, said = await process.communicate()
         except asyncio.CancelledError:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                process.kill()
             raise
         if process.returncode:
             lines = said.decode(errors="replace").strip().splitlines()
