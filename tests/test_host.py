@@ -158,6 +158,43 @@ def test_the_instructor_may_look_while_a_session_is_planned(study, monkeypatch):
     host.stop()
 
 
+@pytest.mark.filterwarnings("ignore:.*cut off at the end")
+@pytest.mark.parametrize("local", [False, True])
+def test_what_is_wrong_with_a_file_is_told_to_whose_machine_it_is(study, caplog, monkeypatch, local):
+    """It names the file, with its folder. Elsewhere, the rater is simply shown the picture again."""
+    monkeypatch.setattr("srgan_lessons.rating.host.LONG_PAUSE", -1)  # back only after a while
+    host = Host(study, local=local)
+    anna = Browser(host, "a", "anna")
+    anna.tell("begin")
+    anna.vote()
+    host.stop()
+    (path,) = study.votes_folder.iterdir()
+    path.write_bytes(path.read_bytes() + b'{"study": "')
+    host = Host(study, local=local)
+    state = Browser(host, "a").tell("state")
+    host.stop()
+    assert state["phase"] == "instructions"
+    assert (str(study.votes_folder) in json.dumps(state["problems"])) == local
+    assert ("the last line was cut off" in caplog.text) != local
+
+
+@pytest.mark.parametrize("local", [False, True])
+def test_a_full_disk_is_told_to_whose_disk_it_is(study, caplog, monkeypatch, local):
+    host = Host(study, local=local)
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr("srgan_lessons.rating.raters.os.fsync", full)
+        state = Browser(host, "a", "anna").state
+    assert (state["phase"], state["rater"]) == ("name", "anna")
+    assert ("the disk is full" in state["error"]) == (str(study.folder) in state["error"]) == local
+    assert ("the disk is full" in caplog.text) != local
+    assert Browser(host, "a", "anna").state["phase"] == "instructions", "once there is room"
+    host.stop()
+
+
 def test_text_that_is_no_unicode_is_refused_like_any_other(study):
     host = Host(study)
     Browser(host, "a", "anna")

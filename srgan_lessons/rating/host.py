@@ -16,7 +16,7 @@ from srgan_lessons import UserError
 from srgan_lessons.files import explain_write_error, lock
 from srgan_lessons.rating import transport
 from srgan_lessons.rating.manifest import whole
-from srgan_lessons.rating.raters import Rater, Raters, write_private
+from srgan_lessons.rating.raters import NotSaved, Rater, Raters, write_private
 from srgan_lessons.rating.session import LONG_PAUSE, Session
 from srgan_lessons.rating.spreadsheet import unshielded
 from srgan_lessons.rating.study import Study
@@ -88,7 +88,11 @@ class Host:
             except UserError as error:
                 name = said.get("name")
                 name = name if isinstance(name, str) else ""
-                return {"phase": "name", "rater": name, "error": _sentence(error), **self._page(None)}
+                why = _sentence(error)
+                if isinstance(error, NotSaved) and not self.local:
+                    logging.getLogger(__name__).error("%s: %s", name, why)
+                    why = FAILED
+                return {"phase": "name", "rater": name, "error": why, **self._page(None)}
             said = {"do": "state"}
         self._seen[rater.name] = time.monotonic()
         if said.get("do") == "reopen":
@@ -115,6 +119,10 @@ class Host:
         if session is None or session.phase == "closed":
             session = Session.open(self.study, rater.name, secret=self.raters.secret, go_on_within=LONG_PAUSE)
             self._sessions[rater.name] = session
+            if not self.local:  # problems name the file, with its folder
+                for problem in session.problems:
+                    logging.getLogger(__name__).warning(problem)
+                session.problems = []
         return session
 
     def _page(self, rater: Rater | None) -> dict:

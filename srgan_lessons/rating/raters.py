@@ -33,6 +33,10 @@ class Rater:
     browsers: tuple[str, ...] = ()
 
 
+class NotSaved(UserError):
+    """A rater could not be kept. The message names a file of the instructor's."""
+
+
 class Raters:
     """All raters of a study, kept in a file that only its owner can read.
 
@@ -65,7 +69,7 @@ class Raters:
         """A new rater, or one identified by the code; from now on, the secret identifies this browser.
 
         A second call changes nothing, because the first answer may have been lost. Raises UserError for a name that
-        cannot be used or is taken, a wrong code, too many tries, and a full study.
+        cannot be used or is taken, a wrong code, too many tries, and a full study, and NotSaved for a full disk.
         """
         name = " ".join(rater_name(name).split())
         key = name_key(name)
@@ -91,7 +95,10 @@ class Raters:
                 for known, other in self._raters.items()
             }  # a browser is one rater's, also after a restart
             raters[key] = rater = replace(rater, browsers=(*rater.browsers[-9:], digest))
-            self._write(raters)
+            try:
+                self._write(raters)
+            except UserError as error:
+                raise NotSaved(str(error)) from None
             self._raters, self._by_browser = raters, _by_browser(raters)
             return rater
 
