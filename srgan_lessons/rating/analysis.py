@@ -239,18 +239,25 @@ def compare_methods(scores: Scores) -> pd.DataFrame:
     """
     mos = intervals.mos_of(scores.cube)
     order = sorted(range(len(mos)), key=lambda m: (-mos[m], scores.methods[m]))
-    return compare(scores.cube[:, :, order], [scores.methods[m] for m in order])
+    table = compare(scores.cube[:, :, order], [scores.methods[m] for m in order])
+    turned = table["difference"] < 0  # on the images that both have, the MOS are the other way round
+    table.loc[turned, ["better", "worse"]] = table.loc[turned, ["worse", "better"]].to_numpy()
+    ends = ["difference", "low", "high"]
+    table.loc[turned, ends] = -table.loc[turned, ["difference", "high", "low"]].to_numpy()
+    table["statement"] = [_statement(row) for row in table.itertuples()]
+    return table
 
 
 def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
-    """Like compare_methods, for scores (raters, images, methods) whose methods are sorted, best first."""
+    """Like compare_methods, for scores (raters, images, methods) whose methods are sorted, best first.
+
+    Of each pair, the first method in this order is called the better one, even if its difference is negative.
+    """
     by_image = intervals.image_means(cube, np.ones((1, len(cube))))[0]  # (images, methods)
     rows = []
     for a, b in combinations(range(len(methods)), 2):
         apart = by_image[:, a] - by_image[:, b]
         apart = apart[~np.isnan(apart)]
-        if len(apart) and apart.mean() < 0:  # on other images, the MOS may be the other way round
-            a, b, apart = b, a, -apart
         low, high = intervals.difference_interval(cube[:, :, a], cube[:, :, b])
         difference = apart.mean() if len(apart) else np.nan
         rows.append((methods[a], methods[b], difference, low, high, wilcoxon_p(apart)))
@@ -265,7 +272,7 @@ def _statement(row: Any) -> str:
     p = p_value(row.p_holm)
     measured = f"difference {number(row.difference)} {span(row.low, row.high)}, p_Holm {p if p[0] == '<' else f'= {p}'}"
     if row.shown:
-        return f"{row.better} above {row.worse}, {measured}"
+        return f"{row.better} {'above' if row.difference > 0 else 'below'} {row.worse}, {measured}"
     if row.p_holm < ALPHA:
         return f"no difference shown between {row.better} and {row.worse} (the raters do not agree): {measured}"
     return f"no difference shown between {row.better} and {row.worse}: {measured}"
