@@ -97,7 +97,10 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     action.add_argument("--most", type=int, metavar="COUNT", help="how many raters may join (default: 200)")
     action.add_argument(
-        "--name", nargs="+", metavar="HOST", help="further names of this machine, such as a tunnel's (default: none)"
+        "--name",
+        nargs="+",
+        metavar="HOST",
+        help="further names of this machine, or a tunnel's address, https://... (default: none)",
     )
     action.add_argument(
         "--instructor-everywhere",

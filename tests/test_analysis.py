@@ -1,6 +1,7 @@
 """The analysis of votes: intervals that cover, tests that agree with tables, statements that say what is shown."""
 
 import re
+from contextlib import suppress
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from srgan_lessons.rating.analysis import (
     difference_scores,
     dmos_table,
     holm,
+    icc_table,
     image_table,
     mos_table,
     wilcoxon_p,
@@ -475,3 +477,88 @@ def test_votes_that_are_all_equal_are_one_warning():
     found = analyse(table, resamples=50)
     assert sum("kept, because all would be excluded" in text for text in found.warnings) == 1
     assert not found.pairs["shown"].any()
+
+
+# --- methods on different images, and sparse votes -------------------------------------------------------------------
+
+
+def test_methods_on_different_images_are_compared_on_those_that_both_have():
+    """By hand, with raters who all agree. On the four images of both, a is 1, 0, 0 and 1 better: 0.5, and Student's t
+    with s = 0.57735 and t(3) = 3.18245 gives 0.91869. The MOS, of ten images and of four, are the other way round."""
+    cube = np.full((3, 10, 2), np.nan)
+    cube[:, :, 0] = [4, 4, 3, 3, 1, 1, 1, 1, 1, 1]
+    cube[:, :4, 1] = [3, 4, 3, 2]
+    row = compare_methods(Scores.of(long_table(cube, ["a", "b"]))).iloc[0]
+    assert (row["better"], row["worse"], row["difference"]) == ("a", "b", 0.5)
+    assert (row["low"], row["high"]) == pytest.approx((0.5 - 0.91869, 0.5 + 0.91869), abs=1e-4)
+    assert row["p"] == 0.5  # two images that differ, the same way: 2 of the 4 signs
+
+
+def test_methods_without_an_image_in_common_are_not_compared():
+    cube = np.full((3, 6, 2), np.nan)
+    cube[:, :3, 0], cube[:, 3:, 1] = [1, 1, 2], [5, 5, 4]
+    row = compare_methods(Scores.of(long_table(cube, ["a", "b"]))).iloc[0]
+    assert np.isnan([row["difference"], row["low"], row["high"]]).all()
+    assert row["p"] == 1
+    assert not row["shown"]
+    assert "difference – [–, –]" in row["statement"]
+
+
+def test_a_design_with_some_versions_of_some_images_only_is_complete(votes):
+    """As the paper's: 12 methods on 19 images, 9 on the other 100. Nobody missed a vote, so nobody is said to have."""
+    table = rated(votes)
+    fewer = table[(table["method"] != "SRGAN") | (table["image"] < "img_005")]
+    (warning,) = analyse(fewer, resamples=50, screening=False).warnings
+    assert warning.startswith("not all methods were rated on the same images")
+    texts = analyse(fewer.iloc[1:], resamples=50, screening=False).warnings
+    assert any(f"1 of {16 * (20 * 8 + 4)} votes are missing" in text for text in texts)
+
+
+def test_votes_that_hardly_overlap_are_analysed():
+    """Two raters who rated halves of the images, and one vote on each stimulus in all."""
+    rng = np.random.default_rng(0)
+    for raters in (2, 3, 10):
+        cube = np.full((raters, 10, 2), np.nan)
+        cube[np.arange(10) % raters, np.arange(10)] = rng.integers(1, 6, (10, 2))
+        found = analyse(long_table(cube, ["a", "b"]), resamples=50, screening=False)
+        assert np.isfinite(found.pairs[["difference", "low", "high"]].to_numpy(float)).all()
+        assert found.icc["value"].isna().all(), "one vote on each stimulus says nothing about agreement"
+
+
+def test_what_the_votes_cannot_tell_apart_is_not_estimated():
+    """One vote on each stimulus: the raters' variance can be estimated, as in a one-way analysis of variance.
+
+    By hand, for two raters with 1, 3 and 4, 6: means 2 and 5, within them 4 / 2 = 2, between them 2 x 4.5 = 9; so
+    (9 - 2) / 2 = 3.5.
+    """
+    matrix = np.array([[1, np.nan], [3, np.nan], [np.nan, 4], [np.nan, 6]])
+    stimuli, raters, rest = intervals.variance_components(matrix)
+    assert np.isnan([stimuli, rest]).all()
+    assert raters == pytest.approx(3.5)
+    stimuli, raters, rest = intervals.variance_components(matrix.T)
+    assert np.isnan([raters, rest]).all()
+    assert stimuli == pytest.approx(3.5)
+
+
+def test_any_pattern_of_votes_is_analysed_or_refused():
+    rng = np.random.default_rng(1)
+    for _ in range(40):
+        cube = rng.integers(1, 6, rng.integers(2, 6, 3)).astype(float)
+        cube[rng.random(cube.shape) < rng.random()] = np.nan
+        with suppress(UserError):  # too few votes
+            analyse(long_table(cube, [f"m{k}" for k in range(5)]), resamples=20)
+
+
+def test_the_mean_of_k_raters_has_the_k_that_was_used():
+    """Two stimuli with 2 votes and one with 4: the harmonic mean is 3 / (1/2 + 1/2 + 1/4) = 2.4."""
+    matrix = np.array([[1, 2, np.nan, np.nan], [np.nan, 3, 5, np.nan], [2, 4, 4, 5]])
+    assert icc_table(matrix)["of"].iloc[1] == "the mean of the raters (k = 2.4)"
+    assert icc_table(SHROUT_FLEISS)["of"].iloc[1] == "the mean of the raters (k = 4)"
+
+
+def test_more_images_than_a_float_has_powers_of_two():
+    cube = synthetic_scores({"a": 2.0, "b": 4.0}, raters=2, images=1100, seed=0)
+    images = [f"i{k}" for k in range(1100)]
+    keys = pd.MultiIndex.from_product([["r0", "r1"], images, ["a", "b"]], names=["rater", "image", "method"])
+    table = keys.to_frame(index=False).assign(score=cube.ravel().astype(int))
+    assert not any("too few images" in text for text in analyse(table, resamples=5, screening=False).warnings)

@@ -108,6 +108,7 @@ CASES = [
     (2, "study report torn", "manifest.json is damaged"),
     (2, "study power --raters 0", "at least 2 raters"),
     (2, "study power --differences nan", "differences of 0 or more"),
+    (2, "study power --seed -1", "a seed from 0"),
     (2, "study power --differences 9", "goes beyond the scale of 1 to 5"),
     (2, "class new --groups 0 --photos samples --updates 1 1", "at least one group"),
     (2, "class new --groups a a --photos samples --updates 1 1", "each needs its own name"),

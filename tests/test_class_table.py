@@ -23,7 +23,7 @@ from srgan_lessons.class_table.cells import Cell, cells_for, weight_text
 from srgan_lessons.class_table.handout import hand_out, read_handout
 from srgan_lessons.class_table.homework import RECORD, pack, plan_of, train_cell
 from srgan_lessons.class_table.measuring import Measured, make_study, measure_all
-from srgan_lessons.class_table.report import class_table, mean_interval
+from srgan_lessons.class_table.report import Comparison, class_table, mean_interval
 from srgan_lessons.class_table.returned import Returned, collect
 from srgan_lessons.cli import main
 from srgan_lessons.datasets import Photos, load_photos
@@ -377,6 +377,7 @@ def says_nothing(record):
         ({"cell__json": b"{}"}, "cannot be read"),
         ({"cell__json": b"[]"}, "contains no record"),
         ({"cell__json": b"\xff"}, "damaged"),
+        ({"srgan-mse__csv": b"step\n" + b"x" * 200_000}, "damaged or cut off"),
     ],
 )
 def test_what_is_not_by_the_plan_is_refused_with_what_is_wrong(handout, returned, tmp_path, changes, words):
@@ -437,6 +438,12 @@ def test_a_network_that_two_groups_hand_in_is_nobody_s(handout, returned, tmp_pa
     collected = collect(handout, [returned / "group-2.zip", tmp_path / "group-6.zip"])
     assert collected.accepted == ()
     assert "the very same weights" in collected.problems[0]
+
+
+def test_a_file_from_a_system_that_shouts_is_found(handout, returned, tmp_path):
+    shutil.copy(returned / "group-1.zip", tmp_path / "GROUP-1.ZIP")
+    shutil.copy(returned / "group-2.zip", tmp_path / "._group-2.zip")  # macOS puts such files beside others
+    assert [each.group for each in collect(handout, [tmp_path]).accepted] == ["1"]
 
 
 def test_a_folder_without_files_is_said(handout, tmp_path):
@@ -515,6 +522,22 @@ def test_a_repeated_cell_tells_what_seeds_may_do(photos):
     assert "by more than seeds may explain" in pair.sentence("psnr")
     near = invented(made, seed_shift=0.5, gain={"srresnet-mse": 2.0})
     assert "by no more than seeds may explain" in near.comparisons()[0].sentence("psnr")
+
+
+def test_the_end_of_an_interval_is_not_called_0_where_it_is_not():
+    """From 0.003 dB up, two networks differ: [+0.00, ...] would say that they may not."""
+    values = {"psnr": (0.003, 0.05, 0.09), "stlpips": (-0.02, -0.01, -0.00003)}
+    pair = Comparison(first="a", second="b", what="x", **values, chance={"psnr": 0.01, "stlpips": 0.001})
+    assert pair.sentence("psnr").startswith("PSNR +0.05 dB [+0.003, +0.09]: these two networks differ by more")
+    assert pair.sentence("stlpips").startswith("ST-LPIPS -0.0100 [-0.0200, -0.00003]: these two networks differ")
+
+
+def test_a_set_that_is_named_twice_counts_once(photos):
+    """Each image once: counted four times, the intervals would be half as wide."""
+    made = hand_out(2, photos, updates=(2, 3), cells=["mse:0", "mse:1e-3"], **TINY)
+    once = invented(made)
+    twice = class_table(made, once.methods, ["Set5", "Set5"])
+    assert twice.text == once.text
 
 
 def test_no_difference_is_not_made_one(photos):

@@ -1,10 +1,13 @@
 """The report of a study: one page that stands alone, and figures that can be read in grey and by ear."""
 
 import base64
+import csv
 import io
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import matplotlib.colors
 import numpy as np
@@ -21,7 +24,7 @@ from srgan_lessons.files import shipped
 from srgan_lessons.metrics import psnr
 from srgan_lessons.rating import Study, analyse, measures, plots
 from srgan_lessons.rating.measures import measure
-from srgan_lessons.rating.report import write_report
+from srgan_lessons.rating.report import _rater, _read, _without, write_report
 from srgan_lessons.rating.synthetic import paper_mos, synthetic_votes
 from srgan_lessons.rating.votes import Votes
 
@@ -120,6 +123,52 @@ def test_a_csv_of_votes_serves(votes, tmp_path):
     assert (first.parent / "methods.csv").read_bytes() == (second.parent / "methods.csv").read_bytes()
 
 
+def test_a_table_has_whatever_ending_a_spreadsheet_gave_it(votes, tmp_path):
+    """Excel on Windows may write VOTES.CSV; its "Unicode text" is UTF-16 with tabs and ends in .txt."""
+    votes.to_csv(tmp_path / "votes.csv", index=False)
+    votes.to_csv(tmp_path / "VOTES 2.CSV", index=False)
+    votes.to_csv(tmp_path / "votes.txt", index=False, sep="\t", encoding="utf-16")
+    expected = _read(tmp_path / "votes.csv", None)[0]
+    assert len(expected) == len(votes)
+    for name in ("VOTES 2.CSV", "votes.txt"):
+        pd.testing.assert_frame_equal(_read(tmp_path / name, None)[0], expected)
+    (tmp_path / "votes.xlsx").write_bytes(b"PK\x03\x04")
+    with pytest.raises(UserError, match="is an Excel workbook"):
+        _read(tmp_path / "votes.xlsx", None)
+
+
+def test_a_vote_file_is_one_whatever_its_ending(study, tmp_path):
+    for name in ("anna.txt", "anna.jsonl.txt", "anna.json"):
+        shutil.copy(study.votes_folder / "ann.jsonl", tmp_path / name)
+        assert set(_read(tmp_path / name, study)[0]["rater"]) == {"ann"}
+
+
+def test_no_name_is_a_formula_in_the_tables(votes, tmp_path):
+    """People choose their names themselves, and the instructor opens the tables. Excel knows UTF-8 by its mark."""
+    names = {"rater_02": "=HYPERLINK(1)", "rater_03": "@SUM(1)", "rater_04": "Jörg"}
+    page = write_report(tmp_path, votes.replace({"rater": names, "method": {"SRGAN": "+SRGAN"}}))
+    for path in page.parent.glob("*.csv"):
+        assert path.read_bytes().startswith(b"\xef\xbb\xbf")
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            cells = {cell for line in csv.reader(file) for cell in line}
+        assert not [cell for cell in cells if re.match(r"[=@]|[+-](?![\d.])", cell)], path.name
+    assert {"'=HYPERLINK(1)", "'@SUM(1)", "Jörg"} <= set(pd.read_csv(page.parent / "raters.csv")["rater"])
+    assert "'+SRGAN" in set(pd.read_csv(page.parent / "methods.csv")["method"])
+
+
+def test_the_numbers_of_a_rater_are_on_their_side_of_the_rules():
+    """A variance under 0.15, a share over 5 % and a balance under 0.3 exclude: none is shown as the bound itself."""
+    row = SimpleNamespace(
+        **{"rater": "a", "votes": 60, "gold": 0, "missed": 0, "repeats": 0, "variance": 0.148, "correlation": 0.5},
+        **{"bt500_share": 0.0503, "bt500_balance": 0.2996, "bias": 0.0, "inconsistency": 0.5, "excluded": True},
+    )
+    cells = _rater(row)
+    assert cells[4] == "0.148"
+    assert cells[6] == "5.03% / 0.2996"
+    row.variance, row.bt500_share, row.bt500_balance = 0.31, 0.123, 0.714
+    assert (_rater(row)[4], _rater(row)[6]) == ("0.31", "12.3% / 0.71")
+
+
 def test_bad_input_leaves_no_report(tmp_path):
     with pytest.raises(UserError, match="not a study"):
         write_report(tmp_path)
@@ -214,6 +263,36 @@ def test_metrics_are_measured_once(study, monkeypatch):
     write_report(study.folder)
     monkeypatch.setattr(measures, "measure", lambda *a, **k: pytest.fail("measured again"))
     write_report(study.folder, out=study.folder.parent / "another report")
+
+
+def test_metrics_are_measured_again_once_st_lpips_is_there_and_if_the_file_was_spoilt(study, monkeypatch):
+    path = study.folder / "metrics.csv"
+    with monkeypatch.context() as without:
+        without.setattr(measures, "_st_lpips", lambda: None)
+        path.unlink(missing_ok=True)
+        assert measures.kept(study)["st_lpips"].isna().all()
+        without.setattr(measures, "measure", lambda *a, **k: pytest.fail("measured again, without ST-LPIPS"))
+        measures.kept(study)
+    monkeypatch.setattr(measures, "_st_lpips", lambda: lambda sr, hr: 0.25)
+    assert (measures.kept(study)["st_lpips"] == 0.25).all()
+    whole = path.read_bytes()
+    for spoilt in (b"", b"\xff\xfe\x00", whole.replace(b"0.25", b'"0,25"')):
+        path.write_bytes(spoilt)
+        assert (measures.kept(study)["st_lpips"] == 0.25).all()
+        assert path.read_bytes() == whole
+    path.unlink()
+
+
+def test_votes_on_the_training_do_not_enter_the_mos(study, tmp_path):
+    """Without the columns that tell them apart, gold items would be a photo of the study."""
+    table = Votes.read(study.votes_folder).table()
+    table.drop(columns=["phase", "gold_expected"]).to_csv(tmp_path / "short.csv", index=False)
+    with pytest.raises(UserError, match="8 votes on pictures of the training would enter the MOS"):
+        write_report(study.folder, tmp_path / "short.csv", tmp_path / "out")
+    table.assign(gold_expected=None).to_csv(tmp_path / "empty.csv", index=False)
+    with pytest.raises(UserError, match="8 votes on pictures of the training"):
+        write_report(study.folder, tmp_path / "empty.csv", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_votes_of_another_study_are_refused(study, tmp_path):
@@ -381,3 +460,13 @@ def test_a_rater_can_be_left_out_by_name_and_that_is_said(study, tmp_path):
     assert pd.read_csv(page.parent / "raters.csv")["rater"].tolist() == ["bob", "cyd", "dan"]
     with pytest.raises(UserError, match="no rater is named 'eve'"):
         write_report(study.folder, None, tmp_path / "out", exclude=["eve"])
+    with pytest.raises(UserError, match="all 4 raters would be left out"):
+        write_report(study.folder, None, tmp_path / "out", exclude=["ann", "bob", "cyd", "dan"])
+
+
+def test_a_rater_is_left_out_however_the_accent_was_typed(votes):
+    """Terminals and spreadsheets may take é apart. A name that is given twice is one name."""
+    table = votes.replace({"rater": {"rater_02": "Jos\u00e9", "rater_03": "Zoe\u0308"}})
+    left, said = _without(table, ["Jose\u0301", "Jos\u00e9", "Zo\u00eb"])
+    assert sorted(set(table["rater"]) - set(left["rater"])) == ["Jos\u00e9", "Zoe\u0308"]
+    assert len(said) == 2

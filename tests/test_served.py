@@ -21,7 +21,7 @@ from study_server import StudyServer
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     study = small_study(tmp_path_factory.mktemp("served"), gold=2)
-    server = StudyServer(study.folder, options=("--port", "0", "--most", "40")).start()
+    server = StudyServer(study.folder, options=("--port", "0", "--most", "40", "--name", "tunnel.example")).start()
     server.study = study
     yield server
     server.stop()
@@ -112,6 +112,16 @@ def test_an_attack_is_refused(server, anna, name):
     else:
         untouched(server, anna, answer, *statuses)
     assert len(lines(server)) == count
+
+
+def test_a_page_behind_a_tunnel_is_https_and_the_server_is_asked_by_http(server):
+    """A tunnel or a proxy ends the encryption and passes the name on: only the scheme of the origin differs."""
+    client = server.join("Tunnel")
+    host = {"Host": "tunnel.example", "Cookie": client.cookie}
+    said = {"do": "begin", "invitation": server.invitation}
+    assert server.ask("POST", "/rate", said, Origin="https://tunnel.example", **host).json["phase"] == "training"
+    for origin in ("https://tunnel.example.evil", "https://evil.example", "https://tunnel.example:8", "http://["):
+        assert server.ask("POST", "/rate", said, Origin=origin, **host).status == 403
 
 
 def test_a_forged_or_used_token_votes_for_nothing(server, anna):

@@ -401,6 +401,19 @@ def test_a_cell_that_is_run_again_takes_over(study, tmp_path):
     assert second.vote(3, second.token)
 
 
+def test_a_cell_that_names_the_folder_in_another_way_takes_over_too(study, tmp_path):
+    first = Session.open(study, "anna", tmp_path / "votes")
+    second = Session.open(study, "anna", tmp_path / "votes" / ".." / "votes")
+    assert first.phase == "closed"
+    if hasattr(os, "symlink"):
+        (tmp_path / "link").symlink_to(tmp_path / "votes", target_is_directory=True)
+        third = Session.open(study, "anna", tmp_path / "link")
+        assert second.phase == "closed"
+        third.begin()
+        assert third.vote(3, third.token)
+        third.close()
+
+
 def test_two_raters_in_one_notebook_do_not_disturb_each_other(study, tmp_path):
     anna, bert = opened(study, tmp_path, "anna"), opened(study, tmp_path, "bert")
     anna.begin()

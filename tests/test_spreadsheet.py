@@ -56,6 +56,12 @@ def test_our_own_file_is_no_formula_and_has_a_mark_by_which_excel_knows_utf_8(ou
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
 
 
+def test_a_large_whole_number_comes_back_as_it_was(tmp_path):
+    """2^53 + 1 is no float."""
+    Votes([row(0, seed=2**53 + 1), row(1, seed=2**63 - 1)]).write_csv(tmp_path / "votes.csv")
+    assert read_csv(tmp_path / "votes.csv")[0]["seed"].tolist() == [2**53 + 1, 2**63 - 1]
+
+
 def test_a_further_column_is_left_out_and_named(ours, tmp_path):
     saved = as_excel_saves(ours, tmp_path / "x.csv", extra=("Notes", "late", ""))
     found, notes = read_csv(saved)

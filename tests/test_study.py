@@ -182,6 +182,8 @@ def test_versions_of_different_sizes(tmp_path):
         (lambda g: [v.pop("hr") for v in g.values()], 'add the method "hr", or choose "acr"'),
         (lambda g: g.update(again=g["image1"]), "'again' and 'image1' are the same picture"),
         (lambda g: g.update({"": g.pop("image1")}), "the image '' needs a name"),
+        (lambda g: g.update({"3\u202fPM": g.pop("image1")}), "image '3\\u202fPM' has characters that cannot be seen"),
+        (lambda g: g.update({"cat ": g.pop("image1")}), "begins or ends with a space"),
         (lambda g: [g.pop(f"image{k}") for k in range(1, 6)], "Add more images"),
         (lambda g: g.update(anchor0=g.pop("image1")), "anchor0 would be both an anchor and rated"),
         (lambda g: g["image2"].update(srgan=pixels(5).astype(float)), "must be uint8"),
@@ -216,6 +218,8 @@ def test_names_that_differ_by_a_usual_ending(tmp_path):
     [
         ({"protocol": "dcr"}, "It must be one of: acr, acr-hr"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**63}, "seed is 9223372036854775808"),  # votes contain it, and a table of votes has int64
+        ({"gold": 100, "anchors": anchors(1)}, "too many gold items for these pictures"),
         ({"minutes": 45}, "at most 30 minutes"),
         ({"minutes": 0}, "at most 30 minutes"),
         ({"repeats": 0.6}, "repeats is 0.6"),
@@ -252,6 +256,12 @@ def test_a_folder_that_is_not_empty(tmp_path):
     assert (tmp_path / "study" / "mine.txt").read_text() == "keep me"
     (tmp_path / "study" / "mine.txt").unlink()
     assert small_study(tmp_path).trials  # an empty one serves
+
+
+def test_the_working_folder_cannot_become_a_study(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused("name a new folder", Study.create, given_versions(), None, ".", anchors=anchors())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
@@ -400,6 +410,16 @@ def test_everything_is_shown_and_no_image_twice_in_a_row(name, gold):
         assert Counter(p.gold_expected for p in order) == {
             None: len(design) + repeats, **({1: 2, 5: 2} if gold else {})
         }  # fmt: skip
+
+
+@pytest.mark.parametrize(("images", "methods"), [(5, 3), (3, 5), (5, 7), (7, 5), (3, 3), (4, 3)])
+def test_as_many_repeats_as_asked_for(images, methods):
+    """Half of an odd number of pictures is rounded: of 15, 8 are shown twice."""
+    design = places(images, methods)
+    for rater in range(5):
+        order = main_order(design, [], round(0.5 * len(design)), 1, rater)
+        assert sum(place.repeat for place in order) == round(0.5 * len(design))
+        assert not [a for a, b in pairwise(order) if a.image == b.image]
 
 
 def unevenness(orders: list[list[Place]]) -> tuple[float, float, float, float]:

@@ -220,3 +220,11 @@ def test_power_prints_a_table(capsys):
     out = capsys.readouterr().out
     assert "0.10" in out
     assert "1.50" in out
+
+
+def test_power_of_a_number_that_was_typed_twice(capsys):
+    argv = "study power --differences 1 1 --raters 4 4 --images 3 --studies 2"
+    assert main(argv.split()) == 0
+    out = capsys.readouterr().out
+    assert "difference       4   raters for 80%" in out
+    assert out.count("  1.00") == 1

@@ -180,6 +180,7 @@ def test_half_a_number_is_no_vote(tmp_path):
         (json.dumps(values(7, phase="end")).encode(), "phase is 'end'"),
         (json.dumps(values(7, study="../x")).encode(), "study is '../x'"),
         (json.dumps(values(-1)).encode(), "trial is -1"),
+        (json.dumps(values(7, response_ms=2**63)).encode(), "response_ms is 9223372036854775808"),  # a table has int64
         (json.dumps(values(7, gold_expected=3)).encode(), "gold_expected is 3"),
         (json.dumps(values(7, width=float("nan"))).encode(), "it is damaged (not JSON)"),
         (json.dumps(values(7, device_pixel_ratio=0)).encode(), "device_pixel_ratio is 0"),
@@ -311,6 +312,22 @@ def test_a_folder_that_cannot_be_written(tmp_path):
         (tmp_path / "closed").mkdir(mode=0o500)
         with pytest.raises(UserError, match="no permission"):
             VoteFile(tmp_path / "closed" / "v.jsonl")
+
+
+def test_a_disk_that_goes_away_is_said(tmp_path, monkeypatch):
+    """As a network folder does: not even the file's name can be looked up. Once it is back, the vote can be cast."""
+    file = VoteFile(tmp_path / "v.jsonl")
+
+    def gone(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as away:
+        away.setattr(votefile.os, "stat", gone)
+        with pytest.raises(UserError, match=r"the vote was not kept: .*Input/output error"):
+            file.append(row(0))
+    file.append(row(0))
+    file.close()
+    assert len(Votes.read(tmp_path / "v.jsonl").lines) == 1
 
 
 def test_a_file_that_goes_away_during_the_session(tmp_path):

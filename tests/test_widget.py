@@ -139,6 +139,12 @@ def test_nonsense_from_the_page_does_no_harm(opened, message):
     assert lines(page) == []
 
 
+@pytest.mark.parametrize("do", [[], {}, 7, "fly"])
+def test_a_message_that_nobody_understands_is_answered(opened, do):
+    """Without an answer, the page would wait for ever."""
+    assert "does not exist" in opened().tell(do)["error"]
+
+
 def test_a_click_acts_once_however_often_and_however_late(opened):
     page = opened()
     page.tell("begin")
@@ -229,6 +235,13 @@ def test_the_widget_asks_for_a_name_and_lets_it_be_changed(opened, tmp_path):
     page.tell("rename")  # too late: that is no page of text
     assert page.state["rater"] == "Bert"
     assert len(lines(page)) == 2
+
+
+def test_another_name_where_the_file_has_gone(opened, tmp_path):
+    page = opened(None)
+    page.tell("name", name="anna")
+    page.widget.session.path.unlink()
+    assert page.tell("rename")["phase"] == "name"
 
 
 def test_nothing_that_the_page_gets_tells_the_method(tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from srgan_lessons.rating.wording import number, p_value, span
+from srgan_lessons.rating.wording import against, number, p_value, span
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,13 @@ def test_the_end_of_an_interval_is_not_called_0_where_it_is_not(low, high, text)
 def test_there_is_no_negative_nothing():
     assert number(-0.001) == "0.00"
     assert number(float("inf")) == "–"
+
+
+@pytest.mark.parametrize(
+    ("value", "threshold", "digits", "text"),
+    [(0.148, 0.15, 2, "0.148"), (0.15, 0.15, 2, "0.15"), (0.1512, 0.15, 2, "0.151"), (0.31, 0.15, 2, "0.31"),
+     (5.04, 5.0, 1, "5.04"), (4.96, 5.0, 1, "4.96"), (5.0, 5.0, 1, "5.0"), (0.29996, 0.3, 2, "0.29996"),
+     (float("nan"), 0.3, 2, "–")],
+)  # fmt: skip
+def test_a_number_is_on_its_own_side_of_a_threshold(value, threshold, digits, text):
+    assert against(value, threshold, digits) == text

@@ -59,7 +59,7 @@ def measure_all(
     found = []
     for name, returned, key, method in jobs:
         rows: list[Row] = []
-        for each in sets:
+        for each in dict.fromkeys(sets):
             path = Path(kept) / f"{key[:16]}-{each}.json" if kept else None
             known = _read(path) if path else None
             if known is None:

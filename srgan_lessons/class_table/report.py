@@ -55,7 +55,7 @@ class Comparison:
         name, unit, digits = MEASURES[measure]
         low, middle, high = getattr(self, measure)
         unit = f" {unit}" if unit else ""
-        said = f"{name} {middle:+.{digits}f}{unit} [{low:+.{digits}f}, {high:+.{digits}f}]: "
+        said = f"{name} {middle:+.{digits}f}{unit} [{_end(low, digits)}, {_end(high, digits)}]: "
         if not (low > 0 or high < 0):
             return said + "no difference shown between these two networks"
         if self.chance is None:
@@ -298,7 +298,14 @@ def class_table(
             f"there are no votes on {', '.join(missing)}: the votes belong to another study, or to one that was made "
             "before those cells came back."
         )
-    return ClassTable(handout=handout, methods=tuple(methods), sets=tuple(sets), opinions=opinions)
+    return ClassTable(handout=handout, methods=tuple(methods), sets=tuple(dict.fromkeys(sets)), opinions=opinions)
+
+
+def _end(value: float, digits: int) -> str:
+    """An end of an interval, with its sign. An end that is not 0 is never shown as 0."""
+    while math.isfinite(value) and value != 0 and float(f"{value:.{digits}f}") == 0 and digits < 12:
+        digits += 1
+    return f"{value:+.{digits}f}"
 
 
 def _signed(interval: Interval) -> str:

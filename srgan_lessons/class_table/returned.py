@@ -20,6 +20,7 @@ from srgan_lessons.class_table.handout import Handout
 from srgan_lessons.class_table.homework import FORMAT, RECORD, WEIGHTS, other_photos
 from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.datasets.leakage import find_benchmark, hash_from_text
+from srgan_lessons.files import list_folder
 from srgan_lessons.training.recipes import Recipe
 from srgan_lessons.weights import describe, load_network, read_metadata
 
@@ -75,7 +76,7 @@ def collect(handout: Handout, files: Iterable[str | Path]) -> Collected:
     problems: list[str] = []
     for given in map(Path, files):
         if given.is_dir():
-            found = sorted(path for path in given.glob("*.zip") if not path.name.startswith("."))
+            found = [path for path in list_folder(given) if path.suffix.lower() == ".zip"]
             problems += [] if found else [f"{given}: there is no .zip file in this folder."]
             paths += found
         else:
@@ -160,16 +161,20 @@ def _unpack(path: Path) -> tuple[dict[str, Any], bytes, dict[str, list[dict[str,
             record = json.loads(file.read(RECORD))
             weights = file.read(WEIGHTS)
             texts = {name[:-4]: file.read(name).decode() for name in infos if name.endswith(".csv")}
+            logs = {name: list(csv.DictReader(io.StringIO(text))) for name, text in texts.items()}
     except UserError:  # which is a ValueError
         raise
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file.") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError) as error:
+    except (
+        *(zipfile.BadZipFile, zlib.error, csv.Error),
+        *(EOFError, OSError, ValueError, NotImplementedError, RuntimeError),
+    ) as error:
         reason = str(error) or type(error).__name__
         raise UserError(f"{path}: damaged or cut off ({reason}). Ask the group to send it again.") from None
     if not isinstance(record, dict):
         raise UserError(f"{path}: its {RECORD} contains no record. Let the group pack it again.")
-    return record, weights, {name: list(csv.DictReader(io.StringIO(text))) for name, text in texts.items()}
+    return record, weights, logs
 
 
 def _check_stages(
@@ -245,7 +250,8 @@ def _one_a_group(read: list[Returned], problems: list[str]) -> list[Returned]:
             )
             continue
         accepted.append(theirs[0])
-    twins = [[each for each in accepted if each.weights == weights] for weights in {each.weights for each in accepted}]
+    networks = dict.fromkeys(each.weights for each in accepted)
+    twins = [[each for each in accepted if each.weights == weights] for weights in networks]
     for same in (each for each in twins if len(each) > 1):
         groups = " and ".join(each.group for each in same)
         problems.append(

@@ -16,7 +16,7 @@ from srgan_lessons.rating import intervals
 from srgan_lessons.rating.screening import RaterModel, bias_and_inconsistency, screen_scores
 from srgan_lessons.rating.tables import Scores, main_trials
 from srgan_lessons.rating.vote import HIDDEN_REFERENCE
-from srgan_lessons.rating.wording import ALPHA, p_value, span
+from srgan_lessons.rating.wording import ALPHA, number, p_value, span
 
 FEWEST = 15  # the fewest raters for a laboratory test (ITU-R BT.500)
 IN_LABORATORY, IN_THE_OPEN = 24, 35  # raters that ITU-T P.910 asks for, with and without controlled viewing
@@ -31,7 +31,8 @@ class Analysis:
     images: image, method, mos, low, high (only raters are resampled), sd, votes, quality, quality_low, quality_high.
     dmos: method, dmos, low, high, votes; empty where no hidden reference was rated.
     raters: one row per rater; see screening.screen.
-    pairs: better, worse, difference, low, high, p, p_holm, shown, statement; one row per pair of methods.
+    pairs: better, worse, difference, low, high, p, p_holm, shown, statement; one row per pair of methods. A difference
+        is over the images that both methods have votes on.
     icc: form, value, of whom; ICC(2,1) and ICC(2,k) over stimuli and the raters who were kept.
     counts: how many votes were used, how many were left out, and why.
     statements, warnings: sentences. settings: seed, resamples, and the options chosen.
@@ -51,7 +52,7 @@ class Analysis:
     votes: pd.DataFrame = field(repr=False)
 
     def __str__(self) -> str:
-        """MOS, statements and warnings as text of at most 100 columns."""
+        """MOS, statements and warnings as text."""
         lines = ["method        MOS   95 % interval   votes"]
         for row in self.methods.itertuples():
             lines.append(f"{row.method:12} {row.mos:5.2f}   [{row.low:.2f}, {row.high:.2f}]  {row.votes:6}")
@@ -227,27 +228,39 @@ def holm(p_values: np.ndarray) -> np.ndarray:
 
 
 def compare_methods(scores: Scores) -> pd.DataFrame:
-    """Compares every pair of methods once; the one with the higher MOS comes first.
+    """Compares every pair of methods once, on the images that both have votes on; the better one there comes first.
 
-    Columns: better, worse, difference, low, high, p, p_holm, shown, statement. p comes from Wilcoxon's signed-rank test
-    on the paired image means, which asks whether the difference would hold for other images. low and high come from
-    intervals.difference_interval of the two MOS, which asks the same for other images and other raters. A difference is
-    shown if p_holm < 0.05 and the interval does not contain 0; one of these alone is not enough.
+    Columns: better, worse, difference, low, high, p, p_holm, shown, statement. The difference is the mean of the paired
+    differences of image means; if both methods have votes on all images, it is that of their MOS. p comes from
+    Wilcoxon's signed-rank test on these differences, which asks whether they would hold for other images. low and high
+    come from intervals.difference_interval, which asks the same for other images and other raters. A difference is
+    shown if p_holm < 0.05 and the interval does not contain 0; one of these alone is not enough. NaN, and p = 1, where
+    two methods have no image in common.
     """
     mos = intervals.mos_of(scores.cube)
     order = sorted(range(len(mos)), key=lambda m: (-mos[m], scores.methods[m]))
-    return compare(scores.cube[:, :, order], [scores.methods[m] for m in order])
+    table = compare(scores.cube[:, :, order], [scores.methods[m] for m in order])
+    turned = table["difference"] < 0  # on the images that both have, the MOS are the other way round
+    table.loc[turned, ["better", "worse"]] = table.loc[turned, ["worse", "better"]].to_numpy()
+    ends = ["difference", "low", "high"]
+    table.loc[turned, ends] = -table.loc[turned, ["difference", "high", "low"]].to_numpy()
+    table["statement"] = [_statement(row) for row in table.itertuples()]
+    return table
 
 
 def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
-    """Like compare_methods, for scores (raters, images, methods) whose methods are sorted, best first."""
+    """Like compare_methods, for scores (raters, images, methods) whose methods are sorted, best first.
+
+    Of each pair, the first method in this order is called the better one, even if its difference is negative.
+    """
     by_image = intervals.image_means(cube, np.ones((1, len(cube))))[0]  # (images, methods)
-    mos = intervals.mos_of(cube)
     rows = []
     for a, b in combinations(range(len(methods)), 2):
+        apart = by_image[:, a] - by_image[:, b]
+        apart = apart[~np.isnan(apart)]
         low, high = intervals.difference_interval(cube[:, :, a], cube[:, :, b])
-        p = wilcoxon_p(by_image[:, a] - by_image[:, b])
-        rows.append((methods[a], methods[b], mos[a] - mos[b], low, high, p))
+        difference = apart.mean() if len(apart) else np.nan
+        rows.append((methods[a], methods[b], difference, low, high, wilcoxon_p(apart)))
     table = pd.DataFrame(rows, columns=["better", "worse", "difference", "low", "high", "p"])
     table["p_holm"] = holm(table["p"].to_numpy())
     table["shown"] = (table["p_holm"] < ALPHA) & ((table["low"] > 0) | (table["high"] < 0))
@@ -257,9 +270,9 @@ def compare(cube: np.ndarray, methods: list[str]) -> pd.DataFrame:
 
 def _statement(row: Any) -> str:
     p = p_value(row.p_holm)
-    measured = f"difference {row.difference:.2f} {span(row.low, row.high)}, p_Holm {p if p[0] == '<' else f'= {p}'}"
+    measured = f"difference {number(row.difference)} {span(row.low, row.high)}, p_Holm {p if p[0] == '<' else f'= {p}'}"
     if row.shown:
-        return f"{row.better} above {row.worse}, {measured}"
+        return f"{row.better} {'above' if row.difference > 0 else 'below'} {row.worse}, {measured}"
     if row.p_holm < ALPHA:
         return f"no difference shown between {row.better} and {row.worse} (the raters do not agree): {measured}"
     return f"no difference shown between {row.better} and {row.worse}: {measured}"
@@ -268,8 +281,8 @@ def _statement(row: Any) -> str:
 def icc_table(matrix: np.ndarray) -> pd.DataFrame:
     """Agreement between raters on votes (stimuli, raters): form, value, of (whom). See intervals.icc."""
     one, many = intervals.icc(matrix)
-    raters = matrix.shape[1]
-    rows = [("ICC(2,1)", one, "one rater"), ("ICC(2,k)", many, f"the mean of the raters (k = {raters})")]
+    k = f"{intervals.votes_per_stimulus(matrix):.1f}".removesuffix(".0")
+    rows = [("ICC(2,1)", one, "one rater"), ("ICC(2,k)", many, f"the mean of the raters (k = {k})")]
     return pd.DataFrame(rows, columns=["form", "value", "of"])
 
 
@@ -303,20 +316,26 @@ def _check_enough(scores: Scores, when: str = "") -> None:
 def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.DataFrame) -> list[str]:
     found = []
     people, images, methods = kept.cube.shape
+    there = ~np.isnan(kept.cube)
     if people < FEWEST:
         found.append(
             f"informal: {people} raters took part; ITU-R BT.500 asks for at least {FEWEST}, ITU-T P.910 for "
             f"{IN_LABORATORY} in a laboratory and {IN_THE_OPEN} if each rater uses their own screen."
         )
-    grid = images * methods
-    empty = int(np.isnan(kept.cube).sum())
+    pictures = int(there.any(axis=0).sum())  # a study may have some versions of some images only, as the paper's has
+    empty = pictures * people - int(there.sum())
     if empty:
         found.append(
-            f"incomplete: {empty} of {grid * people} votes are missing ({empty / (grid * people):.1%}). "
+            f"incomplete: {empty} of {pictures * people} votes are missing ({empty / (pictures * people):.1%}). "
             "Every image has equal weight; that is fair only if votes are missing by chance."
         )
-    found += _half_raters(kept.rated, grid)
-    lowest = min(1.0, len(pairs) * 2.0 / 2**images) if len(pairs) else 0.0
+    if pictures < images * methods:
+        found.append(
+            "not all methods were rated on the same images, so their MOS cannot be compared with each other. The "
+            "differences can: each is over the images that both methods have votes on."
+        )
+    found += _half_raters(kept.rated, pictures)
+    lowest = min(1.0, len(pairs) * 2.0 ** (1 - images)) if len(pairs) else 0.0
     if lowest >= ALPHA:
         found.append(
             f"too few images to show any difference: with {images} images and {len(pairs)} pairs, "
@@ -341,12 +360,12 @@ def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.D
     return found
 
 
-def _half_raters(table: pd.DataFrame, grid: int) -> list[str]:
+def _half_raters(table: pd.DataFrame, pictures: int) -> list[str]:
     """Raters who rated less than 90 % of the pictures; at most ten are named."""
     counts = table.groupby("rater").size()
-    half = counts[counts < 0.9 * grid]
+    half = counts[counts < 0.9 * pictures]
     if half.empty:
         return []
-    named = ", ".join(f"{rater} ({count} of {grid})" for rater, count in half.head(10).items())
+    named = ", ".join(f"{rater} ({count} of {pictures})" for rater, count in half.head(10).items())
     more = f" and {len(half) - 10} more" if len(half) > 10 else ""
     return [f"not all pictures were rated by {named}{more}; --exclude leaves a rater out."]

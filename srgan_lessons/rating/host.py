@@ -4,17 +4,23 @@ import csv
 import hmac
 import json
 import logging
+import os
 import secrets
 import statistics
 import threading
 import time
 from collections import Counter, defaultdict
+from pathlib import Path
 
 from srgan_lessons import UserError
+from srgan_lessons.files import explain_write_error, lock
 from srgan_lessons.rating import transport
-from srgan_lessons.rating.raters import Rater, Raters, write_private
+from srgan_lessons.rating.manifest import whole
+from srgan_lessons.rating.raters import NotSaved, Rater, Raters, write_private
 from srgan_lessons.rating.session import LONG_PAUSE, Session
+from srgan_lessons.rating.spreadsheet import unshielded
 from srgan_lessons.rating.study import Study
+from srgan_lessons.rating.votefile import vote_file_name
 from srgan_lessons.rating.votes import Votes
 
 SCREENS = ("any", "large")
@@ -27,22 +33,29 @@ class Host:
 
     study: an open study. screens: "any", or "large" to refuse screens on which pictures are tiny or do not fit. most:
     how many raters may join. local: True on a rater's own machine, where a name alone is enough. invitation,
-    instructor: the secret parts of the two links; they stay the same when the server restarts.
+    instructor: the secret parts of the two links; they stay the same when the server restarts. Raises UserError if
+    another process hosts the study, and if what was kept cannot be read.
     """
 
     def __init__(self, study: Study, *, screens: str = "any", most: int = 200, local: bool = False):
         if screens not in SCREENS:
             raise UserError(f"screens is {screens!r}; it must be one of: {', '.join(SCREENS)}.")
+        whole("most", most, 1, 10_000)
         self.study, self.screens, self.local = study, screens, local
         self.folder = study.folder / PRIVATE
         self.report = study.folder / "report"
         self._file = self.folder / "host.json"
-        kept = self._read()
-        self.invitation: str = kept["invitation"]
-        self.instructor: str = kept["instructor"]
-        self.closed: bool = kept["closed"]
-        self._before = _rated_before(study)
-        self.raters = Raters(self.folder / "raters.json", most=most, taken=self._before, open_names=local)
+        self._held = _hold(self.folder)
+        try:
+            kept = self._read()
+            self.invitation: str = kept["invitation"]
+            self.instructor: str = kept["instructor"]
+            self.closed: bool = kept["closed"]
+            self._before = _rated_before(study)
+            self.raters = Raters(self.folder / "raters.json", most=most, taken=self._before, open_names=local)
+        except UserError:
+            os.close(self._held)
+            raise
         self._sessions: dict[str, Session] = {}
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
         self._seen: dict[str, float] = {}
@@ -50,7 +63,9 @@ class Host:
 
     def invited(self, invitation: object) -> bool:
         """Whether this is the secret part of the raters' link."""
-        return isinstance(invitation, str) and hmac.compare_digest(invitation.encode(), self.invitation.encode())
+        if not isinstance(invitation, str):
+            return False
+        return hmac.compare_digest(invitation.encode(errors="replace"), self.invitation.encode())
 
     # Requests from raters
 
@@ -73,14 +88,18 @@ class Host:
             except UserError as error:
                 name = said.get("name")
                 name = name if isinstance(name, str) else ""
-                return {"phase": "name", "rater": name, "error": _sentence(error), **self._page(None)}
+                why = _sentence(error)
+                if isinstance(error, NotSaved) and not self.local:
+                    logging.getLogger(__name__).error("%s: %s", name, why)
+                    why = FAILED
+                return {"phase": "name", "rater": name, "error": why, **self._page(None)}
             said = {"do": "state"}
         self._seen[rater.name] = time.monotonic()
-        if self.closed:
-            return {"phase": "over", "result": self._result(rater), **self._page(rater)}
         if said.get("do") == "reopen":
             said = {"do": "state"}
         with self._locks[rater.name]:
+            if self.closed:  # asked here, because `close` waits for this lock
+                return {"phase": "over", "result": self._result(rater), **self._page(rater)}
             state = {**transport.answer(self._session(rater), said), **self._page(rater)}
         if state["error"] and not self.local:
             logging.getLogger(__name__).error("%s: %s", rater.name, state["error"])
@@ -90,16 +109,20 @@ class Host:
     def picture(self, cookie: str, token: str) -> bytes | None:
         """The PNG that a browser may load now under this token, or None."""
         rater = self.raters.known(cookie)
-        if rater is None or self.closed:
+        if rater is None:
             return None
         with self._locks[rater.name]:
-            return self._session(rater).picture_of(token)
+            return None if self.closed else self._session(rater).picture_of(token)
 
     def _session(self, rater: Rater) -> Session:
         session = self._sessions.get(rater.name)
         if session is None or session.phase == "closed":
             session = Session.open(self.study, rater.name, secret=self.raters.secret, go_on_within=LONG_PAUSE)
             self._sessions[rater.name] = session
+            if not self.local:  # problems name the file, with its folder
+                for problem in session.problems:
+                    logging.getLogger(__name__).warning(problem)
+                session.problems = []
         return session
 
     def _page(self, rater: Rater | None) -> dict:
@@ -118,8 +141,9 @@ class Host:
         rows = []
         for name in self.raters.names:
             session = self._sessions.get(name)
-            of = self.study.trials + self.study.settings.dummies
-            row = {"name": name, "phase": "not here", "done": self._before.get(name, 0), "of": of, "pace": None}
+            main, warmed = self._before.get(name, (0, 0))
+            done, of = main + warmed, self.study.trials + max(warmed, self.study.settings.dummies)
+            row = {"name": name, "phase": "not here", "done": done, "of": of, "pace": None}
             row["away"] = None
             if session is not None:
                 done, of = session.place
@@ -136,9 +160,10 @@ class Host:
         """Closes the study: no more votes are accepted, and the sessions release their files."""
         self.closed = True
         self._write()
-        for name, session in list(self._sessions.items()):
+        for name in self.raters.names:
             with self._locks[name]:
-                session.close()
+                if name in self._sessions:
+                    self._sessions[name].close()
 
     def open(self) -> None:
         """Opens the study again: votes are accepted, and the result is no longer shown to raters."""
@@ -149,18 +174,14 @@ class Host:
         """Called when the server ends: releases the vote files. Everything else stays as it is."""
         for session in list(self._sessions.values()):
             session.close()
+        os.close(self._held)
 
     def _result(self, rater: Rater) -> list[dict] | None:
         """A rater's mean scores beside the class's, best first; None until the report exists."""
         means = self._means()
         if means is None:
             return None
-        with self._locks[rater.name]:
-            path = self._sessions[rater.name].path if rater.name in self._sessions else None
-            if path is None:
-                session = self._session(rater)
-                path = session.path
-                session.close()
+        path = self.study.votes_folder / vote_file_name(rater.name, self.study.hash)
         own: dict[str, list[int]] = defaultdict(list)
         for vote in Votes.read(path) if path.exists() else []:
             if vote.rated and vote.score is not None:
@@ -176,8 +197,8 @@ class Host:
         if self._class is None and page.is_file():
             if page.stat().st_mtime < self._file.stat().st_mtime:
                 return None  # the report was made when the study was closed before
-            with open(self.report / "methods.csv", encoding="utf-8", newline="") as file:
-                self._class = {row["method"]: float(row["mos"]) for row in csv.DictReader(file)}
+            with open(self.report / "methods.csv", encoding="utf-8-sig", newline="") as file:
+                self._class = {unshielded(row["method"]): float(row["mos"]) for row in csv.DictReader(file)}
         return self._class
 
     # What is kept when the server ends
@@ -201,14 +222,35 @@ class Host:
         write_private(self._file, json.dumps(content) + "\n")
 
 
-def _rated_before(study: Study) -> dict[str, int]:
-    """Rater -> number of votes after the training, for each rater with votes in the study's folder."""
+def _hold(folder: Path) -> int:
+    """A lock on the folder of secrets, which ends with the process. Two servers would each forget the other's raters.
+
+    Returns its descriptor. Raises UserError if another server has it, or if the folder cannot be written.
+    """
+    path = folder / "lock"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UserError(explain_write_error(path, error)) from None
+    try:
+        lock(file)
+    except BlockingIOError:
+        os.close(file)
+        raise UserError(
+            f"{folder.parent} is already open in another `study serve` or `study rate`. End that one first."
+        ) from None
+    return file
+
+
+def _rated_before(study: Study) -> dict[str, tuple[int, int]]:
+    """Rater -> votes in the main phase, and on dummies, for each rater with votes in the study's folder."""
     try:
         votes = Votes.read(study.votes_folder)
     except UserError:  # no votes yet
         return {}
-    counts = Counter(vote.rater for vote in votes if vote.phase != "training")
-    return {rater: counts[rater] for rater in votes.raters}
+    counts = Counter((vote.rater, vote.phase) for vote in votes)
+    return {rater: (counts[rater, "main"], counts[rater, "dummy"]) for rater in votes.raters}
 
 
 def _sentence(error: UserError) -> str:

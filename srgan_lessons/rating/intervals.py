@@ -79,8 +79,9 @@ def percentile_interval(samples: np.ndarray, *, level: float = 0.95) -> tuple[np
 def difference_interval(first: np.ndarray, second: np.ndarray, *, level: float = 0.95) -> tuple[float, float]:
     """Interval of the MOS of one method minus that of another, from scores (raters, images) each, NaN where missing.
 
-    The same people rated the same images, so what both methods share cancels out and the differences d of votes are
-    left. Their mean varies with the images, and with raters who like a method more than others do:
+    Only images that both methods have votes on are compared. The same people rated the same images, so what both
+    methods share cancels out and the differences d of votes are left. Their mean varies with the images, and with
+    raters who like a method more than others do:
 
         variance = variance of the image means of d / images + variance between raters / effective number of raters
 
@@ -88,7 +89,7 @@ def difference_interval(first: np.ndarray, second: np.ndarray, *, level: float =
     The interval is Student's t, with degrees of freedom after Welch and Satterthwaite, cut at the widest difference
     that the scale allows. The two-way bootstrap is unsuitable here: it resamples the votes' scatter in both directions
     and counts it three times (Owen 2007). That matters little for a MOS, but in a difference the scatter is most of the
-    variance. NaN for fewer than two images.
+    variance. NaN for fewer than two images with votes on both methods.
     """
     image_first, image_second = (
         image_means(scores[..., None], np.ones((1, len(scores))))[0, :, 0] for scores in (first, second)
@@ -98,7 +99,7 @@ def difference_interval(first: np.ndarray, second: np.ndarray, *, level: float =
     images = len(of_image)
     if images < 2:
         return float("nan"), float("nan")
-    centre = np.nanmean(image_first) - np.nanmean(image_second)
+    centre = of_image.mean()
     by_images = of_image.var(ddof=1) / images
     votes = first - second  # (raters, images), NaN where a person rated only one of the two
     votes = votes[:, (~np.isnan(votes)).any(axis=0)]
@@ -107,7 +108,9 @@ def difference_interval(first: np.ndarray, second: np.ndarray, *, level: float =
     if raters > 1 and votes.shape[1] > 1 and np.nanstd(votes) > 0:
         there = ~np.isnan(votes)
         weight = (there / there.sum(axis=0)).sum(axis=1) / votes.shape[1]  # (raters,): each rater's share of the mean
-        by_raters = max(0.0, variance_components(votes.T)[1]) * float((weight**2).sum())
+        between = variance_components(votes.T)[1]
+        # With one vote each, raters differ no more than their images' means do, which the first term already contains
+        by_raters = 0.0 if np.isnan(between) else max(0.0, between) * float((weight**2).sum())
     variance = by_images + by_raters
     if variance == 0:
         return float(centre), float(centre)
@@ -134,7 +137,9 @@ def variance_components(matrix: np.ndarray) -> tuple[float, float, float]:
     """Variance between stimuli, between raters, and of the residual, from votes (stimuli, raters), NaN where missing.
 
     Henderson's method 1 for two crossed random factors: four sums of squares are set equal to their expectations.
-    If no vote is missing, these are the estimates of the two-way analysis of variance. They can be negative.
+    If no vote is missing, these are the estimates of the two-way analysis of variance. They can be negative. NaN for
+    what the votes cannot tell apart: stimuli and the residual if each stimulus has one vote, raters and the residual if
+    each rater gave one.
     """
     there = ~np.isnan(matrix)
     total = there.sum()
@@ -154,19 +159,28 @@ def variance_components(matrix: np.ndarray) -> tuple[float, float, float]:
         [total, columns, total, columns],
         [total, (in_row**2).sum() / total, (in_column**2).sum() / total, 1],
     ]
-    _, stimuli, raters, rest = np.linalg.solve(expected, sums)
+    _, stimuli, raters, rest = np.linalg.lstsq(expected, sums, rcond=None)[0]
+    if rows == total:
+        stimuli = rest = np.nan
+    if columns == total:
+        raters = rest = np.nan
     return float(stimuli), float(raters), float(rest)
 
 
 def icc(matrix: np.ndarray) -> tuple[float, float]:
     """ICC(2,1) and ICC(2,k) of votes (stimuli, raters): two-way random, absolute agreement (Shrout and Fleiss 1979).
 
-    The first says how far one rater can be trusted; the second, how far the mean of all k raters can. k is the harmonic
-    mean of the number of votes per stimulus. Missing votes (NaN) are allowed: see variance_components. NaN if nothing
-    varies.
+    The first says how far one rater can be trusted; the second, how far the mean of k raters can, for the k of
+    votes_per_stimulus. Missing votes (NaN) are allowed: see variance_components. NaN if nothing varies, or if the votes
+    cannot tell stimuli, raters and the residual apart.
     """
     stimuli, raters, rest = variance_components(matrix)
-    count = (~np.isnan(matrix)).sum(axis=1)
-    k = stats.hmean(count[count > 0])
+    k = votes_per_stimulus(matrix)
     one, many = stimuli + raters + rest, stimuli + (raters + rest) / k
     return (stimuli / one, stimuli / many) if one > 0 and many > 0 else (float("nan"), float("nan"))
+
+
+def votes_per_stimulus(matrix: np.ndarray) -> float:
+    """The harmonic mean of the number of votes on each stimulus that was rated, from votes (stimuli, raters)."""
+    count = (~np.isnan(matrix)).sum(axis=1)
+    return float(stats.hmean(count[count > 0]))

@@ -152,6 +152,8 @@ RatingWidget(".")"""
 @contextmanager
 def new_folder(folder: Path) -> Iterator[Path]:
     """A temporary folder beside `folder`. It is renamed to `folder` in one step, or deleted."""
+    if not folder.name:
+        raise UserError(f"{folder} cannot become a study: name a new folder in it, such as {folder / 'study'}.")
     part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -29,7 +29,7 @@ def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
     """
     from srgan_lessons.metrics import psnr, ssim
 
-    distance = _st_lpips()
+    distance = _st_lpips() or (lambda sr, hr: float("nan"))
     names = {(s.image, s.method): name for name, s in study.stimuli.items() if s.anchor is None}
     images = [image for image in study.images if (image, HIDDEN_REFERENCE) in names]
     rows = []
@@ -46,15 +46,17 @@ def measure(study: Study, *, progress: bool = False) -> pd.DataFrame:
 def kept(study: Study, *, progress: bool = False) -> pd.DataFrame | None:
     """Like `measure`, but only once per study: its folder keeps the table as metrics.csv, with the study's hash.
 
-    None if no image has "hr". If the folder cannot be written, nothing is kept, and the next call measures again.
+    None if no image has "hr". If the folder cannot be written, nothing is kept, and the next call measures again. It
+    also measures again if the file was changed so that it cannot be read, and once ST-LPIPS is installed.
     """
     if HIDDEN_REFERENCE not in study.methods:
         return None
     path = study.folder / "metrics.csv"
-    names = {"study": str, "image": str, "method": str}
-    if path.is_file():
-        table = pd.read_csv(path, dtype=names, keep_default_na=False, na_values=dict.fromkeys(METRICS, ""))
-        if {*names, *METRICS} <= set(table.columns) and len(table) and (table["study"] == study.hash).all():
+    types = {"study": str, "image": str, "method": str, **dict.fromkeys(METRICS, float)}
+    with suppress(OSError, ValueError):
+        table = pd.read_csv(path, dtype=types, keep_default_na=False, na_values=dict.fromkeys(METRICS, ""))
+        known = set(types) <= set(table.columns) and len(table) and (table["study"] == study.hash).all()
+        if known and (table["st_lpips"].notna().any() or _st_lpips() is None):
             return table
     table = measure(study, progress=progress).assign(study=study.hash)
     if table.empty:
@@ -74,8 +76,8 @@ def _pixels(study: Study, name: str) -> np.ndarray:
     return np.array(Image.open(io.BytesIO(study.read(name))).convert("RGB"))
 
 
-def _st_lpips() -> Callable[[np.ndarray, np.ndarray], float]:
-    """ST-LPIPS of two uint8 pictures; NaN if its weights are not installed."""
+def _st_lpips() -> Callable[[np.ndarray, np.ndarray], float] | None:
+    """ST-LPIPS of two uint8 pictures; None if its weights are not installed."""
     import torch
 
     from srgan_lessons.evaluation import STLPIPSDistance
@@ -83,7 +85,7 @@ def _st_lpips() -> Callable[[np.ndarray, np.ndarray], float]:
     try:
         return STLPIPSDistance(torch.device("cpu"))
     except UserError:
-        return lambda sr, hr: float("nan")
+        return None
 
 
 def _number(metric: Callable[..., float], sr: np.ndarray, hr: np.ndarray) -> float:

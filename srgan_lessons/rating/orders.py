@@ -140,10 +140,11 @@ def _rounds(places: Sequence[Place], dice: random.Random) -> list[tuple[float, P
 
 def _repeats(timed: list[tuple[float, Place]], count: int, dice: random.Random) -> list[tuple[float, Place]]:
     """Second showings, half a study after the first; images and methods are repeated about equally often."""
-    first_half = _shuffled([pair for pair in timed if pair[0] < 0.5], dice)
+    early = max(count, sum(time < 0.5 for time, _ in timed))  # half of an odd number of places may be rounded up
+    first_half = _shuffled(timed[:early], dice)
     methods, images = Counter[str](), Counter[str]()
     chosen = []
-    for _ in range(min(count, len(first_half))):
+    for _ in range(count):
         pair = min(first_half, key=lambda pair: (images[pair[1].image], methods[pair[1].method]))
         first_half.remove(pair)
         time, place = pair

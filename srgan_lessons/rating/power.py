@@ -44,15 +44,18 @@ def power_table(
         or images < 2
         or methods < 2
         or studies < 1
+        or seed < 0
     ):
-        raise UserError("power needs differences of 0 or more, at least 2 raters, images and methods, and 1 study")
+        raise UserError(
+            "power needs differences of 0 or more, at least 2 raters, images and methods, 1 study, and a seed from 0"
+        )
     if not 1 < mos - max(differences) / 2 < mos + max(differences) / 2 < 5:
         raise UserError(f"power: MOS {mos} with a difference of {max(differences)} goes beyond the scale of 1 to 5")
     pairs = methods * (methods - 1) // 2
     rows = []
-    for d, difference in enumerate(differences):
+    for d, difference in enumerate(dict.fromkeys(differences)):
         truth = {"worse": mos - difference / 2, "better": mos + difference / 2}
-        for count in raters:
+        for count in dict.fromkeys(raters):
             shown = 0
             for study in range(studies):
                 draw = int(np.random.SeedSequence([seed, d, count, study]).generate_state(1)[0])

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from srgan_lessons import UserError
@@ -33,6 +33,10 @@ class Rater:
     browsers: tuple[str, ...] = ()
 
 
+class NotSaved(UserError):
+    """A rater could not be kept. The message names a file of the instructor's."""
+
+
 class Raters:
     """All raters of a study, kept in a file that only its owner can read.
 
@@ -46,7 +50,7 @@ class Raters:
         self._taken = {name_key(name): name for name in taken}
         self._wrong: dict[str, list[float]] = {}
         self.secret, self._raters = self._read()
-        self._by_browser = {browser: key for key, rater in self._raters.items() for browser in rater.browsers}
+        self._by_browser = _by_browser(self._raters)
 
     def __len__(self) -> int:
         return len(self._raters)
@@ -65,7 +69,7 @@ class Raters:
         """A new rater, or one identified by the code; from now on, the secret identifies this browser.
 
         A second call changes nothing, because the first answer may have been lost. Raises UserError for a name that
-        cannot be used or is taken, a wrong code, too many tries, and a full study.
+        cannot be used or is taken, a wrong code, too many tries, and a full study, and NotSaved for a full disk.
         """
         name = " ".join(rater_name(name).split())
         key = name_key(name)
@@ -85,17 +89,24 @@ class Raters:
                 return rater
             elif not self.open_names:
                 self._check_code(key, rater, code)
-            rater = Rater(name=rater.name, code=rater.code, browsers=(*rater.browsers[-9:], _digest(cookie)))
-            self._write({**self._raters, key: rater})
-            self._raters[key] = rater
-            self._by_browser[_digest(cookie)] = key
+            digest = _digest(cookie)
+            raters = {
+                known: replace(other, browsers=tuple(each for each in other.browsers if each != digest))
+                for known, other in self._raters.items()
+            }  # a browser is one rater's, also after a restart
+            raters[key] = rater = replace(rater, browsers=(*rater.browsers[-9:], digest))
+            try:
+                self._write(raters)
+            except UserError as error:
+                raise NotSaved(str(error)) from None
+            self._raters, self._by_browser = raters, _by_browser(raters)
             return rater
 
     def _check_code(self, key: str, rater: Rater, code: str) -> None:
         wrong = [when for when in self._wrong.get(key, []) if time.monotonic() - when < COOLING]
         if code and len(wrong) >= GUESSES:
             raise UserError("too many wrong codes for this name. Wait a minute, then check the code.")
-        if code and hmac.compare_digest(code.encode(), rater.code.encode()):
+        if code and hmac.compare_digest(code.encode(errors="replace"), rater.code.encode()):
             return
         if code:
             self._wrong[key] = [*wrong, time.monotonic()]
@@ -141,6 +152,10 @@ def write_private(path: Path, text: str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise UserError(explain_write_error(path, error)) from None
+
+
+def _by_browser(raters: dict[str, Rater]) -> dict[str, str]:
+    return {browser: key for key, rater in raters.items() for browser in rater.browsers}
 
 
 def _digest(cookie: str) -> str:

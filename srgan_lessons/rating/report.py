@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import io
+import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,18 +17,21 @@ from typing import Any
 import jinja2
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 from PIL import Image
 
 from srgan_lessons import UserError, __version__
 from srgan_lessons.files import atomic
 from srgan_lessons.rating import measures, plots, viewing
 from srgan_lessons.rating.analysis import FEWEST, IN_LABORATORY, IN_THE_OPEN, Analysis, analyse
+from srgan_lessons.rating.consistency import ONE_BUTTON
 from srgan_lessons.rating.manifest import MANIFEST, some
 from srgan_lessons.rating.merging import merge
-from srgan_lessons.rating.spreadsheet import read_csv
+from srgan_lessons.rating.screening import FAR, ONE_SIDED
+from srgan_lessons.rating.spreadsheet import read_csv, shielded
 from srgan_lessons.rating.study import Study
-from srgan_lessons.rating.votes import Votes
-from srgan_lessons.rating.wording import number, p_value, span
+from srgan_lessons.rating.votes import VOTE_FILE, Votes
+from srgan_lessons.rating.wording import against, number, p_value, span
 
 PAGE = "report.html"
 WEB = Path(__file__).parent / "web"
@@ -76,7 +81,9 @@ def write_report(
     if measured is not None:
         tables["metrics"] = measured
     for name, content in tables.items():
-        _write(out / f"{name}.csv", content.to_csv(index=False, lineterminator="\n"))
+        texts = {key: column.map(shielded) for key, column in content.items() if not is_numeric_dtype(column)}
+        text = content.assign(**texts).to_csv(index=False, lineterminator="\n")
+        _write(out / f"{name}.csv", text, "utf-8-sig")  # by its mark, Excel recognises UTF-8
     _write(out / PAGE, _page(analysis, study, folder.resolve().name, measured, problems, list(tables)))
     return out / PAGE
 
@@ -87,7 +94,7 @@ def _read(votes: pd.DataFrame | Votes | str | Path | None, study: Study | None) 
         return votes, []
     if isinstance(votes, Votes):
         return votes.table(), list(votes.problems)
-    if votes is not None and Path(votes).suffix == ".csv":
+    if votes is not None and _is_table(Path(votes)):
         return read_csv(votes)
     if study is None:
         raise UserError(f"votes of raters ({votes}) can only be read together with their study; name its folder.")
@@ -95,16 +102,35 @@ def _read(votes: pd.DataFrame | Votes | str | Path | None, study: Study | None) 
     return merged.table(), list(merged.problems)
 
 
+def _is_table(path: Path) -> bool:
+    """Whether a file is a table of votes, whatever a spreadsheet named it: Excel's "Unicode text" ends in .txt."""
+    if path.suffix.lower() == ".csv" or VOTE_FILE.fullmatch(path.name):
+        return path.suffix.lower() == ".csv"
+    with suppress(OSError), open(path, "rb") as file:  # a line of a vote file is a JSON object
+        return not file.read(1000).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+    return False
+
+
 def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The votes without those of some raters, and a sentence about each. Raises UserError for an unknown name."""
+    """The votes without those of some raters, and a sentence about each. Raises UserError for a name that no rater has,
+    and if nobody would be left."""
     if not exclude or "rater" not in table:
         return table, []
-    there = sorted(table["rater"].dropna().astype(str).unique())
-    for name in exclude:
+    given = table["rater"].map(_composed)
+    there = sorted(given.dropna().astype(str).unique())
+    out = list(dict.fromkeys(map(_composed, exclude)))
+    for name in out:
         if name not in there:
             raise UserError(f"no rater is named {name!r}, so none can be left out. The raters are: {some(there)}.")
-    said = [f"{name} was left out by --exclude ({(table['rater'] == name).sum()} votes)" for name in exclude]
-    return table[~table["rater"].isin(list(exclude))], said
+    if len(out) == len(there):
+        raise UserError(f"all {len(there)} raters would be left out by --exclude, so there would be nothing to report.")
+    said = [f"{name} was left out by --exclude ({(given == name).sum()} votes)" for name in out]
+    return table[~given.isin(out)], said
+
+
+def _composed(name: Any) -> Any:
+    """A name in Unicode's composed form, because a terminal or a spreadsheet may take letters and accents apart."""
+    return unicodedata.normalize("NFC", name) if isinstance(name, str) else name
 
 
 def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
@@ -115,23 +141,33 @@ def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
             f"{name} contains votes of another study: {str(others[0])[:12]}..., not {study.hash[:12]}... in "
             f"{study.folder}. Name the study in which they were given."
         )
-    known = {(stimulus.image, stimulus.method) for stimulus in study.stimuli.values()}
+    known = {(stimulus.image, stimulus.method): stimulus.anchor for stimulus in study.stimuli.values()}
     if {"image", "method"} <= set(table.columns):
-        strange = [pair for pair in zip(table["image"], table["method"], strict=True) if pair not in known]
-        if strange:
+        pairs = list(zip(table["image"], table["method"], strict=True))
+        if strange := [pair for pair in pairs if pair not in known]:
             image, method = strange[0]
             raise UserError(
                 f"{name}: {len(strange)} of {len(table)} votes are on pictures that the study {study.folder} does not "
                 f"have; the first is {method} of {image}. Spreadsheets change names that look like numbers or dates."
+            )
+        of_training = np.array([known[pair] is not None for pair in pairs], dtype=bool)
+        if "phase" in table:
+            of_training &= table["phase"].isin(["main"]).to_numpy(bool)
+        if "gold_expected" in table:
+            of_training &= table["gold_expected"].isna().to_numpy(bool)
+        if of_training.any():
+            raise UserError(
+                f"{name}: {of_training.sum()} votes on pictures of the training would enter the MOS, because their "
+                "columns phase and gold_expected are missing or empty. Fill them in, or delete these rows."
             )
     if "study" in table and table["study"].notna().all():
         return []
     return [f"{name} does not say for all votes which study they belong to; their pictures are those of this study"]
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, text: str, encoding: str = "utf-8") -> None:
     with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding=encoding, newline="\n")
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -216,7 +252,7 @@ def _pairs(analysis: Analysis) -> dict[str, list]:
     rank = {method: k for k, method in enumerate(analysis.methods["method"])}
     pairs = list(analysis.pairs.itertuples())
     return {
-        "steps": [r.statement for r in pairs if rank[r.better] + 1 == rank[r.worse]],
+        "steps": [r.statement for r in pairs if abs(rank[r.better] - rank[r.worse]) == 1],
         "unshown": [f"{r.better} and {r.worse}" for r in pairs if not r.shown],
         "pairs": [
             [
@@ -286,13 +322,20 @@ def _rater(r: Any) -> list:
         r.votes,
         f"{r.gold - r.missed} of {r.gold}" if r.gold else "–",
         f"{r.repeat_same:.0%} of {r.repeats}" if r.repeats else "–",
-        number(r.variance),
+        against(r.variance, ONE_BUTTON),
         number(r.correlation),
-        f"{r.bt500_share:.1%} / {number(r.bt500_balance)}" if np.isfinite(r.bt500_share) else "–",
+        _far(r),
         f"{r.bias:+.2f}",
         number(r.inconsistency),
         "excluded" if r.excluded else "kept, with a note" if r.notes else "kept",
     ]
+
+
+def _far(r: Any) -> str:
+    """The two numbers of BT.500's rule."""
+    if not np.isfinite(r.bt500_share):
+        return "–"
+    return f"{against(100 * r.bt500_share, 100 * FAR, 1)}% / {against(r.bt500_balance, ONE_SIDED)}"
 
 
 def _screens(analysis: Analysis, study: Study) -> dict:

@@ -17,6 +17,7 @@ from srgan_lessons.rating.tables import Scores, gold_trials, rated, repeated_tri
 GOLD_SHARE = 0.2  # a rater may miss one gold item, or a fifth of them if that is more
 SWAPPED_P = 0.001  # one-sided p of a negative correlation with the others
 RESTLESS = 2.0  # times the median inconsistency: worth a look, but no reason to exclude
+FAR, ONE_SIDED = 0.05, 0.3  # BT.500 rejects a rater with a larger share of far votes, and with a smaller balance
 NORMAL = 1.959964  # 97.5 % quantile
 
 # --- ITU-R BT.500 ----------------------------------------------------------------------------------------------------
@@ -52,7 +53,7 @@ def bt500(matrix: pd.DataFrame | np.ndarray, *, naive: bool = False) -> pd.DataF
     count, far = used.sum(axis=0), above + below
     share = far / np.maximum(count, 1)
     balance = np.where(far > 0, np.abs(above - below) / np.maximum(far, 1), np.nan)
-    rejected = (share > 0.05) & (balance < 0.3)  # NaN < 0.3 is False, so P + Q = 0 rejects nobody
+    rejected = (share > FAR) & (balance < ONE_SIDED)  # NaN < 0.3 is False, so P + Q = 0 rejects nobody
     if rejected.all() and not naive:
         rejected[:] = False
     values = {"votes": count, "above": above, "below": below, "far_share": share, "balance": balance}

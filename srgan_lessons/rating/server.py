@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import json
 import logging
@@ -71,7 +72,8 @@ class Handler(tornado.web.RequestHandler):
             raise tornado.web.HTTPError(421)
         if self.request.method == "POST":
             origin = self.request.headers.get("Origin")
-            if origin is not None and origin != f"{self.request.protocol}://{self.request.host}":
+            # Only the host is compared: behind a tunnel, the page is https, and this server is asked by http
+            if origin is not None and origin.rpartition("//")[2] != self.request.host:
                 raise tornado.web.HTTPError(403)
             if self.request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
                 raise tornado.web.HTTPError(403)
@@ -108,6 +110,9 @@ WHY = {
     421: "This server does not answer to this name. Use an address that it prints, or start it with --name.",
     500: "The server could not do this. Try again; its terminal shows what went wrong.",
 }
+
+NO_REPORT = "There is no report yet. Accept votes again and close the study, or run `srgan-lessons study report`."
+NO_MEMORY = "Its process was ended, perhaps for lack of memory: try `srgan-lessons study report` in a terminal."
 
 
 # --- for raters ------------------------------------------------------------------------------------------------------
@@ -227,7 +232,10 @@ class Who(Instructor):
         self.links = links
 
     async def get(self, _: str) -> None:
-        self.answer({**await self.aside(self.study.live), "links": self.links, "problem": Close.problem})
+        making = Close.making()
+        live = await self.aside(self.study.live)
+        missing = NO_REPORT if live["closed"] and not live["reported"] and not making else ""
+        self.answer({**live, "links": self.links, "problem": Close.problem or missing})
 
 
 class Close(Instructor):
@@ -236,25 +244,39 @@ class Close(Instructor):
     running: asyncio.Task | None = None
     problem = ""
 
+    @classmethod
+    def making(cls) -> bool:
+        return Close.running is not None and not Close.running.done()
+
     async def post(self, _: str) -> None:
         message = json.loads(self.request.body or b"{}")
         if message.get("open"):
+            if Close.running is not None:
+                Close.running.cancel()  # its report would lack the votes to come
+                await asyncio.wait({Close.running})
+            Close.problem = ""
             await self.aside(self.study.open)
         else:
             await self.aside(self.study.close)
-            if Close.running is None or Close.running.done():
+            if not Close.making():
                 Close.problem = ""
                 Close.running = asyncio.create_task(self._report())
-        self.answer(self.study.live())
+        self.answer(await self.aside(self.study.live))
 
     async def _report(self) -> None:
         command = [sys.executable, "-m", "srgan_lessons", "study", "report", str(self.study.study.folder)]
         process = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
         )
-        _, said = await process.communicate()
+        try:
+            _, said = await process.communicate()
+        except asyncio.CancelledError:
+            with contextlib.suppress(ProcessLookupError):  # it has just ended
+                process.kill()
+            raise
         if process.returncode:
-            Close.problem = said.decode(errors="replace").strip().splitlines()[-1][-500:]
+            lines = said.decode(errors="replace").strip().splitlines()
+            Close.problem = lines[-1][-500:] if lines else f"The report was not made. {NO_MEMORY}"
 
 
 class Report(Instructor):
@@ -313,17 +335,19 @@ def _application(handlers: list, common: dict) -> tornado.web.Application:
 def listen(application: tornado.web.Application, port: int, address: str) -> tuple[tornado.httpserver.HTTPServer, int]:
     """Starts to answer requests, and returns the server and its port.
 
-    address: where to listen; "" means all addresses of this machine. Raises UserError if the port is taken.
+    address: where to listen; "" means all addresses of this machine. Raises UserError for a port that does not exist
+    or cannot be used.
     """
+    if not 0 <= port <= 65535:
+        raise UserError(f"there is no port {port}; ports end at 65535. Choose another port with --port.")
     for name in ("tornado.access", "tornado.general"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # their lines contain addresses
     try:
         sockets = tornado.netutil.bind_sockets(port, address or None)
     except OSError as error:
-        raise UserError(
-            f"port {port} cannot be used ({error.strerror}): another program, perhaps a second copy of this one, uses "
-            "it. End that program, or choose another port with --port."
-        ) from None
+        taken = ": another program, perhaps a second copy of this one, uses it. End that program, or choose"
+        what = taken if error.errno == errno.EADDRINUSE else ". Choose"
+        raise UserError(f"port {port} cannot be used ({error.strerror}){what} another port with --port.") from None
     server = tornado.httpserver.HTTPServer(
         application, max_body_size=LARGEST_BODY, max_header_size=16384, idle_connection_timeout=120, body_timeout=20
     )

@@ -40,35 +40,36 @@ def serve(
 ) -> int:
     """Serves a study to a class until it is stopped. Returns 0.
 
-    screens, most: see `Host`. names: further names of this machine, such as that of a tunnel. instructor_everywhere:
-    the instructor's page can be opened from other machines, too; it is on the next port. Raises UserError for a folder
-    that is not a study, a port that is taken, and packages that are missing.
+    screens, most: see `Host`. names: further names of this machine, or the whole address of a tunnel, such as
+    https://abc.example. instructor_everywhere: the instructor's page can be opened from other machines, too; it is on
+    the next port. Raises UserError for a folder that is not a study, a study that is already served, a port that cannot
+    be used, and packages that are missing.
     """
     host = Host(Study.open(folder), screens=screens, most=most)
     found = addresses()
-    known = frozenset(map(str.lower, [*found, *names, *machine_names(), "localhost", LOOPBACK, "::1"]))
+    known = frozenset(map(str.lower, [*found, *map(machine, names), *machine_names(), "localhost", LOOPBACK, "::1"]))
     shown = [*names, *found] or [LOOPBACK]
 
     async def run() -> None:
         with ThreadPoolExecutor(THREADS, thread_name_prefix="srgan-lessons-serve") as pool:
             raters, at = listen(raters_app(host, known, pool), port, "")
-            links = [f"http://{name}:{at}/{host.invitation}" for name in shown]
+            links = [f"{address(name, at)}/{host.invitation}" for name in shown]
             behind = "" if instructor_everywhere else LOOPBACK
             leader, beside = listen(instructor_app(host, known, pool, links), port + 1 if port else 0, behind)
-            own = shown[0] if instructor_everywhere else LOOPBACK
-            print(
-                said(links, f"http://{own}:{beside}/{host.instructor}/", f"http://{shown[0]}:{at}/test", host),
-                flush=True,
-            )
+            own = machine(shown[0]) if instructor_everywhere else LOOPBACK
+            page = f"http://{own}:{beside}/{host.instructor}/"
+            print(said(links, page, f"{address(shown[0], at)}/test", host), flush=True)
             try:
                 await until_told()
             finally:
                 raters.stop()
                 leader.stop()
                 await asyncio.gather(raters.close_all_connections(), leader.close_all_connections())
-        host.stop()
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    finally:
+        host.stop()
     print(
         f"The server has stopped. The ratings are in {host.study.votes_folder}; the links stay the same when you start "
         "it again."
@@ -92,9 +93,11 @@ def rate(folder: str | Path, *, browser: bool = True) -> int:
             finally:
                 server.stop()
                 await server.close_all_connections()
-        host.stop()
 
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    finally:
+        host.stop()
     return 0
 
 
@@ -122,6 +125,16 @@ def code(link: str) -> str:
     text = io.StringIO()
     segno.make(link, error="l").terminal(out=text, compact=True, border=2)
     return text.getvalue()
+
+
+def address(name: str, port: int) -> str:
+    """How links begin. The address of a tunnel is complete: the tunnel listens on a port of its own."""
+    return name.rstrip("/") if "://" in name else f"http://{name}:{port}"
+
+
+def machine(name: str) -> str:
+    """The name of the machine in a name or an address."""
+    return name.partition("://")[2].partition("/")[0].partition(":")[0] if "://" in name else name
 
 
 def addresses() -> list[str]:

@@ -9,6 +9,7 @@ while session.trial:
 
 import hashlib
 import hmac
+import os
 import secrets
 import statistics
 import threading
@@ -32,8 +33,7 @@ from srgan_lessons.rating.votes import Votes
 LONG_PAUSE = 300  # seconds; after a longer pause the rater warms up again, as after a break
 AHEAD = 2  # pictures that are read before they are needed
 
-
-_open_sessions: dict[Path, "Session"] = {}  # the open sessions of this process, by their vote file
+_open_sessions: dict[str, "Session"] = {}  # the open sessions of this process, by their vote file, without links
 
 
 class Session:
@@ -100,12 +100,12 @@ class Session:
         path = path.absolute()
         changes: dict[str, Any] = {"minutes": minutes, "session_trials": session_trials}
         settings = replace(study.settings, **{name: value for name, value in changes.items() if value is not None})
-        if path in _open_sessions:
-            _open_sessions[path].close()
+        if (real := os.path.realpath(path)) in _open_sessions:
+            _open_sessions[real].close()
         session = cls(study, rater, path, clock, secret)
         session.settings = settings
         session._go_on(go_on_within)
-        _open_sessions[path] = session
+        _open_sessions[real] = session
         return session
 
     def __repr__(self) -> str:
@@ -180,9 +180,10 @@ class Session:
 
         Dummies of earlier sessions count if they were rated.
         """
-        warming = sum(phase == "dummy" for phase, _, _ in self._steps)
-        given = sum(self._steps[at][0] == "dummy" for at in self._given)
-        return self.done + self._warmed + given, self.total + self._warmed + warming
+        with self._lock:  # the instructor's page asks while a rater's request may plan a new session
+            warming = sum(phase == "dummy" for phase, _, _ in self._steps)
+            given = sum(self._steps[at][0] == "dummy" for at in self._given)
+            return self.done + self._warmed + given, self.total + self._warmed + warming
 
     @property
     def seconds_left(self) -> float:
@@ -303,8 +304,8 @@ class Session:
             self._enter("closed")
             self._file.close()
             self._reader.shutdown(wait=False, cancel_futures=True)
-            if _open_sessions.get(self.path) is self:
-                del _open_sessions[self.path]
+            for path in [path for path, session in _open_sessions.items() if session is self]:
+                del _open_sessions[path]
 
     def summary(self) -> Consistency:
         """How consistent the votes of all sessions of this rater are."""

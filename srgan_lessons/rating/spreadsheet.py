@@ -38,7 +38,7 @@ def write_csv(path: str | Path, votes: Iterable[Vote]) -> None:
     with atomic(path) as temporary, open(temporary, "w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows(map(_shielded, vote.values) for vote in votes)
+        writer.writerows(("" if value is None else shielded(value) for value in vote.values) for vote in votes)
 
 
 def read_csv(path: str | Path) -> tuple[pd.DataFrame, list[str]]:
@@ -96,7 +96,7 @@ def _rows(path: Path) -> tuple[list[tuple[int, list[str]]], list[str]]:
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     if data[:4] == b"PK\x03\x04":
-        raise UserError(f"{path} is an Excel workbook under another name. Save it from Excel as CSV.")
+        raise UserError(f"{path} is an Excel workbook. Save it from Excel as CSV.")
     notes = []
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", errors="replace")
@@ -131,13 +131,13 @@ def _value(name: str, cell: str, where: str) -> object:
     try:
         if name in WHOLE:
             number = float(cell.replace(",", "."))
-            value = int(number) if number == int(number) else cell
+            value = int(cell) if re.fullmatch(r"\d+", cell) else int(number) if number == int(number) else cell
         elif name in MEASURES:
             value = float(cell.replace(",", "."))
         elif name == "revised":
             value = _TRUTH.get(cell.lower(), cell)
         else:
-            value = cell[1:] if re.match(r"'+[=+\-@\t\r]", cell) else cell
+            value = unshielded(cell)
     except (ValueError, OverflowError):
         value = cell
     if name != "study" and not fits(value):
@@ -151,10 +151,14 @@ def _typed(content: dict[str, list]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(values, dtype=TYPES.get(name, object)) for name, values in content.items()})
 
 
-def _shielded(value: object) -> object:
-    if value is None:
-        return ""
+def shielded(value: object) -> object:
+    """The value, with an apostrophe before it if it is text that a spreadsheet would take for a formula."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def unshielded(cell: str) -> str:
+    """The text of a cell without the apostrophe of `shielded`."""
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _letter(at: int) -> str:

@@ -248,10 +248,18 @@ def anchor_versions(anchors: Images | None, rated: Sequence[str], *, crop: int |
 
 
 def check_names(names: Collection[str], what: str) -> None:
-    """Raises UserError for names of images or methods that are empty, not strings, or differ only in upper case."""
+    """Raises UserError for names of images or methods that are not strings, empty, or differ only in upper case.
+
+    Control characters and unusual or outer spaces are refused, too, because tables of votes would lose them.
+    """
     for name in names:
-        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        if not isinstance(name, str) or not name.strip():
             raise UserError(f"the {what} {name!r} needs a name: a string of at least one letter.")
+        if not name.isprintable() or name != name.strip():
+            raise UserError(
+                f"the name of the {what} {name!r} has characters that cannot be seen, or begins or ends with a space. "
+                "Rename it."
+            )
         if what == "method" and name != HIDDEN_REFERENCE and name.casefold() == HIDDEN_REFERENCE:
             raise UserError(
                 f'the method {name!r} must be written "{HIDDEN_REFERENCE}", the name of the hidden reference.'

@@ -111,7 +111,8 @@ class Study:
         profile.
 
         Raises UserError in the same cases as `stimuli.versions`, and for versions of different sizes, an image that
-        appears twice, a folder that exists and is not empty or cannot be written, and a full disk.
+        appears twice, so many gold items that they would follow each other, a folder that exists and is not empty or
+        cannot be written, and a full disk.
         """
         from srgan_lessons.rating.stimuli import versions
 
@@ -171,7 +172,7 @@ class Study:
 
         folder = Path(out)
         settings = settings_of(given)
-        whole("seed", seed, 0, 2**63)
+        whole("seed", seed, 0, 2**63 - 1)
         if protocol == "acr-hr" and HIDDEN_REFERENCE not in {version.method for version in made}:
             raise UserError(
                 'the protocol "acr-hr" hides the HR picture among the stimuli: add the method "hr", or choose "acr".'
@@ -213,6 +214,10 @@ class Study:
                 ],
             }
             manifest["hash"] = manifest_hash(manifest)
+            try:
+                cls(part, manifest).order("anybody")
+            except UserError as error:  # said now, not when the class begins
+                raise UserError(f"there are too many gold items for these pictures: {error}") from None
             with atomic(part / MANIFEST) as temporary:
                 temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             write_notebook(part)

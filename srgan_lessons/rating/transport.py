@@ -33,10 +33,11 @@ def answer(session: Session, message: object) -> dict:
         "undo": lambda session, said: session.undo(_token(said)),
         "vote": lambda session, said: session.vote(said.get("score"), _token(said), how_shown(said.get("shown"))),
     }
-    if not isinstance(message, Mapping) or message.get("do") not in actions:
+    do = message.get("do") if isinstance(message, Mapping) else None
+    if not isinstance(message, Mapping) or not isinstance(do, str) or do not in actions:
         return state(session, error="The page asked for something that does not exist. Load it again.")
     try:
-        actions[message["do"]](session, message)
+        actions[do](session, message)
     except UserError as error:
         return state(session, error=str(error))
     except Exception as error:  # nothing else would show it, and the page would wait for ever

@@ -16,8 +16,9 @@ LOWEST, HIGHEST = min(SCALE), max(SCALE)
 Fits = Callable[[object], object]
 
 
-def _whole(low: int, high: int | None = None) -> Fits:
-    return lambda value: type(value) is int and value >= low and (high is None or value <= high)
+def _whole(low: int, high: int = 2**63 - 1) -> Fits:
+    """Whole numbers that fit into the 64 bits of a table's column."""
+    return lambda value: type(value) is int and low <= value <= high
 
 
 def _text(value: object) -> bool:
@@ -53,8 +54,8 @@ class Vote:
 
     study: str = _column(lambda value: _text(value) and re.fullmatch("[0-9a-f]{64}", str(value)), "the hash of a study")
     rater: str = _column(_text, "a non-empty string", needed=True)
-    session: int = _column(_whole(1), "a whole number from 1")
-    trial: int = _column(_whole(0), "a whole number from 0")
+    session: int = _column(_whole(1), "a whole number from 1 to 2^63 - 1")
+    trial: int = _column(_whole(0), "a whole number from 0 to 2^63 - 1")
     phase: str = _column(lambda value: value in PHASES, "training, dummy or main")
     image: str = _column(_text, "a non-empty string", needed=True)
     method: str = _column(_text, "a non-empty string", needed=True)
@@ -66,9 +67,9 @@ class Vote:
     score: int | None = _column(
         lambda value: value is None or _whole(LOWEST, HIGHEST)(value), "a whole number from 1 to 5", needed=True
     )
-    response_ms: int = _column(_whole(0), "a whole number from 0")
+    response_ms: int = _column(_whole(0), "a whole number from 0 to 2^63 - 1")
     time_utc: str = _column(_text, "a time in ISO 8601")
-    seed: int = _column(_whole(0), "a whole number from 0")
+    seed: int = _column(_whole(0), "a whole number from 0 to 2^63 - 1")
     revised: bool = _column(lambda value: isinstance(value, bool), "true or false")
     device_pixel_ratio: float | None = _measure()
     width: float | None = _measure()

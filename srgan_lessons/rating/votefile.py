@@ -142,6 +142,8 @@ class VoteFile:
                 f"{self.path} was moved, deleted or replaced while the session was open, so the vote was not kept. Put "
                 "the file back, and open the session again."
             ) from None
+        except OSError as error:  # the disk, or the network that leads to it
+            raise UserError(f"the vote was not kept: {explain_write_error(self.path, error)}") from None
         try:
             self._write(as_line(vote).encode("utf-8"))
         except OSError as error:

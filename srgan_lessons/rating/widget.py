@@ -8,6 +8,7 @@ It works in JupyterLab, Colab and VS Code. `session.Session` decides what is sho
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +73,15 @@ class RatingWidget(anywidget.AnyWidget):
                 self.send({"id": said.get("id"), "state": self._answer(said)})
 
     def _answer(self, said: Mapping) -> dict:
-        actions: dict[object, Callable[[], None]] = {
+        actions: dict[str, Callable[[], None]] = {
             "name": lambda: self._named(said.get("name")),
             "rename": self._rename,
             "reopen": self._open,
             "download": self._hand_out,
         }
-        if said.get("do") in actions:
-            self._do(actions[said["do"]])
+        do = said.get("do")
+        if isinstance(do, str) and do in actions:
+            self._do(actions[do])
             said = {"do": "state"}
         elif self.session is None and not self._asks:
             self._do(self._open)  # "Try again"
@@ -124,8 +126,9 @@ class RatingWidget(anywidget.AnyWidget):
     def _rename(self) -> None:
         if self._asks and self.session is not None and self.session.phase == "instructions":
             self.session.close()
-            if not self.session.path.stat().st_size:
-                self.session.path.unlink()  # the empty file of a mistyped name
+            with suppress(OSError):
+                if not self.session.path.stat().st_size:
+                    self.session.path.unlink()  # the empty file of a mistyped name
             self.session = self._rater = None
 
     def _picture(self, token: object) -> bytes | None:

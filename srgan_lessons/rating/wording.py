@@ -22,10 +22,14 @@ def p_value(p: float) -> str:
     """A p-value, for example "0.0469", "0.31" or "< 0.0001". A p-value below or above 0.05 is never shown as 0.05."""
     if p < 0.0001:
         return "< 0.0001"
-    digits = 4 if p < 0.1 else 2
-    while round(p, digits) == ALPHA and p != ALPHA and digits < 12:
+    return against(p, ALPHA, 4 if p < 0.1 else 2)
+
+
+def against(value: float, threshold: float, digits: int = 2) -> str:
+    """A number like `number`, with more decimals if it would otherwise be shown as a threshold that it is not."""
+    while math.isfinite(value) and round(value, digits) == threshold and value != threshold and digits < 12:
         digits += 1
-    return f"{p:.{digits}f}"
+    return number(value, digits)
 
 
 def _not_zero(value: float) -> str:

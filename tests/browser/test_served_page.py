@@ -262,3 +262,23 @@ def test_a_lost_answer_is_asked_for_again_and_counts_once(browser, server, study
     assert [row.score for row in Votes.read(study.votes_folder).lines] == [1, 2, 3]
     assert len(lost) == 6
     page.context.close()
+
+
+def test_a_page_that_is_left_open_shows_that_the_study_is_closed_and_the_result(browser, server):
+    """As the last page of a rater says: nobody has to load it again."""
+    page = join(browser, server, "Ada")
+    ada, bea = server.join(None), server.join("Bea")
+    ada.cookie = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in page.context.cookies())
+    for client in (ada, bea):
+        client.tell({"do": "begin"})
+        while client.state["picture"]:
+            client.vote(1 + client.state["done"] % 5)
+    page.reload()
+    page.get_by_text("Thank you, Ada").wait_for()
+    port, secret = server.instructor.rstrip("/").split(":")[-1].split("/")
+    server.ask("POST", f"/{secret}/close", {}, port=int(port))
+    page.get_by_text("The study is closed").wait_for()
+    page.get_by_text("You and the class").wait_for(timeout=200_000)
+    assert page.locator(".rater-result tbody tr").count() == 3
+    assert page.wrong == []
+    page.context.close()

@@ -13,15 +13,17 @@ const keep = (message) => { try { localStorage.setItem(KEPT, JSON.stringify(mess
 const forget = () => { try { localStorage.removeItem(KEPT); } catch { /* private mode */ } };
 const kept = () => { try { return JSON.parse(localStorage.getItem(KEPT)); } catch { return null; } };
 
+const ask = (message, signal) => fetch("/rate", {
+  method: "POST", credentials: "same-origin", cache: "no-store", signal,
+  headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...message, invitation }),
+});
+
 async function post(message) {
   for (let tries = 0; ; tries++) {
     const given = new AbortController();
     const timer = setTimeout(() => given.abort(), PATIENCE);
     try {
-      const answer = await fetch("/rate", {
-        method: "POST", credentials: "same-origin", cache: "no-store", signal: given.signal,
-        headers: { "Content-Type": "application/json" }, body: JSON.stringify({ ...message, invitation }),
-      });
+      const answer = await ask(message, given.signal);
       if (answer.status <= 500) {
         const said = await answer.json();
         transport.waiting(false);
@@ -52,6 +54,10 @@ transport.send = async (message) => {
   const before = kept();
   if (before && message.do === "state") return send(before);
   return send(message);
+};
+transport.look = async () => {
+  const answer = await ask({ do: "state" }, AbortSignal.timeout(PATIENCE));
+  return answer.ok ? answer.json() : null;
 };
 transport.picture = async (token) => `/picture/${token}`;
 

@@ -4,9 +4,11 @@
 //
 //   transport.send(message) -> Promise of a state      transport.picture(token) -> Promise of an address of the PNG
 //   transport.waiting = (long) => {}                   called with true while an answer is overdue, then with false
+//   transport.look() -> Promise of a state, asked for once; only a web page has it, where the study may be closed
 
 const MARGIN = 12; // at least this many CSS pixels of grey around the largest picture
 const TINY = 2.5; // screen pixels per CSS pixel; with this many, a picture at 1:1 is too small to judge
+const LOOK = 5000; // ms between looks at whether the study is closed
 const WORDS = { page: "this page", notebook: "the notebook" };
 
 const make = (tag, attributes = {}, ...children) => {
@@ -358,7 +360,7 @@ export function start(root, transport, { home = "page" } = {}) {
         paragraph("Under which name should your ratings be saved? A pseudonym will do, as long as nobody else in this study has it. ",
           "You can stop at any time and continue later where you were."),
         state.codes ? paragraph("If you began in another browser, enter the same name and the code that you got there.") : null,
-        state.plain ? paragraph(make("small", {}, "The connection is not encrypted: others in this network could " +
+        state.plain && location.protocol !== "https:" ? paragraph(make("small", {}, "The connection is not encrypted: others in this network could " +
           "read your name and ratings. Use a pseudonym if that matters to you.")) : null,
         row(name, state.codes ? given : null, action("Continue", "next", join))];
     },
@@ -479,8 +481,20 @@ export function start(root, transport, { home = "page" } = {}) {
   });
   on(window, "pageshow", (event) => { leaving = false; if (event.persisted) tell({ do: "state" }); }); // the back button
 
+  // A rater who has rated everything may leave the page open: it shows by itself that the study is closed, and the result
+  const waits = () => state && !state.local && (state.phase === "done" || (state.phase === "over" && !state.result));
+  const looking = transport.look && setInterval(async () => {
+    if (!waits() || busy || document.hidden) return;
+    const before = state;
+    const seen = await transport.look().catch(() => null);
+    const news = seen && seen.phase === "over" && (before.phase === "done" || seen.result);
+    if (!news || state !== before || busy) return;
+    state = seen;
+    draw();
+  }, LOOK);
+
   tell({ do: "state" });
-  return () => { listening.abort(); watch.disconnect(); root.replaceChildren(); };
+  return () => { clearInterval(looking); listening.abort(); watch.disconnect(); root.replaceChildren(); };
 }
 
 // --- in a notebook: messages of the widget, answered in order ------------------------------------------------------------
