@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch._dynamo  # the first optimiser imports it: here it is done once, and not in each process
 from PIL import Image
 from safetensors.numpy import load_file
 
