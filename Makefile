@@ -19,8 +19,11 @@ PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(if $(C
 NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) \
   --dist loadscope --no-loadscope-reorder
 
+# Without nbval where no notebook is run: importing it takes each process two seconds.
+PYTEST := $(BIN)/python -m pytest -p no:nbval
+
 # The tests of files, downloads and votes, run as if on a system without fcntl, fork and the signals of Unix.
-ON_WINDOWS := $(BIN)/python -m pytest -p as_on_windows -n $(WORKERS) -q -m "not slow" $(addprefix tests/test_,$(addsuffix .py,\
+ON_WINDOWS := $(PYTEST) -p as_on_windows -n $(WORKERS) -q -m "not slow" $(addprefix tests/test_,$(addsuffix .py,\
   datasets download files images machines picture_kinds study upscaled_files upscaling votes))
 
 .PHONY: help install lab test quick windows notebooks exercise pictures slides screenshots site lint clean
@@ -99,7 +102,7 @@ lint: install
 	$(BIN)/python tools/english.py
 
 quick: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --ignore=tests/browser
+	OMP_NUM_THREADS=1 $(PYTEST) -q -n $(WORKERS) -m "not slow" --ignore=tests/browser
 
 windows: export PYTHONPATH := tests
 windows: install
@@ -120,7 +123,7 @@ test: install
 	types() { cat "$$logs/mypy"; return $$status; }; \
 	$(if $(filter constraints.txt,$(CONSTRAINTS)),status=0; wait $$mypy || status=$$?; part types types;) \
 	part windows env PYTHONPATH=tests $(ON_WINDOWS); \
-	part package $(BIN)/python -m pytest -n $$(($(WORKERS) + 1)) --dist loadscope --no-loadscope-reorder; \
+	part package $(PYTEST) -n $$(($(WORKERS) + 1)) --dist loadscope --no-loadscope-reorder; \
 	printf '\n--- summary\n'; [ -z "$$failed" ] || echo "failed:$$failed"; \
 	for name in solutions windows package; do echo "$$name"; tail -n 1 "$$logs/$$name"; done; \
 	[ -z "$$failed" ]
