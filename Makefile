@@ -16,10 +16,14 @@ REVEAL ?=
 SHELL := /bin/bash
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) -e
-NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) --dist loadscope
+NBVAL := $(BIN)/python -m pytest --nbval-lax --nbval-current-env --nbval-cell-timeout=120 -n $(WORKERS) \
+  --dist loadscope --no-loadscope-reorder
+
+# Without nbval where no notebook is run: importing it takes each process two seconds.
+PYTEST := $(BIN)/python -m pytest -p no:nbval
 
 # The tests of files, downloads and votes, run as if on a system without fcntl, fork and the signals of Unix.
-ON_WINDOWS := $(BIN)/python -m pytest -p as_on_windows -n $(WORKERS) -q -m "not slow" $(addprefix tests/test_,$(addsuffix .py,\
+ON_WINDOWS := $(PYTEST) -p as_on_windows -n $(WORKERS) -q -m "not slow" $(addprefix tests/test_,$(addsuffix .py,\
   datasets download files images machines picture_kinds study upscaled_files upscaling votes))
 
 .PHONY: help install lab test quick windows notebooks exercise pictures slides screenshots site lint clean
@@ -98,27 +102,30 @@ lint: install
 	$(BIN)/python tools/english.py
 
 quick: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow" --ignore=tests/browser
+	OMP_NUM_THREADS=1 $(PYTEST) -q -n $(WORKERS) -m "not slow" --ignore=tests/browser
 
 windows: export PYTHONPATH := tests
 windows: install
 	OMP_NUM_THREADS=1 $(ON_WINDOWS)
 
-# Types are checked only with the tested versions, because other versions of torch have other types.
-# The package's tests run in the order of their files: the browser tests, which take longest, come first.
+# Types are checked only with the tested versions, because other versions of torch have other types; in the meantime the
+# solutions run, the longest of them first. The student edition runs in the browser tests, which compare its outputs, too.
+# The package's tests run in the order of their files: the browser tests, which take longest, come first. They get one
+# process more than there are cores, because a test in a browser waits half of its time.
 # All parts run, even if one has failed; the end shows the failed parts and the last line of each pytest run.
 test: install
 	@set -o pipefail; export OMP_NUM_THREADS=1; failed=; logs=$$(mktemp -d); trap 'rm -rf "$$logs"' EXIT; \
 	part() { name=$$1; shift; printf '\n--- %s\n' "$$name"; "$$@" 2>&1 | tee "$$logs/$$name" || failed="$$failed $$name"; }; \
 	part rules $(BIN)/ruff check .; \
 	part format $(BIN)/ruff format --check .; \
-	$(if $(filter constraints.txt,$(CONSTRAINTS)),part types $(BIN)/mypy;) \
-	part lessons env SRGAN_LESSONS_FAST=1 $(NBVAL) notebooks --ignore=notebooks/solutions; \
-	part solutions env SRGAN_LESSONS_FAST=1 SRGAN_LESSONS_STRICT=1 $(NBVAL) notebooks/solutions; \
+	$(if $(filter constraints.txt,$(CONSTRAINTS)),$(BIN)/mypy >"$$logs/mypy" 2>&1 & mypy=$$!;) \
+	part solutions env SRGAN_LESSONS_FAST=1 SRGAN_LESSONS_STRICT=1 $(NBVAL) $$(ls -r notebooks/solutions/*.ipynb); \
+	types() { cat "$$logs/mypy"; return $$status; }; \
+	$(if $(filter constraints.txt,$(CONSTRAINTS)),status=0; wait $$mypy || status=$$?; part types types;) \
 	part windows env PYTHONPATH=tests $(ON_WINDOWS); \
-	part package $(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder; \
+	part package $(PYTEST) -n $$(($(WORKERS) + 1)) --dist loadscope --no-loadscope-reorder; \
 	printf '\n--- summary\n'; [ -z "$$failed" ] || echo "failed:$$failed"; \
-	for name in lessons solutions windows package; do echo "$$name"; tail -n 1 "$$logs/$$name"; done; \
+	for name in solutions windows package; do echo "$$name"; tail -n 1 "$$logs/$$name"; done; \
 	[ -z "$$failed" ]
 
 clean:

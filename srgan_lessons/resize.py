@@ -4,6 +4,7 @@
 """
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -41,7 +42,6 @@ def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
     return index[:, used].clamp(0, size - 1), weight[:, used]  # outside the image: the border pixel
 
 
-@torch.compiler.disable  # so that a compiled caller uses the cache, too
 @lru_cache(maxsize=64)  # training needs the same two results thousands of times, and must not wait for GPU copies
 def _taps_on(device: torch.device, dtype: torch.dtype, *sizes: Any) -> tuple[Tensor, Tensor]:
     with torch.inference_mode(False):  # what is cached must also be usable where gradients are computed
@@ -49,9 +49,21 @@ def _taps_on(device: torch.device, dtype: torch.dtype, *sizes: Any) -> tuple[Ten
         return index.to(device), weight.to(device, dtype)
 
 
+_find_taps: Callable[..., tuple[Tensor, Tensor]] = _taps_on
+
+
+def use_cache_when_compiled() -> None:
+    """Makes callers that torch.compile compiles use the cache of weights, too; without this they compute them again.
+
+    Not done when this module is imported, because it imports torch's compiler, which takes more than a second.
+    """
+    global _find_taps
+    _find_taps = torch.compiler.disable(_taps_on)
+
+
 def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tensor:
     """Resamples one axis of whole grey levels 0..255 and rounds half up to whole levels, as MATLAB does for uint8."""
-    index, weight = _taps_on(levels.device, levels.dtype, levels.shape[dim], new_size, scale)
+    index, weight = _find_taps(levels.device, levels.dtype, levels.shape[dim], new_size, scale)
     along = [1] * levels.ndim
     along[dim] = new_size
     # One tap at a time: this needs little memory, and avoids a matrix product, which a GPU would round to fewer bits.

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch._dynamo  # the first optimiser imports it: here it is done once, and not in each process
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -161,8 +162,8 @@ def scenario_ends(folder: Path, photos: Path) -> dict:
 
 def scenario_kills(folder: Path, photos: Path) -> dict:
     """One of two processes is killed at a random moment, 20 times; both are started again, as torchrun does."""
-    options = {"progress": False, "log_every": 5, "validate_every": 120, "checkpoint_minutes": 0.001}
-    recipe = RECIPE.change(steps=120, batch=2)
+    options = {"progress": False, "log_every": 5, "validate_every": 48, "checkpoint_minutes": 0.001}
+    recipe = RECIPE.change(steps=48, batch=2)
     images = {f"p{k}": noise(k) for k in range(6)}
     none = folder / "none"
 
@@ -195,6 +196,11 @@ def scenario_kills(folder: Path, photos: Path) -> dict:
             under_way += there
         digests.append(digest(run))
     return {"kills": kills, "under_way": under_way, "digests": digests}
+
+
+def scenario_command(folder: Path, photos: Path) -> list:
+    """Two processes of the command that the other arguments are."""
+    return start([lambda: main(sys.argv[3:])] * 2)
 
 
 def scenario_upscale(folder: Path, photos: Path) -> dict:

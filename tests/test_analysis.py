@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from srgan_lessons import UserError
 from srgan_lessons.rating import analyse, intervals
@@ -155,6 +156,13 @@ def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
     assert len(holm([])) == 0
+
+
+def test_holm_is_statsmodels_s():
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 6, 36, 200):
+        p = np.round(rng.random(count) ** 4, 3)  # small ones, some of them equal
+        assert np.array_equal(holm(p), multipletests(p, method="holm")[1])
 
 
 def test_the_paper_s_order_and_its_one_open_pair():

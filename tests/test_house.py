@@ -177,6 +177,12 @@ def test_the_import_costs_little_on_top_of_torch():
     assert any(float(python(code)) <= 0.3 for _ in range(4))  # the best of several: a busy machine may be slow once
 
 
+def test_enlarging_a_picture_does_not_import_torch_s_compiler():
+    """It takes as long as torch itself. Who trains needs it: torch's optimisers import it."""
+    code = "import sys, numpy, srgan_lessons as sl; sl.upscale(numpy.zeros((4, 4, 3), 'uint8'), 'srgan')\n"
+    assert python(f"{code}print('torch._dynamo' in sys.modules)") == "False"
+
+
 def test_the_command_s_parser_needs_no_torch():
     """`srgan-lessons --help` answers at once."""
     code = "import sys; from srgan_lessons.cli import _parser; _parser().format_help(); print('torch' in sys.modules)"

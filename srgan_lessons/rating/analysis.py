@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import stats
-from statsmodels.stats.multitest import multipletests
 
 from srgan_lessons import UserError
 from srgan_lessons.rating import intervals
@@ -222,9 +221,16 @@ def wilcoxon_p(differences: np.ndarray) -> float:
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
-    """p-values corrected after Holm 1979 (statsmodels). The probability of any false alarm is at most alpha."""
+    """p-values corrected after Holm 1979. The probability of any false alarm is at most alpha.
+
+    The smallest of n is multiplied by n, the next one by n - 1, and so on; none may be smaller than the one before it,
+    or above 1.
+    """
     p_values = np.asarray(p_values, dtype=float)
-    return multipletests(p_values, alpha=ALPHA, method="holm")[1] if len(p_values) else p_values
+    order = np.argsort(p_values)
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    return np.minimum(corrected, 1)
 
 
 def compare_methods(scores: Scores) -> pd.DataFrame:

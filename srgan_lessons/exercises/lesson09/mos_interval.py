@@ -1,5 +1,7 @@
 """Exercise 9.1: a MOS with its interval."""
 
+import functools
+
 import numpy as np
 import torch
 
@@ -35,13 +37,12 @@ NEAR_ON_AVERAGE = 0.08  # the same for the mean width of the cases; an interval 
 
 def judge(candidate) -> None:
     cases = interval_cases()
-    found, right = [], []
+    found = []
     for scores in cases.values():
         mos, low, high = _interval(candidate, scores)
         _check_mos(mos, scores)
         found.append((low, high))
-        right.append(bounds(two_way(scores)))
-    found, right = np.array(found), np.array(right)  # (cases, 2)
+    found, right = np.array(found), right_bounds()  # (cases, 2)
     width = (right[:, 1] - right[:, 0])[:, None]
     means = np.array([scores.mean() for scores in cases.values()])
     _check_order(found, right, means)
@@ -94,18 +95,13 @@ def judge(candidate) -> None:
         (1, 95, 0, lambda end, s: end <= np.percentile(s, 0.5)),
         (0, 5, 1, lambda end, s: end >= np.percentile(s, 99.5)),
     ):
-        drawn = [two_way(scores) for scores in cases.values()]
-        near = np.abs(found[:, inner] - [np.percentile(s, cut) for s in drawn]) <= NEAR * width[:, 0]
-        if near.all() and all(past(end, s) for end, s in zip(found[:, outer], drawn, strict=True)):
+        near = np.abs(found[:, inner] - [np.percentile(s, cut) for s in right_samples()]) <= NEAR * width[:, 0]
+        if near.all() and all(past(end, s) for end, s in zip(found[:, outer], right_samples(), strict=True)):
             raise NotYet(
                 "5 % are cut off at one end, and nothing at the other. For the middle 95 %, cut off 2.5 % at each end."
             )
-    slips = {
-        message: np.array([bounds(samples, level) for samples, level in map(make, cases.values())])
-        for message, make in INTERVAL_SLIPS.items()
-    }
     message, distance = min(
-        ((message, (np.abs(found - ends) / width).max()) for message, ends in slips.items()), key=lambda s: s[1]
+        ((message, (np.abs(found - ends) / width).max()) for message, ends in slip_bounds().items()), key=lambda s: s[1]
     )
     if distance <= 1.3 * NEAR:
         raise NotYet(message)
@@ -217,6 +213,27 @@ def two_way(scores: np.ndarray, who: bool = True, what: bool = True, raters: int
         for n, count, drawn in zip(scores.shape, counts, (who, what), strict=True)
     ]
     return np.einsum("br,ri,bi->b", weights[0], scores, weights[1], optimize=True)
+
+
+@functools.cache
+def right_samples() -> list[np.ndarray]:
+    """The samples of each case, drawn as they should be."""
+    return [two_way(scores) for scores in interval_cases().values()]
+
+
+@functools.cache
+def right_bounds() -> np.ndarray:
+    """The right ends (cases, 2)."""
+    return np.array([bounds(samples) for samples in right_samples()])
+
+
+@functools.cache
+def slip_bounds() -> dict[str, np.ndarray]:
+    """For each usual mistake, the ends (cases, 2) that it gives."""
+    return {
+        message: np.array([bounds(samples, level) for samples, level in map(make, interval_cases().values())])
+        for message, make in INTERVAL_SLIPS.items()
+    }
 
 
 def single_votes(scores: np.ndarray, count: int) -> np.ndarray:

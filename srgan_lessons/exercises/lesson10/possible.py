@@ -38,13 +38,13 @@ def judge(candidate) -> None:
         if len(set(names)) < len(names):
             raise NotYet(f"{max(names, key=names.count)!r} is named more than once. Name each candidate once.")
         given.append(set(names))
-    slips = [_possible_slips(lr, noise, candidates) for lr, candidates, noise in trials]
-    if given != [set(possible(*trial)) for trial in trials]:
+    if given != [_right(noise) for *_, noise in trials]:
+        slips = [_possible_slips(noise) for *_, noise in trials]
         for message in slips[0]:
             if all(names == rules[message]() for names, rules in zip(given, slips, strict=True)):
                 raise NotYet(message)
-    for names, (lr, candidates, noise) in zip(given, trials, strict=True):
-        right = set(possible(lr, candidates, noise))
+    for names, (*_, noise) in zip(given, trials, strict=True):
+        right = _right(noise)
         if names == right:
             continue
         if not names:
@@ -98,10 +98,16 @@ def _names(value: Any, candidates: Collection[str]) -> list[str]:
     return items
 
 
-def _possible_slips(
-    lr: np.ndarray, noise: int, candidates: Mapping[str, np.ndarray]
-) -> dict[str, Callable[[], set[str]]]:
-    """For each usual mistake, a function that returns what an answer with this mistake names."""
+@functools.cache
+def _right(noise: int) -> set[str]:
+    """The candidates of `_suspects` that are possible."""
+    return set(possible(*_suspects(noise), noise))
+
+
+@functools.cache
+def _possible_slips(noise: int) -> dict[str, Callable[[], set[str]]]:
+    """For each usual mistake, a function that returns what an answer with this mistake names of `_suspects`."""
+    lr, candidates = _suspects(noise)
     reduced = {name: imresize(hr, 1 / 4) for name, hr in candidates.items()}
     off = {name: small.astype(int) - lr for name, small in reduced.items()}
     fits = {name: np.abs(each).max() <= noise for name, each in off.items()}
