@@ -116,14 +116,11 @@ def daala_window(height: int, width: int) -> np.ndarray:
 def _ssim_map(a: np.ndarray, b: np.ndarray, window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """SSIM at each pixel (H, W), and the share of the window that is inside the image there (H, W)."""
 
+    kernel, n = torch.from_numpy(window), len(window) // 2
+
     def blur(x: np.ndarray) -> np.ndarray:  # outside the image: zeros, which do not count
-        total, n = torch.from_numpy(x), len(window) // 2
-        for dim, padding in ((0, (0, 0, n, n)), (1, (n, n, 0, 0))):
-            size, wide = x.shape[dim], F.pad(total, padding)
-            total = torch.zeros_like(total)
-            for k, weight in enumerate(window):  # one tap at a time: a third of the time of F.conv2d in float64
-                total.add_(wide.narrow(dim, k, size), alpha=float(weight))
-        return total.numpy()
+        rows = F.conv2d(torch.from_numpy(x)[None, None], kernel.view(1, 1, -1, 1), padding=(n, 0))  # (1, 1, H, W)
+        return F.conv2d(rows, kernel.view(1, 1, 1, -1), padding=(0, n))[0, 0].numpy()  # (H, W)
 
     coverage = blur(np.ones_like(a))
     mean_a, mean_b = blur(a) / coverage, blur(b) / coverage
