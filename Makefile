@@ -108,8 +108,8 @@ windows: export PYTHONPATH := tests
 windows: install
 	OMP_NUM_THREADS=1 $(ON_WINDOWS)
 
-# Types are checked only with the tested versions, because other versions of torch have other types; in the meantime the
-# solutions run, the longest of them first. The student edition runs in the browser tests, which compare its outputs, too.
+# Types are checked only with the tested versions, because other versions of torch have other types.
+# The lessons that take longest come last by name and are started first, so that no process waits at the end.
 # The package's tests run in the order of their files: the browser tests, which take longest, come first. They get one
 # process more than there are cores, because a test in a browser waits half of its time.
 # All parts run, even if one has failed; the end shows the failed parts and the last line of each pytest run.
@@ -118,14 +118,13 @@ test: install
 	part() { name=$$1; shift; printf '\n--- %s\n' "$$name"; "$$@" 2>&1 | tee "$$logs/$$name" || failed="$$failed $$name"; }; \
 	part rules $(BIN)/ruff check .; \
 	part format $(BIN)/ruff format --check .; \
-	$(if $(filter constraints.txt,$(CONSTRAINTS)),$(BIN)/mypy >"$$logs/mypy" 2>&1 & mypy=$$!;) \
+	$(if $(filter constraints.txt,$(CONSTRAINTS)),part types $(BIN)/mypy;) \
+	part lessons env SRGAN_LESSONS_FAST=1 $(NBVAL) $$(ls -r notebooks/*.ipynb); \
 	part solutions env SRGAN_LESSONS_FAST=1 SRGAN_LESSONS_STRICT=1 $(NBVAL) $$(ls -r notebooks/solutions/*.ipynb); \
-	types() { cat "$$logs/mypy"; return $$status; }; \
-	$(if $(filter constraints.txt,$(CONSTRAINTS)),status=0; wait $$mypy || status=$$?; part types types;) \
 	part windows env PYTHONPATH=tests $(ON_WINDOWS); \
 	part package $(PYTEST) -n $$(($(WORKERS) + 1)) --dist loadscope --no-loadscope-reorder; \
 	printf '\n--- summary\n'; [ -z "$$failed" ] || echo "failed:$$failed"; \
-	for name in solutions windows package; do echo "$$name"; tail -n 1 "$$logs/$$name"; done; \
+	for name in lessons solutions windows package; do echo "$$name"; tail -n 1 "$$logs/$$name"; done; \
 	[ -z "$$failed" ]
 
 clean:
