@@ -105,7 +105,7 @@ function describe() {
     : `${width} × ${height} pixels become ${4 * width} × ${4 * height}.`;
   const tiles = plan(Math.ceil(width), Math.ceil(height), site?.networks[network()]?.halo ?? 0, side(width, height));
   const seconds = pace[network()] * tiles.width * tiles.height * tiles.tiles.length;
-  $("estimate").textContent = network() === "bicubic" ? "This takes a moment." : seconds
+  $("estimate").textContent = network() === "bicubic" ? "This takes a moment." : seconds >= 0 // 0 where the browser's clock is coarse
     ? `This takes about ${time(seconds)} on this device, judging by the first tile.` : "Measuring how long this will take…";
 }
 

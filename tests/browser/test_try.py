@@ -498,6 +498,19 @@ def test_the_photo_that_was_chosen_last_is_shown(browser, server):
     context.close()
 
 
+def test_a_coarse_clock_does_not_hide_the_estimate(browser, server):
+    """Browsers that protect against fingerprinting round times to a tenth of a second, so a tile may take none."""
+    context = browser.new_context(service_workers="block")
+    page = context.new_page()
+    code = (SITE / "try" / "worker.js").read_text(encoding="utf-8") + "\nperformance.now = () => 0;\n"
+    page.route("**/worker.js", lambda route: route.fulfill(body=code, content_type="text/javascript"))
+    page.goto(server.address)
+    set_to(page, "enlarge", "espcn")
+    give(page, png(np.tile(sample_photos()["chelsea"], (4, 5, 1))))
+    until(page, "document.querySelector('#estimate').innerText.includes('about 1 second on this device')")
+    context.close()
+
+
 def test_another_network_leaves_the_frame_where_it_is(visitor):
     set_to(visitor, "enlarge", "espcn")
     give(visitor, png(np.tile(sample_photos()["chelsea"], (4, 5, 1))))
