@@ -15,6 +15,17 @@ MEANINGS: dict[str, str] = {
         "In Python, ^ is not a power: the third power of x is x**3."
     ),
     # shapes
+    r"running_mean should contain (\d+) elements not (\d+)": "The BatchNorm is made for {1} maps, but gets {0}.",
+    r"expected 2D or 3D input \(got 4D input\)": "nn.BatchNorm1d is for vectors. Images need nn.BatchNorm2d.",
+    r"Number of dimensions of repeat dims can not be smaller": (
+        "repeat wants one number for each axis of the tensor, as in repeat(n, 1, 1, 1)."
+    ),
+    r"too many indices for array: array is 1-dimensional, but 2": (
+        "[a, b] is one place in an array with two axes; [a:b] is the range from a to b."
+    ),
+    r"boolean array indexing assignment cannot assign": (
+        "More numbers are on the right than the mask lets through. Use the mask there, too: y[mask] = new[mask]."
+    ),
     r"matmul: Input operand 1 has a mismatch.*\(size (\d+) is different from (\d+)\)": (
         "In a @ b, a must have as many columns as b has rows; here they are {1} and {0}. Print the shapes: is the "
         "order wrong, is a .T missing, or is there one too many?"
@@ -54,6 +65,11 @@ MEANINGS: dict[str, str] = {
     r"'(\w+)' object is not subscriptable": (
         "[...] does not work on {0}: is an attribute missing before it, or must it be called with (...)?"
     ),
+    r"empty\(\): argument 'size'.* not Tensor|(?:Tanh|P?ReLU|LeakyReLU|Sigmoid|PixelShuffle|Flatten)\.__init__\(\) "
+    r"takes \d+ positional": (
+        "First make the layer, with its sizes, as in nn.BatchNorm2d(channels) or nn.Tanh(). Then call what is made with "
+        "the tensor."
+    ),
     # whole numbers
     r"'float' object cannot be interpreted as an integer|must be tuple of (?:Sym)?[Ii]nts?,.*\bfloat"
     r"|must be (?:Sym)?[Ii]nt, not float|slice indices must be integers|indices must be integers or slices, not float"
@@ -63,6 +79,7 @@ MEANINGS: dict[str, str] = {
         "A whole number is needed here, but this is a float: / gives a float, and // gives a whole number."
     ),
     # indices and keys
+    r"out of bounds for axis (\d+) with size 0": "Along axis {0}, nothing is left: a slice before it was too narrow.",
     r"index out of range|index -?\d+ is out of (?:bounds|range)": (
         "There is no item with that number: of n items, the first has number 0 and the last has n - 1."
     ),
@@ -70,6 +87,9 @@ MEANINGS: dict[str, str] = {
         "There is already something called `{0}`: delete it first, or choose another name."
     ),
     r"KeyError: (.+)": "There is no key {0}. Look at the keys: print(list(...)). Capital letters matter.",
+    r"'NoneType' object has no attribute 'append'": (
+        "append changes the list itself, and returns None. Write items.append(...), without `items =` before it."
+    ),
     r"(?:min|max)\(\) (?:arg|iterable argument) is (?:an )?empty|zero-size array to reduction|argmax of an empty": (
         "Nothing was left to choose from: the selection before it kept nothing. Is it too narrow, so that values on "
         "one side, above or below, are left out?"
@@ -80,10 +100,29 @@ MEANINGS: dict[str, str] = {
         "`return` gives None, too."
     ),
     # names
-    r"NameError: name '(\w+)' is not defined": "There is no `{0}` here: is it misspelt, or set somewhere else?",
+    r"NameError: name '(math|cmath|random|itertools|functools|collections|copy|io|os|time|json|scipy|torch)' is not": (
+        "`{0}` is not imported: write `import {0}` at the top of your cell."
+    ),
+    r"NameError: name '(\w+)' is not defined": (
+        "There is no `{0}` here: is it misspelt, is it set somewhere else, or is self., np. or the like missing before "
+        "it?"
+    ),
     r"cannot access local variable '(\w+)'|local variable '(\w+)' referenced before": (
         "`{0}` is used before it is set. A name that is set anywhere in a function is local to that function."
     ),
+    r"'((?:Conv|BatchNorm)\w+|Linear|PReLU)' object has no attribute '\w+_'": (
+        "{0} is a layer, but this changes a tensor: hand over the layer's .weight or its .bias."
+    ),
+    r"'((?:Conv|BatchNorm)\w+|Linear|PReLU)' object has no attribute '(\w+)'": (
+        "{0} has no `{1}`: its numbers are called weight and bias."
+    ),
+    r"'(?:dict|collections\.OrderedDict)' object has no attribute '(\w+)'": (
+        'A dict has no `{0}`. What is stored under a key is read in square brackets, as in d["name"].'
+    ),
+    r"'(float|int)' object has no attribute '(\w+)'": (
+        "A plain number has no `{1}`, but a tensor may have it: did .item() or float() come too early?"
+    ),
+    r"module '([\w.]+)' has no attribute '(\w+)'": "{0} has no `{1}`: is it misspelt? Capital letters matter.",
     r"'(Tensor|numpy\.\w+|float|int|bool|str|list|tuple|dict)' object has no attribute '(\w+)'": (
         "{0} has no `{1}`: is it misspelt, or does it belong to another type? Tensors, arrays, lists and numbers have "
         "different methods."
@@ -91,8 +130,26 @@ MEANINGS: dict[str, str] = {
     r"'(\w+)' object has no attribute '(\w+)'": (
         "{0} has no `{1}`: is it spelt as in the line that sets it, for example in __init__?"
     ),
+    r"Module \[ModuleList\] is missing the required \"forward\" function": (
+        "nn.ModuleList only holds layers: it cannot be called. Call its layers one after the other in a loop, or put "
+        "them into nn.Sequential(*...)."
+    ),
     r"missing the required \"forward\" function": (
         "The class has no method `forward`: is it misspelt, or indented too little or too much?"
+    ),
+    r"'list' object is not callable": (
+        "A list cannot be called. Call what is in it, one after the other in a loop; [...] takes one item."
+    ),
+    r"'dict' object is not callable": 'A dict is read in square brackets, as in d["name"].',
+    r"'module' object is not callable": (
+        "A module cannot be called. Call one of its functions, as in copy.deepcopy(...)."
+    ),
+    r"'(?:builtin_function_or_method|method|function)' object is not iterable": (
+        "A function stands where what it returns is needed: the brackets () that call it are missing."
+    ),
+    r"'(?:int|float)' object is not iterable": (
+        "A single number stands where a list is needed. Loop over range(n); add one item to a list with append; add to "
+        "many numbers at once in an array."
     ),
     r"object is not callable": "Something that is not a function is called with (...): is a * or a comma missing?",
     # networks
@@ -110,6 +167,9 @@ MEANINGS: dict[str, str] = {
     ),
     r"uninitialized parameter|UninitializedParameter": (
         "A Lazy layer has no weights before its first image, so they cannot be counted or loaded. State its sizes."
+    ),
+    r"Tensor lr must be 1-element": (
+        "The optimiser's lr is the learning rate, a number, but this lr is the LR image. Write lr=rate."
     ),
     # gradients
     r"does not require grad and does not have a grad_fn|does not require grad": (

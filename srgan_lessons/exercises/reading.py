@@ -1,5 +1,6 @@
 """Functions that check and convert what an answer returned."""
 
+import inspect
 import numbers
 from collections.abc import Callable
 from typing import Any
@@ -38,7 +39,8 @@ def as_array(value: Any, shape: tuple[int, ...] | None = None, what: str = "the 
     except (RuntimeError, TypeError, ValueError):  # RuntimeError: a tuple of tensors that need a gradient
         array = np.asarray(None)
     if array.dtype.kind not in "biuf":
-        raise NotYet(f"{_capital(what)} is of type {type(value).__name__}; numbers are expected.")
+        called = " Are the brackets () missing that call it?" if inspect.isroutine(value) else ""
+        raise NotYet(f"{_capital(what)} is of type {type(value).__name__}; numbers are expected.{called}")
     if shape is not None and array.shape != tuple(shape):
         raise NotYet(f"{_capital(what)} has the shape {array.shape}; {tuple(shape)} is expected.")
     if not np.isfinite(array).all():

@@ -54,6 +54,7 @@ def judge(candidate) -> None:
             f"The piece for |x| <= 1 is missing. {both}": np.where((far_x > 1) & (far_x < 2), far, 0),
             f"It is not zero beyond |x| = 2. {both}": np.where(far_x <= 1, near, far),
             f"The piece for |x| <= 1 is used everywhere. {both}": near,
+            f"Both pieces are added everywhere. Each counts only where it belongs. {both}": near + far,
             f"The two pieces have changed places. {both}": np.where(far_x <= 1, far, np.where(far_x < 2, near, 0)),
             "This is the triangle of linear interpolation. The cubic kernel dips below zero.": np.maximum(0, 1 - far_x),
             "It is 0 everywhere. Does one `if` decide for the whole array? np.where decides for each number.": 0 * x,
@@ -92,29 +93,50 @@ def judge(candidate) -> None:
     if abs(result[worst] - right[worst]) > 1e-4:
         raise NotYet(f"At x = {x[worst]:g}, it gives {result[worst]:.4f}; {right[worst]:.4f} is expected. {both}")
     plane = x[:48].reshape(6, 8)
-    if np.abs(as_array(call(candidate, plane), plane.shape) - cubic_kernel(plane)).max() > 1e-4:
+    try:
+        result = as_array(call(candidate, plane), plane.shape)
+    except NotYet:
+        raise
+    except Exception as error:
+        raise NotYet(
+            f"It is right for an array with one axis, but for one with two, of shape {plane.shape}, it stops with "
+            f"{type(error).__name__}: there, x[i] is a whole row, not a number. Work on all numbers at once."
+        ) from error
+    if np.abs(result - cubic_kernel(plane)).max() > 1e-4:
         raise NotYet("It is right for an array with one axis, and wrong for one with two. Work on all numbers at once.")
 
 
 def _signs(x: np.ndarray) -> dict[str, np.ndarray]:
-    """The results if one term has the wrong sign or is missing. x: |x|."""
+    """The results if one term is missing, or has the wrong sign or power, or lacks its a or its brackets. x: |x|."""
     (near, far), a = keys(x, -0.5), -0.5
-    terms = {
-        "(a + 2) |x|^3": (near, (a + 2) * x**3),
-        "-(a + 3) |x|^2": (near, -(a + 3) * x**2),
-        "+1": (near, np.ones_like(x)),
-        "a |x|^3": (far, a * x**3),
-        "-5a |x|^2": (far, -5 * a * x**2),
-        "8a |x|": (far, 8 * a * x),
-        "-4a": (far, np.full_like(x, -4 * a)),
+    terms = {  # text -> piece, factor, power
+        "(a + 2) |x|^3": (near, a + 2, 3),
+        "-(a + 3) |x|^2": (near, -(a + 3), 2),
+        "+1": (near, 1, 0),
+        "a |x|^3": (far, a, 3),
+        "-5a |x|^2": (far, -5 * a, 2),
+        "8a |x|": (far, 8 * a, 1),
+        "-4a": (far, -4 * a, 0),
     }
     slips = {}
-    for term, (piece, value) in terms.items():
-        where = "|x| <= 1" if piece is near else "1 < |x| < 2"
-        for what, times in (("has the wrong sign", 2), ("is missing", 1)):
-            one, other = (near - times * value, far) if piece is near else (near, far - times * value)
-            wrong = np.where(x <= 1, one, np.where(x < 2, other, 0))
-            slips[f"In the piece for {where}, the term {term} {what}."] = wrong
+    for term, (piece, factor, power) in terms.items():
+        ways = {"has the wrong sign": -factor * x**power, "is missing": 0 * x}
+        if piece is far:
+            ways["lacks its factor a"] = factor / a * x**power
+        ways |= {f"has |x|^{other} instead": factor * x**other for other in (1, 2, 3) if power and other != power}
+        for what, there in ways.items():
+            changed = piece - factor * x**power + there
+            one, other = (changed, far) if piece is near else (near, changed)
+            where = "|x| <= 1" if piece is near else "1 < |x| < 2"
+            slips[f"In the piece for {where}, the term {term} {what}."] = np.where(
+                x <= 1, one, np.where(x < 2, other, 0)
+            )
+    brackets = "In the piece for |x| <= 1, brackets are missing: a + 2 and a + 3 are factors, each as a whole."
+    cube, square = a + 2 * x**3, -a + 3 * x**2
+    for space, bare in enumerate(
+        (cube + square + 1, cube - (a + 3) * x**2 + 1, (a + 2) * x**3 + square + 1, (a + 2) * x**3 - a - 3 * x**2 + 1)
+    ):
+        slips[brackets + " " * space] = np.where(x <= 1, bare, np.where(x < 2, far, 0))
     return slips
 
 

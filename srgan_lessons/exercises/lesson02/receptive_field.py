@@ -82,6 +82,13 @@ def _added(stack: list) -> float:
     return size
 
 
+def _multiplied(stack: list) -> float:
+    field, step = 1, 1
+    for kernel, stride in stack:
+        field, step = field * kernel * step, step * stride
+    return field
+
+
 def _field_slips() -> dict[str, Callable[[list], float]]:
     """Each usual mistake as a function of a stack."""
 
@@ -131,7 +138,8 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         "The step is only the last stride. Multiply the strides: after 2 and 3, a step is 6 input pixels wide.": (
             walked(product=False)
         ),
-        "The layers are taken from the output to the input. A layer's stride counts for the layers after it.": (
+        "The strides count from the output to the input, but a layer's stride counts for the layers after it. (The "
+        "rule field = (field - 1) * stride + kernel must begin with the last layer.)": (
             lambda stack: receptive_field(stack[::-1])
         ),
         "Only one side is counted. A kernel of 3 reaches 1 pixel to the left and 1 to the right.": (
@@ -141,6 +149,7 @@ def _field_slips() -> dict[str, Callable[[list], float]]:
         "The kernels are multiplied. Add them up: two 3x3 convolutions see 5 pixels, not 9.": (
             lambda stack: math.prod(kernel for kernel, _ in stack)
         ),
+        "The field is multiplied by the kernel. It grows by kernel - 1 steps: add them.": _multiplied,
         "The step is divided by the stride. Multiply it: after a stride of 2, the next layer takes steps of 2.": (
             walked(divided=True)
         ),

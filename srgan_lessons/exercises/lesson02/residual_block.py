@@ -133,6 +133,7 @@ def block_slips(x: Tensor, a: Tensor, b: Tensor) -> dict[str, Tensor]:
         f"The skip begins after the PReLU, not at the block's input. {keep}": inner + added,
         f"The skip begins after the first BatchNorm, not at the block's input. {keep}": first + added,
         f"The skip begins after the first convolution, not at the block's input. {keep}": convolved(x, a) + added,
+        f"The skip begins after the second convolution, not at the block's input. {keep}": second + added,
         "The input is added twice. One sum, at the end, is enough.": 2 * x + added,
         "There are two skips, one around each convolution. The block has one, around both.": half_way
         + normalised(convolved(half_way, b)),

@@ -140,6 +140,7 @@ def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:
     x, last = after_blocks(first, *weights[:-1]), weights[-1]
     end = normalised(convolved(x, last))
     plain = twice = ended = first
+    keep = "Add what forward was given: keep it under its own name, and give what is computed another."
     for a, b in zip(weights[:-1:2], weights[1:-1:2], strict=True):
         plain, twice = residual(plain, a, b), 2 * twice + residual(twice, a, b)
         ended = normalised(convolved(ended + residual(ended, a, b), last))
@@ -153,7 +154,8 @@ def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:
             first + end
         ),
         "The long skip is missing: the trunk's input must be added after the last BatchNorm.": end,
-        "The long skip begins after the blocks, not at the trunk's input: x was overwritten on the way.": x + end,
+        f"The long skip begins after the blocks, not at the trunk's input. {keep}": x + end,
+        f"The long skip begins after the last convolution, not at the trunk's input. {keep}": convolved(x, last) + end,
         "The body's output is added to itself: x was overwritten on the way. Keep the trunk's input under its "
         "own name.": 2 * end,
         "The long skip ends too early: it goes only around the blocks. Add the input after the last BatchNorm.": (

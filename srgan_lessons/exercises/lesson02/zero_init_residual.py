@@ -34,6 +34,13 @@ def judge(candidate) -> None:
                 "That layer has no bias: it is None. The convolutions of this block have none, because a BatchNorm "
                 "follows. Gamma and beta, the weight and the bias, belong to its BatchNorms."
             ) from error
+        except RuntimeError as error:
+            if "leaf Variable" not in str(error):
+                raise
+            raise NotYet(
+                "A parameter is changed in place while gradients are recorded, which torch forbids. Use "
+                "nn.init.zeros_(parameter), which records none."
+            ) from error
         if returned is ...:
             raise NotDone
         if isinstance(returned, nn.Module) and returned is not block:
@@ -126,8 +133,8 @@ def _check_awake(block: models.ResidualBlock) -> None:
     """Raises NotYet unless a few updates change both convolutions."""
     if not all(parameter.requires_grad for parameter in block.parameters()):
         raise NotYet(
-            "The block is the identity, but it can never be anything else: some parameters get no gradient. Let it "
-            "learn."
+            "The block is the identity, but it can never be anything else: some parameters have requires_grad "
+            "False, so they get no gradient. Let it learn."
         )
     x, target = features(4, 4, 6, 5), features(4, 4, 6, 5, seed=1)
     if not block(x).requires_grad:

@@ -39,9 +39,12 @@ def judge(candidate) -> None:
                     f"The filters repeat in the order 0, 1, 2, 0, 1, 2, as `repeat` puts them. The {r * r} filters of "
                     "one tile must stand side by side: 0, 0, ... 0, 1, 1, ... 1. See repeat_interleave."
                 )
-            raise NotYet(
-                f"Channels 0 to {r * r - 1} make up one tile, so their filters must all be the same; these differ."
-            )
+            filters = result.reshape(channels * r**2, -1)
+            run = int(np.argmax(np.abs(filters - filters[0]).max(axis=1) > 1e-6))  # so many equal ones at the start
+            how = "these differ."
+            if run > 1:
+                how = f"yours change after {run} channels. A tile has r r = {r * r} pixels."
+            raise NotYet(f"Channels 0 to {r * r - 1} make up one tile, so their filters must all be the same; {how}")
         if np.ptp(result) <= 1e-6:
             raise NotYet("All numbers are equal. The filters must still be random: take them from the given weight.")
         if channels > 1 and np.abs(tiles[0] - tiles[1]).max() <= 1e-6:
@@ -77,6 +80,8 @@ def _icnr_shape(shape: tuple[int, ...], right: tuple[int, ...], r: int) -> str:
         return "The first two axes have changed places."
     if len(shape) == 4 and shape[1] != right[1]:
         return "The inputs were repeated. The filters are counted along the first axis, dim=0."
+    if shape == (r**2, *right[1:]):
+        return "This is one tile. There are C tiles, so take C filters."
     if len(shape) == 1:
         return "Without dim, repeat_interleave flattens the tensor. Write dim=0."
     return "The shape must stay as it was."

@@ -100,6 +100,8 @@ def _name_content(state: Any, network: nn.Module, optimizer: torch.optim.Optimiz
             "run. "
             'Return a dict with "network", "optimizer", "step".'
         )
+    if not all(isinstance(key, str) for key in state):
+        raise NotYet('The keys must be strings: write "network", "optimizer" and "step", with quotes.')
     lost = {
         "network": "without it, there is nothing to continue with",
         "optimizer": "Adam would begin without its moments, and jump",
@@ -113,6 +115,11 @@ def _name_content(state: Any, network: nn.Module, optimizer: torch.optim.Optimiz
             raise NotYet(
                 f'state["{key}"] is the {type(state[key]).__name__} itself: it keeps changing, and only this code can '
                 "read it again. Keep its state_dict()."
+            )
+        if callable(state[key]):
+            raise NotYet(
+                f'state["{key}"] is a method, not what it returns: the brackets are missing. Call it: '
+                f"{'network' if key == 'network' else 'optimizer'}.state_dict()."
             )
     if not isinstance(state["network"], dict):
         raise NotYet('state["network"] must be the network\'s state_dict().')

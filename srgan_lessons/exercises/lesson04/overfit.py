@@ -1,6 +1,7 @@
 """Exercise 4.2: overfit one batch."""
 
 import copy
+import itertools
 from typing import Any
 
 import numpy as np
@@ -115,7 +116,10 @@ def _loss_list(result: Any, steps: int) -> np.ndarray:
     losses = np.array([as_number(loss, "a loss") for loss in result])
     if len(losses) != steps:
         noun = "loss" if len(losses) == 1 else "losses"
-        raise NotYet(f"For steps={steps} it returns {len(losses)} {noun}; {steps} are expected, one for each update.")
+        inside = " Is the `return` inside the loop, too far to the right?" if len(losses) == 1 else ""
+        raise NotYet(
+            f"For steps={steps} it returns {len(losses)} {noun}; {steps} are expected, one for each update.{inside}"
+        )
     return losses
 
 
@@ -201,6 +205,17 @@ def _name_losses(
     for message, same_losses in slips.items():
         if same_losses():
             raise NotYet(message)
+    parts = {
+        "zero_grad is missing, so gradients pile up": {"zero": False},
+        "the loss is measured on [0, 1], not on [-1, 1]": {"loss": F.mse_loss},
+        "the network trains in evaluation mode": {"mode": False},
+        "a new optimiser is made for each update": {"keep": False},
+        "the learning rate is Adam's default, 1e-3": {"make_optimizer": lambda p: adam(p, 1e-3)},
+        "the optimiser is plain SGD, not Adam": {"make_optimizer": lambda p: torch.optim.SGD(p, lr=rate)},
+    }
+    for (one, first), (other, second) in itertools.combinations(parts.items(), 2):
+        if as_by(**({"make_optimizer": adam} | first | second)):
+            raise NotYet(f"Two things are wrong: {one}, and {other}.")
     same = int(np.argmax(np.abs(losses - right) > 1e-3 * right.max()))
     if number == 0 and same > 0:
         raise NotYet(

@@ -42,6 +42,7 @@ def judge(candidate) -> None:
         if steps % 10:
             _name_rise(result / peak, at, steps, result, right, peak)
         recognise(result / peak, {text: rates for text, rates in _schedules(at, steps).items()}, within=1e-4)
+        recognise(result / peak, _without_brackets(at, steps, peak), within=1e-4)
         _name_length(result / peak, at, steps)
         rise = steps // 10
         for part, where in (("warm-up", slice(0, rise)), ("cosine", slice(rise, None))):
@@ -93,6 +94,36 @@ def _at(step: int, steps: int, result: np.ndarray, right: np.ndarray, peak: floa
     return f"In update {step} of {steps}, the rate is {share:.3f} of the peak; {wanted:.3f} is expected."
 
 
+def _without_brackets(at: np.ndarray, steps: int, peak: float) -> dict[str, np.ndarray]:
+    """The result if brackets are missing or pi is rounded, as a share of the peak."""
+    rise = steps // 10
+    share = (at - rise) / (steps - rise)
+    up, cosine = (at + 1) / rise, np.cos(np.pi * share)
+    first = "Brackets are missing in the fraction: step - rise and steps - rise are computed before the division."
+    fractions = (
+        np.pi * at - rise / (steps - rise),
+        np.pi * (at - rise) / steps - rise,
+        np.pi * (at - rise / (steps - rise)),
+        np.pi * ((at - rise) / steps - rise),
+        np.pi * at - rise / steps - rise,
+    )
+    brackets = "The brackets around 1 + cos(...) are missing: the whole sum is multiplied by half of the peak."
+    return {
+        first + " " * i: np.where(at < rise, up, 0.5 * (1 + np.cos(angle))) for i, angle in enumerate(fractions)
+    } | {
+        "In the warm-up, the brackets around step + 1 are missing.": np.where(
+            at < rise, at + 1 / (rise * peak), 0.5 + 0.5 * cosine
+        ),
+        "In the warm-up, the brackets around step + 1 are missing. ": np.where(
+            at < rise, at + 1 / rise, 0.5 + 0.5 * cosine
+        ),
+        "pi is rounded. Take np.pi.": np.where(at < rise, up, 0.5 * (1 + np.cos(3.14 * share))),
+        brackets: np.where(at < rise, up, 0.5 + cosine / peak),
+        f"{brackets} ": np.where(at < rise, up, 1 / peak + 0.5 * cosine),
+        f"{brackets}  ": np.where(at < rise, up, 1 + 0.5 * cosine),
+    }
+
+
 def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
     """The result of each usual mistake at those steps, as a share of the peak."""
     rise = steps // 10
@@ -107,6 +138,9 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
     return {
         "The warm-up does not reach the peak: it is divided by rise + 1, not by rise.": joined(
             (at + 1) / (rise + 1), down
+        ),
+        "The warm-up is divided by steps, so it ends at a tenth of the peak: divide by rise.": joined(
+            (at + 1) / steps, down
         ),
         "The warm-up falls. It must rise to the peak: (step + 1) / rise.": joined((rise - at) / rise, down),
         "The warm-up is squared. It rises along a straight line.": joined(up**2, down),

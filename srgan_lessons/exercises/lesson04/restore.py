@@ -1,6 +1,7 @@
 """Exercise 4.5: go on from a checkpoint."""
 
 import copy
+import dis
 
 import torch
 from torch import nn
@@ -33,13 +34,19 @@ def judge(candidate) -> None:
     try:
         step = call_as_it_is(candidate, given, resumed, its_optimizer)
     except Exception as error:
-        _name_stop(str(error))
+        _name_stop(error)
         raise
     _name_loss_of_state(state, resumed, its_optimizer, parameters)
     if step is None:
         raise NotYet("It returns None. Return the number of the next update, which is in the state.")
     step = as_number(step, "the step")
     if step != 3:
+        code = getattr(candidate, "__code__", None)
+        if code and any((i.opname, i.argval) == ("LOAD_GLOBAL", "step") for i in dis.get_instructions(code)):
+            raise NotYet(
+                "The `step` that is returned is a variable of the notebook, not of this run. The number is in the "
+                'state: state["step"].'
+            )
         raise NotYet(
             f"After 3 updates, numbered 0, 1 and 2, update number 3 is next, but it returns {step:g}. "
             + ("One batch would be left out." if step == 4 else "Some batches would come twice, or not at all.")
@@ -52,6 +59,11 @@ def judge(candidate) -> None:
             'Training went on, and state["network"] changed with it: the network now shares these tensors. '
             "network.load_state_dict copies the numbers."
         )
+    again = as_number(call_as_it_is(candidate, copy.deepcopy(state) | {"step": 41}, *untrained()), "the step")
+    if again != 41:
+        raise NotYet(
+            f'From a checkpoint whose step is 41, it returns {again:g}. The number is in the state: state["step"].'
+        )
     go_on(network, optimizer, 3, 5)
     if not same_bits(resumed.state_dict(), network.state_dict()):
         raise NotYet(
@@ -60,8 +72,23 @@ def judge(candidate) -> None:
         )
 
 
-def _name_stop(error: str) -> None:
-    """Raises NotYet for an error from torch if its cause is known."""
+def _name_stop(raised: Exception) -> None:
+    """Raises NotYet for an error from Python or torch if its cause is known."""
+    error = str(raised)
+    if isinstance(raised, NameError) and "'step'" in error:
+        raise NotYet('There is no variable `step` in restore. The number is in the state: state["step"].')
+    if 'Unexpected key(s) in state_dict: "network", "optimizer", "step"' in error:
+        raise NotYet(
+            "The whole state was loaded into the network, but its weights are only a part of it. Load that part: "
+            'network.load_state_dict(state["network"]).'
+        )
+    if isinstance(raised, KeyError) and not isinstance(raised.args[0], str):
+        raise NotYet('The keys of the state are strings: write state["network"], with quotes.')
+    if isinstance(raised, KeyError) and error == "'param_groups'":
+        raise NotYet(
+            "The optimiser was given something other than its own state, which is a part of the dict: "
+            'optimizer.load_state_dict(state["optimizer"]).'
+        )
     if "param_groups" in error and "loading state_dict" in error:
         raise NotYet("The two states have changed places: the optimiser's was loaded into the network.")
     if "torch.load from a file" in error:

@@ -113,6 +113,8 @@ _STEP_FIRST = (
 def _name_stop(error: str, optimizer: Watched, batch: tuple[Tensor, Tensor]) -> None:
     """Raises NotYet for an error from torch if its cause is known."""
     lr, hr = batch
+    if "Boolean value of Tensor" in error:
+        raise NotYet("nn.MSELoss is a class: sr and hr are not what it is made with. Use mse_loss(sr, hr).")
     if "does not require grad" in error:
         raise NotYet(
             "There is no path from the loss back to the weights: something was detached, turned into a number, or "

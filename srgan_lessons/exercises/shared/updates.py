@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srgan_lessons.exercises.exercise import NotYet
 from srgan_lessons.losses import mse_loss
 from srgan_lessons.models import Generator
 
@@ -99,6 +100,9 @@ class Watched(torch.optim.SGD):
     def zero_grad(self, set_to_none: bool = True) -> None:
         self.events.append("zero_grad")
         super().zero_grad(set_to_none)
+
+    def backward(self) -> None:
+        raise NotYet("The optimiser has no backward(): it belongs to the loss. Call loss.backward().")
 
     def step(self, closure: Callable | None = None) -> Any:
         self.events.append("step")
