@@ -7,8 +7,8 @@ import re
 MEANINGS: dict[str, str] = {
     # one yes or no
     r"truth value of an array|Boolean value of Tensor with more than one": (
-        "`if`, `and`, `or` and 1 < x < 2 want one yes or no; x holds many. Choose with np.where or torch.where, and "
-        "join conditions with (...) & (...)."
+        "`if`, `and`, `or` and 1 < x < 2 want one yes or no; x holds many. If all of them must be True, write "
+        "(...).all(). To choose for each of them, use np.where or torch.where, and join conditions with (...) & (...)."
     ),
     # powers
     r"bitwise_xor|unsupported operand type\(s\) for \^|\"bitwise_xor_cpu\"|xor": (
@@ -36,6 +36,10 @@ MEANINGS: dict[str, str] = {
     r"operands could not be broadcast together with shapes \((\d+),(\d+)\) \(\2,(\d+)\)": (
         "* multiplies number by number, and the shapes ({0},{1}) and ({1},{2}) do not fit for that. For a product of "
         "matrices, write @."
+    ),
+    r"operands could not be broadcast together with shapes (?=.*\((\d+),\1?\))(?=.*\(\1,(?!\1\))\d+\))": (
+        "One value for each of the {0} rows must be a column, ({0}, 1), to meet every number of its row. Somewhere it "
+        "has the shape ({0},): is keepdims=True or [:, None] missing?"
     ),
     r"operands could not be broadcast together with shapes (\([\d,]*\)) (\([\d,]*\))": (
         "The shapes {0} and {1} do not fit together. They are compared from the last axis on: in each pair, both "

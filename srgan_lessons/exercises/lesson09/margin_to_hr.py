@@ -36,6 +36,11 @@ def judge(candidate) -> None:
     results = [_called(candidate, mos, method) for mos, method in TABLES]
     if all(isinstance(result, bool | np.bool_) for result in results):
         raise NotYet("The result is True or False. Return the margin, in steps of the scale: its sign is the answer.")
+    if counts := {np.size(result) for result in results} - {1}:
+        raise NotYet(
+            f"The margin is an array of {max(counts)} numbers; one number is expected. Only the closest of the other "
+            "methods decides: take the minimum of the distances to them."
+        )
     found = np.array([as_number(result, "the margin") for result in results])
     if np.allclose(found, [margin_to_hr(*case) for case in TABLES], rtol=0, atol=1e-9):
         return
@@ -158,6 +163,22 @@ MARGIN_SLIPS = {
         lambda mos, method: (
             min(mos[method] - v for n, v in mos.items() if n not in ("hr", method)) - abs(mos["hr"] - mos[method])
         )
+    ),
+    **{
+        f"The distances have a sign here, {text}: a method below this one then counts as the closest. Take abs() of "
+        "each distance.": lambda mos, method, side=side, to_hr=to_hr: (
+            min(side * (v - mos[method]) for n, v in mos.items() if n not in ("hr", method))
+            - to_hr(mos["hr"] - mos[method])
+        )
+        for text, side, to_hr in (
+            ("mos[other] - mos[method]", 1, abs),
+            ('mos[other] - mos[method] and mos["hr"] - mos[method]', 1, lambda d: d),
+            ('mos[other] - mos[method] and mos[method] - mos["hr"]', 1, lambda d: -d),
+        )
+    },
+    'The distances have a sign here, mos[method] - mos[other] and mos[method] - mos["hr"]: a method above this one then '
+    "counts as the closest. Take abs() of both.": lambda mos, method: (
+        min(mos[method] - v for n, v in mos.items() if n not in ("hr", method)) - (mos[method] - mos["hr"])
     ),
     'The distance to HR has a sign here, mos["hr"] - mos[method]. HR can be lower: take abs().': lambda mos, method: (
         min(abs(mos[method] - v) for n, v in mos.items() if n not in ("hr", method)) - (mos["hr"] - mos[method])

@@ -1,5 +1,7 @@
 """Exercise 10.1: detail that no LR image sees."""
 
+import re
+
 import numpy as np
 
 from srgan_lessons import UserError
@@ -44,6 +46,9 @@ def judge(candidate) -> None:
                 "`imresize` takes pictures in whole grey levels. Here, the reduction is the matrix `reduce`: an LR "
                 "picture is reduce @ picture @ reduce.T."
             ) from error
+        except ValueError as error:
+            _name_sizes(str(error), n)
+            raise
         if result.shape != detail.shape:
             raise NotYet(_invisible_shape(result.shape, n))
         if np.abs(result - invisible(detail, reduce)).max() <= 1e-3:
@@ -67,6 +72,28 @@ def judge(candidate) -> None:
         raise NotYet(
             f"The reduction ({name}) does not see the result, and that is right. But something invisible was added to "
             "the detail, or lost: subtract its visible part, and nothing else."
+        )
+
+
+def _name_sizes(error: str, n: int) -> None:
+    """Raises NotYet if the error is that a matrix does not fit, or that something is still reduced."""
+    if "matmul" in error and "mismatch" in error:
+        raise NotYet(
+            f"Two matrices do not fit: `reduce` is {(n // 4, n)} here, and `back` is {(n, n // 4)}. To the left of the "
+            "detail, write back @ reduce. To its right, both are transposed, and their order is reversed: reduce.T @ "
+            "back.T. In both cases, `reduce` comes next to the detail. Is a .T missing, or is the order wrong?"
+        )
+    found = re.search(r"with shapes \((\d+),(\d+)\) \((\d+),(\d+)\)", error)
+    small = (int(found[3]), int(found[4])) if found and (int(found[1]), int(found[2])) == (n, n) else None
+    if small == (n // 4, n // 4):
+        raise NotYet(
+            f"What is subtracted has the shape {small}, the size of the LR image: it does not come back. Come back to "
+            "HR size along both axes, back @ ... @ back.T, before you subtract."
+        )
+    if small in ((n // 4, n), (n, n // 4)):
+        raise NotYet(
+            f"{(n, n)} and {small} do not fit together: one axis is reduced, and has not come back. Reduce along both "
+            "axes and come back along both, before you subtract. (A product of matrices is @, not *.)"
         )
 
 
@@ -122,6 +149,10 @@ def _invisible_slips(detail: np.ndarray, reduce: np.ndarray) -> dict[str, np.nda
         f"{rounded} as absolute values.": np.abs(detail - seen),
         "The mean of the detail is subtracted as well. The LR image sees the mean, so it is already gone.": (
             detail - seen - detail.mean()
+        ),
+        "The mean of the detail is missing: it was taken off first, and never came back. Work with the detail as it "
+        "is; the reduction takes out what it sees.": (
+            detail - detail.mean() - keep @ (detail - detail.mean()) @ keep.T
         ),
         "The mean of the result is subtracted as well. Return what is left, without any change.": (
             detail - seen - (detail - seen).mean()

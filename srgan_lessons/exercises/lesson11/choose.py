@@ -1,5 +1,9 @@
 """Exercise 11.3: which checkpoint?"""
 
+from collections.abc import Callable
+
+import numpy as np
+
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet, OwnRun
 from srgan_lessons.exercises.shared.logs import Rows, as_update, complete
@@ -53,12 +57,93 @@ CHOICES = (
 )
 
 
+def _most(score: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[Rows], int]:
+    """The update with the highest score, which is calculated from the PSNR and ST-LPIPS of all rows."""
+
+    def chosen(rows: Rows) -> int:
+        psnr, stlpips = (np.array([row[name] for row in rows]) for name in ("val_psnr", "val_stlpips"))
+        return rows[int(np.argmax(score(psnr, stlpips)))]["step"]
+
+    return chosen
+
+
+def _scaled(x: np.ndarray) -> np.ndarray:
+    """From 0 to 1."""
+    return (x - x.min()) / (np.ptp(x) or 1)
+
+
+SIGN = (
+    "PSNR and ST-LPIPS are added or multiplied, but the one should be high and the other low. Subtract ST-LPIPS, or "
+    "divide by it."
+)
+CRITERIA = (  # what is chosen, and how from the rows that were validated
+    ("The row with the highest ST-LPIPS is chosen, but it is a distance: lower is better.", _most(lambda p, s: s)),
+    ("The row with the lowest PSNR is chosen, but higher is better.", _most(lambda p, s: -p)),
+    ("The last row is chosen, whatever its numbers are.", lambda rows: rows[-1]["step"]),
+    ("The first row is chosen, whatever its numbers are.", lambda rows: rows[0]["step"]),
+    ("The middle row is chosen, whatever its numbers are.", lambda rows: rows[len(rows) // 2]["step"]),
+    (
+        "The row with the lowest training loss is chosen. It says nothing about held-out photos.",
+        lambda rows: min(rows, key=lambda row: row["content"])["step"],
+    ),
+    (SIGN, _most(lambda p, s: p + s)),
+    (SIGN, _most(lambda p, s: -p - s)),
+    (SIGN, _most(lambda p, s: p * s)),
+    (SIGN, _most(lambda p, s: -p * s)),
+    (SIGN, _most(lambda p, s: _scaled(p) + _scaled(s))),
+    (SIGN, _most(lambda p, s: -_scaled(p) - _scaled(s))),
+)
+
+
+def _criterion(candidate) -> str:
+    """What the answer goes by, if all its choices follow from one of the criteria; otherwise an empty string."""
+    logs = [[dict(row) for row in log] for _, log in CHOICES]
+    try:
+        found = [as_update(call(candidate, log)) for log in logs]
+    except Exception:
+        return ""
+    validated = [[row for row in log if row["val_psnr"] is not None] for _, log in CHOICES]
+    return next((f" {text}" for text, chosen in CRITERIA if found == [chosen(rows) for rows in validated]), "")
+
+
+def _update(candidate, what: str, log: Rows) -> float:
+    """The update that the answer chooses from a log."""
+    measured = [row for row in log if row["val_psnr"] is not None]
+    many = f"{len(measured)} validated row{'s' if len(measured) > 1 else ''}"
+    bound = (
+        "Does it look for a row within fixed bounds, or in a fixed place? Not every log has one. Compare the rows of "
+        "`measured` with each other."
+    )
+    try:
+        found = call(candidate, [dict(row) for row in log])
+    except (IndexError, StopIteration, ValueError) as error:
+        if isinstance(error, ValueError) and "empty" not in str(error):
+            raise
+        raise NotYet(
+            f"For a log in which {what}, with {many}, it finds nothing: {type(error).__name__}. {bound}"
+        ) from error
+    if found is None and _sometimes(candidate):
+        raise NotYet(f"For a log in which {what}, with {many}, the result is None. {bound}")
+    return as_update(found)
+
+
+def _sometimes(candidate) -> bool:
+    """Whether the answer chooses something from at least one log."""
+    for _, log in CHOICES:
+        try:
+            if call(candidate, [dict(row) for row in log]) is not None:
+                return True
+        except Exception:  # it is None for the first log, so that is the message
+            continue
+    return False
+
+
 def judge(candidate) -> None:
     for what, log in CHOICES:
-        found = as_update(call(candidate, [dict(row) for row in log]))
+        found = _update(candidate, what, log)
         if any(as_update(call(candidate, [dict(row) for row in log])) != found for _ in range(12)):
             raise NotYet("The same log gives one update now and a different one the next time: chance is no criterion.")
-        _check_choice(f"a log in which {what}", log, found)
+        _check_choice(f"a log in which {what}", log, found, candidate)
 
 
 def judge_own(candidate, log: Rows) -> int | None:
@@ -66,11 +151,11 @@ def judge_own(candidate, log: Rows) -> int | None:
     if all(row["val_stlpips"] is None for row in log):  # a run without held-out photos leaves no choice
         return None
     value = as_update(call(candidate, [dict(row) for row in log]))
-    _check_choice("the log of your own run", log, value)
+    _check_choice("the log of your own run", log, value, candidate)
     return int(value)
 
 
-def _check_choice(where: str, log: Rows, value: float) -> None:
+def _check_choice(where: str, log: Rows, value: float, candidate) -> None:
     """Raises NotYet if the update is not in the log, was not validated, or is beaten by another one in both numbers."""
     steps = {row["step"]: row for row in log}
     measured = [row for row in log if row["val_psnr"] is not None]
@@ -97,8 +182,8 @@ def _check_choice(where: str, log: Rows, value: float) -> None:
             raise NotYet(
                 f"In {where}, update {value:g} is chosen ({row['val_psnr']:g} dB, ST-LPIPS "
                 f"{row['val_stlpips']:g}). Update {other['step']} is better in both ({other['val_psnr']:g} dB, "
-                f"{other['val_stlpips']:g}), so no criterion can defend yours. A high PSNR is good, and so is a "
-                "low ST-LPIPS."
+                f"{other['val_stlpips']:g}), so no criterion can defend yours."
+                + (_criterion(candidate) or " A high PSNR is good, and so is a low ST-LPIPS.")
             )
 
 

@@ -104,9 +104,8 @@ RULES = {  # message -> what an answer with that mistake returns for a log
     f"The difference is taken in the wrong order, as D(SR) - D(HR). {DIFFERENCE}": lambda log: _from(
         log, lambda hr, sr: sr - hr > 0.5
     ),
-    "Update 0 is ignored here, because `not since` is also true for 0. Write `since is None`.": lambda log: (
-        None if (found := outplayed(log)) is None else found or log[1]["step"]
-    ),
+    "Update 0 is ignored here: 0 counts as False, so `not since` and `since or ...` take it for None. Write `since is "
+    "None`.": lambda log: None if (found := outplayed(log)) is None else found or log[1]["step"],
     f"The ratio of D(HR) and D(SR) is compared. {DIFFERENCE}": lambda log: _from(log, lambda hr, sr: hr / sr > 2),
     f"D(HR) and D(SR) are rounded, or each of them is compared with 0.5. {DIFFERENCE}": lambda log: _from(
         log, lambda hr, sr: hr > 0.5 >= sr

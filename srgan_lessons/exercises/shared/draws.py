@@ -25,9 +25,10 @@ class Noted(np.random.Generator):
         return drawn
 
     def choice(self, a: Any, size: Any = None, replace: bool = True, *args: Any, **kwargs: Any) -> Any:
+        before = len(self.numbers)  # numpy's choice draws its places with `integers`
         drawn = super().choice(a, size, replace, *args, **kwargs)
         if np.asarray(drawn).dtype.kind in "iu":
-            self.numbers.append(np.asarray(drawn))
+            self.numbers[before:] = [np.asarray(drawn)]
         self.without_replacement |= not replace
         return drawn
 
@@ -47,6 +48,11 @@ def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
             "Something is drawn without replacement, so nothing comes up twice. Draw "
             "raters and images with replacement: some come up twice, some not at all."
         )
+    if {numbers.size for numbers in rng.numbers} <= {1, 1000} and 1000 <= sum(n.size for n in rng.numbers) <= 2000:
+        return (
+            "A single rater or a single image is drawn for each sample. Draw as many of each as there are: "
+            f"{raters} raters and {images} images here. The size is an argument of rng.integers and rng.choice."
+        )
     rows: dict[int, list[np.ndarray]] = {}  # the draws by length, because all draws of raters have the same length
     for numbers in rng.numbers:
         if numbers.ndim in (1, 2) and numbers.size:
@@ -58,6 +64,13 @@ def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
             f"In each round, {one} and {other} numbers are drawn, but there are {raters} raters and {images} images. "
             "Draw as many of each as there are."
         )
+    for count, other, one, many in ((raters, images, "images", "raters"), (images, raters, "raters", "images")):
+        if set(drawn) == {count} != {other} and _of(drawn[count], other, count):
+            return (
+                f"As many {one} are drawn as there are {many}, {count}. Draw as many {one} as there are {one}, {other}. "
+                "(scores[who, what] needs equal counts, because it takes one vote for each pair. For all votes, write "
+                "scores[who][:, what].)"
+            )
     if set(drawn) != {raters, images}:
         return ""
     who, what = drawn[raters], drawn[images]
@@ -81,6 +94,13 @@ def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
             "fewer, chance decides where the ends of the interval are."
         )
     return ""
+
+
+def _of(drawn: np.ndarray, most: int, length: int) -> bool:
+    """Whether some of the draws (draws, length) are numbers below `most`, and not numbers below `length`."""
+    if most > length:
+        return bool((drawn >= length).any())
+    return len(drawn) > 20 and np.mean((drawn < most).all(axis=1)) > 0.1  # chance hardly ever does that
 
 
 def pairs(scores: np.ndarray) -> np.ndarray:

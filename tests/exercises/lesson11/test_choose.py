@@ -47,7 +47,7 @@ def a_row(log):
     return min((row for row in log if row["val_stlpips"] is not None), key=lambda row: row["val_stlpips"])
 
 
-@answers.wrong(says="A high PSNR is good, and so is a low ST-LPIPS")
+@answers.wrong(says="lower is better")
 def highest_stlpips(log):
     return max((row for row in log if row["val_stlpips"] is not None), key=lambda row: row["val_stlpips"])["step"]
 
