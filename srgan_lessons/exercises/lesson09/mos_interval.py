@@ -31,7 +31,6 @@ def mos_interval(scores, rng):
 
 
 NEAR = 0.1  # as a share of the right width: four standard errors of a percentile of 1000 samples
-
 NEAR_ON_AVERAGE = 0.08  # the same for the mean width of the cases; an interval of 90 % is 0.16 too narrow
 
 
@@ -42,7 +41,7 @@ def judge(candidate) -> None:
         mos, low, high = _interval(candidate, scores)
         _check_mos(mos, scores)
         found.append((low, high))
-    found, right = np.array(found), right_bounds()  # (cases, 2)
+    found, (drawn, right) = np.array(found), right_studies()  # found, right: (cases, 2)
     width = (right[:, 1] - right[:, 0])[:, None]
     means = np.array([scores.mean() for scores in cases.values()])
     _check_order(found, right, means)
@@ -95,8 +94,8 @@ def judge(candidate) -> None:
         (1, 95, 0, lambda end, s: end <= np.percentile(s, 0.5)),
         (0, 5, 1, lambda end, s: end >= np.percentile(s, 99.5)),
     ):
-        near = np.abs(found[:, inner] - [np.percentile(s, cut) for s in right_samples()]) <= NEAR * width[:, 0]
-        if near.all() and all(past(end, s) for end, s in zip(found[:, outer], right_samples(), strict=True)):
+        near = np.abs(found[:, inner] - [np.percentile(s, cut) for s in drawn]) <= NEAR * width[:, 0]
+        if near.all() and all(past(end, s) for end, s in zip(found[:, outer], drawn, strict=True)):
             raise NotYet(
                 "5 % are cut off at one end, and nothing at the other. For the middle 95 %, cut off 2.5 % at each end."
             )
@@ -216,15 +215,10 @@ def two_way(scores: np.ndarray, who: bool = True, what: bool = True, raters: int
 
 
 @functools.cache
-def right_samples() -> list[np.ndarray]:
-    """The samples of each case, drawn as they should be."""
-    return [two_way(scores) for scores in interval_cases().values()]
-
-
-@functools.cache
-def right_bounds() -> np.ndarray:
-    """The right ends (cases, 2)."""
-    return np.array([bounds(samples) for samples in right_samples()])
+def right_studies() -> tuple[list[np.ndarray], np.ndarray]:
+    """The samples of each case, drawn as they should be, and their ends (cases, 2)."""
+    samples = [two_way(scores) for scores in interval_cases().values()]
+    return samples, np.array([bounds(each) for each in samples])
 
 
 @functools.cache

@@ -38,13 +38,13 @@ def judge(candidate) -> None:
         if len(set(names)) < len(names):
             raise NotYet(f"{max(names, key=names.count)!r} is named more than once. Name each candidate once.")
         given.append(set(names))
-    if given != [_right(noise) for *_, noise in trials]:
+    expected = [set(possible(*trial)) for trial in trials]
+    if given != expected:
         slips = [_possible_slips(noise) for *_, noise in trials]
         for message in slips[0]:
             if all(names == rules[message]() for names, rules in zip(given, slips, strict=True)):
                 raise NotYet(message)
-    for names, (*_, noise) in zip(given, trials, strict=True):
-        right = _right(noise)
+    for names, right, (*_, noise) in zip(given, expected, trials, strict=True):
         if names == right:
             continue
         if not names:
@@ -96,12 +96,6 @@ def _names(value: Any, candidates: Collection[str]) -> list[str]:
     if strange := [item for item in items if item not in candidates]:
         raise NotYet(f"There is no candidate {strange[0]!r}.")
     return items
-
-
-@functools.cache
-def _right(noise: int) -> set[str]:
-    """The candidates of `_suspects` that are possible."""
-    return set(possible(*_suspects(noise), noise))
 
 
 @functools.cache
