@@ -106,6 +106,9 @@ MEANINGS: dict[str, str] = {
     r"uninitialized parameter|UninitializedParameter": (
         "A Lazy layer has no weights before its first image, so they cannot be counted or loaded. State its sizes."
     ),
+    r"padding='same' is not supported": (
+        "Torch cannot do this for a stride above 1. State the padding as a number: a 3x3 kernel needs padding=1."
+    ),
     # gradients
     r"does not require grad and does not have a grad_fn|does not require grad": (
         "There is no path from the loss back to the weights: it was detached, made into a number, or computed under "
