@@ -175,6 +175,9 @@ MEANINGS: dict[str, str] = {
     r"Tensor lr must be 1-element": (
         "The optimiser's lr is the learning rate, a number, but this lr is the LR image. Write lr=rate."
     ),
+    r"padding='same' is not supported": (
+        "Torch cannot do this for a stride above 1. State the padding as a number: a 3x3 kernel needs padding=1."
+    ),
     # gradients
     r"does not require grad and does not have a grad_fn|does not require grad": (
         "There is no path from the loss back to the weights: it was detached, made into a number, or computed under "

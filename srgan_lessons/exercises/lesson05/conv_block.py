@@ -119,6 +119,11 @@ def _block_shape(y: Tensor, right: Tensor, x: Tensor, stride: int) -> str:
         return "The stride is not used: with stride 2 the block halves height and width."
     if stride == 1:
         return "With stride 1, height and width stay the same. Does your block always halve them?"
+    if tuple(y.shape[2:]) == tuple(n + 2 * stride - 2 for n in x.shape[2:]):
+        return (
+            "Stride and padding have changed places: after the size of the kernel, nn.Conv2d takes first the stride, "
+            "then the padding. Write stride=stride, padding=1."
+        )
     floored = tuple(n // 2 for n in x.shape[2:])
     if tuple(y.shape[2:]) == floored:
         return (

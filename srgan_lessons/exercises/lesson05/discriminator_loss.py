@@ -97,6 +97,9 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         "On SR, the sigmoid is applied twice: softplus and binary_cross_entropy_with_logits take logits.": (
             on_real + plus(d_fake).mean()
         ),
+        "On SR, 1 - logit is used. That is not the logit of 1 - D, which is -logit: -log(1 - D) is softplus(logit).": (
+            on_real + minus(1 - fake).mean()
+        ),
         "The two parts are multiplied. Add them.": on_real * on_fake,
         "These are two ReLUs, without a logarithm. -log D is softplus(-logit), -log(1 - D) is softplus(logit).": (
             F.relu(-real).mean() + F.relu(fake).mean()

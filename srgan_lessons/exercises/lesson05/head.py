@@ -145,6 +145,8 @@ def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
             hidden * side**2: "Are the sizes of the two layers swapped? There are 8 * channels maps.",
             channels * side**2: "The last convolution gives 8 * channels maps.",
             3 * crop**2: "That is the crop itself. The head sees the last feature maps.",
+            512
+            * 36: "512 x 6 x 6 is right for crops of 96 and 64 channels alone. Compute it from `crop` and `channels`.",
             512 * side**2: "512 maps are right for 64 channels alone. Compute the number: 8 * channels.",
         }
         raise NotYet(

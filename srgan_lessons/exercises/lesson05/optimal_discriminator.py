@@ -29,7 +29,11 @@ def judge(candidate) -> None:
     q = torch.tensor([0.2, 0.3, 0.7, 0.6, 0.05, 1.75, 0.1, 1e-6])  # (8,)
     with np.errstate(all="ignore"):
         value = call(candidate, p, q)
-    nan = "There is NaN or infinity where p or q is 0. No logarithm is needed, only the share p / (p + q)."
+    _name_brackets(value, p, q)
+    nan = (
+        "There is NaN or infinity where p or q is 0. No logarithm is needed, and no division by p or q alone: the "
+        "share is p / (p + q)."
+    )
     result = finite(as_array, value, tuple(p.shape), says=nan)
     right = (p / (p + q)).numpy()
     if np.abs(result - right).max() > 1e-5:
@@ -68,6 +72,18 @@ def judge(candidate) -> None:
             f"This is right, except where p and q are both 0: there, you return {empty[1]:.3g}. Nothing is known "
             "there: 0.5 is expected."
         )
+
+
+def _name_brackets(value: object, p: Tensor, q: Tensor) -> None:
+    """Raises NotYet if Python divides first, because the sum has no brackets. The result may contain NaN."""
+    if not isinstance(value, Tensor | np.ndarray) or tuple(value.shape) != tuple(p.shape):
+        return
+    found = np.asarray(torch.as_tensor(value).detach(), dtype=float)
+    slips = {"p / p + q": p / p + q, "p / q + p": p / q + p, "q / p + q": q / p + q, "q / q + p": q / q + p}
+    for formula, outcome in slips.items():
+        finite_only = outcome.nan_to_num(0.5)
+        if any(np.allclose(found, seen, rtol=0, atol=1e-5, equal_nan=True) for seen in (outcome, finite_only)):
+            raise NotYet(f"The sum has no brackets: {formula} divides first, and adds afterwards. Write p / (p + q).")
 
 
 def _name_constant(result: np.ndarray, p: Tensor, q: Tensor) -> None:

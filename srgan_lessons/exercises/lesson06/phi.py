@@ -222,7 +222,12 @@ def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
             found.append(cut if cut is None else _end(cut, layers, pictures(1, 32, 32)))
         except Exception:
             return
-    if found == [None] * len(asked) and call(candidate, layers, 1, 1) is None:
+    if found == [None] * len(asked) and call(candidate, layers, 1, 1) is not None:
+        raise NotYet(
+            "It finds phi(1, 1), and returns None for all others. Does the loop end at the first ReLU, with a `return "
+            "None` or an `else` inside it? The None belongs after the loop."
+        )
+    if found == [None] * len(asked):
         pairs = ", ".join(map(str, known))
         raise NotYet(
             "It returns None for every i and j. Is there a `return None` inside the loop? Then it ends at the first "
@@ -235,7 +240,7 @@ def _name_rule(candidate: Callable, layers: nn.Sequential) -> None:
 
 
 def _slip(layers: nn.Sequential, found: int, right: int, i: int, j: int) -> str:
-    """A sentence that says what went wrong if an answer ends with layer `found`."""
+    """What went wrong if an answer ends with layer `found`."""
     ends = f"Your network ends with {place(layers, found)}."
     if found == right - 1:
         return (
@@ -245,6 +250,9 @@ def _slip(layers: nn.Sequential, found: int, right: int, i: int, j: int) -> str:
     if found == right + 1:
         return f"{ends} That is one layer too far: after the ReLU, phi is complete. (features[: n] has n layers.)"
     pairs = {index: pair for pair, index in relus(layers).items()}
+    if found + 1 in pairs:
+        ends += f" phi ends with a ReLU, here layer {found + 1}. And that ReLU is not the right one."
+        found += 1
     if found in pairs:
         if list(pairs).index(found) == j - 1:
             return f"{ends} Your i is not used: you took ReLU number {j} of the whole network."

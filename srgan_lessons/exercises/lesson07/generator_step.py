@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -199,6 +200,11 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
 def _name_sr(result: Any, sr: Tensor, later: Tensor, hr: Tensor) -> None:
     if isinstance(result, tuple | list):
         raise NotYet(f"{len(result)} values come back. Return sr alone: the images that the discriminator judges next.")
+    if isinstance(result, float | int | np.number):
+        raise NotYet(
+            f"It returns a number, {result:.4g}. Is it the loss? Return sr: the discriminator judges the same images "
+            "next."
+        )
     result = as_tensor(result).detach()
     if result.shape != sr.shape:
         text = "the loss" if result.numel() == 1 else f"a tensor of shape {tuple(result.shape)}"

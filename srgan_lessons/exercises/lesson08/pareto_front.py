@@ -189,6 +189,10 @@ FRONT_SLIPS: dict[str, Callable[[dict[str, tuple[float, float]]], set[str]]] = {
     "Each method is compared with its neighbour only. A better one may be farther away: compare with all.": (
         _neighbours
     ),
+    "The pairs are compared as tuples. Python then looks at PSNR alone, and at ST-LPIPS only where PSNR is equal. "
+    "Compare both numbers: p >= decibels and d <= distance.": lambda m: front(
+        m, lambda p, d, psnr, distance: (p, d) > (psnr, distance)
+    ),
     "Your front has only the method with the highest PSNR. Both numbers count.": lambda m: {
         max(m, key=lambda n: m[n][0])
     },

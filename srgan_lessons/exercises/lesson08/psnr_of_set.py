@@ -62,6 +62,8 @@ def judge(candidate) -> None:
         _judge_another_number(candidate, photos[:3])
         return
     recognise(found, {message: set_psnr(photos, **slip) for message, slip in SET_SLIPS.items()}, within=1e-4)
+    summed = {f"{m} And divide the sum by the number of photos.": s for m, s in SET_SLIPS.items() if "collect" not in s}
+    recognise(found, {m: set_psnr(photos, **s, collect=lambda v, p: sum(v)) for m, s in summed.items()}, within=1e-4)
     if abs(found - round(right)) < 1e-9 or abs(found - round(right, 1)) < 1e-9:
         raise NotYet("The result is rounded. Return all its digits, and round only where you print it.")
     for photo in sorted(photos, key=np.size):
@@ -99,6 +101,11 @@ def _why_sizes_differ(sr: tuple[int, int], hr: tuple[int, int]) -> str:
     height, width = hr
     if sr[0] != height and abs(sr[0] / height - sr[1] / width) < 0.01 and sr[0] >= 1.5 * height:
         return "SR is much larger than HR. LR should have a quarter of HR's height and width: imresize(hr, 1 / 4)."
+    if any((min(w // 4 * 4, h), min(h // 4 * 4, w)) == hr != (h, w) for h, w, _ in map(np.shape, set_photos())):
+        return (
+            f"HR was cut to {height} x {width} pixels: height and width have changed places. The height is "
+            "hr.shape[0], and rows are the first axis: hr[:height, :width]."
+        )
     uncut = [name for name, n in (("rows", height), ("columns", width)) if n % 4]
     if uncut:
         return (
@@ -177,6 +184,16 @@ def _padded(photo: np.ndarray) -> np.ndarray:
     return np.pad(photo, [(0, -photo.shape[0] % 4), (0, -photo.shape[1] % 4), (0, 0)], mode="edge")
 
 
+def _square(photo: np.ndarray) -> np.ndarray:
+    side = min(photo.shape[:2]) // 4 * 4
+    return photo[:side, :side]
+
+
+def _cut_late(sr: np.ndarray, hr: np.ndarray) -> float:
+    height, width = cut(hr).shape[:2]
+    return psnr(sr[:height, :width], hr[:height, :width])
+
+
 def _rgb(a: np.ndarray, b: np.ndarray) -> float:
     return 10 * math.log10(255**2 / np.mean((a.astype(float) - b) ** 2))
 
@@ -216,6 +233,14 @@ SET_SLIPS = {
     "HR was cut on all sides, and its middle was kept. Keep the top left corner: hr[:height, :width].": {
         "cut": _middle
     },
+    "HR was cut to a square. Keep all whole tiles: height and width are cut separately, hr[:height, :width].": {
+        "cut": _square
+    },
+    "LR was made from the uncut photo, and HR and SR were cut afterwards. The rows and columns that are cut off still "
+    "have an effect on LR. Cut HR first, and make LR from what is left.": {
+        "cut": lambda photo: photo,
+        "measure": _cut_late,
+    },
     "HR was padded to whole tiles. Cut off what does not fill a tile: hr[:height, :width].": {"cut": _padded},
     "The method enlarges HR. Give it the LR image: enlarge(lr).": {
         "reduce": lambda hr: hr,
@@ -228,6 +253,9 @@ SET_SLIPS = {
         "measure": lambda a, b: psnr(a, b, protocol="paper")
     },
     "The borders were not cut. psnr(sr, hr) cuts 4 pixels by itself.": {"measure": lambda a, b: psnr(a, b, border=0)},
+    "The borders were cut twice. psnr(sr, hr) cuts 4 pixels by itself: give it the whole pictures.": {
+        "measure": lambda a, b: psnr(a[4:-4, 4:-4], b[4:-4, 4:-4])
+    },
     "This is the PSNR of R, G and B. The protocol looks at luma: use psnr(sr, hr).": {
         "measure": lambda a, b: _rgb(a[4:-4, 4:-4], b[4:-4, 4:-4])
     },

@@ -9,6 +9,7 @@ from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import apart, recognise
 from srgan_lessons.exercises.reading import as_number
+from srgan_lessons.exercises.shared.ssim import CONSTANTS, PARTIAL, fractions
 
 
 def ssim_index(a, b, weights):
@@ -45,7 +46,10 @@ def judge(candidate) -> None:
     slips = {message: [ssim_of(*window, **slip) for window in windows] for message, slip in SSIM_SLIPS.items()}
     slips["Negative values are cut off. SSIM is below 0 where contrasts are reversed: keep that."] = right.clip(0)
     recognise(found, slips, within=1e-6)
-    recognise(found, {message: [slip(*window) for window in windows] for message, slip in PARTIAL.items()}, within=1e-6)
+    recognise(found, {m: [fractions(*w, **slip) for w in windows] for m, slip in PARTIAL.items()}, within=1e-6)
+    for message, c in CONSTANTS.items():
+        values = {m: [fractions(*w, **slip, c=c(*w[:2])) for w in windows] for m, slip in ({"": {}} | PARTIAL).items()}
+        recognise(found, {f"{message} {m}".strip(): value for m, value in values.items()}, within=1e-6)
     for digits in range(1, 6):
         if np.allclose(found, right.round(digits), rtol=0, atol=1e-9):
             raise NotYet(f"The result is rounded to {digits} digit{'s' if digits > 1 else ''}. Return all of them.")
@@ -66,7 +70,7 @@ def _name_constants(candidate, found: np.ndarray, windows: list) -> None:
     if flat == 1 or turned == 1:
         return
     c1, c2 = (54 - 90 * flat) / (flat - 1), (-200 - 200 * turned) / (turned - 1)
-    if np.allclose(found, [_fractions(*window, c=(c1, c2)) for window in windows], rtol=0, atol=1e-6):
+    if np.allclose(found, [fractions(*window, c=(c1, c2)) for window in windows], rtol=0, atol=1e-6):
         raise NotYet(
             f"Only the constants are wrong. Yours are c1 = {c1:.5g} and c2 = {c2:.5g}; (0.01 * 255) ** 2 = 6.5025 and "
             "(0.03 * 255) ** 2 = 58.5225 are expected."
@@ -94,11 +98,11 @@ def _show_smallest(candidate) -> None:
 
 
 def _which_fraction(candidate) -> str:
-    """Which of the two fractions is right, by windows in which the other one is 1."""
+    """Which of the two fractions is right, by windows in which the other one is 1, and no part is 0."""
     weights, rising = np.array([[0.3, 0.2], [0.3, 0.2]]), np.array([[10.0, 30.0], [10.0, 30.0]])  # the mean is 18
     right = [
         abs(_one_index(call(candidate, rising, other, weights)) - ssim_of(rising, other, weights)) < 1e-6
-        for other in (rising + 20, np.array([[10.0, 10.0], [26.0, 26.0]]))
+        for other in (rising + 20, np.array([[10.0, 25.0], [15.0, 27.5]]))
     ]
     if all(right):
         return " Each fraction is right by itself: are they multiplied?"
@@ -106,81 +110,12 @@ def _which_fraction(candidate) -> str:
     return f" The wrong part is the fraction of {names[right.index(False)]}." if any(right) else ""
 
 
-def _fractions(a, b, weights, *, means=None, variances=None, cov=None, c=None, below=None) -> float:
-    """SSIM with one part replaced.
-
-    means, variances, cov: functions of (a, b, weights); the last two get a and b without their means. c: the two
-    constants. below: a function of the two variances.
-    """
-    mean_a, mean_b = means(a, b, weights) if means else ((weights * a).sum(), (weights * b).sum())
-    true_a, true_b = (weights * (a - mean_a) ** 2).sum(), (weights * (b - mean_b) ** 2).sum()
-    var_a, var_b = variances(a - mean_a, b - mean_b, weights) if variances else (true_a, true_b)
-    both = cov(a - mean_a, b - mean_b, weights) if cov else (weights * (a - mean_a) * (b - mean_b)).sum()
-    c1, c2 = c or ((0.01 * 255) ** 2, (0.03 * 255) ** 2)
-    under = below(var_a, var_b) if below else var_a + var_b
-    return (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1) * (2 * both + c2) / (under + c2)
-
-
-PARTIAL = {  # one part alone is wrong
-    "The means are not weighted. Take (weights * a).sum().": lambda a, b, w: _fractions(
-        a, b, w, means=lambda a, b, w: (a.mean(), b.mean())
-    ),
-    "The covariance is weighted, but the variances are not: (weights * (a - mean_a) ** 2).sum().": lambda a, b, w: (
-        _fractions(a, b, w, variances=lambda a, b, w: ((a**2).mean(), (b**2).mean()))
-    ),
-    "The variances are not weighted, as in a.var(): (weights * (a - mean_a) ** 2).sum().": lambda a, b, w: _fractions(
-        a, b, w, variances=lambda a, b, w: (a.var(), b.var())
-    ),
-    "The variances are weighted, but the covariance is not: (weights * (a - mean_a) * (b - mean_b)).sum().": (
-        lambda a, b, w: _fractions(a, b, w, cov=lambda a, b, w: (a * b).mean())
-    ),
-    "0.01 * 255 ** 2 squares only 255. Square the product: c1 = (0.01 * 255) ** 2.": (
-        lambda a, b, w: _fractions(a, b, w, c=(0.01 * 255**2, 0.03 * 255**2))
-    ),
-    "The denominator of the second fraction has c1. It should have c2, as the numerator does.": lambda a, b, w: (
-        _fractions(a, b, w, below=lambda x, y: x + y + 2.55**2 - 7.65**2)
-    ),
-    "The covariance is computed from absolute values. Where a rises and b falls, it must be below 0.": (
-        lambda a, b, w: _fractions(a, b, w, cov=lambda a, b, w: (w * np.abs(a * b)).sum())
-    ),
-    "In the variance of a, the weights are squared, too. Square only the difference: weights * (a - mean_a) ** "
-    "2.": lambda a, b, w: _fractions(a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), (w * b**2).sum())),
-    "In both variances, the weights are squared, too. Square only the difference: a - mean_a.": lambda a, b, w: (
-        _fractions(a, b, w, variances=lambda a, b, w: (((w * a) ** 2).sum(), ((w * b) ** 2).sum()))
-    ),
-    "The denominator has twice the product of the deviations. Use the sum of the variances, var_a + var_b.": (
-        lambda a, b, w: _fractions(a, b, w, below=lambda x, y: 2 * np.sqrt(x * y))
-    ),
-    "The variances are multiplied in the denominator. Add them: var_a + var_b + c2.": lambda a, b, w: _fractions(
-        a, b, w, below=lambda x, y: x * y
-    ),
-    "The covariance has lost its sign: where a rises and b falls, it is below 0.": lambda a, b, w: _fractions(
-        a, b, w, cov=lambda a, b, w: abs((w * a * b).sum())
-    ),
-    "The second fraction uses the means, like the first. It should use the variances and the covariance.": (
-        lambda a, b, w: _fractions(
-            a,
-            b,
-            w,
-            variances=lambda *_: ((w * a).sum() ** 2, (w * b).sum() ** 2),
-            cov=lambda *_: (w * a).sum() * (w * b).sum(),
-        )
-    ),
-    "var_b is the variance of a. It should be that of b: (weights * (b - mean_b) ** 2).sum().": lambda a, b, w: (
-        _fractions(a, b, w, variances=lambda a, b, w: ((w * a**2).sum(), (w * a**2).sum()))
-    ),
-    "The constants are computed from the largest grey level in the windows. Always compute them from 255.": (
-        lambda a, b, w: _fractions(a, b, w, c=tuple((k * max(a.max(), b.max())) ** 2 for k in (0.01, 0.03)))
-    ),
-}
-
-
 def _one_index(result) -> float:
     array = np.asarray(result)
     if array.dtype.kind == "f" and array.size == 1 and not np.isfinite(array).any():
         raise NotYet(
             "For two flat windows, whose variances are 0, it divides by 0. The constants c1 and c2 are there to "
-            "prevent that: add each in the numerator and in the denominator of its fraction."
+            "prevent that: add each in the numerator and in the denominator of its fraction, within brackets."
         )
     if array.ndim == 2:
         raise NotYet(
@@ -247,7 +182,6 @@ SSIM_SLIPS = {
     "The constants are (0.01) ** 2 and (0.03) ** 2, for pixels in 0..1. These are in 0..255: (0.01 * 255) ** 2.": {
         "constant": lambda k: k**2
     },
-    "The constants are not squared: c1 = (0.01 * 255) ** 2.": {"constant": lambda k: k * 255},
     "0.01 and 0.03 are swapped: 0.01 goes with the means, 0.03 with the variances.": {"k": (0.03, 0.01)},
     "Variances and covariance are divided by n - 1. Divide by n: with weights that sum to 1, plain weighted sums.": {
         "sample": True

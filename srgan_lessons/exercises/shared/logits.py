@@ -31,7 +31,9 @@ def judge_value(
     right = float(reference(*logits))
     if abs(result - right) <= 1e-4:
         return
-    recognise(result, {message: float(outcome) for message, outcome in slips.items()}, within=1e-4)
+    values = {message: float(outcome) for message, outcome in slips.items()}
+    recognise(result, values, within=1e-4)
+    _name_two(result, values, len(logits[0]))
     if result < 0:
         raise NotYet(f"The loss is {result:.4g}. The logarithm of a probability is negative: minus log D is expected.")
     rows = itertools.product(([[0.0]], [[1.0]], [[-1.0]], [[2.0], [-1.0]]), repeat=len(logits))
@@ -42,6 +44,17 @@ def judge_value(
         place=_part(candidate, logits, reference),
     )
     raise NotYet(f"For moderate logits of {whose}, the loss is {result:.4g}; {right:.4g} is expected.")
+
+
+def _name_two(result: float, values: Mapping[str, float], count: int) -> None:
+    """Raises NotYet if one usual mistake and a wrong average come together. values: message -> result."""
+    averages = {
+        "It is also summed over the batch: take the mean.": count,
+        "It is also halved: each part has its own mean, and the two are added.": 0.5,
+    }
+    pairs = itertools.product(values.items(), averages.items())
+    both = {f"{message} {also}": times * value for (message, value), (also, times) in pairs if value}
+    recognise(result, both, within=1e-5)
 
 
 def _part(candidate: Callable, logits: tuple[Tensor, ...], reference: Callable) -> str:
