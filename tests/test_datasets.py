@@ -348,6 +348,18 @@ def test_a_set_of_ones_own_needs_no_lr(tmp_path):
     assert datasets.benchmark("Mine", tmp_path)[1] == ("b", hr / "b.png", lr / "b.png")
 
 
+def test_an_accent_that_is_stored_in_two_ways_is_one_name(tmp_path):
+    """Some programs write é as one character, others as e and an accent."""
+    hr, lr = (
+        tmp_path / "Mine" / folder / f"{name}.png"
+        for folder, name in (("HR", "Caf\u00e9"), ("LR_bicubic_x4", "Cafe\u0301"))
+    )
+    for path in (hr, lr):
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"-")
+    assert datasets.benchmark("Mine", tmp_path) == [("Caf\u00e9", hr, lr)]
+
+
 @with_data
 def test_a_benchmark_must_be_whole(tmp_path):
     shutil.copytree(Path(DATA) / "Set5", tmp_path / "Set5")

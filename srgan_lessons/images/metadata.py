@@ -1,7 +1,8 @@
 """What a picture file contains besides its pixels: EXIF (date, camera, place) and the resolution in dots per inch.
 
 EXIF is kept as the bytes that the camera wrote, including entries that no reader understands. Only orientation and size
-are set again, because they no longer apply to the enlarged picture (EXIF 2.32, 4.6).
+are set again, because they no longer apply to the enlarged picture (EXIF 2.32, 4.6). In a TIFF, some entries would
+describe its pixels, so it keeps only a few.
 """
 
 import math

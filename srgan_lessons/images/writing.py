@@ -21,7 +21,8 @@ def save_image(path: str | Path, image: AnyPicture | Picture) -> None:
 
     The file is written completely or not at all. JPEG and AVIF are written at quality 95 without chroma subsampling,
     WebP without loss. Orientation and size in a Picture's EXIF are set again; if the format cannot store EXIF, it is
-    left out, with a warning. Raises UserError for an unknown ending, a full disk, or a format that does not allow the
+    left out, with a warning. A TIFF keeps description, camera, software, date, artist, copyright, and what is in the
+    directories Exif and GPS. Raises UserError for an unknown ending, a full disk, or a format that does not allow the
     picture's size, its transparency or its colour profile.
     """
     path = Path(path)
