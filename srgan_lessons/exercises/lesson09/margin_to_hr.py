@@ -176,8 +176,8 @@ MARGIN_SLIPS = {
             ('mos[other] - mos[method] and mos[method] - mos["hr"]', 1, lambda d: -d),
         )
     },
-    'The distances have a sign here, mos[method] - mos[other] and mos[method] - mos["hr"]: a method above this one then '
-    "counts as the closest. Take abs() of both.": lambda mos, method: (
+    'The distances have a sign here, mos[method] - mos[other] and mos[method] - mos["hr"]: a method above this one '
+    "then counts as the closest. Take abs() of both.": lambda mos, method: (
         min(mos[method] - v for n, v in mos.items() if n not in ("hr", method)) - (mos[method] - mos["hr"])
     ),
     'The distance to HR has a sign here, mos["hr"] - mos[method]. HR can be lower: take abs().': lambda mos, method: (

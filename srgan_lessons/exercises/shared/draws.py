@@ -65,9 +65,9 @@ def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
             "Draw as many of each as there are."
         )
     for count, other, one, many in ((raters, images, "images", "raters"), (images, raters, "raters", "images")):
-        if set(drawn) == {count} != {other} and _of(drawn[count], other, count):
+        if set(drawn) == {count} and count != other and _of(drawn[count], other, count):
             return (
-                f"As many {one} are drawn as there are {many}, {count}. Draw as many {one} as there are {one}, {other}. "
+                f"As many {one} are drawn as there are {many}, {count}. There are {other} {one}: draw as many. "
                 "(scores[who, what] needs equal counts, because it takes one vote for each pair. For all votes, write "
                 "scores[who][:, what].)"
             )
