@@ -59,9 +59,9 @@ def what_is_wrong(rng: Noted, raters: int, images: int) -> str:
             rows.setdefault(numbers.shape[-1], []).append(numbers.reshape(-1, numbers.shape[-1]))
     drawn = {length: np.concatenate(parts) for length, parts in rows.items()}
     if len(drawn) == 2 and set(drawn) != {raters, images}:
-        one, other = sorted(drawn)
+        fewer, more = sorted(drawn)
         return (
-            f"In each round, {one} and {other} numbers are drawn, but there are {raters} raters and {images} images. "
+            f"In each round, {fewer} and {more} numbers are drawn, but there are {raters} raters and {images} images. "
             "Draw as many of each as there are."
         )
     for count, other, one, many in ((raters, images, "images", "raters"), (images, raters, "raters", "images")):
@@ -100,7 +100,7 @@ def _of(drawn: np.ndarray, most: int, length: int) -> bool:
     """Whether some of the draws (draws, length) are numbers below `most`, and not numbers below `length`."""
     if most > length:
         return bool((drawn >= length).any())
-    return len(drawn) > 20 and np.mean((drawn < most).all(axis=1)) > 0.1  # chance hardly ever does that
+    return len(drawn) > 20 and bool(np.mean((drawn < most).all(axis=1)) > 0.1)  # chance hardly ever does that
 
 
 def pairs(scores: np.ndarray) -> np.ndarray:
