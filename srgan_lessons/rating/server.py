@@ -273,6 +273,7 @@ class Close(Instructor):
         except asyncio.CancelledError:
             with contextlib.suppress(ProcessLookupError):  # it has just ended
                 process.kill()
+            await process.wait()
             raise
         if process.returncode:
             lines = said.decode(errors="replace").strip().splitlines()
