@@ -67,8 +67,8 @@ MEANINGS: dict[str, str] = {
     ),
     r"empty\(\): argument 'size'.* not Tensor|(?:Tanh|P?ReLU|LeakyReLU|Sigmoid|PixelShuffle|Flatten)\.__init__\(\) "
     r"takes \d+ positional": (
-        "First make the layer, with its sizes, as in nn.BatchNorm2d(channels) or nn.Tanh(). Then call what is made with "
-        "the tensor."
+        "First make the layer, with its sizes, as in nn.BatchNorm2d(channels) or nn.Tanh(). Then call what is made "
+        "with the tensor."
     ),
     # whole numbers
     r"'float' object cannot be interpreted as an integer|must be tuple of (?:Sym)?[Ii]nts|slice indices must be "
