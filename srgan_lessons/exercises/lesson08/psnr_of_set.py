@@ -62,6 +62,11 @@ def judge(candidate) -> None:
         _judge_another_number(candidate, photos[:3])
         return
     recognise(found, {message: set_psnr(photos, **slip) for message, slip in SET_SLIPS.items()}, within=1e-4)
+    late = (
+        "LR was made from the uncut photo, and HR and SR were cut afterwards. The rows and columns that are cut off "
+        "still have an effect on LR. Cut HR first, and make LR from what is left."
+    )
+    recognise(found, {late: set_psnr(photos, cut=lambda photo: photo, measure=_cut_late)}, within=1e-4)
     summed = {f"{m} And divide the sum by the number of photos.": s for m, s in SET_SLIPS.items() if "collect" not in s}
     recognise(found, {m: set_psnr(photos, **s, collect=lambda v, p: sum(v)) for m, s in summed.items()}, within=1e-4)
     if abs(found - round(right)) < 1e-9 or abs(found - round(right, 1)) < 1e-9:
@@ -235,11 +240,6 @@ SET_SLIPS = {
     },
     "HR was cut to a square. Keep all whole tiles: height and width are cut separately, hr[:height, :width].": {
         "cut": _square
-    },
-    "LR was made from the uncut photo, and HR and SR were cut afterwards. The rows and columns that are cut off still "
-    "have an effect on LR. Cut HR first, and make LR from what is left.": {
-        "cut": lambda photo: photo,
-        "measure": _cut_late,
     },
     "HR was padded to whole tiles. Cut off what does not fill a tile: hr[:height, :width].": {"cut": _padded},
     "The method enlarges HR. Give it the LR image: enlarge(lr).": {
