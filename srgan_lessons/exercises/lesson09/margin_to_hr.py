@@ -6,7 +6,7 @@ from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.differing import show_smallest
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import apart, recognise
-from srgan_lessons.exercises.reading import as_number
+from srgan_lessons.exercises.reading import as_array, as_number
 
 
 def margin_to_hr(mos, method):
@@ -36,7 +36,7 @@ def judge(candidate) -> None:
     results = [_called(candidate, mos, method) for mos, method in TABLES]
     if all(isinstance(result, bool | np.bool_) for result in results):
         raise NotYet("The result is True or False. Return the margin, in steps of the scale: its sign is the answer.")
-    if counts := {np.size(result) for result in results} - {1}:
+    if counts := {as_array(result, what="the margin").size for result in results} - {1}:
         raise NotYet(
             f"The margin is an array of {max(counts)} numbers; one number is expected. Only the closest of the other "
             "methods decides: take the minimum of the distances to them."

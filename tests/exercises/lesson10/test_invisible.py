@@ -138,7 +138,7 @@ def no_return(detail, reduce):
     invisible(detail, reduce)
 
 
-@answers.wrong(says="It stopped in your line")
+@answers.wrong(says="To the left of the detail, write back @ reduce")
 def wrong_order(detail, reduce):
     back = np.linalg.pinv(reduce)
     return detail - reduce @ back @ detail
