@@ -1,5 +1,5 @@
-"""Answers written from the student edition alone, without a look at the judges or at each other, by three teachers:
-exercises/learners/lessonNN.txt, lessonNN_more.txt and lessonNN_blind.txt.
+"""Answers written from the student edition alone, without a look at the judges or at each other, in four rounds:
+exercises/learners/lessonNN.txt, lessonNN_more.txt and, of two rounds, lessonNN_blind.txt.
 
 A file has `@name` for each exercise, and below it
 

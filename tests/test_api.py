@@ -214,6 +214,18 @@ def test_train_takes_a_recipe_s_name_and_pictures_of_each_form(tmp_path, monkeyp
         sl.train("esrgan", mixed)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("steps", r"setting of the recipe.*find_recipe\(NAME\)\.change\(steps=3\)"),
+        ("step", "no option step; it has seed, .*minutes"),
+    ],
+)
+def test_train_says_where_a_setting_belongs(name, words):
+    with pytest.raises(UserError, match=words):
+        sl.train("espcn", {"a": np.zeros((64, 64, 3), np.uint8)}, **{name: 3})
+
+
 def test_train_still_takes_a_recipe():
     assert inspect.signature(sl.train, eval_str=True).parameters["recipe"].annotation == str | Recipe
 

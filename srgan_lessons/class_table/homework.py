@@ -15,7 +15,7 @@ from srgan_lessons.datasets.leakage import hash_as_text, perceptual_hash
 from srgan_lessons.datasets.photos import Photos
 from srgan_lessons.files import atomic
 from srgan_lessons.training.memory import is_out_of_memory
-from srgan_lessons.training.options import Options
+from srgan_lessons.training.options import Options, read_options
 from srgan_lessons.training.plan import MOST_VALIDATIONS, Plan, Stage, measure, read_plan
 from srgan_lessons.training.planned import Outcome, train_plan
 
@@ -95,7 +95,7 @@ def train_cell(
     if options.get("seed", seed) != seed:
         raise UserError(f"the class's plan gives group {group} the seed {seed}; leave out --seed")
     options = {**options, "seed": seed}
-    plan = plan_of(handout, group, photos, folder, options=Options(**options), measuring=measuring)
+    plan = plan_of(handout, group, photos, folder, options=read_options(options), measuring=measuring)
     if options.get("progress", True):
         print(f"group {group}: {handout.label(group)}, seed {seed}; the number of updates is the same on every machine")
         print(*plan.stages, sep="\n", flush=True)

@@ -38,7 +38,7 @@ MARK = "#d62728"  # colour of the zoom box
 CHARACTER = 0.6 * FONT / 72  # the approximate width of a character, in inches
 # The contrast is 3 or more on white and on the background of a dark theme, and the styles differ. Black becomes the
 # colour of the page's text (module svg).
-LINES = (
+LINES: tuple[tuple[str, Any, str], ...] = (  # colour, style, mark
     ("#000000", "-", "o"),
     ("#d55e00", "--", "s"),
     ("#0072b2", "-.", "^"),

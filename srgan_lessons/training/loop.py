@@ -31,7 +31,7 @@ from srgan_lessons.training.checkpoint import (
 from srgan_lessons.training.learner import Learner, starting_generator
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.memory import is_out_of_memory, no_memory
-from srgan_lessons.training.options import Options
+from srgan_lessons.training.options import Options, read_options
 from srgan_lessons.training.recipes import Recipe, find_recipe
 from srgan_lessons.training.report import Reporter
 from srgan_lessons.training.schedule import Schedule
@@ -74,7 +74,7 @@ def train(
     would fit), and if a loss is no longer a number.
     """
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
-    chosen = Options(**options)
+    chosen = read_options(options)
     machine = chosen.machine_for(recipe)
     if recipe.batch % machine.world_size:
         raise UserError(

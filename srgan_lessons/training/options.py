@@ -1,15 +1,16 @@
 """The options of a run: where and how it computes, what it writes, when it stops."""
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from srgan_lessons import UserError
 from srgan_lessons.settings import Setting
+from srgan_lessons.training.recipes import Recipe
 
 if TYPE_CHECKING:
     from srgan_lessons.training.machine import Machine
-    from srgan_lessons.training.recipes import Recipe
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -50,7 +51,7 @@ class Options:
     progress: bool = True
     """Print the settings and show a progress bar. If False, nothing is printed."""
 
-    def machine_for(self, recipe: "Recipe") -> "Machine":
+    def machine_for(self, recipe: Recipe) -> "Machine":
         """The machine that these options name, with the precision that suits the recipe's network."""
         from srgan_lessons.training.machine import Machine  # imports torch, which the settings do not need
 
@@ -80,3 +81,17 @@ class Options:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise UserError(f"{name} is {value}; it must be a positive number of minutes")
+
+
+def read_options(given: Mapping[str, Any]) -> Options:
+    """The options with these names and values. Raises UserError for a name that is none, and for impossible values."""
+    known = [field.name for field in fields(Options)]
+    for name in given:
+        if name in {field.name for field in fields(Recipe)}:
+            raise UserError(
+                f"{name} is a setting of the recipe, not an option of the run. Change the recipe, and train that: "
+                f"find_recipe(NAME).change({name}={given[name]!r}), from srgan_lessons.training."
+            )
+        if name not in known:
+            raise UserError(f"a run has no option {name}; it has {', '.join(known)}")
+    return Options(**given)

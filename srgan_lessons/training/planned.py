@@ -26,7 +26,7 @@ from srgan_lessons.training.checkpoint import acquire, read_checkpoint
 from srgan_lessons.training.expectation import expect
 from srgan_lessons.training.loop import Run, train
 from srgan_lessons.training.machine import Machine
-from srgan_lessons.training.options import Options
+from srgan_lessons.training.options import read_options
 from srgan_lessons.training.plan import Plan, Speed, Stage, check_request, make_plan, plan_stage, read_plan
 from srgan_lessons.training.recipes import Recipe, find_recipe
 from srgan_lessons.training.validation import Validation, middle
@@ -153,7 +153,7 @@ def _train_plan(
     if run is not None and in_time:
         steps = plan.stages[-1].recipe.steps
         last = plan.stages[-1].recipe
-        _validate_the_end(run, last, photos, Options(**options).machine_for(last))
+        _validate_the_end(run, last, photos, read_options(options).machine_for(last))
         say(
             f"the time is up: training stopped after update {run.step:,} of {steps:,}. The weights are saved and "
             "can be used."
@@ -248,7 +248,7 @@ def train_within(
     pictures = load_photos(photos, minimum=crop)
     print(f"continuing the plan in {folder}" if there else "measuring this machine ...", flush=True)
     how: dict[str, Any] = {"compact": compact, "init": init, "folder": folder, **(settings or {})}
-    plan = make_plan(recipe, minutes, pictures, options=Options(**options), **how)
+    plan = make_plan(recipe, minutes, pictures, options=read_options(options), **how)
     print(plan.text, expect(plan) or "", sep="\n", flush=True)
     outcome = train_plan(plan, pictures, folder, **options)
     print(f"{outcome.seconds / 60:.1f} minutes; weights: {outcome.best}")
