@@ -94,13 +94,13 @@ def replaced(block):
     return nn.Identity()
 
 
-@answers.wrong(says="some parameters get no gradient")
+@answers.wrong(says="some parameters have requires_grad False")
 def frozen(block):
     zero_init_residual(block)
     block.body[4].requires_grad_(False)
 
 
-@answers.wrong(says="a leaf Variable that requires grad")
+@answers.wrong(says="is changed in place while gradients are recorded")
 def in_place_with_a_gradient(block):
     block.body[4].weight *= 0
 
