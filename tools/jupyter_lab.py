@@ -5,6 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -69,7 +70,10 @@ def running_lab(home: Path, *, fast: bool = True, options: Sequence[str] = ()) -
     }
     environment.pop("SRGAN_LESSONS_STRICT", None)
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
+    runtime = None
     if os.name == "posix":  # with ports, a kernel now and then finds one taken, and ends
+        runtime = tempfile.TemporaryDirectory(prefix="lab-", dir="/tmp")  # short, because of the names of sockets
+        environment["JUPYTER_RUNTIME_DIR"] = runtime.name
         command.append("--KernelManager.transport=ipc")
     command += ["--ServerApp.port_retries=0", f"--IdentityProvider.token={lab.token}", f"--ServerApp.root_dir={work}"]
     with open(home / "lab.log", "w") as log:
@@ -83,6 +87,8 @@ def running_lab(home: Path, *, fast: bool = True, options: Sequence[str] = ()) -
             server.wait(20)
         except subprocess.TimeoutExpired:
             server.kill()
+        if runtime:
+            runtime.cleanup()
 
 
 def _wait_for(lab: Lab, server: subprocess.Popen, log: Path) -> None:
