@@ -20,6 +20,7 @@ from srgan_lessons.cli import main
 from srgan_lessons.datasets import load_photos
 from srgan_lessons.training import RECIPES, train
 from srgan_lessons.training import plan as planning
+from srgan_lessons.training.checkpoint import read_checkpoint
 from srgan_lessons.training.expectation import expect
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.plan import Speed, fit_into, make_plan, plan_stage, read_plan
@@ -237,6 +238,13 @@ def test_the_best_update_is_kept_beside_the_last_and_taken_home(photos, tmp_path
         assert all(torch.equal(kept[name], tensor) for name, tensor in averages[update].items())
     assert read_outcome(tmp_path).best == outcome.best
     assert train_plan(plan, photos, tmp_path, progress=False).best == outcome.best  # nothing is left to do
+    path = tmp_path / "srgan-mse" / "checkpoints" / "best.pt"
+    state = read_checkpoint(path)
+    torch.save({name: value for name, value in state.items() if name != "criterion"}, path)  # as older versions did
+    again = load_network(train_plan(plan, photos, tmp_path, progress=False).best).state_dict()
+    assert all(torch.equal(again[name], tensor) for name, tensor in averages[best or 8].items())
+    torch.save(state, path)
+    assert train_plan(plan, photos, tmp_path, progress=False).best == outcome.best
     text = card(outcome, photos, {})
     assert f"those after update {best or 8} of srgan-mse" in text
     take_home(outcome, tmp_path / "mine.zip", text, b"")

@@ -297,7 +297,8 @@ def _write_best(folder: Path, plan: Plan, logs: Mapping[str, list[dict[str, Any]
     if not (run / "checkpoints" / "best.pt").exists():  # no photo was held out
         return None
     state = read_checkpoint(run / "checkpoints" / "best.pt")
-    last = logs[recipe.name][-1].get(state["criterion"]) if logs[recipe.name] else None
+    criterion = state.get("criterion", "")  # older versions did not write it
+    last = logs[recipe.name][-1].get(criterion) if logs[recipe.name] else None
     if last is not None and last <= state["best"]:
         return None
     network = recipe.make_generator()
