@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import time
@@ -86,22 +87,21 @@ def crops_a_second(sampler: CropSampler, updates: int, first: int) -> float:
     return updates * sampler.batch / (time.perf_counter() - began)
 
 
-def updates_beside(samplers: list[CropSampler], recipe_name: str, updates: int, rounds: int) -> list[float]:
-    """Seconds per update with each sampler. The samplers take turns; the fastest round of each counts."""
+def updates_beside(samplers: list[CropSampler], recipe_name: str, updates: int) -> list[float]:
+    """Seconds of CPU per update with each sampler: the median of `updates`, in which the samplers take turns."""
     recipe, machine = find_recipe(recipe_name), Machine("cpu", "fp32")
-    calls = []
+    calls, spent = [], []
     for sampler in samplers:
         torch.manual_seed(0)
         calls.append(Learner(recipe, recipe.make_generator(), content_loss("mse"), machine).updates_on(sampler))
-    best = [float("inf")] * len(calls)
-    for number in range(rounds + 1):
-        for which, update in enumerate(calls):
+        spent.append([0.0] * updates)
+    for step in range(-2, updates):  # the first two are not counted
+        for update, seconds in zip(calls, spent, strict=True):
             began = time.process_time()  # the time of this process, whatever else the machine does
-            for step in range(number * updates, (number + 1) * updates):
-                update(step)
-            if number:
-                best[which] = min(best[which], (time.process_time() - began) / updates)
-    return best
+            update(step + 2)
+            if step >= 0:
+                seconds[step] = time.process_time() - began
+    return [statistics.median(seconds) for seconds in spent]
 
 
 def limited(folder: Path, gigabytes: float) -> None:
@@ -125,7 +125,6 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="your own folder of photos")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--limit", type=float, metavar="GB")
-    parser.add_argument("--updates", type=int, default=20)
     parser.add_argument("--only", choices=("memory",), help="for the processes that this script starts")
     options = parser.parse_args()
     if options.only:
@@ -173,8 +172,8 @@ def main() -> None:
     )
     samplers = [CropSampler(load_photos(source, progress=False).split()[0]) for source in (photos, store)]
     crops_a_second(samplers[1], 200, 0)
-    for name in ("espcn", "srresnet-mse"):
-        in_memory, mapped = updates_beside(samplers, name, options.updates if name == "espcn" else 1, 5)
+    for name, updates in (("espcn", 200), ("srresnet-mse", 10)):
+        in_memory, mapped = updates_beside(samplers, name, updates)
         say(f"{name}: an update takes {mapped / in_memory - 1:+.1%} from the store, {in_memory:.3g} s of CPU in memory")
 
 

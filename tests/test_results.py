@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 
 from srgan_lessons.evaluation import evaluate
+from srgan_lessons.files import shipped
+from srgan_lessons.images import load_image, sample_photos
+from srgan_lessons.metrics import psnr
+from srgan_lessons.resize import imresize
+from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import shipped_weights
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,3 +79,16 @@ def test_the_ablations_are_whole_and_say_what_the_page_says(results):
     larger = "64 channels"
     assert psnr[larger] < base
     assert ssim[larger] == max(ssim.values())
+
+
+def test_the_film_of_srgan_s_first_updates_begins_with_the_shipped_srresnet():
+    """Its log names each picture, and update 0 is what `srresnet` makes of scikit-image's cat."""
+    folder = shipped("runs") / "srgan_first_updates"
+    with open(folder / "log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(path.stem for path in folder.glob("*.webp")) == [f"{int(row['step']):04}" for row in rows]
+    cat = sample_photos()["chelsea"][:300, :448]
+    sr = upscale(imresize(cat, 1 / 4), "srresnet")
+    assert psnr(sr, cat) == pytest.approx(float(rows[0]["psnr"]), abs=1e-3)
+    assert psnr(load_image(folder / "0000.webp"), sr[52:188, 92:228]) > 45  # dB; WebP is lossy
+    assert psnr(load_image(folder / "0800.webp"), sr[52:188, 92:228]) < 35

@@ -29,7 +29,7 @@ from srgan_lessons.classroom.viewers import play
 from srgan_lessons.classroom.waiting import waiting
 from srgan_lessons.datasets import CropSampler
 from srgan_lessons.files import shipped
-from srgan_lessons.images import sample_photos, to_image, to_tensor
+from srgan_lessons.images import load_image, sample_photos, to_image, to_tensor
 from srgan_lessons.losses import MSELoss, mse_loss
 from srgan_lessons.metrics import psnr
 from srgan_lessons.models import ESPCN, Discriminator, Generator, count_parameters
@@ -832,8 +832,12 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 # That recipe made the `srgan` that comes with the course: from SRResNet's weights, with `gan_step` as you have seen it,
 # in two runs with 36,818 updates of 16 crops in total. One H100 took less than six minutes for them.
 #
-# Here the whole photo is enlarged, and we look at a part of it. The last picture is by your own generator, trained
-# above. (No pictures were kept while the H100 was training, so the film above shows your own run.)
+# Here the whole photo is enlarged, and we look at a part of it. The last picture of the first row is by your own
+# generator, trained above.
+#
+# How does an SRResNet become an SRGAN? No pictures were kept while the H100 was training. For the film below, two CPU
+# cores repeated the beginning: the same recipe, from the same SRResNet, with 800 updates of 8 crops. Its last picture is
+# by the shipped `srgan`. Press Play and keep an eye on the fur, then on the iris.
 
 # %% tags=["skip"]
 whole = {name: sample_photos()[name] for name in UNSEEN}
@@ -866,6 +870,26 @@ show_crops(
 assert share["SRResNet"] < 0.5 < 0.8 < share["SRGAN"] < 1.1
 assert 1.7 < above["SRResNet"] - above["SRGAN"] < 2.6
 assert share["yours"] > 1.1 * share["ESPCN"]
+
+# %% tags=["fold", "skip"]
+beginning = shipped("runs/srgan_first_updates")
+with open(beginning / "log.csv", newline="") as file:
+    log = list(csv.DictReader(file))
+part = np.s_[52:188, 92:228]
+frames = [load_image(beginning / f"{int(row['step']):04}.webp") for row in log]  # (136, 136, 3) each
+frames.append(made["SRGAN"]["chelsea"][part])
+hr_part = whole["chelsea"][part]
+captions = [f"update {row['step']}: {float(row['psnr']):.1f} dB" for row in log]
+captions.append(f"the shipped SRGAN: {psnr(made['SRGAN']['chelsea'], whole['chelsea']):.1f} dB")
+pictures_film(
+    frames,
+    [
+        f"{caption}, {fine_contrast(frame) / fine_contrast(hr_part):.0%} of HR's fine contrast"
+        for caption, frame in zip(captions, frames, strict=True)
+    ],
+    beside={"HR": hr_part, "SRResNet": made["SRResNet"]["chelsea"][part]},
+    alt="A cat's eye while SRGAN trains: first smooth, then with coarse strokes and a weave, at last with fine fur.",
+)
 
 # %% [markdown] tags=["slide"] answers=["face", "teeth", "lettering"]
 # This is what the adversary is for. SRResNet has less than half of HR's fine contrast, SRGAN more than four fifths, and
