@@ -82,8 +82,9 @@ assert 12 * 19 + 9 * 100 == 1128  # versions by images: what each of the paper's
 #
 # ## A study of your own
 #
-# The paper's protocol is *absolute category rating*, ACR (ITU-T P.910): one picture at a time, and five words to choose
-# from: bad, poor, fair, good, excellent. It is simple to do, and easy to spoil.
+# We use *absolute category rating*, ACR (ITU-T P.910): one picture at a time, and five words to choose from: bad, poor,
+# fair, good, excellent. The paper's scale also goes from 1 (bad) to 5 (excellent), but the paper does not say whether
+# its raters saw one picture at a time. ACR is simple to do, and easy to spoil.
 #
 # **Question.** You show a friend four versions of a photo, one after the other, and say what each one is. Name three
 # reasons why the votes are worthless.
