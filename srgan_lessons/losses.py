@@ -141,10 +141,10 @@ def content_loss(name: str) -> nn.Module:
 
 
 def adversarial_loss(fake_logits: Tensor) -> Tensor:
-    """The generator's loss: mean of -log D(G(LR)) (paper, eq. 6), from the logits (N, 1) of generated images.
+    """The generator's loss: mean of -log D(G(LR)), from the logits (N, 1) of generated images.
 
-    It is computed as softplus(-x), which equals -log sigmoid(x) and is exact for every x. With sigmoid and log, a very
-    negative x would give -log 0.
+    The paper's eq. 6 has the sum. The loss is computed as softplus(-x), which equals -log sigmoid(x) and is exact for
+    every x. With sigmoid and log, a very negative x would give -log 0.
     """
     return F.softplus(-fake_logits.float()).mean()
 
@@ -162,7 +162,7 @@ def perceptual_loss(content: Tensor, adversarial: Tensor, weight: float = ADVERS
 def total_variation(images: Tensor) -> Tensor:
     """The gradient's length, summed over the image and averaged over the batch: (N, 3, H, W) in [0, 1] -> a scalar.
 
-    The paper names the regulariser and its weight, 2e-8, but not its normalisation (section 3.2; Aly and Dubois 2005).
+    The paper names the regulariser and its weight, 2e-8, but not its normalisation (section 3.4; Aly and Dubois 2005).
     A weight as small as this one fits a sum, so we use a sum. It is measured on [-1, 1].
     """
     x = 2 * images.float() - 1

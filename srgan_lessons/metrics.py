@@ -4,7 +4,7 @@
 where the whole window is inside the image.
 "paper": what Table 2 of the SRGAN paper reports, measured with the daala codec's tools. Y is that of ITU-R BT.709, and
 SSIM has a window that grows with the image. The paper does not mention BT.709; we infer it, because it reproduces the
-paper's six entries for nearest and bicubic within .013 dB and .0011, and BT.601 does not.
+paper's six entries for nearest and bicubic within .014 dB and .0011, and BT.601 does not.
 
 Both round to 8 bits, use luma only and cut 4 pixels from each border. Values of a set are means over its images.
 

@@ -38,7 +38,7 @@ class About:
 
 
 class ESPCN(nn.Module):
-    """Three convolutions at low resolution, then pixel shuffle (Shi et al. 2016, section 3.1; arXiv 1609.05158).
+    """Three convolutions at low resolution, then pixel shuffle (Shi et al. 2016, section 2.2; arXiv 1609.05158).
 
     Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w). Works on RGB; the original works on luma.
     """
@@ -108,8 +108,9 @@ class SubPixelUpsample(nn.Module):
 
 
 class Generator(nn.Module):
-    """SRResNet, the generator of SRGAN, with the 1,547,350 parameters of the paper (section 2.1.1 and Figure 4).
+    """SRResNet, the generator of SRGAN (paper, section 2.1 and Figure 4), with 1,547,350 parameters.
 
+    The paper gives no number; ours is that of one slope for each PReLU and no bias before a BatchNorm.
     Maps (N, 3, h, w) in [0, 1] to (N, 3, 4h, 4w), about [0, 1]. `icnr` initialises the sub-pixel layers so that the
     untrained network shows no checkerboard (Aitken et al. 2017).
     """
@@ -145,7 +146,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Tells real photos from generated images (paper, section 2.1.1 and Figure 4).
+    """Tells real photos from generated images (paper, section 2.1 and Figure 4).
 
     Maps (N, 3, crop, crop) in [0, 1] to logits (N, 1): above 0 means "real". The paper's sigmoid is in `probability`;
     the losses use the logits, so that they never take the log of 0. Raises UserError for images of another size.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 ADVERSARIAL_WEIGHT = 1e-3  # paper, eq. 3
-TV_WEIGHT = 2e-8  # paper, section 3.2: only for SRResNet-VGG22
+TV_WEIGHT = 2e-8  # paper, section 3.4: only for SRResNet-VGG22
 
 Content = Literal["mse", "vgg22", "vgg54", "offline", "offline-vgg22", "stlpips", "random"]
 CONTENT: tuple[Content, ...] = get_args(Content)

@@ -1,4 +1,4 @@
-"""Picture files of some 200 kinds, most written byte by byte, each with what it should be read as.
+"""Picture files of 320 kinds, most written byte by byte, each with what it should be read as.
 
 What is expected is computed from the numbers that were put in, by the format's own standard, never by a reader.
 """

@@ -42,7 +42,7 @@ def photos():
 
 
 def test_recipes_are_the_papers():
-    """Section 3.2: content loss, adversarial weight, updates and learning rate of the five variants of Table 1."""
+    """Sections 3.2 and 3.4: content loss, adversarial weight, updates and rate of the five variants of Table 1."""
     paper = {
         "srresnet-mse": ("mse", 0, 0, 1_000_000, None),
         "srresnet-vgg22": ("vgg22", 0, 2e-8, 1_000_000, None),

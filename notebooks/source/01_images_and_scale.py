@@ -651,8 +651,9 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 #
 # - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 3.1, data and similarity
 #   measures; Table 2 for bicubic's numbers.
-# - Keys 1981, *Cubic convolution interpolation for digital image processing*: the kernel, equations 9 to 15.
-# - In this package: `srgan_lessons/resize.py` and `srgan_lessons/metrics.py`, about 100 lines each.
+# - Keys 1981, *Cubic convolution interpolation for digital image processing*: the kernel; with $a = -0.5$ it is
+#   equation 15.
+# - In this package: `srgan_lessons/resize.py` and `srgan_lessons/metrics.py`, about 140 lines each.
 #
 # Next: lesson 02, the network itself. Here is what you have solved so far.
 

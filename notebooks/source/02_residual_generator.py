@@ -485,8 +485,8 @@ assert not big["residual"] < 100  # it explodes; also true for NaN
 
 # %% [markdown]
 # Without BatchNorm, training explodes. With it, the network still learns. That is what BatchNorm does here: it forgives
-# large steps. A deep network does not need it: later ones such as EDSR (Lim et al. 2017) drop it and take smaller
-# steps.
+# large steps. A deep network does not need it: later ones such as EDSR (Lim et al. 2017) drop it. EDSR's large network
+# multiplies what each block adds by 0.1, to keep the training stable.
 #
 # ### What our runs do not show
 #
@@ -587,8 +587,9 @@ with torch.no_grad():
 # %% [markdown] tags=["slide"] answers=["three quarters", "76"]
 # ## 1,547,350
 #
-# **Question.** The paper's generator has 1,547,350 parameters. Where do you think most of them are: in the head, in the
-# blocks, or in the enlargement?
+# **Question.** The generator has 1,547,350 parameters. (The paper does not count them. We count one slope for each
+# PReLU, and no bias before a BatchNorm.) Where do you think most of them are: in the head, in the blocks, or in the
+# enlargement?
 
 # %% tags=["check-output"]
 conv3 = 64 * 64 * 3 * 3  # no bias: a BatchNorm follows
@@ -741,7 +742,7 @@ play(through, trunk=list(stacks), blocks=[1, 0, 2, 4, 8, 16], photo=["chelsea", 
 #
 # ### Where to read on
 #
-# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 2.1.1 and Figure 4, the generator;
+# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 2.1 and Figure 4, the generator;
 #   section 3.2, value ranges and training.
 # - He et al. 2015, [arXiv 1512.03385](https://arxiv.org/abs/1512.03385): residual learning; section 4.1 on plain
 #   networks with BatchNorm.

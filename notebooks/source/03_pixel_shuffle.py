@@ -711,9 +711,10 @@ zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic 
 #
 # ### Where to read on
 #
-# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 2.1.1 and Figure 4, the two
-#   sub-pixel layers of the generator.
-# - Shi et al. 2016, [arXiv 1609.05158](https://arxiv.org/abs/1609.05158): section 3, ESPCN and its periodic shuffling.
+# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 2.1 and Figure 4, the two sub-pixel
+#   layers of the generator.
+# - Shi et al. 2016, [arXiv 1609.05158](https://arxiv.org/abs/1609.05158): section 2.2, the periodic shuffling; section
+#   3.2, the sizes of ESPCN's layers.
 # - Shi et al. 2016, [arXiv 1609.07009](https://arxiv.org/abs/1609.07009): sub-pixel and transposed convolution are the
 #   same layer.
 # - Odena et al. 2016, [Deconvolution and checkerboard artifacts](https://distill.pub/2016/deconv-checkerboard/).

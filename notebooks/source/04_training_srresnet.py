@@ -817,9 +817,9 @@ assert one_photo[-1]["training"] < normal[-1]["training"]
 assert gap["one"] > 4 > 2 > gap["eleven"]
 
 # %% [markdown] tags=["subslide"] answers=["falls", "shadow", "brightness"]
-# One photo wins on training loss and loses everywhere else. *The gap between the two lines is the overfitting.* This
-# is why `train` holds out one photo in twenty and never shows it to the network. The benchmark sets are not used for
-# this: if you make choices by the test set, you no longer have a test.
+# One photo wins on training loss and loses everywhere else. *The gap between the two lines is the overfitting.* This is
+# why `train` holds out one photo in twenty (at most ten) and never shows it to the network. The benchmark sets are not
+# used for this: if you make choices by the test set, you no longer have a test.
 #
 # ### A broken pair
 #
@@ -909,11 +909,11 @@ assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96,
 #
 # | | updates, and crops in each | time | PSNR |
 # |---|---|---|---|
-# | two CPU cores, in an evening | 15,500 of 8, after 7,000 of 4 | 43 minutes, in half precision (bf16) | 31.07 dB |
+# | two CPU cores, in an evening | 7,000 of 4, then 15,500 of 8 | 2 h 55 min, then 43 min in half precision | 31.07 dB |
 # | one NVIDIA H100, continued | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
 # | the paper | 1,000,000 of 16 | not said | 32.05 dB |
 #
-# Most of the way takes minutes; the last half decibel takes the million updates. (The paper computes luma a little
+# Most of the way takes an evening; the last half decibel takes the million updates. (The paper computes luma a little
 # differently: see lesson 08.) The weights of the second row come with the course, and so does the log of their run.
 # Here they are, on the photo from the beginning, which no run has seen.
 
@@ -1033,7 +1033,7 @@ play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])
 # - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 3.2, training details.
 # - Kingma and Ba 2015, [arXiv 1412.6980](https://arxiv.org/abs/1412.6980): Adam, algorithm 1.
 # - Karpathy 2019, *A Recipe for Training Neural Networks*: overfit one batch, and much more.
-# - In this package: `srgan_lessons/training/steps.py` and `srgan_lessons/datasets/crops.py`, about 100 lines each.
+# - In this package: `srgan_lessons/training/steps.py` and `srgan_lessons/datasets/crops.py`, 100 to 140 lines each.
 #
 # Next: lesson 05, the opponent. Here is what you have solved so far.
 

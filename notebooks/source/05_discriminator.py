@@ -386,9 +386,9 @@ discriminator_loss = check("discriminator_loss", discriminator_loss)
 # %% [markdown] tags=["subslide"]
 # ### {{exercise: adversarial_loss}}
 #
-# Now the generator's side. It wants its samples to be taken for real. Its loss is the paper's equation 6, the mean of
-# $-\log D(SR)$. Write it for logits. Expected: a large loss where D is sure that SR is generated, and a loss near 0
-# where D is deceived.
+# Now the generator's side. It wants its samples to be taken for real. Its loss is the mean of $-\log D(SR)$; the
+# paper's equation 6 has the sum. Write it for logits. Expected: a large loss where D is sure that SR is generated, and
+# a loss near 0 where D is deceived.
 
 # %% tags=["stub"]
 # {{stub: adversarial_loss}}
@@ -477,7 +477,7 @@ assert 1 < distances[np.argmax(pulls["log(1 - D)"])] < 2.5
 #
 # ## The paper's network
 #
-# Now for pictures. The paper's D (section 2.1.1, Figure 4) takes a crop of 96 x 96:
+# Now for pictures. The paper's D (section 2.1, Figure 4) takes a crop of 96 x 96:
 #
 # - eight 3x3 convolutions with 64, 64, 128, 128, 256, 256, 512, 512 maps; every second one has a stride of 2;
 # - after each convolution comes BatchNorm (but not after the first), then a LeakyReLU with slope 0.2;
@@ -508,9 +508,10 @@ assert told == [16, 64]
 
 # %% [markdown]
 # The generator learns through D, from D's gradient at the pixels. Max pooling passes a gradient to one pixel in four; a
-# ReLU passes none where its input is negative. D is built so that every pixel learns something. And the first layer
-# sees the pixels themselves: a batch may give itself away by how bright or pale it is, and BatchNorm, which normalises
-# over the batch, would remove that clue.
+# ReLU passes none where its input is negative. D is built so that every pixel learns something. That the first layer
+# has no BatchNorm is a rule of DCGAN (Radford et al. 2016), whose training was unstable with it. One reason may be that
+# the first layer sees the pixels themselves: a batch may give itself away by how bright or pale it is, and BatchNorm,
+# which normalises over the batch, would remove that clue.
 #
 # ### {{exercise: conv_block}}
 #
@@ -846,12 +847,12 @@ assert shares[-1] < shares[0] - 25
 # **What to say.** B is no accident: if two sets of pictures differ in an invisible way, D will find it. The cure here
 # is to let the generator see more than D: enlarge larger LR crops, cut the frame off, then judge. Neither the paper nor
 # the package does this: their LR crops of 24 are three times as wide as ours, so the frame counts for less. **One batch
-# or two?** Here HR and generated crops go through D in one batch. The paper's update, and the package's `gan_step`,
-# send them in two. Then BatchNorm has a mean and a variance for each *kind*, and D may judge the batch instead of the
-# crop. We measured this with a D of 16 maps against bicubic. After 200 updates, it had a training loss of 0.001, and in
-# evaluation mode it was right about only 48 % of unseen photos. In a GAN, D is never used in evaluation mode, so it
-# still does its work. **Healing or gradient?** The usual picture shows the size of the gradient at the pixels. Here it
-# hardly follows what was lost: in four runs, its correlations were -0.14 to 0.17, while those of healing were 0.5 to
+# or two?** Here HR and generated crops go through D in one batch. The package's `gan_step` sends them in two; the paper
+# does not say what it does. Then BatchNorm has a mean and a variance for each *kind*, and D may judge the batch instead
+# of the crop. We measured this with a D of 16 maps against bicubic. After 200 updates, it had a training loss of 0.001,
+# and in evaluation mode it was right about only 48 % of unseen photos. In a GAN, D is never used in evaluation mode, so
+# it still does its work. **Healing or gradient?** The usual picture shows the size of the gradient at the pixels. Here
+# it hardly follows what was lost: in four runs, its correlations were -0.14 to 0.17, while those of healing were 0.5 to
 # 0.7. The gradient says what a *tiny* change does; healing makes the change that matters.
 
 # %% [markdown] tags=["slide"]
@@ -955,11 +956,12 @@ play(judged, judge=["A", "B"], version=list(cat))
 # ### What this lesson leaves out
 #
 # Lesson 07 shows how both learn together, and how that goes wrong. Wasserstein and least-squares losses, spectral
-# normalisation, discriminators that judge patches, and the relativistic D of ESRGAN all came after the paper.
+# normalisation, the patch discriminator of pix2pix, and the relativistic D of ESRGAN all came after the paper's first
+# version, of September 2016.
 #
 # ### Where to read on
 #
-# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 2.1.1 and Figure 4, the network;
+# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 2.1 and Figure 4, the network;
 #   equations 2 and 6, the losses.
 # - Goodfellow et al. 2014, [arXiv 1406.2661](https://arxiv.org/abs/1406.2661): section 3, the trick with $-\log D$;
 #   section 4.1, the optimum and $\log 4$.

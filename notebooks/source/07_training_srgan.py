@@ -988,8 +988,8 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3,
 # ### What this lesson leaves out
 #
 # The generator here has three layers, and the runs have a few hundred updates instead of the paper's 200,000: the
-# illnesses are the same, the healthy picture is not. The content loss is MSE. Cures that came after 2017, such as
-# spectral normalisation, gradient penalties and relativistic losses, make D tamer; lesson 10 names where to read on.
+# illnesses are the same, the healthy picture is not. The content loss is MSE. Cures of 2017 and 2018, such as gradient
+# penalties, spectral normalisation and relativistic losses, make D tamer; lesson 10 says what came after the paper.
 #
 # ### Where to read on
 #

@@ -564,7 +564,8 @@ assert plane["SRGAN"][1] < 0.7 * plane["SRResNet"][1]
 # baseline is its twin, with the same start, the same crops and the same number of updates, but MSE. Only the loss
 # differs.
 #
-# `srresnet` and `srgan` are in the table, too: the same pair at full size, trained for minutes on a large GPU.
+# `srresnet` and `srgan` are in the table, too: the same pair at full size, trained for an evening on two CPU cores and
+# for minutes on a large GPU.
 #
 # To be honest, the GAN twin is no SRGAN. It is a small network with few updates. Its features come from the VGG16 that
 # is included with ST-LPIPS, because the paper's VGG19 must be downloaded. And unlike the paper's, its loss includes
@@ -696,9 +697,9 @@ assert all(0.45 < value < 0.55 for value in halved.values())
 assert table2["bicubic"][0][:5] == table2["bicubic, ours"][0][:5] == "28.43"
 
 # %% [markdown]
-# Our SRResNet is 0.1 to 0.5 dB behind the paper's: it had tens of thousands of updates on a few hundred photos, while
+# Our SRResNet is 0.2 to 0.5 dB behind the paper's: it had tens of thousands of updates on a few hundred photos, while
 # the paper's had a million on 350,000. Our SRGAN is 0.2 dB behind the paper's on Set5, and ahead on the two other sets,
-# on BSD100 by more than half a decibel. That does not make it better: it gives up 1.6 to 2.4 dB against SRResNet, the
+# on BSD100 by more than half a decibel. That does not make it better: it gives up 1.6 to 2.3 dB against SRResNet, the
 # paper's gives up more, and a lower PSNR may buy more texture. Our rows say what *these* weights do, and `srgan-lessons
 # evaluate` repeats the measurement. ("Open" would mean that no result for these weights is included.)
 #
@@ -780,8 +781,8 @@ draw(
 assert all(paper[name, "SRGAN"].mos > max(paper[name, m].mos for m in SEVEN) for name in SETS)
 
 # %% [markdown] tags=["slide"] answers=["VGG22"]
-# None of them. On all three sets, PSNR puts seven methods in exactly the same order as people do. Those seven all
-# have the same aim, and each comes closer to it than the one before: all but nearest and bicubic learn the mean of what
+# None of them. On all three sets, PSNR puts seven methods in exactly the same order as people do. Those seven all have
+# the same aim, and each comes closer to it than the one before; the four networks among them learn the mean of what
 # could be right (lesson 06). Within such a family, PSNR is a fine ruler.
 #
 # Then somebody aimed at something else, and the ruler broke. On BSD100, PSNR ranks SRGAN second to last; people rank it

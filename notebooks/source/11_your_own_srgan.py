@@ -67,8 +67,8 @@ UNSEEN = ("astronaut", "chelsea", "coffee")  # never trained on
 # ## Why
 #
 # In lesson 07, a network of three layers met a discriminator for a few hundred updates. Here is what the paper's
-# network, with 16 blocks and 64 maps, makes of the same photo after minutes on a large GPU, in two stages. This lesson
-# has one purpose: **to make the last of these pictures with a network of your own.**
+# network, with 16 blocks and 64 maps, makes of the same photo after an evening on two CPU cores and minutes on a large
+# GPU, in two stages. This lesson has one purpose: **to make the last of these pictures with a network of your own.**
 
 # %% tags=["skip"]
 hr_unseen = {name: sample_photos()[name][100:228, 150:278] for name in UNSEEN}  # (128, 128, 3)
@@ -140,7 +140,8 @@ print(load_photos({"cup": cup, "copy of cup": cup, "thumbnail": cup[:40, :40]}, 
 
 # %% [markdown] tags=["slide"]
 # The first two are left out. The third would be an error: a picture that shows the same as an image of Set5, Set14 or
-# BSD100 is recognised even if it was cut or saved as JPEG. A test set is worthless once you have trained on it.
+# BSD100 is recognised even if a few pixels were cut off or it was saved as JPEG. A test set is worthless once you have
+# trained on it.
 #
 # ## 2. The time
 #
@@ -598,7 +599,7 @@ assert same
 # ### What this lesson leaves out
 #
 # This lesson leaves out several GPUs (`torchrun`), other content losses (`srgan-vgg54`, with VGG19's weights), and the
-# search for better rates: the plan's peaks of 4e-4 and 1.5e-4 were found by trying (`docs/results.md`).
+# search for better rates: the plan's peaks of 4e-4 and 1.5e-4 were found by trying.
 #
 # ### Where to read on
 #

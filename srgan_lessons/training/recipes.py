@@ -127,7 +127,7 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         # A network that two CPU cores train within a minute. Its learning rate was found by trial.
         Recipe(name="espcn", network="espcn", icnr=True, steps=1_200, rate=3e-3, schedule="one-cycle"),
-        # The five variants of Table 1 (paper, section 3.2).
+        # The five variants of Table 1 (paper, sections 3.2 and 3.4).
         Recipe(name="srresnet-mse", steps=1_000_000),
         Recipe(name="srresnet-vgg22", content="vgg22", tv=TV_WEIGHT, steps=1_000_000),
         _gan("srgan-mse", "mse"),

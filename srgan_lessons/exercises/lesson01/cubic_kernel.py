@@ -24,7 +24,7 @@ def cubic_kernel(x):
 
 
 def keys(x: np.ndarray, a: float) -> tuple[np.ndarray, np.ndarray]:
-    """Both pieces of the cubic kernel, each computed at every place (Keys 1981, eq. 9 to 11)."""
+    """Both pieces of the cubic kernel, each computed at every place (Keys 1981; eq. 15 is a = -0.5)."""
     return (a + 2) * x**3 - (a + 3) * x**2 + 1, a * x**3 - 5 * a * x**2 + 8 * a * x - 4 * a
 
 
