@@ -88,12 +88,13 @@ def test_environment_yml_is_in_step_with_pyproject():
     assert environment["channels"] == ["conda-forge", "nodefaults"]
     (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
     conda = [entry.replace(" ", "") for entry in environment["dependencies"] if isinstance(entry, str)]
-    assert f"python{PROJECT['requires-python']}" in conda
+    (python,) = (entry.removeprefix("python=") for entry in conda if re.fullmatch(r"python=[\d.]+", entry))
+    assert f"Programming Language :: Python :: {python}" in PROJECT["classifiers"]
     assert "pip" in conda
     wanted = {
         IN_CONDA.get(name, name) + str(one.specifier) for name, one in requirements("notebooks", "export").items()
     }
-    assert set(conda) - {f"python{PROJECT['requires-python']}", "pip"} == wanted
+    assert set(conda) - {f"python={python}", "pip"} == wanted
     assert set(pip) == {*EXTRAS["offline"], "-e .[notebooks,offline,export]"}
 
 
@@ -102,9 +103,7 @@ def test_environment_yml_is_in_step_with_pyproject():
 
 def test_the_workflow_is_valid_and_covers_each_python():
     workflow = ROOT / ".github" / "workflows" / "ci.yml"
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    checked("github-workflows", *sorted(workflow.parent.glob("*.yml")))
     matrix = yaml.safe_load(workflow.read_text())["jobs"]["test"]["strategy"]["matrix"]
     announced = [line.rsplit(" ", 1)[1] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)]
     assert matrix["python"] == announced
@@ -120,6 +119,16 @@ def checked(schema: str, *paths: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_only_the_job_that_publishes_the_site_may_publish_and_it_runs_nothing_else():
+    workflow = yaml.safe_load(text(".github/workflows/pages.yml"))
+    assert workflow["permissions"] == {"contents": "read"}
+    publish = workflow["jobs"].pop("publish")
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["uses"].split("@")[0] for step in publish["steps"]] == ["actions/deploy-pages"]
+    for job in workflow["jobs"].values():
+        assert "write" not in job["permissions"].values()
 
 
 def test_the_citation_is_valid_and_of_this_version():
@@ -171,6 +180,14 @@ def test_pre_commit_is_valid_and_runs_the_tested_ruff():
     assert f"ruff=={ruff['rev'].removeprefix('v')}\n" in text("constraints.txt")
     (gate,) = (hook for repo in config["repos"] if repo["repo"] == "local" for hook in repo["hooks"])
     assert gate["entry"] == "python tools/build_lessons.py --check"
+
+
+def test_the_guide_installs_the_tested_torch():
+    """Then `make lab`, which asks for the tested versions, keeps the torch that the reader has chosen."""
+    pins = set(re.findall(r"^(torch(?:vision)?==.+)$", text("constraints.txt"), re.MULTILINE))
+    commands = re.findall(r"^ {4}.*install (.*) --index-url INDEX$", text("docs/where_to_run.md"), re.MULTILINE)
+    assert len(commands) == 2
+    assert [set(command.split()) for command in commands] == [pins] * 2
 
 
 def make_targets() -> set[str]:

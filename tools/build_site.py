@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import check_site
@@ -191,7 +192,10 @@ def mended(page: str) -> str:
 
 
 def sphinx() -> None:
-    """Runs Sphinx. Raises SiteError if Sphinx warns."""
+    """Runs Sphinx. Raises SiteError if Sphinx warns, or if it is not installed."""
+    missing = [name for name in ("sphinx", "myst_nb", "furo", "sphinx_copybutton") if find_spec(name) is None]
+    if missing:
+        raise SiteError(f'{", ".join(missing)} not installed. Run: make site, or: pip install -e ".[test,site]"')
     shutil.rmtree(OUT, ignore_errors=True)
     cache = ROOT / "build" / "doctrees"
     shutil.rmtree(cache, ignore_errors=True)
