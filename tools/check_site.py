@@ -39,7 +39,7 @@ class Page(HTMLParser):
         for key, value in attributes:
             if key in ("id", "name") and value:
                 self.anchors.add(value)
-            elif key in ("href", "src", "poster") and value:
+            elif key in ("href", "src", "poster") and value and tag != "base":
                 self.links.append(value)
             elif key == "srcset" and value:
                 self.links += [part.split()[0] for part in value.split(",")]
