@@ -405,6 +405,23 @@ def test_the_wheel_works_away_from_the_repository(wheel, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_git_for_windows_leaves_line_ends_as_they_are(tmp_path):
+    """It usually turns them into those of Windows, and then no built file matches its source."""
+    files = ["notebooks/00_start_here.ipynb", "docs/drawings/course.svg", "data/results/control.csv", ".ci/run"]
+    (tmp_path / "copy").mkdir()
+    for command in (
+        ["git", "init", "-q", "copy"],
+        ["git", "-C", "copy", "config", "core.autocrlf", "true"],
+        ["git", f"--git-dir={tmp_path / 'copy' / '.git'}", f"--work-tree={ROOT}", "add", ".gitattributes", *files],
+        ["git", "-C", "copy", "checkout-index", "--all"],
+    ):
+        folder = ROOT if "--git-dir" in command[1] else tmp_path
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    for name in files:
+        assert (tmp_path / "copy" / name).read_bytes() == (ROOT / name).read_bytes()
+
+
+@pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="not a git checkout")
 def test_git_ignores_no_file_of_the_project():
     command = ["git", "ls-files", "--others", "--ignored", "--exclude-standard", "srgan_lessons", "data", "tools"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
