@@ -261,7 +261,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", help="numbers or names, 01 or 01_images_and_scale; all if none is given")
     parser.add_argument("--fast", action="store_true", help="run the lessons with the tiny settings of CI")
-    parser.add_argument("--out", type=Path, default=BUILD / "slides", metavar="FOLDER")
+    parser.add_argument(
+        "--out", type=Path, default=BUILD / "slides", metavar="FOLDER", help="for the decks (default: build/slides)"
+    )
     parser.add_argument("--reveal", type=Path, metavar="FOLDER", help=f"where {' and '.join(PACKAGES)} are")
     chosen = parser.parse_args(arguments)
     sources = sorted((ROOT / "notebooks" / "source").glob("*.py"))

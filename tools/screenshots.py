@@ -80,7 +80,13 @@ def main() -> int:
     parser.add_argument("lessons", nargs="*", help="numbers or names; all if none is given")
     parser.add_argument("--full", action="store_true", help="full settings: takes minutes per lesson")
     parser.add_argument("--slides", action="store_true", help="the decks in build/slides instead of the notebooks")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "screenshots", metavar="FOLDER")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "build" / "screenshots",
+        metavar="FOLDER",
+        help="for the pictures (default: build/screenshots)",
+    )
     chosen = parser.parse_args()
     names = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
     wanted = [name for name in names if not chosen.lessons or name in chosen.lessons or name[:2] in chosen.lessons]
