@@ -8,7 +8,7 @@ VENV ?= .venv
 CONSTRAINTS ?= constraints.txt
 # Test processes, each with one thread.
 WORKERS ?= 2
-# For tools/build_lessons.py, for example `make notebooks ARGS="01 --execute"`; also for `make slides ARGS="02 07"`.
+# For the tool that a target calls, for example `make notebooks ARGS="01 --execute"` or `make slides ARGS="02 07"`.
 ARGS ?=
 # For `make slides`: a folder with the packages of reveal.js and MathJax, if npm cannot fetch them.
 REVEAL ?=
@@ -37,7 +37,7 @@ help:
 	@echo "make notebooks  build both editions of the lessons from notebooks/source"
 	@echo "make exercise   begin an exercise, for example: make exercise ARGS='7 best_weight'"
 	@echo "make slides     make a reveal.js deck of each lesson in build/slides; needs npm once"
-	@echo "make screenshots  take pictures of the lessons in JupyterLab, in build/screenshots; needs chromium"
+	@echo "make screenshots  take pictures of the lessons in JupyterLab, in build/screenshots; needs a browser"
 	@echo "make site       build the site in build/site: the lessons, and the page that enlarges your photo; needs npm once"
 	@echo "make pictures   make the pictures of the README in docs/figures/front"
 	@echo "make lint       check rules and format (ruff), types (mypy), and phrases at which native readers stumble"
@@ -86,6 +86,8 @@ slides: install
 
 # What the site uses from npm, with the versions and hashes of the lock file.
 site/node_modules/.package-lock.json: site/package.json site/package-lock.json
+	@command -v npm >/dev/null || { \
+	  echo "make: npm was not found. It comes with Node.js: on Debian, apt-get install npm." >&2; exit 1; }
 	npm ci --prefix site --no-audit --no-fund
 
 # Runs the lessons that have changed; ARGS=--keep-outputs runs none; ARGS=--check also looks at the site in a browser.
@@ -128,5 +130,5 @@ test: install
 	[ -z "$$failed" ]
 
 clean:
-	rm -rf "$(VENV)" .pytest_cache .ruff_cache dist build site/node_modules
+	rm -rf "$(VENV)" .pytest_cache .ruff_cache .mypy_cache dist build site/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

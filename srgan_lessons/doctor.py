@@ -83,6 +83,8 @@ def _gpu_step() -> str:
 
     if shutil.which("nvidia-smi") and torch.version.cuda is None:
         again = f"{surroundings().pip} --force-reinstall torch torchvision"
+        if system() == "Windows":  # where pip's usual torch is built without CUDA, too
+            again = 'use the command that PyTorch\'s page "Get Started" shows for Windows, Pip and CUDA'
         return f"there is an NVIDIA card, but torch was built without CUDA; {again}"
     return surroundings().gpu
 

@@ -45,12 +45,12 @@ def shipped_weights() -> list[str]:
 def lessons_folder() -> Path:
     """The folder of the notebooks: notebooks/ in a checkout. An installed wheel copies them once to ./srgan-lessons.
 
-    What a learner has changed there is never overwritten.
+    What a learner has changed there is never overwritten. If ./srgan-lessons is a checkout, its notebooks are meant.
     """
-    checkout = PACKAGE.parent / "notebooks"
-    if checkout.is_dir():
-        return checkout
     copy = Path.cwd() / "srgan-lessons"
+    for checkout in (PACKAGE.parent, copy):
+        if (checkout / "notebooks").is_dir():
+            return checkout / "notebooks"
     if not copy.exists():
         part = part_of(copy)  # an incomplete copy would be mistaken for the lessons
         try:

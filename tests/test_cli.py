@@ -528,6 +528,17 @@ def test_lab_takes_no_half_a_copy_for_the_lessons(monkeypatch, tmp_path):
     assert (files.lessons_folder() / "00.ipynb").exists()
 
 
+def test_lab_beside_a_checkout_opens_the_lessons_of_the_checkout(monkeypatch, started, tmp_path):
+    """`git clone` calls its folder srgan-lessons, as the copy of a wheel's lessons is called."""
+    lesson = tmp_path / "srgan-lessons" / "notebooks" / "00_start.ipynb"
+    lesson.parent.mkdir(parents=True)
+    lesson.write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("srgan_lessons.files.PACKAGE", tmp_path / "site-packages" / "srgan_lessons")
+    main(["lab"])
+    assert started[0][4] == str(lesson)
+
+
 def test_lab_without_jupyterlab(capsys, monkeypatch):
     import importlib.util
 
@@ -640,6 +651,8 @@ def test_doctor_without_a_gpu(monkeypatch):
     monkeypatch.setattr(doctor.shutil, "which", lambda name: "/usr/bin/nvidia-smi")
     monkeypatch.setattr(torch.version, "cuda", None)
     assert findings()["GPU"][1].endswith("pip install --force-reinstall torch torchvision")
+    monkeypatch.setattr(doctor, "system", lambda: "Windows")
+    assert findings()["GPU"][1].endswith('PyTorch\'s page "Get Started" shows for Windows, Pip and CUDA')
 
 
 TOLD = {

@@ -60,6 +60,16 @@ def test_a_wrong_command_line_ends_before_anything_is_made(arguments, says, tmp_
     assert list(tmp_path.iterdir()) == []
 
 
+def test_help_shows_the_usage_and_makes_nothing(tmp_path):
+    command = ["bash", str(SCRIPT), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0
+    assert "tools/colab_check.sh 00 09" in done.stdout
+    assert "--torch-from VENV" in done.stdout
+    assert "set -euo" not in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_may_be_installed_is_what_the_first_cell_installs():
     """The extras that the script plans with are those that a lesson's first cell names, and their packages."""
     script = SCRIPT.read_text(encoding="utf-8")

@@ -66,5 +66,10 @@ def test_of_python_only_comments_and_strings_are_read(tmp_path, monkeypatch):
     assert [line.split(": ")[1] for line in found] == ["'anew'", "'shall'"]
 
 
+def test_a_word_that_is_in_no_path_is_named(capsys):
+    assert english.main(["no-such-page"]) == 1
+    assert "no-such-page" in capsys.readouterr().err
+
+
 def test_nothing_is_left(capsys):
     assert english.main([]) == 0, capsys.readouterr().out

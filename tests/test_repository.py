@@ -33,8 +33,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md")]
-DOCUMENTS += [ROOT / "docs" / f"{name}.md" for name in ("install", "measuring", "results", "teaching")]
-DOCUMENTS += [ROOT / "docs" / f"{name}.md" for name in ("troubleshooting", "using", "where_to_run")]
+DOCUMENTS += sorted((ROOT / "docs").glob("*.md"))
 # The repository of these tests is a checkout; tests do not travel in the wheel.
 IN_CONDA = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
 
@@ -88,12 +87,13 @@ def test_environment_yml_is_in_step_with_pyproject():
     assert environment["channels"] == ["conda-forge", "nodefaults"]
     (pip,) = (entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
     conda = [entry.replace(" ", "") for entry in environment["dependencies"] if isinstance(entry, str)]
-    assert f"python{PROJECT['requires-python']}" in conda
+    (python,) = (entry.removeprefix("python=") for entry in conda if re.fullmatch(r"python=[\d.]+", entry))
+    assert f"Programming Language :: Python :: {python}" in PROJECT["classifiers"]
     assert "pip" in conda
     wanted = {
         IN_CONDA.get(name, name) + str(one.specifier) for name, one in requirements("notebooks", "export").items()
     }
-    assert set(conda) - {f"python{PROJECT['requires-python']}", "pip"} == wanted
+    assert set(conda) - {f"python={python}", "pip"} == wanted
     assert set(pip) == {*EXTRAS["offline"], "-e .[notebooks,offline,export]"}
 
 
@@ -102,9 +102,7 @@ def test_environment_yml_is_in_step_with_pyproject():
 
 def test_the_workflow_is_valid_and_covers_each_python():
     workflow = ROOT / ".github" / "workflows" / "ci.yml"
-    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows", str(workflow)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    checked("github-workflows", *sorted(workflow.parent.glob("*.yml")))
     matrix = yaml.safe_load(workflow.read_text())["jobs"]["test"]["strategy"]["matrix"]
     announced = [line.rsplit(" ", 1)[1] for line in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", line)]
     assert matrix["python"] == announced
@@ -120,6 +118,16 @@ def checked(schema: str, *paths: Path) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *map(str, paths)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_only_the_job_that_publishes_the_site_may_publish_and_it_runs_nothing_else():
+    workflow = yaml.safe_load(text(".github/workflows/pages.yml"))
+    assert workflow["permissions"] == {"contents": "read"}
+    publish = workflow["jobs"].pop("publish")
+    assert publish["permissions"] == {"pages": "write", "id-token": "write"}
+    assert [step["uses"].split("@")[0] for step in publish["steps"]] == ["actions/deploy-pages"]
+    for job in workflow["jobs"].values():
+        assert "write" not in job["permissions"].values()
 
 
 def test_the_citation_is_valid_and_of_this_version():
@@ -171,6 +179,14 @@ def test_pre_commit_is_valid_and_runs_the_tested_ruff():
     assert f"ruff=={ruff['rev'].removeprefix('v')}\n" in text("constraints.txt")
     (gate,) = (hook for repo in config["repos"] if repo["repo"] == "local" for hook in repo["hooks"])
     assert gate["entry"] == "python tools/build_lessons.py --check"
+
+
+def test_the_guide_installs_the_tested_torch():
+    """Then `make lab`, which asks for the tested versions, keeps the torch that the reader has chosen."""
+    pins = set(re.findall(r"^(torch(?:vision)?==.+)$", text("constraints.txt"), re.MULTILINE))
+    commands = re.findall(r"^ {4}.*install (.*) --index-url INDEX$", text("docs/where_to_run.md"), re.MULTILINE)
+    assert len(commands) == 2
+    assert [set(command.split()) for command in commands] == [pins] * 2
 
 
 def make_targets() -> set[str]:
@@ -234,10 +250,11 @@ def test_commands_in_the_documents_are_understood(command):
         assert ended.value.code == 0
         return
     arguments = _parser().parse_args(words)
-    assert not {*getattr(arguments, "sets", [])} - {*catalogue()}
+    stores = {word for word in words if word.endswith(".store")}
+    assert not {*getattr(arguments, "sets", [])} - {*catalogue()} - stores
     if words[0] == "train":
         assert arguments.recipe in RECIPES
-        assert not {*(arguments.photos or [])} - {*catalogue(), SAMPLES}
+        assert not {*(arguments.photos or [])} - {*catalogue(), SAMPLES} - stores
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
@@ -264,7 +281,8 @@ def test_options_named_in_the_documents_exist(document):
             if isinstance(action.choices, dict):
                 parsers += action.choices.values()
     known |= {"--check", "--execute"}  # of tools/build_lessons.py
-    named = set(re.findall(r"`(--[a-z][a-z-]*)", document.read_text(encoding="utf-8")))
+    known |= {"--max-restarts", "--node_rank", "--nproc_per_node", "--rdzv"}  # of torchrun
+    named = set(re.findall(r"`(--[a-z][a-z_-]*)", document.read_text(encoding="utf-8")))
     assert named <= known
 
 
@@ -384,6 +402,23 @@ def test_the_wheel_works_away_from_the_repository(wheel, tmp_path):
     assert int(sets) == len(catalogue())
     assert Path(folder) == tmp_path / "empty" / "srgan-lessons"
     assert ast.literal_eval(lessons) == sorted(path.name for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_git_for_windows_leaves_line_ends_as_they_are(tmp_path):
+    """It usually turns them into those of Windows, and then no built file matches its source."""
+    files = ["notebooks/00_start_here.ipynb", "docs/drawings/course.svg", "data/results/control.csv", ".ci/run"]
+    (tmp_path / "copy").mkdir()
+    for command in (
+        ["git", "init", "-q", "copy"],
+        ["git", "-C", "copy", "config", "core.autocrlf", "true"],
+        ["git", f"--git-dir={tmp_path / 'copy' / '.git'}", f"--work-tree={ROOT}", "add", ".gitattributes", *files],
+        ["git", "-C", "copy", "checkout-index", "--all"],
+    ):
+        folder = ROOT if "--git-dir" in command[1] else tmp_path
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    for name in files:
+        assert (tmp_path / "copy" / name).read_bytes() == (ROOT / name).read_bytes()
 
 
 @pytest.mark.skipif(shutil.which("git") is None or not (ROOT / ".git").exists(), reason="not a git checkout")

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
 
+import browser
 import build_site
 import check_site
 import site_controls
@@ -81,6 +82,38 @@ def test_broken_links_are_found(tmp_path, monkeypatch):
     assert "b.html: try/" in check_site.broken_links(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert "a.html: b.html#gone" in check_site.broken_links(Path())
+
+
+def test_what_the_check_needs_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(check_site, "SITE", tmp_path)
+    assert check_site.main([]) == 1
+    assert "index.html is missing. Run: make site" in capsys.readouterr().err
+    (tmp_path / "index.html").touch()
+    monkeypatch.setattr(check_site, "AXE", tmp_path / "axe.min.js")
+    assert check_site.main([]) == 1
+    assert "axe.min.js is missing. Run: npm ci --prefix site" in capsys.readouterr().err
+
+
+def test_a_package_that_the_build_needs_is_named(monkeypatch):
+    monkeypatch.setattr(build_site, "find_spec", lambda name: None if name == "furo" else name)
+    with pytest.raises(build_site.SiteError, match="furo not installed"):
+        build_site.sphinx()
+
+
+def test_a_browser_is_looked_for_on_the_path_and_then_asked_for(monkeypatch, tmp_path):
+    class Playwright:
+        class chromium:
+            executable_path = str(tmp_path / "fetched")
+            launch = staticmethod(lambda executable_path, args: executable_path)
+
+    monkeypatch.setattr(browser.shutil, "which", lambda name: None)
+    with pytest.raises(SystemExit, match="needs a browser"):
+        browser.launched(Playwright)
+    (tmp_path / "fetched").touch()
+    assert browser.launched(Playwright) == str(tmp_path / "fetched")
+    (tmp_path / "google-chrome").touch()
+    monkeypatch.setattr(browser.shutil, "which", lambda name: str(tmp_path / name) if name == "google-chrome" else None)
+    assert browser.launched(Playwright) == str(tmp_path / "google-chrome")
 
 
 # --- the reference ---------------------------------------------------------------------------------------------------
@@ -180,7 +213,7 @@ def test_pictures_move_out_of_a_page_without_loss(tmp_path, columns):
 def test_a_lesson_page_hides_answers_and_leads_to_solutions(tmp_path):
     import nbformat
 
-    lesson = site_lessons.read_lesson(site_lessons.sources()[1])
+    lesson = build_site.read_lesson(site_lessons.sources()[1])
     site_lessons.write(lesson, {}, tmp_path, lambda text: text)
     student, solved = (
         nbformat.read(tmp_path / place / f"{lesson.stem}.ipynb", as_version=4) for place in ("lessons", "solutions")

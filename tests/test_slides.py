@@ -181,6 +181,30 @@ def test_a_run_serves_a_deck_whose_text_has_changed_since(lesson, tmp_path):
     assert drawn.outputs[1].text == "one\ntwo\n"
 
 
+def test_a_run_is_kept_until_the_code_or_the_package_changes(lesson, tmp_path, monkeypatch):
+    runs = []
+
+    class Client:
+        def __init__(self, node, **settings):
+            self.node = node
+
+        def execute(self, env):
+            runs.append(env["SRGAN_LESSONS_FAST"])
+
+    monkeypatch.setattr(build_slides, "NotebookClient", Client)
+    for _ in range(2):
+        build_slides.executed(lesson, tmp_path / "executed", full=False)
+    assert runs == ["1"]
+    build_slides.executed(lesson, tmp_path / "executed", full=True)
+    assert runs == ["1", "0"]
+    package = tmp_path / "srgan_lessons"
+    package.mkdir()
+    (package / "changed.py").write_text("1")
+    monkeypatch.setattr("build_lessons.ROOT", tmp_path)
+    build_slides.executed(lesson, tmp_path / "executed", full=True)
+    assert runs == ["1", "0", "0"]
+
+
 def test_prose_is_said_and_what_is_looked_at_is_shown():
     said = ["A second paragraph.", "*Figure: it rises.*", "A third."]
     shown = ["## A part", "The first paragraph.", "- a list", "**Question.** How many?", "$$y = x$$", "| a | b |"]

@@ -14,6 +14,7 @@ drawings of the lessons are written to docs/drawings/, for the README and other 
 """
 
 import argparse
+import hashlib
 import os
 import re
 import sys
@@ -124,6 +125,16 @@ def committed_outputs(lesson: Lesson, built: Path) -> Outputs | None:
         cell.number: there.outputs for cell, there in zip(marked, old_code, strict=True) if "check-output" in cell.tags
     }
     return kept if all(kept.values()) else None
+
+
+def fingerprint(node: nbformat.NotebookNode, *, fast: bool) -> str:
+    """A name for what a run of the notebook depends on: its code, the package, the shipped weights, the settings."""
+    code = "\0".join(cell.source for cell in node.cells if cell.cell_type == "code")
+    digest = hashlib.sha256(code.encode() + b"fast" * fast)
+    package = ROOT / "srgan_lessons"
+    for file in [*sorted(package.rglob("*.py")), *sorted((package / "weights").glob("*.safetensors"))]:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def executed_outputs(lesson: Lesson) -> Outputs:

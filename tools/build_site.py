@@ -20,11 +20,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import check_site
 import site_lessons
-from lesson_source import BRANCH, ROOT, Lesson, read_lesson, repository
+from lesson_source import BRANCH, ROOT, Lesson, read_lesson, repository, site
 from site_reference import api_pages, command_page
 
 from srgan_lessons import UserError
@@ -191,7 +193,10 @@ def mended(page: str) -> str:
 
 
 def sphinx() -> None:
-    """Runs Sphinx. Raises SiteError if Sphinx warns."""
+    """Runs Sphinx. Raises SiteError if Sphinx warns, or if it is not installed."""
+    missing = [name for name in ("sphinx", "myst_nb", "furo", "sphinx_copybutton") if find_spec(name) is None]
+    if missing:
+        raise SiteError(f'{", ".join(missing)} not installed. Run: make site, or: pip install -e ".[test,site]"')
     shutil.rmtree(OUT, ignore_errors=True)
     cache = ROOT / "build" / "doctrees"
     shutil.rmtree(cache, ignore_errors=True)
@@ -202,6 +207,9 @@ def sphinx() -> None:
         raise SiteError("Sphinx printed warnings, and here a warning is an error.")
     for file in OUT.rglob("*.html"):
         file.write_text(mended(file.read_text(encoding="utf-8")), encoding="utf-8")
+    lost = OUT / "404.html"  # GitHub Pages shows it at any address, so its links must not depend on the address
+    base = f'<head>\n<base href="{urlsplit(site()).path}/">'
+    lost.write_text(lost.read_text(encoding="utf-8").replace("<head>", base, 1), encoding="utf-8")
     for name in (".buildinfo", "objects.inv"):
         (OUT / name).unlink(missing_ok=True)
     (OUT / ".nojekyll").touch()  # without it, GitHub Pages leaves out the folders that begin with _

@@ -14,8 +14,9 @@ notes also have the instructor's notes and the solutions. Cells that only check 
 out in the browser (slides/deck.js), so that nothing is cut off. A deck should have at most one page for each minute of
 teaching.
 
-The lessons are run once and kept in build/executed. The decks need no network, because reveal.js and MathJax are beside
-them. npm fetches these once, in the versions below, and they are compared with their hashes.
+The lessons are run once, and again when their code or the package has changed; build/executed keeps the runs. The
+decks need no network, because reveal.js and MathJax are beside them. npm fetches these once, in the versions below, and
+they are compared with their hashes.
 """
 
 import argparse
@@ -32,7 +33,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from build_lessons import notebook
+from build_lessons import fingerprint, notebook
 from lesson_source import ROOT, Cell, Lesson, LessonError, read_lesson
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
@@ -113,20 +114,17 @@ def unpack(packages: Path, out: Path) -> None:
 # --- a lesson as a deck ----------------------------------------------------------------------------------------------
 
 
-def executed(lesson: Lesson, kept: Path, *, full: bool) -> nbformat.NotebookNode:
-    """The solutions edition with all outputs. It is run unless `kept`, from an earlier run, has the same code."""
+def executed(lesson: Lesson, folder: Path, *, full: bool) -> nbformat.NotebookNode:
+    """The solutions edition with all outputs. It is run unless `folder` has a run of the same code and package."""
     node = notebook(lesson, solved=True, outputs={})
+    kept = folder / f"{lesson.stem}-{fingerprint(node, fast=not full)}.ipynb"
     if kept.exists():
-        old = nbformat.read(kept, as_version=4)
-        if [c.source for c in old.cells if c.cell_type == "code"] == [
-            c.source for c in node.cells if c.cell_type == "code"
-        ]:
-            return old
+        return nbformat.read(kept, as_version=4)
     print(f"running {lesson.stem} ({'full' if full else 'fast'} settings) ...", flush=True)
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     env = os.environ | {"SRGAN_LESSONS_STRICT": "1", "SRGAN_LESSONS_FAST": "0" if full else "1", "PYTHONPATH": path}
-    with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(node, timeout=1800, kernel_name="python3", resources={"metadata": {"path": folder}})
+    with tempfile.TemporaryDirectory() as empty:
+        client = NotebookClient(node, timeout=1800, kernel_name="python3", resources={"metadata": {"path": empty}})
         try:
             client.execute(env=env)
         except CellExecutionError as error:
@@ -251,7 +249,7 @@ def build(sources: list[Path], out: Path, packages: Path, *, full: bool) -> list
     made = []
     for source in sources:
         lesson = read_lesson(source)
-        ran = executed(lesson, BUILD / "executed" / ("full" if full else "fast") / f"{lesson.stem}.ipynb", full=full)
+        ran = executed(lesson, BUILD / "executed", full=full)
         made.append(out / f"{lesson.stem}.html")
         with atomic(made[-1]) as temporary:
             temporary.write_text(as_html(deck(lesson, ran)), encoding="utf-8")
@@ -263,7 +261,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lessons", nargs="*", help="numbers or names, 01 or 01_images_and_scale; all if none is given")
     parser.add_argument("--fast", action="store_true", help="run the lessons with the tiny settings of CI")
-    parser.add_argument("--out", type=Path, default=BUILD / "slides", metavar="FOLDER")
+    parser.add_argument(
+        "--out", type=Path, default=BUILD / "slides", metavar="FOLDER", help="for the decks (default: build/slides)"
+    )
     parser.add_argument("--reveal", type=Path, metavar="FOLDER", help=f"where {' and '.join(PACKAGES)} are")
     chosen = parser.parse_args(arguments)
     sources = sorted((ROOT / "notebooks" / "source").glob("*.py"))

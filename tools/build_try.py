@@ -176,7 +176,13 @@ def build(out: Path) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("out", nargs="?", type=Path, default=ROOT / "build" / "site")
+    parser.add_argument(
+        "out",
+        nargs="?",
+        type=Path,
+        default=ROOT / "build" / "site",
+        help="the folder that gets try/ (default: build/site)",
+    )
     try:
         page = build(parser.parse_args(arguments).out)
     except UserError as error:

@@ -10,13 +10,14 @@ theme.
 import argparse
 import functools
 import http.server
-import shutil
 import sys
 import threading
 from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+
+from browser import launched
 
 ROOT = Path(__file__).resolve().parents[1]
 SITE, PICTURES = ROOT / "build" / "site", ROOT / "build" / "screenshots" / "site"
@@ -38,7 +39,7 @@ class Page(HTMLParser):
         for key, value in attributes:
             if key in ("id", "name") and value:
                 self.anchors.add(value)
-            elif key in ("href", "src", "poster") and value:
+            elif key in ("href", "src", "poster") and value and tag != "base":
                 self.links.append(value)
             elif key == "srcset" and value:
                 self.links += [part.split()[0] for part in value.split(",")]
@@ -77,9 +78,8 @@ def look(pictures: bool) -> list[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     address = f"http://127.0.0.1:{server.server_port}/"
     found: list[str] = []
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = launched(playwright)
         for width in (1440, 390):
             for scheme in ("light", "dark"):
                 for name in PAGES:
@@ -129,6 +129,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pictures", action="store_true", help="also take pictures of the pages")
     chosen = parser.parse_args(arguments)
+    for needed, how in ((SITE / "index.html", "make site"), (AXE, "npm ci --prefix site")):
+        if not needed.is_file():
+            print(f"{needed} is missing. Run: {how}", file=sys.stderr)
+            return 1
     without = [] if (SITE / "try").is_dir() else ["try/"]
     found = [f"leads nowhere: {link}" for link in broken_links(SITE, without=without)]
     print(f"links: {len(found)} lead nowhere, on {len(list(SITE.rglob('*.html')))} pages")

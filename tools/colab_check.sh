@@ -27,6 +27,7 @@ while [ $# -gt 0 ]; do
       [ $# -gt 1 ] || { echo "colab_check: $1 needs a value" >&2; exit 2; }
       case $1 in --wheel) wheel=$2 ;; --torch-from) torch_from=$2 ;; --folder) folder=$2 ;; esac
       shift ;;
+    -h | --help) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit ;;
     [0-9][0-9]) lessons+=("$1") ;;
     *) echo "colab_check: unknown argument $1; see the first lines of $0" >&2; exit 2 ;;
   esac
@@ -74,4 +75,4 @@ for pin in sys.argv[1:]:
 EOF
 fi
 "$env/bin/python" -m pip list 2>/dev/null | grep -iE '^(ipython|ipykernel|ipywidgets|matplotlib|numpy|torch) '
-SRGAN_LESSONS_FAST=1 "$python" "$root/tools/run_lessons.py" run "$env/bin/python" "${lessons[@]}"
+SRGAN_LESSONS_FAST=1 "$python" "$root/tools/run_lessons.py" run "$env/bin/python" ${lessons[@]+"${lessons[@]}"} # as written, also where bash is old and the list is empty

@@ -84,6 +84,11 @@ def main(arguments: list[str] | None = None) -> int:
         for path in pages()
         if not chosen.words or any(word in str(path.relative_to(ROOT)) for word in chosen.words)
     ]
+    if not wanted:
+        print(
+            f"no page, lesson or module has any of these words in its path: {' '.join(chosen.words)}", file=sys.stderr
+        )
+        return 1
     stumbles = [line for path in wanted for line in found(path)]
     print(*stumbles, sep="\n", end="\n" if stumbles else "")
     return 1 if stumbles else 0

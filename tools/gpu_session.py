@@ -37,7 +37,7 @@ PACKING = 14.0  # seconds kept for the end
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="See the docstring of this file.")
-    parser.add_argument("call", choices=("first", "second", "stage"))
+    parser.add_argument("call", choices=("first", "second", "stage"), metavar="{first,second}")
     parser.add_argument("--data", type=Path, required=True, help="what gpu_data.py wrote")
     parser.add_argument("--work", type=Path, required=True, help="for run folders, 2 GB; memory (/dev/shm) is fastest")
     parser.add_argument("--out", type=Path, required=True, help="for what is worth keeping")

@@ -377,7 +377,8 @@ KINDS = {"strip": strip, "slider": slider, "lessons": lessons, "special": specia
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], default=[])
+    names = f"{', '.join(KINDS)}; all if none is given"
+    parser.add_argument("kinds", nargs="*", choices=[*KINDS, []], default=[], metavar="kind", help=names)
     OUT.mkdir(parents=True, exist_ok=True)
     for kind in parser.parse_args().kinds or KINDS:
         KINDS[kind]()

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from srgan_lessons import UserError
 from srgan_lessons.datasets import load_photos, training_folders
 from srgan_lessons.evaluation import evaluate, paper_table
 from srgan_lessons.files import atomic
@@ -297,4 +298,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except UserError as error:  # a set or a method that is not here
+        sys.exit(f"results: {error}")

@@ -5,17 +5,16 @@
     python tools/screenshots.py --slides            each page of the decks in build/slides
 
 Each lesson is run once. Then, for each theme and screen, the top of the lesson is saved; for 1440x900, the whole lesson
-is saved, too, in parts of 4000 pixels. This needs jupyterlab, playwright and chromium; the variable CHROMIUM can name
-another browser.
+is saved, too, in parts of 4000 pixels. This needs jupyterlab, playwright and a browser (tools/browser.py).
 """
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
 
+from browser import launched
 from jupyter_lab import ROOT, Lab, running_lab
 from playwright.sync_api import Page, sync_playwright
 
@@ -81,20 +80,32 @@ def main() -> int:
     parser.add_argument("lessons", nargs="*", help="numbers or names; all if none is given")
     parser.add_argument("--full", action="store_true", help="full settings: takes minutes per lesson")
     parser.add_argument("--slides", action="store_true", help="the decks in build/slides instead of the notebooks")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "screenshots", metavar="FOLDER")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=ROOT / "build" / "screenshots",
+        metavar="FOLDER",
+        help="for the pictures (default: build/screenshots)",
+    )
     chosen = parser.parse_args()
-    chosen.out.mkdir(parents=True, exist_ok=True)
     names = [path.stem for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))]
-    names = [name for name in names if not chosen.lessons or name in chosen.lessons or name[:2] in chosen.lessons]
+    wanted = [name for name in names if not chosen.lessons or name in chosen.lessons or name[:2] in chosen.lessons]
+    slides = ROOT / "build" / "slides"
+    if not wanted:
+        print(f"no such lesson. The lessons are: {', '.join(names)}", file=sys.stderr)
+        return 1
+    if chosen.slides and not any(slides.glob("[0-9][0-9]_*.html")):
+        print(f"there are no decks in {slides}. Run: make slides", file=sys.stderr)
+        return 1
+    chosen.out.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
-        chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = launched(playwright)
         if chosen.slides:
-            decks(browser.new_page(), ROOT / "build" / "slides", chosen.out)
+            decks(browser.new_page(), slides, chosen.out)
             return 0
         expose = ["--expose-app-in-browser"]  # a script in the page changes the theme and reads cells
         with running_lab(Path(folder), fast=not chosen.full, options=expose) as lab:
-            for name in names:
+            for name in wanted:
                 shutil.copy(ROOT / "notebooks" / f"{name}.ipynb", lab.folder)
                 page = browser.new_page()
                 lesson(page, lab, name, chosen.out)

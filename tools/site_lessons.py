@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from build_lessons import METADATA, notebook
-from lesson_source import BRANCH, ROOT, Cell, Lesson, read_lesson, repository
+from build_lessons import METADATA, fingerprint, notebook
+from lesson_source import BRANCH, ROOT, Cell, Lesson, repository
 from nbclient import NotebookClient
 from PIL import Image
 
@@ -43,12 +43,8 @@ def sources() -> list[Path]:
 def ran(lesson: Lesson) -> Outputs:
     """The outputs of the solutions edition, which is run if it has changed since the last time."""
     node = notebook(lesson, solved=True, outputs={})
-    digest = hashlib.sha256("\0".join(cell.source for cell in node.cells if cell.cell_type == "code").encode())
-    weights = ROOT / "srgan_lessons" / "weights"
-    for file in [*sorted((ROOT / "srgan_lessons").rglob("*.py")), *sorted(weights.glob("*.safetensors"))]:
-        digest.update(file.read_bytes())
-    digest.update((ROOT / "tools" / "site_controls.py").read_bytes() + b"fast" * fast_mode())
-    kept = RAN / f"{lesson.stem}-{digest.hexdigest()[:12]}.ipynb"
+    controls = hashlib.sha256((ROOT / "tools" / "site_controls.py").read_bytes()).hexdigest()[:6]
+    kept = RAN / f"{lesson.stem}-{fingerprint(node, fast=fast_mode())}-{controls}.ipynb"
     if not kept.exists():
         print(f"running {lesson.stem} ...", end=" ", flush=True)
         started = time.monotonic()
@@ -189,13 +185,3 @@ def _moved(encoded: str, folder: Path) -> str:
         Image.open(io.BytesIO(content)).save(buffer, "WEBP", lossless=True, quality=50, method=3)
         target.write_bytes(buffer.getvalue())
     return f"../pictures/{name}"
-
-
-def main() -> None:
-    """Only runs the lessons, for a build that continues later."""
-    for source in sources():
-        ran(read_lesson(source))
-
-
-if __name__ == "__main__":
-    main()
