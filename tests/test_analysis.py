@@ -100,6 +100,16 @@ def test_weights_and_drawing_votes_give_the_same_means():
         assert fast[k] == pytest.approx(slow)
 
 
+def test_intervals_of_a_single_mean_by_hand():
+    """The middle 95 of 0 to 100; and Student's t of 1 to 5, with t(4) = 2.776445 and s = sqrt(2.5)."""
+    assert intervals.percentile_interval(np.arange(101.0)) == pytest.approx((2.5, 97.5))
+    assert intervals.percentile_interval(np.arange(101.0), level=0.8) == pytest.approx((10, 90))
+    half = 2.776445 * (2.5 / 5) ** 0.5
+    assert intervals.pooled_interval([1, 2, np.nan, 3, 4, 5]) == pytest.approx((3 - half, 3 + half), abs=1e-6)
+    votes = np.array([[1, 3, 2, 5, 5], [1, 1, np.nan, 3, 5], [1, np.nan, 4, 4, 5]])  # images have means of 1 to 5
+    assert intervals.image_interval(votes) == pytest.approx((3 - half, 3 + half), abs=1e-6)
+
+
 def test_intervals_stay_on_the_scale():
     cube = synthetic_scores({"low": 1.03, "high": 4.97}, raters=5, images=6, seed=1)
     low, high = intervals.percentile_interval(intervals.two_way_bootstrap(cube, resamples=500))
@@ -258,6 +268,10 @@ def test_dmos_by_hand():
     row = dmos_table(scores).iloc[0]
     assert row["dmos"] == pytest.approx(((6 + 1) / 2 + 2) / 2)
     assert row["votes"] == 3
+    # Five raters who agree on three images: 1, 2 and 3 worse than the reference, so 3 -+ 4.3027 / sqrt(3)
+    cube = np.stack([np.tile([4.0, 3, 2], (5, 1)), np.full((5, 3), 5.0)], axis=2)
+    row = dmos_table(Scores.of(long_table(cube, ["a", "hr"]))).iloc[0]
+    assert (row["dmos"], row["low"], row["high"]) == pytest.approx((3, 1, 3 + 4.302653 / 3**0.5))  # 1: -4 + 5, cut
 
 
 def test_no_dmos_without_the_reference(votes):
@@ -324,7 +338,8 @@ def test_excluded_raters_do_not_enter_and_can_be_kept():
 def test_few_raters_are_called_informal():
     small = analyse(synthetic_votes(paper_mos(), raters=14, images=12, seed=0), resamples=100)
     large = analyse(synthetic_votes(paper_mos(), raters=15, images=12, seed=0), resamples=100)
-    assert any(text.startswith("informal: 14 raters") for text in small.warnings)
+    (said,) = (text for text in small.warnings if text.startswith("informal: 14 raters"))
+    assert "BT.500 asks for at least 15, ITU-T P.910 for 24 in a laboratory and 35 if" in said
     assert not any(text.startswith("informal") for text in large.warnings)
 
 
@@ -335,6 +350,24 @@ def test_too_few_images_for_the_test_are_said():
     assert any("0.06" in text for text in found.warnings)
     assert not found.pairs["shown"].any()
     assert found.pairs["p"].iloc[0] == pytest.approx(2 / 32)
+
+
+def test_the_fewest_images_that_can_show_a_difference():
+    """The smallest p is 2^(1 - images) times the pairs: of six images, 1/32 for one pair, and 3/32 for three."""
+    for methods, words in (({"a": 1.5, "hr": 4.8}, None), ({"a": 1.5, "b": 3.0, "hr": 4.8}, "6 images and 3 pairs")):
+        found = analyse(synthetic_votes(methods, raters=16, images=6, seed=0), resamples=50)
+        said = [text for text in found.warnings if "too few images" in text]
+        assert len(said) == (words is not None)
+        assert all(words in text and "below 0.09" in text for text in said)
+        assert found.pairs["shown"].any() == (words is None)
+
+
+def test_a_cause_is_looked_for_where_more_than_a_quarter_is_excluded():
+    for raters, asked in ((12, False), (11, True)):  # three of them
+        table = synthetic_votes(paper_mos(), raters=raters, images=12, seed=1, straight_liners=3)
+        found = analyse(table, resamples=50)
+        assert found.raters["excluded"].sum() == 3
+        assert any(f"3 of {raters} raters were excluded: look for a cause" in text for text in found.warnings) == asked
 
 
 def test_missing_votes_are_counted(votes):
@@ -450,8 +483,26 @@ def test_a_difference_interval_by_hand():
     votes = np.tile([1.0, 2.0, 3.0], (5, 1))
     low, high = intervals.difference_interval(votes, np.zeros_like(votes))
     assert (low, high) == pytest.approx((2 - 4.302653 / 3**0.5, 4.0))  # cut at the widest difference
+    assert intervals.difference_interval(np.zeros_like(votes), votes) == pytest.approx((-high, -low))
     assert intervals.difference_interval(votes + 0.0, votes) == (0.0, 0.0)
     assert np.isnan(intervals.difference_interval(votes[:, :1], votes[:, :1])).all()
+
+
+def test_a_difference_interval_with_raters_who_differ_by_hand():
+    """Where all images say the same, it is Student's t of the raters: s^2 = 2.5, t(4) = 2.776445.
+
+    Where a vote is a rater's liking (-1, 0, 1) plus an image's (0, 1), the variances are 1 / 3 and 0.5 / 2. After Welch
+    and Satterthwaite, there are (1/3 + 1/4)^2 / ((1/3)^2 / 2 + (1/4)^2 / 1) = 2.882 degrees of freedom.
+    """
+    liking = np.array([[-2.0], [-1], [0], [1], [2]]) + np.zeros((5, 3))
+    half = 2.776445 * (2.5 / 5) ** 0.5
+    assert intervals.difference_interval(liking, np.zeros_like(liking)) == pytest.approx((-half, half), abs=1e-6)
+    both = np.array([[-1.0], [0], [1]]) + np.array([0.0, 1])
+    half = stats.t.ppf(0.975, (7 / 12) ** 2 / (1 / 18 + 1 / 16)) * (7 / 12) ** 0.5
+    low, high = intervals.difference_interval(both, np.zeros_like(both))
+    assert (low, high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-9)
+    alone = intervals.difference_interval(both[:1], np.zeros((1, 2)))  # of one rater: the images alone, t(1) = 12.7
+    assert alone == (-4, 4)
 
 
 def test_gaps_change_no_difference_interval_much():
@@ -478,6 +529,12 @@ def test_half_a_rater_is_named(votes):
     assert len(found) == 1
     assert "rater_02 (" in found[0]
     assert "of 180)" in found[0]
+    rest = table[(table["rater"] != "rater_02") | (table["image"] < "img_019")]  # 18 of 20 images: nine tenths
+    assert not [text for text in analyse(rest, resamples=50, screening=False).warnings if "not all pictures" in text]
+    many = table[(table["rater"] > "rater_12") | (table["image"] < "img_005")]
+    (said,) = (text for text in analyse(many, resamples=50, screening=False).warnings if "not all pictures" in text)
+    assert said.count(" of 180)") == 10
+    assert "rater_10 (36 of 180) and 2 more; --exclude" in said
 
 
 def test_votes_that_are_all_equal_are_one_warning():

@@ -589,6 +589,12 @@ def test_a_benchmark_image_among_the_pictures_is_an_error_that_names_it(tmp_path
         datasets.load_photos(tmp_path / "BSDS500", progress=False)
 
 
+def test_a_correlation_of_four_fifths_is_the_bound():
+    known = datasets.benchmark_hashes()["Set14 img_003"]
+    for correlation, found in ((0.801, "Set14 img_003"), (0.799, None)):
+        assert datasets.find_benchmark(known * correlation / np.mean(known**2)) == found
+
+
 def test_a_flat_picture_resembles_nothing():
     flat = datasets.perceptual_hash(np.full((200, 300, 3), 90, np.uint8))
     assert (flat == 0).all()

@@ -114,6 +114,7 @@ def test_the_paper_s_window_by_hand():
     window = daala_window(512, 512)
     assert window.tolist() == [*reversed(sides), 256 - 2 * sum(sides), *sides]
     assert daala_window(20, 20).tolist() == [256]  # sigma 0.12: one pixel
+    assert daala_window(36_000, 9).tolist() == [256]  # sigma 211, t = 1.03: so wide that all weights are below 1 / 256
 
 
 def test_paper_ssim_by_its_definition():
@@ -151,12 +152,12 @@ def test_arrays_and_tensors_give_the_same(protocol):
 
 @pytest.mark.parametrize("metric", [psnr, ssim])
 def test_what_cannot_be_measured_is_refused(metric):
-    image = colour(1, 2, 3)
+    image = colour(1, 2, 3, size=30)[:20]
     with pytest.raises(UserError, match="unknown protocol 'y'; known: community, paper"):
         metric(image, image, protocol="y")
-    with pytest.raises(UserError, match="differ in size: 20x20 and 24x24"):
+    with pytest.raises(UserError, match="differ in size: 20x30 and 24x24"):
         metric(image, colour(1, 2, 3, size=24))
-    with pytest.raises(UserError, match="border of 10 pixels leaves nothing of 20x20"):
+    with pytest.raises(UserError, match="border of 10 pixels leaves nothing of 20x30"):
         metric(image, image, border=10)
     with pytest.raises(UserError, match="border of -1"):
         metric(image, image, border=-1)
@@ -165,10 +166,12 @@ def test_what_cannot_be_measured_is_refused(metric):
 
 
 def test_an_image_smaller_than_the_window():
-    small = colour(1, 2, 3, size=18)  # 10 x 10 within the border
-    with pytest.raises(UserError, match="11x11 window does not fit into 10x10"):
+    small = colour(1, 2, 3, size=30)[:18]  # 10 x 22 within the border
+    with pytest.raises(UserError, match="11x11 window does not fit into 10x22"):
         ssim(small, small)
     assert ssim(small, small, protocol="paper") == 1
+    fits = colour(1, 2, 3, size=19)
+    assert ssim(fits, fits) == pytest.approx(1, abs=1e-12)
 
 
 @pytest.mark.parametrize("protocol", ["community", "paper"])

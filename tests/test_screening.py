@@ -126,6 +126,24 @@ def test_bt500_by_hand():
     assert found["above"].sum() == 0
 
 
+def test_what_is_exactly_on_a_bound_of_bt500_by_hand():
+    """ "At least" 2 s or sqrt(20) s away is far; "more than" 5 % far votes, and a balance "under" 0.3, reject."""
+    # The 2 and the 4 are 2 s from the mean, and the kurtosis is 4: s^2 = 2 / 8, and (2 / 8) / (1 / 4)^2 = 4.
+    found = bt500(np.tile([2.0, 4, 3, 3, 3, 3, 3, 3], (5, 1)))
+    assert found["below"].tolist() == [5] + [0] * 7
+    assert found["above"].tolist() == [0, 5] + [0] * 6
+    for others, far in ((20, 5), (19, 0)):  # one among n others is sqrt(n) s away, with a kurtosis of n - 1 + 1 / n
+        assert bt500(np.tile([5.0] + [3] * others, (5, 1)))["above"].iloc[0] == far
+    # Rows in which the last of twelve raters is far below, far above, or (with all of 2, 3 and 4) nobody is far.
+    below = np.array([2, 2, 3, 3, 3, 3, 3, 3, 4, 4, 3, 1.0])
+    above, near = 6 - below, np.where(below == 1, 3, below)
+    for p, q, votes, rejected in (
+        (1, 1, 40, False), (1, 1, 39, True), (13, 7, 60, False), (12, 7, 60, True),  # 2 / 40 = 0.05; 6 / 20 = 0.3
+    ):  # fmt: skip
+        found = bt500(np.array([above] * p + [below] * q + [near] * (votes - p - q))).iloc[-1]
+        assert (found["above"], found["below"], found["rejected"]) == (p, q, rejected)
+
+
 def one_clicker_among_twelve(studies: int = 60):
     """Studies with anchors on which all honest raters agree; the clicker is the last rater."""
     truth = {"nearest": 1.0, "bicubic": 1.8, "srresnet": 2.6, "srgan": 3.5, "hr": 5.0}
@@ -182,10 +200,13 @@ def test_gold_forgives_one_slip():
     rows = [(rater, f"i{k}", "a", 3) for rater in ("ann", "bob", "cat") for k in range(3)]
     rows += [("ann", f"g{k}", "hr", score, 0, 5) for k, score in enumerate([5, 4, 3, 4])]  # 4 is within one step
     rows += [("bob", f"g{k}", "hr", score, 0, 5) for k, score in enumerate([5, 1, 3, 4])]
+    rows += [(rater, "i0", "a", 3) for rater in ("dan", "eve")]
+    rows += [("dan", f"g{k}", "hr", 5 if k > 1 else 1, 0, 5) for k in range(10)]  # a fifth
+    rows += [("eve", f"g{k}", "hr", 5 if k > 1 else 1, 0, 5) for k in range(9)]  # more
     found = gold(table(rows)).set_index("rater")
-    assert found["gold"].to_dict() == {"ann": 4, "bob": 4, "cat": 0}
-    assert found["missed"].to_dict() == {"ann": 1, "bob": 2, "cat": 0}
-    assert found["failed"].to_dict() == {"ann": False, "bob": True, "cat": False}
+    assert found["gold"].to_dict() == {"ann": 4, "bob": 4, "cat": 0, "dan": 10, "eve": 9}
+    assert found["missed"].to_dict() == {"ann": 1, "bob": 2, "cat": 0, "dan": 2, "eve": 2}
+    assert found["failed"].to_dict() == {"ann": False, "bob": True, "cat": False, "dan": False, "eve": True}
 
 
 def test_repeats_by_hand():
@@ -193,7 +214,11 @@ def test_repeats_by_hand():
     rows = [("ann", f"i{k}", "a", score) for k, score in enumerate(first)]
     rows += [("ann", f"i{k}", "a", score, 1) for k, score in enumerate(second)]
     rows += [("bob", f"i{k}", "a", 2) for k in range(4)]
+    for rater, count in (("cat", 2), ("dan", 3)):
+        rows += [(rater, f"i{k}", "a", 1 + k, repeat) for k in range(count) for repeat in (0, 1)]
     found = repeats(table(rows)).set_index("rater")
+    assert np.isnan(found.loc["cat", "correlation"])  # of two, it would always be 1 or -1
+    assert found.loc["dan", "correlation"] == pytest.approx(1)
     assert found.loc["ann", ["repeats", "same", "within_one", "difference"]].tolist() == [4, 0.5, 0.75, 0.75]
     assert found.loc["ann", "correlation"] == pytest.approx(np.corrcoef(first, second)[0, 1])
     assert found.loc["bob", "repeats"] == 0
@@ -204,9 +229,13 @@ def test_straight_liners_by_hand():
     rows = [("one button", f"i{k}", "a", 3) for k in range(10)]
     rows += [("nearly", f"i{k}", "a", 3 + (k == 0)) for k in range(10)]  # variance 0.1
     rows += [("awake", f"i{k}", "a", 3 + (k < 2)) for k in range(10)]  # variance 0.178
+    rows += [("just under", f"i{k}", "a", 3 + (k == 0)) for k in range(7)]  # 1/7 = 0.143
+    rows += [("just above", f"i{k}", "a", 3 + (k < 2)) for k in range(12)]  # 5/33 = 0.152
+    rows += [(rater, f"i{k}", "a", 3) for rater, count in (("four", 4), ("five", 5)) for k in range(count)]
     found = straight_liners(table(rows)).set_index("rater")
-    assert found["variance"].to_dict() == pytest.approx({"one button": 0, "nearly": 0.1, "awake": 8 / 45})
-    assert found["failed"].to_dict() == {"one button": True, "nearly": True, "awake": False}
+    variance = {"one button": 0, "nearly": 0.1, "awake": 8 / 45, "just under": 1 / 7, "just above": 5 / 33}
+    assert found["variance"].to_dict() == pytest.approx(variance | {"four": 0, "five": 0})
+    assert found.index[found["failed"]].tolist() == ["five", "just under", "nearly", "one button"]
 
 
 def test_a_swapped_scale_is_seen_and_a_clicker_is_not_taken_for_one():
@@ -237,6 +266,28 @@ def test_the_screening_says_why():
     assert "swapped" in found.loc["rater_12", "reasons"]
     assert "inconsistent" in found.loc["rater_10", "notes"]
     assert (found["reasons"][~found["excluded"]] == "").all()
+
+
+def test_what_is_noted_of_a_rater_who_stays():
+    """Repeats that differ by more than one step, more often than not; and more than twice the median inconsistency."""
+    rng = np.random.default_rng(0)
+    truth = rng.integers(2, 5, 40)
+    rows, again = [], {"ann": [2, 2, 0, 0], "bob": [2, 2, 0], "cat": [2, 2], "dan": [1, 1, 1, 1]}
+    for rater, steps in again.items():
+        given = {k: int(np.clip(truth[k] + rng.integers(-1, 2), 1, 5)) for k in range(40)}
+        rows += [(rater, f"i{k:02}", "a", score) for k, score in given.items()]
+        rows += [
+            (rater, f"i{k:02}", "a", given[k] + (step if given[k] < 3 else -step), 1) for k, step in enumerate(steps)
+        ]
+    found = screen(table(rows)).set_index("rater")
+    assert not found["excluded"].any()
+    noted = found["notes"].str.contains("repeats differ by more than one step")
+    assert noted.to_dict() == {"ann": False, "bob": True, "cat": False, "dan": False}
+    votes = synthetic_votes(paper_mos(), raters=12, images=20, seed=1, clickers=1)
+    found = screen(votes)
+    restless = found["notes"].str.contains("very inconsistent")
+    assert restless.tolist() == (found["inconsistency"] > 2 * found["inconsistency"].median()).tolist()
+    assert restless.sum() == 1
 
 
 def test_where_all_would_go_all_stay():
