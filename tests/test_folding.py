@@ -97,7 +97,7 @@ def test_one_pixel_less_would_show():
 
 
 def test_no_more_of_the_halo_is_computed_than_the_next_layers_need():
-    """The first layer uses up 4 of the paper's 40 pixels, each block 2, and the trunk's end 1 of the 4 that are left."""
+    """The first layer uses up 4 of the paper's 40 pixels, each block 2, and the trunk's end 1: three are left."""
     network = Generator(blocks=16, channels=4)
     folded, seen = Folded(network), []
     for part in (folded.head, *folded.blocks, folded.trunk_end, folded.upsample, folded.tail):

@@ -252,7 +252,7 @@ def test_the_size_of_a_checkpoint_is_known_before_it_is_written(monkeypatch, tmp
         disk = shutil.disk_usage(tmp_path)
         for free, fits in ((2 * size, True), (2 * size - 1, False)):
             monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: disk._replace(free=free))
-            with nullcontext() if fits else pytest.raises(UserError, match="too little space.*--folder"):
+            with nullcontext() if fits else pytest.raises(UserError, match=r"too little space.*--folder"):
                 folder.check_space(size)
 
 

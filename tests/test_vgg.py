@@ -412,7 +412,7 @@ def test_the_smallest_images_that_can_be_measured(network, smallest):
     too_few = (..., slice(smallest - 1), slice(40))
     with pytest.raises(UserError, match=f"40x{smallest - 1} pixels are too few; each side needs {smallest}"):
         distance(sr[too_few], hr[too_few])
-    with pytest.raises(RuntimeError, match="[Pp]adding"):
+    with pytest.raises(RuntimeError, match=r"[Pp]adding"):
         theirs(network)(sr[too_few], hr[too_few], normalize=True)
 
 
