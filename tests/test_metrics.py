@@ -114,7 +114,7 @@ def test_the_paper_s_window_by_hand():
     window = daala_window(512)
     assert window.tolist() == [*reversed(sides), 256 - 2 * sum(sides), *sides]
     assert daala_window(20).tolist() == [256]  # sigma 0.12: one pixel
-    assert daala_window(36_000).tolist() == [256]  # sigma 211, t = 1.03: so wide that all weights are below 1 / 256
+    assert daala_window(36_000).tolist() == [256]  # sigma 211: each weight rounds to 0, and the centre gets the rest
 
 
 def test_paper_ssim_by_its_definition():

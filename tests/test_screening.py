@@ -68,6 +68,12 @@ def test_the_demonstration_gives_the_published_numbers():
     assert model.raters["bias"].iloc[-1] == pytest.approx(0.08862856686541574, abs=1e-6)
     assert model.stimuli["quality"][:3].to_numpy() == pytest.approx([4.926232, 4.871884, 4.660024], abs=1e-5)
     assert model.stimuli["se"][:3].to_numpy() == pytest.approx([0.1548785, 0.1972476, 0.1232903], abs=1e-5)
+    ends = model.stimuli[["low", "high"]].iloc[0].tolist()
+    assert ends == pytest.approx([4.926232 - 1.959964 * 0.1548785, 4.926232 + 1.959964 * 0.1548785], abs=1e-5)
+    last = bias_and_inconsistency(demonstration(), max_steps=model.steps)
+    assert (last.steps, last.converged) == (model.steps, True)
+    short = bias_and_inconsistency(demonstration(), max_steps=model.steps - 1)
+    assert (short.steps, short.converged) == (model.steps - 1, False)
 
 
 @pytest.mark.parametrize("seed", [None, *range(20)])
@@ -142,6 +148,12 @@ def test_what_is_exactly_on_a_bound_of_bt500_by_hand():
     ):  # fmt: skip
         found = bt500(np.array([above] * p + [below] * q + [near] * (votes - p - q))).iloc[-1]
         assert (found["above"], found["below"], found["rejected"]) == (p, q, rejected)
+    # Each rater in turn is far below once and far above once: the rule would reject all twelve, and so rejects nobody.
+    turns = np.array([np.roll(row, k) for row in (below, above) for k in range(12)])
+    found = bt500(turns)
+    assert (found["far_share"] == 2 / 24).all()
+    assert not found["rejected"].any()
+    assert bt500(turns, naive=True)["rejected"].all()
 
 
 def one_clicker_among_twelve(studies: int = 60):
