@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from srgan_lessons.rating.screening import (
     agreement,
@@ -258,6 +259,26 @@ def test_a_swapped_scale_is_seen_and_a_clicker_is_not_taken_for_one():
     assert (found["correlation"][:8] > 0.6).all()
 
 
+def test_agreement_is_scipy_s_with_the_mean_of_the_others():
+    """On matrices with gaps. A rater of two stimuli, or of equal scores, has no correlation, and no warning comes."""
+    for seed in range(5):
+        matrix = random_matrix(seed, gaps=0.3)
+        found = agreement(matrix)
+        for k, row in found.iterrows():
+            own, others = matrix[:, k], np.nanmean(np.delete(matrix, k, axis=1), axis=1)
+            both = ~np.isnan(own)
+            expected = scipy.stats.pearsonr(own[both], others[both], alternative="less")
+            assert (row["correlation"], row["p"]) == pytest.approx(tuple(expected), abs=1e-9)
+            assert row["swapped"] == (expected.pvalue < 0.001)
+    matrix[2:, 0] = np.nan  # two stimuli of the first rater are left
+    matrix[:2, 0], matrix[:, 1] = (1, 5), 3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = agreement(matrix)
+    assert found["correlation"].isna().tolist() == [True, True] + [False] * (len(found) - 2)
+    assert not found["swapped"].any()
+
+
 def test_raters_who_saw_no_difference_are_not_excluded():
     """A study whose methods are all alike: votes are noise, and no check may take honest raters for clickers."""
     excluded = sum(
@@ -278,6 +299,15 @@ def test_the_screening_says_why():
     assert "swapped" in found.loc["rater_12", "reasons"]
     assert "inconsistent" in found.loc["rater_10", "notes"]
     assert (found["reasons"][~found["excluded"]] == "").all()
+
+
+def test_a_clicker_whom_only_bt500_finds():
+    """One who presses any button is far from the others, here as often above them as below. There are no gold items."""
+    truth = {"nearest": 1.0, "bicubic": 1.8, "srresnet": 2.6, "srgan": 3.5, "hr": 5.0}
+    found = screen(synthetic_votes(truth, raters=12, images=20, seed=2, clickers=1)).set_index("rater")
+    assert found.loc["rater_12", "bt500_balance"] == 0
+    assert found.index[found["excluded"]].tolist() == ["rater_12"]
+    assert found.loc["rater_12", "reasons"] == "far from the others in both directions (BT.500)"
 
 
 def test_what_is_noted_of_a_rater_who_stays():
