@@ -1,6 +1,7 @@
 """The analysis of votes: intervals that cover, tests that agree with tables, statements that say what is shown."""
 
 import re
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -84,6 +85,7 @@ def test_the_bootstrap_has_its_known_variance():
     only_images = np.broadcast_to(pictures[None, :, None], (5, 7, 1)).copy()
     for cube, expected in ((only_raters, habits.var() / 5), (only_images, pictures.var() / 7)):
         samples = intervals.two_way_bootstrap(cube, resamples=20_000, seed=1)[:, 0]
+        assert len(samples) == 20_000
         assert samples.mean() == pytest.approx(cube.mean(), abs=0.02)
         assert samples.var() == pytest.approx(expected, rel=0.04)
 
@@ -92,12 +94,18 @@ def test_weights_and_drawing_votes_give_the_same_means():
     """A weight is how often somebody was drawn: the same as a study in which that person's votes stand so often."""
     cube = synthetic_scores({"a": 2.0, "b": 4.0}, raters=6, images=5, seed=0)
     cube[0, 1, 0] = cube[2, 3, 1] = np.nan
+    cube[:, 4, 0] = np.nan  # nobody has rated this version
     by_rater, by_image = intervals.bootstrap_weights(6, 5, resamples=20, seed=3)
     fast = intervals.method_means(intervals.image_means(cube, by_rater), by_image)
     for k in range(20):
         drawn = np.repeat(np.repeat(cube, by_rater[k].astype(int), axis=0), by_image[k].astype(int), axis=1)
-        slow = np.nanmean(np.nanmean(drawn, axis=0), axis=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's, of the mean of nothing
+            slow = np.nanmean(np.nanmean(drawn, axis=0), axis=0)
         assert fast[k] == pytest.approx(slow)
+    assert np.array_equal(intervals.two_way_bootstrap(cube, resamples=20, seed=3, block=7), fast)
+    rated_by_some = (cube[:, :4, 0], cube[:, :, 1])
+    assert intervals.mos_of(cube) == pytest.approx([np.nanmean(votes, axis=0).mean() for votes in rated_by_some])
 
 
 def test_intervals_of_a_single_mean_by_hand():
@@ -501,8 +509,17 @@ def test_a_difference_interval_with_raters_who_differ_by_hand():
     half = stats.t.ppf(0.975, (7 / 12) ** 2 / (1 / 18 + 1 / 16)) * (7 / 12) ** 0.5
     low, high = intervals.difference_interval(both, np.zeros_like(both))
     assert (low, high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-9)
-    alone = intervals.difference_interval(both[:1], np.zeros((1, 2)))  # of one rater: the images alone, t(1) = 12.7
-    assert alone == (-4, 4)
+    one = np.linspace(-1, 1, 5)[None]  # of one rater there are only the images: s^2 = 0.625
+    half = 2.776445 * (0.625 / 5) ** 0.5
+    assert intervals.difference_interval(one, np.zeros_like(one)) == pytest.approx((-half, half), abs=1e-6)
+
+
+def test_a_gap_in_each_image_does_not_hide_that_raters_differ():
+    """Five raters like a method by -2 to 2, and each misses another image. Without gaps, the interval is -+1.96."""
+    liking = np.array([[-2.0], [-1], [0], [1], [2]]) + np.zeros((5, 5))
+    liking[np.arange(5), np.arange(5)] = np.nan
+    low, high = intervals.difference_interval(liking, np.zeros_like(liking))
+    assert (-low, high) == pytest.approx((1.96, 1.96), abs=0.3)
 
 
 def test_gaps_change_no_difference_interval_much():
