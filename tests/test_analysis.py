@@ -65,6 +65,21 @@ def test_variance_components_without_gaps_are_those_of_the_analysis_of_variance(
     assert raters == pytest.approx((32.49 - 1.02) / 6, abs=0.01)
 
 
+def test_stimuli_and_raters_without_votes_change_no_variance_component():
+    wider = np.full((8, 6), np.nan)
+    wider[np.ix_([0, 1, 3, 4, 5, 7], [0, 2, 3, 5])] = SHROUT_FLEISS
+    expected = intervals.variance_components(SHROUT_FLEISS)
+    assert intervals.variance_components(wider) == pytest.approx(expected)
+    assert intervals.icc(wider) == pytest.approx(intervals.icc(SHROUT_FLEISS))
+
+
+def test_no_agreement_is_computed_from_negative_variances():
+    """A Latin square: all means are 2, so that stimuli and raters get -0.5 each. The mean of three would get -1/6."""
+    square = np.array([[1.0, 2, 3], [2, 3, 1], [3, 1, 2]])
+    assert intervals.variance_components(square) == pytest.approx((-0.5, -0.5, 1.5))
+    assert np.isnan(intervals.icc(square)).all()
+
+
 def test_variance_components_survive_gaps():
     rng = np.random.default_rng(0)
     found = []
@@ -245,6 +260,11 @@ def test_statements_read_as_promised(analysis):
     assert f"{shown['difference']:.2f} [{shown['low']:.2f}" in shown["statement"]
     assert len(analysis.statements) == 36
     assert analysis.statements[0] in str(analysis)
+    best = analysis.methods.iloc[0]
+    heading, first, *rest = str(analysis).splitlines()
+    assert heading.split() == ["method", "MOS", "95", "%", "interval", "votes"]
+    assert first.split() == ["hr", f"{best['mos']:.2f}", f"[{best['low']:.2f},", f"{best['high']:.2f}]", "320"]
+    assert rest.index("") == 8  # nine methods
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
@@ -260,6 +280,8 @@ def test_mos_is_the_mean_of_the_votes_that_count(votes, analysis):
     found = analysis.images.set_index(["image", "method"])
     assert found["mos"].to_dict() == pytest.approx(by_image.mean().to_dict())
     assert found["sd"].to_dict() == pytest.approx(by_image.std().to_dict())
+    # Nothing is missing, so a method's mean quality after P.910 is near its MOS
+    assert analysis.methods["quality"].to_numpy() == pytest.approx(analysis.methods["mos"].to_numpy(), abs=0.1)
     assert (found["low"] <= found["mos"]).all()
     assert (found["mos"] <= found["high"]).all()
     assert analysis.counts["votes"].tolist() == [16 * 8, 16 * 6, 16 * 18, 0, 16 * 180]
@@ -422,6 +444,12 @@ def good() -> pd.DataFrame:
 def test_bad_tables_are_refused_with_the_reason(change, says):
     with pytest.raises(UserError, match=re.escape(says)):
         analyse(change(good()))
+
+
+def test_too_few_raters_after_the_screening():
+    votes = synthetic_votes(paper_mos(), raters=3, images=12, seed=0, straight_liners=2)
+    with pytest.raises(UserError, match=r"too few votes after screening: 1 rater.*analyse\(votes, screening=False\)"):
+        analyse(votes, resamples=10)
 
 
 def test_checking_changes_nothing():
@@ -633,7 +661,7 @@ def test_any_pattern_of_votes_is_analysed_or_refused():
 
 def test_the_mean_of_k_raters_has_the_k_that_was_used():
     """Two stimuli with 2 votes and one with 4: the harmonic mean is 3 / (1/2 + 1/2 + 1/4) = 2.4."""
-    matrix = np.array([[1, 2, np.nan, np.nan], [np.nan, 3, 5, np.nan], [2, 4, 4, 5]])
+    matrix = np.array([[1, 2, np.nan, np.nan], [np.nan, 3, 5, np.nan], [2, 4, 4, 5], [np.nan] * 4])  # one without
     assert icc_table(matrix)["of"].iloc[1] == "the mean of the raters (k = 2.4)"
     assert icc_table(SHROUT_FLEISS)["of"].iloc[1] == "the mean of the raters (k = 4)"
 

@@ -195,25 +195,28 @@ def test_both_updates_descend_the_gradients_of_the_paper_s_equations():
     lr, hr = torch.rand(4, 3, 8, 8), torch.rand(4, 3, 32, 32)
     machine, content = Machine("cpu", "fp32"), content_loss("mse")
     cross_entropy, yes, no = nn.functional.binary_cross_entropy_with_logits, torch.ones(4, 1), torch.zeros(4, 1)
-    for adversarial in (0.0, 0.5):
+    smooth = {"total_variation": 1e-3}
+    for adversarial, tv, settings in (
+        *((0.0, 0.0, {}), (0.0, 1e-3, smooth)),
+        *((1e-3, 0.0, {}), (0.5, 1e-3, smooth | {"adversarial": 0.5})),
+    ):
         networks = generator, discriminator = TINY.make_generator(), TINY_GAN.make_discriminator()
         sr = generator(lr)
         distance = 4 * (sr - hr).square().mean()  # on [-1, 1]
         down, right = (2 * (moved - sr)[..., :-1, :-1] for moved in (sr.roll(-1, 2), sr.roll(-1, 3)))
         variation = (down**2 + right**2).sqrt().sum() / 4  # images
         real, fake = discriminator(hr), discriminator(sr)
-        losses = distance + 1e-3 * variation + adversarial * cross_entropy(fake, yes)
+        losses = distance + tv * variation + adversarial * cross_entropy(fake, yes)
         losses = losses, cross_entropy(real, yes) + cross_entropy(discriminator(sr.detach()), no)
         expected = [
             [p - g for p, g in zip(net.parameters(), torch.autograd.grad(loss, list(net.parameters())), strict=True)]
             for net, loss in zip(networks, losses, strict=True)
         ]
         slow = [torch.optim.SGD(network.parameters(), lr=1) for network in networks]
-        settings = {"machine": machine, "total_variation": 1e-3}
         if adversarial:
-            found = gan_step(*networks, *slow, content, lr, hr, adversarial=adversarial, **settings)
+            found = gan_step(*networks, *slow, content, lr, hr, machine, **settings)
         else:
-            found = pretrain_step(generator, slow[0], content, lr, hr, **settings)
+            found = pretrain_step(generator, slow[0], content, lr, hr, machine, **settings)
             expected[1] = list(discriminator.parameters())  # stays as it is
         for network, weights in zip(networks, expected, strict=True):
             for mine, theirs in zip(network.parameters(), weights, strict=True):
