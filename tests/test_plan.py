@@ -86,6 +86,8 @@ def test_the_compact_network_gets_a_quarter_of_the_adversarial_weight_and_its_pr
         stage.recipe for stage in make_plan("srgan-mse", MINUTES, photos, measuring=0.1, compact=True, **TINY).stages
     ]
     assert [recipe.adversarial for recipe in recipes] == [0, 0.25e-3]
+    compact = planning._changed(RECIPES["srgan-offline"], True, {})
+    assert (compact.blocks, compact.channels, compact.batch, compact.icnr) == (8, 32, 8, True)
     own = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, compact=True, adversarial=1e-2, **TINY)
     assert [stage.recipe.adversarial for stage in own.stages] == [0, 1e-2]
 
