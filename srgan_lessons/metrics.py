@@ -69,7 +69,7 @@ def ssim(sr: AnyPicture | Tensor, hr: AnyPicture | Tensor, *, protocol: str = "c
         window = np.exp(-(offset**2) / (2 * 1.5**2))
         similarity, _ = _ssim_map(a, b, window / window.sum())
         return float(similarity[5:-5, 5:-5].mean())
-    similarity, coverage = _ssim_map(a, b, daala_window(*a.shape))
+    similarity, coverage = _ssim_map(a, b, daala_window(a.shape[0]))
     return float(np.average(similarity, weights=coverage))
 
 
@@ -101,12 +101,11 @@ def tint(sr: np.ndarray, hr: np.ndarray) -> float:
     return float(np.abs(a.mean(axis=(0, 1)) - b.mean(axis=(0, 1))).max())
 
 
-def daala_window(height: int, width: int) -> np.ndarray:
+def daala_window(height: int) -> np.ndarray:
     """The integer window of the "paper" protocol, float64 (2n + 1,), summing to 256."""
     sigma = height * 1.5 / 256
     t = math.sqrt(math.pi / 2) * sigma / 256
     n = math.floor(sigma * math.sqrt(-2 * math.log(t))) if t < 1 else 0
-    n = min(n, max(height, width) - 1)
     offset = np.arange(-n, n + 1)
     window = np.floor(256 / (math.sqrt(2 * math.pi) * sigma) * np.exp(-(offset**2) / (2 * sigma**2)) + 0.5)
     window[n] += 256 - window.sum()

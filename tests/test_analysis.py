@@ -1,6 +1,7 @@
 """The analysis of votes: intervals that cover, tests that agree with tables, statements that say what is shown."""
 
 import re
+import warnings
 from contextlib import suppress
 
 import numpy as np
@@ -64,6 +65,21 @@ def test_variance_components_without_gaps_are_those_of_the_analysis_of_variance(
     assert raters == pytest.approx((32.49 - 1.02) / 6, abs=0.01)
 
 
+def test_stimuli_and_raters_without_votes_change_no_variance_component():
+    wider = np.full((8, 6), np.nan)
+    wider[np.ix_([0, 1, 3, 4, 5, 7], [0, 2, 3, 5])] = SHROUT_FLEISS
+    expected = intervals.variance_components(SHROUT_FLEISS)
+    assert intervals.variance_components(wider) == pytest.approx(expected)
+    assert intervals.icc(wider) == pytest.approx(intervals.icc(SHROUT_FLEISS))
+
+
+def test_no_agreement_is_computed_from_negative_variances():
+    """A Latin square: all means are 2, so that stimuli and raters get -0.5 each. The mean of three would get -1/6."""
+    square = np.array([[1.0, 2, 3], [2, 3, 1], [3, 1, 2]])
+    assert intervals.variance_components(square) == pytest.approx((-0.5, -0.5, 1.5))
+    assert np.isnan(intervals.icc(square)).all()
+
+
 def test_variance_components_survive_gaps():
     rng = np.random.default_rng(0)
     found = []
@@ -84,6 +100,7 @@ def test_the_bootstrap_has_its_known_variance():
     only_images = np.broadcast_to(pictures[None, :, None], (5, 7, 1)).copy()
     for cube, expected in ((only_raters, habits.var() / 5), (only_images, pictures.var() / 7)):
         samples = intervals.two_way_bootstrap(cube, resamples=20_000, seed=1)[:, 0]
+        assert len(samples) == 20_000
         assert samples.mean() == pytest.approx(cube.mean(), abs=0.02)
         assert samples.var() == pytest.approx(expected, rel=0.04)
 
@@ -92,12 +109,28 @@ def test_weights_and_drawing_votes_give_the_same_means():
     """A weight is how often somebody was drawn: the same as a study in which that person's votes stand so often."""
     cube = synthetic_scores({"a": 2.0, "b": 4.0}, raters=6, images=5, seed=0)
     cube[0, 1, 0] = cube[2, 3, 1] = np.nan
+    cube[:, 4, 0] = np.nan  # nobody has rated this version
     by_rater, by_image = intervals.bootstrap_weights(6, 5, resamples=20, seed=3)
     fast = intervals.method_means(intervals.image_means(cube, by_rater), by_image)
     for k in range(20):
         drawn = np.repeat(np.repeat(cube, by_rater[k].astype(int), axis=0), by_image[k].astype(int), axis=1)
-        slow = np.nanmean(np.nanmean(drawn, axis=0), axis=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's, of the mean of nothing
+            slow = np.nanmean(np.nanmean(drawn, axis=0), axis=0)
         assert fast[k] == pytest.approx(slow)
+    assert np.array_equal(intervals.two_way_bootstrap(cube, resamples=20, seed=3, block=7), fast)
+    rated_by_some = (cube[:, :4, 0], cube[:, :, 1])
+    assert intervals.mos_of(cube) == pytest.approx([np.nanmean(votes, axis=0).mean() for votes in rated_by_some])
+
+
+def test_intervals_of_a_single_mean_by_hand():
+    """The middle 95 of 0 to 100; and Student's t of 1 to 5, with t(4) = 2.776445 and s = sqrt(2.5)."""
+    assert intervals.percentile_interval(np.arange(101.0)) == pytest.approx((2.5, 97.5))
+    assert intervals.percentile_interval(np.arange(101.0), level=0.8) == pytest.approx((10, 90))
+    half = 2.776445 * (2.5 / 5) ** 0.5
+    assert intervals.pooled_interval([1, 2, np.nan, 3, 4, 5]) == pytest.approx((3 - half, 3 + half), abs=1e-6)
+    votes = np.array([[1, 3, 2, 5, 5], [1, 1, np.nan, 3, 5], [1, np.nan, 4, 4, 5]])  # images have means of 1 to 5
+    assert intervals.image_interval(votes) == pytest.approx((3 - half, 3 + half), abs=1e-6)
 
 
 def test_intervals_stay_on_the_scale():
@@ -227,6 +260,11 @@ def test_statements_read_as_promised(analysis):
     assert f"{shown['difference']:.2f} [{shown['low']:.2f}" in shown["statement"]
     assert len(analysis.statements) == 36
     assert analysis.statements[0] in str(analysis)
+    best = analysis.methods.iloc[0]
+    heading, first, *rest = str(analysis).splitlines()
+    assert heading.split() == ["method", "MOS", "95", "%", "interval", "votes"]
+    assert first.split() == ["hr", f"{best['mos']:.2f}", f"[{best['low']:.2f},", f"{best['high']:.2f}]", "320"]
+    assert rest.index("") == 8  # nine methods
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------
@@ -242,6 +280,8 @@ def test_mos_is_the_mean_of_the_votes_that_count(votes, analysis):
     found = analysis.images.set_index(["image", "method"])
     assert found["mos"].to_dict() == pytest.approx(by_image.mean().to_dict())
     assert found["sd"].to_dict() == pytest.approx(by_image.std().to_dict())
+    # Nothing is missing, so a method's mean quality after P.910 is near its MOS
+    assert analysis.methods["quality"].to_numpy() == pytest.approx(analysis.methods["mos"].to_numpy(), abs=0.1)
     assert (found["low"] <= found["mos"]).all()
     assert (found["mos"] <= found["high"]).all()
     assert analysis.counts["votes"].tolist() == [16 * 8, 16 * 6, 16 * 18, 0, 16 * 180]
@@ -258,6 +298,10 @@ def test_dmos_by_hand():
     row = dmos_table(scores).iloc[0]
     assert row["dmos"] == pytest.approx(((6 + 1) / 2 + 2) / 2)
     assert row["votes"] == 3
+    # Five raters who agree on three images: 1, 2 and 3 worse than the reference, so 3 -+ 4.3027 / sqrt(3)
+    cube = np.stack([np.tile([4.0, 3, 2], (5, 1)), np.full((5, 3), 5.0)], axis=2)
+    row = dmos_table(Scores.of(long_table(cube, ["a", "hr"]))).iloc[0]
+    assert (row["dmos"], row["low"], row["high"]) == pytest.approx((3, 1, 3 + 4.302653 / 3**0.5))  # 1: -4 + 5, cut
 
 
 def test_no_dmos_without_the_reference(votes):
@@ -324,7 +368,8 @@ def test_excluded_raters_do_not_enter_and_can_be_kept():
 def test_few_raters_are_called_informal():
     small = analyse(synthetic_votes(paper_mos(), raters=14, images=12, seed=0), resamples=100)
     large = analyse(synthetic_votes(paper_mos(), raters=15, images=12, seed=0), resamples=100)
-    assert any(text.startswith("informal: 14 raters") for text in small.warnings)
+    (said,) = (text for text in small.warnings if text.startswith("informal: 14 raters"))
+    assert "BT.500 asks for at least 15, ITU-T P.910 for 24 in a laboratory and 35 if" in said
     assert not any(text.startswith("informal") for text in large.warnings)
 
 
@@ -335,6 +380,24 @@ def test_too_few_images_for_the_test_are_said():
     assert any("0.06" in text for text in found.warnings)
     assert not found.pairs["shown"].any()
     assert found.pairs["p"].iloc[0] == pytest.approx(2 / 32)
+
+
+def test_the_fewest_images_that_can_show_a_difference():
+    """The smallest p is 2^(1 - images) times the pairs: of six images, 1/32 for one pair, and 3/32 for three."""
+    for methods, words in (({"a": 1.5, "hr": 4.8}, None), ({"a": 1.5, "b": 3.0, "hr": 4.8}, "6 images and 3 pairs")):
+        found = analyse(synthetic_votes(methods, raters=16, images=6, seed=0), resamples=50)
+        said = [text for text in found.warnings if "too few images" in text]
+        assert len(said) == (words is not None)
+        assert all(words in text and "below 0.09" in text for text in said)
+        assert found.pairs["shown"].any() == (words is None)
+
+
+def test_a_cause_is_looked_for_where_more_than_a_quarter_is_excluded():
+    for raters, asked in ((12, False), (11, True)):  # three of them
+        table = synthetic_votes(paper_mos(), raters=raters, images=12, seed=1, straight_liners=3)
+        found = analyse(table, resamples=50)
+        assert found.raters["excluded"].sum() == 3
+        assert any(f"3 of {raters} raters were excluded: look for a cause" in text for text in found.warnings) == asked
 
 
 def test_missing_votes_are_counted(votes):
@@ -381,6 +444,12 @@ def good() -> pd.DataFrame:
 def test_bad_tables_are_refused_with_the_reason(change, says):
     with pytest.raises(UserError, match=re.escape(says)):
         analyse(change(good()))
+
+
+def test_too_few_raters_after_the_screening():
+    votes = synthetic_votes(paper_mos(), raters=3, images=12, seed=0, straight_liners=2)
+    with pytest.raises(UserError, match=r"too few votes after screening: 1 rater.*analyse\(votes, screening=False\)"):
+        analyse(votes, resamples=10)
 
 
 def test_checking_changes_nothing():
@@ -450,8 +519,35 @@ def test_a_difference_interval_by_hand():
     votes = np.tile([1.0, 2.0, 3.0], (5, 1))
     low, high = intervals.difference_interval(votes, np.zeros_like(votes))
     assert (low, high) == pytest.approx((2 - 4.302653 / 3**0.5, 4.0))  # cut at the widest difference
+    assert intervals.difference_interval(np.zeros_like(votes), votes) == pytest.approx((-high, -low))
     assert intervals.difference_interval(votes + 0.0, votes) == (0.0, 0.0)
     assert np.isnan(intervals.difference_interval(votes[:, :1], votes[:, :1])).all()
+
+
+def test_a_difference_interval_with_raters_who_differ_by_hand():
+    """Where all images say the same, it is Student's t of the raters: s^2 = 2.5, t(4) = 2.776445.
+
+    Where a vote is a rater's liking (-1, 0, 1) plus an image's (0, 1), the variances are 1 / 3 and 0.5 / 2. After Welch
+    and Satterthwaite, there are (1/3 + 1/4)^2 / ((1/3)^2 / 2 + (1/4)^2 / 1) = 2.882 degrees of freedom.
+    """
+    liking = np.array([[-2.0], [-1], [0], [1], [2]]) + np.zeros((5, 3))
+    half = 2.776445 * (2.5 / 5) ** 0.5
+    assert intervals.difference_interval(liking, np.zeros_like(liking)) == pytest.approx((-half, half), abs=1e-6)
+    both = np.array([[-1.0], [0], [1]]) + np.array([0.0, 1])
+    half = stats.t.ppf(0.975, (7 / 12) ** 2 / (1 / 18 + 1 / 16)) * (7 / 12) ** 0.5
+    low, high = intervals.difference_interval(both, np.zeros_like(both))
+    assert (low, high) == pytest.approx((0.5 - half, 0.5 + half), abs=1e-9)
+    one = np.linspace(-1, 1, 5)[None]  # of one rater there are only the images: s^2 = 0.625
+    half = 2.776445 * (0.625 / 5) ** 0.5
+    assert intervals.difference_interval(one, np.zeros_like(one)) == pytest.approx((-half, half), abs=1e-6)
+
+
+def test_a_gap_in_each_image_does_not_hide_that_raters_differ():
+    """Five raters like a method by -2 to 2, and each misses another image. Without gaps, the interval is -+1.96."""
+    liking = np.array([[-2.0], [-1], [0], [1], [2]]) + np.zeros((5, 5))
+    liking[np.arange(5), np.arange(5)] = np.nan
+    low, high = intervals.difference_interval(liking, np.zeros_like(liking))
+    assert (-low, high) == pytest.approx((1.96, 1.96), abs=0.3)
 
 
 def test_gaps_change_no_difference_interval_much():
@@ -478,6 +574,12 @@ def test_half_a_rater_is_named(votes):
     assert len(found) == 1
     assert "rater_02 (" in found[0]
     assert "of 180)" in found[0]
+    rest = table[(table["rater"] != "rater_02") | (table["image"] < "img_019")]  # 18 of 20 images: nine tenths
+    assert not [text for text in analyse(rest, resamples=50, screening=False).warnings if "not all pictures" in text]
+    many = table[(table["rater"] > "rater_12") | (table["image"] < "img_005")]
+    (said,) = (text for text in analyse(many, resamples=50, screening=False).warnings if "not all pictures" in text)
+    assert said.count(" of 180)") == 10
+    assert "rater_10 (36 of 180) and 2 more; --exclude" in said
 
 
 def test_votes_that_are_all_equal_are_one_warning():
@@ -559,7 +661,7 @@ def test_any_pattern_of_votes_is_analysed_or_refused():
 
 def test_the_mean_of_k_raters_has_the_k_that_was_used():
     """Two stimuli with 2 votes and one with 4: the harmonic mean is 3 / (1/2 + 1/2 + 1/4) = 2.4."""
-    matrix = np.array([[1, 2, np.nan, np.nan], [np.nan, 3, 5, np.nan], [2, 4, 4, 5]])
+    matrix = np.array([[1, 2, np.nan, np.nan], [np.nan, 3, 5, np.nan], [2, 4, 4, 5], [np.nan] * 4])  # one without
     assert icc_table(matrix)["of"].iloc[1] == "the mean of the raters (k = 2.4)"
     assert icc_table(SHROUT_FLEISS)["of"].iloc[1] == "the mean of the raters (k = 4)"
 

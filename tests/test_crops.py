@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from srgan_lessons import UserError
-from srgan_lessons.datasets import CropSampler
+from srgan_lessons.datasets import CropSampler, crops
 from srgan_lessons.datasets.crops import BLOCK
 from srgan_lessons.images import sample_photos, to_image
 from srgan_lessons.resize import imresize
@@ -29,6 +29,7 @@ def test_shapes_and_range():
         assert images.min() >= 0
         assert images.max() <= 1
         assert torch.allclose(images * 255, (images * 255).round(), atol=1e-4)  # 8-bit levels
+    assert hr.is_contiguous(memory_format=torch.channels_last)  # as the networks return SR
 
 
 def test_a_batch_depends_on_seed_and_step_alone():
@@ -160,6 +161,18 @@ def test_photos_are_kept_as_bytes():
     sampler = CropSampler(noise(7, 40, 50), crop=32)
     assert sampler.pixels.dtype == torch.uint8
     assert sampler.pixels.numel() == 7 * 40 * 50 * 3
+
+
+def test_where_photos_are_kept(monkeypatch):
+    """In half of a GPU's free memory at most; on a CPU there is no bound, and nothing to say."""
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (6e9, 80e9))  # free, and all of it
+    assert crops.room_for_photos(torch.device("cuda")) == 3e9
+    assert crops.room_for_photos(torch.device("cpu")) == float("inf")
+    assert CropSampler(noise(2), batch=2, crop=32).whereabouts == ""
+    monkeypatch.setattr(crops, "room_for_photos", lambda device: 2 * 40 * 48 * 3 - 1)
+    assert "cut in advance on the CPU" in CropSampler(noise(2), batch=2, crop=32).whereabouts
+    monkeypatch.setattr(crops, "room_for_photos", lambda device: 2 * 40 * 48 * 3)
+    assert not CropSampler(noise(2), batch=2, crop=32).staged
 
 
 def test_what_cannot_be_cut_is_refused():

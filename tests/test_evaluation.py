@@ -9,7 +9,7 @@ import pytest
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets import benchmark
-from srgan_lessons.evaluation import SETS, evaluate, paper_table
+from srgan_lessons.evaluation import SETS, Mean, Row, Table, evaluate, paper_table
 from srgan_lessons.files import data_root, shipped
 from srgan_lessons.images import Picture, load_image, sample_photos, save_image
 from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
@@ -96,6 +96,19 @@ def test_stlpips_of_set5(method, distance):
 
 
 # --- without ---
+
+
+def test_the_means_of_a_table_by_hand():
+    """ST-LPIPS has a mean only where every image was measured with it."""
+    values = [("a", 20.0, 0.5, 0.1), ("a", 30.0, 0.7, 0.3), ("b", 40.0, 0.9, None), ("b", math.inf, 1.0, 0.0)]
+    rows = [
+        Row(set=name, image=str(k), protocol="paper", psnr=decibels, ssim=similarity, stlpips=distance)
+        for k, (name, decibels, similarity, distance) in enumerate(values)
+    ]
+    assert Table(method="x", rows=tuple(rows), notes=()).means == [
+        Mean(set="a", protocol="paper", images=2, psnr=25.0, ssim=0.6, stlpips=0.2),
+        Mean(set="b", protocol="paper", images=2, psnr=math.inf, ssim=0.95, stlpips=None),
+    ]
 
 
 def test_rows_are_what_the_metrics_say(own_sets):

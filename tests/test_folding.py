@@ -96,6 +96,18 @@ def test_one_pixel_less_would_show():
         assert (folded(x, spare) - expected).abs().max() > 1e-3
 
 
+def test_no_more_of_the_halo_is_computed_than_the_next_layers_need():
+    """The first layer uses up 4 of the paper's 40 pixels, each block 2, and the trunk's end 1: three are left."""
+    network = Generator(blocks=16, channels=4)
+    folded, seen = Folded(network), []
+    for part in (folded.head, *folded.blocks, folded.trunk_end, folded.upsample, folded.tail):
+        part.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[-2:])))
+    folded(torch.rand(1, 3, 40 + 6 + 40, 40 + 9 + 7), (40, 40, 40, 7))  # on the right, the picture ends after 7
+    needed = [40, 40, *range(34, 2, -2), 3]  # head, 16 blocks, the trunk's end, then what enlarges
+    expected = [(n + 6 + n, n + 9 + min(7, n)) for n in needed]
+    assert seen == [*expected, tuple(2 * side for side in expected[-1])]
+
+
 def test_it_is_a_copy_and_takes_no_random_numbers():
     network = generator()
     before = copy.deepcopy(network.state_dict())

@@ -24,6 +24,7 @@ from srgan_lessons.losses import (
 from srgan_lessons.models import Discriminator, Generator
 from srgan_lessons.resize import downscale, imresize, upscale
 from srgan_lessons.settings import CONTENT
+from srgan_lessons.stlpips import STLPIPS
 from srgan_lessons.vgg import normalise, offline_features, random_features
 
 TERMS = ("mse", "random", "offline", "offline-vgg22", "stlpips", "phase", "adversarial", "tv")
@@ -134,6 +135,8 @@ def test_the_offline_loss_by_hand():
     expected = 0.55 * 3.37 * F.mse_loss(coarse(sr), coarse(hr)) + 0.35 * 5.38 * F.mse_loss(fine(sr), fine(hr))
     expected = expected + 0.35 * mse_loss(sr, hr) + 60 * phase_loss(sr, hr)
     assert content_loss("offline")(sr, hr).item() == pytest.approx(expected.item(), rel=1e-5)
+    expected = 0.0386 * STLPIPS("vgg")(sr, hr).sum() / 2  # two images
+    assert content_loss("stlpips")(sr, hr).item() == pytest.approx(expected.item(), rel=1e-5)
 
 
 def test_the_offline_loss_never_asks_for_a_value():

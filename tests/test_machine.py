@@ -64,6 +64,8 @@ def test_a_device_that_is_not_there(gpu, name, count, words):
 def test_precisions_of_gpus(gpu):
     gpu()
     assert Machine("cuda").precision == "bf16"
+    gpu(capability=(8, 0))  # an A100, the first with bfloat16 (NVIDIA's table of compute capabilities)
+    assert Machine("cuda").precision == "bf16"
     gpu(capability=(7, 5))  # a T4
     assert Machine("cuda").precision == "fp16"
     with pytest.raises(UserError, match=r"does not compute in bf16.*Use fp16"):
@@ -91,6 +93,7 @@ def test_precision_of_a_cpu(monkeypatch, computes, channels, network, expected):
 def test_a_processor_is_asked_what_it_computes_in(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
     assert precision.computes_in_bf16(torch.device("cpu"))
+    assert not precision.computes_in_bf16(torch.device("mps"))  # the processor's answer says nothing about it
     monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
     assert not precision.computes_in_bf16(torch.device("cpu"))
 

@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import zipfile
+from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,12 +20,13 @@ from srgan_lessons.classroom.takehome import card, card_picture, take_home
 from srgan_lessons.classroom.watching import Watch, draw_plan
 from srgan_lessons.cli import main
 from srgan_lessons.datasets import load_photos
-from srgan_lessons.training import RECIPES, train
+from srgan_lessons.files import shipped
+from srgan_lessons.training import RECIPES, planned, train
 from srgan_lessons.training import plan as planning
 from srgan_lessons.training.checkpoint import read_checkpoint
 from srgan_lessons.training.expectation import expect
 from srgan_lessons.training.machine import Machine
-from srgan_lessons.training.plan import Speed, fit_into, make_plan, plan_stage, read_plan
+from srgan_lessons.training.plan import Speed, Stage, fit_into, make_plan, plan_stage, read_plan
 from srgan_lessons.training.planned import _Clock, _validate_the_end, read_log, read_outcome, train_plan
 from srgan_lessons.training.validation import Validation
 from srgan_lessons.weights import load_network
@@ -59,11 +62,32 @@ def test_updates_are_those_that_a_calculation_by_hand_gives():
     assert stage.recipe.rate_at(239) < 0.01 * stage.recipe.rate
 
 
+@pytest.mark.parametrize(("recipe", "run"), [("srresnet-mse", "srresnet"), ("srgan-offline", "srgan")])
+def test_the_highest_rates_are_those_of_the_shipped_networks(recipe, run):
+    stage = fit_into(RECIPES[recipe], 110, Speed(updates_per_s=2.5, start=4))
+    highest = max(row["rate"] for row in read_log(shipped(f"runs/{run}.csv")))
+    assert stage.recipe.rate == pytest.approx(highest, rel=1e-3)
+
+
+def test_the_options_of_a_stage_by_hand():
+    """120 lines of log, validations that end with the last update, and a checkpoint every two minutes."""
+    recipe = RECIPES["srgan-mse"].change(steps=1_000)
+    stage = Stage(
+        recipe=recipe, speed=Speed(updates_per_s=2, start=4), seconds=600, validations=7, validation=3, saving=9
+    )
+    assert stage.options == {"log_every": 8, "validate_every": 143, "checkpoint_minutes": 2}  # 6 x 143 + 142 = 1,000
+    assert stage.besides == 4 + 7 * 3 + 9
+    short = dataclasses.replace(stage, recipe=recipe.change(steps=50))
+    assert short.options["log_every"] == 1
+
+
 def test_the_compact_network_gets_a_quarter_of_the_adversarial_weight_and_its_pretraining_none(photos):
     recipes = [
         stage.recipe for stage in make_plan("srgan-mse", MINUTES, photos, measuring=0.1, compact=True, **TINY).stages
     ]
     assert [recipe.adversarial for recipe in recipes] == [0, 0.25e-3]
+    compact = planning._changed(RECIPES["srgan-offline"], True, {})
+    assert (compact.blocks, compact.channels, compact.batch, compact.icnr) == (8, 32, 8, True)
     own = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, compact=True, adversarial=1e-2, **TINY)
     assert [stage.recipe.adversarial for stage in own.stages] == [0, 1e-2]
 
@@ -265,6 +289,37 @@ def test_a_picture_that_cannot_be_shown_does_not_end_the_training(photos, tmp_pa
     assert "held-out photo" not in shown[-1]
 
 
+def test_the_clock_of_a_plan_by_hand(monkeypatch):
+    """Stages of 100 and 200 s. SRResNet may take 125 s, and all may take 312 s: 4 % more than planned.
+
+    A last validation and checkpoint take 2 + 10 / 5 = 4 s. What is not an update takes 10 + 4 x 2 + 10 = 28 s.
+    """
+    parts = {"speed": Speed(updates_per_s=2.0, start=10.0), "validations": 4, "validation": 2.0, "saving": 10.0}
+    stages = tuple(
+        Stage(recipe=RECIPES[name].change(steps=144), seconds=seconds, **parts)
+        for name, seconds in (("srresnet-mse", 100.0), ("srgan-mse", 200.0))
+    )
+    plan = planning.Plan(minutes=5, stages=stages, machine="", request={})
+    now = SimpleNamespace(monotonic=lambda: 1_000 + now.at, at=25.0)
+    monkeypatch.setattr(planned, "time", now)
+    clock = _Clock(1_000, plan, going=True)
+    assert [clock.minutes_for(number) * 60 for number in (0, 1)] == pytest.approx([125 - 4 - 25, 312 - 4 - 25])
+    for number, end in ((0, 125 - 5), (1, 312 - 5)):
+        for now.at, over in ((end, False), (end + 0.1, True)):
+            assert clock.is_over(number) == over
+            assert not _Clock(1_000, plan, going=False).is_over(number)
+    now.at = 400.0
+    assert clock.minutes_for(1) == 0.01  # late: `train` stops at once, after an update
+    assert _Clock(1_000, plan, going=False).minutes_for(1) is None
+    for seconds, updates, slower in ((100, 72, 2.0), (100, 10, 4.0), (100, 720, 0.5), (28, 72, 1.0), (100, 0, 1.0)):
+        clock, now.at = _Clock(1_000, plan, going=True), seconds
+        clock.ended(stages[0], SimpleNamespace(step=updates))  # 72 updates in 72 s, where 2 were made in a second
+        assert clock.slower == pytest.approx(slower)
+    assert plan.times(0.5).minutes == 2.5
+    assert plan.times(0.5).seconds == 150
+    assert [stage.recipe.steps for stage in plan.times(0.001).stages] == [1, 1]
+
+
 def test_a_machine_that_became_slower_gets_fewer_updates(photos):
     plan = tiny_plan(photos)
     stage = dataclasses.replace(plan.stages[1], speed=Speed(updates_per_s=100, start=0), validation=0.0, saving=0.0)
@@ -295,8 +350,24 @@ def test_an_estimate_is_what_the_recorded_run_had_at_its_best_update_so_far(phot
     assert found.gain[1] == pytest.approx(gain, abs=0.001)
     assert found.stlpips[1] == pytest.approx(share, abs=0.0001)
     assert "This is an estimate" in str(found)
+    assert found.gain == pytest.approx((gain - 0.8, gain, gain + 0.8), abs=0.001)
+    assert found.stlpips == pytest.approx((0.6 * share, share, 1.4 * share), abs=0.0002)
     assert expect(long.times(0.001)) is None  # no run so short was recorded
     assert expect(plan) is None  # nor one of this network
+
+
+def test_an_estimate_begins_at_half_of_the_first_validation(photos):
+    """Which the compact run had after 175 updates of 8 crops. Its band is wider than any step between validations."""
+    plan = tiny_plan(photos)
+    for steps, there in ((88, True), (87, False)):
+        recipe = RECIPES["srgan-offline"].change(steps=steps, blocks=8, channels=32, batch=8)
+        short = dataclasses.replace(plan, stages=(dataclasses.replace(plan.stages[1], recipe=recipe),))
+        assert (expect(short) is not None) == there
+    for name in ("srgan", "srgan_compact"):
+        rows = [row for row in read_log(shipped(f"runs/{name}.csv")) if row["val_stlpips"]]
+        for before, after in pairwise(rows):
+            assert abs(after["val_psnr"] - before["val_psnr"]) < 0.675
+            assert abs(after["val_stlpips"] / before["val_stlpips"] - 1) < 0.253
 
 
 def test_a_run_is_watched_and_taken_home(photos, tmp_path):

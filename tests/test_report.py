@@ -259,6 +259,15 @@ def test_pictures_too_small_for_a_metric_are_measured_without_it(tmp_path):
     assert len(table) == 2
 
 
+def test_the_means_of_metrics_leave_out_what_was_not_measured():
+    """A picture equal to its "hr" has an infinite PSNR, and counts only for the other metrics."""
+    rows = [("i1", "a", 20.0, 0.5, 0.2), ("i2", "a", np.inf, 1.0, 0.0), ("i3", "a", 30.0, np.nan, 0.1)]
+    table = pd.DataFrame([*rows, ("i1", "b", np.inf, 1.0, 0.0)], columns=["image", "method", *measures.METRICS])
+    found = measures.metric_means(table).set_index("method")
+    assert found.loc["a"].tolist() == pytest.approx([25, 0.75, 0.1])
+    assert np.isnan(found.loc["b", "psnr"])
+
+
 def test_metrics_are_measured_once(study, monkeypatch):
     write_report(study.folder)
     monkeypatch.setattr(measures, "measure", lambda *a, **k: pytest.fail("measured again"))

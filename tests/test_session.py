@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from rating_rows import row
 from rating_samples import anchors, given_versions, small_study
 
 from srgan_lessons import UserError
@@ -555,6 +556,24 @@ def test_one_button_is_said_to_be_one(study, tmp_path):
     rate(session)
     assert session.summary().one_button
     assert "cannot tell the methods apart" in session.summary().text
+
+
+def test_the_bounds_of_one_button_and_of_near_by_hand():
+    """A variance under 0.15 over at least five scores: of seven scores that are 3 but one, it is 1/7; of six, 1/6.
+
+    Of twelve scores with two others it is 5/33, which is just above.
+    """
+    for scores, one_button in (
+        ([3] * 4, False), ([3] * 5, True), ([3] * 6 + [4], True), ([3] * 5 + [4], False), ([3] * 10 + [4] * 2, False),
+    ):  # fmt: skip
+        votes = [row(k, score, stimulus=f"{k:04}", response_ms=100 * k) for k, score in enumerate(scores)]
+        found = consistency(Votes(votes))
+        assert found.one_button == one_button
+        assert found.median_seconds == pytest.approx((len(scores) - 1) / 20)
+    hidden = [row(k, score, gold_expected=1 if k < 3 else 5) for k, score in enumerate([1, 2, 3, 5, 4, 3])]
+    found = consistency(Votes([*hidden, row(6, 3, phase="training", gold_expected=5), row(7, 3, phase="dummy")]))
+    assert (found.votes, found.gold, found.gold_passed, found.anchors, found.anchors_passed) == (6, 6, 4, 1, 0)
+    assert (found.variance, found.difference) == (None, None)
 
 
 def test_one_picture_is_one_picture():

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from srgan_lessons.images import load_image, save_image
 from srgan_lessons.rating import manifest as manifest_module
 from srgan_lessons.rating.design import PAPER_METHODS, SETS
 from srgan_lessons.rating.manifest import Settings
-from srgan_lessons.rating.orders import Place, dummy_order, main_order
+from srgan_lessons.rating.orders import Place, calibration_order, dummy_order, main_order, seeded_order
 from srgan_lessons.rating.study import Study
 from srgan_lessons.resize import imresize
 from srgan_lessons.upscaling import upscale
@@ -488,6 +489,36 @@ def test_orders_depend_on_seed_and_rater_alone():
     assert order != main_order(design, GOLD, 3, 2, "anna")
     # Written down: an order must not change with Python or with this package, or nobody could resume.
     assert [place.stimulus for place in main_order(places(3, 2), [], 0, 1, "anna")] == EXPECTED_ORDER
+
+
+def test_no_order_changes_under_a_study_that_has_begun():
+    """The same for large designs, as hashes: with gold items and repeats, for images that have not all the methods, of
+    dummies and of anchors."""
+
+    def fingerprint(*orders: list[Place]) -> str:
+        shown = [[(place.stimulus, place.repeat) for place in order] for order in orders]
+        return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+    main = {name: DESIGNS[name] for name in ("6 x 5", "10 x 4", "4 x 9")}
+    main["mixed"] = places(3, 4) + [
+        replace(p, stimulus=f"b{p.stimulus}", image=f"b{p.image[1:]}") for p in places(9, 2)
+    ]
+    found = {
+        name: fingerprint(*(main_order(design, GOLD, len(design) // 5, 7, rater) for rater in ("anna", "bert")))
+        for name, design in main.items()
+    }
+    dummies = [dummy_order(places(3, 5), 6, 7, rater, before="i0", after=["i1", "i2"]) for rater in ("anna", "bert")]
+    anchors = [calibration_order(places(images, 2), 7, "anna") for images in (1, 4)]
+    found |= {"dummies": fingerprint(*dummies), "anchors": fingerprint(*anchors)}
+    assert found == {
+        "6 x 5": "229704b8435bc765",
+        "10 x 4": "5e673adb1dfbe33e",
+        "4 x 9": "721357b354973755",
+        "mixed": "948085b3fd37b64a",
+        "dummies": "44517f3ad932938b",
+        "anchors": "756597d19ffcb201",
+    }
+    assert "".join(seeded_order("abcdefgh", 7, "anna")) == "debafchg"
 
 
 def test_the_first_picture_is_any_method():

@@ -6,7 +6,7 @@ import pytest
 
 from srgan_lessons import UserError
 from srgan_lessons.files import shipped
-from srgan_lessons.rating.analysis import analyse
+from srgan_lessons.rating.analysis import analyse, compare
 from srgan_lessons.rating.power import power_table, power_text, raters_needed
 from srgan_lessons.rating.synthetic import (
     EXAMPLE,
@@ -164,6 +164,26 @@ def test_more_comparisons_cost_power():
     assert of_nine < alone
 
 
+def test_the_p_value_is_multiplied_by_the_number_of_pairs():
+    """The smallest p of eight images is 2 / 256. Times the 6 pairs of 4 methods it is 0.047; times 10, 0.078."""
+    for methods, power in ((2, 1), (4, 1), (5, 0)):
+        found = power_table((3.0,), raters=(20,), images=8, methods=methods, studies=5)
+        assert found["power"].tolist() == [power]
+
+
+def test_the_power_is_that_of_the_analysis():
+    """Of one pair, the share of studies in which the analysis shows that the better method is better."""
+    found = power_table((0.3,), raters=(8,), images=12, studies=40, seed=3, mos=2.5)
+    shown = 0
+    for study in range(40):
+        draw = int(np.random.SeedSequence([3, 0, 8, study]).generate_state(1)[0])
+        scores = synthetic_scores({"worse": 2.35, "better": 2.65}, raters=8, images=12, seed=draw)
+        row = compare(scores[:, :, ::-1], ["better", "worse"]).iloc[0]
+        shown += row["shown"] and row["difference"] > 0
+    assert found["power"].iloc[0] == shown / 40
+    assert 0.1 < shown / 40 < 0.9
+
+
 def test_the_same_seed_gives_the_same_table():
     first = power_table((0.2,), raters=(6,), studies=20, seed=5)
     pd.testing.assert_frame_equal(first, power_table((0.2,), raters=(6,), studies=20, seed=5))
@@ -193,8 +213,17 @@ def test_power_as_text(powers):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"raters": (1,)}, {"images": 1}, {"mos": 4.9}, {"studies": 0}, {"differences": (-0.1,)}]
+    "wrong",
+    [
+        *({"raters": (1, 5)}, {"raters": ()}, {"images": 1}, {"methods": 1}, {"studies": 0}, {"seed": -1}),
+        *({"differences": (-0.1,)}, {"differences": ()}, {"mos": 1.2}, {"mos": 4.8}),  # 0.4 / 2 from an end
+    ],
 )
 def test_impossible_plans_are_refused(wrong):
     with pytest.raises(UserError, match="power"):
-        power_table(**{"differences": (0.4,), **wrong})
+        power_table(**{"differences": (0.4,), "raters": (2,), "studies": 1, **wrong})
+
+
+def test_the_smallest_plan_is_possible():
+    """Also a mean of 1.25 with a difference of 0.4, which stays above 1."""
+    assert len(power_table((0.0, 0.4), raters=(2,), images=2, methods=2, studies=1, mos=1.25)) == 2

@@ -7,7 +7,9 @@ import errno
 import json
 import math
 import os
+import shutil
 import signal
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -18,12 +20,13 @@ from srgan_lessons import UserError, resize
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.folding import ShuffleLast
 from srgan_lessons.images import load_image
+from srgan_lessons.losses import OFFLINE_SHARE, content_loss
 from srgan_lessons.models import Generator
-from srgan_lessons.training import RECIPES, Options, Recipe, find_recipe, learner, loop, train
+from srgan_lessons.training import RECIPES, Options, Recipe, find_recipe, learner, loop, report, train
 from srgan_lessons.training.checkpoint import RunFolder, read_checkpoint
 from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
-from srgan_lessons.training.steps import average_decay, gan_step, update_average
+from srgan_lessons.training.steps import average_decay, gan_step, pretrain_step, update_average
 from srgan_lessons.weights import load_network, save_network
 
 TINY = Recipe(name="tiny", blocks=1, channels=4, steps=12, batch=4, crop=32)
@@ -55,6 +58,9 @@ def test_recipes_are_the_papers():
         assert (r.content, r.adversarial, r.tv, r.steps, r.starts_from) == expected
         assert (r.network, r.blocks, r.channels, r.batch, r.crop, r.rate) == ("generator", 16, 64, 16, 96, 1e-4)
     assert set(RECIPES) - set(paper) == {"espcn", "srgan-offline"}
+    offline = RECIPES["srgan-offline"]  # 1e-3, as in the paper, of a content loss whose shares sum to more than 1
+    assert offline.adversarial == pytest.approx(1e-3 * sum(OFFLINE_SHARE.values()))
+    assert (offline.content, offline.tv, offline.starts_from) == ("offline", 0, "srresnet-mse")
 
 
 def test_learning_rates():
@@ -73,9 +79,12 @@ def test_learning_rates():
     [
         ({"steps": -1}, "steps is -1"),
         ({"batch": 0}, "batch is 0"),
-        ({"crop": 40}, "multiple of 16"),
+        *(({"crop": crop}, "multiple of 16") for crop in (40, 0, -16)),
         ({"crop": 192 / 2}, "crop is 96.0; it must be a whole number"),
         ({"rate": math.nan}, "rate is nan"),
+        ({"rate": 0.0}, "rate is 0.0"),
+        ({"tv": -1e-9}, "tv is -1e-09; it must not be negative"),
+        ({"ema": -0.1}, "ema is -0.1"),
         ({"content": "vgg99"}, "vgg54"),
         ({"schedule": "x"}, "one-cycle"),
         ({"ema": 1.0}, "ema"),
@@ -104,11 +113,16 @@ def test_fast_mode(monkeypatch):
     [
         *({"seed": -1}, {"log_every": 0}, {"keep": 0}, {"minutes": -1.0}, {"checkpoint_minutes": math.inf}),
         *({"seed": 1.5}, {"log_every": 2.5}, {"keep": 1.5}, {"validate_every": 10.0}, {"seed": None}),
+        *({"seed": 2**32}, {"validate_every": 0}, {"minutes": 0.0}, {"wait_minutes": math.nan}),
     ],
 )
 def test_options_are_checked(bad):
     with pytest.raises(UserError, match=next(iter(bad))):
         Options(**bad)
+    least = Options(seed=2**32 - 1, log_every=1, validate_every=1, keep=1, minutes=1e-9)
+    assert not least.records(Machine("cpu"))
+    with pytest.raises(UserError, match="needs a GPU"):
+        Options(cuda_graph=True).records(Machine("cpu"))
 
 
 # -- the updates -----------------------------------------------------------------------------------------------------
@@ -170,6 +184,79 @@ def test_the_discriminator_step_leaves_the_generator_alone():
     assert seen == [[True, False], [False, True]]
     assert set(losses) == {"content", "adversarial", "discriminator", "d_hr", "d_sr"}
     assert not any(loss.requires_grad for loss in losses.values())
+
+
+def test_both_updates_descend_the_gradients_of_the_paper_s_equations():
+    """Plain SGD with rate 1 moves each weight by its gradient. The losses are written out, with torch's cross-entropy.
+
+    The generator's is equation 3 with the total variation. The discriminator's is equation 2; it judges the pictures of
+    before the generator's update.
+    """
+    lr, hr = torch.rand(4, 3, 8, 8), torch.rand(4, 3, 32, 32)
+    machine, content = Machine("cpu", "fp32"), content_loss("mse")
+    cross_entropy, yes, no = nn.functional.binary_cross_entropy_with_logits, torch.ones(4, 1), torch.zeros(4, 1)
+    smooth = {"total_variation": 1e-3}
+    for adversarial, tv, settings in (
+        *((0.0, 0.0, {}), (0.0, 1e-3, smooth)),
+        *((1e-3, 0.0, {}), (0.5, 1e-3, smooth | {"adversarial": 0.5})),
+    ):
+        networks = generator, discriminator = TINY.make_generator(), TINY_GAN.make_discriminator()
+        sr = generator(lr)
+        distance = 4 * (sr - hr).square().mean()  # on [-1, 1]
+        down, right = (2 * (moved - sr)[..., :-1, :-1] for moved in (sr.roll(-1, 2), sr.roll(-1, 3)))
+        variation = (down**2 + right**2).sqrt().sum() / 4  # images
+        real, fake = discriminator(hr), discriminator(sr)
+        losses = distance + tv * variation + adversarial * cross_entropy(fake, yes)
+        losses = losses, cross_entropy(real, yes) + cross_entropy(discriminator(sr.detach()), no)
+        expected = [
+            [p - g for p, g in zip(net.parameters(), torch.autograd.grad(loss, list(net.parameters())), strict=True)]
+            for net, loss in zip(networks, losses, strict=True)
+        ]
+        slow = [torch.optim.SGD(network.parameters(), lr=1) for network in networks]
+        if adversarial:
+            found = gan_step(*networks, *slow, content, lr, hr, machine, **settings)
+        else:
+            found = pretrain_step(generator, slow[0], content, lr, hr, machine, **settings)
+            expected[1] = list(discriminator.parameters())  # stays as it is
+        for network, weights in zip(networks, expected, strict=True):
+            for mine, theirs in zip(network.parameters(), weights, strict=True):
+                assert torch.allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+        values = [distance, cross_entropy(fake, yes), losses[1], real.sigmoid().mean(), fake.sigmoid().mean()]
+        assert list(found.values()) == pytest.approx([v.item() for v in values[: len(found)]], rel=1e-5)
+
+
+def test_an_update_has_the_settings_of_its_recipe(monkeypatch):
+    """Both weights of the losses, and Adam with beta1 = 0.9 (section 3.2)."""
+    asked = []
+
+    def step(*networks, **settings):
+        asked.append(settings)
+        return gan_step(*networks, **settings)
+
+    monkeypatch.setattr(learner, "gan_step", step)
+    recipe = TINY_GAN.change(adversarial=0.5, tv=0.25)
+    trained = Learner(recipe, recipe.make_generator(), content_loss("mse"), Machine("cpu", "fp32"))
+    images = {"a": np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)}
+    trained.updates_on(CropSampler(images, batch=2, crop=32))(0)
+    assert asked == [{"adversarial": 0.5, "total_variation": 0.25}]
+    assert {o.param_groups[0]["betas"][0] for o in (trained.optimizer_g, trained.optimizer_d)} == {0.9}
+
+
+def test_the_size_of_a_checkpoint_is_known_before_it_is_written(monkeypatch, tmp_path):
+    """So that a disk without room for two of them, the last and the next, is refused at the start."""
+    recipe = TINY_GAN.change(channels=16)
+    learner = Learner(recipe, recipe.make_generator(), nn.MSELoss(), Machine("cpu"))
+    images = {"a": np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)}
+    learner.updates_on(CropSampler(images, batch=2, crop=32))(0)
+    torch.save(learner.state_dict(), tmp_path / "state.pt")
+    size = (tmp_path / "state.pt").stat().st_size
+    assert learner.checkpoint_bytes() == pytest.approx(size, rel=0.02)
+    with RunFolder(tmp_path / "run") as folder:
+        disk = shutil.disk_usage(tmp_path)
+        for free, fits in ((2 * size, True), (2 * size - 1, False)):
+            monkeypatch.setattr(shutil, "disk_usage", lambda path, free=free: disk._replace(free=free))
+            with nullcontext() if fits else pytest.raises(UserError, match=r"too little space.*--folder"):
+                folder.check_space(size)
 
 
 def test_a_state_is_taken_into_a_run_with_other_options():
@@ -307,6 +394,18 @@ def test_each_row_of_the_log_is_reported(tmp_path, photos):
     run = train(TINY, photos, run=tmp_path, on_report=rows.append, validate_every=12, **QUIET)
     assert [row["step"] for row in rows] == [4, 8, 12]
     assert rows == run.log
+
+
+def test_the_speed_is_that_of_the_updates_since_the_clock_was_started(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(report.time, "perf_counter", lambda: now[0])
+    reporter = report.Reporter(TINY, Options(progress=False), Machine("cpu"), None, None, first=7)
+    for seconds, updates in ((2.0, 3), (0.5, 1)):
+        for _ in range(updates):
+            reporter.count()
+        now[0] += seconds
+        assert reporter.speed() == updates / seconds
+        reporter.start_clock()
 
 
 def test_the_weights_can_be_read_by_others(tmp_path, photos):

@@ -13,7 +13,7 @@ from srgan_lessons.metrics import psnr, tint, weave
 from srgan_lessons.resize import downscale, upscale
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.recipes import Recipe
-from srgan_lessons.training.validation import FIGURES, Validation
+from srgan_lessons.training.validation import FIGURES, Validation, middle
 
 PLAIN = Recipe(name="plain", steps=1)
 GAN = PLAIN.change(name="gan", adversarial=1e-3)
@@ -87,6 +87,23 @@ def test_pictures_too_small_for_a_figure(tmp_path):
     assert tiny.names == ("val_psnr", "val_content", "val_tint")
     assert tiny.criterion == "val_content"
     assert "val_stlpips is not measured: a held-out picture has only 16 pixels" in tiny.note
+
+
+def test_sizes_at_the_bounds(tmp_path):
+    """At least 48 pixels for a weave and at most 384 in all, the middle; a preview shows three pictures."""
+    rows, columns = np.mgrid[:401, :500]
+    large = np.stack([rows % 256, columns % 256, columns // 256], axis=2).astype(np.uint8)
+    assert middle(large).shape == (384, 384, 3)
+    assert middle(large)[0, 0].tolist() == [8, 58, 0]  # (401 - 384) // 2 rows and (500 - 384) // 2 columns left out
+    assert middle(large)[-1, -1].tolist() == [(8 + 383) % 256, (58 + 383) % 256, 1]
+    photo = sample_photos()["coffee"]
+    four = {name: photo[100 + k : 148 + k, 200:264] for k, name in enumerate("abcd")}
+    measure = validation(PLAIN, four)
+    assert "val_weave" in measure.names
+    measure(Bicubic(), tmp_path / "preview.png")
+    preview = load_image(tmp_path / "preview.png")
+    assert preview.shape == (3 * 48, 3 * 64, 3)
+    assert np.array_equal(preview[-48:, 128:], four["c"])
 
 
 def test_the_network_runs_in_the_run_s_precision_and_the_metrics_in_float32(tmp_path):

@@ -401,6 +401,21 @@ def test_the_cut_file_serves_phi_2_2_and_says_so_of_deeper_layers(cut_weights):
             make()
 
 
+@torch.no_grad()
+@pytest.mark.parametrize(("network", "smallest"), [("alex", 21), ("vgg", 18)])
+def test_the_smallest_images_that_can_be_measured(network, smallest):
+    """The package's own network measures them, too; where a side has a pixel less, it has nothing left to pad."""
+    distance = STLPIPS(network)
+    sr, hr = photos()
+    fits = (..., slice(smallest), slice(40))
+    assert torch.allclose(distance(sr[fits], hr[fits]), theirs(network)(sr[fits], hr[fits], normalize=True).flatten())
+    too_few = (..., slice(smallest - 1), slice(40))
+    with pytest.raises(UserError, match=f"40x{smallest - 1} pixels are too few; each side needs {smallest}"):
+        distance(sr[too_few], hr[too_few])
+    with pytest.raises(RuntimeError, match=r"[Pp]adding"):
+        theirs(network)(sr[too_few], hr[too_few], normalize=True)
+
+
 def test_sizes_that_differ_and_networks_that_are_not_there():
     with pytest.raises(UserError, match="differ in size"):
         STLPIPS("alex")(torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 60))
