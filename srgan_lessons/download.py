@@ -324,7 +324,10 @@ def _explain_connection(remote: Remote, reason: object, timeout: float) -> Excep
     if isinstance(reason, socket.gaierror):
         return UserError(f"{remote.url}: the host {host} was not found. Is this machine online? Does it need a proxy?")
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return UserError(f"{remote.url}: the certificate of {host} was refused ({reason.verify_message}).")
+        return UserError(
+            f"{remote.url}: the certificate of {host} was refused ({reason.verify_message}). Is the date "
+            "of this machine right? Does the network ask for a login first, or does a proxy replace certificates?"
+        )
     return _TryAgain(f"no connection to {host} ({reason})")
 
 

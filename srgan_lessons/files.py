@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ except ImportError:  # everywhere else
     msvcrt = None  # type: ignore[assignment]  # on Windows it is a module
 
 _FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read, so lock one that no file reaches
+_QUOTA = getattr(errno, "EDQUOT", -1)
 _TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # errors if another process has the lock
 
 PACKAGE = Path(__file__).resolve().parent
@@ -89,6 +91,12 @@ def expand(path: str | Path) -> Path:
             f"{path} is in the home folder (~), but HOME is not set. Set SRGAN_LESSONS_DATA to a folder for data sets, "
             "without ~, and write all other paths in full."
         ) from None
+
+
+def typed(*words: object) -> str:
+    """Words as they are typed in the shell of any system: names with a space, a bracket or & are in quotation marks."""
+    plain = re.compile(r"[\w./\\:=+,@%~-]+")
+    return " ".join(str(word) if plain.fullmatch(str(word)) else f'"{word}"' for word in words)
 
 
 def fast_mode() -> bool:
@@ -171,6 +179,11 @@ def list_folder(folder: str | Path) -> list[Path]:
 
 def explain_write_error(path: Path, error: OSError) -> str:
     """Says why `path` could not be written, and what to do next."""
+    if error.errno == _QUOTA:  # common in the home folders of universities
+        return (
+            f"{path} was not written: your share of this disk (quota) is used up. Delete something, or choose a folder "
+            "on another disk, and run this again."
+        )
     if error.errno == errno.ENOSPC:
         parent = next((p for p in [path.parent, *path.parent.parents] if p.exists()), Path("/"))
         free = shutil.disk_usage(parent).free / 1e9

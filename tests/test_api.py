@@ -18,7 +18,7 @@ import srgan_lessons as sl
 from srgan_lessons import UserError
 from srgan_lessons.files import shipped
 from srgan_lessons.folding import foldable
-from srgan_lessons.images import check_image, load_image, sample_photos, save_image, to_tensor
+from srgan_lessons.images import check_image, load_image, sample_photos, save_image, to_image, to_tensor
 from srgan_lessons.metrics import psnr
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.resize import imresize
@@ -151,8 +151,18 @@ def test_what_is_no_picture_is_told():
         check_image({})
     with pytest.raises(UserError, match=r"no\.png is not a file\. Check the name"):
         sl.upscale("no.png", "bicubic")
-    with pytest.raises(UserError, match="float32"):
+    with pytest.raises(UserError, match=r"float32.* use \(255 \* image\)\.round\(\)\.astype\(np\.uint8\)"):
         sl.upscale(PHOTO / np.float32(255), "bicubic")
+    for floats in (torch.rand(1, 3, 8, 8, requires_grad=True), torch.rand(3, 8, 8).bfloat16()):  # numpy reads neither
+        with pytest.raises(UserError, match=rf"this tensor is {floats.dtype}.*images\.to_image"):
+            sl.upscale(floats, "bicubic")
+    with pytest.raises(UserError, match=r"to_image takes a tensor; got a ndarray"):
+        to_image(PHOTO / 255)
+    for other in ([[1, 2], [3]], ["a.png", "b.png"], b"a.png"):
+        with pytest.raises(UserError, match=rf"a file's path.* got a {type(other).__name__}"):
+            sl.upscale(other, "bicubic")
+    with pytest.raises(UserError, match=r"has 0 x 5 pixels"):
+        sl.upscale(Image.new("RGB", (0, 5)), "bicubic")
     with pytest.raises(UserError, match="got a dict"):
         sl.load("espcn")({})
 
@@ -224,6 +234,26 @@ def test_train_takes_a_recipe_s_name_and_pictures_of_each_form(tmp_path, monkeyp
 def test_train_says_where_a_setting_belongs(name, words):
     with pytest.raises(UserError, match=words):
         sl.train("espcn", {"a": np.zeros((64, 64, 3), np.uint8)}, **{name: 3})
+
+
+@pytest.mark.parametrize("photos", [[PHOTO, PHOTO[::-1]], PHOTO, Image.fromarray(PHOTO), None])
+def test_train_says_how_pictures_are_given(photos):
+    with pytest.raises(UserError, match=rf"a dict of pictures with names.*got a {type(photos).__name__}"):
+        sl.train("espcn", photos, device="cpu")
+
+
+@pytest.mark.parametrize("weights", [None, ESPCN(), 3])
+def test_load_says_what_weights_are(weights):
+    with pytest.raises(UserError, match=rf"the path of a file, not {type(weights).__name__}"):
+        sl.load(weights)
+
+
+def test_a_broken_network_makes_no_black_picture():
+    network = ESPCN()
+    torch.nn.init.constant_(next(network.parameters()), math.nan)
+    for call in (sl.upscale, lambda picture, net: sl.upscale(Image.fromarray(picture).convert("L"), net)):
+        with pytest.raises(UserError, match="not numbers"):
+            call(PHOTO, network)
 
 
 def test_train_still_takes_a_recipe():

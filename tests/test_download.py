@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -281,6 +282,19 @@ def test_no_network(site, target, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(UserError, match="Is this machine online"):
         download("http://example.invalid/file", target, progress=False)
+
+
+def test_a_clock_that_is_wrong(site, target, monkeypatch):
+    """The certificate of the right server is then not valid yet."""
+    refused = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    refused.verify_message = "certificate is not yet valid"
+
+    def fail(*args, **kwargs):
+        raise refused
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    with pytest.raises(UserError, match=r"example\.invalid was refused \(certificate is not yet valid\).*Is the date"):
+        download("https://example.invalid/file", target, progress=False)
 
 
 def test_wrong_bytes_are_deleted_and_what_was_there_stays(site, target):

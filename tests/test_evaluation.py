@@ -116,7 +116,7 @@ def test_lr_is_made_where_none_is_published(own_sets):
     table = evaluate("nearest", ["odd"], progress=False)
     hr = load_image(own_sets / "odd" / "HR" / "c.png")[:64, :60]
     assert table.rows[0].psnr == psnr(upscale(imresize(hr, 1 / 4), "nearest"), hr)
-    assert "odd: 1 images, LR made from HR by imresize(HR, 1/4); 1 HR images cut to a multiple of 4" in str(table)
+    assert "odd: 1 image, LR made from HR by imresize(HR, 1/4); 1 HR image cut to a multiple of 4" in str(table)
 
 
 def test_weights_networks_and_functions_give_the_same(own_sets):
@@ -162,6 +162,14 @@ def test_equal_images_have_an_infinite_psnr_and_json_holds_null(own_sets):
     assert json.loads(table.to_json())["means"][0]["psnr"] is None
 
 
+def test_the_papers_column_is_there_only_for_its_sets_and_long_names_fit(own_sets):
+    (own_sets / "mine").rename(own_sets / "mine-with-a-long-name")
+    table = evaluate("bicubic", ["mine-with-a-long-name", "odd"], "both", progress=False)
+    assert "Table 2" not in table.text
+    head, *rows = [line for line in table.text.splitlines() if line.startswith(("set ", "mine-", "odd "))][:3]
+    assert {len(row) for row in rows} == {len(head)}
+
+
 def test_one_bad_picture_is_an_error(own_sets):
     (own_sets / "mine" / "HR" / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     with pytest.raises(UserError, match=r"b\.png"):
@@ -196,7 +204,11 @@ def test_functions_that_return_no_picture(own_sets):
         ({"sets": ["mine", "mine"]}, "each only once"),
         ({"sets": ["Set5"]}, "Set5 is not here.*data get Set5"),
         ({"protocol": "y"}, "known: community, paper, both"),
-        ({"limit": 0}, "limit must be 1 or more"),
+        ({"limit": 0}, "limit must be a whole number of images, 1 or more"),
+        ({"limit": 1.5}, "limit must be a whole number of images, 1 or more"),
+        ({"method": None}, "weights are a name or the path of a file, not NoneType"),
+        ({"sets": ["mine/"]}, r"mine/ is a path\. A set is given by its name"),
+        ({"sets": ["set5"]}, "no set named set5; its name is Set5"),
     ],
 )
 def test_bad_arguments(own_sets, arguments, reason):
@@ -237,7 +249,7 @@ def test_a_folder_of_pictures_is_measured_like_a_network(own_sets, tmp_path):
     save_image(tmp_path / "sets" / "mine" / "bx4.jfif", load_image(tmp_path / "others" / "b_x4_SR.PNG"))
     both = evaluate(tmp_path / "sets", ["mine", "odd"], progress=False)
     assert math.isinf(both.mean("odd").psnr)
-    assert "1 of them are JPEG files, whose losses are measured too" in both.text
+    assert "1 of them is a JPEG file, whose losses are measured too" in both.text
     assert both.rows[0] == next(row for row in known.rows if row.protocol == "community")
 
 
@@ -265,7 +277,7 @@ def test_pictures_that_do_not_fit_are_named(own_sets, tmp_path):
         with pytest.raises(UserError, match=words):
             evaluate(folder, ["mine"], progress=False)
 
-    refused(r"1 of the 2 images of mine are missing in .*: b\. .*b_x4\.png.*found: a_x4\.png, b_esrgan\.png\. Rename")
+    refused(r"1 of the 2 images of mine is missing in .*: b\. .*b_x4\.png.*found: a_x4\.png, b_esrgan\.png\. Rename")
     (folder / "b_esrgan.png").rename(folder / "b_SR.png")
     save_image(folder / "a.png", a)
     refused(r"has 2 pictures of a: a\.png, a_x4\.png.*move the others to another folder")

@@ -93,6 +93,8 @@ def pillow_pixels(image: Image.Image) -> np.ndarray:
             f"{name} has the mode {image.mode}, for which white is not defined. Convert it to RGB, or save it as a "
             "file and give its path: files with 16 bits per channel can be read."
         )
+    if 0 in image.size:
+        raise UserError(f"{name} has {image.width} x {image.height} pixels. A picture has at least one.")
     try:
         image.load()  # Pillow reads pixels only when they are first needed
     except MemoryError:

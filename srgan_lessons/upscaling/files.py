@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -198,6 +199,8 @@ def _found(sources: Iterable[str | Path]) -> list[Path]:
 def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome: Outcome) -> dict[Path, Path]:
     """Source -> result. Files that are passed over or cannot be named are noted in the outcome."""
     files = _files(sources, out, outcome)
+    if twice := [file for file, count in Counter(files).items() if count > 1]:
+        raise UserError(f"{twice[0]} is given twice, perhaps once with its folder. Give each picture once.")
     if not files:
         raise UserError("there is no picture to enlarge: give files or a folder.")
     targets = _targets(files, out)
