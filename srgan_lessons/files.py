@@ -193,7 +193,7 @@ def explain_write_error(path: Path, error: OSError) -> str:
         with suppress(UserError, OSError):
             if path.absolute().is_relative_to(data_root().absolute()):
                 how = (
-                    "The folder of data sets belongs to somebody else, but you can still read its files. Set "
+                    "You can read the folder of data sets, but not write to it. Set "
                     "SRGAN_LESSONS_DATA to a folder of your own, and copy or link the sets that you use into it."
                 )
         return f"{path} was not written: no permission ({error.strerror}). {how}"

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import json
 import math
 import os
@@ -445,6 +446,17 @@ def test_a_file_from_a_system_that_shouts_is_found(handout, returned, tmp_path):
     shutil.copy(returned / "group-1.zip", tmp_path / "GROUP-1.ZIP")
     shutil.copy(returned / "group-2.zip", tmp_path / "._group-2.zip")  # macOS puts such files beside others
     assert [each.group for each in collect(handout, [tmp_path]).accepted] == ["1"]
+
+
+def test_a_file_that_may_not_be_read_is_not_called_damaged(handout, returned, tmp_path, monkeypatch):
+    def closed(*args, **kwargs):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(zipfile, "ZipFile", closed)
+    (problem,) = collect(handout, [returned / "group-1.zip"]).problems
+    assert problem.endswith(
+        "group-1.zip cannot be read: no permission. Ask its owner, or copy it to a folder of your own."
+    )
 
 
 def test_a_folder_without_files_is_said(handout, tmp_path):

@@ -267,6 +267,21 @@ def test_images_whose_own_names_end_like_those_of_results(tmp_path):
     }
 
 
+def test_names_in_capitals(tmp_path):
+    """As some programs for Windows write them. Where capitals tell images apart, they count."""
+    for name in ("CAT_X4", "Dog", "IMG_1_sr", "Img_1", "img_2"):
+        save_image(tmp_path / f"{name}.PNG", sample_photos()["coins"][:4, :4])
+    found = find_results(tmp_path, ["cat", "dog", "IMG_1", "img_1", "Img_2", "IMG_2"])
+    assert {name: [path.stem for path in paths] for name, paths in found.items()} == {
+        "cat": ["CAT_X4"],
+        "dog": ["Dog"],
+        "IMG_1": ["IMG_1_sr"],
+        "img_1": [],
+        "Img_2": [],
+        "IMG_2": [],
+    }
+
+
 def test_pictures_that_do_not_fit_are_named(own_sets, tmp_path):
     folder = tmp_path / "others"
     a, b = (load_image(item.hr) for item in benchmark("mine"))

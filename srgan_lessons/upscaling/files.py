@@ -299,14 +299,21 @@ def find_results(folder: str | Path, names: Iterable[str]) -> dict[str, list[Pat
     """Name -> the pictures in a folder with that name, with or without the usual endings: none, one or several.
 
     An image may itself be named like that: "cat_out_x4" is a picture of "cat_out", if there is one, and not of "cat".
-    An é may be stored as one character or as e and an accent; it counts as the same.
+    An é may be stored as one character or as e and an accent; it counts as the same. So do capitals and small letters,
+    unless they tell two images apart.
     """
     found: dict[str, list[Path]] = {name: [] for name in names}
     known = {normalize("NFC", name): name for name in found}
+    counts = Counter(name.casefold() for name in known)
+    small = {name.casefold(): image for name, image in known.items() if counts[name.casefold()] == 1}
+
+    def image_of(name: str) -> str | None:
+        return known.get(name) or small.get(name.casefold())
+
     for path in pictures_in(folder):
         name = normalize("NFC", path.stem)
-        while name not in known and (shorter := _ONE_ENDING.sub("", name)) != name:
+        while image_of(name) is None and (shorter := _ONE_ENDING.sub("", name)) != name:
             name = shorter
-        if name in known:
-            found[known[name]].append(path)
+        if (image := image_of(name)) is not None:
+            found[image].append(path)
     return found
