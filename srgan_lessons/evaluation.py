@@ -18,7 +18,7 @@ from srgan_lessons import UserError, __version__
 from srgan_lessons.datasets import BenchmarkImage, benchmark
 from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.device import choose_device
-from srgan_lessons.files import atomic, shipped
+from srgan_lessons.files import atomic, expand, shipped
 from srgan_lessons.images import AnyPicture, check_image, load_image, pictures_in, read_picture, to_tensor
 from srgan_lessons.images.formats import READABLE
 from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
@@ -188,7 +188,7 @@ def evaluate(
     images = {name: found[:limit] for name, found in whole.items()}
     ready = {}
     if _is_folder(method):
-        ready = {name: _Pictures(Path(method), name, found) for name, found in images.items()}
+        ready = {name: _Pictures(expand(method), name, found) for name, found in images.items()}
     enlarge: Callable[[np.ndarray], AnyPicture] | None = None
     label = str(method)
     if not ready:
@@ -226,7 +226,8 @@ def _is_folder(method: Method) -> TypeGuard[str | Path]:
     """Whether a method is a folder of pictures, not the name of a method or of weights, and not a run folder."""
     if not isinstance(method, str | Path) or method in METHODS or method in shipped_weights():
         return False
-    return Path(method).is_dir() and not (Path(method) / "weights.safetensors").exists()
+    folder = expand(method)
+    return folder.is_dir() and not (folder / "weights.safetensors").exists()
 
 
 class _Pictures:

@@ -77,7 +77,7 @@ def data_root() -> Path:
     return expand(os.environ.get("SRGAN_LESSONS_DATA") or "~/.cache/srgan_lessons/data")
 
 
-def expand(path: str | Path) -> Path:
+def expand(path: str | os.PathLike[str]) -> Path:
     """The path with ~ expanded. Raises UserError if this user has no home folder, as in some containers.
 
     A name such as ~draft, which is no user's, stays as it is, as in a shell.
@@ -112,7 +112,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     never a part of it, even after a crash or a power cut. Raises UserError if the disk is full or the folder cannot be
     written to.
     """
-    path = Path(path)
+    path = expand(path)
     temporary = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ from PIL import Image
 
 import srgan_lessons as sl
 from srgan_lessons import UserError
+from srgan_lessons.datasets import load_photos
 from srgan_lessons.files import shipped
 from srgan_lessons.folding import foldable
 from srgan_lessons.images import check_image, load_image, sample_photos, save_image, to_image, to_tensor
@@ -23,6 +24,7 @@ from srgan_lessons.metrics import psnr
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.resize import imresize
 from srgan_lessons.training import Recipe
+from srgan_lessons.upscaling import upscale_file, upscale_many
 from srgan_lessons.weights import save_network, shipped_weights
 
 PACKAGE = Path(sl.__file__).parent
@@ -254,6 +256,29 @@ def test_a_broken_network_makes_no_black_picture():
     for call in (sl.upscale, lambda picture, net: sl.upscale(Image.fromarray(picture).convert("L"), net)):
         with pytest.raises(UserError, match="not numbers"):
             call(PHOTO, network)
+
+
+def test_home_is_found_wherever_a_path_is_given(tmp_path, monkeypatch):
+    """As `load` finds it; a folder named ~ would surprise."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(home))
+    monkeypatch.setenv("SRGAN_LESSONS_DATA", str(home / "data"))
+    save_image("~/photos/a.png", PHOTO)
+    assert np.array_equal(sl.upscale("~/photos/a.png", "nearest"), PHOTO.repeat(4, 0).repeat(4, 1))
+    upscale_file("~/photos/a.png", "~/large.png", "nearest")
+    with pytest.raises(UserError, match="is the picture to be enlarged"):
+        upscale_file("~/photos/a.png", "~/photos/a.png", "nearest")
+    assert upscale_many(["~/photos"], "~/many", "nearest", progress=False).written == [home / "many" / "a_x4.png"]
+    assert len(load_photos("~/photos", minimum=16)) == len(load_photos(["~/photos"], minimum=16)) == 1
+    save_image(home / "data" / "Mine" / "HR" / "a.png", PHOTO)
+    table = sl.evaluate("~/photos", "Mine", progress=False)
+    assert table.mean("Mine").psnr == math.inf
+    table.write_json("~/table.json")
+    assert sorted(path.name for path in home.iterdir()) == ["data", "large.png", "many", "photos", "table.json"]
+    assert list(work.iterdir()) == []
 
 
 def test_train_still_takes_a_recipe():

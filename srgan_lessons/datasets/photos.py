@@ -24,6 +24,7 @@ from srgan_lessons.datasets.decoding import (
 )
 from srgan_lessons.datasets.packing import pack
 from srgan_lessons.datasets.store import Store, cached_path, is_store, open_store
+from srgan_lessons.files import expand
 from srgan_lessons.images import AnyPicture, check_image
 from srgan_lessons.images.formats import memory
 
@@ -119,7 +120,7 @@ def load_photos(source: Source, *, minimum: int = 96, progress: bool = True) -> 
     if isinstance(source, Mapping):
         return _from_arrays(source, minimum, progress)
     try:
-        paths = [Path(source)] if isinstance(source, str | Path) else [Path(folder) for folder in source]
+        paths = [expand(source)] if isinstance(source, str | Path) else [expand(folder) for folder in source]
     except TypeError:  # a list of arrays, a single picture, None
         raise UserError(
             "photos are given as a folder, several folders, a photo store, or a dict of pictures with names, "

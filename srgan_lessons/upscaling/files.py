@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from srgan_lessons import UserError, processes
-from srgan_lessons.files import check_name, list_folder
+from srgan_lessons.files import check_name, expand, list_folder
 from srgan_lessons.images import (
     SUFFIXES,
     WRITABLE,
@@ -50,7 +50,7 @@ def upscale_file(
     full transparency would show at the edges, so they are replaced first: see `spread`. Raises UserError as `upscale`,
     `images.read_picture` and `images.save_image` do, and if the target is the source.
     """
-    _enlarge_file(Path(source), Path(target), prepare(weights, device, precision), tile=tile, progress=progress)
+    _enlarge_file(expand(source), expand(target), prepare(weights, device, precision), tile=tile, progress=progress)
 
 
 def _enlarge_file(source: Path, target: Path, network: nn.Module, *, tile: int, progress: bool) -> None:
@@ -189,7 +189,7 @@ def _merge(outcomes: list[Outcome], plan: dict[Path, Path]) -> Outcome:
 def _found(sources: Iterable[str | Path]) -> list[Path]:
     """The files and folders that the sources name. On Windows, the program itself has to find the files of *.jpg."""
     found: list[Path] = []
-    for source in map(Path, sources):
+    for source in map(expand, sources):
         pattern = str(source).replace("[", "[[]")  # a bracket is a character like any other
         matches = [] if os.path.lexists(source) else sorted(glob.glob(pattern))
         found += map(Path, matches) if matches else [source]
@@ -218,7 +218,7 @@ def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome:
         if os.path.realpath(target) in originals:
             raise UserError(f"{target} is one of the pictures to enlarge; it would be lost. Choose another name.")
         if os.path.exists(target) and not overwrite:
-            if out is not None and target == Path(out):
+            if out is not None and target == expand(out):
                 raise UserError(f"{target} already exists. Remove it, choose another name, or add --overwrite.")
             if not _is_enlarged(file, target):
                 raise UserError(
@@ -244,7 +244,7 @@ def _files(sources: list[Path], out: str | Path | None, outcome: Outcome) -> lis
                 raise UserError(f"the folder {source} holds no pictures ({' '.join(SUFFIXES)}).")
             if out is None:
                 raise UserError(f"{source} is a folder: its results need a folder of their own. Name one with --out.")
-            if os.path.isdir(out) and os.path.samefile(out, source):
+            if os.path.isdir(expand(out)) and os.path.samefile(expand(out), source):
                 raise UserError(f"{out} is the folder that the pictures come from. Choose another for the results.")
             files += inside
             outcome.passed_over += others
@@ -260,7 +260,7 @@ def _targets(files: list[Path], out: str | Path | None) -> list[Path]:
     if out is None:
         return [file.with_name(f"{file.stem}_x4.png") for file in files]
     named_as_folder = str(out).endswith(("/", os.sep))
-    out = Path(out)
+    out = expand(out)
     if os.path.isdir(out) or named_as_folder or (not out.suffix and not os.path.exists(out)):
         return [out / f"{file.stem}_x4.png" for file in files]
     if out.suffix.lower() in WRITABLE:
