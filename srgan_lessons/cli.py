@@ -4,14 +4,16 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from srgan_lessons import UserError, __version__
 from srgan_lessons.cli_class import add_class
 from srgan_lessons.cli_photos import SAMPLES, named_photos
-from srgan_lessons.cli_settings import add_device, add_threads, check_threads, default_weights, typed, weights_text
+from srgan_lessons.cli_settings import add_device, add_threads, check_threads, default_weights, weights_text
 from srgan_lessons.cli_study import add_study, start_lab
 from srgan_lessons.cli_train import add_train
 from srgan_lessons.endings import ended_by_signals, flush, printable
+from srgan_lessons.files import typed
 
 NO_MEMORY = (
     "this needs more memory than there is. Close other programs, or do less at once: smaller or fewer pictures, a "
@@ -26,11 +28,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     with ended_by_signals(), printable():
         try:
-            given = sys.argv[1:] if argv is None else argv
+            given = [_at_home(word) for word in (sys.argv[1:] if argv is None else argv)]
             if any(word == "" or (word.startswith("--") and word.endswith("=")) for word in given):
                 # as a path, it would mean the working folder; as an option's value, that the option is not given
                 raise UserError("one of the arguments is empty. Perhaps a variable in the command line has no value.")
-            arguments = _parser().parse_args(argv)
+            arguments = _parser().parse_args(given)
             status: int = arguments.call(arguments)
             return status
         except UserError as error:
@@ -61,8 +63,38 @@ def main(argv: Sequence[str] | None = None) -> int:
             flush()
 
 
+def _at_home(word: str) -> str:
+    """~/results and --out=~/results in full. Shells do this only to words that begin with ~, and that of Windows never.
+
+    Otherwise a folder named ~ would be made.
+    """
+    option, sign, value = word.rpartition("=")
+    return option + sign + os.path.expanduser(value)
+
+
+class _Once(argparse._StoreAction):
+    """Refuses an option with several values that is given twice: argparse would silently drop the first values."""
+
+    given = False
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if option and isinstance(values, list) and self.given:
+            raise argparse.ArgumentError(self, f"given twice. Give it once, with all its values: {option} A B")
+        self.given = True
+        super().__call__(parser, namespace, values, option)
+
+
+class _Parser(argparse.ArgumentParser):
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **options)
+        for name in (None, "store"):
+            self.register("action", name, _Once)
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="srgan-lessons", description="From a photo to a trained SRGAN: the tools of the course."
     )
     parser.add_argument("--version", action="version", version=f"srgan-lessons {__version__}")
@@ -213,6 +245,9 @@ def _data_check(arguments: argparse.Namespace) -> int:
     from srgan_lessons import datasets
 
     check = datasets.get if arguments.action == "get" else datasets.verify
+    for name in arguments.sets:  # a mistyped name stops this before any work
+        if not name.endswith(".store"):
+            datasets.find(name)
     passed = []
     for name in arguments.sets:
         if arguments.action == "verify" and name.endswith(".store"):

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgan_lessons.cli_photos import SAMPLES, named_photos
-from srgan_lessons.cli_settings import add_device, typed
+from srgan_lessons.cli_settings import add_device
+from srgan_lessons.files import typed
 
 if TYPE_CHECKING:
     from srgan_lessons.class_table.returned import Collected

@@ -54,11 +54,6 @@ def given(arguments: argparse.Namespace, kind: type) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(arguments, name, None)) is not None}
 
 
-def typed(*words: object) -> str:
-    """Words as they are typed in the shell of any system: those with a space are in quotation marks."""
-    return " ".join(f'"{word}"' if " " in str(word) else str(word) for word in words)
-
-
 def add_device(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--device", metavar="DEVICE", help="cpu, cuda, cuda:1, ... (default: a GPU if there is one)")
 

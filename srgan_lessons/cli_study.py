@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from srgan_lessons import UserError
 from srgan_lessons.cli_settings import add_device
-from srgan_lessons.files import PACKAGE
+from srgan_lessons.files import PACKAGE, typed
 
 if TYPE_CHECKING:
     from srgan_lessons.rating import Study
@@ -173,7 +173,7 @@ def _study_new(arguments: argparse.Namespace) -> int:
     )
     if warning := _too_few(study):
         print(warning)
-    print(f"next: srgan-lessons study serve {study.folder}, for a class; or study rate, for yourself")
+    print(f"next: srgan-lessons study serve {typed(study.folder)}, for a class; or study rate, for yourself")
     return 0
 
 

@@ -23,8 +23,8 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
             )
         return chosen
     try:
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError, NotImplementedError):  # what torch raises depends on the device
+        torch.empty(1, device=chosen).cpu()  # from the device meta, nothing can be read
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError):  # what torch raises depends on the device
         raise UserError(
             f"device {device}: this version of torch cannot use it here. To use the CPU, do not name a device."
         ) from None

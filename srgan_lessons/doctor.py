@@ -95,6 +95,12 @@ def _room() -> Iterator[tuple[str, str, str]]:
     if place is None:
         yield "--", "disk", f"the drive of {root} is missing: connect it, or set SRGAN_LESSONS_DATA to another folder"
         return
+    if not place.is_dir():
+        yield "--", "disk", f"{place} is a file: set SRGAN_LESSONS_DATA to a folder"
+        return
+    if not os.access(place, os.W_OK):
+        yield "--", "disk", f"{place} cannot be written: to download data, set SRGAN_LESSONS_DATA to another folder"
+        return
     free = shutil.disk_usage(place).free / 1e9
     enough = free > 2
     step = "" if enough else ": free some space, or set SRGAN_LESSONS_DATA to a folder on another disk"

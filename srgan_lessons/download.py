@@ -275,8 +275,13 @@ def _append(
 
 def _agree(remote: Remote, response: http.client.HTTPResponse, have: int) -> tuple[int, int | None]:
     """Where the answer starts, and how long the whole file is (None if the server does not say)."""
-    length = response.headers.get("Content-Length")
     total: int | None
+    page = response.status == 200 and response.headers.get_content_type() == "text/html"
+    if page and (response.length is None or response.length != remote.size):
+        raise UserError(
+            f"{remote.url} sent a web page instead of the file. Perhaps the network asks for a login first, or a proxy "
+            "refuses the download. Open the address in a browser to see the page."
+        )
     if response.status == 206:  # "bytes 1000-1999/2000", RFC 9110, section 14.4
         unit, _, rest = response.headers.get("Content-Range", "").partition(" ")
         first, _, whole = rest.partition("-")
@@ -286,7 +291,7 @@ def _agree(remote: Remote, response: http.client.HTTPResponse, have: int) -> tup
             raise _TryAgain(f"the server answered with a range that was not asked for ({unit} {rest})")
         total = int(size)
     else:  # the server ignores ranges, or the file has changed: start from the beginning
-        have, total = 0, int(length) if length else remote.size
+        have, total = 0, remote.size if response.length is None else response.length
     if remote.size is not None and total != remote.size:
         raise UserError(
             f"{remote.url} offers {total:,} bytes, not {remote.size:,}, so it is not the expected file. Either the "
@@ -324,7 +329,10 @@ def _explain_connection(remote: Remote, reason: object, timeout: float) -> Excep
     if isinstance(reason, socket.gaierror):
         return UserError(f"{remote.url}: the host {host} was not found. Is this machine online? Does it need a proxy?")
     if isinstance(reason, ssl.SSLCertVerificationError):
-        return UserError(f"{remote.url}: the certificate of {host} was refused ({reason.verify_message}).")
+        return UserError(
+            f"{remote.url}: the certificate of {host} was refused ({reason.verify_message}). Is the date "
+            "of this machine right? Does the network ask for a login first, or does a proxy replace certificates?"
+        )
     return _TryAgain(f"no connection to {host} ({reason})")
 
 

@@ -18,7 +18,7 @@ from srgan_lessons import UserError, __version__
 from srgan_lessons.datasets import BenchmarkImage, benchmark
 from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.device import choose_device
-from srgan_lessons.files import atomic, shipped
+from srgan_lessons.files import atomic, expand, shipped
 from srgan_lessons.images import AnyPicture, check_image, load_image, pictures_in, read_picture, to_tensor
 from srgan_lessons.images.formats import READABLE
 from srgan_lessons.metrics import PROTOCOLS, psnr, ssim
@@ -101,12 +101,13 @@ class Table:
         for protocol in dict.fromkeys(row.protocol for row in self.rows):
             means = [mean for mean in self.means if mean.protocol == protocol]
             paper = self._papers_row() if protocol == "paper" else {}
+            width = max(12, *(len(mean.set) for mean in means))
             lines += ["", f"protocol {protocol}: {ABOUT[protocol]}"]
             perceptual = means[0].stlpips is not None
-            head = f"{'set':<12} {'images':>6} {'PSNR [dB]':>10} {'SSIM':>7}" + (" ST-LPIPS" if perceptual else "")
-            lines.append(head + ("   paper's Table 2" if paper else ""))
+            head = f"{'set':<{width}} {'images':>6} {'PSNR [dB]':>10} {'SSIM':>7}" + (" ST-LPIPS" if perceptual else "")
+            lines.append(head + ("   paper's Table 2" if any(mean.set in paper for mean in means) else ""))
             for mean in means:
-                line = f"{mean.set:<12} {mean.images:>6} {mean.psnr:>10.3f} {mean.ssim:>7.4f}"
+                line = f"{mean.set:<{width}} {mean.images:>6} {mean.psnr:>10.3f} {mean.ssim:>7.4f}"
                 line += f" {mean.stlpips:>8.4f}" if perceptual else ""
                 if mean.set in paper:
                     line += f"   {paper[mean.set].psnr:.2f} / {paper[mean.set].ssim:.4f}"
@@ -175,19 +176,19 @@ def evaluate(
     be read (a benchmark must be complete), LR and HR that do not match, a function that returns another size or
     kind of array, and a folder in which a picture is missing, exists twice, has another size or has transparent parts.
     """
-    sets = [sets] if isinstance(sets, str) else list(sets)
+    sets = [sets] if isinstance(sets, str) else [str(name) for name in sets]
     if not sets or len(set(sets)) != len(sets):
         raise UserError(f"sets: give at least one set, and each only once; got {', '.join(sets) or 'none'}")
     if protocol not in (*PROTOCOLS, "both"):
         raise UserError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}, both")
-    if limit is not None and limit < 1:
-        raise UserError(f"limit must be 1 or more images, got {limit}")
+    if limit is not None and (not isinstance(limit, int) or limit < 1):
+        raise UserError(f"limit must be a whole number of images, 1 or more; got {limit!r}")
     protocols = PROTOCOLS if protocol == "both" else (protocol,)
     whole = {name: benchmark(name) for name in sets}  # a missing set stops this before any work
     images = {name: found[:limit] for name, found in whole.items()}
     ready = {}
     if _is_folder(method):
-        ready = {name: _Pictures(Path(method), name, found) for name, found in images.items()}
+        ready = {name: _Pictures(expand(method), name, found) for name, found in images.items()}
     enlarge: Callable[[np.ndarray], AnyPicture] | None = None
     label = str(method)
     if not ready:
@@ -225,7 +226,8 @@ def _is_folder(method: Method) -> TypeGuard[str | Path]:
     """Whether a method is a folder of pictures, not the name of a method or of weights, and not a run folder."""
     if not isinstance(method, str | Path) or method in METHODS or method in shipped_weights():
         return False
-    return Path(method).is_dir() and not (Path(method) / "weights.safetensors").exists()
+    folder = expand(method)
+    return folder.is_dir() and not (folder / "weights.safetensors").exists()
 
 
 class _Pictures:
@@ -235,11 +237,12 @@ class _Pictures:
         self.folder = folder / name if (folder / name).is_dir() else folder
         found = find_results(self.folder, [item.name for item in images])
         if missing := [image for image, paths in found.items() if not paths]:
+            verb = "is" if len(missing) == 1 else "are"
             first, here = missing[0], [path.name for path in pictures_in(self.folder)]
             raise UserError(
-                f"{len(missing)} of the {len(found)} images of {name} are missing in {self.folder}: {some(missing)}. "
-                f"Their names should look like {first}.png, {first}_x4.png, {first}_SR.png or {first}_out.png; found: "
-                f"{some(here) or 'no picture'}. Rename your pictures."
+                f"{len(missing)} of the {len(found)} images of {name} {verb} missing in {self.folder}: "
+                f"{some(missing)}. Their names should look like {first}.png, {first}_x4.png, {first}_SR.png or "
+                f"{first}_out.png; found: {some(here) or 'no picture'}. Rename your pictures."
             )
         if twice := {image: paths for image, paths in found.items() if len(paths) > 1}:
             image, paths = next(iter(twice.items()))
@@ -267,8 +270,9 @@ class _Pictures:
     @property
     def note(self) -> str:
         lossy = sum(path.suffix.lower() in READABLE["JPEG"] for path in self.paths.values())
+        kind = "is a JPEG file" if lossy == 1 else "are JPEG files"
         return f"pictures as they are in {self.folder}" + (
-            f"; {lossy} of them are JPEG files, whose losses are measured too: compare PNG files" if lossy else ""
+            f"; {lossy} of them {kind}, whose losses are measured too: compare PNG files" if lossy else ""
         )
 
 
@@ -310,10 +314,13 @@ def _measure(sr: np.ndarray, hr: np.ndarray, protocol: str, item: BenchmarkImage
 
 
 def _note(name: str, found: list[BenchmarkImage], whole: int, cut: int, ready: _Pictures | None) -> str:
-    count = f"{len(found)} images" if len(found) == whole else f"the first {len(found)} of {whole} images"
+    images = f"{whole} image" if whole == 1 else f"{whole} images"
+    count = images if len(found) == whole else f"the first {len(found)} of {images}"
     source = "LR as published" if found[0].lr is not None else "LR made from HR by imresize(HR, 1/4)"
     source = ready.note if ready else source
-    return f"{name}: {count}, {source}" + (f"; {cut} HR images cut to a multiple of {SCALE}" if cut else "")
+    return f"{name}: {count}, {source}" + (
+        f"; {cut} HR image{'' if cut == 1 else 's'} cut to a multiple of {SCALE}" if cut else ""
+    )
 
 
 class STLPIPSDistance:

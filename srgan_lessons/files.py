@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ except ImportError:  # everywhere else
     msvcrt = None  # type: ignore[assignment]  # on Windows it is a module
 
 _FAR = 1 << 40  # Windows locks bytes, and a locked byte cannot be read, so lock one that no file reaches
+_QUOTA = getattr(errno, "EDQUOT", -1)
 _TAKEN = {errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK}  # errors if another process has the lock
 
 PACKAGE = Path(__file__).resolve().parent
@@ -75,7 +77,7 @@ def data_root() -> Path:
     return expand(os.environ.get("SRGAN_LESSONS_DATA") or "~/.cache/srgan_lessons/data")
 
 
-def expand(path: str | Path) -> Path:
+def expand(path: str | os.PathLike[str]) -> Path:
     """The path with ~ expanded. Raises UserError if this user has no home folder, as in some containers.
 
     A name such as ~draft, which is no user's, stays as it is, as in a shell.
@@ -91,6 +93,12 @@ def expand(path: str | Path) -> Path:
         ) from None
 
 
+def typed(*words: object) -> str:
+    """Words as they are typed in the shell of any system: names with a space, a bracket or & are in quotation marks."""
+    plain = re.compile(r"[\w./\\:=+,@%~-]+")
+    return " ".join(str(word) if plain.fullmatch(str(word)) else f'"{word}"' for word in words)
+
+
 def fast_mode() -> bool:
     """True if SRGAN_LESSONS_FAST=1 asks for tiny settings, as in CI."""
     return os.environ.get("SRGAN_LESSONS_FAST", "") not in ("", "0")
@@ -104,7 +112,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
     never a part of it, even after a crash or a power cut. Raises UserError if the disk is full or the folder cannot be
     written to.
     """
-    path = Path(path)
+    path = expand(path)
     temporary = part_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,6 +179,11 @@ def list_folder(folder: str | Path) -> list[Path]:
 
 def explain_write_error(path: Path, error: OSError) -> str:
     """Says why `path` could not be written, and what to do next."""
+    if error.errno == _QUOTA:  # common in the home folders of universities
+        return (
+            f"{path} was not written: your share of this disk (quota) is used up. Delete something, or choose a folder "
+            "on another disk, and run this again."
+        )
     if error.errno == errno.ENOSPC:
         parent = next((p for p in [path.parent, *path.parent.parents] if p.exists()), Path("/"))
         free = shutil.disk_usage(parent).free / 1e9
@@ -180,7 +193,7 @@ def explain_write_error(path: Path, error: OSError) -> str:
         with suppress(UserError, OSError):
             if path.absolute().is_relative_to(data_root().absolute()):
                 how = (
-                    "The folder of data sets belongs to somebody else, but you can still read its files. Set "
+                    "You can read the folder of data sets, but not write to it. Set "
                     "SRGAN_LESSONS_DATA to a folder of your own, and copy or link the sets that you use into it."
                 )
         return f"{path} was not written: no permission ({error.strerror}). {how}"

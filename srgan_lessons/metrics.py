@@ -32,13 +32,15 @@ LUMA = {
 
 
 def luma(image: AnyPicture | Tensor, *, protocol: str = "community") -> np.ndarray:
-    """The Y channel, float64 (H, W), whole numbers in 16..235. Raises UserError for an unknown protocol.
+    """The Y channel, float64 (H, W), whole numbers in 16..235. Raises UserError for an unknown protocol and for NaN.
 
     image: a picture, as in `images.check_image`, or a float tensor (1, 3, H, W) or (3, H, W) in [0, 1], which is
     rounded to 8 bits first.
     """
     if protocol not in PROTOCOLS:
         raise UserError(f"unknown protocol {protocol!r}; known: {', '.join(PROTOCOLS)}")
+    if isinstance(image, Tensor) and image.isnan().any():  # it would become black
+        raise UserError("an image with values that are not numbers (NaN) cannot be measured.")
     pixels = to_image(image) if isinstance(image, Tensor) else check_image(image)  # (H, W, 3)
     return np.floor(16 + pixels @ LUMA[protocol] + 0.5)  # (H, W)
 

@@ -16,13 +16,15 @@ from PIL import Image
 
 import srgan_lessons as sl
 from srgan_lessons import UserError
+from srgan_lessons.datasets import load_photos
 from srgan_lessons.files import shipped
 from srgan_lessons.folding import foldable
-from srgan_lessons.images import check_image, load_image, sample_photos, save_image, to_tensor
+from srgan_lessons.images import check_image, load_image, sample_photos, save_image, to_image, to_tensor
 from srgan_lessons.metrics import psnr
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.resize import imresize
 from srgan_lessons.training import Recipe
+from srgan_lessons.upscaling import upscale_file, upscale_many
 from srgan_lessons.weights import save_network, shipped_weights
 
 PACKAGE = Path(sl.__file__).parent
@@ -151,8 +153,18 @@ def test_what_is_no_picture_is_told():
         check_image({})
     with pytest.raises(UserError, match=r"no\.png is not a file\. Check the name"):
         sl.upscale("no.png", "bicubic")
-    with pytest.raises(UserError, match="float32"):
+    with pytest.raises(UserError, match=r"float32.* use \(255 \* image\)\.round\(\)\.astype\(np\.uint8\)"):
         sl.upscale(PHOTO / np.float32(255), "bicubic")
+    for floats in (torch.rand(1, 3, 8, 8, requires_grad=True), torch.rand(3, 8, 8).bfloat16()):  # numpy reads neither
+        with pytest.raises(UserError, match=rf"this tensor is {floats.dtype}.*images\.to_image"):
+            sl.upscale(floats, "bicubic")
+    with pytest.raises(UserError, match=r"to_image takes a tensor; got a ndarray"):
+        to_image(PHOTO / 255)
+    for other in ([[1, 2], [3]], ["a.png", "b.png"], b"a.png"):
+        with pytest.raises(UserError, match=rf"a file's path.* got a {type(other).__name__}"):
+            sl.upscale(other, "bicubic")
+    with pytest.raises(UserError, match=r"has 0 x 5 pixels"):
+        sl.upscale(Image.new("RGB", (0, 5)), "bicubic")
     with pytest.raises(UserError, match="got a dict"):
         sl.load("espcn")({})
 
@@ -224,6 +236,49 @@ def test_train_takes_a_recipe_s_name_and_pictures_of_each_form(tmp_path, monkeyp
 def test_train_says_where_a_setting_belongs(name, words):
     with pytest.raises(UserError, match=words):
         sl.train("espcn", {"a": np.zeros((64, 64, 3), np.uint8)}, **{name: 3})
+
+
+@pytest.mark.parametrize("photos", [[PHOTO, PHOTO[::-1]], PHOTO, Image.fromarray(PHOTO), None])
+def test_train_says_how_pictures_are_given(photos):
+    with pytest.raises(UserError, match=rf"a dict of pictures with names.*got a {type(photos).__name__}"):
+        sl.train("espcn", photos, device="cpu")
+
+
+@pytest.mark.parametrize("weights", [None, ESPCN(), 3])
+def test_load_says_what_weights_are(weights):
+    with pytest.raises(UserError, match=rf"the path of a file, not {type(weights).__name__}"):
+        sl.load(weights)
+
+
+def test_a_broken_network_makes_no_black_picture():
+    network = ESPCN()
+    torch.nn.init.constant_(next(network.parameters()), math.nan)
+    for call in (sl.upscale, lambda picture, net: sl.upscale(Image.fromarray(picture).convert("L"), net)):
+        with pytest.raises(UserError, match="not numbers"):
+            call(PHOTO, network)
+
+
+def test_home_is_found_wherever_a_path_is_given(tmp_path, monkeypatch):
+    """As `load` finds it; a folder named ~ would surprise."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(home))
+    monkeypatch.setenv("SRGAN_LESSONS_DATA", str(home / "data"))
+    save_image("~/photos/a.png", PHOTO)
+    assert np.array_equal(sl.upscale("~/photos/a.png", "nearest"), PHOTO.repeat(4, 0).repeat(4, 1))
+    upscale_file("~/photos/a.png", "~/large.png", "nearest")
+    with pytest.raises(UserError, match="is the picture to be enlarged"):
+        upscale_file("~/photos/a.png", "~/photos/a.png", "nearest")
+    assert upscale_many(["~/photos"], "~/many", "nearest", progress=False).written == [home / "many" / "a_x4.png"]
+    assert len(load_photos("~/photos", minimum=16)) == len(load_photos(["~/photos"], minimum=16)) == 1
+    save_image(home / "data" / "Mine" / "HR" / "a.png", PHOTO)
+    table = sl.evaluate("~/photos", "Mine", progress=False)
+    assert table.mean("Mine").psnr == math.inf
+    table.write_json("~/table.json")
+    assert sorted(path.name for path in home.iterdir()) == ["data", "large.png", "many", "photos", "table.json"]
+    assert list(work.iterdir()) == []
 
 
 def test_train_still_takes_a_recipe():

@@ -1,6 +1,8 @@
 """A class's own Table 1: the cells, what is handed in and refused, the study, the table and what follows from it."""
 
 import csv
+import dataclasses
+import errno
 import json
 import math
 import os
@@ -446,6 +448,17 @@ def test_a_file_from_a_system_that_shouts_is_found(handout, returned, tmp_path):
     assert [each.group for each in collect(handout, [tmp_path]).accepted] == ["1"]
 
 
+def test_a_file_that_may_not_be_read_is_not_called_damaged(handout, returned, tmp_path, monkeypatch):
+    def closed(*args, **kwargs):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(zipfile, "ZipFile", closed)
+    (problem,) = collect(handout, [returned / "group-1.zip"]).problems
+    assert problem.endswith(
+        "group-1.zip cannot be read: no permission. Ask its owner, or copy it to a folder of your own."
+    )
+
+
 def test_a_folder_without_files_is_said(handout, tmp_path):
     with pytest.raises(UserError, match=r"no \.zip file"):
         collect(handout, [tmp_path])
@@ -511,6 +524,19 @@ def test_what_one_seed_each_can_say_is_said_and_no_more(photos):
     assert "with one seed each, nobody can tell whether their recipes do" in pair.sentence("psnr")
     assert table.chance() is None
     assert "one seed, and how far two runs of one recipe differ was not measured" in table.text
+
+
+def test_one_image_gives_no_interval(photos):
+    made = hand_out(2, photos, updates=(2, 3), cells=["mse:0", "mse:1e-3"], **TINY)
+    whole = invented(made, gain={"srresnet-mse": 2.0})
+    table = dataclasses.replace(
+        whole, methods=tuple(dataclasses.replace(each, rows=each.rows[::5]) for each in whole.methods)
+    )
+    assert "nan" not in table.text
+    assert "Set5, 1 image;" in table.text
+    assert "WHAT CAN BE CONCLUDED, from 1 image of Set5" in table.text
+    (pair,) = table.comparisons()
+    assert pair.sentence("psnr").endswith("dB: one image gives no interval, so no difference is shown")
 
 
 def test_a_repeated_cell_tells_what_seeds_may_do(photos):

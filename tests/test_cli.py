@@ -24,6 +24,7 @@ from srgan_lessons import surroundings as places
 from srgan_lessons.classroom.progress import record
 from srgan_lessons.cli import main
 from srgan_lessons.cli_settings import given
+from srgan_lessons.files import typed
 from srgan_lessons.images import load_image, sample_photos, save_image
 from srgan_lessons.models import ESPCN
 from srgan_lessons.rating import manifest, power
@@ -98,6 +99,57 @@ def test_a_wrong_command_line_ends_with_2_and_says_how(capsys, argv):
 def test_an_empty_variable_in_the_command_line_is_not_passed_over(capsys, empty):
     """`--json=$FILE` without a FILE would measure for minutes and write nothing."""
     assert "one of the arguments is empty" in mistake(capsys, "evaluate", "bicubic", *empty)
+
+
+@pytest.mark.parametrize(
+    ("argv", "option"),
+    [
+        ("evaluate bicubic --sets Set5 --sets Set14", "--sets"),
+        ("evaluate bicubic --set Set5 --protocol paper --sets Set14", "--sets"),
+        ("train espcn --photos a --photos b", "--photos"),
+        ("study new --images a --out s --methods bicubic --methods hr", "--methods"),
+        ("class new --groups 2 --photos samples --updates 1 2 --updates 3 4", "--updates"),
+    ],
+)
+def test_the_values_of_an_option_given_twice_are_not_lost(capsys, argv, option):
+    """argparse would keep only the last ones: the training would silently use half of the photos."""
+    with pytest.raises(SystemExit, match="2"):
+        main(argv.split())
+    assert f"argument {option}: given twice" in capsys.readouterr().err
+
+
+def test_a_single_value_given_twice_is_the_last_one(capsys, data):
+    save_own(data, "Mine", 1)
+    assert main(["evaluate", "bicubic", "--sets", "Mine", "--protocol", "both", "--protocol", "paper"]) == 0
+    assert "protocol community" not in capsys.readouterr().out
+
+
+def test_home_is_found_where_the_shell_does_not_look_for_it(capsys, tmp_path, monkeypatch):
+    """bash leaves --out=~/results alone, and cmd.exe every ~."""
+    home, work = tmp_path / "home", tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(home))
+    save_image(home / "~draft.png", PHOTO)
+    assert main(["upscale", "~/~draft.png", "--out=~/some.results/", "--weights", "bicubic"]) == 0
+    assert (home / "some.results" / "~draft_x4.png").is_file()
+    assert list(work.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("photos", "photos"),
+        ("C:\\photos", "C:\\photos"),
+        ("Fotos_für_Zoë/x-1.store", "Fotos_für_Zoë/x-1.store"),
+        ("my photos", '"my photos"'),
+        ("photos(1)", '"photos(1)"'),
+        ("R&D", '"R&D"'),
+    ],
+)
+def test_names_that_a_shell_would_misunderstand_are_printed_in_quotation_marks(word, expected):
+    assert typed(word) == expected
 
 
 def test_module_and_command_are_the_same():
@@ -239,6 +291,10 @@ def test_unknown_sets_are_refused(capsys):
         message = mistake(capsys, "data", action, "Set6")
         assert "Set6" in message
         assert "Set5" in message  # the known ones are listed
+        assert main(["data", action, "Set5", "Set6"]) == 2
+        said = capsys.readouterr()
+        assert said.out == ""  # nothing is done for Set5 before
+        assert "no data set named Set6" in said.err
 
 
 def test_verify_of_a_set_that_is_not_there_fails(capsys):
@@ -628,6 +684,20 @@ def test_doctor_without_the_drive_of_the_data_folder(monkeypatch):
     ((state, topic, text),) = doctor._room()
     assert (state, topic) == ("--", "disk")
     assert "or set SRGAN_LESSONS_DATA to another folder" in text
+
+
+def test_doctor_sees_a_data_folder_that_cannot_be_used(data, monkeypatch):
+    really = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode, **rest: mode != os.W_OK and really(path, mode, **rest))
+    state, text = findings()["disk"]
+    assert (state, text) == (
+        "--",
+        f"{data} cannot be written: to download data, set SRGAN_LESSONS_DATA to another folder",
+    )
+    monkeypatch.undo()
+    (data / "file").write_text("a file")
+    monkeypatch.setenv("SRGAN_LESSONS_DATA", str(data / "file"))
+    assert findings()["disk"] == ("--", f"{data / 'file'} is a file: set SRGAN_LESSONS_DATA to a folder")
 
 
 @pytest.mark.parametrize(("bf16", "expected"), [(True, "fp32, fp16, bf16"), (False, "no bf16")])

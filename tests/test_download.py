@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -281,6 +282,36 @@ def test_no_network(site, target, monkeypatch):
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     with pytest.raises(UserError, match="Is this machine online"):
         download("http://example.invalid/file", target, progress=False)
+
+
+@pytest.mark.parametrize("length", [True, False])
+@pytest.mark.parametrize("size", [len(BODY), None])
+def test_the_login_page_of_a_network(site, target, length, size):
+    """It comes instead of the file, often without a length. To try it six times would not help."""
+    page = Answer(body=b"<html>log in</html>", headers={"Content-Type": "text/html; charset=utf-8"}, length=length)
+    with pytest.raises(UserError, match=r"sent a web page instead of the file.*asks for a login first"):
+        download(site.put("/file", page), target, size=size, progress=False)
+    assert len(site.seen) == 1
+    assert names(target.parent) == []
+
+
+def test_a_length_that_is_no_number_counts_as_none(site, target):
+    url = site.put("/file", Answer(body=BODY, length=False, headers={"Content-Length": "many"}))
+    download(url, target, sha256=SHA, progress=False)
+    assert target.read_bytes() == BODY
+
+
+def test_a_clock_that_is_wrong(site, target, monkeypatch):
+    """The certificate of the right server is then not valid yet."""
+    refused = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    refused.verify_message = "certificate is not yet valid"
+
+    def fail(*args, **kwargs):
+        raise refused
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    with pytest.raises(UserError, match=r"example\.invalid was refused \(certificate is not yet valid\).*Is the date"):
+        download("https://example.invalid/file", target, progress=False)
 
 
 def test_wrong_bytes_are_deleted_and_what_was_there_stays(site, target):

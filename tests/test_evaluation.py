@@ -129,7 +129,7 @@ def test_lr_is_made_where_none_is_published(own_sets):
     table = evaluate("nearest", ["odd"], progress=False)
     hr = load_image(own_sets / "odd" / "HR" / "c.png")[:64, :60]
     assert table.rows[0].psnr == psnr(upscale(imresize(hr, 1 / 4), "nearest"), hr)
-    assert "odd: 1 images, LR made from HR by imresize(HR, 1/4); 1 HR images cut to a multiple of 4" in str(table)
+    assert "odd: 1 image, LR made from HR by imresize(HR, 1/4); 1 HR image cut to a multiple of 4" in str(table)
 
 
 def test_weights_networks_and_functions_give_the_same(own_sets):
@@ -175,6 +175,14 @@ def test_equal_images_have_an_infinite_psnr_and_json_holds_null(own_sets):
     assert json.loads(table.to_json())["means"][0]["psnr"] is None
 
 
+def test_the_papers_column_is_there_only_for_its_sets_and_long_names_fit(own_sets):
+    (own_sets / "mine").rename(own_sets / "mine-with-a-long-name")
+    table = evaluate("bicubic", ["mine-with-a-long-name", "odd"], "both", progress=False)
+    assert "Table 2" not in table.text
+    head, *rows = [line for line in table.text.splitlines() if line.startswith(("set ", "mine-", "odd "))][:3]
+    assert {len(row) for row in rows} == {len(head)}
+
+
 def test_one_bad_picture_is_an_error(own_sets):
     (own_sets / "mine" / "HR" / "b.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     with pytest.raises(UserError, match=r"b\.png"):
@@ -209,7 +217,11 @@ def test_functions_that_return_no_picture(own_sets):
         ({"sets": ["mine", "mine"]}, "each only once"),
         ({"sets": ["Set5"]}, "Set5 is not here.*data get Set5"),
         ({"protocol": "y"}, "known: community, paper, both"),
-        ({"limit": 0}, "limit must be 1 or more"),
+        ({"limit": 0}, "limit must be a whole number of images, 1 or more"),
+        ({"limit": 1.5}, "limit must be a whole number of images, 1 or more"),
+        ({"method": None}, "weights are a name or the path of a file, not NoneType"),
+        ({"sets": ["mine/"]}, r"mine/ is a path\. A set is given by its name"),
+        ({"sets": ["set5"]}, "no set named set5; its name is Set5"),
     ],
 )
 def test_bad_arguments(own_sets, arguments, reason):
@@ -250,7 +262,7 @@ def test_a_folder_of_pictures_is_measured_like_a_network(own_sets, tmp_path):
     save_image(tmp_path / "sets" / "mine" / "bx4.jfif", load_image(tmp_path / "others" / "b_x4_SR.PNG"))
     both = evaluate(tmp_path / "sets", ["mine", "odd"], progress=False)
     assert math.isinf(both.mean("odd").psnr)
-    assert "1 of them are JPEG files, whose losses are measured too" in both.text
+    assert "1 of them is a JPEG file, whose losses are measured too" in both.text
     assert both.rows[0] == next(row for row in known.rows if row.protocol == "community")
 
 
@@ -268,6 +280,21 @@ def test_images_whose_own_names_end_like_those_of_results(tmp_path):
     }
 
 
+def test_names_in_capitals(tmp_path):
+    """As some programs for Windows write them. Where capitals tell images apart, they count."""
+    for name in ("CAT_X4", "Dog", "IMG_1_sr", "Img_1", "img_2"):
+        save_image(tmp_path / f"{name}.PNG", sample_photos()["coins"][:4, :4])
+    found = find_results(tmp_path, ["cat", "dog", "IMG_1", "img_1", "Img_2", "IMG_2"])
+    assert {name: [path.stem for path in paths] for name, paths in found.items()} == {
+        "cat": ["CAT_X4"],
+        "dog": ["Dog"],
+        "IMG_1": ["IMG_1_sr"],
+        "img_1": [],
+        "Img_2": [],
+        "IMG_2": [],
+    }
+
+
 def test_pictures_that_do_not_fit_are_named(own_sets, tmp_path):
     folder = tmp_path / "others"
     a, b = (load_image(item.hr) for item in benchmark("mine"))
@@ -278,7 +305,7 @@ def test_pictures_that_do_not_fit_are_named(own_sets, tmp_path):
         with pytest.raises(UserError, match=words):
             evaluate(folder, ["mine"], progress=False)
 
-    refused(r"1 of the 2 images of mine are missing in .*: b\. .*b_x4\.png.*found: a_x4\.png, b_esrgan\.png\. Rename")
+    refused(r"1 of the 2 images of mine is missing in .*: b\. .*b_x4\.png.*found: a_x4\.png, b_esrgan\.png\. Rename")
     (folder / "b_esrgan.png").rename(folder / "b_SR.png")
     save_image(folder / "a.png", a)
     refused(r"has 2 pictures of a: a\.png, a_x4\.png.*move the others to another folder")

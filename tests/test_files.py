@@ -48,7 +48,11 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [(errno.ENOSPC, "the disk is full.*Free some space"), (errno.EACCES, "no permission.*Choose another folder")],
+    [
+        (errno.ENOSPC, "the disk is full.*Free some space"),
+        (errno.EDQUOT, r"your share of this disk \(quota\) is used up.*folder on another disk"),
+        (errno.EACCES, "no permission.*Choose another folder"),
+    ],
 )
 def test_a_disk_that_refuses_is_explained(tmp_path, number, expected):
     target = tmp_path / "a.txt"

@@ -53,6 +53,8 @@ def test_each_process_takes_its_own_gpu(gpu, monkeypatch):
         ("cuda", 0, "finds no GPU"),
         ("tpu", 1, "unknown device 'tpu'"),
         ("cuda:x", 1, "unknown device 'cuda:x'"),
+        ("meta", 0, "device meta: this version of torch cannot use it here"),  # it computes nothing
+        ("hpu", 0, "device hpu: this version of torch cannot use it here"),  # torch does not contain its module
     ],
 )
 def test_a_device_that_is_not_there(gpu, name, count, words):

@@ -163,6 +163,8 @@ def test_what_cannot_be_measured_is_refused(metric):
         metric(image, image, border=-1)
     with pytest.raises(UserError):
         metric(image / 255, image)  # a float array: its range is not known
+    with pytest.raises(UserError, match="not numbers"):
+        metric(torch.full((3, 20, 20), math.nan), image)  # of a network that has diverged; it would count as black
 
 
 def test_an_image_smaller_than_the_window():

@@ -54,11 +54,13 @@ def test_new_makes_the_versions(capsys):
     photos(Path("others"), 5)
     for number in range(3):
         (Path("others") / f"photo{number}.png").unlink()
-    argv = """study new --images photos --methods nearest bicubic espcn hr --out study --seed 4 --title Ours
+    argv = """study new --images photos --methods nearest bicubic espcn hr --seed 4 --title Ours
         --anchors others --crop 24 --repeats 0.25 --gold 3 --minutes 10 --session-trials 8
         --dummies 2 --dummies-after-resume 1"""
-    assert main(argv.split()) == 0
+    assert main([*argv.split(), "--out", "our study"]) == 0
     out = capsys.readouterr().out
+    assert 'next: srgan-lessons study serve "our study", for a class' in out
+    Path("our study").rename("study")
     assert "3 images by 4 methods (bicubic, espcn, hr, nearest)" in out
     assert "too few photos: with 3, no number of raters can show a difference between 4 methods" in out
     assert "Take at least 8" in out

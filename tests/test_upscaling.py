@@ -312,6 +312,15 @@ def test_files_of_other_programs(saved, tmp_path):
     )
 
 
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.bool, torch.complex64])
+def test_weights_that_are_no_floating_point_numbers(saved, tmp_path, kind):
+    """Quantised weights without their scales would make a picture, a wrong one."""
+    state = {name: t.to(kind) if t.is_floating_point() else t for name, t in load_file(saved).items()}
+    save_file(state, tmp_path / "x.safetensors", metadata=read_metadata(saved))
+    with pytest.raises(UserError, match=rf"is stored as {kind}, but weights are floating-point numbers"):
+        load_network(tmp_path / "x.safetensors")
+
+
 def test_what_is_no_weights_file(tmp_path):
     with pytest.raises(UserError, match=r"no weights 'none\.safetensors'.*path of a \.safetensors"):
         load_network("none.safetensors")

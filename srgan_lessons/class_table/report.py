@@ -55,6 +55,8 @@ class Comparison:
         name, unit, digits = MEASURES[measure]
         low, middle, high = getattr(self, measure)
         unit = f" {unit}" if unit else ""
+        if math.isnan(low):
+            return f"{name} {middle:+.{digits}f}{unit}: one image gives no interval, so no difference is shown"
         said = f"{name} {middle:+.{digits}f}{unit} [{_end(low, digits)}, {_end(high, digits)}]: "
         if not (low > 0 or high < 0):
             return said + "no difference shown between these two networks"
@@ -143,7 +145,9 @@ class ClassTable:
     def conclusions(self) -> list[str]:
         """What can be concluded and what cannot, in sentences."""
         images, chance = len(self.methods[0].values("psnr", self.sets)), self.chance()
-        lines = [f"WHAT CAN BE CONCLUDED, from {images} images of {' and '.join(self.sets)}"]
+        lines = [
+            f"WHAT CAN BE CONCLUDED, from {images} {'image' if images == 1 else 'images'} of {' and '.join(self.sets)}"
+        ]
         compared = self.comparisons()
         for pair in compared:
             lines.append(f"{pair.first} minus {pair.second} ({pair.what})")
@@ -210,7 +214,8 @@ class ClassTable:
             known = any(key[0] == name for key in whole)
             lines += [
                 *([""] if lines else []),
-                f"{name}, {images} images; PSNR and SSIM by the paper's protocol; [ ] 95 % intervals"
+                f"{name}, {images} {'image' if images == 1 else 'images'}; "
+                "PSNR and SSIM by the paper's protocol; [ ] 95 % intervals"
                 + (", and after | the paper" if known else ""),
                 f"{'cell':<{width}}{'PSNR':>6}{'over bicubic':>22}{'SSIM':>8}{'ST-LPIPS':>10}"
                 + (f"{'MOS':>20}" if self.opinions else "")
@@ -310,6 +315,8 @@ def _end(value: float, digits: int) -> str:
 
 def _signed(interval: Interval) -> str:
     low, middle, high = interval
+    if math.isnan(low):  # of a single image
+        return f"{middle:+.2f}"
     return f"{middle:+.2f} [{low:+.2f}, {high:+.2f}]"
 
 

@@ -20,7 +20,7 @@ from srgan_lessons.class_table.handout import Handout
 from srgan_lessons.class_table.homework import FORMAT, RECORD, WEIGHTS, other_photos
 from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.datasets.leakage import find_benchmark, hash_from_text
-from srgan_lessons.files import list_folder
+from srgan_lessons.files import explain_read_error, list_folder
 from srgan_lessons.training.recipes import Recipe
 from srgan_lessons.weights import describe, load_network, read_metadata
 
@@ -166,6 +166,8 @@ def _unpack(path: Path) -> tuple[dict[str, Any], bytes, dict[str, list[dict[str,
         raise
     except FileNotFoundError:
         raise UserError(f"{path}: there is no such file.") from None
+    except (PermissionError, IsADirectoryError) as error:  # the file itself is not damaged
+        raise UserError(explain_read_error(path, error)) from None
     except (
         *(zipfile.BadZipFile, zlib.error, csv.Error),
         *(EOFError, OSError, ValueError, NotImplementedError, RuntimeError),

@@ -175,9 +175,14 @@ def benchmark(name: str, root: str | Path | None = None) -> list[BenchmarkImage]
 
     All pictures in that folder count, whatever their format. LR images come from <data>/<Name>/LR_bicubic_x4 if that
     folder exists; each image must then have one there, with the same name apart from the ending. Raises UserError if
-    the set is missing or incomplete: a mean over fewer images would look like a result.
+    the set is missing or incomplete: a mean over fewer images would look like a result. Raises it also for a path, and
+    for the name of a published set in other letters, such as set5: such a set would not be checked.
     """
     root = Path(root or data_root())
+    if Path(name).name != name:  # as a path, an incomplete benchmark would not be recognised
+        raise UserError(f"{name} is a path. A set is given by its name, that of its folder in {root}.")
+    if other := next((known for known in _catalogue() if known.casefold() == name.casefold() and known != name), None):
+        raise UserError(f"there is no set named {name}; its name is {other}.")
     hr, lr = root / name / "HR", root / name / "LR_bicubic_x4"
     images = _by_stem(hr)
     data_set = _catalogue().get(name)

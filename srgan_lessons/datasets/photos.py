@@ -24,6 +24,7 @@ from srgan_lessons.datasets.decoding import (
 )
 from srgan_lessons.datasets.packing import pack
 from srgan_lessons.datasets.store import Store, cached_path, is_store, open_store
+from srgan_lessons.files import expand
 from srgan_lessons.images import AnyPicture, check_image
 from srgan_lessons.images.formats import memory
 
@@ -118,7 +119,13 @@ def load_photos(source: Source, *, minimum: int = 96, progress: bool = True) -> 
         raise UserError(f"minimum is {minimum}; it must be at least 1 pixel.")
     if isinstance(source, Mapping):
         return _from_arrays(source, minimum, progress)
-    paths = [Path(source)] if isinstance(source, str | Path) else [Path(folder) for folder in source]
+    try:
+        paths = [expand(source)] if isinstance(source, str | Path) else [expand(folder) for folder in source]
+    except TypeError:  # a list of arrays, a single picture, None
+        raise UserError(
+            "photos are given as a folder, several folders, a photo store, or a dict of pictures with names, "
+            f'{{"cat": cat, "dog": dog}}; got a {type(source).__name__}.'
+        ) from None
     stores = [path for path in paths if path.is_file() and (len(paths) == 1 or is_store(path))]
     if stores and len(paths) > 1:
         raise UserError(

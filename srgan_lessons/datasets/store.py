@@ -21,12 +21,11 @@ from tqdm.auto import tqdm
 from srgan_lessons import UserError
 from srgan_lessons.datasets.album import Album, Place
 from srgan_lessons.datasets.decoding import folder_above, pixel_hash
-from srgan_lessons.files import data_root
+from srgan_lessons.files import data_root, typed
 
 MAGIC = "SRGAN Lessons photo store"
 VERSION = 1
 HEAD = 4096  # bytes, so that the pixels begin at a page boundary
-AGAIN = "Remove it, and pack the pictures again: srgan-lessons data pack FOLDERS -o {}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,16 +67,17 @@ def open_store(path: str | Path) -> Store:
             if there != head["bytes"]:
                 raise UserError(
                     f"the photo store {path} is cut short: it has {there:,} of {head['bytes']:,} bytes. "
-                    "If it is a copy, copy it again. " + AGAIN.format(path)
+                    "If it is a copy, copy it again. " + _again(path)
                 )
             file.seek(HEAD + 3 * head["pixels"])
             text = file.read()
             if hashlib.sha256(text).hexdigest() != head["index_sha256"]:
-                raise UserError(f"the photo store {path} is damaged: its index has changed. {AGAIN.format(path)}")
+                raise UserError(f"the photo store {path} is damaged: its index has changed. {_again(path)}")
             index = json.loads(text)
         pixels = np.memmap(path, np.uint8, "r", HEAD, (head["pixels"], 3))
     except FileNotFoundError:
-        raise UserError(f"there is no photo store {path}. Make it: srgan-lessons data pack FOLDERS -o {path}") from None
+        make = f"srgan-lessons data pack FOLDERS -o {typed(path)}"
+        raise UserError(f"there is no photo store {path}. Make it: {make}") from None
     except OSError as error:
         raise UserError(
             f"the photo store {path} cannot be read ({error}). Check its permissions and its disk."
@@ -92,6 +92,10 @@ def open_store(path: str | Path) -> Store:
         not_pictures=index["not_pictures"],
         source=index["source"],
     )
+
+
+def _again(path: Path) -> str:
+    return f"Remove it, and pack the pictures again: srgan-lessons data pack FOLDERS -o {typed(path)}"
 
 
 def is_store(path: Path) -> bool:
@@ -116,10 +120,10 @@ def _read_head(path: Path, head: bytes) -> dict[str, Any]:
         if version == VERSION:
             return {name: found[name] for name in ("bytes", "pixels", "index_sha256")}
     except (ValueError, KeyError, TypeError):
-        raise UserError(f"the photo store {path} is damaged: its head cannot be read. {AGAIN.format(path)}") from None
+        raise UserError(f"the photo store {path} is damaged: its head cannot be read. {_again(path)}") from None
     raise UserError(
         f"the photo store {path} has format {version}, but this version of the course reads format {VERSION}. "
-        + AGAIN.format(path)
+        + _again(path)
     )
 
 

@@ -25,14 +25,21 @@ def check_image(image: AnyPicture) -> np.ndarray:
         return load_image(image)
     if isinstance(image, Image.Image):
         return pillow_pixels(image)
-    pixels = np.asarray(image)
-    if pixels.dtype == object:
+    if isinstance(image, Tensor) and image.dtype != torch.uint8:
+        raise UserError(
+            f"a picture must be uint8 in 0..255; this tensor is {image.dtype}. For floats in [0, 1] use "
+            "images.to_image."
+        )
+    try:
+        pixels = np.asarray(image.cpu() if isinstance(image, Tensor) else image)
+    except ValueError:  # lists of unequal lengths
+        pixels = np.array(None)
+    if pixels.dtype.kind not in "biufc":
         what = type(image).__name__
         raise UserError(f"a picture is a PIL image, a file's path, or uint8 (H, W, 3); got a {what}.")
     if pixels.dtype != np.uint8:
-        raise UserError(
-            f"a picture must be uint8 in 0..255; this array is {pixels.dtype}. For floats in [0, 1] use to_image."
-        )
+        how = "For floats in [0, 1] use (255 * image).round().astype(np.uint8)."
+        raise UserError(f"a picture must be uint8 in 0..255; this array is {pixels.dtype}. {how}")
     if pixels.ndim == 2 and pixels.size:
         return np.stack([pixels] * 3, axis=-1)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
@@ -63,6 +70,8 @@ def to_image(tensor: Tensor) -> np.ndarray:
 
     Raises UserError for any other shape or type. A batch contains several pictures: pass them one by one.
     """
+    if not isinstance(tensor, Tensor):
+        raise UserError(f"to_image takes a tensor; got a {type(tensor).__name__}. check_image takes arrays.")
     if not tensor.is_floating_point():  # levels 0..255 would all be clipped to white
         raise UserError(f"to_image takes floats in [0, 1]; this tensor is {tensor.dtype}. Divide levels 0..255 by 255.")
     if tensor.ndim == 4 and tensor.shape[0] == 1:

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, PngImagePlugin, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from srgan_lessons import UserError
-from srgan_lessons.files import explain_read_error
+from srgan_lessons.files import expand, explain_read_error
 from srgan_lessons.images.depth import levels, to_8_bits
 from srgan_lessons.images.formats import MOST_PIXELS, READABLE, SAVE_AS, add_heif, memory, why_unknown
 from srgan_lessons.images.metadata import orientation, read_dpi, read_exif
@@ -45,7 +45,7 @@ def read_picture(path: str | os.PathLike[str]) -> Picture:
     pages, because only one could be kept; for numbers without a defined white (floating point, signed, Lab); and for
     a picture that does not fit into memory or has more than 2**30 pixels.
     """
-    path = Path(path)
+    path = expand(path)
     head = _head(path)
     try:
         with opened(path) as image:
@@ -93,6 +93,8 @@ def pillow_pixels(image: Image.Image) -> np.ndarray:
             f"{name} has the mode {image.mode}, for which white is not defined. Convert it to RGB, or save it as a "
             "file and give its path: files with 16 bits per channel can be read."
         )
+    if 0 in image.size:
+        raise UserError(f"{name} has {image.width} x {image.height} pixels. A picture has at least one.")
     try:
         image.load()  # Pillow reads pixels only when they are first needed
     except MemoryError:
@@ -115,7 +117,7 @@ def upright_size(path: str | os.PathLike[str]) -> tuple[int, int]:
 
     Only the header is read, except for a PNG whose orientation may come after its pixels.
     """
-    path = Path(path)
+    path = expand(path)
     head = _head(path)
     try:
         with opened(path) as image:

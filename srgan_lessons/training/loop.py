@@ -18,6 +18,7 @@ from torch import nn
 from srgan_lessons import UserError, processes
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos, Source, load_photos
+from srgan_lessons.files import expand
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.absence import shelter
 from srgan_lessons.training.checkpoint import (
@@ -84,7 +85,7 @@ def train(
     if not isinstance(photos, Photos):
         source, shown = photos, chosen.progress and machine.is_main
         photos = processes.together(lambda: load_photos(source, minimum=recipe.crop, progress=shown))
-    path = Path(run or Path("runs") / recipe.name)
+    path = expand(run or Path("runs") / recipe.name)
     folder = processes.together(lambda: RunFolder(path, keep=chosen.keep) if machine.is_main else None)
     with folder or nullcontext():
         return _Training(recipe, photos, init, chosen, machine, folder, path, on_report).run()

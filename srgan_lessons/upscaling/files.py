@@ -4,6 +4,7 @@ import glob
 import os
 import re
 import struct
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -15,7 +16,7 @@ import torch
 from torch import nn
 
 from srgan_lessons import UserError, processes
-from srgan_lessons.files import check_name, list_folder
+from srgan_lessons.files import check_name, expand, list_folder
 from srgan_lessons.images import (
     SUFFIXES,
     WRITABLE,
@@ -49,7 +50,7 @@ def upscale_file(
     full transparency would show at the edges, so they are replaced first: see `spread`. Raises UserError as `upscale`,
     `images.read_picture` and `images.save_image` do, and if the target is the source.
     """
-    _enlarge_file(Path(source), Path(target), prepare(weights, device, precision), tile=tile, progress=progress)
+    _enlarge_file(expand(source), expand(target), prepare(weights, device, precision), tile=tile, progress=progress)
 
 
 def _enlarge_file(source: Path, target: Path, network: nn.Module, *, tile: int, progress: bool) -> None:
@@ -188,7 +189,7 @@ def _merge(outcomes: list[Outcome], plan: dict[Path, Path]) -> Outcome:
 def _found(sources: Iterable[str | Path]) -> list[Path]:
     """The files and folders that the sources name. On Windows, the program itself has to find the files of *.jpg."""
     found: list[Path] = []
-    for source in map(Path, sources):
+    for source in map(expand, sources):
         pattern = str(source).replace("[", "[[]")  # a bracket is a character like any other
         matches = [] if os.path.lexists(source) else sorted(glob.glob(pattern))
         found += map(Path, matches) if matches else [source]
@@ -198,6 +199,8 @@ def _found(sources: Iterable[str | Path]) -> list[Path]:
 def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome: Outcome) -> dict[Path, Path]:
     """Source -> result. Files that are passed over or cannot be named are noted in the outcome."""
     files = _files(sources, out, outcome)
+    if twice := [file for file, count in Counter(files).items() if count > 1]:
+        raise UserError(f"{twice[0]} is given twice, perhaps once with its folder. Give each picture once.")
     if not files:
         raise UserError("there is no picture to enlarge: give files or a folder.")
     targets = _targets(files, out)
@@ -215,7 +218,7 @@ def _plan(sources: list[Path], out: str | Path | None, overwrite: bool, outcome:
         if os.path.realpath(target) in originals:
             raise UserError(f"{target} is one of the pictures to enlarge; it would be lost. Choose another name.")
         if os.path.exists(target) and not overwrite:
-            if out is not None and target == Path(out):
+            if out is not None and target == expand(out):
                 raise UserError(f"{target} already exists. Remove it, choose another name, or add --overwrite.")
             if not _is_enlarged(file, target):
                 raise UserError(
@@ -241,7 +244,7 @@ def _files(sources: list[Path], out: str | Path | None, outcome: Outcome) -> lis
                 raise UserError(f"the folder {source} holds no pictures ({' '.join(SUFFIXES)}).")
             if out is None:
                 raise UserError(f"{source} is a folder: its results need a folder of their own. Name one with --out.")
-            if os.path.isdir(out) and os.path.samefile(out, source):
+            if os.path.isdir(expand(out)) and os.path.samefile(expand(out), source):
                 raise UserError(f"{out} is the folder that the pictures come from. Choose another for the results.")
             files += inside
             outcome.passed_over += others
@@ -257,7 +260,7 @@ def _targets(files: list[Path], out: str | Path | None) -> list[Path]:
     if out is None:
         return [file.with_name(f"{file.stem}_x4.png") for file in files]
     named_as_folder = str(out).endswith(("/", os.sep))
-    out = Path(out)
+    out = expand(out)
     if os.path.isdir(out) or named_as_folder or (not out.suffix and not os.path.exists(out)):
         return [out / f"{file.stem}_x4.png" for file in files]
     if out.suffix.lower() in WRITABLE:
@@ -296,14 +299,21 @@ def find_results(folder: str | Path, names: Iterable[str]) -> dict[str, list[Pat
     """Name -> the pictures in a folder with that name, with or without the usual endings: none, one or several.
 
     An image may itself be named like that: "cat_out_x4" is a picture of "cat_out", if there is one, and not of "cat".
-    An é may be stored as one character or as e and an accent; it counts as the same.
+    An é may be stored as one character or as e and an accent; it counts as the same. So do capitals and small letters,
+    unless they tell two images apart.
     """
     found: dict[str, list[Path]] = {name: [] for name in names}
     known = {normalize("NFC", name): name for name in found}
+    counts = Counter(name.casefold() for name in known)
+    small = {name.casefold(): image for name, image in known.items() if counts[name.casefold()] == 1}
+
+    def image_of(name: str) -> str | None:
+        return known.get(name) or small.get(name.casefold())
+
     for path in pictures_in(folder):
         name = normalize("NFC", path.stem)
-        while name not in known and (shorter := _ONE_ENDING.sub("", name)) != name:
+        while image_of(name) is None and (shorter := _ONE_ENDING.sub("", name)) != name:
             name = shorter
-        if name in known:
-            found[known[name]].append(path)
+        if (image := image_of(name)) is not None:
+            found[image].append(path)
     return found

@@ -193,6 +193,11 @@ def enlarge(image: np.ndarray, network: nn.Module, *, tile: int, progress: bool,
     enlarged = np.empty((SCALE * height, SCALE * width, 1 if grey else 3), np.uint8)
     total = len(_cuts(height, tile)) * len(_cuts(width, tile))
     for top, left, piece in tqdm(tiles(image, network, tile), total=total, unit="tile", disable=not progress):
+        if piece.isnan().any():  # to_image would make it black
+            raise UserError(
+                "the network's result contains values that are not numbers (NaN). Its weights are broken: load them "
+                "again, or train again."
+            )
         if grey:
             piece = torch.einsum("nchw,c->nhw", piece, GREY.to(piece)).expand(3, -1, -1)  # (3, h, w), all equal
         pixels = to_image(piece)  # (h, w, 3)

@@ -5,6 +5,7 @@ what training adds: recipe, updates. The weights that come with the course are i
 """
 
 import json
+import os
 from pathlib import Path
 
 import torch
@@ -76,6 +77,12 @@ def load_network(weights: str | Path) -> ESPCN | Generator:
         raise UserError(
             f"{path}: {name} has the shape {found[name]}, but its {label(network)} needs {expected[name]}. {_AGAIN}"
         )
+    floats = {name for name, tensor in network.state_dict().items() if tensor.is_floating_point()}
+    if strange := [name for name in sorted(state) if name in floats and not state[name].is_floating_point()]:
+        raise UserError(
+            f"{path}: {_some(strange)} is stored as {state[strange[0]].dtype}, but weights are floating-point numbers. "
+            "Quantised weights cannot be read: save them in float32 or float16."
+        )
     if broken := [name for name in sorted(state) if not state[name].isfinite().all()]:
         raise UserError(f"{path}: {_some(broken)} contains values that are not numbers (NaN or infinite). {_AGAIN}")
     network.to_empty(device="cpu").load_state_dict(state)  # copies into float32
@@ -104,7 +111,9 @@ def read_metadata(weights: str | Path) -> dict[str, str]:
 
 def find_weights(weights: str | Path) -> Path:
     """The weights file for a shipped name or a path. If there is none, raises UserError with the known names."""
-    if isinstance(weights, str) and weights in shipped_weights():
+    if not isinstance(weights, str | os.PathLike):
+        raise UserError(f"weights are a name or the path of a file, not {type(weights).__name__}.")
+    if weights in shipped_weights():
         return files.WEIGHTS / f"{weights}.safetensors"
     path = expand(weights)
     if path.is_file():
