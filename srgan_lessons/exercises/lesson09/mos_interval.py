@@ -182,8 +182,8 @@ def _check_mos(mos: float, scores: np.ndarray) -> None:
         return
     if abs(mos - scores.mean()) < 0.1:
         raise NotYet(
-            f"The MOS is {mos:.8g}; the mean of all votes is {scores.mean():.8g}. Return the mean of the votes, with "
-            "all its digits, not the mean of the samples: the samples are for the interval only."
+            f"The MOS is {mos:.8g}; the mean of all votes is {scores.mean():.8g}. Return the mean of the votes, not "
+            "of the samples, with all its digits: the samples are for the interval only."
         )
     raise NotYet(f"The first value is {mos:.2f}; the MOS, the mean of all votes, is {scores.mean():.2f}.")
 

@@ -124,7 +124,7 @@ def trimmed_one_row_too_far(photo, top, left, size):
 
 @answers.wrong(says="(top left), there is a problem: It changes one of its arguments: `photo`")
 def paints_the_corner(photo, top, left, size):
-    photo[: 8 - top] = 0
+    photo[: max(0, 8 - top)] = 0
     return lr_crop(photo, top, left, size)
 
 
