@@ -347,6 +347,14 @@ def test_what_an_error_of_torch_and_numpy_means(answer, says):
     assert (WHOLE in message) == (says == WHOLE), message
 
 
+def test_a_long_line_of_the_student_is_cut():
+    cell = run_cell(f"def cubic_kernel(x):\n    return x + [{'1, ' * 500}]\n")
+    message = grade("cubic_kernel", cell["cubic_kernel"]).message
+    assert "in your line 2: `return x + [1, 1," in message
+    assert " ...` with " in message
+    assert len(message) < 800
+
+
 def test_each_meaning_has_the_groups_that_its_text_shows():
     for pattern, text in MEANINGS.items():
         assert text.format(*["x"] * re.compile(pattern).groups)
