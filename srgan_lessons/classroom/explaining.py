@@ -106,7 +106,7 @@ MEANINGS: dict[str, str] = {
         "One of the two values is None. If values may be missing, leave out the missing ones first. A function without "
         "`return` gives None, too."
     ),
-    r"NoneType' object|None type|float\(\) argument must be .* not 'NoneType'": (
+    r"NoneType' object|'NoneType' has no|None type|float\(\) argument must be .* not 'NoneType'": (
         "A value is None here. If values may be missing, leave out the missing ones first. A function without `return` "
         "gives None, too."
     ),

@@ -79,7 +79,9 @@ def run(function: Callable[[], Any], *, seconds: float) -> tuple[BaseException |
         torch.set_grad_enabled(True)
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
-        raised = _limited(function, seconds)
+        elsewhere = torch.empty(0).device.type != "cpu"  # the check is inside `with torch.device(...)`
+        with torch.device("cpu") if elsewhere else contextlib.nullcontext():
+            raised = _limited(function, seconds)
     return raised, printed.text
 
 

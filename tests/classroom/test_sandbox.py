@@ -232,7 +232,11 @@ def test_gradients_are_on_inside_and_stay_off_outside():
     assert seen == [True]
 
 
-SETTINGS = {"inference mode": torch.inference_mode, "half precision": lambda: torch.autocast("cpu", torch.bfloat16)}
+SETTINGS = {
+    "inference mode": torch.inference_mode,
+    "half precision": lambda: torch.autocast("cpu", torch.bfloat16),
+    "another device": lambda: torch.device("meta"),
+}
 
 
 @pytest.mark.parametrize("how", SETTINGS)
@@ -242,6 +246,8 @@ def test_what_a_notebook_has_set_changes_no_verdict(name, how):
     answer = run_cell(exercise.solution, NOTEBOOK | references(exercise.lesson))[name]
     with SETTINGS[how]():
         verdict = grade(name, answer)
+        assert torch.zeros(1).device.type == ("meta" if how == "another device" else "cpu")
+    assert torch.zeros(1).device.type == "cpu"
     assert verdict.passed, verdict.message
 
 

@@ -32,7 +32,7 @@ def judge(candidate) -> None:
                 raise
             continue  # np.where computes both pieces, and the exercise does not mention runs without a warm-up
         right = np.array([rate_at(step, steps, peak) for step in at])
-        if np.abs(result - right).max() <= 1e-5 * peak:  # float32, and pi as 3.14159, are enough
+        if np.abs(result - right).max() <= 1e-5 * peak:  # float32, and pi as 3.1416, are enough
             continue
         if steps < 10:
             said = _at(int(np.abs(result - right).argmax()), steps, result, right, peak)

@@ -124,7 +124,7 @@ def five_digits_of_pi(step, steps, peak):
     rise = steps // 10
     if step < rise:
         return peak * (step + 1) / rise
-    return peak * 0.5 * (1 + math.cos(3.14159 * (step - rise) / (steps - rise)))
+    return peak * 0.5 * (1 + math.cos(3.1416 * (step - rise) / (steps - rise)))
 
 
 @answers.wrong(says="pi is rounded")
