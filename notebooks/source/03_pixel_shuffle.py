@@ -401,7 +401,8 @@ assert min(pattern["transposed, kernel 9"], pattern["sub-pixel"]) > 80
 #
 # `weight`, (C r r, inputs, k, k), belongs to a new convolution, which is still random and comes before a shuffle by
 # `r`. Return a weight of the same shape in which the r r filters of each tile are equal. They must still be random, and
-# as large as the filters they replace (a mean of several is smaller). Remember which channels make up a tile.
+# about as large as the filters they replace (a mean of several is smaller): their standard deviation must be 0.7 to 3
+# times that of `weight`. Remember which channels make up a tile.
 
 # %% tags=["stub"]
 # {{stub: icnr}}

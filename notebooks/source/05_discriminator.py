@@ -605,9 +605,10 @@ for crop in (32, 96, 128, 192):
 # ### {{exercise: Head}}
 #
 # Write the class `Head(crop, channels)`: from the last maps, (N, 8 x channels, side, side), to logits, (N, 1).
-# `channels` is the number of maps of the first layer: 64 in the paper. Flatten the maps. Then come a dense layer to 16
-# x channels numbers, a LeakyReLU with slope 0.2, and a dense layer to one. Expected: `Head(96, 64)` has 18,876,417
-# trained numbers, and there is no sigmoid at the end.
+# `crop` is the width of the crop, always a multiple of 16; `side` is that of the last maps. `channels` is the number of
+# maps of the first layer: 64 in the paper. Flatten the maps. Then come a dense layer to 16 x channels numbers, a
+# LeakyReLU with slope 0.2, and a dense layer to one. Expected: `Head(96, 64)` has 18,876,417 trained numbers, and there
+# is no sigmoid at the end.
 
 # %% tags=["stub"]
 # {{stub: Head}}

@@ -138,10 +138,11 @@ print(f"no idea: adversarial loss {no_idea['G']:.3f}, D's loss {no_idea['D']:.3f
 #
 # ### {{exercise: perceptual_loss}}
 #
-# Write `perceptual_loss(sr, hr, logits)`. `sr` and `hr` are (N, 3, H, W) in [0, 1]; `logits`, (N, 1), is what D says
-# about `sr`. The content loss is `mse_loss(sr, hr)`, as in lesson 04. Mind the order: hr is the fixed target and gets
-# no gradient. Expected: one number with its gradient. The number and its gradient must be finite, and not capped, even
-# for logits of -300.
+# Write `perceptual_loss(sr, hr, logits)`, the formula above, averaged over the batch. `sr` and `hr` are (N, 3, H, W) in
+# [0, 1]; `logits`, (N, 1), is what D says about `sr`. The content loss is `mse_loss(sr, hr)`, as in lesson 04, and it
+# changes the range to [-1, 1] by itself. Mind the order: its second argument is the fixed target and gets no gradient.
+# Expected: a tensor with one number that passes gradients to `sr` and to `logits`. The number and the gradients must be
+# finite, and not capped, even for logits of -300.
 
 # %% tags=["stub"]
 # {{stub: perceptual_loss}}

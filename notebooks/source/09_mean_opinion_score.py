@@ -384,7 +384,8 @@ assert list(suspects) == ["rater_24", "rater_25", "rater_26"]
 # ### {{exercise: bt500_rejects}}
 #
 # Write `bt500_rejects(scores)` for `scores` (stimuli, raters). Expected: an array (raters,), True for each rater who is
-# rejected. Stimuli on which everybody agrees say nothing about anybody: there, no vote counts as far.
+# rejected. Stimuli on which everybody agrees say nothing about anybody: there, no vote counts as far. Take the 5 % of
+# all stimuli, or only of the others; both are accepted.
 
 # %% tags=["stub"]
 # {{stub: bt500_rejects}}

@@ -182,7 +182,7 @@ def _explain(exercise: Exercise, raised: BaseException) -> str:
     line = _students_line(raised.__traceback__)
     if isinstance(raised, NotDone) or _is_a_stubs(raised, line):
         return f"not done yet. {_text(raised)}".strip()
-    where = f" in your line {line[0]}: `{line[1]}`" if line else ""
+    where = f" in your line {line[0]}: `{_cut(line[1], 120)}`" if line else ""
     if isinstance(raised, sandbox.TimeLimit):
         if raised.computed < SECONDS / 20:
             late = sandbox.PATIENCE * SECONDS
@@ -227,10 +227,13 @@ def _described(value: Any) -> str:
 def _text(error: BaseException) -> str:
     """An exception's message as one line of at most 300 characters."""
     try:
-        text = " ".join(str(error).split())
+        return _cut(" ".join(str(error).split()), 300)
     except Exception:  # an exception of the student's own, whose __str__ fails
         return ""
-    return text if len(text) <= 300 else text[:300] + " ..."
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[:most] + " ..."
 
 
 @functools.cache

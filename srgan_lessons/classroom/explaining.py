@@ -66,6 +66,10 @@ MEANINGS: dict[str, str] = {
     r"unsupported operand type\(s\) for .*'tuple'": (
         "A tuple is used as a number. Take it apart first, as in `for a, b in pairs`."
     ),
+    r"'NoneType' object is not subscriptable": (
+        "What comes before [...] is None. A function without `return` gives None, and so does a method that changes a "
+        "list, such as sort()."
+    ),
     r"'(\w+)' object is not subscriptable": (
         "[...] does not work on {0}: is an attribute missing before it, or must it be called with (...)?"
     ),
@@ -98,10 +102,13 @@ MEANINGS: dict[str, str] = {
         "Nothing was left to choose from: the selection before it kept nothing. Is it too narrow, so that values on "
         "one side, above or below, are left out?"
     ),
-    r"'(?:<|>|<=|>=)' not supported between instances of .*NoneType|unsupported operand type\(s\) for .*NoneType"
-    r"|NoneType' object|None type|float\(\) argument must be .* not 'NoneType'": (
+    r"'(?:<|>|<=|>=)' not supported between instances of .*NoneType|unsupported operand type\(s\) for .*NoneType": (
         "One of the two values is None. If values may be missing, leave out the missing ones first. A function without "
         "`return` gives None, too."
+    ),
+    r"NoneType' object|'NoneType' has no|None type|float\(\) argument must be .* not 'NoneType'": (
+        "A value is None here. If values may be missing, leave out the missing ones first. A function without `return` "
+        "gives None, too."
     ),
     # names
     r"NameError: name '(math|cmath|random|itertools|functools|collections|copy|io|os|time|json|scipy|torch)' is not": (
@@ -215,6 +222,9 @@ MEANINGS: dict[str, str] = {
     ),
     r"expected np.ndarray \(got|must be Tensor, not|must be Tensor, but": (
         "This function needs a different type: torch's functions take tensors, numpy's take arrays."
+    ),
+    r"not compiled with CUDA enabled|Found no NVIDIA driver|No CUDA GPUs are available": (
+        "Torch can use no GPU here. Use the device of the input, as in x.device."
     ),
     r"same device|torch\.cuda\.": ("Your answer is judged on the CPU: use the device of the input, as in x.device."),
 }

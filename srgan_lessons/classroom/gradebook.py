@@ -101,11 +101,14 @@ class Gradebook:
                 for name, exercise in all_exercises().items():
                     known = records.get(name, Record())
                     row = [exercise.lesson, name, int(known.solved), known.hints, int(known.seen)]
-                    # A spreadsheet would read a cell that begins like this as a formula.
-                    safe = f"'{learner}" if learner[0] in "=+-@" else learner
-                    table.writerow(
-                        [safe, *row, known.solved_at, known.seen_at, int(known.handed_on), own_answer(name, known)]
-                    )
+                    times = known.solved_at, known.seen_at
+                    own = _no_formula(own_answer(name, known))
+                    table.writerow([_no_formula(learner), *row, *times, int(known.handed_on), own])
+
+
+def _no_formula(text: str) -> str:
+    """The text of a cell. If a spreadsheet would read it as a formula, an apostrophe precedes it."""
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
 
 
 def mark(record: Record) -> str:

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import tempfile
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -157,8 +158,8 @@ def record(
     except UserError as error:
         if not _unwritten:
             print(f"Your progress is kept only until this kernel ends: {error}", file=sys.stderr)
-        known = _merged(_unwritten, {name: new})
-        _unwritten.update(known)
+        _unwritten.update(_merged(_unwritten, {name: new}))
+        known = _merged(_readable(), _unwritten)
     return known[name]
 
 
@@ -246,7 +247,8 @@ def read_export(path: Path) -> tuple[str, dict[str, Record]]:
             raise ValueError("the learner's name is not usable")
         if not all(map(str.isidentifier, content["exercises"])):
             raise ValueError("the name of an exercise is not usable")
-        return content["learner"], {name: Record(**fields) for name, fields in content["exercises"].items()}
+        learner = unicodedata.normalize("NFC", content["learner"])  # macOS may write an umlaut as two characters
+        return learner, {name: Record(**fields) for name, fields in content["exercises"].items()}
     except UserError:
         raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -305,8 +307,10 @@ def _alone_with(path: Path) -> Iterator[None]:
     try:
         lock = FileLock(Path(tempfile.gettempdir()) / f"srgan-lessons-progress-{digest}.lock", timeout=WAIT)
         lock.acquire()
-    except (OSError, NotImplementedError, Timeout) as error:  # NotImplementedError: a disk without locks
+    except Timeout as error:
         raise UserError(f"the progress file {path} is in use by another notebook ({error}).") from error
+    except (OSError, NotImplementedError) as error:  # NotImplementedError: a disk without locks
+        raise UserError(f"the progress file {path} cannot be locked ({error}).") from error
     try:
         yield
     finally:
@@ -326,6 +330,14 @@ def _read(path: Path) -> dict[str, Record]:
         raise UserError(f"the progress file {path} cannot be read ({error.strerror}).") from error
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         _keep_aside(path, error)
+        return {}
+
+
+def _readable() -> dict[str, Record]:
+    """What the file holds; {} if it cannot be read."""
+    try:
+        return _read(_path())
+    except UserError:
         return {}
 
 

@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from srgan_lessons.precision import full_float32
+
 PATIENCE = 6  # wall time may be up to this many times the limit: the machine may be busy, or the code may wait
 
 
@@ -56,22 +58,30 @@ def run(function: Callable[[], Any], *, seconds: float) -> tuple[BaseException |
     the limit has passed in wall time.
 
     Afterwards the random states of Python, numpy and torch (CPU and GPU), torch's default dtype and device, gradient
-    mode, number of threads and determinism, the recursion limit, the working folder and the warning filters are as they
-    were. KeyboardInterrupt passes through: it comes from the person at the keyboard.
+    mode, precision, number of threads and determinism, numpy's handling of errors, the recursion limit, the working
+    folder and the warning filters are as they were. KeyboardInterrupt passes through: it comes from the person at the
+    keyboard.
+
+    Meanwhile torch computes in full float32, and numpy only warns of divisions by 0, whatever the notebook has set:
+    judges compare numbers, and compute the results of mistakes, too.
 
     Output is collected and not shown as it comes, because a judge calls an answer many times, on inputs that the
     student did not choose. check() shows the last part of it if the answer failed, because students print to find out
     why an answer fails.
     """
     printed = Tail()
-    with _state_kept(), contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed), _no_input():
+    plain = np.errstate(divide="warn", over="warn", under="ignore", invalid="warn")
+    output = contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed)
+    with _state_kept(), plain, torch.inference_mode(False), full_float32(), output[0], output[1], _no_input():
         random.seed(0)
         np.random.seed(0)  # noqa: NPY002 - what students use
         torch.manual_seed(0)
         torch.set_grad_enabled(True)
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)
-        raised = _limited(function, seconds)
+        elsewhere = torch.empty(0).device.type != "cpu"  # the check is inside `with torch.device(...)`
+        with torch.device("cpu") if elsewhere else contextlib.nullcontext():
+            raised = _limited(function, seconds)
     return raised, printed.text
 
 

@@ -94,7 +94,7 @@ def _related(found: list, right: list, within: float) -> str:
     if (r > 1).any() and is_now(r.clip(max=1)):
         return "Numbers above 1 are cut off at 1."
     times = f[r != 0] / r[r != 0]
-    if np.abs(f).max() > within and is_now(times.mean() * r):
+    if np.abs(f).max() > within and f"{times.mean():.4g}" != "1" and is_now(times.mean() * r):
         return f"Every number is {times.mean():.4g} times what is expected."
     if np.ptp(f - r) <= within:
         return f"Every number is {abs((f - r).mean()):.4g} too {'large' if f[0] > r[0] else 'small'}."

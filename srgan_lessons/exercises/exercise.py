@@ -56,7 +56,8 @@ class OwnRun:
 
         rows: one list for each row of the log, with its values in the order of `columns`.
         """
-        if not log or any(name not in row for row in log for name in self.columns):
+        rows = isinstance(log, list) and log and all(isinstance(row, dict) for row in log)
+        if not rows or any(name not in row for row in log for name in self.columns):
             raise NotYet(f"The log of your own run has no {', '.join(self.columns)}. Run the cells above again.")
         return {"rows": [[row[name] for name in self.columns] for row in log], "answer": self.judge(candidate, log)}
 

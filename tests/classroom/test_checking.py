@@ -22,6 +22,7 @@ from srgan_lessons.classroom import (
     solution,
     viewers,
 )
+from srgan_lessons.classroom.explaining import MEANINGS
 from srgan_lessons.classroom.progress import load
 from srgan_lessons.exercises import all_exercises
 from srgan_lessons.exercises.calling import call
@@ -334,13 +335,36 @@ WHOLE = "A whole number is needed here"
         (lambda x: torch.nn.functional.avg_pool2d(torch.zeros(1, 1, 4, 4).byte(), 2), "convert them, as in x.float()."),
         (lambda x: torch.arange(3).std(), "convert them, as in x.float()."),
         (lambda x: np.sum(x, dim=0), "no argument called `dim`. (numpy says axis"),
+        (lambda x: [2, 1].sort()[0], "What comes before [...] is None."),
+        (lambda x: len([2, 1].sort()), "A value is None here."),
+        (lambda x: 1 + [2, 1].sort(), "One of the two values is None."),
     ],
 )
 def test_what_an_error_of_torch_and_numpy_means(answer, says):
     message = grade("cubic_kernel", answer).message
     assert message.startswith("not yet. It stopped in your line ")
-    assert says in message
-    assert (WHOLE in message) == (says == WHOLE), message
+    said = message.rpartition("` with ")[2]  # the line that is quoted is one of those above, and holds the words itself
+    assert says in said
+    assert (WHOLE in said) == (says == WHOLE), message
+
+
+def test_a_long_line_of_the_student_is_cut():
+    cell = run_cell(f"def cubic_kernel(x):\n    return x + [{'1, ' * 500}]\n")
+    message = grade("cubic_kernel", cell["cubic_kernel"]).message
+    assert "in your line 2: `return x + [1, 1," in message
+    assert " ...` with " in message
+    assert len(message) < 800
+
+
+def test_each_meaning_has_the_groups_that_its_text_shows():
+    for pattern, text in MEANINGS.items():
+        assert text.format(*["x"] * re.compile(pattern).groups)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_gpu_that_is_not_there():
+    message = grade("cubic_kernel", lambda x: torch.zeros(3).cuda()).message
+    assert "Torch can use no GPU here." in message
 
 
 def test_an_endless_recursion():

@@ -205,6 +205,21 @@ def test_where_nothing_is_left_to_write_to_the_lesson_goes_on(tmp_path, monkeypa
     assert {"cubic_kernel", "psnr_y", "lr_crop"} <= set(json.loads((tmp_path / NAME).read_text())["exercises"])
 
 
+def test_what_was_solved_is_known_where_the_file_can_only_be_read(monkeypatch, capsys):
+    check("cubic_kernel", mine)
+
+    def missing(lock: FileLock) -> None:
+        raise NotImplementedError("no locks here")
+
+    monkeypatch.setattr(FileLock, "acquire", missing)
+    capsys.readouterr()
+    check("cubic_kernel", None)
+    captured = capsys.readouterr()
+    assert "You have solved it before, and that still counts." in captured.out
+    assert "cannot be locked (no locks here)" in captured.err
+    assert "in use by another notebook" not in captured.err
+
+
 # --- export, and what an instructor makes of it ----------------------------------------------------------------------
 
 
@@ -323,6 +338,16 @@ def test_gradebook_as_csv(class_folder, tmp_path):
     assert {row["learner"] for row in rows} == {"Anna", "zoe", "'=HYPERLINK(1)"}  # no formula for a spreadsheet
 
 
+def test_no_cell_of_the_csv_is_a_formula(tmp_path):
+    """An answer about a learner's own run is text, too: somebody may have changed the file."""
+    exported(tmp_path, "+anna", outplayed=Record(own={"rows": [[25, 0.9, 0.1]], "answer": -5}))
+    gradebook([tmp_path / "+anna.json"]).write_csv(tmp_path / "class.csv")
+    with open(tmp_path / "class.csv", newline="", encoding="utf-8-sig") as file:
+        cells = [cell for row in csv.reader(file) for cell in row]
+    assert "'-5 (WRONG for the rows handed in)" in cells
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
 def _with(name: str, **fields: object) -> bytes:
     """An exported file that somebody has changed."""
     return json.dumps({"format": EXPORT, "learner": "x", "exercises": {name: fields}}).encode()
@@ -380,6 +405,15 @@ def test_two_files_of_one_name_and_exercises_of_another_version(class_folder, tm
     assert len(book.notes) == 2
     assert "zoe: 2 files combined" in book.notes[0]
     assert book.notes[1] == "inpaint is not an exercise of this version of the course, and was left out (zoe)."
+
+
+def test_a_name_spelt_in_two_ways_is_one_learner(tmp_path):
+    """An umlaut is one character, or a letter and a diaeresis, as macOS may write it."""
+    for folder, name in (("one", "J\u00fcrgen"), ("two", "Ju\u0308rgen")):
+        exported(tmp_path / folder, name, psnr_y=Record(hints=1))
+    book = gradebook([tmp_path / "one", tmp_path / "two"])
+    assert list(book.learners) == ["J\u00fcrgen"]
+    assert "2 files combined" in book.notes[0]
 
 
 def test_runs_that_were_shared_are_named_in_the_order_of_their_learners(class_folder):

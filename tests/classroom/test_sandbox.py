@@ -15,11 +15,13 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from answers import NOTEBOOK, references, run_cell
 from nbclient import NotebookClient
 
 from srgan_lessons.classroom import checking, grade, sandbox
 from srgan_lessons.exercises import all_exercises
 from srgan_lessons.exercises.lesson01.cubic_kernel import cubic_kernel
+from srgan_lessons.resize import imresize
 
 
 @pytest.fixture
@@ -196,11 +198,14 @@ def test_everything_is_left_as_it_was():
         torch.set_grad_enabled(False)
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
+        torch.set_float32_matmul_precision("medium")
+        np.seterr(all="ignore")
         sys.setrecursionlimit(5000)
         os.chdir("/")
         warnings.simplefilter("error")
         return x
 
+    errors, precision = np.geterr(), torch.get_float32_matmul_precision()
     filters, recursion, out = list(warnings.filters), sys.getrecursionlimit(), sys.stdout
     grade("cubic_kernel", careless)
     assert random.getstate() == before_python
@@ -211,6 +216,8 @@ def test_everything_is_left_as_it_was():
     assert torch.is_grad_enabled()
     assert torch.get_num_threads() == 2
     assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.get_float32_matmul_precision() == precision
+    assert np.geterr() == errors
     assert sys.getrecursionlimit() == recursion
     assert os.getcwd() == folder
     assert list(warnings.filters) == filters
@@ -223,6 +230,34 @@ def test_gradients_are_on_inside_and_stay_off_outside():
         grade("cubic_kernel", lambda x: seen.append(torch.is_grad_enabled()))
         assert not torch.is_grad_enabled()
     assert seen == [True]
+
+
+SETTINGS = {
+    "inference mode": torch.inference_mode,
+    "half precision": lambda: torch.autocast("cpu", torch.bfloat16),
+    "another device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("how", SETTINGS)
+@pytest.mark.parametrize("name", ["ResidualBlock", "conv_block", "content_loss", "generator_step"])
+def test_what_a_notebook_has_set_changes_no_verdict(name, how):
+    exercise = all_exercises()[name]
+    answer = run_cell(exercise.solution, NOTEBOOK | references(exercise.lesson))[name]
+    with SETTINGS[how]():
+        verdict = grade(name, answer)
+        assert torch.zeros(1).device.type == ("meta" if how == "another device" else "cpu")
+    assert torch.zeros(1).device.type == "cpu"
+    assert verdict.passed, verdict.message
+
+
+def test_a_division_by_0_is_no_error_while_an_answer_is_judged():
+    def without_if(sr, lr):
+        return 10 * np.log10(255**2 / np.mean((imresize(sr, 1 / 4).astype(float) - lr) ** 2))
+
+    with np.errstate(all="raise"):
+        assert grade("consistency", without_if).passed
+        assert np.geterr()["divide"] == "raise"
 
 
 def test_the_same_answer_gets_the_same_verdict():

@@ -52,6 +52,11 @@ def test_general_mistakes_are_named(candidate, words):
     assert words in said(candidate)
 
 
+def test_a_factor_that_would_be_shown_as_1_is_not_named():
+    big = [(np.array([1000.0, 2000.0, 5000.0]), 1.0)]
+    assert said(lambda x, slope: 1.00004 * line(x, slope), cases=big).startswith("The smallest example that differs")
+
+
 def test_swapped_arguments_are_named():
     def gap(high, low):
         return high - 2 * low

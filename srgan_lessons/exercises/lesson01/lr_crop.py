@@ -63,6 +63,8 @@ def judge(candidate) -> None:
         )
         try:
             value = as_array(call(candidate, photo, top, left, size))
+        except NotYet as error:
+            raise NotYet(f"{where}, there is a problem: {error}") from error
         except Exception as error:
             raise NotYet(f"{where}, it stops with {type(error).__name__}. {less}, and {negative}.") from error
         if value.shape != (size // 4, size // 4, 3):
@@ -212,7 +214,8 @@ def _name_shift(
     """Raises NotYet if the result is the right picture, shifted by up to 4 LR pixels."""
     for down, right in itertools.product(range(-4, 5), repeat=2):
         if _inner_error(result, _lr_of_whole(photo, top + 4 * down, left + 4 * right, size)) <= TOLERANCE:
-            shifted = f"The crop is shifted by {abs(down)} LR pixels in height and {abs(right)} in width."
+            pixels = f"{abs(down)} LR pixel{'' if abs(down) == 1 else 's'}"
+            shifted = f"The crop is shifted by {pixels} in height and {abs(right)} in width."
             raise NotYet(f"{says}{shifted[:1].lower() if says else 'T'}{shifted[1:]} {advice}")
 
 

@@ -52,7 +52,7 @@ def judge(candidate) -> None:
         for axes, equal in (((2, 3), "in each kernel, the k x k numbers are equal"), ((1,), "all inputs are equal")):
             if np.ptp(result, axis=axes).max() <= 1e-6:
                 raise NotYet(f"The filters are less random than they were: {equal}. Take whole filters, as they are.")
-        spread, centre = result.std() / weight.std().item(), result.mean() / weight.std().item()
+        spread, centre = result.std() / weight.std().item(), result.mean() / result.std()
         whole = "Take filters of the given weight as they are, not a mean, a sum or a maximum."
         if abs(centre) > 0.4:
             raise NotYet(f"The given weights lie around 0, but yours lie around {result.mean():.2g}. {whole}")

@@ -62,10 +62,12 @@ def judge(candidate) -> None:
         _name_axes(result, x, r)
         if not np.array_equal(np.sort(result, axis=None), np.sort(right, axis=None)):
             raise NotYet("Some numbers of x are missing, and others are there twice. The shuffle only moves numbers.")
-        y, x = np.argwhere(result[0, 0] != right[0, 0])[0] if (result[0, 0] != right[0, 0]).any() else (0, 0)
+        place = tuple(np.argwhere(result != right)[0])
+        image, channel, row, column = place
         raise NotYet(
-            f"The shape is right, and all numbers are there, but in the wrong places. {where.capitalize()}, row {y}, "
-            f"column {x} of the first image has {result[0, 0, y, x]:g}, not {right[0, 0, y, x]:g}."
+            f"The shape is right, and all numbers are there, but in the wrong places. {where.capitalize()}, row {row}, "
+            f"column {column} of channel {channel} in image {image} has {result[place]:g}, not {right[place]:g} (all "
+            "counted from 0)."
         )
 
 

@@ -135,9 +135,8 @@ def _name_content(state: Any, network: nn.Module, optimizer: torch.optim.Optimiz
         )
     if missing:
         empty = "" if state["network"] else " It is empty: the tensors of a state dict have requires_grad False."
-        raise NotYet(
-            f'state["network"] lacks {missing[0]} and {len(missing) - 1} more.{empty} Keep all of state_dict().'
-        )
+        more = f" and {len(missing) - 1} more" if missing[1:] else ""
+        raise NotYet(f'state["network"] lacks {missing[0]}{more}.{empty} Keep all of state_dict().')
     kept = state["optimizer"]
     if not isinstance(kept, dict) or set(kept) != {"state", "param_groups"}:
         raise NotYet(

@@ -32,7 +32,7 @@ def judge(candidate) -> None:
                 raise
             continue  # np.where computes both pieces, and the exercise does not mention runs without a warm-up
         right = np.array([rate_at(step, steps, peak) for step in at])
-        if np.abs(result - right).max() <= 1e-6 * peak:
+        if np.abs(result - right).max() <= 1e-5 * peak:  # float32, and pi as 3.1416, are enough
             continue
         if steps < 10:
             said = _at(int(np.abs(result - right).argmax()), steps, result, right, peak)
@@ -47,13 +47,14 @@ def judge(candidate) -> None:
         rise = steps // 10
         for part, where in (("warm-up", slice(0, rise)), ("cosine", slice(rise, None))):
             times, rest = result[where] / right[where], np.delete(result - right, np.arange(steps)[where])
-            if np.abs(rest).max() <= 1e-6 * peak and np.ptp(times) <= 1e-3 * np.abs(times).max():
+            factor = abs(times[0] - 1) > 0.005 and np.ptp(times) <= 1e-3 * np.abs(times).max()
+            if factor and np.abs(rest).max() <= 1e-6 * peak:
                 raise NotYet(
                     f"In the {part}, and only there, the rate is {times[0]:.3g} times what is expected. Is a factor "
                     f"missing there, or used twice, such as the peak ({peak:g} in this call)?"
                 )
         times = result / right
-        if np.ptp(times) <= 1e-3 * times.max():
+        if abs(times[0] - 1) > 0.005 and np.ptp(times) <= 1e-3 * times.max():
             raise NotYet(
                 f"The rate is always {times[0]:.3g} times what is expected; the peak is {peak:g} in this call."
             )
@@ -72,7 +73,7 @@ SMALL = ((0, 10, 1.0), (1, 10, 1.0), (0, 20, 1.0), (1, 20, 1.0), (2, 20, 1.0), (
 
 def _name_length(shares: np.ndarray, at: np.ndarray, steps: int) -> None:
     """Raises NotYet if everything is right except the length of the warm-up."""
-    for rise in range(1, steps):
+    for rise in (*range(1, steps // 10), *range(steps // 10 + 1, steps)):
         down = 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise)))
         if np.allclose(shares, np.where(at < rise, (at + 1) / rise, down), rtol=0, atol=1e-4):
             raise NotYet(
@@ -118,6 +119,7 @@ def _without_brackets(at: np.ndarray, steps: int, peak: float) -> dict[str, np.n
             at < rise, at + 1 / rise, 0.5 + 0.5 * cosine
         ),
         "pi is rounded. Take np.pi.": np.where(at < rise, up, 0.5 * (1 + np.cos(3.14 * share))),
+        "pi is rounded. Take np.pi. ": np.where(at < rise, up, 0.5 * (1 + np.cos(3.142 * share))),
         brackets: np.where(at < rise, up, 0.5 + cosine / peak),
         f"{brackets} ": np.where(at < rise, up, 1 / peak + 0.5 * cosine),
         f"{brackets}  ": np.where(at < rise, up, 1 + 0.5 * cosine),

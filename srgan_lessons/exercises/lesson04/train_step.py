@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
-from srgan_lessons.exercises.naming import recognise
+from srgan_lessons.exercises.naming import apart, recognise
 from srgan_lessons.exercises.reading import as_number
 from srgan_lessons.exercises.shared.updates import RATE, Watched, batch_of, small_network, update, weights_of
 from srgan_lessons.losses import mse_loss
@@ -194,6 +194,12 @@ def _name_loss(loss: Any, start: nn.Module, batch: tuple[Tensor, Tensor]) -> Non
     for message, outcome in variants.items():
         if abs(value - outcome) <= 1e-4 * abs(outcome):
             raise NotYet(message)
+    one, other = apart(value, right)
+    if abs(value / right - 1) < 0.005:
+        raise NotYet(
+            f"The loss returned is {one}; mse_loss(sr, hr) before the update is {other}. Is it rounded? Return it with "
+            "all its digits."
+        )
     raise NotYet(
         f"The loss returned is {value:.4g}, which is {value / right:.3g} times mse_loss(sr, hr) before the update, "
         f"{right:.4g}. Return that number as it is."

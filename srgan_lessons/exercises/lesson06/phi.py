@@ -100,6 +100,8 @@ def check_absent(candidate: Callable, layers: nn.Sequential, i: int, j: int, whi
     """Raises NotYet if an answer finds a phi(i, j) that `layers` does not have. It should return None."""
     try:
         cut = call(candidate, layers, i, j)
+    except NotYet:
+        raise
     except Exception as error:
         raise NotYet(
             f"There is no phi({i}, {j}) in {which}, and it stops with {type(error).__name__}: {error}. It should "

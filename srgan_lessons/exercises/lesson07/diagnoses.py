@@ -52,7 +52,7 @@ def judge(candidate) -> None:
             raise NotYet(f"Run {run_number} is missing. The keys are the numbers 1 to {len(diagnoses)}.")
         known = SIGNS_BY_NAME.get(name.strip().lower()) if isinstance(name, str) else None
         if known is None:
-            raise NotYet(f"Run {run_number}: there is no diagnosis {name!r}. The names are: {names}.")
+            raise NotYet(f"Run {run_number}: there is no diagnosis {name!r:.60}. The names are: {names}.")
         given[run_number] = known
     if extra := [key for key in candidate if key not in given and key not in map(str, given)]:
         raise NotYet(f"There is no run {extra[0]!r}. The keys are the numbers 1 to {len(diagnoses)}.")

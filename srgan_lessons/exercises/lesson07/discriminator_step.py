@@ -233,7 +233,7 @@ def _name_probabilities(result: Any, start: nn.Module, moved: nn.Module, sr: Ten
     if not isinstance(result, tuple | list) or len(result) != 2:
         found = as_array(result)
         raise NotYet(
-            f"{found.size} number{'s' if found.size > 1 else ''} came back. Two are expected: the mean D(HR) and the "
+            f"{found.size} number{'' if found.size == 1 else 's'} came back. Two are expected: the mean D(HR) and the "
             "mean D(SR)."
         )
     d_hr, d_sr = (as_number(value, what) for value, what in zip(result, ("D(HR)", "D(SR)"), strict=True))

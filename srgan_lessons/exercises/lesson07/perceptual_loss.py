@@ -117,6 +117,8 @@ def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Ten
             "batch size.": content + WEIGHT * count * good,
             "The content loss is measured on [0, 1]. mse_loss measures it on [-1, 1], as the paper does.": plain
             + WEIGHT * good,
+            "In the content loss, the range is changed twice. mse_loss changes it by itself: give it sr and hr as they "
+            "are, in [0, 1].": 4 * content + WEIGHT * good,
             "In the content loss, SR is clamped to [0, 1]. Values outside are a fault to learn from: use sr as it "
             "is.": (mse_loss(sr.clamp(0, 1), hr).item() + WEIGHT * good),
             "The content loss is the mean absolute error (L1). Take mse_loss(sr, hr).": F.l1_loss(sr, hr).item()

@@ -61,7 +61,7 @@ def _judge_best(best) -> None:
     if best == "SRGAN":
         raise NotYet("Highest PSNR on BSD100: SRGAN has 25.16 dB there, less than bicubic. Did you read the MOS?")
     if best != "SRResNet":
-        raise NotYet(f"Highest PSNR on BSD100: {best!r} is not right. Write the method's name as in the table.")
+        raise NotYet(f"Highest PSNR on BSD100: {best!r:.60} is not right. Write the method's name as in the table.")
 
 
 def _judge_liked(liked) -> None:
@@ -70,7 +70,7 @@ def _judge_liked(liked) -> None:
         raise NotYet("Highest MOS on Set5: SRResNet has 3.37. One method has more, although its PSNR is lower.")
     if liked != "SRGAN":
         raise NotYet(
-            f"Highest MOS of a method on Set5: {liked!r} is not right. Write the method's name as in the table."
+            f"Highest MOS of a method on Set5: {liked!r:.60} is not right. Write the method's name as in the table."
         )
 
 

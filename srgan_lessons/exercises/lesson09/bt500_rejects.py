@@ -54,8 +54,8 @@ def judge(candidate) -> None:
     show_smallest(candidate, bt500_rejects, small_classes(), advice=advice)
     wrong = found != right
     raise NotYet(
-        f"Of {len(right)} raters, {(wrong & found).sum()} are rejected who should stay, and {(wrong & right).sum()} "
-        "stay who should be rejected. Check the six steps one by one: print s, kurtosis and reach of a few stimuli."
+        f"Of {len(right)} raters, your answer wrongly rejects {(wrong & found).sum()} and wrongly keeps "
+        f"{(wrong & right).sum()}. Check the six steps one by one: print s, kurtosis and reach of a few stimuli."
     )
 
 

@@ -46,7 +46,7 @@ def judge(candidate) -> None:
         return
     recognise(found, slips, within=1e-6)
     if (found > 1).any():
-        raise NotYet(f"A corrected p-value is {found.max():.2f}. No probability is above 1, so limit it to 1.")
+        raise NotYet(f"A corrected p-value is {found.max():.4g}. No probability is above 1, so limit it to 1.")
     small = ([0.3], [0.01, 0.02], [0.02, 0.01], [0.04, 0.01, 0.03], [0.9, 0.2, 0.6], [0.02, 0.02, 0.02])
     advice = (
         "The smallest is multiplied by the number of p-values, the next by one less, and so on. None may be below the "

@@ -42,12 +42,12 @@ def judge(candidate) -> None:
             "methods decides: take the minimum of the distances to them."
         )
     found = np.array([as_number(result, "the margin") for result in results])
-    if np.allclose(found, [margin_to_hr(*case) for case in TABLES], rtol=0, atol=1e-9):
+    if np.allclose(found, [margin_to_hr(*case) for case in TABLES], rtol=0, atol=1e-6):
         return
-    recognise(found, {message: [slip(*case) for case in TABLES] for message, slip in MARGIN_SLIPS.items()}, within=1e-9)
+    recognise(found, {message: [slip(*case) for case in TABLES] for message, slip in MARGIN_SLIPS.items()}, within=1e-6)
     advice = "It is the distance to the closest other method, minus the distance to HR, both without a sign."
     show_smallest(candidate, margin_to_hr, SMALL, advice=advice)
-    wrong = [k for k, case in enumerate(TABLES) if abs(found[k] - margin_to_hr(*case)) > 1e-9]
+    wrong = [k for k, case in enumerate(TABLES) if abs(found[k] - margin_to_hr(*case)) > 1e-6]
     mos, method = TABLES[wrong[0]]
     one, other = apart(found[wrong[0]], margin_to_hr(mos, method))
     raise NotYet(

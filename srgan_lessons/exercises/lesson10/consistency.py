@@ -105,8 +105,8 @@ def _name_sizes(error: ValueError, sr: np.ndarray, lr: np.ndarray) -> None:
 def _decibels(value: Any) -> float:
     """A student's number of decibels, which may be infinite."""
     plain = value.item() if isinstance(value, torch.Tensor | np.ndarray) and np.prod(value.shape) == 1 else value
-    if isinstance(plain, float) and np.isinf(plain):
-        return plain
+    if isinstance(plain, float | np.floating) and np.isinf(plain):
+        return float(plain)
     number = as_array(value)
     if number.size != 1:
         raise NotYet(f"The result is an array of shape {number.shape}; one number is expected, the mean over all.")

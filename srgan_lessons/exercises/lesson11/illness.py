@@ -229,7 +229,7 @@ def judge(candidate) -> None:
             raise NotDone("The result is `...`, the placeholder.")
         if found is not None and not (isinstance(found, str) and found in ILLNESSES):
             raise NotYet(
-                f"There is no illness {found!r}. Return one name, as a string: {', '.join(map(repr, ILLNESSES))}."
+                f"There is no illness {found!r:.60}. Return one name, as a string: {', '.join(map(repr, ILLNESSES))}."
             )
     for message, slip in SLIPS.items():
         if given == [_by(log, **slip) for _, log, _ in RUNS]:

@@ -115,6 +115,19 @@ def grey(photo, top, left, size):
     return lr.repeat(3, axis=2).astype(np.uint8)
 
 
+@answers.wrong(says="shifted by 1 LR pixel in height and 0 in width")
+def trimmed_one_row_too_far(photo, top, left, size):
+    wide = photo[max(0, top - 8) : top + size + 8, max(0, left - 8) : left + size + 8]
+    y, x = min(8, top) // 4 + 1, min(8, left) // 4
+    return imresize(wide, 1 / 4)[y : y + size // 4, x : x + size // 4]
+
+
+@answers.wrong(says="(top left), there is a problem: It changes one of its arguments: `photo`")
+def paints_the_corner(photo, top, left, size):
+    photo[: max(0, 8 - top)] = 0
+    return lr_crop(photo, top, left, size)
+
+
 TestAnswers = answers.tests()
 
 

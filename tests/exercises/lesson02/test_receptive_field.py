@@ -139,6 +139,25 @@ def seen(layers: list[tuple[int, float]]) -> int:
     return int((x.grad != 0).sum())
 
 
+class NoLayersError(Exception):
+    def __init__(self, layers, why):
+        super().__init__(f"{layers}: {why}")
+
+
+@answers.wrong(says="with NoLayersError: []: why not?, where layers is [], the empty list: its field is 1")
+def with_an_error_of_its_own(layers):
+    if not layers:
+        raise NoLayersError(layers, "why not?")
+    return receptive_field(layers)
+
+
+@answers.wrong(says="with ValueError: where layers is [], the empty list: its field is 1")
+def with_an_error_that_says_nothing(layers):
+    if not layers:
+        raise ValueError
+    return receptive_field(layers)
+
+
 TestAnswers = answers.tests()
 
 

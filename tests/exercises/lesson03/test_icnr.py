@@ -7,7 +7,7 @@ from answers import Answers
 from torch import nn
 
 from srgan_lessons import models
-from srgan_lessons.exercises.lesson03.icnr import icnr
+from srgan_lessons.exercises.lesson03.icnr import icnr, judge
 
 answers = Answers(
     "icnr",
@@ -16,7 +16,8 @@ answers = Answers(
 of the same shape :: r r forgotten
 the r r filters of each tile are equal :: only r equal; repeat
 still random :: ones; zeros
-as large as the filters they replace :: mean of a tile; unit normal
+about as large as the filters they replace :: mean of a tile; unit normal
+must be 0.7 to 3 times that of `weight` :: averaged; far_too_large
 Remember which channels make up a tile :: repeat
 """,
 )
@@ -118,6 +119,13 @@ def test_with_icnr_a_sub_pixel_layer_is_a_nearest_neighbour_enlargement(r):
     y = F.pixel_shuffle(F.conv2d(x, weight, padding=1), r)
     assert torch.equal(y, F.interpolate(y[:, :, ::r, ::r], scale_factor=r, mode="nearest"))
     assert y.std() > 0.1
+
+
+def test_new_filters_by_kaimings_rule_pass_whatever_the_draw():
+    """They are 2.4 times as large, and so is what their mean is off by chance."""
+    for seed in range(50):
+        torch.manual_seed(seed)
+        judge(drawn_again)
 
 
 def test_icnr_orders_its_filters_as_the_packages():

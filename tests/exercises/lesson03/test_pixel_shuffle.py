@@ -141,6 +141,13 @@ def height_and_width_split(x, r):
     return x.reshape(n, c // r**2, h * r, w * r)
 
 
+@answers.wrong(says="row 0, column 0 of channel 1 in image 0 has 48, not 24")
+def images_and_channels_swapped(x, r):
+    n, c, h, w = x.shape
+    x = x.reshape(c // r**2, n, r, r, h, w).permute(1, 0, 4, 2, 5, 3)
+    return x.reshape(n, c // r**2, h * r, w * r)
+
+
 TestAnswers = answers.tests()
 
 

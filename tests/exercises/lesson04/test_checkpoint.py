@@ -115,4 +115,11 @@ def as_arrays(network, optimizer, step):
     return state | {"network": {name: value.numpy() for name, value in state["network"].items()}}
 
 
+@answers.wrong(says="lacks tail.weight. Keep all of state_dict().")
+def one_weight_left_out(network, optimizer, step):
+    state = checkpoint(network, optimizer, step)
+    del state["network"]["tail.weight"]
+    return state
+
+
 TestAnswers = answers.tests()

@@ -231,6 +231,11 @@ def range_changed_twice(network, optimizer, lr, hr):
     return loss.detach()
 
 
+@answers.wrong(says="Is it rounded? Return it with all its digits.")
+def nearly_the_loss(network, optimizer, lr, hr):
+    return 1.0005 * train_step(network, optimizer, lr, hr)
+
+
 TestAnswers = answers.tests()
 
 

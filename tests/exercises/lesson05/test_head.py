@@ -16,6 +16,7 @@ answers = Answers(
     "Head",
     sentences="""
 from the last maps, (N, 8 x channels, side, side) :: side fixed; 512 fixed
+`crop` is the width of the crop, always a multiple of 16; `side` is that of the last maps -- says what comes in
 to logits, (N, 1) :: squeeze; two outputs
 `channels` is the number of maps of the first layer :: 1024 fixed; arguments swapped
 Flatten :: pooled; flatten all

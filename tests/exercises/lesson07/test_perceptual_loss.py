@@ -11,13 +11,15 @@ from srgan_lessons.losses import perceptual_loss as packages_perceptual_loss
 answers = Answers(
     "perceptual_loss",
     sentences="""
-`perceptual_loss(sr, hr, logits)` -- its signature
+the formula above, averaged over the batch :: summed; without_weight
 (N, 3, H, W) in [0, 1] :: F mse; clamped sr
 `logits`, (N, 1), is what D says about `sr` :: sign; shape N 1
 The content loss is `mse_loss(sr, hr)` :: l1; no content
-hr is the fixed target and gets no gradient :: argument order
-one number with its gradient :: both; item; sr detached
-The number and its gradient must be finite, and not capped, even for logits of -300 :: sigmoid log; eps; clamped logits
+it changes the range to [-1, 1] by itself :: range_changed_twice
+its second argument is the fixed target and gets no gradient :: argument order
+a tensor with one number :: both; item
+passes gradients to `sr` and to `logits` :: sr detached; opinion_detached
+must be finite, and not capped, even for logits of -300 :: sigmoid log; eps; clamped logits
 """,
 )
 
@@ -176,6 +178,11 @@ def mean_before_softplus(sr, hr, logits):
 @answers.wrong(says="the mean of -logit")
 def wasserstein(sr, hr, logits):
     return mse_loss(sr, hr) - 1e-3 * logits.mean()
+
+
+@answers.wrong(says="the range is changed twice")
+def range_changed_twice(sr, hr, logits):
+    return mse_loss(2 * sr - 1, 2 * hr - 1) + 1e-3 * F.softplus(-logits).mean()
 
 
 TestAnswers = answers.tests()

@@ -154,6 +154,14 @@ def upside_down_interval(scores, rng):
     return scores.mean(), high, low
 
 
+@answers.right
+def in_float32(scores, rng):
+    scores = scores.astype(np.float32)
+    r, i = scores.shape
+    samples = [scores[rng.integers(r, size=r)][:, rng.integers(i, size=i)].mean() for _ in range(1000)]
+    return scores.mean(), *np.percentile(samples, PERCENT)
+
+
 TestAnswers = answers.tests()
 
 

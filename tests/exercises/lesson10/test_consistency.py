@@ -150,6 +150,13 @@ def a_guess(sr, lr):
     return 40.0
 
 
+@answers.right
+def in_float32(sr, lr):
+    difference = imresize(sr, 1 / 4).astype(np.float32) - lr
+    with np.errstate(divide="ignore"):
+        return 10 * np.log10(255**2 / np.mean(difference**2))
+
+
 TestAnswers = answers.tests()
 
 

@@ -3,6 +3,7 @@
 import csv
 import itertools
 import json
+import math
 
 import pytest
 from test_choose import by_stlpips
@@ -65,6 +66,8 @@ def test_an_answer_that_is_right_on_the_judge_s_logs_alone_is_found_out():
 
 def test_a_log_of_another_kind_and_a_run_without_validation_are_sentences():
     assert "has no step, d_hr, d_sr" in grade("outplayed", by_index, [{"step": 1}]).message
+    for log in (math.log, "log", [1, 2], 3):  # such as after `from math import log`
+        assert "The log of your own run has no step, d_hr, d_sr." in grade("outplayed", by_index, log).message
     blind = own_run(0.7, 0.2, gains=(None, None))
     for name in ("illness", "choose"):
         verdict = grade(name, ANSWERS[name], blind)
