@@ -60,12 +60,7 @@ bicubic = {name: imresize(lr, 4) for name, lr in lr_unseen.items()}  # (128, 128
 # **Before you read on:** how much of HR's fine contrast does the network bring back? Half? Three quarters?
 
 
-# %%
-def fine_contrast(picture):
-    grey = to_tensor(picture).mean(dim=1, keepdim=True)  # (1, 1, H, W)
-    return (grey[..., 1:-1, 1:-1] - F.avg_pool2d(grey, 3, stride=1)).abs().mean().item()
-
-
+# %% tags=["fold"]
 def contrast(pictures):
     """Fine contrast of enlarged photos as a share of HR's, mean of the three unseen ones."""
     return np.mean([fine_contrast(pictures[name]) / fine_contrast(hr_unseen[name]) for name in UNSEEN])
@@ -79,6 +74,12 @@ def gain(pictures):
 @torch.no_grad()
 def enlarged(network):
     return {name: to_image(network(to_tensor(lr))) for name, lr in lr_unseen.items()}
+
+
+# %%
+def fine_contrast(picture):
+    grey = to_tensor(picture).mean(dim=1, keepdim=True)  # (1, 1, H, W)
+    return (grey[..., 1:-1, 1:-1] - F.avg_pool2d(grey, 3, stride=1)).abs().mean().item()
 
 
 by_mse = enlarged(load_network("espcn"))  # ESPCN of lesson 03, as shipped: 6,000 updates by MSE
@@ -775,8 +776,8 @@ with torch.device("meta"):  # shapes without numbers: nothing is computed
     lr, hr = torch.rand(16, 3, 24, 24), torch.rand(16, 3, 96, 96)
 passes = {"G": 3, "D": 8, "VGG": 3}
 cost = {name: passes[name] * forward_cost(network, lr if name == "G" else hr) for name, network in networks.items()}
-print({name: round(tera, 2) for name, tera in cost.items()}, "TFLOP per update of 16 crops")
 update = sum(cost.values())
+print("TFLOP per update of 16 crops:", ", ".join(f"{name} {tera:.2f}" for name, tera in cost.items()))
 paper = RECIPES["srgan-vgg54"]
 print(f"together {update:.2f}; {paper.steps:,} updates: {update * paper.steps / 1000:.0f} PFLOP")
 

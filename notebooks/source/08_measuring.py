@@ -168,7 +168,7 @@ def bicubic(lr):
 espcn = upscaler("espcn", device=device)
 methods = {"nearest": nearest, "bicubic": bicubic, "ESPCN": espcn}
 table = {name: psnr_of_set(method, list(photos.values())) for name, method in methods.items()}
-print({name: f"{value:.2f} dB" for name, value in table.items()})
+print(", ".join(f"{name} {value:.2f} dB" for name, value in table.items()))
 
 # %% tags=["fold"]
 assert table["nearest"] + 1 < table["bicubic"] < table["ESPCN"] - 0.3
@@ -316,7 +316,7 @@ for name in ("badge", "engine"):
         for s in sigmas
     ]
 change = {name: values[4] - values[2] for name, values in grown.items()}
-print("from sigma 1.5 to 3:", {name: f"{value:+.3f}" for name, value in change.items()})
+print("SSIM, from sigma 1.5 to 3:", ", ".join(f"{name} {value:+.3f}" for name, value in change.items()))
 
 # %% tags=["fold"]
 curves(
@@ -683,7 +683,7 @@ halved = {
     for name in SETS
 }
 costs = [measured["srresnet"][s, "paper"]["psnr"] - measured["srgan"][s, "paper"]["psnr"] for s in SETS]
-print("ST-LPIPS, SRGAN / SRResNet:", {name: round(value, 2) for name, value in halved.items()})
+print("ST-LPIPS, SRGAN / SRResNet:", ", ".join(f"{name} {value:.2f}" for name, value in halved.items()))
 pd.DataFrame(table2, index=SETS).T
 
 # %% tags=["fold"]

@@ -51,7 +51,7 @@ folder = Path(tempfile.mkdtemp())  # for all files of this lesson
 # **Before you read on:** run the cells. Which number is it? Write it down. How sure are you, in per cent?
 
 
-# %%
+# %% tags=["fold"]
 def house_number(number, size=10):
     """A sign with two digits, uint8 (32, 64, 3)."""
     sign = Image.new("L", (64, 32), 232)
@@ -60,6 +60,11 @@ def house_number(number, size=10):
     return np.stack([np.asarray(sign)] * 3, axis=-1)
 
 
+NUMBERS = [f"{n:02d}" for n in range(100)]
+secret = NUMBERS[2 * 43]  # do not work it out
+
+
+# %%
 def caught(number, size=10, noise=16, seed=0):
     """What the camera makes of it, uint8 (8, 16, 3): the LR picture, each pixel up to `noise` grey levels off."""
     lr = imresize(house_number(number, size), 1 / 4)
@@ -67,8 +72,6 @@ def caught(number, size=10, noise=16, seed=0):
     return np.clip(lr.astype(int) + off, 0, 255).astype(np.uint8)
 
 
-NUMBERS = [f"{n:02d}" for n in range(100)]
-secret = NUMBERS[2 * 43]  # do not work it out
 lr = caught(secret)
 
 # %% tags=["fold"]
@@ -688,7 +691,8 @@ for name in NETWORKS:
     amplified[name] = np.std(on - off) / np.std(noisy[10].astype(int) - clean)
 on, off = upscale(noisy[10], "bicubic").astype(int), upscale(clean, "bicubic")
 amplified["bicubic"] = np.std(on - off) / np.std(noisy[10].astype(int) - clean)
-print("noise that comes out, for each level that goes in:", {name: f"{x:.2f}" for name, x in amplified.items()})
+out = ", ".join(f"{name} {levels_out:.2f}" for name, levels_out in amplified.items())
+print("levels of noise that come out, for each level that goes in:", out)
 
 # %% tags=["fold"]
 curves(

@@ -147,7 +147,7 @@ def residual_block() -> Sheet:
     sheet.arrow((end + 64, y), (end + 106, y))
     sheet.text(end + 124, y, "y", size=20, bold=True)
     sheet.arrow((66, y), (66, 44), (end + 51, 44), (end + 51, y - 13), colour=SKIP, width=2.4)
-    sheet.text(400, 26, "the skip: y = x + F(x)", colour=SKIP)
+    sheet.text(400, 26, "the skip: y = x + F(x)", bold=True)
     sheet.text(400, 178, "F(x): what the block adds")
     return sheet
 
@@ -170,7 +170,7 @@ def generator() -> Sheet:
     sheet.arrow((454, y), (484, y))
     sheet.plus(497, y)
     sheet.arrow((187, y), (187, 34), (497, 34), (497, y - 13), colour=SKIP, width=2.4)
-    sheet.text(342, 18, "the long skip", colour=SKIP)
+    sheet.text(342, 18, "the long skip", bold=True)
     sheet.arrow((510, y), (544, y))
     for x, size in ((544, "2x"), (682, "4x")):
         sheet.box(x, y - height / 2, 112, height, "conv, 256", "shuffle by 2", "PReLU", tint=ACT, size=14)

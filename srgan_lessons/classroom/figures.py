@@ -351,7 +351,7 @@ def bars(
 
 def _bars(values: Mapping[str, float], xlabel: str, digits: int, group: Callable[[str], int] | None = None) -> Figure:
     sign = "+" if min(values.values()) < 0 else ""
-    labels = [f"{value:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values.values()]
+    labels = [f"{value:{sign},.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values.values()]
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH * 0.85, 0.9 + 0.55 * len(values)), layout="constrained")
         axis = figure.add_subplot()

@@ -5,6 +5,7 @@ ipywidgets, 7.7 or 8; where these cannot be shown, the page shows the first pict
 """
 
 import html
+import math
 import sys
 import tempfile
 import traceback
@@ -33,6 +34,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 # --- before and after ------------------------------------------------------------------------------------------------
 
 TALLEST, WIDEST = 600, 900  # CSS pixels: the whole picture must be visible without scrolling
+USEFUL = 440  # CSS pixels: a smaller picture is enlarged at least to this
 TO = (  # moves the edge of `box` to `percent` of its width
     "percent = Math.max(0, Math.min(100, percent));"
     "box.querySelector('.after').style.clipPath = 'inset(0 0 0 ' + percent + '%)';"
@@ -69,7 +71,7 @@ def compare(before: Picture, after: Picture, *, titles: tuple[str, str] = ("befo
         raise UserError(f"compare: {left.shape[:2]} and {right.shape[:2]} pixels are not the same picture at two sizes")
     alt = check_alt(alt)
     height, width = right.shape[:2]
-    scale = min(2, TALLEST / height, WIDEST / width)
+    scale = min(max(2, math.ceil(USEFUL / max(height, width))), TALLEST / height, WIDEST / width)
     scale = int(scale) if scale >= 1 else scale  # a whole factor if it is enlarged
     sharp = "pixelated" if scale >= 1 else "auto"
     picture = f"display: block; width: 100%; height: 100%; image-rendering: {sharp}; margin: 0; max-width: none;"
@@ -120,8 +122,11 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
     screen = widgets.HTML(still)
 
     def redraw(_: object) -> None:
-        # until the new picture is computed, the page shows the old one, dimmed
-        screen.value = f'<div style="opacity: 0.35">{screen.value}</div><p role="status">computing ...</p>'
+        # until the new picture is computed, the page shows the old one, dimmed; what is below it does not move
+        screen.value = (
+            f'<div style="position: relative"><div style="opacity: 0.35">{screen.value}</div>'
+            f'<span role="status" style="{LABEL} left: 8px">computing ...</span></div>'
+        )
         screen.value = _drawn_or_said(draw, first | {name: control.value for name, control in chosen.items()})
 
     for control in chosen.values():

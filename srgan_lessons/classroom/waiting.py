@@ -1,15 +1,43 @@
-"""A progress bar for work that takes a while. It appears after half a second, and leaves one line on the page."""
+"""A progress bar for work that takes a while. It appears after half a second, and leaves one line on the page.
+
+A cell that does the same work several times has one bar for it, in the same place, and leaves one line with the sum.
+"""
 
 import html
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from IPython import get_ipython
 from IPython.display import DisplayHandle, display
 
 from srgan_lessons.classroom import boxes
 
 AFTER, EVERY = 0.5, 0.2  # seconds: when a bar appears, and how often it moves
+
+
+@dataclass
+class _Line:
+    """A bar's place on the page, which later bars with the same label in the same cell share."""
+
+    run: str | None  # the run of a cell, or the click on a control; None outside a notebook, where nothing is shared
+    label: str
+    handle: DisplayHandle | None = None
+    times: int = 0  # bars that are done
+    seconds: float = 0.0  # they took so long together
+
+
+_latest = _Line(None, "")
+
+
+def _line(label: str) -> _Line:
+    global _latest
+    message = getattr(get_ipython(), "get_parent", dict)()  # what the kernel answers at the moment
+    run = message.get("header", {}).get("msg_id")
+    if run is None or (run, label) != (_latest.run, _latest.label):
+        _latest = _Line(run, label)
+    return _latest
 
 
 class Bar:
@@ -25,7 +53,7 @@ class Bar:
         self.label, self.total, self.done = label, total, 0
         self._started = time.perf_counter()
         self._next = self._started + AFTER
-        self._handle: DisplayHandle | None = None
+        self._line = _line(label)
 
     def __call__(self, done: int) -> None:
         self.done = done
@@ -42,17 +70,20 @@ class Bar:
         return self
 
     def __exit__(self, kind: Any, *_: object) -> None:
-        if self._handle is not None:
-            seconds = time.perf_counter() - self._started
-            said = f"done in {seconds:.0f} s" if kind is None else f"stopped after {self.done:,} of {self.total:,}"
-            self._draw(f"{html.escape(self.label)}: {said}")
+        line = self._line
+        line.times += 1
+        line.seconds += time.perf_counter() - self._started
+        if line.handle is not None:
+            label = self.label if line.times == 1 else f"{self.label}, {line.times} times"
+            said = f"done in {line.seconds:.0f} s" if kind is None else f"stopped after {self.done:,} of {self.total:,}"
+            self._draw(f"{html.escape(label)}: {said}")
 
     def _draw(self, line: str) -> None:
         page = {"text/html": f'<div style="opacity: 0.8">{line}</div>', "text/plain": f"[{self.label}]"}
-        if self._handle is None:
-            self._handle = display(page, raw=True, display_id=True)
+        if self._line.handle is None:
+            self._line.handle = display(page, raw=True, display_id=True)
         else:
-            self._handle.update(page, raw=True)
+            self._line.handle.update(page, raw=True)
 
 
 def waiting(items: Sequence[Any], label: str) -> Iterator[Any]:
