@@ -700,22 +700,23 @@ for number in range(1, 7):
 
 # %% tags=["fold"]
 with mpl.rc_context(STYLE):
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots(2, 6, sharex=True, sharey="row")
     for number, (above, below) in enumerate(axes.T, start=1):
         log = [row for row in logs if row["run"] == number]
         at = [row["step"] for row in log]
-        above.plot(at, [row["d_hr"] for row in log], color="#000000")
-        above.plot(at, [row["d_sr"] for row in log], color="#d55e00", linestyle="--")
+        above.plot(at, [row["d_hr"] for row in log], color="#000000", label="D(HR)")
+        above.plot(at, [row["d_sr"] for row in log], color="#d55e00", linestyle="--", label="D(SR)")
         below.plot(at, [row["gain"] for row in log], color="#0072b2")
         below.axhline(0, color="#7a7a7a", linewidth=1.2)
         above.set_title(f"run {number}")
         below.set_xticks([0, 100, 200])
-    axes[0, 0].set(ylabel="D(HR), D(SR)", ylim=(-0.05, 1.05))
+    axes[0, 0].set(ylabel="what D says", ylim=(-0.05, 1.05))
     axes[1, 0].set(ylabel="dB over bicubic", ylim=(-20, 2))
     axes[1, 0].set_yscale("symlog", linthresh=1)
     axes[1, 0].set_yticks([-10, -3, -1, 0, 1], ["-10", "-3", "-1", "0", "1"])
     figure.supxlabel("updates", fontsize=13)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 alt = "Six runs: above what D says of HR and SR, below the PSNR over bicubic. Numbers are printed below."
 put(as_html(figure, alt=alt), alt=alt)
 
