@@ -290,6 +290,7 @@ for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
 # The counts are uneven, unless the kernel is a multiple of the stride. In two dimensions they multiply. Choose a kernel
 # and a stride:
 
+
 # %% tags=["fold"]
 def overlaps(kernel, stride):
     counts = np.array(overlap_counts(12, kernel, stride))  # one dimension
