@@ -135,14 +135,14 @@ def test_one_cell_has_one_bar_for_the_same_work(monkeypatch):
     monkeypatch.setattr(waiting, "get_ipython", lambda: shell)
     for cell, label, bars, said in (
         ("first", "training", 1, "training: done in"),
-        ("first", "training", 1, "training, 2 times: done in"),
-        ("first", "training", 1, "training, 3 times: done in"),
+        ("first", "training", 1, "training, 2 runs: done in"),
+        ("first", "training", 1, "training, 3 runs: done in"),
         ("first", "measuring", 2, "measuring: done in"),
         ("second", "measuring", 3, "measuring: done in"),
     ):
         header["msg_id"] = cell
         assert len(list(waiting.waiting(range(3), label))) == 3
-        assert len(opened) == bars
+        assert len(opened) == bars, "a bar for each kind of work in each cell"
         assert said in page.states[-1]
 
 

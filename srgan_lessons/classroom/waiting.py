@@ -21,11 +21,11 @@ AFTER, EVERY = 0.5, 0.2  # seconds: when a bar appears, and how often it moves
 class _Line:
     """A bar's place on the page, which later bars with the same label in the same cell share."""
 
-    run: str | None  # the run of a cell, or the click on a control; None outside a notebook, where nothing is shared
+    cause: str | None  # the call of a cell, or the click on a control; None outside a notebook: nothing is shared there
     label: str
     handle: DisplayHandle | None = None
-    times: int = 0  # bars that are done
-    seconds: float = 0.0  # they took so long together
+    runs: int = 0  # how many bars are done
+    seconds: float = 0.0  # how long they took together
 
 
 _latest = _Line(None, "")
@@ -34,9 +34,9 @@ _latest = _Line(None, "")
 def _line(label: str) -> _Line:
     global _latest
     message = getattr(get_ipython(), "get_parent", dict)()  # what the kernel answers at the moment
-    run = message.get("header", {}).get("msg_id")
-    if run is None or (run, label) != (_latest.run, _latest.label):
-        _latest = _Line(run, label)
+    cause = message.get("header", {}).get("msg_id")
+    if cause is None or (cause, label) != (_latest.cause, _latest.label):
+        _latest = _Line(cause, label)
     return _latest
 
 
@@ -61,8 +61,9 @@ class Bar:
         if now >= self._next and boxes.live():
             self._next = now + EVERY
             left = (now - self._started) * (self.total - done) / max(done, 1)
+            label = f"{self.label}, run {self._line.runs + 1}" if self._line.runs else self.label
             self._draw(
-                f'{html.escape(self.label)}&ensp;<progress value="{done}" max="{self.total}" style="width: 20em; '
+                f'{html.escape(label)}&ensp;<progress value="{done}" max="{self.total}" style="width: 20em; '
                 f'vertical-align: middle"></progress>&ensp;{done:,} of {self.total:,}, about {left:.0f} s left'
             )
 
@@ -71,12 +72,14 @@ class Bar:
 
     def __exit__(self, kind: Any, *_: object) -> None:
         line = self._line
-        line.times += 1
+        line.runs += 1
         line.seconds += time.perf_counter() - self._started
         if line.handle is not None:
-            label = self.label if line.times == 1 else f"{self.label}, {line.times} times"
-            said = f"done in {line.seconds:.0f} s" if kind is None else f"stopped after {self.done:,} of {self.total:,}"
-            self._draw(f"{html.escape(label)}: {said}")
+            if kind is None:
+                which, said = f", {line.runs} runs", f"done in {line.seconds:.0f} s"
+            else:
+                which, said = f", run {line.runs}", f"stopped after {self.done:,} of {self.total:,}"
+            self._draw(f"{html.escape(self.label)}{which if line.runs > 1 else ''}: {said}")
 
     def _draw(self, line: str) -> None:
         page = {"text/html": f'<div style="opacity: 0.8">{line}</div>', "text/plain": f"[{self.label}]"}
