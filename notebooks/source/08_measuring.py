@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
-from IPython.display import display
 from matplotlib.figure import Figure
 from PIL import Image
 from scipy import ndimage
@@ -690,10 +689,10 @@ halved = {
     for name in SETS
 }
 costs = [measured["srresnet"][s, "paper"]["psnr"] - measured["srgan"][s, "paper"]["psnr"] for s in SETS]
-display(pd.DataFrame(table2, index=SETS).T)
-print("ST-LPIPS, SRGAN / SRResNet:", ", ".join(f"{name} {value:.2f}" for name, value in halved.items()))
+pd.DataFrame(table2, index=SETS).T
 
 # %% tags=["fold"]
+print("ST-LPIPS, SRGAN / SRResNet:", ", ".join(f"{name} {value:.2f}" for name, value in halved.items()))
 assert all(0.1 < value < 0.5 for value in behind["SRResNet"])
 assert 0.1 < behind["SRGAN"][0] < 0.3
 assert -0.3 < behind["SRGAN"][1] < 0
@@ -805,15 +804,15 @@ for method in dict.fromkeys(row.method for row in paper_table(1)):
     theirs = [cell(rows1[s, method].psnr, rows1[s, method].ssim, rows1[s, method].mos) for s in SETS[:2]]
     table1[method] = theirs + our_cells("srresnet" if method == "SRResNet-MSE" else "", SETS[:2])
 table1["SRGAN with the offline VGG16"] = ["", "", *our_cells("srgan", SETS[:2])]
-display(pd.DataFrame(table1, index=["Set5, paper", "Set14, paper", "Set5, ours", "Set14, ours"]).T)
+pd.DataFrame(table1, index=["Set5, paper", "Set14, paper", "Set5, ours", "Set14, ours"]).T
+
+# %% tags=["fold"]
 for s in SETS[:2]:
     for content in ("MSE", "VGG22"):
         with_d, without = rows1[s, f"SRGAN-{content}"], rows1[s, f"SRResNet-{content}"]
         loss, gain = without.psnr - with_d.psnr, with_d.mos - without.mos
         print(f"{s}, {content}: the discriminator costs {loss:.2f} dB and brings {gain:.2f} MOS")
         assert min(loss - 0.3, gain) > 0.3
-
-# %% tags=["fold"]
 assert rows1["Set5", "SRGAN-VGG22"].mos > rows1["Set5", "SRGAN-VGG54"].mos
 assert rows1["Set14", "SRGAN-VGG22"].mos < rows1["Set14", "SRGAN-VGG54"].mos
 
