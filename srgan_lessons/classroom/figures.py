@@ -178,6 +178,7 @@ def show_crops(
         inches = min(WIDTH / (rows * whole + columns * zoomed), 4.0)  # the height of one crop
         if rows * whole > 1.2 * columns * zoomed:  # the whole picture would leave no room for the crops
             inches = min(WIDTH * 0.6 / (columns * zoomed), 4.0)
+        inches = min(inches, 5.0 / rows)  # with its controls, a figure of two rows fits on a small screen
         grid = figure.add_gridspec(
             rows, columns + 1, width_ratios=[WIDTH / inches - columns * zoomed] + [zoomed] * columns
         )
@@ -251,6 +252,8 @@ def number_cells(
 
 def _draw(axis: Axes, picture: np.ndarray, title: str, inches: float) -> None:
     axis.imshow(picture, interpolation="none")
+    height, width = picture.shape[:2]  # a thin frame, because a black picture would be lost in a dark theme
+    axis.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor="#888888", linewidth=0.8))
     axis.set_title(_wrapped(title, inches))
     axis.set_axis_off()
 

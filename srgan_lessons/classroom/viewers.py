@@ -134,11 +134,13 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
     show_widget(widgets.VBox([*chosen.values(), screen]), still)
 
 
-def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], alt: str) -> None:
+def zoom(
+    pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], at: tuple[int, int] = (50, 50), alt: str
+) -> None:
     """Shows crops with controls: the reader picks a photo, and moves and resizes the zoom box. See show_crops.
 
     pictures: name -> versions of one photo, such as HR, bicubic and LR; the largest comes first, because the box is
-    measured in its pixels.
+    measured in its pixels. at: where the box is at first, as the percentages of `down` and `right`, multiples of 5.
     """
     alt = check_alt(alt)
 
@@ -149,8 +151,8 @@ def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], al
         top, left = ((free - side) * percent // 400 * 4 for free, percent in ((height, down), (width, right)))
         show_crops(*versions, titles=titles, box=(top, left, side, side), alt=f"{alt} Here: {photo}, {side} pixels.")
 
-    places = [50, *range(0, 50, 5), *range(55, 101, 5)]
-    play(draw, photo=list(pictures), down=places, right=places, size=[64, 32, 96, 128, 192])
+    down, right = ([first, *(place for place in range(0, 101, 5) if place != first)] for first in at)
+    play(draw, photo=list(pictures), down=down, right=right, size=[64, 32, 96, 128, 192])
 
 
 def upload_photo(use: Callable[[np.ndarray], None]) -> None:
