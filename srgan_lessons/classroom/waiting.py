@@ -33,7 +33,7 @@ _latest = _Line(None, "")
 
 def _line(label: str) -> _Line:
     global _latest
-    message = getattr(get_ipython(), "get_parent", dict)()  # what the kernel answers at the moment
+    message: dict[str, Any] = getattr(get_ipython(), "get_parent", dict)()  # what the kernel answers at the moment
     cause = message.get("header", {}).get("msg_id")
     if cause is None or (cause, label) != (_latest.cause, _latest.label):
         _latest = _Line(cause, label)

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -34,7 +35,7 @@ def _way(stations: Sequence[tuple[str, str, str]]) -> Figure:
             )
             middle = left + BOX / 2
             axis.text(middle, 0.87, where, ha="center", va="center", fontsize=FONT, fontweight="bold")
-            on_tint = {"ha": "center", "va": "center", "fontsize": FONT, "color": INK}
+            on_tint: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": FONT, "color": INK}
             axis.text(middle, 0.48, textwrap.fill(what, LETTERS), **on_tint)
             axis.text(middle, 0.14, size, **on_tint)
             if number:
