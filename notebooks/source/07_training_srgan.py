@@ -90,7 +90,7 @@ show_images(
     hr_unseen["chelsea"],
     bicubic["chelsea"],
     by_mse["chelsea"],
-    titles=["HR: 100 %", f"bicubic: {shares['bicubic']:.0%}", f"MSE: {shares['by MSE']:.0%}, {gain(by_mse):+.1f} dB"],
+    titles=["HR: 100%", f"bicubic: {shares['bicubic']:.0%}", f"MSE: {shares['by MSE']:.0%}, {gain(by_mse):+.1f} dB"],
     alt="A cat's eye and fur: sharp in HR, soft by bicubic, a little less soft by the network trained with MSE.",
 )
 assert read_metadata("espcn")["updates"] == "6000"
@@ -393,6 +393,7 @@ assert late_control["adversarial"] > late["adversarial"] + 0.2
 # Did it help? Let us look. First comes the film of your own run: press Play and keep an eye on the fur.
 
 # %% tags=["fold", "skip"]
+# @title Something to move
 pictures_film(
     previews,
     [
@@ -443,24 +444,27 @@ assert 2 * load_network("espcn").halo + 1 == 9  # LR pixels that an output pixel
 # the healthy run, after the same number of updates. For four of the five, the healthy run is also the cure: undo the
 # mistake, and that is what you get. The second is cured on the spot.
 
-# %% tags=["skip"]
+# %% tags=["fold", "skip"]
+# @title Preparation: how a patient is recorded and shown
 well = next(row for row in healthy if row["step"] == settings.clinic)
 clinic = {"healthy": well}  # name -> its last row
 
 
-# %% tags=["fold"]
 def admit(name, network, rows):
-    """Records a patient, prints it beside the healthy run, and shows how it enlarges the unseen photos."""
+    """Records a patient, and shows it beside the healthy run: its numbers, and the unseen photos enlarged."""
     clinic[name] = rows[-1]
     for who, first, row in (("healthy", healthy[0], well), (name, rows[0], rows[-1])):
         print(
             f"{who}: {first['gain']:+.2f} dB over bicubic after {first['step']} updates, {row['gain']:+.2f} after "
             f"{row['step']}; fine contrast {row['contrast']:.0%}, D(HR) {row['d_hr']:.2f}, D(SR) {row['d_sr']:.2f}"
         )
+    order = ("chelsea", "astronaut", "coffee")
+    pictures = enlarged(network)
     show_images(
-        *enlarged(network).values(),
-        titles=[f"{name}: {photo}" for photo in UNSEEN],
-        alt=f"Three unseen photos as the generator of this run enlarges them: {name}.",
+        previews[settings.clinic // 10 - 1],
+        *[pictures[photo] for photo in order],
+        titles=["healthy\nchelsea", *[f"{name}\n{photo}" for photo in order]],
+        alt=f"The cat by the healthy run, and three unseen photos as the generator of this run enlarges them: {name}.",
     )
 
 
@@ -692,11 +696,12 @@ assert all(row["gain"] < well["gain"] for name, row in clinic.items() if name !=
 # %% tags=["skip"]
 with open(shipped("results/sick_runs.csv"), newline="") as file:
     logs = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-print("run: D(HR), D(SR), PSNR gain and content loss after 10 updates | after 200 updates")
+print("      after 10 updates                   |  after 200 updates")
+print("run   D(HR)  D(SR)       PSNR   content  |  D(HR)  D(SR)       PSNR   content")
 for number in range(1, 7):
     first, last = (next(row for row in logs if (row["run"], row["step"]) == (number, step)) for step in (10, 200))
-    texts = [f"{r['d_hr']:.2f} {r['d_sr']:.2f} {r['gain']:+6.2f} dB {r['content']:.3f}" for r in (first, last)]
-    print(f"{number}: ", "  |  ".join(texts))
+    texts = [f"{r['d_hr']:5.2f}  {r['d_sr']:5.2f}  {r['gain']:+6.2f} dB     {r['content']:.3f}" for r in (first, last)]
+    print(f"{number}     ", "  |  ".join(texts), sep="")
 
 # %% tags=["fold"]
 with mpl.rc_context(STYLE):
@@ -909,9 +914,9 @@ assert 320 < seconds < 350
 
 
 # %% tags=["fold"]
-def experiment(weight, rate_d, d_steps):
-    network, rows = train_gan(30, weight=weight, rate_d=rate_d, d_steps=d_steps)
-    what = f"weight {weight}, D's rate {rate_d}, D's steps {d_steps}"
+def experiment(weight, rate_of_d, steps_of_d):
+    network, rows = train_gan(30, weight=weight, rate_d=rate_of_d, d_steps=steps_of_d)
+    what = f"weight {weight}, D's rate {rate_of_d}, D's steps {steps_of_d}"
     row, usual = rows[-1], next(row for row in healthy if row["step"] == 30)
     show_images(
         *enlarged(network).values(),
@@ -925,7 +930,7 @@ def experiment(weight, rate_d, d_steps):
     put(f"<p>{said}</p>", alt=said)
 
 
-play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3, 5e-3], d_steps=[1, 2, 3])
+play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_of_d=[5e-4, 5e-5, 1.5e-3, 5e-3], steps_of_d=[1, 2, 3])
 
 # %% [markdown] tags=["slide"]
 # ## Recap
