@@ -418,6 +418,7 @@ BAD = {
     ),
     "too long": (changed(f"{60 - MINUTES} minutes", f"{61 - MINUTES} minutes"), "minutes are more than 60"),
     "heading": (changed("## Exercises", "#### Exercises"), "this heading jumps from level 1 to level 4"),
+    "a number alone": (changed("# Five minutes.", "# It takes five or\n# 6."), "takes the line 6. for a list"),
     "second title": (changed("## Exercises", "# Exercises"), "a second title"),
     "heading in a note": (changed("# - Ask", "# ## Ask"), "a note for the instructor has no headings"),
     "note in code": (

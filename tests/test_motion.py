@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -122,6 +123,27 @@ def test_a_bar_moves_and_leaves_one_line(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         fail()
     assert "training: stopped after 3 of 5" in page.states[-1]
+
+
+def test_one_cell_has_one_bar_for_the_same_work(monkeypatch):
+    page = Page(monkeypatch)
+    opened = []
+    monkeypatch.setattr(waiting, "display", lambda data, **_: opened.append(data) or page)
+    monkeypatch.setattr(waiting, "AFTER", 0.0)
+    header = {}
+    shell = SimpleNamespace(get_parent=lambda: {"header": header})
+    monkeypatch.setattr(waiting, "get_ipython", lambda: shell)
+    for cell, label, bars, said in (
+        ("first", "training", 1, "training: done in"),
+        ("first", "training", 1, "training, 2 runs: done in"),
+        ("first", "training", 1, "training, 3 runs: done in"),
+        ("first", "measuring", 2, "measuring: done in"),
+        ("second", "measuring", 3, "measuring: done in"),
+    ):
+        header["msg_id"] = cell
+        assert len(list(waiting.waiting(range(3), label))) == 3
+        assert len(opened) == bars, "a bar for each kind of work in each cell"
+        assert said in page.states[-1]
 
 
 @pytest.mark.parametrize("live", [True, False])

@@ -5,7 +5,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from srgan_lessons import UserError
-from srgan_lessons.classroom.figures import catch
+from srgan_lessons.classroom.figures import INK, catch
 from srgan_lessons.classroom.way import _way, show_way
 
 STATIONS = [
@@ -40,6 +40,13 @@ def test_places_have_colours():
     assert colours[0] == colours[1]
     assert colours[3] == colours[4]
     assert len(set(colours)) == 3
+
+
+def test_text_on_a_tint_is_dark_in_any_theme():
+    (axis,) = _way(STATIONS).axes
+    texts = [text for text in axis.texts if text.get_text()]
+    assert {text.get_color() for text in [*texts[1::3], *texts[2::3]]} == {INK}
+    assert INK not in {text.get_color() for text in texts[::3]}  # the place has the page's colour
 
 
 def test_a_drawing_has_alt_text():

@@ -33,7 +33,7 @@ def problems(lesson: Lesson) -> list[str]:
                 trees[cell.number] = ast.parse(cell.source)
             except SyntaxError as error:
                 found.append((cell.line + (error.lineno or 0), f"this is not Python: {error.msg}"))
-    for rule in (_first_cell, _size, _headings, _pairs, _compared, _folded, _questions, _images):
+    for rule in (_first_cell, _size, _headings, _lists, _pairs, _compared, _folded, _questions, _images):
         found += rule(lesson)
     for rule in (_exercises, _figures):
         found += rule(lesson, trees)
@@ -96,6 +96,15 @@ def _headings(lesson: Lesson) -> Found:
             elif now == 1 and level:
                 yield cell.line + offset, "a second title: only the first cell has a heading of level 1"
             level = now
+
+
+def _lists(lesson: Lesson) -> Found:
+    """A sentence that ends in a number is not broken before it, because JupyterLab would show the start of a list."""
+    for cell in lesson.cells:
+        if cell.kind == "markdown":
+            for offset, line in enumerate(cell.source.splitlines(), start=1):
+                if re.fullmatch(r"\s*\d+[.)]\s*", line):
+                    yield cell.line + offset, f"Markdown takes the line {line.strip()} for a list: break it elsewhere"
 
 
 def _pairs(lesson: Lesson) -> Found:

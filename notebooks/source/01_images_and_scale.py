@@ -223,7 +223,7 @@ print("right half:", np.round(weights[8:], 3).tolist())
 
 # %% tags=["fold"]
 kernel_film(
-    np.round(luma(photos["chelsea"])[110, 146:178]),
+    np.round(luma(photos["chelsea"])[106, 156:188]),
     bicubic_weights,
     alt="A bell with small negative dips glides over a row of pixels; below it a row of pixels, four times as wide.",
 )
@@ -368,7 +368,7 @@ show_images(
     cut_first,
     reduced_first,
     (255 * np.minimum(difference, 4) / 4).astype(np.uint8),
-    titles=["HR crop", "cut, then reduced", "reduced, then cut", "difference (white: 4 levels or more)"],
+    titles=["HR crop", "cut, then reduced", "reduced, then cut", "difference\n(white: 4 or more levels)"],
     alt="A crop and its two LR versions. They look alike; the difference is a frame of two pixels along the border.",
 )
 assert difference.max() == 14

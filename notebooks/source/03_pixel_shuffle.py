@@ -290,9 +290,6 @@ for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
 # The counts are uneven, unless the kernel is a multiple of the stride. In two dimensions they multiply. Choose a kernel
 # and a stride:
 
-# %% tags=["skip"]
-nine = np.array(overlap_counts(12, 9, 4))[9:17]
-
 
 # %% tags=["fold"]
 def overlaps(kernel, stride):
@@ -306,6 +303,7 @@ def overlaps(kernel, stride):
 
 
 play(overlaps, kernel=[9, *range(4, 9), *range(10, 13)], stride=[4, 2, 3])
+nine = np.array(overlap_counts(12, 9, 4))[9:17]
 assert (np.outer(nine, nine).max(), np.outer(nine, nine).min()) == (9, 4)
 
 # %% [markdown]
@@ -379,7 +377,7 @@ eye = (slice(None), slice(None), slice(48, 192), slice(88, 232))
 show_images(
     to_tensor(hr)[eye],
     *[stretched(picture[eye]) for picture in untrained.values()],
-    titles=[f"{name}: {pattern[name]:.0f} %" for name in ("the photo", *untrained)],
+    titles=[f"{name}\ntile pattern {pattern[name]:.0f} %" for name in ("the photo", *untrained)],
     alt="A cat's eye as a photo, and by two untrained networks: both print the same 4 x 4 tile over everything.",
 )
 assert pattern["the photo"] < 2
@@ -434,7 +432,9 @@ plain, smooth = fresh_espcn(False)(x), fresh_espcn(True)(x)  # (1, 3, 300, 448) 
 show_images(
     stretched(plain[eye]),
     stretched(smooth[eye]),
-    titles=[f"as torch begins: {tile_pattern(plain):.0f} %", f"ICNR: {tile_pattern(smooth):.0f} %"],
+    titles=[
+        f"{name}: tile pattern {tile_pattern(y):.0f} %" for name, y in (("as torch begins", plain), ("ICNR", smooth))
+    ],
     alt="The cat's eye by the untrained network: under a pattern of tiles, and with ICNR as plain square pixels.",
 )
 assert tile_pattern(plain) > 90
@@ -524,7 +524,10 @@ early = [fit(fresh_espcn(with_icnr), 25)(x) for with_icnr in (False, True)]  # (
 # %% tags=["fold"]
 show_images(
     *[stretched(picture[eye]) for picture in early],
-    titles=[f"{name}: {tile_pattern(y):.0f} %" for name, y in zip(("as torch begins", "ICNR"), early, strict=True)],
+    titles=[
+        f"{name}: tile pattern {tile_pattern(y):.0f} %"
+        for name, y in zip(("as torch begins", "ICNR"), early, strict=True)
+    ],
     alt="The cat's eye after 25 updates: still behind a pattern of tiles, and with ICNR soft and without one.",
 )
 assert tile_pattern(early[0]) > 3 * tile_pattern(early[1])

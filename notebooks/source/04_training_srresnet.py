@@ -925,7 +925,8 @@ updates = np.diff([0, *[int(row["step"]) for row in run]])
 seconds = sum(updates / [float(row["updates_per_s"]) for row in run])
 held_out = [row for row in run if row["val_psnr"]]
 print(f"{updates.sum():,} updates in {seconds:.0f} s on an H100")
-print("held-out photos:", ", ".join(f"{float(row['val_psnr']):.2f} dB after {row['step']}" for row in held_out))
+for row in (held_out[0], held_out[-1]):
+    print(f"held-out photos, after {int(row['step']):,} updates: {float(row['val_psnr']):.2f} dB")
 with open(shipped("results/srresnet.json"), encoding="utf-8") as file:
     set5 = next(m for m in json.load(file)["means"] if (m["set"], m["protocol"]) == ("Set5", "community"))
 by_paper = next(row.psnr for row in paper_table(2) if (row.set, row.method) == ("Set5", "SRResNet"))
@@ -982,7 +983,12 @@ def experiment(pairs, rate):
     level = mse_loss(upscale(sampler(0)[0]), sampler(0)[1]).item()
     alt = f"The loss of 60 updates at a rate of {rate}, with pairs: {pairs}."
     curves({"loss": losses, "bicubic": [level] * 60}, xlabel="updates", ylabel="loss", log=True, alt=alt)
-    show_images(*sampler(0)[1], *sr, alt=f"Four crops, and below what the network has learned with pairs: {pairs}.")
+    show_images(
+        *sampler(0)[1],
+        *sr,
+        titles=[f"{kind} {i + 1}" for kind in ("HR", "learned") for i in range(4)],
+        alt=f"Four crops, and below what the network has learned with pairs: {pairs}.",
+    )
 
 
 play(experiment, pairs=list(pair_faults), rate=[3e-3, 3e-4, 3e-2, 3e-1])

@@ -236,6 +236,8 @@ with rc_context(STYLE):
             axis.plot(x, y, color=colour, linestyle=style, label=name)
         axis.set_title(f"after {update} updates")
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    figure.supxlabel("x", fontsize=13)
+    figure.supylabel("density, or probability", fontsize=13)
     alt = (
         "Six frames: the generated bell curve widens, moves right, and lies on the real one; D goes to one half there."
     )

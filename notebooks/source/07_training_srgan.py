@@ -60,12 +60,7 @@ bicubic = {name: imresize(lr, 4) for name, lr in lr_unseen.items()}  # (128, 128
 # **Before you read on:** how much of HR's fine contrast does the network bring back? Half? Three quarters?
 
 
-# %%
-def fine_contrast(picture):
-    grey = to_tensor(picture).mean(dim=1, keepdim=True)  # (1, 1, H, W)
-    return (grey[..., 1:-1, 1:-1] - F.avg_pool2d(grey, 3, stride=1)).abs().mean().item()
-
-
+# %% tags=["fold"]
 def contrast(pictures):
     """Fine contrast of enlarged photos as a share of HR's, mean of the three unseen ones."""
     return np.mean([fine_contrast(pictures[name]) / fine_contrast(hr_unseen[name]) for name in UNSEEN])
@@ -81,6 +76,12 @@ def enlarged(network):
     return {name: to_image(network(to_tensor(lr))) for name, lr in lr_unseen.items()}
 
 
+# %%
+def fine_contrast(picture):
+    grey = to_tensor(picture).mean(dim=1, keepdim=True)  # (1, 1, H, W)
+    return (grey[..., 1:-1, 1:-1] - F.avg_pool2d(grey, 3, stride=1)).abs().mean().item()
+
+
 by_mse = enlarged(load_network("espcn"))  # ESPCN of lesson 03, as shipped: 6,000 updates by MSE
 shares = {"bicubic": contrast(bicubic), "by MSE": contrast(by_mse)}
 
@@ -89,7 +90,7 @@ show_images(
     hr_unseen["chelsea"],
     bicubic["chelsea"],
     by_mse["chelsea"],
-    titles=["HR: 100 %", f"bicubic: {shares['bicubic']:.0%}", f"MSE: {shares['by MSE']:.0%}, {gain(by_mse):+.1f} dB"],
+    titles=["HR: 100%", f"bicubic: {shares['bicubic']:.0%}", f"MSE: {shares['by MSE']:.0%}, {gain(by_mse):+.1f} dB"],
     alt="A cat's eye and fur: sharp in HR, soft by bicubic, a little less soft by the network trained with MSE.",
 )
 assert read_metadata("espcn")["updates"] == "6000"
@@ -393,6 +394,7 @@ assert late_control["adversarial"] > late["adversarial"] + 0.2
 # Did it help? Let us look. First comes the film of your own run: press Play and keep an eye on the fur.
 
 # %% tags=["fold", "skip"]
+# @title Something to move
 pictures_film(
     previews,
     [
@@ -443,24 +445,27 @@ assert 2 * load_network("espcn").halo + 1 == 9  # LR pixels that an output pixel
 # the healthy run, after the same number of updates. For four of the five, the healthy run is also the cure: undo the
 # mistake, and that is what you get. The second is cured on the spot.
 
-# %% tags=["skip"]
+# %% tags=["fold", "skip"]
+# @title Preparation: how a patient is recorded and shown
 well = next(row for row in healthy if row["step"] == settings.clinic)
 clinic = {"healthy": well}  # name -> its last row
 
 
-# %% tags=["fold"]
 def admit(name, network, rows):
-    """Records a patient, prints it beside the healthy run, and shows how it enlarges the unseen photos."""
+    """Records a patient, and shows it beside the healthy run: its numbers, and the unseen photos enlarged."""
     clinic[name] = rows[-1]
     for who, first, row in (("healthy", healthy[0], well), (name, rows[0], rows[-1])):
         print(
             f"{who}: {first['gain']:+.2f} dB over bicubic after {first['step']} updates, {row['gain']:+.2f} after "
             f"{row['step']}; fine contrast {row['contrast']:.0%}, D(HR) {row['d_hr']:.2f}, D(SR) {row['d_sr']:.2f}"
         )
+    order = ("chelsea", "astronaut", "coffee")
+    pictures = enlarged(network)
     show_images(
-        *enlarged(network).values(),
-        titles=[f"{name}: {photo}" for photo in UNSEEN],
-        alt=f"Three unseen photos as the generator of this run enlarges them: {name}.",
+        previews[settings.clinic // 10 - 1],
+        *[pictures[photo] for photo in order],
+        titles=["healthy\nchelsea", *[f"{name}\n{photo}" for photo in order]],
+        alt=f"The cat by the healthy run, and three unseen photos as the generator of this run enlarges them: {name}.",
     )
 
 
@@ -692,30 +697,32 @@ assert all(row["gain"] < well["gain"] for name, row in clinic.items() if name !=
 # %% tags=["skip"]
 with open(shipped("results/sick_runs.csv"), newline="") as file:
     logs = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-print("run: D(HR), D(SR), PSNR gain and content loss after 10 updates | after 200 updates")
+print("      after 10 updates                   |  after 200 updates")
+print("run   D(HR)  D(SR)       PSNR   content  |  D(HR)  D(SR)       PSNR   content")
 for number in range(1, 7):
     first, last = (next(row for row in logs if (row["run"], row["step"]) == (number, step)) for step in (10, 200))
-    texts = [f"{r['d_hr']:.2f} {r['d_sr']:.2f} {r['gain']:+6.2f} dB {r['content']:.3f}" for r in (first, last)]
-    print(f"{number}: ", "  |  ".join(texts))
+    texts = [f"{r['d_hr']:5.2f}  {r['d_sr']:5.2f}  {r['gain']:+6.2f} dB     {r['content']:.3f}" for r in (first, last)]
+    print(f"{number}     ", "  |  ".join(texts), sep="")
 
 # %% tags=["fold"]
 with mpl.rc_context(STYLE):
-    figure = Figure(figsize=(10, 4.6), layout="constrained")
+    figure = Figure(figsize=(10, 5), layout="constrained")
     axes = figure.subplots(2, 6, sharex=True, sharey="row")
     for number, (above, below) in enumerate(axes.T, start=1):
         log = [row for row in logs if row["run"] == number]
         at = [row["step"] for row in log]
-        above.plot(at, [row["d_hr"] for row in log], color="#000000")
-        above.plot(at, [row["d_sr"] for row in log], color="#d55e00", linestyle="--")
+        above.plot(at, [row["d_hr"] for row in log], color="#000000", label="D(HR)")
+        above.plot(at, [row["d_sr"] for row in log], color="#d55e00", linestyle="--", label="D(SR)")
         below.plot(at, [row["gain"] for row in log], color="#0072b2")
         below.axhline(0, color="#7a7a7a", linewidth=1.2)
         above.set_title(f"run {number}")
         below.set_xticks([0, 100, 200])
-    axes[0, 0].set(ylabel="D(HR), D(SR)", ylim=(-0.05, 1.05))
+    axes[0, 0].set(ylabel="what D says", ylim=(-0.05, 1.05))
     axes[1, 0].set(ylabel="dB over bicubic", ylim=(-20, 2))
     axes[1, 0].set_yscale("symlog", linthresh=1)
     axes[1, 0].set_yticks([-10, -3, -1, 0, 1], ["-10", "-3", "-1", "0", "1"])
     figure.supxlabel("updates", fontsize=13)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
 alt = "Six runs: above what D says of HR and SR, below the PSNR over bicubic. Numbers are printed below."
 put(as_html(figure, alt=alt), alt=alt)
 
@@ -776,8 +783,8 @@ with torch.device("meta"):  # shapes without numbers: nothing is computed
     lr, hr = torch.rand(16, 3, 24, 24), torch.rand(16, 3, 96, 96)
 passes = {"G": 3, "D": 8, "VGG": 3}
 cost = {name: passes[name] * forward_cost(network, lr if name == "G" else hr) for name, network in networks.items()}
-print({name: round(tera, 2) for name, tera in cost.items()}, "TFLOP per update of 16 crops")
 update = sum(cost.values())
+print("TFLOP per update of 16 crops:", ", ".join(f"{name} {tera:.2f}" for name, tera in cost.items()))
 paper = RECIPES["srgan-vgg54"]
 print(f"together {update:.2f}; {paper.steps:,} updates: {update * paper.steps / 1000:.0f} PFLOP")
 
@@ -932,9 +939,9 @@ assert 320 < seconds < 350
 
 
 # %% tags=["fold"]
-def experiment(weight, rate_d, d_steps):
-    network, rows = train_gan(30, weight=weight, rate_d=rate_d, d_steps=d_steps)
-    what = f"weight {weight}, D's rate {rate_d}, D's steps {d_steps}"
+def experiment(weight, rate_of_d, steps_of_d):
+    network, rows = train_gan(30, weight=weight, rate_d=rate_of_d, d_steps=steps_of_d)
+    what = f"weight {weight}, D's rate {rate_of_d}, D's steps {steps_of_d}"
     row, usual = rows[-1], next(row for row in healthy if row["step"] == 30)
     show_images(
         *enlarged(network).values(),
@@ -948,7 +955,7 @@ def experiment(weight, rate_d, d_steps):
     put(f"<p>{said}</p>", alt=said)
 
 
-play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_d=[5e-4, 5e-5, 1.5e-3, 5e-3], d_steps=[1, 2, 3])
+play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_of_d=[5e-4, 5e-5, 1.5e-3, 5e-3], steps_of_d=[1, 2, 3])
 
 # %% [markdown] tags=["slide"]
 # ## Recap

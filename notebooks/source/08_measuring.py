@@ -168,7 +168,7 @@ def bicubic(lr):
 espcn = upscaler("espcn", device=device)
 methods = {"nearest": nearest, "bicubic": bicubic, "ESPCN": espcn}
 table = {name: psnr_of_set(method, list(photos.values())) for name, method in methods.items()}
-print({name: f"{value:.2f} dB" for name, value in table.items()})
+print(", ".join(f"{name} {value:.2f} dB" for name, value in table.items()))
 
 # %% tags=["fold"]
 assert table["nearest"] + 1 < table["bicubic"] < table["ESPCN"] - 0.3
@@ -316,7 +316,7 @@ for name in ("badge", "engine"):
         for s in sigmas
     ]
 change = {name: values[4] - values[2] for name, values in grown.items()}
-print("from sigma 1.5 to 3:", {name: f"{value:+.3f}" for name, value in change.items()})
+print("SSIM, from sigma 1.5 to 3:", ", ".join(f"{name} {value:+.3f}" for name, value in change.items()))
 
 # %% tags=["fold"]
 curves(
@@ -342,7 +342,8 @@ assert all(values[-1] > values[2] for values in grown.values())
 # **Before you run it:** which of them are harmless? Guess three.
 
 
-# %%
+# %% tags=["fold"]
+# @title What the slips need: decibels, kinds of luma, and LR images made in other ways
 def db(a, b):
     return 10 * np.log10(255**2 / np.mean((np.asarray(a, float) - b) ** 2))
 
@@ -506,6 +507,10 @@ class PixelsAndFeatures(nn.Module):
         return self.pixels(sr, hr) + 8 * self.features(sr, hr)
 
 
+# %% [markdown]
+# One loop trains both twins. They differ only in what is passed to it: the content loss and the adversarial weight.
+
+# %%
 unseen = {photo for photo, *_ in PLACES.values()}
 seen = {name: photo for name, photo in sample_photos().items() if name not in unseen}
 sampler = CropSampler(seen, batch=4, crop=settings.crop, device=device)
@@ -655,7 +660,8 @@ show_crops(
 # The paper's numbers follow its own protocol, and so do ours here. Each cell has PSNR in dB / SSIM / MOS, the mean
 # opinion of 26 people on a scale from 1 to 5 (lesson 09). We have not asked anybody, so our rows have no MOS.
 
-# %%
+# %% tags=["fold"]
+# @title Table 2, with our rows
 OURS = {"nearest": "nearest", "bicubic": "bicubic", "ESPCN": "espcn", "SRResNet": "srresnet", "SRGAN": "srgan"}
 
 
@@ -684,10 +690,10 @@ halved = {
     for name in SETS
 }
 costs = [measured["srresnet"][s, "paper"]["psnr"] - measured["srgan"][s, "paper"]["psnr"] for s in SETS]
-print("ST-LPIPS, SRGAN / SRResNet:", {name: round(value, 2) for name, value in halved.items()})
 pd.DataFrame(table2, index=SETS).T
 
 # %% tags=["fold"]
+print("ST-LPIPS, SRGAN / SRResNet:", ", ".join(f"{name} {value:.2f}" for name, value in halved.items()))
 assert all(0.1 < value < 0.5 for value in behind["SRResNet"])
 assert 0.1 < behind["SRGAN"][0] < 0.3
 assert -0.3 < behind["SRGAN"][1] < 0
@@ -739,6 +745,7 @@ for name in SETS:
 
 
 # %% tags=["fold"]
+# @title Preparation: a function that draws methods in a plane
 def draw(groups, xlabel, ylabel, alt, joined=()):
     """Points in a plane: group -> name -> (x, y). The groups in `joined` are joined by a line; blanks name no point."""
     with mpl.rc_context(STYLE):
@@ -757,7 +764,7 @@ def draw(groups, xlabel, ylabel, alt, joined=()):
         put(as_html(figure, alt=alt), alt=alt)
 
 
-# %% tags=["skip"]
+# %% tags=["fold"]
 groups = {}
 for name in SETS:
     row = sorted(SEVEN, key=lambda method: paper[name, method].psnr)
@@ -769,8 +776,6 @@ for name in SETS:
         for k, method in enumerate(row)
     }
 groups["SRGAN"] = {name: (paper[name, "SRGAN"].psnr, paper[name, "SRGAN"].mos) for name in SETS}
-
-# %% tags=["fold"]
 draw(
     groups,
     "PSNR in dB, higher is better",
@@ -793,21 +798,22 @@ assert all(paper[name, "SRGAN"].mos > max(paper[name, m].mos for m in SEVEN) for
 # Table 1 changes one thing at a time. **Question.** Which rows differ only in the adversarial loss?
 
 # %% tags=["fold"]
+# @title Table 1, with our rows
 rows1 = {(row.set, row.method): row for row in paper_table(1)}
 table1 = {}
 for method in dict.fromkeys(row.method for row in paper_table(1)):
     theirs = [cell(rows1[s, method].psnr, rows1[s, method].ssim, rows1[s, method].mos) for s in SETS[:2]]
     table1[method] = theirs + our_cells("srresnet" if method == "SRResNet-MSE" else "", SETS[:2])
 table1["SRGAN with the offline VGG16"] = ["", "", *our_cells("srgan", SETS[:2])]
+pd.DataFrame(table1, index=["Set5, paper", "Set14, paper", "Set5, ours", "Set14, ours"]).T
+
+# %% tags=["fold"]
 for s in SETS[:2]:
     for content in ("MSE", "VGG22"):
         with_d, without = rows1[s, f"SRGAN-{content}"], rows1[s, f"SRResNet-{content}"]
         loss, gain = without.psnr - with_d.psnr, with_d.mos - without.mos
         print(f"{s}, {content}: the discriminator costs {loss:.2f} dB and brings {gain:.2f} MOS")
         assert min(loss - 0.3, gain) > 0.3
-pd.DataFrame(table1, index=["Set5, paper", "Set14, paper", "Set5, ours", "Set14, ours"]).T
-
-# %% tags=["fold"]
 assert rows1["Set5", "SRGAN-VGG22"].mos > rows1["Set5", "SRGAN-VGG54"].mos
 assert rows1["Set14", "SRGAN-VGG22"].mos < rows1["Set14", "SRGAN-VGG54"].mos
 
@@ -1001,8 +1007,8 @@ play(mix, share=[0.5, 0.0, 0.25, 0.75, 1.0], photo=list(photos))
 #
 # ### Where to read on
 #
-# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 3.1 for the measures, Tables 1 and
-#   2.
+# - Ledig et al. 2017, [arXiv 1609.04802](https://arxiv.org/abs/1609.04802): section 3.1 for the measures; Table 1 and
+#   Table 2.
 # - Wang et al. 2004, *Image quality assessment: from error visibility to structural similarity*. Wang and Bovik 2009,
 #   *Mean squared error: love it or leave it?*, for the pictures of equal error.
 # - Zhang et al. 2018, [arXiv 1801.03924](https://arxiv.org/abs/1801.03924): LPIPS. Ghildyal and Liu 2022, [arXiv

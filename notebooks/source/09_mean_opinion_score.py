@@ -609,8 +609,8 @@ assert np.allclose(corrected, [of_package[pair] for pair in pairs], rtol=1e-6, a
 # ## The claim
 #
 # One call does all the steps together, `analyse(votes)`: screening, MOS, two-way intervals, Wilcoxon, Holm. The package
-# calls a difference "shown" only if the corrected p is below 0.05 *and* the interval of the difference does not contain
-# 0.
+# calls a difference "shown" only if the corrected p is below 0.05 *and* the interval of the difference does not
+# contain 0.
 #
 # These raters were drawn from the paper's numbers, so this does not prove the paper right. It shows that the analysis
 # finds what is there, in spite of biases, noise and three spoilers.

@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from srgan_lessons import UserError
-from srgan_lessons.classroom.figures import bars, curves, show_crops, show_images
+from srgan_lessons.classroom.figures import bars, curves, put, show_crops, show_images
 from srgan_lessons.classroom.viewers import compare, play, upload_photo, zoom
 from srgan_lessons.classroom.waiting import Bar
 from srgan_lessons.datasets import benchmark_hashes, load_photos, perceptual_hash
@@ -51,7 +51,7 @@ folder = Path(tempfile.mkdtemp())  # for all files of this lesson
 # **Before you read on:** run the cells. Which number is it? Write it down. How sure are you, in per cent?
 
 
-# %%
+# %% tags=["fold"]
 def house_number(number, size=10):
     """A sign with two digits, uint8 (32, 64, 3)."""
     sign = Image.new("L", (64, 32), 232)
@@ -60,6 +60,11 @@ def house_number(number, size=10):
     return np.stack([np.asarray(sign)] * 3, axis=-1)
 
 
+NUMBERS = [f"{n:02d}" for n in range(100)]
+secret = NUMBERS[2 * 43]  # do not work it out
+
+
+# %%
 def caught(number, size=10, noise=16, seed=0):
     """What the camera makes of it, uint8 (8, 16, 3): the LR picture, each pixel up to `noise` grey levels off."""
     lr = imresize(house_number(number, size), 1 / 4)
@@ -67,8 +72,6 @@ def caught(number, size=10, noise=16, seed=0):
     return np.clip(lr.astype(int) + off, 0, 255).astype(np.uint8)
 
 
-NUMBERS = [f"{n:02d}" for n in range(100)]
-secret = NUMBERS[2 * 43]  # do not work it out
 lr = caught(secret)
 
 # %% tags=["fold"]
@@ -126,6 +129,7 @@ lr = imresize(hr, 1 / 4)  # (48, 48, 3)
 zoom(
     {"chelsea": (portrait, versions["bicubic"], versions["srresnet"], versions[BEST])},
     titles=["HR: the truth", "bicubic", "srresnet", BEST],
+    at=(35, 35),  # the eye
     alt="A part of a cat's face as HR, by bicubic, by SRResNet and by SRGAN.",
 )
 
@@ -363,6 +367,7 @@ bars(
     worst | {"no network can do better": ceiling},
     xlabel="PSNR on the worse of the two photos, dB (RGB)",
     digits=1,
+    group=lambda name: int(name not in worst),
     alt="Bars: bicubic and all networks stay below the ceiling that holds for any network.",
 )
 assert max(worst.values()) < ceiling
@@ -514,7 +519,9 @@ save_image(folder / "healthy/icon.png", healthy[:24, :24])
 (folder / "healthy/broken.jpg").write_bytes(b"not a picture")
 (folder / "healthy/copy.png").write_bytes((folder / "healthy/slide3.png").read_bytes())
 (folder / "healthy/notes.txt").write_text("a list of patients")
-print(load_photos(folder / "healthy", minimum=32, progress=False).report().replace(str(folder), ".."))
+report = load_photos(folder / "healthy", minimum=32, progress=False).report().replace(str(folder), "..")
+for line in report.splitlines():
+    print(textwrap.fill(line, 100, subsequent_indent="    "))
 
 # %% [markdown] answers=["diagnoses", "memory", "darker"]
 # Nothing is dropped silently. Files that are too small for a crop, broken or duplicated are named and left out.
@@ -528,8 +535,8 @@ recipe = RECIPES["srresnet-mse"].change(
     blocks=1,
     channels=16,
     icnr=True,
-    crop=32,
     batch=8,
+    crop=32,
     steps=settings.updates,
     rate=4e-3,
     schedule="one-cycle",
@@ -643,14 +650,15 @@ print("possible at font size 8:", many[8], "- at font size 20:", many[20])
 def evidence(number, size, noise):
     lr = caught(number, size, noise)
     left = possible(lr, {n: house_number(n, size) for n in NUMBERS}, noise)
-    some = ", ".join(left[:9]) + (", ..." if len(left) > 9 else "")
     show_images(
         lr,
         upscale(lr, BEST),
         house_number(number, size),
-        titles=["LR", BEST, f"the truth; {len(left)} possible: {some}"],
+        titles=["LR", BEST, "the truth"],
         alt=f"The number {number}, font size {size}, noise {noise}: {len(left)} of 100 numbers are possible.",
     )
+    said = f"{len(left)} of 100 numbers are possible: " + ", ".join(left[:20]) + (", ..." if len(left) > 20 else ".")
+    put(f"<p>{said}</p>", alt=said)
 
 
 play(evidence, number=[secret, "17", "38", "60"], size=[10, 8, 12, 14, 20], noise=[16, 0, 4, 8, 32])
@@ -688,7 +696,8 @@ for name in NETWORKS:
     amplified[name] = np.std(on - off) / np.std(noisy[10].astype(int) - clean)
 on, off = upscale(noisy[10], "bicubic").astype(int), upscale(clean, "bicubic")
 amplified["bicubic"] = np.std(on - off) / np.std(noisy[10].astype(int) - clean)
-print("noise that comes out, for each level that goes in:", {name: f"{x:.2f}" for name, x in amplified.items()})
+out = ", ".join(f"{name} {levels_out:.2f}" for name, levels_out in amplified.items())
+print("levels of noise that come out, for each level that goes in:", out)
 
 # %% tags=["fold"]
 curves(

@@ -570,8 +570,8 @@ assert same
 #
 # ## Recap
 #
-# - Measure, then plan: updates = (seconds - everything else that takes time) x speed, with a learning rate that ends at
-#   0.
+# - Measure, then plan: updates = (seconds - everything else that takes time) x speed, with a learning rate that
+#   ends at 0.
 # - SRResNet comes first, and SRGAN starts from its weights. A plan is kept with its run, and can be continued.
 # - Held-out photos choose a checkpoint; unseen photos judge it; a card says how it was made.
 #

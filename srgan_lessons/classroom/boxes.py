@@ -40,13 +40,13 @@ def verdict(name: str, message: str, after: str = "", printed: Sequence[str] = (
     """The box of a verdict. message: "passed.", "not yet. ..." or "not done yet. ..."; after: text to add to it."""
     sign = next(sign for sign in SIGNS if message.startswith(sign))
     words, edge, ground = SIGNS[sign]
-    rest = " ".join(filter(None, (message.removeprefix(sign).strip(), after)))
     inside = f'<strong style="font-size: 110%">{words}</strong>&ensp;<code>{html.escape(name)}</code>'
-    if rest:
-        inside += f'<div style="margin-top: 4px">{_as_html(rest)}</div>'
+    for text in filter(None, (message.removeprefix(sign).strip(), after)):
+        inside += f'<div style="margin-top: 4px">{_as_html(text)}</div>'
     if printed:
         lines = html.escape("\n".join(printed))
-        inside += f'<div style="margin-top: 4px">Your code printed:<pre style="margin: 2px 0 0">{lines}</pre></div>'
+        wrapped = "margin: 2px 0 0; white-space: pre-wrap; overflow-wrap: anywhere"
+        inside += f'<div style="margin-top: 4px">Your code printed:<pre style="{wrapped}">{lines}</pre></div>'
     return (
         f'<div role="status" style="border-left: 6px solid {edge}; background: {ground}; border-radius: 4px; '
         f'padding: 8px 14px; margin: 4px 0; max-width: 56em; line-height: 1.45">{inside}</div>'

@@ -99,11 +99,11 @@ def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
     if os.environ.get("SRGAN_LESSONS_STRICT", "") not in ("", "0"):
         raise CheckFailed(f"{name}: {verdict.message}")
     known = record(name, handed_on=True)
-    after = f'hint("{name}") helps; the lesson goes on with the reference.'
+    after = f'`hint("{name}")` helps; the lesson goes on with the reference.'
     if known.solved:
         after = f"You have solved it before, and that still counts. {after}"
     last = [line[:200] for line in verdict.printed.strip().splitlines()[-5:]]
-    text = "\n    ".join([f"{name}: {verdict.message} {after}", *last])
+    text = "\n    ".join([f"{name}: {verdict.message} {after.replace('`', '')}", *last])
     if last:
         text = text.replace("\n    ", "\nYour code printed:\n    ", 1)
 

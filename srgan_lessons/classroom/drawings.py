@@ -147,7 +147,7 @@ def residual_block() -> Sheet:
     sheet.arrow((end + 64, y), (end + 106, y))
     sheet.text(end + 124, y, "y", size=20, bold=True)
     sheet.arrow((66, y), (66, 44), (end + 51, 44), (end + 51, y - 13), colour=SKIP, width=2.4)
-    sheet.text(400, 26, "the skip: y = x + F(x)", colour=SKIP)
+    sheet.text(400, 26, "the skip: y = x + F(x)", bold=True)
     sheet.text(400, 178, "F(x): what the block adds")
     return sheet
 
@@ -170,14 +170,14 @@ def generator() -> Sheet:
     sheet.arrow((454, y), (484, y))
     sheet.plus(497, y)
     sheet.arrow((187, y), (187, 34), (497, 34), (497, y - 13), colour=SKIP, width=2.4)
-    sheet.text(342, 18, "the long skip", colour=SKIP)
-    sheet.arrow((510, y), (544, y))
-    for x, size in ((544, "2x"), (682, "4x")):
+    sheet.text(342, 18, "the long skip", bold=True)
+    sheet.arrow((510, y), (540, y))
+    for x, size in ((540, "2x"), (674, "4x")):
         sheet.box(x, y - height / 2, 112, height, "conv, 256", "shuffle by 2", "PReLU", tint=ACT, size=14)
         sheet.text(x + 56, y + height / 2 + 18, size)
-        sheet.arrow((x + 112, y), (x + 138, y))
-    sheet.box(820, y - height / 2, 74, height, "9x9 conv", "3 maps", tint=CONV, size=13)
-    sheet.arrow((894, y), (910, y))
+        sheet.arrow((x + 112, y), (x + 134, y))
+    sheet.box(808, y - height / 2, 88, height, "9x9 conv", "3 maps", tint=CONV, size=14)
+    sheet.arrow((896, y), (912, y))
     sheet.text(925, y, "SR", bold=True)
     sheet.text(272, 232, "at LR size: the cheap place to be deep")
     sheet.text(720, 232, "large only at the very end")

@@ -178,6 +178,7 @@ def show_crops(
         inches = min(WIDTH / (rows * whole + columns * zoomed), 4.0)  # the height of one crop
         if rows * whole > 1.2 * columns * zoomed:  # the whole picture would leave no room for the crops
             inches = min(WIDTH * 0.6 / (columns * zoomed), 4.0)
+        inches = min(inches, 5.0 / rows)  # with its controls, a figure of two rows fits on a small screen
         grid = figure.add_gridspec(
             rows, columns + 1, width_ratios=[WIDTH / inches - columns * zoomed] + [zoomed] * columns
         )
@@ -238,7 +239,7 @@ def number_cells(
             for (y, x), number in np.ndenumerate(array):
                 dark = 0.6 * (number - low) / ((high - low) or 1)
                 tint = TINTS[group(number) % len(TINTS)] if group else mpl.colormaps["Blues"](dark)
-                axis.add_patch(Rectangle((x, y), 1, 1, facecolor=tint, edgecolor="black", linewidth=1))
+                axis.add_patch(Rectangle((x, y), 1, 1, facecolor=tint, edgecolor=INK, linewidth=1))
                 axis.text(x + 0.5, y + 0.5, f"{number:g}", ha="center", va="center", color=INK)
             axis.set(xlim=(-0.02, array.shape[1] + 0.02), ylim=(rows + 0.02, -0.02), aspect="equal", anchor="N")
             axis.set_title(_wrapped(title, width + 0.6 * cell))
@@ -251,6 +252,8 @@ def number_cells(
 
 def _draw(axis: Axes, picture: np.ndarray, title: str, inches: float) -> None:
     axis.imshow(picture, interpolation="none")
+    height, width = picture.shape[:2]  # a thin frame, because a black picture would be lost in a dark theme
+    axis.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor="#888888", linewidth=0.8))
     axis.set_title(_wrapped(title, inches))
     axis.set_axis_off()
 
@@ -351,18 +354,23 @@ def bars(
 
 def _bars(values: Mapping[str, float], xlabel: str, digits: int, group: Callable[[str], int] | None = None) -> Figure:
     sign = "+" if min(values.values()) < 0 else ""
-    labels = [f"{value:{sign}.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values.values()]
+    labels = [f"{value:{sign},.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in values.values()]
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH * 0.85, 0.9 + 0.55 * len(values)), layout="constrained")
+        height = 0.55 if len(values) <= 8 else 0.42  # of a bar and its gap
+        figure = Figure(figsize=(WIDTH * 0.85, 0.9 + height * len(values)), layout="constrained")
         axis = figure.add_subplot()
         names = [_wrapped(name, 3.2) for name in values]
         kinds = [group(name) if group else 0 for name in values]
         tints, hatches = [("#9ecae1", "#fdd0a2", "#c7e9c0")[kind] for kind in kinds], [HATCHES[kind] for kind in kinds]
-        drawn = axis.barh(names, list(values.values()), color=tints, hatch=hatches, edgecolor="black", height=0.62)
+        look: dict[str, Any] = {"color": tints, "hatch": hatches, "edgecolor": INK if group else "black"}
+        drawn = axis.barh(names, list(values.values()), height=0.62, **look)  # a light hatching would be lost on a tint
         axis.bar_label(drawn, labels, padding=5)
         axis.axvline(0, color="black", linewidth=1.2)
         axis.invert_yaxis()
         axis.margins(x=0.16)
+        axis.locator_params(axis="x", nbins=7)  # more numbers would touch each other
+        if max(values.values()) >= 10_000:
+            axis.xaxis.set_major_formatter("{x:,.0f}")
         axis.grid(visible=False, axis="y")
         axis.set_xlabel(xlabel)
         return figure

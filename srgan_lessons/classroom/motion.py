@@ -71,9 +71,11 @@ def _text(
     )
 
 
-def _rect(x: float, y: float, width: float, height: float, fill: str, line: float = 1) -> str:
+def _rect(
+    x: float, y: float, width: float, height: float, fill: str, line: float = 1, edge: str = "currentColor"
+) -> str:
     return (
-        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" stroke="currentColor" '
+        f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" stroke="{edge}" '
         f'stroke-width="{line}" style="fill: {fill}"/>'
     )
 
@@ -161,7 +163,7 @@ def shuffle_film(r: int = 2, size: int = 2, *, alt: str) -> None:
             for (channel, place), (x0, y0), (x1, y1) in zip(numbers, begin, end, strict=True):
                 part = 1.0 if channel < moving else share if channel == moving else 0.0
                 x, y = x0 + part * (x1 - x0), y0 + part * (y1 - y0)
-                drawn += _rect(x, y, cell, cell, TINTS[channel % len(TINTS)])
+                drawn += _rect(x, y, cell, cell, TINTS[channel % len(TINTS)], edge=INK)  # a light edge would be lost
                 drawn += _text(x + cell / 2, y + cell / 2, str(10 * channel + place), size=17, colour=INK)
             frames.append(drawn)
             i, j = divmod(moving, r)

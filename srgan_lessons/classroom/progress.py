@@ -216,8 +216,8 @@ def _overview(known: dict[str, Record]) -> tuple[str, str]:
         done = sum(known.get(name, Record()).solved for name in names)
         text.append(f"lesson {lesson:02d}  {boxes.bar_of_text(done, len(names))}  {done} of {len(names)}")
         here = "font-weight: bold" if lesson in _here else ""
-        line = f"lesson {lesson:02d}&ensp;{boxes.bar(done, len(names))}&ensp;{done} of {len(names)}"
-        bars.append(f'<div style="{here}">{line}</div>')
+        label = f'<span style="display: inline-block; width: 6em">lesson {lesson:02d}</span>'  # bold text is wider
+        bars.append(f'<div style="{here}">{label}{boxes.bar(done, len(names))}&ensp;{done} of {len(names)}</div>')
     total = f"{sum(known[e.name].solved for e in exercises if e.name in known)} of {len(exercises)} solved."
     page.append(f'<div style="line-height: 1.6; margin-top: 8px">{"".join(bars)}</div><p>{total}</p>')
     return "\n".join(page), "\n".join([*text, total])

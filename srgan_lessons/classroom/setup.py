@@ -5,6 +5,7 @@ import os
 import platform
 import random
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -96,5 +97,5 @@ def lesson_settings(*, full: Mapping[str, Any], fast: Mapping[str, Any]) -> Simp
         raise UserError(f"lesson_settings: full and fast must name the same settings; only one of them has: {odd}")
     if fast_mode():
         changed = ", ".join(f"{key} {fast[key]} instead of {full[key]}" for key in full if fast[key] != full[key])
-        print(f"Fast settings (SRGAN_LESSONS_FAST=1): {changed or 'none differs'}.")
+        print(textwrap.fill(f"Fast settings (SRGAN_LESSONS_FAST=1): {changed or 'none differs'}.", 100))
     return SimpleNamespace(**(fast if fast_mode() else full))

@@ -5,6 +5,7 @@ ipywidgets, 7.7 or 8; where these cannot be shown, the page shows the first pict
 """
 
 import html
+import math
 import sys
 import tempfile
 import traceback
@@ -33,6 +34,7 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 # --- before and after ------------------------------------------------------------------------------------------------
 
 TALLEST, WIDEST = 600, 900  # CSS pixels: the whole picture must be visible without scrolling
+USEFUL = 440  # CSS pixels: a smaller picture is enlarged at least to this
 TO = (  # moves the edge of `box` to `percent` of its width
     "percent = Math.max(0, Math.min(100, percent));"
     "box.querySelector('.after').style.clipPath = 'inset(0 0 0 ' + percent + '%)';"
@@ -69,7 +71,7 @@ def compare(before: Picture, after: Picture, *, titles: tuple[str, str] = ("befo
         raise UserError(f"compare: {left.shape[:2]} and {right.shape[:2]} pixels are not the same picture at two sizes")
     alt = check_alt(alt)
     height, width = right.shape[:2]
-    scale = min(2, TALLEST / height, WIDEST / width)
+    scale = min(max(2, math.ceil(USEFUL / max(height, width))), TALLEST / height, WIDEST / width)
     scale = int(scale) if scale >= 1 else scale  # a whole factor if it is enlarged
     sharp = "pixelated" if scale >= 1 else "auto"
     picture = f"display: block; width: 100%; height: 100%; image-rendering: {sharp}; margin: 0; max-width: none;"
@@ -120,8 +122,11 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
     screen = widgets.HTML(still)
 
     def redraw(_: object) -> None:
-        # until the new picture is computed, the page shows the old one, dimmed
-        screen.value = f'<div style="opacity: 0.35">{screen.value}</div><p role="status">computing ...</p>'
+        # until the new picture is computed, the page shows the old one, dimmed; what is below it does not move
+        screen.value = (
+            f'<div style="position: relative"><div style="opacity: 0.35">{screen.value}</div>'
+            f'<span role="status" style="{LABEL} left: 8px">computing ...</span></div>'
+        )
         screen.value = _drawn_or_said(draw, first | {name: control.value for name, control in chosen.items()})
 
     for control in chosen.values():
@@ -129,11 +134,13 @@ def play(draw: Callable[..., None], **controls: Sequence[Any]) -> None:
     show_widget(widgets.VBox([*chosen.values(), screen]), still)
 
 
-def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], alt: str) -> None:
+def zoom(
+    pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], at: tuple[int, int] = (50, 50), alt: str
+) -> None:
     """Shows crops with controls: the reader picks a photo, and moves and resizes the zoom box. See show_crops.
 
     pictures: name -> versions of one photo, such as HR, bicubic and LR; the largest comes first, because the box is
-    measured in its pixels.
+    measured in its pixels. at: where the box is at first, as the percentages of `down` and `right`, multiples of 5.
     """
     alt = check_alt(alt)
 
@@ -144,8 +151,8 @@ def zoom(pictures: Mapping[str, Sequence[Picture]], *, titles: Sequence[str], al
         top, left = ((free - side) * percent // 400 * 4 for free, percent in ((height, down), (width, right)))
         show_crops(*versions, titles=titles, box=(top, left, side, side), alt=f"{alt} Here: {photo}, {side} pixels.")
 
-    places = [50, *range(0, 50, 5), *range(55, 101, 5)]
-    play(draw, photo=list(pictures), down=places, right=places, size=[64, 32, 96, 128, 192])
+    down, right = ([first, *(place for place in range(0, 101, 5) if place != first)] for first in at)
+    play(draw, photo=list(pictures), down=down, right=right, size=[64, 32, 96, 128, 192])
 
 
 def upload_photo(use: Callable[[np.ndarray], None]) -> None:

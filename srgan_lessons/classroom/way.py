@@ -2,14 +2,15 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from srgan_lessons.classroom.figures import FONT, STYLE, TINTS, WIDTH, as_html, check_alt, put
+from srgan_lessons.classroom.figures import FONT, INK, STYLE, TINTS, WIDTH, as_html, check_alt, put
 
 BOX, GAP = 1.0, 0.28  # widths of a box and of the gap for an arrow
-LETTERS = 15  # how many fit into the width of a box
+LETTERS = 14  # how many fit into the width of a box
 
 
 def show_way(stations: Sequence[tuple[str, str, str]], *, alt: str) -> None:
@@ -34,8 +35,9 @@ def _way(stations: Sequence[tuple[str, str, str]]) -> Figure:
             )
             middle = left + BOX / 2
             axis.text(middle, 0.87, where, ha="center", va="center", fontsize=FONT, fontweight="bold")
-            axis.text(middle, 0.48, textwrap.fill(what, LETTERS), ha="center", va="center", fontsize=FONT)
-            axis.text(middle, 0.14, size, ha="center", va="center", fontsize=FONT)
+            on_tint: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": FONT, "color": INK}
+            axis.text(middle, 0.48, textwrap.fill(what, LETTERS), **on_tint)
+            axis.text(middle, 0.14, size, **on_tint)
             if number:
                 arrow = {"arrowstyle": "-|>", "color": "#000000", "lw": 1.6}
                 axis.annotate("", xy=(left, 0.4), xytext=(left - GAP, 0.4), arrowprops=arrow)
