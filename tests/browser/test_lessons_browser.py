@@ -1,4 +1,8 @@
-"""Each student notebook in a real JupyterLab in a real browser: all cells run, figures are seen, controls work."""
+"""Each student notebook in a real JupyterLab in a real browser: all cells run, figures are seen, controls work.
+
+As learners do, we open them one after the other in the same window: loading JupyterLab takes as much computing time as
+half a lesson.
+"""
 
 import os
 import re
@@ -28,12 +32,38 @@ CLIPPED = """() => [...document.querySelectorAll(
 }).map(element => element.alt || element.outerHTML.slice(0, 200))"""
 
 
+OPEN = """async path => {
+    await window.jupyterapp.restored;
+    await window.jupyterapp.commands.execute('docmanager:open', {path});
+}"""
+CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(tab => tab.dispose())"
+
+
+@pytest.fixture(scope="module")
+def window(profile, lab):
+    """A JupyterLab without a notebook."""
+    window = profile.new_page()
+    window.set_viewport_size({"width": 1400, "height": 1000})
+    window.goto(f"{lab.address}/lab?token={lab.token}&reset")
+    window.wait_for_function("window.jupyterapp", timeout=90_000)
+    yield window
+    window.close()
+
+
+@pytest.fixture
+def page(window, lab):
+    """The same window for each lesson. Afterwards, the lesson's tab is closed and its kernel is ended."""
+    yield window
+    window.evaluate(CLOSE)
+    for session in lab.api("GET", "api/sessions"):
+        lab.api("DELETE", f"api/sessions/{session['id']}")
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_learner_sees_what_the_lesson_promises(notebook, lab, page, tmp_path):
     shutil.copy(notebook, lab.folder)
-    page.set_viewport_size({"width": 1400, "height": 1000})
     try:
-        page.goto(lab.url(notebook.name))
+        page.evaluate(OPEN, notebook.name)
         run_all(page)
         figures = page.evaluate(FIGURES)
         assert figures, "the lesson shows no figure"
