@@ -21,11 +21,11 @@ import shutil
 import socket
 import warnings
 from contextlib import suppress
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+import torchvision
 from filelock import FileLock, SoftFileLock, Timeout
 from torch import nn
 
@@ -219,7 +219,7 @@ class RunFolder:
             "versions": {
                 "srgan_lessons": __version__,
                 "torch": torch.__version__,
-                "torchvision": version("torchvision"),  # without its import, which takes as long as torch's
+                "torchvision": torchvision.__version__,
                 "python": platform.python_version(),
             },
         }
