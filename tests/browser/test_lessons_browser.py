@@ -1,4 +1,5 @@
-"""Each student notebook in a real JupyterLab in a real browser: all cells run, figures are seen, controls work.
+"""Each student notebook in a real JupyterLab in a real browser: all cells run and print what the notebook says, figures
+are seen, controls work.
 
 As learners do, we open them one after the other in the same window: loading JupyterLab takes as much computing time as
 half a lesson.
@@ -10,6 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from pages import run_all
 from PIL import Image
@@ -36,6 +38,10 @@ OPEN = """async path => {
     await window.jupyterapp.restored;
     await window.jupyterapp.commands.execute('docmanager:open', {path});
 }"""
+# Of the cells whose output is kept in the notebook
+PRINTED = """() => window.jupyterapp.shell.currentWidget.context.model.toJSON().cells
+    .filter(cell => cell.metadata.tags?.includes('nbval-check-output'))
+    .map(cell => cell.outputs.flatMap(output => output.text ?? output.data['text/plain']).join(''))"""
 CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(tab => tab.dispose())"
 
 
@@ -65,6 +71,7 @@ def test_a_learner_sees_what_the_lesson_promises(notebook, lab, page, tmp_path):
     try:
         page.evaluate(OPEN, notebook.name)
         run_all(page)
+        assert page.evaluate(PRINTED) == printed(notebook)
         figures = page.evaluate(FIGURES)
         assert figures, "the lesson shows no figure"
         for figure in figures:
@@ -84,6 +91,14 @@ def test_a_learner_sees_what_the_lesson_promises(notebook, lab, page, tmp_path):
     finally:
         if wanted := os.environ.get("SRGAN_LESSONS_SCREENSHOTS"):
             page.screenshot(path=Path(wanted) / f"{notebook.stem}.png")
+
+
+def printed(notebook: Path) -> list[str]:
+    """The outputs that are kept in a notebook."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    kept = [cell.outputs for cell in cells if "nbval-check-output" in cell.metadata.get("tags", [])]
+    assert all(kept)
+    return ["".join(o.text if "text" in o else o.data["text/plain"] for o in outputs) for outputs in kept]
 
 
 def move_sliders(page, folder: Path) -> int:
