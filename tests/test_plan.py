@@ -42,14 +42,19 @@ def photos():
     return load_photos({f"photo {i}": image.repeat(2, 0).repeat(2, 1) for i, image in enumerate(small)}, minimum=16)
 
 
-def tiny_plan(photos, folder=None, steps=(6, 8)):
+@pytest.fixture(scope="module")
+def made(photos):
+    """A plan for this machine."""
+    return make_plan("srgan-mse", MINUTES, photos, measuring=0.1, **TINY)
+
+
+def tiny_plan(made, folder=None, steps=(6, 8)):
     """A plan whose updates do not depend on this machine. Kept in a folder it is carried out without a clock."""
-    plan = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, **TINY)
     stages = [
         dataclasses.replace(stage, recipe=stage.recipe.change(steps=count), validations=2, seconds=60.0)
-        for stage, count in zip(plan.stages, steps, strict=True)
+        for stage, count in zip(made.stages, steps, strict=True)
     ]
-    plan = dataclasses.replace(plan, stages=tuple(stages))
+    plan = dataclasses.replace(made, stages=tuple(stages))
     if folder:
         plan.save(folder)
     return plan
@@ -116,8 +121,8 @@ def test_both_stages_are_planned_and_a_plan_is_kept(photos, tmp_path):
 
 
 @pytest.mark.parametrize("other", [{"minutes": 0.3}, {"channels": 8}, {"init": "srgan"}])
-def test_a_plan_for_other_settings_is_refused_with_what_differs(photos, tmp_path, other):
-    tiny_plan(photos, tmp_path)
+def test_a_plan_for_other_settings_is_refused_with_what_differs(made, photos, tmp_path, other):
+    tiny_plan(made, tmp_path)
     asked = {"recipe": "srgan-mse", "minutes": MINUTES, **TINY} | other
     with pytest.raises(UserError, match=f"{next(iter(other))} .* then, .* now.*--folder"):
         make_plan(photos=photos, folder=tmp_path, **asked)
@@ -148,8 +153,8 @@ def test_where_memory_does_not_suffice_the_batch_is_halved_and_that_is_said(phot
     assert "a batch of 8 does not fit" in plan.text
 
 
-def test_srgan_begins_with_the_weights_of_its_srresnet_and_the_same_call_adds_nothing(photos, tmp_path):
-    plan = tiny_plan(photos, tmp_path)
+def test_srgan_begins_with_the_weights_of_its_srresnet_and_the_same_call_adds_nothing(made, photos, tmp_path):
+    plan = tiny_plan(made, tmp_path)
     seen = []
     outcome = train_plan(
         plan, photos, tmp_path, on_report=lambda name, row: seen.append((name, row["step"])), progress=False
@@ -165,14 +170,14 @@ def test_srgan_begins_with_the_weights_of_its_srresnet_and_the_same_call_adds_no
     assert again.finished
 
 
-def test_a_run_that_is_interrupted_ends_as_one_that_was_not(photos, tmp_path):
+def test_a_run_that_is_interrupted_ends_as_one_that_was_not(made, photos, tmp_path):
     """SIGINT in the second stage: the log and the weights are those of a run in one piece."""
 
     def press_stop(name, row):
         if name == "srgan-mse" and row["step"] == 3:
             os.kill(os.getpid(), signal.SIGINT)
 
-    plan = tiny_plan(photos, tmp_path / "a")
+    plan = tiny_plan(made, tmp_path / "a")
     stopped = train_plan(plan, photos, tmp_path / "a", on_report=press_stop, progress=False)
     assert not stopped.finished
     assert not stopped.in_time
@@ -190,9 +195,9 @@ def test_a_run_that_is_interrupted_ends_as_one_that_was_not(photos, tmp_path):
     assert all(torch.equal(mine[name], theirs[name]) for name in theirs)
 
 
-def test_a_run_that_the_clock_stops_is_in_time_saved_and_validated(photos, tmp_path, monkeypatch):
+def test_a_run_that_the_clock_stops_is_in_time_saved_and_validated(made, photos, tmp_path, monkeypatch):
     monkeypatch.setattr(_Clock, "fit_again", lambda self, stage: (stage, ()))  # the machine slows down only later
-    plan = tiny_plan(photos, steps=(4, 5_000))
+    plan = tiny_plan(made, steps=(4, 5_000))
     speed = Speed(updates_per_s=1e6, start=0)
     stages = [dataclasses.replace(s, seconds=3.0, speed=speed, validation=0.0, saving=0.0) for s in plan.stages]
     outcome = train_plan(dataclasses.replace(plan, stages=tuple(stages)), photos, tmp_path, progress=False, log_every=1)
@@ -216,30 +221,30 @@ def test_the_last_row_of_a_stopped_run_has_the_rate_of_its_last_update(photos, t
     assert last["val_psnr"] is not None
 
 
-def test_a_plan_sets_the_minutes(photos, tmp_path):
+def test_a_plan_sets_the_minutes(made, photos, tmp_path):
     with pytest.raises(UserError, match="the plan sets minutes"):
-        train_plan(tiny_plan(photos), photos, tmp_path / "run", minutes=5)
+        train_plan(tiny_plan(made), photos, tmp_path / "run", minutes=5)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_that_is_not_there_cannot_be_looked_at(photos, tmp_path):
+def test_a_run_that_is_not_there_cannot_be_looked_at(made, tmp_path):
     with pytest.raises(UserError, match="no planned run"):
         read_outcome(tmp_path)
-    tiny_plan(photos, tmp_path)
+    tiny_plan(made, tmp_path)
     with pytest.raises(UserError, match=r"has no weights in .* yet"):
         read_outcome(tmp_path)
 
 
-def test_the_picture_follows_updates_that_were_counted_anew(photos, tmp_path):
-    plan = tiny_plan(photos)
+def test_the_picture_follows_updates_that_were_counted_anew(made, tmp_path):
+    plan = tiny_plan(made)
     with catch(), Watch(plan, tmp_path) as watch:
-        tiny_plan(photos, tmp_path, steps=(6, 20))  # as `fit_again` keeps it
+        tiny_plan(made, tmp_path, steps=(6, 20))  # as `fit_again` keeps it
         watch("srgan-mse", {"step": 10, "content": 0.1, "d_hr": 0.6, "d_sr": 0.4, "updates_per_s": 5.0})
     assert watch.status().startswith("srgan-mse: update 10 of 20, about 2 seconds left")
 
 
 @pytest.mark.parametrize(("scores", "best"), [([0.3, 0.1, 0.2, 0.4], 4), ([0.4, 0.3, 0.2, 0.1], None)])
-def test_the_best_update_is_kept_beside_the_last_and_taken_home(photos, tmp_path, monkeypatch, scores, best):
+def test_the_best_update_is_kept_beside_the_last_and_taken_home(made, photos, tmp_path, monkeypatch, scores, best):
     """By ST-LPIPS of the held-out photos, measured after updates 2, 4, 6 and 8."""
     measured, averages = Validation.__call__, {}
 
@@ -250,7 +255,7 @@ def test_the_best_update_is_kept_beside_the_last_and_taken_home(photos, tmp_path
             found["val_stlpips"] = scores[len(averages) - 1]
         return found
 
-    plan = tiny_plan(photos)  # which measures how long a validation takes
+    plan = tiny_plan(made)
     monkeypatch.setattr(Validation, "__call__", scripted)
     plan = dataclasses.replace(plan, stages=tuple(dataclasses.replace(each, validations=4) for each in plan.stages))
     plan.save(tmp_path)
@@ -277,9 +282,9 @@ def test_the_best_update_is_kept_beside_the_last_and_taken_home(photos, tmp_path
 
 
 @pytest.mark.parametrize("name", ["update_00000004 (1).png", "mine.png", "update_00000008.png"])
-def test_a_picture_that_cannot_be_shown_does_not_end_the_training(photos, tmp_path, name):
+def test_a_picture_that_cannot_be_shown_does_not_end_the_training(made, tmp_path, name):
     """Google Drive keeps both versions of a file under such a name, and may show a file before it has its content."""
-    plan = tiny_plan(photos, tmp_path)
+    plan = tiny_plan(made, tmp_path)
     preview = tmp_path / "srgan-mse" / "preview"
     preview.mkdir(parents=True)
     (preview / name).write_bytes(b"\x89PNG")
@@ -320,8 +325,8 @@ def test_the_clock_of_a_plan_by_hand(monkeypatch):
     assert [stage.recipe.steps for stage in plan.times(0.001).stages] == [1, 1]
 
 
-def test_a_machine_that_became_slower_gets_fewer_updates(photos):
-    plan = tiny_plan(photos)
+def test_a_machine_that_became_slower_gets_fewer_updates(made):
+    plan = tiny_plan(made)
     stage = dataclasses.replace(plan.stages[1], speed=Speed(updates_per_s=100, start=0), validation=0.0, saving=0.0)
     clock = _Clock(planning.time.monotonic() - 60, plan, going=True)
     clock.slower = 2.0
@@ -342,8 +347,8 @@ def test_a_machine_that_became_slower_gets_fewer_updates(photos):
         ({"blocks": 8, "channels": 32, "batch": 16}, 9_999, 27.331 - 27.186, 0.15869 / 0.3628),
     ],
 )
-def test_an_estimate_is_what_the_recorded_run_had_at_its_best_update_so_far(photos, size, steps, gain, share):
-    plan = tiny_plan(photos)
+def test_an_estimate_is_what_the_recorded_run_had_at_its_best_update_so_far(made, size, steps, gain, share):
+    plan = tiny_plan(made)
     recipe = RECIPES["srgan-offline"].change(steps=steps, **size)
     long = dataclasses.replace(plan, stages=(dataclasses.replace(plan.stages[1], recipe=recipe),))
     found = expect(long)
@@ -356,9 +361,9 @@ def test_an_estimate_is_what_the_recorded_run_had_at_its_best_update_so_far(phot
     assert expect(plan) is None  # nor one of this network
 
 
-def test_an_estimate_begins_at_half_of_the_first_validation(photos):
+def test_an_estimate_begins_at_half_of_the_first_validation(made):
     """Which the compact run had after 175 updates of 8 crops. Its band is wider than any step between validations."""
-    plan = tiny_plan(photos)
+    plan = tiny_plan(made)
     for steps, there in ((88, True), (87, False)):
         recipe = RECIPES["srgan-offline"].change(steps=steps, blocks=8, channels=32, batch=8)
         short = dataclasses.replace(plan, stages=(dataclasses.replace(plan.stages[1], recipe=recipe),))
@@ -370,8 +375,8 @@ def test_an_estimate_begins_at_half_of_the_first_validation(photos):
             assert abs(after["val_stlpips"] / before["val_stlpips"] - 1) < 0.253
 
 
-def test_a_run_is_watched_and_taken_home(photos, tmp_path):
-    plan = tiny_plan(photos, tmp_path / "run")
+def test_a_run_is_watched_and_taken_home(made, photos, tmp_path):
+    plan = tiny_plan(made, tmp_path / "run")
     with catch() as shown, Watch(plan, tmp_path / "run") as watch:
         outcome = train_plan(plan, photos, tmp_path / "run", on_report=watch, progress=False)
     assert watch.status().startswith("srgan-mse: update")

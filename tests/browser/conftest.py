@@ -18,14 +18,22 @@ MISSING = [name for name in ("jupyterlab", "ipywidgets") if importlib.util.find_
 def lab(tmp_path_factory) -> Iterator[Lab]:
     if MISSING:
         pytest.skip(f"not installed: {', '.join(MISSING)}")
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+    with running_lab(tmp_path_factory.mktemp("lab"), options=["--expose-app-in-browser"]) as lab:
         yield lab
 
 
+@pytest.fixture(scope="module")
+def profile(browser):
+    """A browser profile: its pages share what they have loaded and compiled of JupyterLab."""
+    profile = browser.new_context(viewport={"width": 1280, "height": 720})
+    yield profile
+    profile.close()
+
+
 @pytest.fixture
-def page(browser, lab):
+def page(profile, lab):
     """An empty page. What runs in its notebooks is ended with it: each kernel holds half a gigabyte."""
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page = profile.new_page()
     yield page
     page.close()
     for session in lab.api("GET", "api/sessions"):

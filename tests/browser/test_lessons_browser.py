@@ -1,4 +1,9 @@
-"""Each student notebook in a real JupyterLab in a real browser: all cells run, figures are seen, controls work."""
+"""Each student notebook in a real JupyterLab in a real browser: all cells run and print what the notebook says, figures
+are seen, controls work.
+
+As learners do, we open them one after the other in the same window: loading JupyterLab takes as much computing time as
+half a lesson.
+"""
 
 import os
 import re
@@ -6,6 +11,7 @@ import shutil
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 from pages import run_all
 from PIL import Image
@@ -28,13 +34,44 @@ CLIPPED = """() => [...document.querySelectorAll(
 }).map(element => element.alt || element.outerHTML.slice(0, 200))"""
 
 
+OPEN = """async path => {
+    await window.jupyterapp.restored;
+    await window.jupyterapp.commands.execute('docmanager:open', {path});
+}"""
+# Of the cells whose output is kept in the notebook
+PRINTED = """() => window.jupyterapp.shell.currentWidget.context.model.toJSON().cells
+    .filter(cell => cell.metadata.tags?.includes('nbval-check-output'))
+    .map(cell => cell.outputs.flatMap(output => output.text ?? output.data['text/plain']).join(''))"""
+CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(tab => tab.dispose())"
+
+
+@pytest.fixture(scope="module")
+def window(profile, lab):
+    """A JupyterLab without a notebook."""
+    window = profile.new_page()
+    window.set_viewport_size({"width": 1400, "height": 1000})
+    window.goto(f"{lab.address}/lab?token={lab.token}&reset")
+    window.wait_for_function("window.jupyterapp", timeout=90_000)
+    yield window
+    window.close()
+
+
+@pytest.fixture
+def page(window, lab):
+    """The same window for each lesson. Afterwards, the lesson's tab is closed and its kernel is ended."""
+    yield window
+    window.evaluate(CLOSE)
+    for session in lab.api("GET", "api/sessions"):
+        lab.api("DELETE", f"api/sessions/{session['id']}")
+
+
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_learner_sees_what_the_lesson_promises(notebook, lab, page, tmp_path):
     shutil.copy(notebook, lab.folder)
-    page.set_viewport_size({"width": 1400, "height": 1000})
     try:
-        page.goto(lab.url(notebook.name))
+        page.evaluate(OPEN, notebook.name)
         run_all(page)
+        assert page.evaluate(PRINTED) == printed(notebook)
         figures = page.evaluate(FIGURES)
         assert figures, "the lesson shows no figure"
         for figure in figures:
@@ -54,6 +91,14 @@ def test_a_learner_sees_what_the_lesson_promises(notebook, lab, page, tmp_path):
     finally:
         if wanted := os.environ.get("SRGAN_LESSONS_SCREENSHOTS"):
             page.screenshot(path=Path(wanted) / f"{notebook.stem}.png")
+
+
+def printed(notebook: Path) -> list[str]:
+    """The outputs that are kept in a notebook."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    kept = [cell.outputs for cell in cells if "nbval-check-output" in cell.metadata.get("tags", [])]
+    assert all(kept)
+    return ["".join(o.text if "text" in o else o.data["text/plain"] for o in outputs) for outputs in kept]
 
 
 def move_sliders(page, folder: Path) -> int:
