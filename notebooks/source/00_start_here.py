@@ -273,7 +273,7 @@ show_crops(
 # sharp belongs there, but not what. Here it is worse than SRResNet, which leaves the face soft, but recognisably hers.
 # Small faces, lettering and fine regular stripes all go wrong in this way.
 #
-# **Question.** Would more training help? Can any method, however clever, get the true HR photo back?
+# **Question.** Can any method, however clever and however long it was trained, get the true HR photo back?
 
 # %% tags=["skip"]
 cat = sample_photos()["chelsea"][:300, :448]  # (300, 448, 3)
@@ -347,7 +347,7 @@ print(f"ESPCN has {count_parameters(ESPCN()):,} trained numbers, SRGAN's generat
 # To have the truth to compare with. Enlarge a real photo, and nobody can say how good the result is.
 # </details>
 #
-# <details><summary>2. SRGAN has fewer dB than bicubic. Is it worse?</summary>
+# <details><summary>2. On the cat, SRGAN has fewer dB than bicubic. Is it worse?</summary>
 #
 # It is further from the truth, pixel by pixel. To the eye, it is the better picture wherever the exact place of a
 # detail does not matter, as in fur. Where it does matter, as in a face, it may be the worse one.

@@ -79,7 +79,7 @@ show_crops(
 #
 # 1. **First**, by bicubic. The network then repairs the result (SRCNN, 2014).
 # 2. **Last, by a transposed convolution**: each LR pixel writes a whole patch, and the patches are added.
-# 3. **Last, by a sub-pixel convolution**: an ordinary convolution gives sixteen times as many channels, and they are
+# 3. **Last, by a sub-pixel convolution**: an ordinary convolution gives sixteen channels for each colour, and they are
 #    laid out as pixels (ESPCN, 2016). This is SRGAN's way.
 
 # %% tags=["check-output"]
@@ -105,6 +105,7 @@ def multiplications(kernel, inputs, outputs):
     return kernel**2 * inputs * outputs
 
 
+# ESPCN has three layers, and you will build it below: kernel, inputs, outputs of each
 at_lr = [multiplications(5, 3, 64), multiplications(3, 64, 32), multiplications(3, 32, 48)]
 at_hr = [multiplications(5, 3, 64), multiplications(3, 64, 32), multiplications(3, 32, 3)]
 places = 4 * 4  # at HR size there are so many for each LR pixel
@@ -253,7 +254,7 @@ assert torch.allclose(mine(x), to_package(mine)(x), atol=1e-6)  # the same tenso
 # after the last convolution, or a clamp to [0, 1]. Ask: why is there no activation at the end? (Where it flattens, no
 # gradient comes back.) The original ESPCN worked on luma alone; ours works on RGB, as SRGAN does.
 
-# %% [markdown] tags=["slide"] answers=["uneven", "1, 2, 1"]
+# %% [markdown] tags=["slide"] answers=["unequal", "1, 2, 1"]
 # ## Checkerboards
 #
 # We skipped way 2. It has a flaw that you can find by counting. Each LR pixel writes a patch of kernel x kernel pixels,
@@ -287,7 +288,7 @@ for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
     assert ones[0, 0].tolist() == list(overlap_counts(12, kernel, stride))
 
 # %% [markdown]
-# The counts are uneven, unless the kernel is a multiple of the stride. In two dimensions they multiply. Choose a kernel
+# The counts are unequal, unless the kernel is a multiple of the stride. In two dimensions they multiply. Choose a kernel
 # and a stride:
 
 
@@ -340,8 +341,8 @@ assert kernel.shape[-1] % r == 0
 #
 # So it makes no checkerboard? To answer that, we need a number. Cut a picture into tiles of 4 x 4, and for each of the
 # sixteen places take the average over all tiles. In a photo the sixteen averages are nearly equal, because a photo
-# knows nothing of our tiles. How far apart they are, in per cent of the picture's contrast (its standard deviation), is
-# our **tile pattern**.
+# knows nothing of our tiles. Our **tile pattern** is the standard deviation of these sixteen averages, in per cent of
+# the standard deviation of the whole picture.
 #
 # **Question.** We take two untrained networks, one with a transposed convolution of kernel 9, one with a sub-pixel
 # convolution. Which has the stronger tile pattern?
@@ -386,7 +387,7 @@ assert min(pattern["transposed, kernel 9"], pattern["sub-pixel"]) > 80
 # %% [markdown]
 # *Figure: the eye of a cat, and two untrained enlargements of it, covered by a regular pattern of tiles.*
 #
-# The sub-pixel layer makes a tile pattern, too, as strong as the other's. Its counts are even, but the sixteen places
+# The sub-pixel layer makes a tile pattern, too, as strong as the other's. Its counts are equal, but the sixteen places
 # of a tile have **sixteen different filters**, and at the start these are random. Overlap is not the whole story.
 #
 # ### The cure
@@ -398,9 +399,9 @@ assert min(pattern["transposed, kernel 9"], pattern["sub-pixel"]) > 80
 # ### {{exercise: icnr}}
 #
 # `weight`, (C r r, inputs, k, k), belongs to a new convolution, which is still random and comes before a shuffle by
-# `r`. Return a weight of the same shape in which the r r filters of each tile are equal. They must still be random, and
-# about as large as the filters they replace (a mean of several is smaller): their standard deviation must be 0.7 to 3
-# times that of `weight`. Remember which channels make up a tile.
+# `r`. Return a weight of the same shape in which the r r filters of each tile are equal. They must still be random, with
+# values of about the same size as before (a mean of several filters has smaller ones): their standard deviation must be
+# 0.7 to 3 times that of `weight`. Remember which channels make up a tile.
 
 # %% tags=["stub"]
 # {{stub: icnr}}
@@ -533,7 +534,8 @@ show_images(
 assert tile_pattern(early[0]) > 3 * tile_pattern(early[1])
 
 # %% [markdown] answers=[]
-# Without ICNR, the network must first unlearn its tiles. With ICNR, it can start on the picture at once.
+# Both pictures are still rough. Without ICNR, the network must also unlearn its tiles; with ICNR, it has none to
+# unlearn.
 #
 # **Now the real run.** It trains on eleven of the photos that come with scikit-image, from a cup of coffee to the moon.
 # The chart shows its PSNR on the three others, with bicubic's as a line to beat. We look at these three while it
@@ -585,7 +587,8 @@ assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 
 # %% [markdown]
 # Your network is better than bicubic on each of the three photos. This is the claim: three layers, eleven photos, half
-# a minute, and a forty-year-old formula is beaten. To be honest, the result is still far from HR. The rest needs a
+# a minute, and a forty-year-old formula is beaten. On the way there, the curve may cross bicubic's line more than once:
+# while the learning rate is high, each update can also make things worse. To be honest, the result is still far from HR. The rest needs a
 # deeper network (lesson 04), and more than PSNR (lesson 06).
 
 # %% [markdown] tags=["instructor"]
@@ -599,7 +602,8 @@ assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 # Did the network learn from the *pairs*? Or would any training on photos do? We train the same network on the same
 # crops, for the same number of updates. But now each LR crop is paired with the HR crop of a different photo.
 #
-# **Question.** Which picture should you draw if you cannot know which one will be asked for?
+# **Question.** LR now says nothing about HR. Which picture should the network draw to keep the mean squared error
+# small?
 
 # %% tags=["skip"]
 control = fit(fresh_espcn(with_icnr=True), settings.control, shuffled=True)
@@ -682,7 +686,7 @@ zoom(pictures, titles=["HR", "bicubic", "yours"], alt="A crop as HR, by bicubic 
 # - Stay at LR size and enlarge at the end: every layer but the last then costs a sixteenth.
 # - Pixel shuffle computes nothing. It moves r r channels into tiles of r x r pixels.
 # - A sub-pixel convolution is a transposed convolution whose kernel is a multiple of its stride.
-# - Even counts do not prevent a checkerboard at the start. Equal filters do: that is ICNR.
+# - Equal counts do not prevent a checkerboard at the start. Equal filters do: that is ICNR.
 # - Trained on true pairs, three layers beat bicubic. On shuffled pairs they paint grey.
 #
 # ### Three questions

@@ -162,6 +162,7 @@ assert torch.allclose(torch.sigmoid(p.log() - q.log())[common], best[common], at
 
 # %% [markdown] tags=["slide"] answers=["slope", "climbs"]
 # It can. It was only told "real" or "generated", and it found the proportion: $D = p/(p+q)$ (Goodfellow et al. 2014).
+# Only at the edges of the figure, where no samples fall, it cannot know.
 #
 # And the logit? Put $p/(p+q)$ into the inverse of the sigmoid, and you get $\log p - \log q$. The logit says how much
 # more likely *real* is, as a logarithm. It has no limit on either side.
@@ -170,7 +171,7 @@ assert torch.allclose(torch.sigmoid(p.log() - q.log())[common], best[common], at
 #
 # So far, the generated numbers have stayed where they were. Now the generator may learn, too. It has two weights: it
 # draws noise $z$ from the standard bell curve and returns $a + b z$. The two take turns: D gets one update with its
-# loss, then the generator gets one with its own, which rewards a large $D$ for its samples. Both losses come from the
+# loss, then the generator gets one with its own, which rewards it if $D$ is close to 1 for its samples. Both losses come from the
 # package here; you will write them below.
 #
 # **Before you run it:** the real numbers have mean 4 and width 0.6; the generator's start with mean 0 and width 1.5. It
@@ -262,11 +263,11 @@ assert max(abs(width) for _, width, _ in history) > 2  # it widens before it nar
 # *Figure: six frames of the game. The generated bell curve first widens, then moves to the right and narrows, until it
 # lies on the real one. D, steep at first, flattens to one half where samples fall. Below is the same as a film.*
 #
-# It climbs. At each of its own samples it asks D: in which direction do I look more real? The answer is the slope of D,
-# and this slope is all it ever learns about the world. Press **Play** and watch both sides of the game.
+# The generator climbs the slope of D. At each of its own samples it asks D: in which direction do I look more real? The answer is
+# the slope there, and it is all that the generator ever learns about the world. Press **Play** and watch both sides of the game.
 #
 # In the end, nobody can tell them apart: D is 1/2, and its loss is $\log 4 = 1.39$. **Remember this number.** In lesson
-# 07 it means that D can only guess. A loss near 0 is no success either: then the generator is lost.
+# 07 it means that D can only guess. A loss near 0 is no success: then the generator is lost.
 #
 # ### Was it D that showed the way?
 #
@@ -418,7 +419,7 @@ assert abs(float(discriminator_loss(torch.zeros(8, 1), torch.zeros(8, 1))) - mat
 # ## How strong may it be?
 #
 # The first paper on GANs began with a different loss for the generator: $\log(1 - D)$, which the generator makes small.
-# The aim is the same: a large D. Why does the SRGAN paper use $-\log D$ instead?
+# The aim is the same: that D is close to 1. Why does the SRGAN paper use $-\log D$ instead?
 #
 # **Question.** D is sure that a sample is generated: its logit is -10. How steep is each loss there?
 
@@ -675,7 +676,7 @@ def learn(kind, seed=0):
     for _ in waiting(range(settings.updates), f"learning to tell HR from {kind}"):
         places = draw_places(rng)
         others = draw_places(rng) if kind == "HR" else places  # HR against HR: other places
-        both = torch.cat([cut("HR", places), cut(kind, others)])  # (32, 3, 32, 32), one batch
+        both = torch.cat([cut("HR", places), cut(kind, others)])  # (32, 3, 32, 32); lesson 07 uses two batches and says why
         on_real, on_fake = network(both).chunk(2)  # (16, 1) both
         loss = discriminator_loss(on_real, on_fake)
         optimizer.zero_grad()
@@ -860,7 +861,8 @@ assert shares[-1] < shares[0] - 25
 
 # %% [markdown] tags=["slide"]
 # B goes by the **frame**. Each convolution of ESPCN pads its crop with zeros, so along the border it does not know what
-# comes next and gets it wrong. What you would call the picture hardly counts: B has found what all generated crops have
+# comes next and gets it wrong. The frame is wide: together, the three convolutions carry the zeros four LR pixels
+# inwards, which are 16 pixels of the crop, but with less and less effect. What you would call the picture hardly counts: B has found what all generated crops have
 # in common, and has little reason to look for more. It would teach its generator to repair a frame that no whole photo
 # has.
 #

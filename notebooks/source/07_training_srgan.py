@@ -224,9 +224,10 @@ assert not any(moved[weights_of_g:])
 #
 # D is shown the same SR, and the HR that belongs to it, in two separate calls: `discriminator(hr)` and
 # `discriminator(sr)`. Its BatchNorms must not mix them: in one common batch, the photos would be normalised by
-# statistics to which the forgeries contribute half.
+# statistics to which the forgeries contribute half. (The judges of lesson 05 did get one common batch: they were used
+# in evaluation mode later, where both kinds are normalised by the same statistics. The D of a GAN never is.)
 #
-# **Question.** `sr` is still attached to the graph of G. D's loss is small when D sees through SR. If its gradient runs
+# **Question.** `sr` is still attached to the graph of G. D's loss is small when D knows SR from a photo. If its gradient runs
 # on into G, what does G learn from it?
 #
 # `sr.detach()` cuts the connection: it returns the same numbers, without the graph.
@@ -391,7 +392,7 @@ assert late_control["adversarial"] > late["adversarial"] + 0.2
 # In a healthy run, D is ahead most of the time, but never sure.
 
 # %% [markdown] tags=["notes"]
-# Did it help? Let us look. First comes the film of your own run: press Play and keep an eye on the fur.
+# Did it help? Let us look. First comes the film of your own run: press Play and watch the fur around the eye.
 
 # %% tags=["fold", "skip"]
 # @title Something to move
@@ -585,7 +586,7 @@ assert 600 < ratio < 1400
 
 # %%
 crushed, rows = train_gan(settings.clinic, rate_d=1.5e-3, d_steps=3)
-admit("D too strong", crushed, rows)
+admit("discriminator too strong", crushed, rows)
 
 # %% tags=["fold"]
 assert rows[-1]["d_sr"] < 0.2 < 0.35 < well["d_sr"]
@@ -625,13 +626,13 @@ for d_sr in (0.5, 0.1, 0.001):
 
 # %%
 smitten, rows = train_gan(settings.clinic, weight=0.1)
-admit("weight 0.1", smitten, rows)
+admit("adversarial weight too high", smitten, rows)
 
 # %% tags=["fold"]
 assert rows[-1]["gain"] < well["gain"] - 1
 assert rows[-1]["contrast"] > 1.3 * well["contrast"]
 assert rows[-1]["content"] > 1.2 * well["content"]
-assert rows[-1]["d_sr"] > clinic["D too strong"]["d_sr"] + 0.05
+assert rows[-1]["d_sr"] > clinic["discriminator too strong"]["d_sr"] + 0.05
 
 # %% [markdown] tags=["slide"]
 # Nothing in the adversarial loss says that SR must be *this* cat. Any photo would do. For a while, any pattern that D
@@ -655,7 +656,7 @@ def other_kernel(step):
 
 
 misled, rows = train_gan(settings.clinic, pairs=other_kernel)
-admit("other kernel", misled, rows)
+admit("LR kernel mismatch", misled, rows)
 in_training, right = rows[-1]["content"], well["content"]
 print(f"content loss in training {in_training:.4f}, healthy {right:.4f}")
 
@@ -730,7 +731,8 @@ put(as_html(figure, alt=alt), alt=alt)
 # ### {{exercise: diagnoses}}
 #
 # Complete the dict `diagnoses`: run number -> one of `"healthy"`, `"no pretraining"`, `"no detach"`,
-# `"discriminator too strong"`, `"adversarial weight too high"`, `"LR kernel mismatch"`. Expected: each name once.
+# `"discriminator too strong"`, `"adversarial weight too high"`, `"LR kernel mismatch"`. Judge whole curves: a healthy run
+# may fall a little at the end. Expected: each name once.
 
 # %% tags=["stub"]
 # {{stub: diagnoses}}
@@ -831,9 +833,9 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 # `srgan-lessons train srgan-vgg54 --photos FOLDER --init runs/srresnet-mse/weights.safetensors`
 #
 # The recipe `srgan-offline` needs no download. Its content loss combines two maps of lesson 06's VGG16, which was
-# trained for another task; the MSE, which keeps the colours; and the phase means, which are ours. The phase means are
-# there because of the weave that you have seen above: a generator's pixel shuffles make 16 kinds of pixels, and no kind
-# should be brighter than another. The numbers of this recipe cannot be compared with the paper's.
+# trained for another task; the MSE, which keeps the colours; and the *phase means*, a term of this course's own. It works
+# against the weave that you have seen above: a generator's pixel shuffles make 16 kinds of pixels, and the term is
+# large if one kind is brighter than another. The numbers of this recipe cannot be compared with the paper's.
 #
 # ## The real thing
 #
@@ -844,8 +846,8 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 # generator, trained above.
 #
 # How does an SRResNet become an SRGAN? No pictures were kept while the H100 was training. For the film below, two CPU
-# cores repeated the beginning: the same recipe, from the same SRResNet, with 800 updates of 8 crops. Its last picture is
-# by the shipped `srgan`. Press Play and keep an eye on the fur, then on the iris.
+# cores repeated the beginning: the same recipe, from the same SRResNet, with 800 updates of 8 crops. Its last picture
+# is by the shipped `srgan`. Press Play and watch the fur, then the iris.
 
 # %% tags=["skip"]
 whole = {name: sample_photos()[name] for name in UNSEEN}
@@ -969,9 +971,9 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_of_d=[5e-4, 5e-5, 1.5e
 # |---|---|---|
 # | PSNR far below bicubic from the first row | no pretraining | MSE first |
 # | PSNR plunges in the first updates, then D(SR) = 0 for good | no detach | `sr.detach()` |
-# | D(HR) goes to 1, D(SR) to 0, PSNR falls later and less | D too strong | one step each, lower rate for D |
-# | D is not sure, but PSNR and content loss get much worse | weight too high | 1e-3, and means |
-# | all curves fine, benchmark below bicubic from the first row | LR kernel | `imresize`; test on LR images by others |
+# | D(HR) goes to 1, D(SR) to 0, PSNR falls later and less | discriminator too strong | one step each, lower rate for D |
+# | D is not sure, but PSNR and content loss get much worse | adversarial weight too high | 1e-3, and means |
+# | all curves fine, benchmark below bicubic from the first row | LR kernel mismatch | `imresize`; test on LR images by others |
 #
 # ### Three questions
 #

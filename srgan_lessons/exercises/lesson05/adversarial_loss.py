@@ -31,8 +31,8 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
     return {
         "This is the discriminator's loss on SR, -log(1 - D). The generator wants the opposite: to be taken for real, "
         "-log D.": F.softplus(fake).mean(),
-        "This is log(1 - D), the first idea, which has hardly any gradient where D is sure. The paper's "
-        "equation 6 has -log D.": (-F.softplus(fake).mean()),
+        "This is log(1 - D), which has hardly any gradient where D is sure. The paper's equation 6 has -log D. If you "
+        "wrote -softplus(x): the minus belongs inside.": (-F.softplus(fake).mean()),
         "The sign is wrong: training makes a loss small, and log D should become large. Return -log D.": -right,
         "This is the sum over the batch. Take the mean, so that the loss does not depend on the batch's size.": (
             F.softplus(-fake).sum()
