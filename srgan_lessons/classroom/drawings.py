@@ -238,6 +238,7 @@ def players() -> Sheet:
     sheet.arrow((690, y - 18), (624, y - 18), colour=BACK, dashed=True, width=2.4)
     sheet.arrow((528, y - 18), (314, y - 18), colour=BACK, dashed=True, width=2.4)
     sheet.arrow((262, y - 18), (200, y - 18), colour=BACK, dashed=True, width=2.4)
+    sheet.arrow((352, y + 72), (274, y + 72), (274, y + 22), colour=BACK, dashed=True, width=2.4)
     sheet.text(364, y - 40, "the gradient runs through D, back to G", colour=BACK, size=14)
     y = 282
     sheet.arrow((314, y), (390, y))
@@ -304,9 +305,9 @@ DRAWINGS: dict[str, tuple[Callable[[], Sheet], str]] = {  # name -> how it is dr
     ),
     "players": (
         players,
-        "Above is G's step: LR, G, SR; a content loss with HR, and an adversarial loss after D, whose gradient runs "
-        "back through D and SR to G. Below is D's step: between SR and D, detach cuts the graph; D's loss sends its "
-        "gradient only to D.",
+        "Above is G's step: LR, G, SR; a content loss with HR, whose gradient runs back to SR and G; an adversarial "
+        "loss after D, whose gradient runs back through D and SR to G. Below is D's step: between SR and D, detach "
+        "cuts the graph; D's loss sends its gradient only to D.",
     ),
     "vgg_loss": (
         vgg_loss,
