@@ -288,8 +288,8 @@ for kernel, stride in ((3, 2), (4, 2), (9, 4), (8, 4)):
     assert ones[0, 0].tolist() == list(overlap_counts(12, kernel, stride))
 
 # %% [markdown]
-# The counts are unequal, unless the kernel is a multiple of the stride. In two dimensions they multiply. Choose a kernel
-# and a stride:
+# The counts are unequal, unless the kernel is a multiple of the stride. In two dimensions they multiply. Choose a
+# kernel and a stride:
 
 
 # %% tags=["fold"]
@@ -399,9 +399,9 @@ assert min(pattern["transposed, kernel 9"], pattern["sub-pixel"]) > 80
 # ### {{exercise: icnr}}
 #
 # `weight`, (C r r, inputs, k, k), belongs to a new convolution, which is still random and comes before a shuffle by
-# `r`. Return a weight of the same shape in which the r r filters of each tile are equal. They must still be random, with
-# values of about the same size as before (a mean of several filters has smaller ones): their standard deviation must be
-# 0.7 to 3 times that of `weight`. Remember which channels make up a tile.
+# `r`. Return a weight of the same shape in which the r r filters of each tile are equal. They must still be random,
+# with values of about the same size as before (a mean of several filters has smaller ones): their standard deviation
+# must be 0.7 to 3 times that of `weight`. Remember which channels make up a tile.
 
 # %% tags=["stub"]
 # {{stub: icnr}}
@@ -588,8 +588,8 @@ assert tile_pattern(to_tensor(sr)) < 3  # no tiles are left
 # %% [markdown]
 # Your network is better than bicubic on each of the three photos. This is the claim: three layers, eleven photos, half
 # a minute, and a forty-year-old formula is beaten. On the way there, the curve may cross bicubic's line more than once:
-# while the learning rate is high, each update can also make things worse. To be honest, the result is still far from HR. The rest needs a
-# deeper network (lesson 04), and more than PSNR (lesson 06).
+# while the learning rate is high, each update can also make things worse. To be honest, the result is still far from
+# HR. The rest needs a deeper network (lesson 04), and more than PSNR (lesson 06).
 
 # %% [markdown] tags=["instructor"]
 # **What to say.** While it trains: the first updates only find out how bright a photo is; then come the edges. The

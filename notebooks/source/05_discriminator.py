@@ -171,8 +171,8 @@ assert torch.allclose(torch.sigmoid(p.log() - q.log())[common], best[common], at
 #
 # So far, the generated numbers have stayed where they were. Now the generator may learn, too. It has two weights: it
 # draws noise $z$ from the standard bell curve and returns $a + b z$. The two take turns: D gets one update with its
-# loss, then the generator gets one with its own, which rewards it if $D$ is close to 1 for its samples. Both losses come from the
-# package here; you will write them below.
+# loss, then the generator gets one with its own, which rewards it if $D$ is close to 1 for its samples. Both losses
+# come from the package here; you will write them below.
 #
 # **Before you run it:** the real numbers have mean 4 and width 0.6; the generator's start with mean 0 and width 1.5. It
 # never sees a real number. How can it find them?
@@ -263,8 +263,9 @@ assert max(abs(width) for _, width, _ in history) > 2  # it widens before it nar
 # *Figure: six frames of the game. The generated bell curve first widens, then moves to the right and narrows, until it
 # lies on the real one. D, steep at first, flattens to one half where samples fall. Below is the same as a film.*
 #
-# The generator climbs the slope of D. At each of its own samples it asks D: in which direction do I look more real? The answer is
-# the slope there, and it is all that the generator ever learns about the world. Press **Play** and watch both sides of the game.
+# The generator climbs the slope of D. At each of its own samples it asks D: in which direction do I look more real? The
+# answer is the slope there, and it is all that the generator ever learns about the world. Press **Play** and watch both
+# sides of the game.
 #
 # In the end, nobody can tell them apart: D is 1/2, and its loss is $\log 4 = 1.39$. **Remember this number.** In lesson
 # 07 it means that D can only guess. A loss near 0 is no success: then the generator is lost.
@@ -676,7 +677,7 @@ def learn(kind, seed=0):
     for _ in waiting(range(settings.updates), f"learning to tell HR from {kind}"):
         places = draw_places(rng)
         others = draw_places(rng) if kind == "HR" else places  # HR against HR: other places
-        both = torch.cat([cut("HR", places), cut(kind, others)])  # (32, 3, 32, 32); lesson 07 uses two batches and says why
+        both = torch.cat([cut("HR", places), cut(kind, others)])  # (32, 3, 32, 32); lesson 07 says why not there
         on_real, on_fake = network(both).chunk(2)  # (16, 1) both
         loss = discriminator_loss(on_real, on_fake)
         optimizer.zero_grad()
@@ -862,9 +863,9 @@ assert shares[-1] < shares[0] - 25
 # %% [markdown] tags=["slide"]
 # B goes by the **frame**. Each convolution of ESPCN pads its crop with zeros, so along the border it does not know what
 # comes next and gets it wrong. The frame is wide: together, the three convolutions carry the zeros four LR pixels
-# inwards, which are 16 pixels of the crop, but with less and less effect. What you would call the picture hardly counts: B has found what all generated crops have
-# in common, and has little reason to look for more. It would teach its generator to repair a frame that no whole photo
-# has.
+# inwards, which are 16 pixels of the crop, but with less and less effect. What you would call the picture hardly
+# counts: B has found what all generated crops have in common, and has little reason to look for more. It would teach
+# its generator to repair a frame that no whole photo has.
 #
 # So: **a discriminator learns whatever tells its two kinds apart, and nothing else.** Frames, a colour tint, JPEG
 # blocks, a checkerboard (lesson 03): whatever is easiest comes first. It judges *differences in your data*, not beauty.

@@ -227,8 +227,8 @@ assert not any(moved[weights_of_g:])
 # statistics to which the forgeries contribute half. (The judges of lesson 05 did get one common batch: they were used
 # in evaluation mode later, where both kinds are normalised by the same statistics. The D of a GAN never is.)
 #
-# **Question.** `sr` is still attached to the graph of G. D's loss is small when D knows SR from a photo. If its gradient runs
-# on into G, what does G learn from it?
+# **Question.** `sr` is still attached to the graph of G. D's loss is small when D knows SR from a photo. If its
+# gradient runs on into G, what does G learn from it?
 #
 # `sr.detach()` cuts the connection: it returns the same numbers, without the graph.
 #
@@ -731,8 +731,8 @@ put(as_html(figure, alt=alt), alt=alt)
 # ### {{exercise: diagnoses}}
 #
 # Complete the dict `diagnoses`: run number -> one of `"healthy"`, `"no pretraining"`, `"no detach"`,
-# `"discriminator too strong"`, `"adversarial weight too high"`, `"LR kernel mismatch"`. Judge whole curves: a healthy run
-# may fall a little at the end. Expected: each name once.
+# `"discriminator too strong"`, `"adversarial weight too high"`, `"LR kernel mismatch"`. Judge whole curves: a healthy
+# run may fall a little at the end. Expected: each name once.
 
 # %% tags=["stub"]
 # {{stub: diagnoses}}
@@ -833,9 +833,9 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 # `srgan-lessons train srgan-vgg54 --photos FOLDER --init runs/srresnet-mse/weights.safetensors`
 #
 # The recipe `srgan-offline` needs no download. Its content loss combines two maps of lesson 06's VGG16, which was
-# trained for another task; the MSE, which keeps the colours; and the *phase means*, a term of this course's own. It works
-# against the weave that you have seen above: a generator's pixel shuffles make 16 kinds of pixels, and the term is
-# large if one kind is brighter than another. The numbers of this recipe cannot be compared with the paper's.
+# trained for another task; the MSE, which keeps the colours; and the *phase means*, a term of this course's own. It
+# works against the weave that you have seen above: a generator's pixel shuffles make 16 kinds of pixels, and the term
+# is large if one kind is brighter than another. The numbers of this recipe cannot be compared with the paper's.
 #
 # ## The real thing
 #
@@ -971,9 +971,9 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_of_d=[5e-4, 5e-5, 1.5e
 # |---|---|---|
 # | PSNR far below bicubic from the first row | no pretraining | MSE first |
 # | PSNR plunges in the first updates, then D(SR) = 0 for good | no detach | `sr.detach()` |
-# | D(HR) goes to 1, D(SR) to 0, PSNR falls later and less | discriminator too strong | one step each, lower rate for D |
+# | D(HR) goes to 1, D(SR) to 0, PSNR falls later and less | discriminator too strong | one step each, D slower |
 # | D is not sure, but PSNR and content loss get much worse | adversarial weight too high | 1e-3, and means |
-# | all curves fine, benchmark below bicubic from the first row | LR kernel mismatch | `imresize`; test on LR images by others |
+# | all curves fine, benchmark below bicubic from the start | LR kernel mismatch | `imresize`; test on others' LR |
 #
 # ### Three questions
 #
