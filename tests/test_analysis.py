@@ -586,6 +586,7 @@ def test_votes_that_are_all_equal_are_one_warning():
     table = long_table(np.full((16, 8, 3), 3.0), ["a", "b", "hr"])
     found = analyse(table, resamples=50)
     assert sum("kept, because all would be excluded" in text for text in found.warnings) == 1
+    assert found.methods["method"].tolist() == ["a", "b", "hr"]  # of equal MOS, by name
     assert not found.pairs["shown"].any()
 
 

@@ -95,6 +95,10 @@ def test_the_compact_network_gets_a_quarter_of_the_adversarial_weight_and_its_pr
 def test_a_time_that_is_too_short_is_refused():
     with pytest.raises(UserError, match=r"too short for srgan-offline.*--compact"):
         fit_into(RECIPES["srgan-offline"], 10, Speed(updates_per_s=1, start=2))
+    fast = Speed(updates_per_s=2.5, start=1)
+    assert fit_into(RECIPES["srgan-offline"], 5.2, fast).recipe.steps == 10  # (5.2 - 1) x 0.96 x 2.5 = 10.08
+    with pytest.raises(UserError, match="too short"):
+        fit_into(RECIPES["srgan-offline"], 5.1, fast)  # 9.84
 
 
 @pytest.mark.parametrize(("takes", "count"), [(2.0, 5), (0.001, 20), (40.0, 1)])
