@@ -119,11 +119,19 @@ def test_both_stages_are_planned_and_a_plan_is_kept(photos, tmp_path):
     assert make_plan("srgan-mse", MINUTES, photos, folder=tmp_path, **TINY) == plan
 
 
-@pytest.mark.parametrize("other", [{"minutes": 0.3}, {"channels": 8}, {"init": "srgan"}])
-def test_a_plan_for_other_settings_is_refused_with_what_differs(photos, tmp_path, other):
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [
+        ({"minutes": 0.3}, "minutes"),
+        ({"channels": 8}, "channels"),
+        ({"init": "srgan"}, "init"),
+        ({"compact": True}, "icnr"),
+    ],
+)
+def test_a_plan_for_other_settings_is_refused_with_what_differs(photos, tmp_path, other, name):
     tiny_plan(photos, tmp_path)
     asked = {"recipe": "srgan-mse", "minutes": MINUTES, **TINY} | other
-    with pytest.raises(UserError, match=f"{next(iter(other))} .* then, .* now.*--folder"):
+    with pytest.raises(UserError, match=f"{name} .* then, .* now.*--folder"):
         make_plan(photos=photos, folder=tmp_path, **asked)
 
 
@@ -332,6 +340,18 @@ def test_a_machine_that_became_slower_gets_fewer_updates(photos):
     new, (note,) = clock.fit_again(stage)
     assert new.recipe.steps == pytest.approx(60 * 0.96 * 50, rel=0.02)
     assert f"{new.recipe.steps:,} updates instead of" in note
+
+
+def test_updates_that_were_counted_again_are_those_of_the_plan(photos, tmp_path, monkeypatch):
+    def fit_again(clock, stage):
+        return dataclasses.replace(stage, recipe=stage.recipe.change(steps=5)), ("fewer",)
+
+    monkeypatch.setattr(_Clock, "fit_again", fit_again)
+    outcome = train_plan(tiny_plan(photos), photos, tmp_path, progress=False)
+    assert [stage.recipe.steps for stage in outcome.plan.stages] == [6, 5]
+    assert outcome.plan.notes == ("fewer",)
+    assert outcome.log()[-1]["step"] == 5
+    assert read_plan(tmp_path) == outcome.plan
 
 
 @pytest.mark.parametrize(

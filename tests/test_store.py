@@ -325,6 +325,14 @@ def test_benchmark_images_are_not_packed(benchmark_data, tmp_path):
     assert not (tmp_path / "a.store").exists()
 
 
+def test_nothing_is_left_of_a_store_without_pictures(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(b"text")
+    with pytest.raises(UserError, match=r"no usable picture in .*\n  in/a\.png: "):
+        pack([tmp_path / "in"], tmp_path / "a.store", progress=False)
+    assert {path.name for path in tmp_path.iterdir()} <= {"in", ".a.store.lock"}
+
+
 def test_a_store_is_looked_through_again_when_it_is_read(packed, monkeypatch):
     """Packed when no benchmark image was known that looks like one of its photos."""
     looks = leakage.perceptual_hash(noise(5, 101, 110))
