@@ -108,6 +108,23 @@ def test_validations_take_a_tenth_of_the_time_at_most_and_there_is_one(takes, co
     assert stage.recipe.steps == pytest.approx((100 - count * takes) * 0.96 * 10, abs=1)
 
 
+def test_each_validation_and_every_two_minutes_save_a_checkpoint():
+    """In 600 s, 15 validations of 1 s with a checkpoint of 3 s each, and 5 more checkpoints: 75 s are no updates."""
+    stage = plan_stage(RECIPES["srgan-mse"], 600, Speed(updates_per_s=10, start=0), validation=1, saving=3)
+    assert (stage.validations, stage.saving) == (15, 20 * 3)
+    assert stage.recipe.steps == pytest.approx(525 * 0.96 * 10, abs=1)
+
+
+def test_a_plan_of_one_stage_has_its_files(tmp_path):
+    stage = Stage(recipe=RECIPES["srresnet-mse"], speed=Speed(updates_per_s=1, start=0), seconds=1)
+    plan = planning.Plan(minutes=1, stages=(stage,), machine="", request={})
+    logs = {"srresnet-mse": [{"step": 4}]}
+    outcome = planned.Outcome(folder=tmp_path, plan=plan, logs=logs, finished=True, in_time=False, seconds=1)
+    assert outcome.weights == outcome.best == tmp_path / "srresnet-mse" / "weights.safetensors"
+    assert outcome.preview(4) == tmp_path / "srresnet-mse" / "preview" / "update_00000004.png"
+    assert outcome.log() == logs["srresnet-mse"]
+
+
 def test_both_stages_are_planned_and_a_plan_is_kept(photos, tmp_path):
     plan = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, **TINY)
     assert [stage.recipe.name for stage in plan.stages] == ["srresnet-mse", "srgan-mse"]
@@ -334,12 +351,16 @@ def test_the_clock_of_a_plan_by_hand(monkeypatch):
 
 def test_a_machine_that_became_slower_gets_fewer_updates(photos):
     plan = tiny_plan(photos)
-    stage = dataclasses.replace(plan.stages[1], speed=Speed(updates_per_s=100, start=0), validation=0.0, saving=0.0)
+    recipe = plan.stages[1].recipe.change(steps=5_760)  # 60 x 0.96 x 100
+    speed = Speed(updates_per_s=100, start=0)
+    stage = dataclasses.replace(plan.stages[1], recipe=recipe, speed=speed, validation=0.0, saving=0.0)
     clock = _Clock(planning.time.monotonic() - 60, plan, going=True)
     clock.slower = 2.0
     new, (note,) = clock.fit_again(stage)
     assert new.recipe.steps == pytest.approx(60 * 0.96 * 50, rel=0.02)
-    assert f"{new.recipe.steps:,} updates instead of" in note
+    assert f"{new.recipe.steps:,} updates instead of 5,760, because the machine was slower than measured." in note
+    clock.slower = 0.5
+    assert clock.fit_again(stage)[1][0].endswith("because the machine was faster than measured.")
 
 
 def test_updates_that_were_counted_again_are_those_of_the_plan(photos, tmp_path, monkeypatch):
