@@ -400,6 +400,12 @@ def test_a_cause_is_looked_for_where_more_than_a_quarter_is_excluded():
         assert any(f"3 of {raters} raters were excluded: look for a cause" in text for text in found.warnings) == asked
 
 
+def test_a_note_on_one_rater_is_not_one_on_all():
+    table = synthetic_votes(paper_mos(), raters=12, images=20, seed=1, clickers=1)
+    said = [text for text in analyse(table, resamples=50, screening=False).warnings if "guessing" in text]
+    assert said == ["rater_12: very inconsistent: guessing?."]
+
+
 def test_missing_votes_are_counted(votes):
     fewer = rated(votes).iloc[7:]
     assert any("7 of 2880 votes are missing" in text for text in analyse(fewer, resamples=100).warnings)
@@ -586,6 +592,7 @@ def test_votes_that_are_all_equal_are_one_warning():
     table = long_table(np.full((16, 8, 3), 3.0), ["a", "b", "hr"])
     found = analyse(table, resamples=50)
     assert sum("kept, because all would be excluded" in text for text in found.warnings) == 1
+    assert found.methods["method"].tolist() == ["a", "b", "hr"]  # of equal MOS, by name
     assert not found.pairs["shown"].any()
 
 

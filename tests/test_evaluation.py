@@ -259,7 +259,7 @@ def test_a_folder_of_pictures_is_measured_like_a_network(own_sets, tmp_path):
 
     save_image(tmp_path / "sets" / "odd" / "c_out.png", load_image(tmp_path / "odd" / "HR" / "c.png")[:64, :60])
     save_image(tmp_path / "sets" / "mine" / "a.png", load_image(tmp_path / "others" / "a_x4.png"))
-    save_image(tmp_path / "sets" / "mine" / "bx4.jfif", load_image(tmp_path / "others" / "b_x4_SR.PNG"))
+    save_image(tmp_path / "sets" / "mine" / "bx4.JFIF", load_image(tmp_path / "others" / "b_x4_SR.PNG"))
     both = evaluate(tmp_path / "sets", ["mine", "odd"], progress=False)
     assert math.isinf(both.mean("odd").psnr)
     assert "1 of them is a JPEG file, whose losses are measured too" in both.text
@@ -312,7 +312,9 @@ def test_pictures_that_do_not_fit_are_named(own_sets, tmp_path):
     (folder / "a.png").unlink()
     save_image(folder / "b_SR.png", b[:60])
     refused(r"b_SR\.png has 64 x 60 pixels, but .*b\.png has 64 x 64.*Enlarge the set's LR image by 4")
-    save_image(folder / "b_SR.png", Picture(rgb=b, alpha=b[..., 0]))
+    alpha = np.full(b.shape[:2], 255, np.uint8)
+    alpha[0, 0] = 254  # one pixel, and hardly
+    save_image(folder / "b_SR.png", Picture(rgb=b, alpha=alpha))
     refused(r"b_SR\.png has transparent parts")
 
 

@@ -307,10 +307,14 @@ def test_losses_are_computed_in_float32():
     assert adversarial_loss(logits).dtype == torch.float32
     assert adversarial_loss(logits).item() == pytest.approx(math.log1p(math.exp(-12)), rel=1e-4)
     assert discriminator_loss(logits, logits).dtype == torch.float32
-    images = torch.rand(1, 3, 8, 8).bfloat16()
-    assert mse_loss(images, images).dtype == torch.float32
-    assert phase_loss(images, images).dtype == torch.float32
-    assert total_variation(images).dtype == torch.float32
+    sr, hr = torch.rand(2, 1, 3, 8, 8).bfloat16()
+    for found, expected in (
+        (mse_loss(sr, hr), mse_loss(sr.float(), hr.float())),
+        (phase_loss(sr, hr), phase_loss(sr.float(), hr.float())),
+        (total_variation(sr), total_variation(sr.float())),
+    ):
+        assert found.dtype == torch.float32
+        assert torch.equal(found, expected)
 
 
 def test_the_perceptual_loss_is_equation_3():

@@ -92,6 +92,11 @@ def test_precision_of_a_cpu(monkeypatch, computes, channels, network, expected):
     assert Options(device="cpu", precision="fp32").machine_for(recipe).precision == "fp32"
 
 
+@pytest.mark.parametrize(("name", "scaled"), [("fp32", False), ("bf16", False), ("fp16", True)])
+def test_only_fp16_scales_its_gradients(name, scaled):
+    assert Machine("cpu", name).scaler.is_enabled() == scaled
+
+
 def test_a_processor_is_asked_what_it_computes_in(monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True, raising=False)
     assert precision.computes_in_bf16(torch.device("cpu"))

@@ -100,6 +100,10 @@ def test_the_compact_network_gets_a_quarter_of_the_adversarial_weight_and_its_pr
 def test_a_time_that_is_too_short_is_refused():
     with pytest.raises(UserError, match=r"too short for srgan-offline.*--compact"):
         fit_into(RECIPES["srgan-offline"], 10, Speed(updates_per_s=1, start=2))
+    fast = Speed(updates_per_s=2.5, start=1)
+    assert fit_into(RECIPES["srgan-offline"], 5.2, fast).recipe.steps == 10  # (5.2 - 1) x 0.96 x 2.5 = 10.08
+    with pytest.raises(UserError, match="too short"):
+        fit_into(RECIPES["srgan-offline"], 5.1, fast)  # 9.84
 
 
 @pytest.mark.parametrize(("takes", "count"), [(2.0, 5), (0.001, 20), (40.0, 1)])
@@ -107,6 +111,23 @@ def test_validations_take_a_tenth_of_the_time_at_most_and_there_is_one(takes, co
     stage = plan_stage(RECIPES["srgan-mse"], 100, Speed(updates_per_s=10, start=0), validation=takes, saving=0)
     assert stage.validations == count
     assert stage.recipe.steps == pytest.approx((100 - count * takes) * 0.96 * 10, abs=1)
+
+
+def test_each_validation_and_every_two_minutes_save_a_checkpoint():
+    """In 600 s, 15 validations of 1 s with a checkpoint of 3 s each, and 5 more checkpoints: 75 s are no updates."""
+    stage = plan_stage(RECIPES["srgan-mse"], 600, Speed(updates_per_s=10, start=0), validation=1, saving=3)
+    assert (stage.validations, stage.saving) == (15, 20 * 3)
+    assert stage.recipe.steps == pytest.approx(525 * 0.96 * 10, abs=1)
+
+
+def test_a_plan_of_one_stage_has_its_files(tmp_path):
+    stage = Stage(recipe=RECIPES["srresnet-mse"], speed=Speed(updates_per_s=1, start=0), seconds=1)
+    plan = planning.Plan(minutes=1, stages=(stage,), machine="", request={})
+    logs = {"srresnet-mse": [{"step": 4}]}
+    outcome = planned.Outcome(folder=tmp_path, plan=plan, logs=logs, finished=True, in_time=False, seconds=1)
+    assert outcome.weights == outcome.best == tmp_path / "srresnet-mse" / "weights.safetensors"
+    assert outcome.preview(4) == tmp_path / "srresnet-mse" / "preview" / "update_00000004.png"
+    assert outcome.log() == logs["srresnet-mse"]
 
 
 def test_both_stages_are_planned_and_a_plan_is_kept(photos, tmp_path):
@@ -120,11 +141,19 @@ def test_both_stages_are_planned_and_a_plan_is_kept(photos, tmp_path):
     assert make_plan("srgan-mse", MINUTES, photos, folder=tmp_path, **TINY) == plan
 
 
-@pytest.mark.parametrize("other", [{"minutes": 0.3}, {"channels": 8}, {"init": "srgan"}])
-def test_a_plan_for_other_settings_is_refused_with_what_differs(made, photos, tmp_path, other):
+@pytest.mark.parametrize(
+    ("other", "name"),
+    [
+        ({"minutes": 0.3}, "minutes"),
+        ({"channels": 8}, "channels"),
+        ({"init": "srgan"}, "init"),
+        ({"compact": True}, "icnr"),
+    ],
+)
+def test_a_plan_for_other_settings_is_refused_with_what_differs(made, photos, tmp_path, other, name):
     tiny_plan(made, tmp_path)
     asked = {"recipe": "srgan-mse", "minutes": MINUTES, **TINY} | other
-    with pytest.raises(UserError, match=f"{next(iter(other))} .* then, .* now.*--folder"):
+    with pytest.raises(UserError, match=f"{name} .* then, .* now.*--folder"):
         make_plan(photos=photos, folder=tmp_path, **asked)
 
 
@@ -327,12 +356,28 @@ def test_the_clock_of_a_plan_by_hand(monkeypatch):
 
 def test_a_machine_that_became_slower_gets_fewer_updates(made):
     plan = tiny_plan(made)
-    stage = dataclasses.replace(plan.stages[1], speed=Speed(updates_per_s=100, start=0), validation=0.0, saving=0.0)
+    recipe = plan.stages[1].recipe.change(steps=5_760)  # 60 x 0.96 x 100
+    speed = Speed(updates_per_s=100, start=0)
+    stage = dataclasses.replace(plan.stages[1], recipe=recipe, speed=speed, validation=0.0, saving=0.0)
     clock = _Clock(planning.time.monotonic() - 60, plan, going=True)
     clock.slower = 2.0
     new, (note,) = clock.fit_again(stage)
     assert new.recipe.steps == pytest.approx(60 * 0.96 * 50, rel=0.02)
-    assert f"{new.recipe.steps:,} updates instead of" in note
+    assert f"{new.recipe.steps:,} updates instead of 5,760, because the machine was slower than measured." in note
+    clock.slower = 0.5
+    assert clock.fit_again(stage)[1][0].endswith("because the machine was faster than measured.")
+
+
+def test_updates_that_were_counted_again_are_those_of_the_plan(photos, tmp_path, monkeypatch):
+    def fit_again(clock, stage):
+        return dataclasses.replace(stage, recipe=stage.recipe.change(steps=5)), ("fewer",)
+
+    monkeypatch.setattr(_Clock, "fit_again", fit_again)
+    outcome = train_plan(tiny_plan(photos), photos, tmp_path, progress=False)
+    assert [stage.recipe.steps for stage in outcome.plan.stages] == [6, 5]
+    assert outcome.plan.notes == ("fewer",)
+    assert outcome.log()[-1]["step"] == 5
+    assert read_plan(tmp_path) == outcome.plan
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from trouble import disk, fill, make_read_only
 
 from srgan_lessons import UserError
 from srgan_lessons.cli import main
-from srgan_lessons.datasets import CropSampler, load_photos, open_store, pack
+from srgan_lessons.datasets import CropSampler, leakage, load_photos, open_store, pack
 from srgan_lessons.datasets import crops as crops_module
 from srgan_lessons.datasets import packing as packing_module
 from srgan_lessons.doctor import examine
@@ -67,7 +67,7 @@ def contents(photos):
 def test_a_store_holds_what_the_folder_holds(folder, packed):
     plain, stored = load_photos(folder, progress=False), load_photos(packed)
     assert contents(plain) == contents(stored)
-    assert set(plain.left_out) == {"photos/twin.png", "photos/cut.png", "photos/small.png"}
+    assert list(plain.left_out) == list(stored.left_out) == ["photos/cut.png", "photos/small.png", "photos/twin.png"]
     assert (plain.store, stored.store) == (None, packed)
     assert "mapped from the store" in stored.report()
     size = sum(image.nbytes for image in plain.images.values()) / 1e6
@@ -323,6 +323,22 @@ def test_benchmark_images_are_not_packed(benchmark_data, tmp_path):
     with pytest.raises(UserError, match=r"5 of the pictures .* are benchmark images"):
         pack([benchmark_data / "Set5" / "HR"], tmp_path / "a.store", progress=False)
     assert not (tmp_path / "a.store").exists()
+
+
+def test_nothing_is_left_of_a_store_without_pictures(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(b"text")
+    with pytest.raises(UserError, match=r"no usable picture in .*\n  in/a\.png: "):
+        pack([tmp_path / "in"], tmp_path / "a.store", progress=False)
+    assert {path.name for path in tmp_path.iterdir()} <= {"in", ".a.store.lock"}
+
+
+def test_a_store_is_looked_through_again_when_it_is_read(packed, monkeypatch):
+    """Packed when no benchmark image was known that looks like one of its photos."""
+    looks = leakage.perceptual_hash(noise(5, 101, 110))
+    monkeypatch.setattr(leakage, "_stacked", lambda: (["Set5 img_001"], looks[None]))
+    with pytest.raises(UserError, match=r"photos/p005\.png is Set5 img_001"):
+        load_photos(packed)
 
 
 # -- what is refused -------------------------------------------------------------------------------------------------

@@ -369,6 +369,8 @@ def test_what_is_missing_of_the_paper_s_design_is_named(tmp_path):
     del pictures["Set5"]
     refused("missing: Set5", Study.paper, pictures, tmp_path / "paper")
     refused("does not exist", Study.paper, tmp_path / "none", tmp_path / "paper")
+    (tmp_path / "in" / "Set5").mkdir(parents=True)
+    refused("missing: Set14, BSD100", Study.paper, tmp_path / "in", tmp_path / "paper")
 
 
 # Orders

@@ -237,8 +237,14 @@ def test_an_update_has_the_settings_of_its_recipe(monkeypatch):
     recipe = TINY_GAN.change(adversarial=0.5, tv=0.25)
     trained = Learner(recipe, recipe.make_generator(), content_loss("mse"), Machine("cpu", "fp32"))
     images = {"a": np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)}
-    trained.updates_on(CropSampler(images, batch=2, crop=32))(0)
-    assert asked == [{"adversarial": 0.5, "total_variation": 0.25}]
+    update = trained.updates_on(CropSampler(images, batch=2, crop=32))
+    for updates in (2, 1):  # the losses of a line are means over the updates since the line before
+        for number in range(updates):
+            update(number)
+        means = dict(zip(trained.losses, (trained.totals / updates).tolist(), strict=True))
+        assert trained.mean_losses() == pytest.approx(means)
+        trained.forget_losses()
+    assert asked == [{"adversarial": 0.5, "total_variation": 0.25}] * 3
     assert {o.param_groups[0]["betas"][0] for o in (trained.optimizer_g, trained.optimizer_d)} == {0.9}
 
 
@@ -544,6 +550,9 @@ def test_out_of_memory_names_the_batch_that_fits(monkeypatch, tmp_path, photos):
     monkeypatch.setattr(ShuffleLast, "forward", small_memory)
     with pytest.raises(UserError, match=r"batch of 16 does not fit.*--batch 2"):
         train(TINY.change(batch=16), photos, run=tmp_path, **QUIET)
+    monkeypatch.setattr(ShuffleLast, "forward", lambda self, x: small_memory(self, x.repeat(2, 1, 1, 1))[: len(x)])
+    with pytest.raises(UserError, match=r"batch of 8 does not fit.*--batch 1"):
+        train(TINY.change(batch=8), photos, run=tmp_path / "c", **QUIET)
     monkeypatch.setattr(ShuffleLast, "forward", lambda self, x: small_memory(self, x.repeat(9, 1, 1, 1)))
     with pytest.raises(UserError, match="not even a batch of 1"):
         train(TINY.change(batch=8), photos, run=tmp_path / "b", **QUIET)

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from srgan_lessons import UserError, files, upscaling
+from srgan_lessons.folding import Folded
 from srgan_lessons.images import sample_photos, save_image, to_tensor
 from srgan_lessons.models import ESPCN, Generator
 from srgan_lessons.resize import imresize
@@ -145,6 +146,7 @@ def test_bf16_is_refused_where_it_brings_nothing(monkeypatch):
     monkeypatch.setattr(upscaling.tiles, "computes_in_bf16", lambda device: False)
     with pytest.raises(UserError, match="cpu does not compute in bfloat16"):
         upscale(picture(4, 4), small_generator(), precision="bf16")
+    assert isinstance(prepare(small_generator(), "cpu", "fp32"), Folded)
     for method in ("bicubic", ESPCN()):
         with pytest.raises(UserError, match="for the generator"):
             upscale(picture(4, 4), method, precision="bf16")

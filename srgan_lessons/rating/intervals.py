@@ -31,8 +31,7 @@ def image_means(scores: np.ndarray, rater_weights: np.ndarray) -> np.ndarray:
     if there.all():
         return (rater_weights @ votes / rater_weights.sum(axis=1, keepdims=True)).reshape(-1, i, m)
     count = rater_weights @ there.reshape(r, i * m)
-    with np.errstate(invalid="ignore"):
-        return (rater_weights @ votes / np.where(count > 0, count, np.nan)).reshape(-1, i, m)
+    return (rater_weights @ votes / np.where(count > 0, count, np.nan)).reshape(-1, i, m)
 
 
 def method_means(means: np.ndarray, image_weights: np.ndarray) -> np.ndarray:
@@ -42,8 +41,7 @@ def method_means(means: np.ndarray, image_weights: np.ndarray) -> np.ndarray:
     there = ~np.isnan(means)
     count = (image_weights[:, None] @ there)[:, 0]
     total = (image_weights[:, None] @ np.where(there, means, 0))[:, 0]
-    with np.errstate(invalid="ignore"):
-        return total / np.where(count > 0, count, np.nan)
+    return total / np.where(count > 0, count, np.nan)
 
 
 def mos_of(scores: np.ndarray) -> np.ndarray:

@@ -62,7 +62,7 @@ def _overlap_shape(result: np.ndarray, size: int, kernel: int, stride: int, righ
     if any(np.array_equal(result, found) for found in (np.bincount(right), np.unique(right))):
         return "You have counted or sorted the counts. Return one count for each place of the output."
     lengths = {
-        (size - 1) * stride - kernel + 2: "Both ends are missing. They belong to the output, whatever their counts are.",
+        (size - 1) * stride - kernel + 2: "Both ends are missing. They belong to the output, too.",
         (size - 1) * stride + kernel + 1: "That is one place more than the last input pixel writes.",
         size * stride: "Does it contain the kernel's length? The last input pixel begins at (size - 1) * stride and "
         "writes to `kernel` places.",
