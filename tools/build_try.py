@@ -181,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
         nargs="?",
         type=Path,
         default=ROOT / "build" / "site",
-        help="the folder that gets try/ (default: build/site)",
+        help="the folder for try/ (default: build/site)",
     )
     try:
         page = build(parser.parse_args(arguments).out)

@@ -4,7 +4,7 @@
     python tools/check_site.py --pictures   also saves pictures of the pages in build/screenshots/site
 
 axe-core looks at the home page, a lesson and a page of the API, at widths of 1440 and 390 pixels, in a light and a dark
-theme.
+theme. On paper, their folded parts must be open, and no line of code may be cut off.
 """
 
 import argparse
@@ -23,6 +23,11 @@ ROOT = Path(__file__).resolve().parents[1]
 SITE, PICTURES = ROOT / "build" / "site", ROOT / "build" / "screenshots" / "site"
 AXE = ROOT / "site" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = ("index.html", "lessons/00_start_here.html", "api/metrics.html")
+ON_PAPER = """() => {
+    dispatchEvent(new Event("beforeprint"));
+    const cut = [...document.querySelectorAll("pre")].filter((code) => code.scrollWidth > code.clientWidth + 1);
+    return [document.querySelectorAll("details:not([open])").length, cut.length];
+}"""
 HOME = 500_000  # the most bytes of the home page and everything that it loads
 
 
@@ -71,7 +76,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def look(pictures: bool) -> list[str]:
-    """Lists serious findings of axe-core, files loaded from elsewhere, and pages that are too large or too wide."""
+    """Lists what is wrong: serious findings of axe-core, files from elsewhere, sizes, and what is missing on paper."""
     from playwright.sync_api import sync_playwright
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(SITE)))
@@ -112,6 +117,10 @@ def look(pictures: bool) -> list[str]:
                     for rule in serious:
                         places = "; ".join(node["html"][:120] for node in rule["nodes"][:3])
                         found.append(f"{name}, {width} px, {scheme}: {rule['id']} ({len(rule['nodes'])}): {places}")
+                    page.emulate_media(media="print")
+                    closed, cut = page.evaluate(ON_PAPER)
+                    if closed or cut:
+                        found.append(f"{name} on paper: {closed} folded parts stay closed, {cut} codes are cut off")
                     page.close()
         browser.close()
     server.shutdown()

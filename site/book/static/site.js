@@ -35,6 +35,11 @@ function asSlider(select) {
 for (const wide of document.querySelectorAll("pre, .table-wrapper, .cell_output .output")) {
   if (wide.scrollWidth > wide.clientWidth) wide.tabIndex = 0;
 }
+const opened = [];
 addEventListener("beforeprint", () => {
-  for (const folded of document.querySelectorAll("main details:not([open])")) folded.open = true;
+  opened.push(...document.querySelectorAll("article details:not([open])"));
+  for (const folded of opened) folded.open = true;
+});
+addEventListener("afterprint", () => {
+  for (const folded of opened.splice(0)) folded.open = false;
 });
