@@ -147,8 +147,7 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         "The warm-up falls. It must rise to the peak: (step + 1) / rise.": joined((rise - at) / rise, down),
         "The warm-up is squared. It rises along a straight line.": joined(up**2, down),
         both: np.minimum(up, 1) * whole,
-        f"{both}  ": np.minimum(up, 1) * down,
-        f"{both} ": np.minimum(up, 1) * np.where(at < rise, 1, down),
+        f"{both} ": np.minimum(up, 1) * down,
         "The cosine goes down and up again: its argument ends at 2 pi. It must end at pi.": joined(
             up, 0.5 * (1 + np.cos(2 * np.pi * share))
         ),
