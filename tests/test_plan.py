@@ -368,12 +368,12 @@ def test_a_machine_that_became_slower_gets_fewer_updates(made):
     assert clock.fit_again(stage)[1][0].endswith("because the machine was faster than measured.")
 
 
-def test_updates_that_were_counted_again_are_those_of_the_plan(photos, tmp_path, monkeypatch):
+def test_updates_that_were_counted_again_are_those_of_the_plan(made, photos, tmp_path, monkeypatch):
     def fit_again(clock, stage):
         return dataclasses.replace(stage, recipe=stage.recipe.change(steps=5)), ("fewer",)
 
     monkeypatch.setattr(_Clock, "fit_again", fit_again)
-    outcome = train_plan(tiny_plan(photos), photos, tmp_path, progress=False)
+    outcome = train_plan(tiny_plan(made), photos, tmp_path, progress=False)
     assert [stage.recipe.steps for stage in outcome.plan.stages] == [6, 5]
     assert outcome.plan.notes == ("fewer",)
     assert outcome.log()[-1]["step"] == 5
