@@ -54,7 +54,7 @@ settings = lesson_settings(
     full={"home": "runs", "minutes": 2, "recipe": "srgan-offline", "largest": None, "smaller": small, "measuring": 3.0},
     fast={
         "home": tempfile.mkdtemp(),
-        "minutes": 0.3,
+        "minutes": 0.4,
         "recipe": "srgan-mse",
         "largest": 96,
         "smaller": tiny,
