@@ -16,7 +16,7 @@ answers = Answers(
 of the same shape :: r r forgotten
 the r r filters of each tile are equal :: only r equal; repeat
 still random :: ones; zeros
-about as large as the filters they replace :: mean of a tile; unit normal
+with values of about the same size as before :: mean of a tile; unit normal
 must be 0.7 to 3 times that of `weight` :: averaged; far_too_large
 Remember which channels make up a tile :: repeat
 """,
