@@ -34,7 +34,7 @@ from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
 
 WIDTH, HEIGHT = 2040, 1350
-H100 = 400 * 16  # crops per second: the updates of SRResNet that an H100 makes, times the crops in each
+H100 = 320 * 16  # crops per second: 320 updates of SRResNet (benchmarks/results), 16 crops in each
 
 
 def make_photos(folder: Path, gigabytes: float) -> Path:
