@@ -465,7 +465,7 @@ def admit(name, network, rows):
     show_images(
         previews[settings.clinic // 10 - 1],
         *[pictures[photo] for photo in order],
-        titles=["healthy\nchelsea", *[f"{name}\n{photo}" for photo in order]],
+        titles=["healthy\nchelsea", *[f"this run\n{photo}" for photo in order]],
         alt=f"The cat by the healthy run, and three unseen photos as the generator of this run enlarges them: {name}.",
     )
 
