@@ -507,7 +507,7 @@ walk = {
     for loss_name, maps in {"MSE": pixels, "phi(2, 2)": phi22, "phi(2, 2), untrained": untrained}.items()
 }
 middle = {loss_name: losses[10] for loss_name, losses in walk.items()}
-print({loss_name: round(loss, 1) for loss_name, loss in middle.items()}, "in the middle")
+print("in the middle:", ", ".join(f"{loss_name} {loss:.1f}" for loss_name, loss in middle.items()))
 
 # %% tags=["fold"]
 size_of_a, wrong_guess = phi22(A).square().mean(), F.mse_loss(phi22(B), phi22(A))

@@ -271,7 +271,7 @@ def of_image_means(scores):
 alike = {"bias": 0, "image": 0, "texture": 0}  # all raters and all images alike: votes differ by chance only
 covered = {"all votes pooled": coverage(student), "image means": coverage(of_image_means)}
 control = coverage(student, **alike)
-print({name: f"{share:.0%}" for name, share in covered.items()})
+print(", ".join(f"{name} {share:.0%}" for name, share in covered.items()))
 print(f"control, raters and images all alike: pooled {control:.0%}")
 
 # %% tags=["fold"]
