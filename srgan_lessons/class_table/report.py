@@ -145,9 +145,7 @@ class ClassTable:
     def conclusions(self) -> list[str]:
         """What can be concluded and what cannot, in sentences."""
         images, chance = len(self.methods[0].values("psnr", self.sets)), self.chance()
-        lines = [
-            f"WHAT CAN BE CONCLUDED, from {images} {'image' if images == 1 else 'images'} of {' and '.join(self.sets)}"
-        ]
+        lines = [f"WHAT CAN BE CONCLUDED, from {_images(images)} of {' and '.join(self.sets)}"]
         compared = self.comparisons()
         for pair in compared:
             lines.append(f"{pair.first} minus {pair.second} ({pair.what})")
@@ -214,8 +212,7 @@ class ClassTable:
             known = any(key[0] == name for key in whole)
             lines += [
                 *([""] if lines else []),
-                f"{name}, {images} {'image' if images == 1 else 'images'}; "
-                "PSNR and SSIM by the paper's protocol; [ ] 95 % intervals"
+                f"{name}, {_images(images)}; PSNR and SSIM by the paper's protocol; [ ] 95 % intervals"
                 + (", and after | the paper" if known else ""),
                 f"{'cell':<{width}}{'PSNR':>6}{'over bicubic':>22}{'SSIM':>8}{'ST-LPIPS':>10}"
                 + (f"{'MOS':>20}" if self.opinions else "")
@@ -311,6 +308,10 @@ def _end(value: float, digits: int) -> str:
     while math.isfinite(value) and value != 0 and float(f"{value:.{digits}f}") == 0 and digits < 12:
         digits += 1
     return f"{value:+.{digits}f}"
+
+
+def _images(count: int) -> str:
+    return "1 image" if count == 1 else f"{count} images"
 
 
 def _signed(interval: Interval) -> str:

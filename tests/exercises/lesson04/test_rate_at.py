@@ -119,20 +119,21 @@ def ends_at_a_tenth(step, steps, peak):
     return peak * (step + 1) / rise if step < rise else 0.1 * peak + 0.9 * _cosine(step, steps, peak, rise)
 
 
-@answers.right
-def five_digits_of_pi(step, steps, peak):
+def with_pi(pi, step, steps, peak):
     rise = steps // 10
     if step < rise:
         return peak * (step + 1) / rise
-    return peak * 0.5 * (1 + math.cos(3.1416 * (step - rise) / (steps - rise)))
+    return peak * 0.5 * (1 + math.cos(pi * (step - rise) / (steps - rise)))
+
+
+@answers.right
+def five_digits_of_pi(step, steps, peak):
+    return with_pi(3.1416, step, steps, peak)
 
 
 @answers.wrong(says="pi is rounded")
-def three_digits_of_pi(step, steps, peak):
-    rise = steps // 10
-    if step < rise:
-        return peak * (step + 1) / rise
-    return peak * 0.5 * (1 + math.cos(3.142 * (step - rise) / (steps - rise)))
+def four_digits_of_pi(step, steps, peak):
+    return with_pi(3.142, step, steps, peak)
 
 
 @answers.wrong(says="Every number is 1.001 times what is expected")
