@@ -11,6 +11,7 @@ from srgan_lessons import UserError
 from srgan_lessons.classroom.progress import Record, read_export
 from srgan_lessons.exercises import all_exercises
 from srgan_lessons.files import atomic, list_folder
+from srgan_lessons.rating.spreadsheet import shielded
 
 LEGEND = (
     "+ solved alone   h solved with hints   s solved after the solution   - tried, not solved   "
@@ -102,13 +103,8 @@ class Gradebook:
                     known = records.get(name, Record())
                     row = [exercise.lesson, name, int(known.solved), known.hints, int(known.seen)]
                     times = known.solved_at, known.seen_at
-                    own = _no_formula(own_answer(name, known))
-                    table.writerow([_no_formula(learner), *row, *times, int(known.handed_on), own])
-
-
-def _no_formula(text: str) -> str:
-    """The text of a cell. If a spreadsheet would read it as a formula, an apostrophe precedes it."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text
+                    own = shielded(own_answer(name, known))
+                    table.writerow([shielded(learner), *row, *times, int(known.handed_on), own])
 
 
 def mark(record: Record) -> str:
