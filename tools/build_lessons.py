@@ -35,7 +35,7 @@ MARK = "nbval-check-output"  # a tag that nbval looks for
 TITLES = {  # the title of a folded cell: that of the first pattern found in its code
     r"(?m)^# @title ": "",
     r"(?m)^(import|from) ": "Imports and settings",
-    r"(?m)^(play|zoom|upload_photo|film\w*|kernel_film|shuffle_film)\(": "Something to move",
+    r"(?m)^(play|zoom|upload_photo|film|\w+_film)\(": "Something to move",
     r"(?m)^compare\(": "Two pictures and a slider",
     r"(?m)^ *(show\w*|curves|bars|feature_grid|number_cells|draw\w*|put)\(": "Figure",
     r"(?m)^ *assert ": "Checked: what the text says",

@@ -894,7 +894,7 @@ captions.append(f"the shipped SRGAN: {psnr(made['SRGAN']['chelsea'], whole['chel
 pictures_film(
     frames,
     [
-        f"{caption}, {fine_contrast(frame) / fine_contrast(hr_part):.0%} of HR's fine contrast"
+        f"{caption}; in this part {fine_contrast(frame) / fine_contrast(hr_part):.0%} of HR's fine contrast"
         for caption, frame in zip(captions, frames, strict=True)
     ],
     beside={"HR": hr_part, "SRResNet": made["SRResNet"]["chelsea"][part]},
