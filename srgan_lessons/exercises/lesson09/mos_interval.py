@@ -79,10 +79,11 @@ def judge(candidate) -> None:
             "All samples are the same, or nearly. Draw again in each round, inside the loop, and with replacement: "
             "some raters twice, some not at all."
         )
-    if not rng.used and np.array_equal(*(_seeded(candidate, cases["chance"], seed) for seed in (1, 2))):
+    if not rng.used:
         raise NotYet(
-            "Nothing is drawn: this is a formula, such as Student's. Draw raters and images 1000 times, and take the "
-            "middle 95 % of the MOS that come out."
+            "rng, the generator passed in, is never used: nothing is drawn, as in a formula such as Student's, or the "
+            "numbers come from another generator. Draw raters and images 1000 times from rng, and take the middle 95 % "
+            "of the MOS that come out."
         )
     counts = np.array([[*scores.shape, scores.size] for scores in cases.values()])  # (cases, 3)
     if (np.abs(wide[:, None] * np.sqrt(counts) - 1) <= NEAR).all(axis=0).any():
