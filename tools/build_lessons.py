@@ -15,17 +15,15 @@ drawings of the lessons are written to docs/drawings/, for the README and other 
 
 import argparse
 import hashlib
-import os
 import re
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import nbformat
+from kernels import run
 from lesson_rules import problems
 from lesson_source import ROOT, SLIDES, Cell, Lesson, LessonError, colab_badge, read_lesson
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from srgan_lessons.classroom.drawings import DRAWINGS, as_file
@@ -144,19 +142,13 @@ def executed_outputs(lesson: Lesson) -> Outputs:
     """
     node = notebook(lesson, solved=True, outputs={})
     cells = lesson.edition(solved=True)
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    env = os.environ | {"SRGAN_LESSONS_FAST": "1", "SRGAN_LESSONS_STRICT": "1", "PYTHONPATH": path}
-    with tempfile.TemporaryDirectory() as folder:
-        client = NotebookClient(node, timeout=600, kernel_name="python3", resources={"metadata": {"path": folder}})
-        try:
-            client.execute(env=env)
-        except CellExecutionError as error:
-            failed = next(
-                (i for i, c in enumerate(node.cells) if any(o.output_type == "error" for o in c.get("outputs", []))), 0
-            )
-            raise LessonError(
-                [lesson.at(cells[failed].line, f"this cell failed: {error.ename}: {error.evalue}")]
-            ) from None
+    try:
+        run(node, fast=True, timeout=600)
+    except CellExecutionError as error:
+        failed = next(
+            (i for i, c in enumerate(node.cells) if any(o.output_type == "error" for o in c.get("outputs", []))), 0
+        )
+        raise LessonError([lesson.at(cells[failed].line, f"this cell failed: {error.ename}: {error.evalue}")]) from None
     pairs = [(cell, ran) for cell, ran in zip(cells, node.cells, strict=True) if "check-output" in cell.tags]
     return {cell.number: _comparable(lesson, cell, ran.outputs) for cell, ran in pairs}
 

@@ -22,20 +22,18 @@ they are compared with their hashes.
 import argparse
 import base64
 import hashlib
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from build_lessons import fingerprint, notebook
+from kernels import run
 from lesson_source import ROOT, Cell, Lesson, LessonError, read_lesson
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from srgan_lessons.files import atomic
@@ -121,14 +119,10 @@ def executed(lesson: Lesson, folder: Path, *, full: bool) -> nbformat.NotebookNo
     if kept.exists():
         return nbformat.read(kept, as_version=4)
     print(f"running {lesson.stem} ({'full' if full else 'fast'} settings) ...", flush=True)
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    env = os.environ | {"SRGAN_LESSONS_STRICT": "1", "SRGAN_LESSONS_FAST": "0" if full else "1", "PYTHONPATH": path}
-    with tempfile.TemporaryDirectory() as empty:
-        client = NotebookClient(node, timeout=1800, kernel_name="python3", resources={"metadata": {"path": empty}})
-        try:
-            client.execute(env=env)
-        except CellExecutionError as error:
-            raise SlidesError(f"{lesson.stem} failed: {error.ename}: {error.evalue}") from None
+    try:
+        run(node, fast=not full, timeout=1800)
+    except CellExecutionError as error:
+        raise SlidesError(f"{lesson.stem} failed: {error.ename}: {error.evalue}") from None
     kept.parent.mkdir(parents=True, exist_ok=True)
     with atomic(kept) as temporary:
         nbformat.write(node, temporary)

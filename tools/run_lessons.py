@@ -19,9 +19,11 @@ def run(python: str, lessons: list[str]) -> int:
     failed.
     """
     import nbformat
+    from kernels import sockets_in_files
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+    sockets_in_files()
     with tempfile.TemporaryDirectory() as home:
         code = "import srgan_lessons; print(srgan_lessons.__path__[0])"
         done = subprocess.run([python, "-c", code], cwd=home, capture_output=True, text=True, check=True)

@@ -8,18 +8,16 @@ are moved out of the outputs into files.
 import base64
 import hashlib
 import io
-import os
 import re
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import kernels
 import nbformat
 from build_lessons import METADATA, fingerprint, notebook
 from lesson_source import BRANCH, ROOT, Cell, Lesson, repository
-from nbclient import NotebookClient
 from PIL import Image
 
 from srgan_lessons.files import fast_mode
@@ -76,11 +74,7 @@ def _run(node: nbformat.NotebookNode) -> None:
     """Runs a notebook in place, in an empty folder. Raises nbclient's CellExecutionError."""
     start = nbformat.v4.new_code_cell("import site_controls\n\nsite_controls.prepare()")
     node.cells.insert(0, start)
-    path = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "tools"), os.environ.get("PYTHONPATH")]))
-    env = os.environ | {"SRGAN_LESSONS_STRICT": "1", "PYTHONPATH": path}
-    with tempfile.TemporaryDirectory() as folder:
-        resources = {"metadata": {"path": folder}}
-        NotebookClient(node, timeout=1800, kernel_name="python3", resources=resources).execute(env=env)
+    kernels.run(node, fast=fast_mode(), timeout=1800)
     del node.cells[0]
     node.metadata.pop("widgets", None)
 
