@@ -371,7 +371,7 @@ def says_nothing(record):
         ({"record": other_seed}, "seed 7, in the plan 0"),
         ({"record": other_group}, "srresnet-mse then srgan-mse was trained, but the plan says srresnet-mse then"),
         ({"record": other_plan}, "belongs to another plan"),
-        ({"record": trained_on_set14}, r"1 benchmark images: photo . is Set14 img_003"),
+        ({"record": trained_on_set14}, r"trained on a benchmark image: photo . is Set14 img_003"),
         ({"record": says_nothing}, "does not say what photo"),
         ({"record": lambda record: record.pop("stages")}, "cannot be read"),
         ({"weights__safetensors": b"other"}, "not those that it was packed with"),

@@ -320,7 +320,7 @@ def test_two_processes_pack_one_store(folder, tmp_path):
 
 
 def test_benchmark_images_are_not_packed(benchmark_data, tmp_path):
-    with pytest.raises(UserError, match=r"5 of the pictures .* are benchmark images"):
+    with pytest.raises(UserError, match=r"in .*, 5 pictures are benchmark images: "):
         pack([benchmark_data / "Set5" / "HR"], tmp_path / "a.store", progress=False)
     assert not (tmp_path / "a.store").exists()
 

@@ -1,7 +1,7 @@
 # %% [markdown] tags=["slide"]
 # # Residual generator
 #
-# **Claim.** Sixteen residual blocks train where sixteen plain ones stall.
+# **Claim.** Sixteen residual blocks train where sixteen plain ones stall, if both start with torch's default weights.
 #
 # **Time.** 29 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -167,8 +167,8 @@ print(f"before the first: {before:.1f}")
 assert 0.4 < (difference / before) ** (1 / 32) < 0.6  # what one layer leaves of it
 
 # %% [markdown]
-# After 16 blocks the cat and the rocket are gone. Each layer roughly halves what it is given, and with it the
-# difference between the two photos. Halved 32 times, nothing is left.
+# After 16 blocks the cat and the rocket are gone. Torch draws the weights so small that each layer roughly halves what
+# it is given, and with it the difference between the two photos. Halved 32 times, nothing is left.
 #
 # The way back is no better. A gradient starts at the last layer and is multiplied by the same weights on its way. What
 # reaches the first layer? We build four trunks of 16 blocks each, from one class with two switches, and measure.
@@ -256,12 +256,12 @@ assert sizes["plain + BatchNorm"][0] > sizes["residual + BatchNorm"][0] / 2
 # It is smaller by more than eight powers of ten. The first blocks of the plain trunk learn nothing at all.
 #
 # The other three curves are nearly level. So there are two cures: BatchNorm, and the skip connection, *skip* for short.
-# We build both by hand.
+# We build both by hand. (Larger weights at the start would be a third cure, but a fragile one: in our trials, such a
+# plain trunk learned slowly or not at all.)
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** torch draws the weights so that a layer shrinks its input. Someone may object: "Then draw larger ones
-# (He et al. 2015)." Right, and then the gradients are level. It is a third cure, but a fragile one: of two plain trunks
-# that we started this way, one learned slowly and the other not at all.
+# **What to say.** Someone may ask for the larger weights of He et al. (2015). With them, the gradients are level. But of
+# two plain trunks that we started this way, one learned slowly and the other not at all.
 
 # %% [markdown] tags=["slide"]
 # ## BatchNorm, by hand
@@ -721,7 +721,7 @@ play(through, trunk=list(stacks), blocks=[1, 0, 2, 4, 8, 16], photo=["chelsea", 
 # - Depth widens the receptive field: each 3x3 convolution adds 2 pixels; the generator's field is 80 LR pixels.
 # - A plain stack of 32 layers loses its input on the way forward, and its gradient on the way back.
 # - BatchNorm repairs the size of the gradients. The skip also keeps their direction: batches agree on what to change.
-# - The block computes what to *add*. If its last gamma is 0, it is the identity.
+# - The block computes what to *add*. If its last gamma and beta are 0, it is the identity.
 # - Head, trunk with long skip, enlargement, tail: 1,547,350 parameters, [-1, 1] inside, [0, 1] outside.
 #
 # ### Three questions

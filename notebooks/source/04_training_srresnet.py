@@ -130,11 +130,11 @@ assert windows == 49_152
 assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2040 x 1350 pixels or a little more
 
 # %% [markdown] answers=["nothing else"]
-# *Figure: the longest way that a photo can take to the GPU.* Our eleven photos take the short one: they are decoded
-# once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of pixels, half
-# the memory of a free Colab machine. So they are decoded once into a file, and the file is *mapped*: the system reads
-# the parts that are needed, keeps them while memory is free, and drops them when it is not. Nothing else changes: a
-# batch from the file has exactly the same pixels.
+# *Figure: the longest way that a photo can take to the GPU.* Our eleven photos have a shorter way: they are
+# decoded once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of
+# pixels, half the memory of a free Colab machine. So they are decoded once into a file, and the file is *mapped*: the
+# system reads the parts that are needed, keeps them while memory is free, and drops them when it is not. Nothing else
+# changes: a batch from the file has exactly the same pixels.
 #
 # **Question.** `sampler(5)` was batch 5. If you ask for batch 7, must the batches before it be drawn first?
 
@@ -195,8 +195,9 @@ for time_of_call in ("once", "twice"):
 #
 # Write `train_step(network, optimizer, lr, hr)`: one update of the network on one batch, `lr` (N, 3, h, w) and `hr` (N,
 # 3, 4h, 4w). An optimiser holds the weights: `optimizer.zero_grad()` is line 1, `optimizer.step()` is line 5. The loss
-# is `mse_loss(sr, hr)`, the mean squared error on the paper's range [-1, 1]. Expected: return the loss of the batch
-# before the weights moved, detached from its graph. Leave the network's mode (training or evaluation) as it is.
+# is `mse_loss(sr, hr)`, the mean squared error on the paper's range [-1, 1]; it converts both images by itself.
+# Expected: return the loss of the batch before the weights moved, detached from its graph. Leave the network's mode
+# (training or evaluation) as it is.
 
 # %% tags=["stub"]
 # {{stub: train_step}}
@@ -707,7 +708,8 @@ assert jump > 1.1
 # causes: the same photos come round again.)
 #
 # Without the position, nothing looks wrong at all. The run sees old crops again, at the wrong learning rate, and never
-# again gives the result of an unbroken run.
+# again gives the result of an unbroken run. So the lost optimiser does its harm at once, and it shows; the lost
+# position does harm with every update, and no curve of the loss shows it.
 #
 # Compare this with your list from the beginning. What was missing?
 #
@@ -907,10 +909,10 @@ assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96,
 # Does it have to be a million? We stopped earlier, with the same functions and a one-cycle schedule. On Set5, with the
 # community protocol:
 #
-# | | updates, and crops in each | time | PSNR |
+# | | updates, and crops in each; 96 x 96 pixels, if not said | time | PSNR |
 # |---|---|---|---|
 # | two CPU cores, in an evening | 7,000 of 4, then 15,500 of 8 | 2 h 55 min, then 43 min in half precision | 31.07 dB |
-# | one NVIDIA H100, continued | 25,748 of 8, each four times as large | two and a quarter minutes | **31.56 dB** |
+# | from there, one NVIDIA H100 | 25,748 of 8, 192 x 192 pixels | two and a quarter minutes | **31.56 dB** |
 # | the paper | 1,000,000 of 16 | not said | 32.05 dB |
 #
 # Most of the way takes an evening; the last half decibel takes the million updates. (The paper computes luma a little
@@ -960,7 +962,8 @@ assert gain > 1.5
 # ## Play
 #
 # Break it yourself. Choose a fault for the pairs and a learning rate, and train for 60 updates on one batch. Which
-# faults can you see in the curve, and which only in the picture?
+# faults can you see in the curve, and which only in the picture? In 60 updates, not even the right pairs get below
+# bicubic, so compare each curve with theirs.
 
 # %% tags=["skip"]
 pair_faults = {

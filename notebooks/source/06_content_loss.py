@@ -191,7 +191,7 @@ of_answers = functools.cache(lambda maps: (maps(A).detach(), maps(B).detach()))
 
 
 def expected_loss(x, maps):
-    """The mean distance to A and to B, in units of what the answer A costs."""
+    """The expected distance to A or B, in units of what the answer A costs; that both are halved cancels."""
     at_a, at_b = of_answers(maps)
     seen = maps(x)
     return (F.mse_loss(seen, at_a) + F.mse_loss(seen, at_b)) / F.mse_loss(at_a, at_b)
@@ -532,8 +532,8 @@ assert apart < 0.04
 
 # %% [markdown] tags=["subslide"]
 # **This is the claim.** For MSE the middle is the best place, at half the loss. For phi(2, 2) it is the worst. Grey
-# costs more than thirty times as much as a choice that is *wrong*. In the figure the hill is even higher, because its
-# unit is the expected loss of a choice, which is right half of the time.
+# costs more than thirty times as much as a choice that is *wrong*. In the figure the hill is twice as high. Its unit is
+# what it costs on average to answer A: half a wrong choice, because A is right half of the time.
 #
 # Why? To phi(2, 2), the two pullovers are nearly the same: their squared distance is less than 4 % of the maps' mean
 # square. A wrong guess costs next to nothing. Grey has no stripes, and that costs a great deal.
@@ -577,7 +577,9 @@ assert all(expected_loss(start.repeat(1, 1, 6, 6), phi22) > 20 for start in nois
 # %% [markdown] tags=["slide"] answers=["woven", "safest", "lowest"]
 # There are two results, and we report both.
 #
-# 1. **phi(2, 2) flees from grey.** From near A it goes back to stripes. From there, MSE went to grey.
+# 1. **phi(2, 2) flees from grey.** From near A it goes back to stripes. From there, MSE went to grey. But the stripes
+# have
+#    colours that A does not have, and may cost even less than A: this loss hardly sees colour.
 # 2. **It does not know the way.** From grey it finds *some* texture of the right strength, in wild colours, that is
 #    neither A nor B. The loss has many valleys. Those near the answers are deeper, but a tile that starts in the middle
 #    falls into another one.
@@ -754,10 +756,10 @@ assert reached["untrained"] > 20
 # The deeper layer brings nothing back. But depth alone does not forget: *untrained*, phi(2, 2) gives the face back.
 # Training taught the network what does not matter for telling things apart, and the network dropped it.
 #
-# With shuffled targets, the loss stays high: no picture has such maps. The maps of a photo are something special:
-# neighbouring values belong together.
+# With shuffled targets, look at the loss, not at the decibels, which noise can have as well. It stays high: no picture
+# has such maps. The maps of a photo are something special: neighbouring values belong together.
 #
-# This is the price. A loss that forgives a shift may forgive a wrong colour, too.
+# This is the price. What a layer has dropped, its loss cannot punish: the exact place, but also the colour.
 #
 # ## Play
 #
@@ -814,10 +816,11 @@ assert all(cost("red tint", photo, phi22) < cost("red tint", photo, pixels) / 2 
 assert all(cost("red tint", photo, pixels) > 0.9 for photo in PLACES)
 
 # %% [markdown] answers=["free", "cheap", "nine"]
-# ### The package's `OfflineLoss`
+# ### For later: the package's `OfflineLoss`
 #
-# Trained on these features alone, a network lets colours wash out. So the package's offline recipe does not rely on
-# phi(2, 2) alone. Its `OfflineLoss` is 0.55 phi(2, 2) + 0.35 phi(1, 2) + 0.35 MSE, and one more term.
+# Lesson 07 shows what this loss is for, so you may come back then. Trained on these features alone, a network lets
+# colours wash out. So the package's offline recipe does not rely on phi(2, 2) alone. Its `OfflineLoss` is 0.55 phi(2,
+# 2) + 0.35 phi(1, 2) + 0.35 MSE, and one more term.
 #
 # That term is **ours, not the paper's**. Two pixel shuffles make 16 kinds of pixels, by row and column modulo 4 (lesson
 # 03), and in none of them should SR be brighter or darker than HR on average.

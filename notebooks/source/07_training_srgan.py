@@ -217,8 +217,8 @@ assert not any(moved[weights_of_g:])
 
 # %% [markdown] tags=["slide"] answers=["helps D", "help D"]
 # They do get a gradient (unless D is frozen). They do not change, because G's optimiser does not hold them. But note:
-# the gradients left in D are still there, and D's step has to drop them first. (G's own `zero_grad` may also come at
-# the end of its step, because nobody else leaves gradients in G. For D that would be too early.)
+# the gradients left in D are still there, and D's step has to drop them first. (In G's step, `zero_grad` may also
+# come at the end, because nothing else leaves gradients in G. In D's step, it must come before the backward pass.)
 #
 # ## The discriminator's step
 #
@@ -227,8 +227,8 @@ assert not any(moved[weights_of_g:])
 # statistics to which the forgeries contribute half. (The judges of lesson 05 did get one common batch: they were used
 # in evaluation mode later, where both kinds are normalised by the same statistics. The D of a GAN never is.)
 #
-# **Question.** `sr` is still attached to the graph of G. D's loss is small when D knows SR from a photo. If its
-# gradient runs on into G, what does G learn from it?
+# **Question.** `sr` is still attached to the graph of G. D's loss is small when D can tell SR from a photo. If
+# its gradient runs on into G, what does G learn from it?
 #
 # `sr.detach()` cuts the connection: it returns the same numbers, without the graph.
 #
@@ -389,7 +389,8 @@ assert late_control["adversarial"] > late["adversarial"] + 0.2
 # %% [markdown]
 # Note what a good run looks like. **D's loss falls a little, G's rises, and neither runs away.** G's adversarial loss
 # rises while G learns, because D learns, too. A low loss of D is no success: D is then so sure that the game is over.
-# In a healthy run, D is ahead most of the time, but never sure.
+# In a healthy run, D is ahead most of the time, but never sure. If G does not listen, D(SR) sinks: G goes on making the
+# faults that D has already learned to see.
 
 # %% [markdown] tags=["notes"]
 # Did it help? Let us look. First comes the film of your own run: press Play and watch the fur around the eye.
@@ -441,10 +442,10 @@ assert 2 * load_network("espcn").halo + 1 == 9  # LR pixels that an output pixel
 #
 # ## The clinic
 #
-# Five patients come in. Each is the run above with **one mistake** in it. (The second brings its own code; the third
-# has two settings changed, which do the same.) For each we show what you see, why, and the cure. We compare them with
-# the healthy run, after the same number of updates. For four of the five, the healthy run is also the cure: undo the
-# mistake, and that is what you get. The second is cured on the spot.
+# Five patients come in. Each is the run above with **one mistake** in it. (The second brings its own code. In the
+# third, two settings are changed, and both make D stronger.) For each we show what you see, why, and the cure. We
+# compare them with the healthy run, after the same number of updates. For four of the five, the healthy run is also the
+# cure: undo the mistake, and that is what you get. The second is cured on the spot.
 
 # %% tags=["fold", "skip"]
 # @title Preparation: how a patient is recorded and shown
@@ -587,6 +588,7 @@ assert 600 < ratio < 1400
 # %%
 crushed, rows = train_gan(settings.clinic, rate_d=1.5e-3, d_steps=3)
 admit("discriminator too strong", crushed, rows)
+print(f"adversarial loss {rows[-1]['adversarial']:.2f}, healthy {well['adversarial']:.2f}")
 
 # %% tags=["fold"]
 assert rows[-1]["d_sr"] < 0.2 < 0.35 < well["d_sr"]
@@ -627,6 +629,7 @@ for d_sr in (0.5, 0.1, 0.001):
 # %%
 smitten, rows = train_gan(settings.clinic, weight=0.1)
 admit("adversarial weight too high", smitten, rows)
+print(f"content loss {rows[-1]['content']:.4f}, healthy {well['content']:.4f}")
 
 # %% tags=["fold"]
 assert rows[-1]["gain"] < well["gain"] - 1
@@ -636,8 +639,8 @@ assert rows[-1]["d_sr"] > clinic["discriminator too strong"]["d_sr"] + 0.05
 
 # %% [markdown] tags=["slide"]
 # Nothing in the adversarial loss says that SR must be *this* cat. Any photo would do. For a while, any pattern that D
-# has not seen yet would do, too. D's curves are no help: D is ahead but not sure, as in many healthy runs. **Watch the
-# content loss and the PSNR**: they show it at once.
+# has not seen yet would do, too. D's curves are no help: D is not sure, as in a healthy run. **Watch the content loss
+# and the PSNR**: they show it at once.
 #
 # **Cure:** use 1e-3, with a content loss that is a *mean*. Remember lesson 04: summing the content loss upsets this
 # balance, too.
@@ -732,7 +735,7 @@ put(as_html(figure, alt=alt), alt=alt)
 #
 # Complete the dict `diagnoses`: run number -> one of `"healthy"`, `"no pretraining"`, `"no detach"`,
 # `"discriminator too strong"`, `"adversarial weight too high"`, `"LR kernel mismatch"`. Judge whole curves: a healthy
-# run may fall a little at the end. Expected: each name once.
+# run may fall below bicubic in the end. Expected: each name once.
 
 # %% tags=["stub"]
 # {{stub: diagnoses}}
@@ -827,8 +830,8 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 
 # %% [markdown] tags=["slide"]
 # At the measured speed, two CPU cores need thirteen days. "Not measured yet" in the list means that nobody has measured
-# it, and we do not guess. `train` writes checkpoints, resumes, and names a batch size that fits if memory runs out
-# (lesson 04):
+# this recipe on that machine, and we do not guess. `train` writes checkpoints, resumes, and names a batch size that
+# fits if memory runs out (lesson 04):
 #
 # `srgan-lessons train srgan-vgg54 --photos FOLDER --init runs/srresnet-mse/weights.safetensors`
 #
@@ -902,8 +905,9 @@ pictures_film(
 )
 
 # %% [markdown] tags=["slide"] answers=["face", "teeth", "lettering"]
-# This is what the adversary is for. SRResNet has less than half of HR's fine contrast, SRGAN more than four fifths, and
-# what it adds is fur on the cat and light on the spoon. It pays about 2 dB for this, much as the paper's SRGAN does.
+# This is what the adversary is for. On the three whole photos, SRResNet has less than half of HR's fine contrast, SRGAN
+# more than four fifths, and what it adds is fur on the cat and light on the spoon. It pays about 2 dB for this, much as
+# the paper's SRGAN does.
 #
 # ### Where it fails
 #
@@ -973,7 +977,7 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_of_d=[5e-4, 5e-5, 1.5e
 # | PSNR plunges in the first updates, then D(SR) = 0 for good | no detach | `sr.detach()` |
 # | D(HR) goes to 1, D(SR) to 0, PSNR falls later and less | discriminator too strong | one step each, D slower |
 # | D is not sure, but PSNR and content loss get much worse | adversarial weight too high | 1e-3, and means |
-# | all curves fine, benchmark below bicubic from the start | LR kernel mismatch | `imresize`; test on others' LR |
+# | curves of D and content loss fine, benchmark soon below bicubic | LR kernel mismatch | `imresize`; test on others' LR |
 #
 # ### Three questions
 #

@@ -1,9 +1,9 @@
 # %% [markdown] tags=["slide"]
 # # Mean opinion score
 #
-# **Claim.** If votes are analysed as a standards body would analyse them, they give back the true order. Here, that is
-# the paper's, because the example votes were drawn from the paper's means. Your class's votes will have their own
-# order.
+# **Claim.** The mean of the votes finds the order of the methods. Only screening the raters finds their true values,
+# and only resampling raters and images gives intervals that contain them. You can check this, because the example votes
+# were drawn from means that are known: the paper's.
 #
 # **Time.** 30 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
@@ -244,10 +244,15 @@ print("image means: SRGAN {:.2f} [{:.2f}, {:.2f}]".format(srgan.mean(), *student
 
 # %% tags=["fold"]
 assert np.allclose(student(srgan), intervals.pooled_interval(srgan))
+assert truth["SRGAN"] == 3.56
+assert max(student(srgan)[1], student(srgan.mean(axis=0))[1]) < truth["SRGAN"]
 
 # %% [markdown] answers=["neither", "trap"]
-# **Question.** A 95 % interval should contain the truth in 95 of 100 studies. Which of the two intervals does, the one
-# from all votes or the one from image means?
+# Both miss the true value, 3.56, because of whatever pulls all values towards the middle. Leave that aside for a
+# moment.
+#
+# **Question.** A 95 % interval should contain the truth in 95 of 100 studies. If nothing pulls at the values, which of
+# the two kinds does that: the interval from all votes, or the one from image means?
 #
 # Let us try it. We simulate many small studies, with 12 raters and 20 images, of a method whose true MOS is 3, and
 # count.
@@ -286,7 +291,8 @@ assert control > 0.88
 # times. Those are not 20 new opinions about the world; they are *one* strict person. 240 votes are really 12 people and
 # 20 photos.
 #
-# Image means take the images into account, but forget the raters. What takes both into account?
+# Image means take the images into account, but not the raters. The same 12 people are behind all 20 means: a strict
+# group lowers all of them together, and their spread does not show it. What takes both into account?
 #
 # ### Repeat the study
 #
@@ -342,8 +348,8 @@ assert ratio > 2
 # %% [markdown] tags=["slide"]
 # ## Who can be trusted?
 #
-# Something pulls all values towards the middle. Whose votes can we use? Let us start with two numbers for each rater:
-# how much the votes vary, and how well they correlate with the mean of all the others.
+# Something pulls all values towards the middle. Whose votes can we use? Let us look at three numbers for each rater:
+# how much the votes vary, how well they correlate with the mean of all the others, and how many gold items were missed.
 
 # %% tags=["check-output"]
 by_rater = cube.reshape(26, -1)  # (26, 900)
@@ -385,7 +391,7 @@ assert list(suspects) == ["rater_24", "rater_25", "rater_26"]
 #
 # Write `bt500_rejects(scores)` for `scores` (stimuli, raters). Expected: an array (raters,), True for each rater who is
 # rejected. Stimuli on which everybody agrees say nothing about anybody: there, no vote counts as far. Take the 5 % of
-# all stimuli, or only of the others; both are accepted.
+# all stimuli, or only of those on which not everybody agrees; both are accepted.
 
 # %% tags=["stub"]
 # {{stub: bt500_rejects}}
@@ -418,8 +424,9 @@ assert counts["where s = 0 is left out"] <= 0.02 * honest
 assert np.mean(agreed) > 0.97  # n or n - 1, > or >=: on a vote right on the bound they may differ
 
 # %% [markdown] tags=["slide"]
-# A third of the honest raters would be sent home because they **agreed** with each other. Anchors, which everybody gets
-# right, make it worse. One line fixes it.
+# A third of the honest raters would be sent home because they **agreed** with each other. Where $s = 0$, a vote is at
+# least 0 above the mean and at least 0 below it, so it is far in both directions. Anchors, which everybody gets right,
+# make it worse. One line fixes it.
 #
 # And the three in our class?
 
@@ -483,15 +490,17 @@ show(plots.plot_raters(result))
 assert model.set_index("rater")["bias"]["rater_04"] < -0.5
 
 # %% [markdown]
-# Guess the biases, compute the inconsistencies from them, and repeat until nothing changes any more. In the figure, the
-# three spoilers are hollow squares. Look at rater 04, who is always more than half a step too strict. That is no reason
-# to exclude anybody. Every method suffers equally, so the *differences* are untouched.
+# Begin with the plain mean as the quality. Compute the biases and inconsistencies from it, and then a better quality,
+# in which steady raters count more. Repeat this until nothing changes any more. In the figure, the three spoilers are
+# hollow squares. Look at rater 04, who is always more than half a step too strict. That is no reason to exclude
+# anybody. Every method suffers equally, so the *differences* are untouched.
 #
 # ## Is the difference real?
 #
-# DRCN has a MOS of 2.16, ESPCN one of 2.05. Could other images have reversed that? Both methods enlarged **the same 100
-# images**, and an image that is easy for one is easy for the other. So we do not compare two clouds of points, but look
-# at 100 differences.
+# From the 23 raters that are left, DRCN has a MOS of 2.16, and ESPCN one of 2.05. Could other images have reversed
+# that? Both methods enlarged **the same 100 images**, and an image that is easy for one is easy for the other. So we do
+# not compare two clouds of points, but look at 100 differences. The raters are averaged again, but here this does less
+# harm: a strict rater is strict with both methods, so the difference stays.
 
 # %%
 by_image = dict(zip(names, kept_cube.mean(axis=0).T, strict=True))  # method -> (100,)
@@ -565,8 +574,9 @@ assert np.allclose(p_values, package_p, rtol=1e-6)  # the package's, by scipy
 assert fooled > 0.4
 
 # %% [markdown]
-# In about half of the studies. **Holm's** cure (1979): sort the p-values. Multiply the smallest by 36, the next by 35,
-# and so on down to 1. No corrected value may be smaller than the one before it, and none may exceed 1.
+# In about half of the studies. If the 36 questions were independent, it would be $1 - 0.95^{36}$, or 84 %; but the
+# pairs share nine methods. **Holm's** cure (1979): sort the p-values. Multiply the smallest by 36, the next by 35, and
+# so on down to 1. No corrected value may be smaller than the one before it, and none may exceed 1.
 #
 # ### {{exercise: holm}}
 #
@@ -590,7 +600,10 @@ of_package = result.pairs.set_index(["better", "worse"])["p_holm"]
 # %% tags=["fold"]
 assert np.allclose(holm(np.array([0.04, 0.01, 0.03])), [0.06, 0.03, 0.06])
 assert fooled_now < 0.15 < fooled
+assert round(1 - 0.95**36, 2) == 0.84
 order = np.arange(1, 37)
+assert np.flatnonzero(np.sort(p_values) > 0.05 / (37 - order)).tolist() == [35]
+assert np.sort(nothing[0])[0] > 0.05 / 36
 curves(
     {
         "the class, p sorted": (order, np.maximum(np.sort(p_values), 1e-12)),
@@ -606,6 +619,9 @@ curves(
 assert np.allclose(corrected, [of_package[pair] for pair in pairs], rtol=1e-6, atol=1e-12)  # the package's
 
 # %% [markdown] tags=["slide"] answers=["SRCNN", "SelfExSR"]
+# Read the figure from the left. As long as a p-value lies below Holm's steps, its difference is significant; at the
+# first one above, stop. The class stops at its last pair, and nine equal methods stop at once.
+#
 # ## The claim
 #
 # One call does all the steps together, `analyse(votes)`: screening, MOS, two-way intervals, Wilcoxon, Holm. The package
@@ -743,8 +759,8 @@ assert shown["Set14"] < 0.4
 
 # %% [markdown] tags=["slide"]
 # So the sentence holds only on BSD100, with its 100 images. On Set14 the numbers agree, but 14 images are too few to be
-# sure. On Set5 the sign is the other way round. There were 26 raters each time. It is the *images* that make the
-# interval narrow: from 0.6 steps with 14 of them to 0.25 with 100.
+# sure. On Set5 the sign is the other way round. There were 26 raters each time; what differs is the number of images.
+# With 14 of them, the interval is 0.6 steps wide, and with 100, it is 0.25.
 #
 # ## How many raters?
 #
@@ -848,18 +864,21 @@ assert small.pairs["shown"].all()
 assert 6 * 2 / 2**8 < 0.05 < 0.7 < 6 * 2 / 2**4  # the smallest corrected p: six pairs, eight images or four
 
 # %% [markdown]
-# The second copy is not counted again. Votes from another study are refused: each vote carries the SHA-256 of its
-# study's list of pictures and settings.
+# The second copy is not counted again. Votes from another study are refused: each vote carries a checksum (SHA-256) of
+# its study's list of pictures and settings.
 #
 # Fifteen raters and eight images are enough to show all six differences. With four images nothing could have been
 # shown, no matter how many raters there were. Even if all four differences have the same sign, four coins do that in 2
-# of 16 cases; multiplied by six for the six pairs, p is 0.75. With eight images it is 0.047. In Colab, each student
-# gives `RatingWidget(..., folder=...)` a folder on Drive, or presses the download button at the end.
+# of 16 cases; multiplied by six for the six pairs, p is 0.75. With eight images it is 0.047.
+#
+# In Colab, each student gives `RatingWidget(..., folder=...)` a folder on Drive, or presses the download button at the
+# end.
 #
 # ## Play
 #
-# Spoil the class. What do ten clickers do to the values, and what do they do to the order? What can a class of 2 show,
-# or a class of 5? And what can five images show?
+# Spoil the class. What do ten clickers do to the values, and what do they do to the order? How many of the 36
+# differences can a class of 2 show, or a class of 5? And how many can five images show? (These raters differ in
+# strictness and care, but all have the same opinion of each method. Real people also differ in taste.)
 
 
 # %% tags=["fold"]
@@ -867,6 +886,8 @@ def spoil(raters, clickers, images, screen):
     table = synthetic.synthetic_votes(truth, raters=raters + clickers, images=images, clickers=clickers, gold=6, seed=1)
     spoiled = analyse(table, resamples=300, screening=screen == "screened")
     show(plots.plot_mos(spoiled, known=truth, known_label="true"))
+    count = f"{spoiled.pairs['shown'].sum()} of {len(spoiled.pairs)} differences are shown."
+    put(f"<p>{count}</p>", alt=count)
 
 
 choices = {"raters": [26, 2, 5, 15], "clickers": [3, 0, 10, 26], "images": [100, 5, 20]}

@@ -206,8 +206,8 @@ assert wrong["no halo"].max() > 10
 # rounding, the reduction is a matrix: along each axis, an LR pixel is a weighted mean of HR pixels. You wrote these
 # weights in lesson 01.
 #
-# **Question.** The matrix below is 64 x 256. It reduces an HR picture of 256 x 256 numbers. In how many directions can
-# you change the HR picture without any change in LR? Guess the share, in per cent.
+# **Question.** The matrix below is 64 x 256. It reduces an HR picture of 256 x 256 numbers. In how many independent
+# ways, of 256 x 256, can you change the HR picture without any change in LR? Guess the share, in per cent.
 
 
 # %% tags=["check-output"]
@@ -238,7 +238,8 @@ print(f"{seen} of {256**2} directions show in LR; {100 - 100 * seen / 256**2:.2f
 # squared deviation from the mean, and split each photo into what LR sees and what it does not. Noise is the control.
 
 
-# %%
+# %% tags=["fold", "skip"]
+# @title Preparation: how much of a picture's energy the reduction does not see
 def unseen_share(picture, reduce):
     """Per cent of the energy of (n, n) that the reduction does not see."""
     deviation = picture - picture.mean()
@@ -270,8 +271,8 @@ assert shares["grass"] > 25
 # So photos are not noise. Most of their energy is in smooth areas, and LR keeps it. What is lost is the texture, the
 # hair, the print. A network does well because photos are *predictable*. It fails where they are not.
 #
-# Note `back`, the pseudo-inverse. It leads from LR back to HR in such a way that reducing again gives exactly the same
-# LR.
+# For the way back, there is the pseudo-inverse, `back = np.linalg.pinv(reduce)`. It leads from LR to HR in such a way
+# that reducing again gives exactly the same LR.
 #
 # ### {{exercise: invisible}}
 #
@@ -370,7 +371,11 @@ bars(
     group=lambda name: int(name not in worst),
     alt="Bars: bicubic and all networks stay below the ceiling that holds for any network.",
 )
-assert max(worst.values()) < ceiling
+assert max(worst.values()) < ceiling - 5
+
+# %% [markdown]
+# All methods are far below the ceiling, because they are also wrong about the cat itself. But even a perfect network
+# stops here: whatever picture it shows, one of the two photos is at least that far away.
 
 # %% [markdown] tags=["slide"]
 # ## Does it fit?
@@ -636,8 +641,8 @@ assert secret in left  # the truth is never ruled out
 assert 4 < len(left) < 40
 
 # %% [markdown]
-# Was your number among them? The list is the honest answer. The network's picture shows *one* reading, or a blend, and
-# says nothing about the others. And outside this notebook, nobody knows the font, the angle or the light.
+# Was your number among them? The list is the honest answer. The network's picture shows *one* reading, a blend, or
+# none, and says nothing about the others. And outside this notebook, nobody knows the font, the angle or the light.
 #
 # **Play.** How large must the digits be, and how clean the camera's picture, before only one number is left?
 

@@ -210,8 +210,9 @@ def _check_photos(where: str, stages: list[dict], shows: dict[str, str], handout
             raise UserError(f"{where}: it does not say what {some(unknown)} shows. Let the group pack it again.")
         known = {name: find_benchmark(hash_from_text(shows[digest])) for digest, name in found.items()}
         if leaks := [f"{name} is {image}" for name, image in known.items() if image]:
+            what = "a benchmark image" if len(leaks) == 1 else f"{len(leaks)} benchmark images"
             raise UserError(
-                f"{where}: it was trained on {len(leaks)} benchmark images: {some(leaks)}. Measured on them, its "
+                f"{where}: it was trained on {what}: {some(leaks)}. Measured on them, its "
                 "numbers would be worth nothing. Let the group train again, on the class's photos."
             )
         if differs := other_photos(handout, found):

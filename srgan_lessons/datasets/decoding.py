@@ -150,9 +150,10 @@ def excuse_known(leaks: dict[str, str], files: Mapping[str, Path], place: str) -
     """
     known = {name for name in leaks if name in files and file_hash(files[name]) in _known_leaks()}
     if unknown := [f"{name} is {leak}" for name, leak in leaks.items() if name not in known]:
+        are = "1 picture is a benchmark image" if len(unknown) == 1 else f"{len(unknown)} pictures are benchmark images"
         raise UserError(
-            f"{len(unknown)} of the pictures in {place} are benchmark images: {some(unknown)}. Training on them would "
-            "leak the test into the training. Take them out (of BSDS500, use only train and test)."
+            f"in {place}, {are}: {some(unknown)}. What a network has been trained on says nothing about it as a test. "
+            "Take such pictures out. (Those of BSD100 are in BSDS500's folder val: train on its folders train and test.)"
         )
     return {
         name: f"shows the same as {leaks[name]}, at another size (a known overlap of the published sets)"

@@ -144,7 +144,8 @@ def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
         start + "only the term of B is divided by 255: put the sum in brackets.": db(y(sr, uneven), y(hr, uneven)),
         start + "8 pixels are cut from each border, not 4.": db(a, b, border=8),
         start + "2 pixels are cut from each border, not 4.": db(a, b, border=2),
-        start + "Y is not rounded. An 8-bit file holds whole numbers: round Y before you subtract.": db(
+        start + "Y is not rounded. An 8-bit file holds whole numbers: round Y before you subtract. (This test picture was "
+        "made so that it shows; on photos it changes little.)": db(
             y(sr, rounding=unrounded), y(hr, rounding=unrounded)
         ),
         start + "the fractions of Y are cut off, not rounded.": db(y(sr, rounding=np.floor), y(hr, rounding=np.floor)),

@@ -118,7 +118,8 @@ def _name_stop(error: str, optimizer: Watched, batch: tuple[Tensor, Tensor]) -> 
     if "does not require grad" in error:
         raise NotYet(
             "There is no path from the loss back to the weights: something was detached, turned into a number, or "
-            "computed under torch.no_grad(). backward() needs the loss as it comes from mse_loss."
+            "computed under torch.no_grad(), or the arguments are exchanged. mse_loss(sr, hr) gives a gradient to its "
+            "first argument only, and backward() needs the loss as it comes from there."
         )
     if optimizer.inputs and optimizer.inputs[-1] == tuple(hr.shape):
         raise NotYet("The network is given HR. It enlarges by 4: give it lr, and compare what comes out with hr.")

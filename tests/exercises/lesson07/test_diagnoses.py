@@ -13,7 +13,7 @@ answers = Answers(
     "diagnoses",
     sentences="""
 run number -> one of :: list; upside down; spelling
-Judge whole curves: a healthy run may fall a little at the end :: the weight too high taken for healthy
+Judge whole curves: a healthy run may fall below bicubic in the end :: the weight too high taken for healthy
 each name once :: twice healthy
 """,
 )
