@@ -232,7 +232,8 @@ def _serving() -> ModuleType:
 def _study_merge(arguments: argparse.Namespace) -> int:
     import warnings
 
-    from srgan_lessons.rating import merge
+    from srgan_lessons.datasets.catalogue import some
+    from srgan_lessons.rating import Study, Votes, merge
 
     out = Path(arguments.out)
     if out.suffix not in (".jsonl", ".csv", ".json"):
@@ -240,8 +241,13 @@ def _study_merge(arguments: argparse.Namespace) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the report contains them
         votes = merge(arguments.files, arguments.study)
+        served = Study.open(arguments.study).votes_folder
+        there = Votes.read(served).raters if any(served.glob("*.jsonl")) else []
     {".jsonl": votes.write, ".csv": votes.write_csv, ".json": votes.write_sureal}[out.suffix](out)
     print(votes.report())
+    if missing := [rater for rater in there if rater not in votes.raters]:
+        raters = "1 rater" if len(missing) == 1 else f"{len(missing)} raters"
+        print(f"not joined: {raters} in {served}: {some(missing)}. To join them as well, name this folder, too.")
     print(out)
     return int(bool(votes.problems))
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import socket
 from pathlib import Path
 
@@ -141,6 +142,20 @@ def test_merge_reports_problems_and_ends_with_1(capsys, here):
     assert "Warning" not in captured.err
 
 
+def test_merge_names_who_rated_through_the_link_and_is_not_joined(capsys, here):
+    study = small_study(here)
+    collected = here / "collected"
+    collected.mkdir()
+    rate(study, "anna", lambda place: 3).rename(collected / "anna.jsonl")
+    rate(study, "bert", lambda place: 3)
+    merge = ["study", "merge", "collected", "--study", "study", "-o", "all.jsonl"]
+    assert main(merge) == 0
+    assert f"not joined: 1 rater in {Path('study/votes')}: bert." in capsys.readouterr().out
+    assert main([*merge[:2], "study/votes", *merge[2:]]) == 0
+    assert "not joined" not in capsys.readouterr().out
+    assert sorted(Votes.read("all.jsonl").raters) == ["anna", "bert"]
+
+
 def test_merge_mistakes(capsys, here):
     rate(small_study(here), "anna", lambda place: 3)
     other = small_study(here / "other", seed=8)
@@ -191,6 +206,28 @@ def test_the_notebook_of_a_study_shows_the_page(here):
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert "RatingWidget(" in code
     assert "pip install" in code, "in Colab the package must come first"
+
+
+@pytest.mark.parametrize("place", ["its folder", "Colab, with the zip", "Colab, without it"])
+def test_the_notebook_of_a_study_finds_the_study(here, monkeypatch, place):
+    """Colab opens the notebook alone: the study comes as a zip, with its folder in it or without."""
+    rating, nbformat = pytest.importorskip("srgan_lessons.rating"), pytest.importorskip("nbformat")
+    study = small_study(here)
+    (cell,) = [c for c in nbformat.read(study.folder / "rate.ipynb", as_version=4).cells if c.cell_type == "code"]
+    code = cell.source[cell.source.index("from pathlib") :]
+    opened = []
+    monkeypatch.setattr(rating, "RatingWidget", opened.append, raising=False)
+    if place == "its folder":
+        monkeypatch.chdir(study.folder)
+    else:
+        (here / "content").mkdir()
+        if place == "Colab, with the zip":
+            shutil.make_archive(str(here / "content" / "study"), "zip", here, "study")
+        monkeypatch.chdir(here / "content")
+    exec(code, {})
+    assert Path(opened[0]) == (Path("study/study") if place == "Colab, with the zip" else Path("."))
+    if place != "Colab, without it":
+        assert Study.open(opened[0]).hash == study.hash
 
 
 def test_report_of_a_class(capsys, here):

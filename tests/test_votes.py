@@ -206,7 +206,7 @@ def test_problems_are_warned_of(tmp_path):
     path.write_bytes(b"x\n" + as_line(row(1)).encode())
     with pytest.warns(UserWarning, match="line 1 was left out: it is damaged"):
         votes = Votes.read(path)
-    assert "1 votes of 1 raters" in votes.report()
+    assert "1 vote of 1 rater" in votes.report()
     assert "line 1 was left out" in votes.report()
 
 

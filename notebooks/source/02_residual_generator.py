@@ -260,8 +260,8 @@ assert sizes["plain + BatchNorm"][0] > sizes["residual + BatchNorm"][0] / 2
 # plain trunk learned slowly or not at all.)
 
 # %% [markdown] tags=["instructor"]
-# **What to say.** Someone may ask for the larger weights of He et al. (2015). With them, the gradients are level. But of
-# two plain trunks that we started this way, one learned slowly and the other not at all.
+# **What to say.** Someone may ask for the larger weights of He et al. (2015). With them, the gradients are level. But
+# of two plain trunks that we started this way, one learned slowly and the other not at all.
 
 # %% [markdown] tags=["slide"]
 # ## BatchNorm, by hand

@@ -977,7 +977,7 @@ play(experiment, weight=[1e-3, 0, 3e-3, 1e-2, 1e-1], rate_of_d=[5e-4, 5e-5, 1.5e
 # | PSNR plunges in the first updates, then D(SR) = 0 for good | no detach | `sr.detach()` |
 # | D(HR) goes to 1, D(SR) to 0, PSNR falls later and less | discriminator too strong | one step each, D slower |
 # | D is not sure, but PSNR and content loss get much worse | adversarial weight too high | 1e-3, and means |
-# | curves of D and content loss fine, benchmark soon below bicubic | LR kernel mismatch | `imresize`; test on others' LR |
+# | D and content loss look fine, benchmark soon below bicubic | LR kernel mismatch | `imresize`; test on others' LR |
 #
 # ### Three questions
 #

@@ -800,7 +800,8 @@ assert all(paper[name, "SRGAN"].mos > max(paper[name, m].mos for m in SEVEN) for
 #
 # ### Table 1: which loss did it?
 #
-# Table 1 changes one thing at a time. **Question.** Which rows differ only in the adversarial loss?
+# Table 1 changes almost one thing at a time. (SRGAN's rows start from SRResNet's weights, and one row of SRResNet has a
+# small further loss.) **Question.** Which rows differ only in the adversarial loss?
 
 # %% tags=["fold"]
 # @title Table 1, with our rows
@@ -825,7 +826,7 @@ assert rows1["Set14", "SRGAN-VGG22"].mos < rows1["Set14", "SRGAN-VGG54"].mos
 # %% [markdown] tags=["slide"]
 # There are two such pairs, one with MSE and one with VGG22. Each time the discriminator costs PSNR and gains about a
 # third of a MOS point, or more. Which *content* loss is best is less clear than is often claimed. VGG54 wins on the 14
-# images of Set14 and loses to VGG22 on the five of Set5.
+# images of Set14 and loses to VGG22 on the five of Set5. By the paper's tests, only the first of these is significant.
 #
 # `docs/results.md` lists the commands that fill our rows of Table 1.
 #

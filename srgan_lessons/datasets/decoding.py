@@ -153,7 +153,7 @@ def excuse_known(leaks: dict[str, str], files: Mapping[str, Path], place: str) -
         are = "1 picture is a benchmark image" if len(unknown) == 1 else f"{len(unknown)} pictures are benchmark images"
         raise UserError(
             f"in {place}, {are}: {some(unknown)}. What a network has been trained on says nothing about it as a test. "
-            "Take such pictures out. (Those of BSD100 are in BSDS500's folder val: train on its folders train and test.)"
+            "Take such pictures out. (BSD100's are in BSDS500's folder val: train on its folders train and test.)"
         )
     return {
         name: f"shows the same as {leaks[name]}, at another size (a known overlap of the published sets)"

@@ -121,15 +121,23 @@ def write_png(path: Path, pixels: np.ndarray) -> tuple[str, int, int]:
 def write_notebook(folder: Path) -> Path:
     """Writes a notebook that shows the rating widget for the study in this folder. Returns its path."""
     text = "# Rate the pictures\n\nRun the cell below (Shift+Enter) and follow the instructions. Stop at any time; "
-    text += "run it again under the same name to continue."
+    text += "run it again under the same name to continue.\n\nIn Colab, first upload the study's zip file: click the "
+    text += "folder symbol on the left, then the arrow. At the end, press the download button, and hand in the file."
     code = f"""try:
     import srgan_lessons
 except ModuleNotFoundError:  # as in Colab
     %pip install -q "srgan-lessons @ git+{REPOSITORY}"
 
+from pathlib import Path
+from shutil import unpack_archive
+
 from srgan_lessons.rating import RatingWidget
 
-RatingWidget(".")"""
+if not list(Path().rglob("manifest.json")):  # as in Colab, which opens the notebook without its folder
+    for archive in Path().glob("*.zip"):
+        unpack_archive(archive, archive.stem)
+studies = [path.parent for path in sorted(Path().rglob("manifest.json"))]
+RatingWidget(studies[0] if studies else ".")"""
     cells = [
         {"cell_type": "markdown", "id": "welcome", "metadata": {}, "source": text},
         {

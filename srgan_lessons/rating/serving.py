@@ -24,8 +24,8 @@ HELP = """If a device cannot open the link:
     connections to the port.
   - Guest and campus networks often isolate devices: open a hotspot on this machine or on a phone, join it with all
     devices, and start this command again.
-  - Without any network: hand out the study's folder as a zip without {private}/ (raters open rate.ipynb, or run
-    `srgan-lessons study rate`), collect the files in votes/, and run `srgan-lessons study merge`.
+  - Without any network: hand out the study's folder as a zip without {private}/, votes/ and report/ (raters open
+    rate.ipynb, or run `srgan-lessons study rate`), put their files into votes/, and run `srgan-lessons study report`.
 The connection is plain http: others in this network can read names, ratings and links."""
 
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # making pictures needs torch; opening a study does not
     from srgan_lessons.rating.stimuli import Images, Version
 
 USUAL_SECONDS = 4.0  # per rating, before a rater's pace is known
+SAME_DATE = 946_684_800  # 2000-01-01, of all pictures of a study; a zip file has no date before 1980
 
 
 class Study:
@@ -222,7 +223,7 @@ class Study:
                 temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
             write_notebook(part)
             for path in (part / "stimuli").iterdir():
-                os.utime(path, (0, 0))  # the dates would reveal the order in which methods were computed
+                os.utime(path, (SAME_DATE, SAME_DATE))  # dates would reveal the order in which methods were computed
         return cls.open(folder)
 
     @classmethod

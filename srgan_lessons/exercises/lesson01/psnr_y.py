@@ -8,6 +8,11 @@ from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_number, finite
 from srgan_lessons.exercises.shared.pictures import grainy_photo
 
+NOT_ROUNDED = (
+    "Y is not rounded. An 8-bit file holds whole numbers: round Y before you subtract. (This test picture was made so "
+    "that it shows; on photos it changes little.)"
+)
+
 
 def psnr_y(sr, hr):
     border = 4
@@ -144,10 +149,7 @@ def _psnr_slips(sr: np.ndarray, hr: np.ndarray, off: float) -> dict[str, float]:
         start + "only the term of B is divided by 255: put the sum in brackets.": db(y(sr, uneven), y(hr, uneven)),
         start + "8 pixels are cut from each border, not 4.": db(a, b, border=8),
         start + "2 pixels are cut from each border, not 4.": db(a, b, border=2),
-        start + "Y is not rounded. An 8-bit file holds whole numbers: round Y before you subtract. (This test picture was "
-        "made so that it shows; on photos it changes little.)": db(
-            y(sr, rounding=unrounded), y(hr, rounding=unrounded)
-        ),
+        start + NOT_ROUNDED: db(y(sr, rounding=unrounded), y(hr, rounding=unrounded)),
         start + "the fractions of Y are cut off, not rounded.": db(y(sr, rounding=np.floor), y(hr, rounding=np.floor)),
         start + "this is the natural logarithm. Decibels take the logarithm to base 10.": right * np.log(10),
         start + "it is doubled. It is 10 log10 of peak² over MSE, or 20 log10 of peak over its root.": 2 * right,

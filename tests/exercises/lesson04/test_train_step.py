@@ -105,6 +105,15 @@ def detached(network, optimizer, lr, hr):
     return loss
 
 
+@answers.wrong(says="or the arguments are exchanged")
+def arguments_exchanged(network, optimizer, lr, hr):
+    optimizer.zero_grad()
+    loss = mse_loss(hr, network(lr))
+    loss.backward()
+    optimizer.step()
+    return loss.detach()
+
+
 @answers.wrong(says="no path from the loss back to the weights")
 def without_gradients(network, optimizer, lr, hr):
     optimizer.zero_grad()

@@ -12,7 +12,7 @@ answers = Answers(
 `scores` (stimuli, raters) :: sum over raters; mean over the rest
 True for each rater who is rejected :: names; any
 there, no vote counts as far -- the trap: wrong answers of lessonNN.txt and of its own test have it
-Take the 5 % of all stimuli, or only of those on which not everybody agrees -- both are right answers, and the last test makes sure of it
+Take the 5 % of all stimuli, or only of those on which not everybody agrees -- both are right: see the last test
 """,
 )
 
