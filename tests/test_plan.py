@@ -323,6 +323,26 @@ def test_a_picture_that_cannot_be_shown_does_not_end_the_training(made, tmp_path
     assert "held-out photo" not in shown[-1]
 
 
+@pytest.mark.parametrize(
+    ("channels", "updates", "machine", "advised"),
+    [
+        (64, 2_815, "CPU, 2 threads, bf16", True),
+        (64, 15_500, "CPU, 2 threads, bf16", False),
+        (32, 2_815, "CPU, 2 threads, bf16", False),  # what --compact trains
+        (64, 2_815, "Tesla T4, fp16", False),
+    ],
+)
+def test_a_large_network_with_little_time_on_a_cpu_is_advised_to_be_compact(channels, updates, machine, advised):
+    parts = {"speed": Speed(updates_per_s=2.0, start=1.0), "seconds": 100.0}
+    stages = tuple(
+        Stage(recipe=RECIPES[name].change(steps=updates, channels=channels), **parts)
+        for name in ("srresnet-mse", "srgan-mse")
+    )
+    plan = planning.Plan(minutes=5, stages=stages, machine=machine, request={})
+    assert ("--compact" in planned._advice(plan)) == advised
+    assert planned._advice(dataclasses.replace(plan, stages=stages[:1])) == ""
+
+
 def test_the_clock_of_a_plan_by_hand(monkeypatch):
     """Stages of 100 and 200 s. SRResNet may take 125 s, and all may take 312 s: 4 % more than planned.
 
