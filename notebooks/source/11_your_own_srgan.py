@@ -379,7 +379,8 @@ assert illness([row for row in sick if row["run"] == 5]) == "healthy"
 # The diagnosis for a run of one minute is often "no pretraining": its SRResNet was still below bicubic when D joined.
 # That is not your mistake; a minute buys no more. What would you change: the minutes, the network, or the weights that
 # it starts from? (`make_plan(..., init="srresnet")` starts from the shipped weights, for the paper's network; give such
-# a run another `folder`.)
+# a run another `folder`.) And if D was too strong, `make_plan(..., adversarial=3e-4)` gives the adversarial loss a
+# quarter of its weight: recorded short runs of the paper's network got better by that.
 #
 # ### {{exercise: choose}}
 #
