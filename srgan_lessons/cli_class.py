@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from srgan_lessons.cli_photos import SAMPLES, named_photos
 from srgan_lessons.cli_settings import add_device
+from srgan_lessons.cli_study import announce
 from srgan_lessons.files import typed
 
 if TYPE_CHECKING:
@@ -185,8 +186,7 @@ def _study(arguments: argparse.Namespace) -> int:
     study = make_study(
         collected, arguments.images, arguments.out, crop=arguments.crop, seed=arguments.seed, progress=True
     )
-    print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
-    print(f"{study.trials} ratings per rater; to rate: srgan-lessons study rate {typed(study.folder)}")
+    announce(study)
     return int(bool(collected.problems))
 
 

@@ -152,7 +152,6 @@ def add_study(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 def _study_new(arguments: argparse.Namespace) -> int:
     from srgan_lessons.rating import Study
-    from srgan_lessons.rating.measures import kept
 
     given = {name: value for name, value in vars(arguments).items() if value is not None}
     options = {name: given[name] for name in (*STUDY_SETTINGS, "anchors", "seed") if name in given} | {"progress": True}
@@ -164,6 +163,14 @@ def _study_new(arguments: argparse.Namespace) -> int:
         study = Study.paper(arguments.images, arguments.out, **options)
     else:
         study = Study.create(arguments.images, _study_methods(arguments.methods), arguments.out, **options, **more)
+    announce(study)
+    return 0
+
+
+def announce(study: "Study") -> None:
+    """Measures a new study's pictures, and prints its size, the minutes per rater, and a warning if it is too small."""
+    from srgan_lessons.rating.measures import kept
+
     kept(study, progress=True)  # now, while nobody waits for the report
     minutes = max(1, round(study.minutes))
     print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
@@ -174,7 +181,6 @@ def _study_new(arguments: argparse.Namespace) -> int:
     if warning := _too_few(study):
         print(warning)
     print(f"next: srgan-lessons study serve {typed(study.folder)}, for a class; or study rate, for yourself")
-    return 0
 
 
 def _too_few(study: "Study") -> str:

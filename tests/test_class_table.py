@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import zipfile
+from dataclasses import asdict
 from hashlib import sha256
 from types import SimpleNamespace
 
@@ -35,6 +36,7 @@ from srgan_lessons.images import load_image
 from srgan_lessons.training.planned import train_plan
 from srgan_lessons.weights import load_network, save_network
 
+SRRESNET = Cell(content="mse", weight=0)
 TINY = {"blocks": 1, "channels": 4, "batch": 2, "crop": 16}
 QUIET = {"progress": False, "measuring": 0.02}
 MSE = ("mse:0", "mse:1e-3", "mse:1e-4", "mse:1e-2", "mse:1e-3:scratch", "mse:1e-3", "mse:2e-3", "mse:5e-3")
@@ -120,7 +122,9 @@ def test_every_cell_makes_as_many_updates_of_the_generator():
     for cell in {cell for vgg in (False, True) for cell, _ in cells_for(8, vgg=vgg)}:
         recipes = cell.recipes((450, 550), {})
         assert sum(recipe.steps for recipe in recipes) == 1000
-        assert recipes[-1].name == cell.name
+        continued = "-continued" if cell == SRRESNET else ""  # its first stage has the cell's name
+        assert recipes[-1].name == cell.name + continued
+        assert len({recipe.name for recipe in recipes}) == len(recipes)  # each has a folder of its name
         assert recipes[-1].content == cell.content
         assert (recipes[-1].adversarial > 0) == (cell.weight > 0)
         assert (recipes[-1].starts_from is not None) == (len(recipes) == 2)
@@ -132,9 +136,23 @@ def test_a_weight_counts_against_a_content_loss_of_1():
     assert Cell(content="vgg54", weight=1e-2).recipes((1, 1), {})[-1].adversarial == pytest.approx(1e-2)
 
 
-def test_total_variation_is_srresnet_vgg22_s_alone():
-    assert Cell(content="vgg22", weight=0).recipes((1, 1), {})[-1].tv == 2e-8
-    assert Cell(content="vgg22", weight=1e-3).recipes((1, 1), {})[-1].tv == 0
+def test_cells_that_differ_in_one_thing_are_trained_with_one_difference():
+    """Of all settings, only those that a cell is made of differ: no rate, schedule or total variation with them."""
+    contents, weights = ("mse", "offline", "vgg22", "vgg54"), (0, 1e-4, 1e-3, 1e-2)
+    cells = [Cell(content=content, weight=weight) for content in contents for weight in weights]
+    scratch = [dataclasses.replace(cell, pretraining=False) for cell in cells if cell != SRRESNET]
+    trained = {cell: cell.recipes((450, 550), {"blocks": 8}) for cell in [*cells, *scratch]}
+    assert len({recipes[0] for cell, recipes in trained.items() if cell.pretraining}) == 1
+    for cell, recipes in trained.items():
+        own = asdict(recipes[-1]) | {"name": "", "content": "", "adversarial": 0}
+        rest = asdict(trained[SRRESNET][-1]) | {"name": "", "content": "", "adversarial": 0}
+        if not cell.pretraining:
+            rest |= {"starts_from": None, "steps": 1000}
+        assert own == rest, cell
+
+
+def test_the_plan_of_a_class_has_no_total_variation():
+    assert Cell(content="vgg22", weight=0).recipes((1, 1), {})[-1].tv == 0
 
 
 @pytest.mark.parametrize(
@@ -159,7 +177,7 @@ def test_a_cell_is_written_in_a_word(text, name):
         ("l1:1e-3", "'l1' is not a content loss"),
         ("mse:-1", "from 0 to 1"),
         ("mse:nan", "from 0 to 1"),
-        ("mse:0:scratch", "SRResNet itself"),
+        ("mse:0:scratch", "only its learning rate would differ"),
     ],
 )
 def test_what_is_no_cell_is_refused(text, words):
@@ -179,7 +197,7 @@ def test_pairs_that_differ_in_one_thing_are_known():
     assert main.differs(Cell(content="offline", weight=1e-3, pretraining=False)) == ["with pretraining against without"]
     assert len(main.differs(mse)) == 2
     scratch = Cell(content="mse", weight=1e-3, pretraining=False)
-    assert scratch.differs(mse) == ["adversarial weight 1e-3 against 0"]  # SRResNet-MSE is its own pretraining
+    assert scratch.differs(mse) == ["adversarial weight 1e-3 against 0", "without pretraining against with"]
 
 
 # --- the plan --------------------------------------------------------------------------------------------------------
@@ -205,6 +223,25 @@ def test_a_plan_that_was_changed_or_cut_is_refused(handout, tmp_path):
         read_handout(path)
     with pytest.raises(UserError, match="No such file"):
         read_handout(tmp_path / "other.json")
+
+
+def test_a_plan_of_another_format_is_refused_with_the_reason(handout, tmp_path):
+    path = tmp_path / "class.json"
+    handout.write(path)
+    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
+    with pytest.raises(UserError, match=r"has format 1.*may train cells with other settings"):
+        read_handout(path)
+
+
+def test_the_columns_of_a_plan_stay_apart(photos):
+    names = ["a-group-with-a-very-long-name", "b"]
+    made = hand_out(names, photos, updates=(2, 3), cells=["offline:1.25e-2:scratch", "mse:0"], **TINY)
+    head, *rows = (re.split(r" {2,}", line) for line in str(made).splitlines()[1:])
+    assert head == ["group", "cell", "content", "weight", "pretraining", "seed"]
+    assert rows == [
+        [names[0], "srgan-offline-1.25e-2-scratch", "offline", "1.25e-2", "-", "0"],
+        ["b", "srresnet-mse", "mse", "0", "SRResNet-MSE", "0"],
+    ]
 
 
 def test_more_groups_leave_what_was_handed_in_right(handout, returned):
@@ -353,6 +390,10 @@ def other_plan(record):
     record["class"] = "0" * 64
 
 
+def other_format(record):
+    record["format"] = 1
+
+
 def trained_on_set14(record):
     digest = next(iter(record["stages"][0]["photos"]))
     record["shows"][digest] = hash_as_text(benchmark_hashes()["Set14 img_003"])
@@ -371,6 +412,7 @@ def says_nothing(record):
         ({"record": other_seed}, "seed 7, in the plan 0"),
         ({"record": other_group}, "srresnet-mse then srgan-mse was trained, but the plan says srresnet-mse then"),
         ({"record": other_plan}, "belongs to another plan"),
+        ({"record": other_format}, "has format 1, of another version of the course, which may train cells with other"),
         ({"record": trained_on_set14}, r"trained on a benchmark image: photo . is Set14 img_003"),
         ({"record": says_nothing}, "does not say what photo"),
         ({"record": lambda record: record.pop("stages")}, "cannot be read"),
@@ -590,6 +632,34 @@ def test_the_paper_stands_beside_the_class(photos):
     assert "1,200 times as many updates" in text  # (1,000,000 + 200,000) / 1,000
 
 
+def test_the_paper_s_total_variation_is_said(photos):
+    """The paper's SRResNet-VGG22 had it, no cell has it."""
+    made = hand_out(1, photos, updates=(2, 3), cells=["vgg22:0"], **TINY)
+    assert "SRResNet-VGG22 would have done here: it also had total variation" in invented(made).text
+    made = hand_out(1, photos, updates=(2, 3), cells=["vgg54:1e-3"], **TINY)
+    assert "total variation" not in invented(made).text
+
+
+@pytest.mark.parametrize("gain", [-16.21, -4.5, 1.0, -130.0])
+@pytest.mark.parametrize("voted", [False, True])
+def test_the_columns_of_the_table_stay_apart(photos, gain, voted):
+    """A collapsed cell loses 16.21 dB, with an interval as wide as "-16.21 [-22.14, -10.28]"."""
+    made = hand_out(2, photos, updates=(2, 3), cells=["mse:0", "mse:1e-2:scratch"], **TINY)
+    table = invented(made, gain={"srgan-mse-1e-2-scratch": gain})
+    if voted:
+        names = ("bicubic", "srresnet-mse", "srgan-mse-1e-2-scratch")
+        table = dataclasses.replace(table, opinions=dict.fromkeys(names, (2.5, 3.0, 3.5)))
+    lines = table.text.splitlines()
+    head = next(line for line in lines if line.startswith("cell"))
+    row = next(line for line in lines if line.startswith("srgan-mse-1e-2-scratch"))
+    number, interval = r"-?\d+\.\d+", r"[+-]\d+\.\d\d \[[+-]\d+\.\d\d, [+-]\d+\.\d\d\]"
+    mos = [r"3\.00 \[2\.50, 3\.50\]"] * voted
+    columns = ["srgan-mse-1e-2-scratch", number, interval, number, number, *mos, r"\|", "-", "-", "-", "-"]
+    assert re.fullmatch(" {2,}".join(columns), row)
+    ends = [match.end() for match in re.finditer(r"\S+(?: \S+)*", head)]
+    assert ends[1:] == [match.end() for match in re.finditer(r"\S+(?: \S+)*", row)][1:]  # aligned to the right
+
+
 def test_votes_of_another_study_are_refused(photos):
     made = hand_out(2, photos, updates=(2, 3), cells=["mse:0", "mse:1e-3"], **TINY)
     table = invented(made)
@@ -638,7 +708,10 @@ def test_a_class_of_eight(handout, photos, returned, room, tmp_path, capsys):
 
     hr = tmp_path / "data" / "Room" / "HR"
     assert main(["class", "study", str(desk), *plan, "--images", str(hr), "--out", str(tmp_path / "study")]) == 1
-    assert "3 images by 7 methods" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "3 images by 7 methods" in said
+    assert re.search(r"\d+ pictures per rater, about \d minutes; \d+ of the ratings count", said)
+    assert "too few photos: with 3, no number of raters can show a difference between 7 methods" in said
     kept = tmp_path / "measured"
     command = ["class", "table", str(desk), *plan, "--sets", "Room", "--kept", str(kept)]
     assert main([*command, "--csv", str(tmp_path / "table.csv")]) == 1
@@ -671,7 +744,7 @@ def test_set14_itself_is_refused_before_training_and_after(handout, photos, benc
     paths = sorted((benchmark_data / "Set14" / "HR").glob("*.png"))[:3]
     images = {path.stem: load_image(path)[:96, :96] for path in paths}
     whole = {path.stem: load_image(path) for path in paths}
-    with pytest.raises(UserError, match="3 of the pictures"):
+    with pytest.raises(UserError, match="3 pictures are benchmark images"):
         load_photos(whole, minimum=16, progress=False)
     assert images
     plan = plan_of(handout, "1", photos, tmp_path / "run", measuring=0.02)

@@ -24,6 +24,18 @@ def page(teaching) -> str:
     return teaching.PAGE.read_text(encoding="utf-8")
 
 
+def test_the_day_with_a_class_table_adds_up(teaching):
+    """Its rows name lessons with the minutes that these have, and it says the sum of all that is not on the evening."""
+    text = (ROOT / "docs" / "class_table.md").read_text(encoding="utf-8")
+    day = text.split("### As the second of two days\n")[1].split("\n### ")[0]
+    rows = re.findall(r"^\| (?!evening)[^|]+ \| ([^|]+) \| (\d+) \|$", day, re.MULTILINE)
+    lessons = [(*found.groups(), n) for what, n in rows if (found := re.match(r"lesson (\d\d), (all|teaching)", what))]
+    assert [lesson for lesson, _, _ in lessons] == ["06", "07", "08", "09"]
+    for lesson, part, minutes in lessons:
+        assert int(minutes) == teaching.part_minutes(lesson, part), lesson
+    assert f"**{sum(int(minutes) for _, minutes in rows)}**" in day
+
+
 def test_the_page_is_up_to_date(teaching, page):
     assert teaching.filled(page) == page, "run: python tools/teaching.py"
 

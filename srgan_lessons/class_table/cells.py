@@ -22,6 +22,9 @@ class Cell:
     content: one of CONTENTS. weight: of the adversarial loss, relative to a content loss of 1; 0 trains no
     discriminator. pretraining: whether SRResNet (MSE) is trained first. A cell without it makes all its updates with
     its own loss, so every cell has the same number of generator updates.
+
+    Nothing else varies: the losses of all cells are trained with one schedule and one highest learning rate, and none
+    has total variation.
     """
 
     content: str
@@ -36,7 +39,10 @@ class Cell:
         if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and 0 <= self.weight <= 1):
             raise UserError(f"the adversarial weight of a cell is {self.weight!r}; it must be from 0 to 1")
         if (self.content, self.weight, self.pretraining) == ("mse", 0, False):
-            raise UserError("the cell mse:0 is SRResNet itself, which has no pretraining: leave out :scratch")
+            raise UserError(
+                "both stages of the cell mse:0 train with MSE, so without pretraining only its learning rate would "
+                "differ: leave out :scratch"
+            )
 
     @classmethod
     def parse(cls, text: str) -> "Cell":
@@ -65,7 +71,10 @@ class Cell:
 
     @property
     def paper(self) -> str | None:
-        """The method of the paper's Table 1 that is trained with the same losses, or None."""
+        """The method of the paper's Table 1 with the same content loss and adversarial weight, or None.
+
+        The paper's SRResNet-VGG22 also had total variation (section 3.4), which no cell has.
+        """
         known = {
             ("mse", 0): "SRResNet-MSE",
             ("vgg22", 0): "SRResNet-VGG22",
@@ -78,35 +87,30 @@ class Cell:
     def recipes(self, updates: tuple[int, int], settings: Mapping[str, Any]) -> tuple[Recipe, ...]:
         """What is trained, in this order: SRResNet-MSE and then the cell, or only the cell.
 
-        updates: (of the pretraining, of the cell). settings: for all recipes, such as blocks and batch.
+        updates: (of the pretraining, of the cell). settings: for all recipes, such as blocks and batch. The last recipe
+        has the cell's name, except that of mse:0: its first recipe has that name already, and each recipe has a folder.
         """
         common = {"schedule": "one-cycle", **settings}
         before = RECIPES["srresnet-mse"].change(rate=PEAK_RATE, steps=updates[0], **common)
-        if (self.content, self.weight) == ("mse", 0):
-            return (before.change(steps=sum(updates)),)
-        base = RECIPES[f"srgan-{self.content}"] if self.weight or self.content != "vgg22" else RECIPES["srresnet-vgg22"]
-        recipe = base.change(
-            name=self.name,
+        own = RECIPES[f"srgan-{self.content}"].change(
+            name=f"{self.name}-continued" if self.name == before.name else self.name,
             adversarial=self.weight * (OFFLINE_SUM if self.content == "offline" else 1),
+            tv=0.0,
             starts_from=before.name if self.pretraining else None,
-            rate=PEAK_RATE_GAN if self.weight else PEAK_RATE,
+            rate=PEAK_RATE_GAN,  # with or without a discriminator: cells must not differ in anything else
             steps=updates[1] if self.pretraining else sum(updates),
             **common,
         )
-        return (before, recipe) if self.pretraining else (recipe,)
+        return (before, own) if self.pretraining else (own,)
 
     def differs(self, other: "Cell") -> list[str]:
-        """How two cells differ, in words; [] if they are equal. SRResNet-MSE is its own pretraining."""
+        """How two cells differ, in words; [] if they are equal."""
         found = []
         if self.content != other.content:
             found.append(f"content loss {self.content} against {other.content}")
         if self.weight != other.weight:
             found.append(f"adversarial weight {weight_text(self.weight)} against {weight_text(other.weight)}")
-        plain = ("mse", 0)
-        if self.pretraining != other.pretraining and plain not in (
-            (self.content, self.weight),
-            (other.content, other.weight),
-        ):
+        if self.pretraining != other.pretraining:
             found.append("with pretraining against without" if self.pretraining else "without pretraining against with")
         return found
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from srgan_lessons import UserError
-from srgan_lessons.class_table.cells import Cell, cells_for
+from srgan_lessons.class_table.cells import Cell, cells_for, weight_text
+from srgan_lessons.class_table.columns import aligned
 from srgan_lessons.datasets.photos import Photos
 from srgan_lessons.files import atomic
 from srgan_lessons.settings import ADVERSARIAL_WEIGHT
@@ -18,7 +19,7 @@ from srgan_lessons.training.options import Options
 from srgan_lessons.training.plan import COMPACT, PRETRAINING, make_plan
 from srgan_lessons.training.recipes import Recipe
 
-FORMAT = 1
+FORMAT = 2
 # What all cells have in common. A smaller handout may change these, but not what defines a cell.
 SETTINGS = ("blocks", "channels", "icnr", "batch", "crop", "ema")
 
@@ -95,12 +96,12 @@ class Handout:
         lines = [
             f"{network}; {before:,} updates of SRResNet-MSE, then {own:,} of the cell; without pretraining, "
             f"{before + own:,} of the cell. {len(self.photos)} photos ({self.source}).",
-            f"{'group':<10}{'cell':<26}{'content':<10}{'weight':>8}  {'pretraining':<13}{'seed':>4}",
         ]
+        rows = [("group", "cell", "content", "weight", "pretraining", "seed")]
         for name, (cell, seed) in self.groups.items():
-            start = "SRResNet-MSE" if cell.pretraining and (cell.content, cell.weight) != ("mse", 0) else "-"
-            lines.append(f"{name:<10}{cell.name:<26}{cell.content:<10}{cell.weight:>8g}  {start:<13}{seed:>4}")
-        return "\n".join(lines)
+            start = "SRResNet-MSE" if cell.pretraining else "-"
+            rows.append((name, cell.name, cell.content, weight_text(cell.weight), start, str(seed)))
+        return "\n".join([*lines, *aligned(rows, left=(0, 1, 2, 4))])
 
 
 def hand_out(
@@ -159,7 +160,11 @@ def read_handout(path: str | Path) -> Handout:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         expected = content.pop("hash")
         if content["format"] != FORMAT:
-            raise UserError(f"{path} has format {content['format']}; this version of the course reads format {FORMAT}.")
+            raise UserError(
+                f"{path} has format {content['format']}; this version of the course reads format {FORMAT}, and may "
+                "train cells with other settings. Everybody needs the version with which the plan was made; for this "
+                "version, make the plan again with `srgan-lessons class new`."
+            )
         groups = {
             each["group"]: (Cell(**{k: each[k] for k in ("content", "weight", "pretraining")}), each["seed"])
             for each in content["groups"]

@@ -19,7 +19,7 @@ from srgan_lessons.training.options import Options, read_options
 from srgan_lessons.training.plan import MOST_VALIDATIONS, Plan, Stage, measure, read_plan
 from srgan_lessons.training.planned import Outcome, train_plan
 
-FORMAT = 1
+FORMAT = 2
 RECORD = "cell.json"
 WEIGHTS = "weights.safetensors"
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from srgan_lessons import UserError
 from srgan_lessons.class_table.cells import Cell
+from srgan_lessons.class_table.columns import aligned
 from srgan_lessons.class_table.handout import Handout
 from srgan_lessons.class_table.measuring import BASELINE, Measured
 from srgan_lessons.evaluation import PaperRow, paper_table
@@ -180,6 +181,10 @@ class ClassTable:
             f"- That the paper is right or wrong. It made {paper / (before + own):,.0f} times as many updates, on "
             f"350,000 photos instead of your {len(self.handout.photos):,}; a ranking may still change on the way."
         )
+        if any(cell.paper == "SRResNet-VGG22" for _, cell in self._cells()):
+            lines.append(
+                "- How the paper's SRResNet-VGG22 would have done here: it also had total variation, which no cell has."
+            )
         if any(cell.content == "offline" for _, cell in self._cells()):
             lines.append(
                 "- What VGG22 or VGG54 would have given: the offline content loss uses another network and the pixels."
@@ -202,7 +207,6 @@ class ClassTable:
     # -- rows ----------------------------------------------------------------------------------------------------------
 
     def _rows(self) -> list[str]:
-        width = max(len(each.name) for each in self.methods) + 2
         lines: list[str] = []
         whole: dict[tuple[str, str | None], PaperRow] = {
             (row.set, row.method): row for number in (2, 1) for row in paper_table(number)
@@ -214,20 +218,20 @@ class ClassTable:
                 *([""] if lines else []),
                 f"{name}, {_images(images)}; PSNR and SSIM by the paper's protocol; [ ] 95 % intervals"
                 + (", and after | the paper" if known else ""),
-                f"{'cell':<{width}}{'PSNR':>6}{'over bicubic':>22}{'SSIM':>8}{'ST-LPIPS':>10}"
-                + (f"{'MOS':>20}" if self.opinions else "")
-                + (f"  | {'PSNR':>6}{'over bicubic':>14}{'SSIM':>8}{'MOS':>6}" if known else ""),
             ]
+            rows = [["cell", "PSNR", "over bicubic", "SSIM", "ST-LPIPS"]]
+            rows[0] += ["MOS"] * bool(self.opinions) + ["|", "PSNR", "over bicubic", "SSIM", "MOS"] * known
             for each in self.methods:
-                line = f"{each.name:<{width}}{each.mean('psnr', name):>6.2f}"
-                line += f"{'' if each.name == BASELINE else _signed(self.gain(each, name)):>22}"
-                line += f"{each.mean('ssim', name):>8.4f}{each.mean('stlpips', name):>10.4f}"
+                gain = "" if each.name == BASELINE else _signed(self.gain(each, name))
+                row = [each.name, f"{each.mean('psnr', name):.2f}", gain]
+                row += [f"{each.mean(measure, name):.4f}" for measure in ("ssim", "stlpips")]
                 if self.opinions:
-                    line += f"{_opinion(self.opinions.get(each.name)):>20}"
-                method = BASELINE if each.returned is None else each.returned.cell.paper
+                    row.append(_opinion(self.opinions.get(each.name)))
                 if known:
-                    line += "  | " + _papers(whole.get((name, method)), whole[name, BASELINE])
-                lines.append(line.rstrip())
+                    method = BASELINE if each.returned is None else each.returned.cell.paper
+                    row += ["|", *_papers(whole.get((name, method)), whole[name, BASELINE])]
+                rows.append(row)
+            lines += aligned(rows)
         if self.opinions:
             hr = f" HR has {_opinion(self.opinions['hr'])}." if "hr" in self.opinions else ""
             lines.append(f"The MOS is from the class's own study, over all its images.{hr}")
@@ -239,10 +243,9 @@ class ClassTable:
         rows = [row for row in paper_table(1) if row.method not in here and row.set in self.sets]
         if not rows:
             return []
-        lines = ["The paper's other methods"]
         bicubic = {row.set: row for row in paper_table(2) if row.method == BASELINE}
-        lines += [f"{row.set:<7}{row.method:<16}{_papers(row, bicubic[row.set])}" for row in rows]
-        return lines
+        texts = [(row.set, row.method, *_papers(row, bicubic[row.set])) for row in rows]
+        return ["The paper's other methods", *aligned(texts, left=(0, 1))]
 
     def write_csv(self, path: str | Path) -> None:
         """Writes one row per method, set and protocol: means, and the gain over bicubic with its interval.
@@ -328,9 +331,9 @@ def _opinion(interval: Interval | None) -> str:
     return f"{middle:.2f} [{low:.2f}, {high:.2f}]"
 
 
-def _papers(row: PaperRow | None, bicubic: PaperRow) -> str:
+def _papers(row: PaperRow | None, bicubic: PaperRow) -> tuple[str, str, str, str]:
     """PSNR, the gain over bicubic, SSIM and MOS of the paper; dashes if the paper has no such method."""
     if row is None or row.psnr is None or bicubic.psnr is None:
-        return f"{'-':>6}{'-':>14}{'-':>8}{'-':>6}"
+        return "-", "-", "-", "-"
     gain = f"{row.psnr - bicubic.psnr:+.2f}" if row is not bicubic else ""
-    return f"{row.psnr:>6.2f}{gain:>14}{row.ssim:>8.4f}{row.mos:>6.2f}"
+    return f"{row.psnr:.2f}", gain, f"{row.ssim:.4f}", f"{row.mos:.2f}"

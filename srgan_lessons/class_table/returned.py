@@ -107,7 +107,11 @@ def read_returned(handout: Handout, path: str | Path) -> Returned:
     record, weights, logs = _unpack(path)
     try:
         if record["format"] != FORMAT:
-            raise UserError(f"{path}: it was packed by another version of the course. Let the group pack it again.")
+            raise UserError(
+                f"{path}: it has format {record['format']}, of another version of the course, which may train cells "
+                f"with other settings; this version reads format {FORMAT}. Let the group train again, with your "
+                "version and your plan."
+            )
         group, stages = record["group"], record["stages"]
         if record["class"] != handout.id:
             raise UserError(

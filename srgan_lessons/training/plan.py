@@ -170,15 +170,17 @@ class Plan:
     @property
     def text(self) -> str:
         """The plan as a table."""
+        width = max(14, *(len(stage.recipe.name) + 2 for stage in self.stages))
         lines = [
             f"{self.minutes:g} minutes on {self.machine}",
-            f"{'stage':<14}{'network':>11}{'crops':>9}{'updates/s':>10}{'updates':>10}{'validations':>13}{'other':>10}"
+            f"{'stage':<{width}}{'network':>11}{'crops':>9}{'updates/s':>10}{'updates':>10}{'validations':>13}{'other':>10}"
             f"{'total':>10}",
         ]
         for stage in self.stages:
             recipe = stage.recipe
+            network, crops = f"{recipe.blocks} x {recipe.channels}", f"{recipe.batch} x {recipe.crop}"
             lines.append(
-                f"{recipe.name:<14}{f'{recipe.blocks} x {recipe.channels}':>11}{f'{recipe.batch} x {recipe.crop}':>9}"
+                f"{recipe.name:<{width}}{network:>11}{crops:>9}"
                 f"{stage.speed.updates_per_s:>10.3g}{recipe.steps:>10,}{stage.validations:>13}{stage.besides:>8.0f} s"
                 f"{stage.seconds:>8.0f} s"
             )
