@@ -81,9 +81,8 @@ def judge(candidate) -> None:
         )
     if not rng.used:
         raise NotYet(
-            "rng, the generator passed in, is never used: nothing is drawn, as in a formula such as Student's, or the "
-            "numbers come from another generator. Draw raters and images 1000 times from rng, and take the middle 95 % "
-            "of the MOS that come out."
+            "rng, the generator passed in, is never used: either nothing is drawn, as in Student's formula, or another "
+            "generator draws. Draw raters and images 1000 times from rng, and take the middle 95 % of the MOS."
         )
     counts = np.array([[*scores.shape, scores.size] for scores in cases.values()])  # (cases, 3)
     if (np.abs(wide[:, None] * np.sqrt(counts) - 1) <= NEAR).all(axis=0).any():
