@@ -431,9 +431,9 @@ assert 0.2 < lead["off by one pixel"] / lead["right"] < 0.6
 # decibel and one and a half. What is new is the *lead*. If a slip only affects how pixels are compared (RGB, range,
 # border, rounding), it hits both methods alike, and ESPCN's lead is nearly what it was.
 #
-# Two bars are worse. Moved by one pixel, the network loses half of its lead or more, because its finer detail is now
-# in the wrong place. And without antialiasing in the LR image, it falls *below* bicubic: it was given something it was never
-# trained on.
+# Two bars are worse. Moved by one pixel, the network loses half of its lead or more, because its finer detail is now in
+# the wrong place. And without antialiasing in the LR image, it falls *below* bicubic: it was given something it was
+# never trained on.
 #
 # So a wrong protocol does not make a comparison false, **as long as all methods share it**. The comparison becomes
 # false when a number is copied from somebody else's table. Full-range luma on one side alone changes PSNR by more than
