@@ -116,7 +116,7 @@ def scenario_checkpoint(folder: Path, photos: Path) -> dict:
         "outputs": [whole, first, last, memory],
         "digests": [digest(folder / name) for name in ("whole", "parts", "memory")],
         "none": (folder / "none").exists(),
-        "stopped": "stopped after update 3" in first[0][1],
+        "stopped": "stopped after update 1;" in first[0][1],
     }
 
 
@@ -158,6 +158,22 @@ def scenario_ends(folder: Path, photos: Path) -> dict:
         "main": start([trains(photos, run, beat=at_five(signal.SIGKILL), **quiet), trains(photos, none, **quiet)]),
         "after": start([trains(photos, run), trains(photos, none)]),
     }
+
+
+def scenario_asked(folder: Path, photos: Path) -> dict:
+    """SIGTERM comes to one process only, after its fourth update, long before a line of the log is due."""
+
+    def term(update: int) -> None:
+        if update == 4:  # the first beat is that of the start
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    run, none, seldom = folder / "run", folder / "none", {"log_every": 12}
+    parts = [
+        start([trains(photos, run, **seldom), trains(photos, none, beat=term, **seldom)]),
+        start([trains(photos, run, **seldom), trains(photos, none, **seldom)]),
+    ]
+    whole = start([trains(photos, folder / "whole", **seldom), trains(photos, none, **seldom)])
+    return {"outputs": [*parts, whole], "digests": [digest(folder / name) for name in ("run", "whole")]}
 
 
 def scenario_kills(folder: Path, photos: Path) -> dict:

@@ -72,6 +72,15 @@ def test_none_waits_for_ever(tmp_path):
     assert [status for status, _ in found["after"]] == [0, 0], found["after"]
 
 
+def test_all_stop_after_the_update_in_which_one_was_asked_to(tmp_path):
+    """torchrun kills its workers 30 s after a SIGTERM, and a line of the log may be further away than that."""
+    found = play("asked", tmp_path)
+    assert [[status for status, _ in part] for part in found["outputs"]] == [[0, 0]] * 3, found["outputs"]
+    assert "stopped after update 4;" in found["outputs"][0][0][1]
+    assert "continuing after update 4" in found["outputs"][1][0][1]
+    assert len(set(found["digests"])) == 1
+
+
 def test_killed_at_any_moment(tmp_path):
     """Whichever process is killed, all go on from the last checkpoint to the weights of an undisturbed run."""
     found = play("kills", tmp_path)

@@ -216,8 +216,11 @@ class _Training:
             self.reporter.count()
             watch.beat()
             asked = stop.is_set() or schedule.out_of_time(time.monotonic())
-            if machine.world_size > 1:  # processes must stop at the same update: they consult each other at reports
-                asked = machine.any(asked) if schedule.reports_at(self.step) else False
+            # Processes must stop at the same update, so they ask each other: on CPUs after every update, because torchrun
+            # kills them 30 s after a SIGTERM; on GPUs only at reports, because the host must wait for the answer.
+            if machine.world_size > 1:
+                asks = machine.device.type == "cpu" or schedule.reports_at(self.step)
+                asked = machine.any(asked) if asks else False
             due = schedule.after(self.step, time.monotonic(), stop=asked)
             if not due:
                 continue
