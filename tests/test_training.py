@@ -491,6 +491,14 @@ def test_the_discriminator_cannot_share_an_odd_batch(monkeypatch, tmp_path, phot
         train(TINY.change(batch=3), photos, run=tmp_path, **QUIET)
 
 
+def test_a_process_with_one_crop_has_nothing_to_shuffle(monkeypatch, tmp_path, photos):
+    monkeypatch.setattr(Machine, "__init__", _two_processes)
+    with pytest.raises(
+        UserError, match=r"batch of 2 gives each of the 2 processes only 1\. Choose a --batch of at least 4"
+    ):
+        train(TINY.change(batch=2, shuffled=True), photos, run=tmp_path, **QUIET)
+
+
 def _two_processes(self, *_, **__):
     self.world_size, self.rank = 2, 0
 
