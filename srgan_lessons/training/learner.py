@@ -106,7 +106,7 @@ class Learner:
                 group["lr"] = rate
 
     def mean_losses(self) -> dict[str, float]:
-        """Means of the losses since `forget_losses`, as numbers. Only here does the host wait for the GPU."""
+        """Means of the losses since `forget_losses`, as numbers. The host waits for the GPU."""
         return dict(zip(self.losses, (self.totals / self.counted).tolist(), strict=True))
 
     def forget_losses(self) -> None:

@@ -230,7 +230,7 @@ class _Training:
             due = schedule.after(self.step, time.monotonic(), stop=asked)
             if not due:
                 continue
-            losses = learner.mean_losses()  # the host waits for the GPU here, and nowhere else
+            losses = learner.mean_losses()  # in one process, the host waits for the GPU here, and nowhere else
             speed = self.reporter.speed()
             self._check_numbers(losses)
             better, scores = self._validate() if due.validate else (False, {})
