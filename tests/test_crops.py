@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from srgan_lessons import UserError
+from srgan_lessons import UserError, resize
 from srgan_lessons.datasets import CropSampler, crops
 from srgan_lessons.datasets.crops import BLOCK
 from srgan_lessons.images import sample_photos, to_image
@@ -155,6 +155,24 @@ def test_processes_share_a_batch(world):
         assert all(len(half[0]) == 16 // world for half in halves)
         assert torch.equal(torch.cat([half[0] for half in halves]), lr)
         assert torch.equal(torch.cat([half[1] for half in halves]), hr)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
+def test_the_taps_live_as_long_as_the_sampler(monkeypatch, compiled):
+    """A recorded CUDA graph reads them by their addresses, whatever was resampled since then. No cut asks again."""
+    sampler = CropSampler(noise(5), batch=4, crop=32)
+    places = sampler.places(3)
+    expected = sampler.cut(places)
+    for size in range(100, 100 + 4 * 65, 4):  # more than any cache here keeps
+        resize.downscale(torch.rand(1, 3, size, 16))
+
+    def refuse(*_):
+        raise AssertionError("a cut asked for taps")
+
+    monkeypatch.setattr(resize, "taps", refuse)
+    cut = torch.compile(sampler.cut, backend="eager", fullgraph=True) if compiled else sampler.cut
+    for mine, theirs in zip(cut(places), expected, strict=True):
+        assert torch.equal(mine, theirs)
 
 
 def test_photos_are_kept_as_bytes():

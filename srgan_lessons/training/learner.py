@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.folding import ShuffleLast, foldable
-from srgan_lessons.resize import use_cache_when_compiled
 from srgan_lessons.training.graph import GraphedUpdate
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.recipes import Recipe
@@ -59,7 +58,6 @@ class Learner:
         """
         generator, discriminator, content, cut = self.shuffled_last, self.discriminator, self.content, sampler.cut
         if compile:
-            use_cache_when_compiled()
             compiled: Any = torch.compile  # it returns a module for a module, but its types do not say so
             generator, content, cut = compiled(generator), compiled(content), compiled(cut)
             discriminator = compiled(discriminator) if discriminator else None
