@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 from srgan_lessons import processes
 from srgan_lessons.cli import main
 from srgan_lessons.training import Recipe, train
+from srgan_lessons.training.machine import Machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from ports import free_port
@@ -103,6 +104,20 @@ def trains(photos, run: Path, recipe: Recipe = RECIPE, beat: Callable[[int], Non
         train(recipe, photos, run=run, **(OPTIONS | options))
 
     return work
+
+
+def scenario_gradients(folder: Path, photos: Path) -> list:
+    """The first process has the gradients 1, 2, 3, and 4, the second one twice as much; one layer has none."""
+
+    def work():
+        machine = Machine("cpu")
+        layer, frozen = torch.nn.Linear(3, 1), torch.nn.Linear(1, 1)
+        for parameter, gradient in zip(layer.parameters(), ([[1.0, 2.0, 3.0]], [4.0]), strict=True):
+            parameter.grad = (machine.rank + 1) * torch.tensor(gradient)
+        machine.average_gradients(torch.nn.Sequential(frozen, layer))
+        print(json.dumps([layer.weight.grad.tolist(), layer.bias.grad.tolist(), frozen.weight.grad]))
+
+    return start([work, work])
 
 
 def scenario_checkpoint(folder: Path, photos: Path) -> dict:

@@ -24,6 +24,13 @@ def play(scenario: str, folder: Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def test_gradients_are_means_over_the_processes(tmp_path):
+    """1 and 2 become 1.5 in both: a sum would still train with Adam, which divides by the gradient's size."""
+    found = play("gradients", tmp_path)
+    assert [status for status, _ in found] == [0, 0], found
+    assert [json.loads(said) for _, said in found] == [[[[1.5, 3.0, 4.5]], [6.0], None]] * 2
+
+
 def test_only_the_main_process_has_a_run_folder(tmp_path):
     """The others get checkpoint and weights from it; from one store, or each with photos in memory: the same bits."""
     found = play("checkpoint", tmp_path)
