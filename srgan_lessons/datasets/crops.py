@@ -23,8 +23,9 @@ class CropSampler:
 
     A batch depends only on the seed and the step. So nothing has to be saved in order to continue after a break, and
     several processes that share a batch (process `rank` of `world`) need not communicate. The crops of a batch come
-    from different images if there are enough images (paper, section 3.2). Each crop is flipped and turned in one of
-    eight ways, then reduced by 4 exactly as `imresize` reduces the whole image.
+    from different images if there are enough images (paper, section 3.2). Each crop is mirrored and turned in one of
+    eight ways, then reduced by 4 exactly as `imresize` reduces the whole image, to the levels of an 8-bit file. The
+    turns and the rounding are ours; the paper does not mention them.
 
     images: name -> uint8 (H, W, 3). Raises UserError for another type of array, for a picture smaller than the crop,
     or if there is none.
