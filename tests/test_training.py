@@ -150,6 +150,19 @@ def test_moving_average_copies_running_statistics():
         assert torch.equal(mine, theirs)
 
 
+def test_a_learner_s_average_shares_running_statistics():
+    """Also after a state was loaded: the averaged network never falls behind, although nothing is copied."""
+    images = {"a": np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8)}
+    one, other = (Learner(TINY, TINY.make_generator(), nn.MSELoss(), Machine("cpu", "fp32")) for _ in range(2))
+    one.updates_on(CropSampler(images, batch=2, crop=32))(0)
+    other.load_state_dict(copy.deepcopy(one.state_dict()))
+    for trained in (one, other):
+        theirs = dict(trained.generator.named_buffers())
+        for name, mine in trained.average.named_buffers():
+            assert mine is theirs[name]
+            assert torch.equal(mine, one.generator.get_buffer(name))
+
+
 def test_the_discriminator_step_leaves_the_generator_alone():
     """And the generator's step the discriminator: each loss changes one network only."""
     torch.manual_seed(0)

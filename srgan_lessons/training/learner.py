@@ -164,7 +164,10 @@ class Learner:
 def _share_buffers(average: nn.Module, network: nn.Module) -> None:
     """Lets the averaged network share BatchNorm's running statistics, which are averages already.
 
-    Copying them would take a hundred small kernels per update.
+    Copying them would take a hundred small kernels per update. They average about the last 10 updates, and the weights
+    about the last 1,000, so they do not quite belong to the averaged weights. When they were computed again with these,
+    the best checkpoint from the middle of a compact SRGAN's run gained .10 dB on Set5; at the end of a run with the
+    one-cycle schedule, when the weights hardly move, the gain was .01 dB.
     """
     for mine, theirs in zip(average.modules(), network.modules(), strict=True):
         for name, buffer in theirs.named_buffers(recurse=False):
