@@ -31,6 +31,16 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
     return chosen
 
 
+# What the CPU's allocator says, and what CUDA's libraries and CUDA itself say. torch turns none of them into
+# OutOfMemoryError, which only its own allocator for GPUs raises.
+_NO_MEMORY = (
+    "DefaultCPUAllocator",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDA error: out of memory",
+)
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether this is what torch raises when a GPU, or the CPU's allocator, has no memory left."""
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(words in str(error) for words in _NO_MEMORY)

@@ -101,7 +101,8 @@ class ShuffleLast(nn.Module):
 def foldable(network: nn.Module) -> TypeGuard[Generator]:
     """Whether a network is a Generator as models.py makes it: not a subclass, with no part replaced and no hook added.
 
-    The hook `take_pictures` of a loaded network is allowed: it does nothing to the tensors that are passed here.
+    Two things are allowed. The hook `take_pictures` of a loaded network does nothing to the tensors that are passed
+    here. If all BatchNorm layers are SyncBatchNorm, the run has several GPUs: they have the same weights and statistics.
     """
     if type(network) is not Generator:
         return False
@@ -109,7 +110,8 @@ def foldable(network: nn.Module) -> TypeGuard[Generator]:
     if any(hook is not take_pictures for hook in hooks):
         return False
     with torch.device("meta"):
-        return repr(network) == repr(Generator(len(network.trunk) - 2, getattr(network.tail, "in_channels", 64)))
+        plain = Generator(len(network.trunk) - 2, getattr(network.tail, "in_channels", 64))
+        return repr(network) in (repr(plain), repr(nn.SyncBatchNorm.convert_sync_batchnorm(plain)))
 
 
 def crop(x: Tensor, sides: Sequence[int]) -> Tensor:

@@ -68,6 +68,10 @@ class VGGLoss(nn.Module):
 
     features: "vgg22" or "vgg54", the paper's VGG19; "offline-vgg22", the VGG16 of stlpips-pytorch; "random", phi(5, 4)
     of an untrained VGG19. Only `sr` receives a gradient. Raises UserError for other names and missing weights.
+
+    Equation 5 divides by the width and height of the maps, not by their number. We take the mean over the maps, too. If
+    the paper means the sum over them, its loss is 512 times ours for phi(5, 4), and 128 times ours for phi(2, 2). The
+    adversarial loss, with its weight of 1e-3, would then count that much more here than there.
     """
 
     def __init__(self, features: str = "vgg54"):

@@ -19,6 +19,7 @@ import torch
 import torch.distributed as dist
 
 from srgan_lessons import UserError
+from srgan_lessons.device import is_out_of_memory
 
 T = TypeVar("T")
 
@@ -90,9 +91,9 @@ def talking() -> Iterator[None]:
     """Turns torch's error about a lost process into a UserError."""
     try:
         yield
-    except torch.cuda.OutOfMemoryError:
-        raise
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            raise
         reason = str(error).splitlines()[0][:200]
         raise UserError(
             f"process {rank()} of {world_size()} has lost the others ({reason}). One of them has ended; look for its "

@@ -4,9 +4,7 @@
 """
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -42,28 +40,27 @@ def taps(size: int, new_size: int, scale: float) -> tuple[Tensor, Tensor]:
     return index[:, used].clamp(0, size - 1), weight[:, used]  # outside the image: the border pixel
 
 
-@lru_cache(maxsize=64)  # training needs the same two results thousands of times, and must not wait for GPU copies
-def _taps_on(device: torch.device, dtype: torch.dtype, *sizes: Any) -> tuple[Tensor, Tensor]:
-    with torch.inference_mode(False):  # what is cached must also be usable where gradients are computed
-        index, weight = taps(*sizes)
+Taps = tuple[Tensor, Tensor]  # what `taps` returns
+
+
+def _taps_on(device: torch.device, dtype: torch.dtype, size: int, new_size: int, scale: float) -> Taps:
+    with torch.inference_mode(False):  # what is kept must also be usable where gradients are computed
+        index, weight = taps(size, new_size, scale)
         return index.to(device), weight.to(device, dtype)
 
 
-_find_taps: Callable[..., tuple[Tensor, Tensor]] = _taps_on
+_kept_taps = lru_cache(maxsize=64)(_taps_on)  # a set of pictures needs the same few results again and again
 
 
-def use_cache_when_compiled() -> None:
-    """Makes callers that torch.compile compiles use the cache of weights, too; without this they compute them again.
-
-    Not done when this module is imported, because it imports torch's compiler, which takes more than a second.
-    """
-    global _find_taps
-    _find_taps = torch.compiler.disable(_taps_on)
+def training_taps(crop: int, device: torch.device) -> Taps:
+    """The taps, on a device, with which `training_pair` reduces HR crops of that size; both axes have the same."""
+    side = crop + 2 * MARGIN
+    return _taps_on(device, torch.float32, side, side // 4, 1 / 4)
 
 
-def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tensor:
+def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int, own: Taps | None) -> Tensor:
     """Resamples one axis of whole grey levels 0..255 and rounds half up to whole levels, as MATLAB does for uint8."""
-    index, weight = _find_taps(levels.device, levels.dtype, levels.shape[dim], new_size, scale)
+    index, weight = own or _kept_taps(levels.device, levels.dtype, levels.shape[dim], new_size, scale)
     along = [1] * levels.ndim
     along[dim] = new_size
     # One tap at a time: this needs little memory, and avoids a matrix product, which a GPU would round to fewer bits.
@@ -75,11 +72,14 @@ def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int) -> Tenso
     return (total + 0.5).floor().clamp(0, 255)
 
 
-def _resize(levels: Tensor, scale: float) -> Tensor:
-    """(..., H, W) in whole levels 0..255 -> (..., ceil(H scale), ceil(W scale)): rows first, then columns."""
+def _resize(levels: Tensor, scale: float, own: Taps | None = None) -> Tensor:
+    """(..., H, W) in whole levels 0..255 -> (..., ceil(H scale), ceil(W scale)): rows first, then columns.
+
+    own: the caller's own taps, the same for both axes; None: from the cache.
+    """
     height, width = (math.ceil(round(n * scale, 9)) for n in levels.shape[-2:])
-    levels = _resize_axis(levels, levels.ndim - 2, scale, height)
-    return _resize_axis(levels, levels.ndim - 1, scale, width)
+    levels = _resize_axis(levels, levels.ndim - 2, scale, height, own)
+    return _resize_axis(levels, levels.ndim - 1, scale, width, own)
 
 
 def imresize(image: AnyPicture, scale: float) -> np.ndarray:
@@ -97,17 +97,17 @@ def imresize(image: AnyPicture, scale: float) -> np.ndarray:
     return np.ascontiguousarray(result[..., 0] if isinstance(image, np.ndarray) and image.ndim == 2 else result)
 
 
-def downscale(images: Tensor, factor: int = 4) -> Tensor:
+def downscale(images: Tensor, factor: int = 4, *, own: Taps | None = None) -> Tensor:
     """Low-resolution images as the benchmarks make them: (N, 3, H, W) in [0, 1] -> (N, 3, H/factor, W/factor).
 
     The result is rounded to the 256 levels of an 8-bit file. For factors 2 and 4 it equals `imresize` bit for bit, on
-    any device: all weights are multiples of 1/4096, so every sum is exact in float32. Raises UserError if H or W is not
-    a multiple of the factor, because the pixels left over would shift the picture.
+    any device: all weights are multiples of 1/4096, so every sum is exact in float32. own: see `training_pair`. Raises
+    UserError if H or W is not a multiple of the factor, because the pixels left over would shift the picture.
     """
     height, width = images.shape[-2:]
     if height % factor or width % factor:
         raise UserError(f"downscale: {height}x{width} is not a multiple of {factor}; crop the image first")
-    return _on_levels(images, 1 / factor)
+    return _on_levels(images, 1 / factor, own)
 
 
 def upscale(images: Tensor, factor: int = 4) -> Tensor:
@@ -115,19 +115,20 @@ def upscale(images: Tensor, factor: int = 4) -> Tensor:
     return _on_levels(images, factor)
 
 
-def _on_levels(images: Tensor, scale: float) -> Tensor:
+def _on_levels(images: Tensor, scale: float, own: Taps | None = None) -> Tensor:
     if images.ndim != 4 or not images.is_floating_point():
         raise UserError(f"expected float (N, C, H, W), got {images.dtype} {tuple(images.shape)}")
     levels = (images.float() * 255 + 0.5).floor().clamp(0, 255)  # in float32: half precision would round the sums
-    return _resize(levels, scale) / 255
+    return _resize(levels, scale, own) / 255
 
 
-def training_pair(wide: Tensor) -> tuple[Tensor, Tensor]:
+def training_pair(wide: Tensor, own: Taps | None = None) -> tuple[Tensor, Tensor]:
     """LR and HR crops without false borders, from HR crops that are MARGIN pixels wider on each side.
 
     wide: (N, 3, H + 16, W + 16) in [0, 1]. Returns lr (N, 3, H/4, W/4) and hr (N, 3, H, W). If the crop were cut first
-    and then reduced, its outermost LR pixels would depend on pixels invented beyond the border.
+    and then reduced, its outermost LR pixels would depend on pixels invented beyond the border. own: the caller's own
+    `training_taps`, for square crops; without them, the taps come from a cache.
     """
     trim = MARGIN // 4
-    lr = downscale(wide)[..., trim:-trim, trim:-trim]
+    lr = downscale(wide, own=own)[..., trim:-trim, trim:-trim]
     return lr, wide[..., MARGIN:-MARGIN, MARGIN:-MARGIN]

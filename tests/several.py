@@ -20,6 +20,7 @@ from safetensors.numpy import load_file
 from srgan_lessons import processes
 from srgan_lessons.cli import main
 from srgan_lessons.training import Recipe, train
+from srgan_lessons.training.machine import Machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from ports import free_port
@@ -105,6 +106,20 @@ def trains(photos, run: Path, recipe: Recipe = RECIPE, beat: Callable[[int], Non
     return work
 
 
+def scenario_gradients(folder: Path, photos: Path) -> list:
+    """The first process has the gradients 1, 2, 3, and 4, the second one twice as much; one layer has none."""
+
+    def work():
+        machine = Machine("cpu")
+        layer, frozen = torch.nn.Linear(3, 1), torch.nn.Linear(1, 1)
+        for parameter, gradient in zip(layer.parameters(), ([[1.0, 2.0, 3.0]], [4.0]), strict=True):
+            parameter.grad = (machine.rank + 1) * torch.tensor(gradient)
+        machine.average_gradients(torch.nn.Sequential(frozen, layer))
+        print(json.dumps([layer.weight.grad.tolist(), layer.bias.grad.tolist(), frozen.weight.grad]))
+
+    return start([work, work])
+
+
 def scenario_checkpoint(folder: Path, photos: Path) -> dict:
     """A run in two parts, whose second process has no run folder at all, beside one in one part, and one in memory."""
     whole = start([trains(photos, folder / "whole"), trains(photos, folder / "none")])
@@ -116,7 +131,7 @@ def scenario_checkpoint(folder: Path, photos: Path) -> dict:
         "outputs": [whole, first, last, memory],
         "digests": [digest(folder / name) for name in ("whole", "parts", "memory")],
         "none": (folder / "none").exists(),
-        "stopped": "stopped after update 3" in first[0][1],
+        "stopped": "stopped after update 1;" in first[0][1],
     }
 
 
@@ -158,6 +173,22 @@ def scenario_ends(folder: Path, photos: Path) -> dict:
         "main": start([trains(photos, run, beat=at_five(signal.SIGKILL), **quiet), trains(photos, none, **quiet)]),
         "after": start([trains(photos, run), trains(photos, none)]),
     }
+
+
+def scenario_asked(folder: Path, photos: Path) -> dict:
+    """SIGTERM comes to one process only, after its fourth update, long before a line of the log is due."""
+
+    def term(update: int) -> None:
+        if update == 4:  # the first beat is that of the start
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    run, none, seldom = folder / "run", folder / "none", {"log_every": 12}
+    parts = [
+        start([trains(photos, run, **seldom), trains(photos, none, beat=term, **seldom)]),
+        start([trains(photos, run, **seldom), trains(photos, none, **seldom)]),
+    ]
+    whole = start([trains(photos, folder / "whole", **seldom), trains(photos, none, **seldom)])
+    return {"outputs": [*parts, whole], "digests": [digest(folder / name) for name in ("run", "whole")]}
 
 
 def scenario_kills(folder: Path, photos: Path) -> dict:

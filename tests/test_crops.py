@@ -1,11 +1,13 @@
 """Random crops: depend on seed and step alone, cover everything, and are what they say they are."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from srgan_lessons import UserError
-from srgan_lessons.datasets import CropSampler, crops
+from srgan_lessons import UserError, resize
+from srgan_lessons.datasets import CropSampler, crops, staging
 from srgan_lessons.datasets.crops import BLOCK
 from srgan_lessons.images import sample_photos, to_image
 from srgan_lessons.resize import imresize
@@ -155,6 +157,60 @@ def test_processes_share_a_batch(world):
         assert all(len(half[0]) == 16 // world for half in halves)
         assert torch.equal(torch.cat([half[0] for half in halves]), lr)
         assert torch.equal(torch.cat([half[1] for half in halves]), hr)
+
+
+@pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
+def test_the_taps_live_as_long_as_the_sampler(monkeypatch, compiled):
+    """A recorded CUDA graph reads them by their addresses, whatever was resampled since then. No cut asks again."""
+    sampler = CropSampler(noise(5), batch=4, crop=32)
+    places = sampler.places(3)
+    expected = sampler.cut(places)
+    for size in range(100, 100 + 4 * 65, 4):  # more than any cache here keeps
+        resize.downscale(torch.rand(1, 3, size, 16))
+
+    def refuse(*_):
+        raise AssertionError("a cut asked for taps")
+
+    monkeypatch.setattr(resize, "taps", refuse)
+    cut = torch.compile(sampler.cut, backend="eager", fullgraph=True) if compiled else sampler.cut
+    for mine, theirs in zip(cut(places), expected, strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_windows_are_not_copied_before_their_memory_is_ready(monkeypatch):
+    """CUDA's streams do not wait for each other by themselves. A torch that notes its calls shows their order."""
+    asked = []
+
+    class Stream:
+        def __init__(self, name):
+            self.name = name
+
+        def wait_stream(self, other):
+            asked.append(f"{self.name} waits for {other.name}")
+
+    def noting(name):
+        def call(*shape, device=None, pin_memory=None, **options):
+            if device:
+                asked.append(name)
+            return getattr(torch, name)(*shape, **options)
+
+        return call
+
+    class Torch:
+        uint8, int64, arange, full = torch.uint8, torch.int64, noting("arange"), noting("full")
+        zeros, empty = noting("zeros"), noting("empty")
+        cuda = SimpleNamespace(
+            Stream=lambda device: Stream("copies"),
+            current_stream=lambda device: Stream("updates"),
+            Event=lambda blocking: None,
+        )
+
+    monkeypatch.setattr(staging, "torch", Torch)
+    one = torch.ones(1, dtype=torch.int64)
+    photos = torch.zeros(64, 3, dtype=torch.uint8)
+    staging.Staging(lambda step: None, photos, (0 * one, 8 * one, 8 * one), 8, 1, torch.device("cuda"))
+    assert asked[-1] == "copies waits for updates"
+    assert asked.count("zeros") == 2
 
 
 def test_photos_are_kept_as_bytes():

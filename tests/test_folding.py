@@ -9,6 +9,9 @@ from torch import nn
 
 from srgan_lessons.folding import Folded, ShuffleLast, before_shuffle, crop, foldable
 from srgan_lessons.models import ESPCN, Generator
+from srgan_lessons.training import Recipe
+from srgan_lessons.training.learner import Learner
+from srgan_lessons.training.machine import Machine
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
@@ -156,3 +159,26 @@ def test_bfloat16_is_used_between_the_first_and_the_last_layer():
     assert folded.head.weight.dtype == folded.tail.weight.dtype == torch.float32
     assert folded.blocks[0][0].weight.dtype == folded.upsample_end.weight.dtype == torch.bfloat16
     assert folded(torch.rand(1, 3, 5, 5)).dtype == torch.float32
+
+
+def test_a_generator_of_several_gpus_is_folded_too():
+    """There `Machine.prepare` turns each BatchNorm into a SyncBatchNorm, which computes the same in evaluation."""
+    plain, x = generator(), torch.rand(2, 3, 7, 13)
+    synced = nn.SyncBatchNorm.convert_sync_batchnorm(copy.deepcopy(plain))
+    assert foldable(synced)
+    with torch.inference_mode():
+        assert torch.allclose(ShuffleLast(synced)(x), plain(x), rtol=0, atol=1e-6)
+        assert torch.allclose(Folded(synced)(x), plain(x), rtol=0, atol=1e-5)
+    half = generator()
+    half.trunk[0] = nn.SyncBatchNorm.convert_sync_batchnorm(half.trunk[0])
+    assert not foldable(half)  # nothing in the package makes such a network
+
+
+def test_updates_on_several_gpus_shuffle_last(monkeypatch):
+    prepare = Machine.prepare
+    convert = nn.SyncBatchNorm.convert_sync_batchnorm
+    monkeypatch.setattr(Machine, "prepare", lambda self, network: convert(prepare(self, network)))
+    recipe = Recipe(name="tiny", blocks=1, channels=4, steps=1)
+    learner = Learner(recipe, recipe.make_generator(), nn.MSELoss(), Machine("cpu"))
+    assert isinstance(learner.shuffled_last, ShuffleLast)
+    assert isinstance(learner.generator.trunk[-1], nn.SyncBatchNorm)

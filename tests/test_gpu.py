@@ -48,7 +48,7 @@ def test_every_precision_trains(tmp_path, photos, recipe, precision):
     if precision == "bf16" and not computes_in_bf16(torch.device("cuda")):
         pytest.skip("this GPU has no bf16")
     run = train(recipe, photos, run=tmp_path, device="cuda", precision=precision, **QUIET)
-    assert run.log[-1]["content"] < run.log[0]["content"]
+    assert run.log[-1]["content"] < 0.6 * run.log[0]["content"]  # on CPUs .37 to .44; .99 if the rate is nearly 0
 
 
 @pytest.mark.parametrize("recipe", [SMALL, SMALL_GAN], ids=["mse", "gan"])

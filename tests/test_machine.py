@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from srgan_lessons import UserError, precision
+from srgan_lessons import UserError, precision, processes
+from srgan_lessons.device import is_out_of_memory
 from srgan_lessons.training import Options, Recipe, machine
 from srgan_lessons.training.machine import BF16_CHANNELS, Machine
 
@@ -142,3 +143,28 @@ def test_full_float32_within_autocast():
         assert layer(x).dtype == torch.bfloat16
         with precision.full_float32():
             assert layer(x).dtype == torch.float32
+
+
+NO_MEMORY = [
+    torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported at some other call"),
+]
+
+
+@pytest.mark.parametrize("error", NO_MEMORY, ids=lambda error: str(error)[:40])
+def test_a_lack_of_memory_is_recognised(error):
+    """Whichever part of torch speaks. Between processes, it does not mean that the others are lost."""
+    assert is_out_of_memory(error)
+    with pytest.raises(type(error)) as raised, processes.talking():
+        raise error
+    assert raised.value is error
+
+
+@pytest.mark.parametrize("words", ["CUDA error: an illegal memory access", "cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"])
+def test_other_errors_are_no_lack_of_memory(words):
+    assert not is_out_of_memory(RuntimeError(words))
+    with pytest.raises(UserError, match="process 0 of 1 has lost the others"), processes.talking():
+        raise RuntimeError(words)

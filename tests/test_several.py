@@ -24,6 +24,13 @@ def play(scenario: str, folder: Path) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def test_gradients_are_means_over_the_processes(tmp_path):
+    """1 and 2 become 1.5 in both: a sum would still train with Adam, which divides by the gradient's size."""
+    found = play("gradients", tmp_path)
+    assert [status for status, _ in found] == [0, 0], found
+    assert [json.loads(said) for _, said in found] == [[[[1.5, 3.0, 4.5]], [6.0], None]] * 2
+
+
 def test_only_the_main_process_has_a_run_folder(tmp_path):
     """The others get checkpoint and weights from it; from one store, or each with photos in memory: the same bits."""
     found = play("checkpoint", tmp_path)
@@ -70,6 +77,15 @@ def test_none_waits_for_ever(tmp_path):
     assert (status, other) == (-9, 2)
     assert "process 1 of 2 has lost the others" in said
     assert [status for status, _ in found["after"]] == [0, 0], found["after"]
+
+
+def test_all_stop_after_the_update_in_which_one_was_asked_to(tmp_path):
+    """torchrun kills its workers 30 s after a SIGTERM, and a line of the log may be further away than that."""
+    found = play("asked", tmp_path)
+    assert [[status for status, _ in part] for part in found["outputs"]] == [[0, 0]] * 3, found["outputs"]
+    assert "stopped after update 4;" in found["outputs"][0][0][1]
+    assert "continuing after update 4" in found["outputs"][1][0][1]
+    assert len(set(found["digests"])) == 1
 
 
 def test_killed_at_any_moment(tmp_path):

@@ -13,7 +13,7 @@ from torch import Tensor
 from srgan_lessons import UserError
 from srgan_lessons.datasets.album import as_album, as_tensor
 from srgan_lessons.datasets.staging import Staging
-from srgan_lessons.resize import MARGIN, training_pair
+from srgan_lessons.resize import MARGIN, training_pair, training_taps
 
 BLOCK = 64  # updates whose random numbers are drawn together and copied to the device together
 
@@ -23,8 +23,9 @@ class CropSampler:
 
     A batch depends only on the seed and the step. So nothing has to be saved in order to continue after a break, and
     several processes that share a batch (process `rank` of `world`) need not communicate. The crops of a batch come
-    from different images if there are enough images (paper, section 3.2). Each crop is flipped and turned in one of
-    eight ways, then reduced by 4 exactly as `imresize` reduces the whole image.
+    from different images if there are enough images (paper, section 3.2). Each crop is mirrored and turned in one of
+    eight ways, then reduced by 4 exactly as `imresize` reduces the whole image, to the levels of an 8-bit file. The
+    turns and the rounding are ours; the paper does not mention them.
 
     images: name -> uint8 (H, W, 3). Raises UserError for another type of array, for a picture smaller than the crop,
     or if there is none.
@@ -66,6 +67,9 @@ class CropSampler:
             self.pixels, spans = self._staging.pixels, self._staging.spans
         self.pixels = self.pixels.to(self.device)
         self.first, self.height, self.width = (each.to(self.device) for each in spans)
+        # A recorded CUDA graph reads these tensors by their addresses, so they must live as long as the sampler. A
+        # cache would free them once pictures of many other sizes had been resampled.
+        self.taps = training_taps(crop, self.device)
         self._block: tuple[int, Tensor] | None = None
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
@@ -126,7 +130,7 @@ class CropSampler:
         row = torch.minimum((top + row).clamp(min=0), height - 1)  # outside the photo: its border pixel,
         column = torch.minimum((left + column).clamp(min=0), width - 1)  # as in imresize
         wide = self.pixels[self.first[image] + row * width + column]  # (N, crop + 16, crop + 16, 3), uint8
-        lr, hr = training_pair(wide.permute(0, 3, 1, 2).contiguous().float() / 255)
+        lr, hr = training_pair(wide.permute(0, 3, 1, 2).contiguous().float() / 255, self.taps)
         return lr, hr.contiguous(memory_format=torch.channels_last)  # like SR, so that networks see one layout
 
 

@@ -48,6 +48,8 @@ class Staging:
             torch.full((AHEAD * share,), side, device=device),
         )
         self.device, self.stream = device, torch.cuda.Stream(device) if cuda else None
+        if self.stream:  # which would otherwise not wait until the zeros above are written, and might copy too early
+            self.stream.wait_stream(torch.cuda.current_stream(device))
         events = [[torch.cuda.Event(blocking=True) for _ in range(AHEAD)] for _ in range(2)] if cuda else [[], []]
         self._copied, self._used = events  # for each slot: windows copied; updates that use them done
         self._thread = ThreadPoolExecutor(1, "crops")

@@ -82,6 +82,12 @@ def train(
             f"a batch of {recipe.batch} cannot be divided evenly among {machine.world_size} processes. "
             f"Choose a --batch that is a multiple of {machine.world_size}."
         )
+    if recipe.shuffled and recipe.batch // machine.world_size < 2:  # each process exchanges the HR crops of its share
+        raise UserError(
+            f"shuffled pairs need at least 2 crops in each process, and a batch of {recipe.batch} gives each of the "
+            f"{machine.world_size} processes only 1. Choose a --batch of at least {2 * machine.world_size}, or fewer "
+            "processes."
+        )
     if not isinstance(photos, Photos):
         source, shown = photos, chosen.progress and machine.is_main
         photos = processes.together(lambda: load_photos(source, minimum=recipe.crop, progress=shown))
@@ -216,12 +222,15 @@ class _Training:
             self.reporter.count()
             watch.beat()
             asked = stop.is_set() or schedule.out_of_time(time.monotonic())
-            if machine.world_size > 1:  # processes must stop at the same update: they consult each other at reports
-                asked = machine.any(asked) if schedule.reports_at(self.step) else False
+            # Processes must stop at the same update, so they ask each other: on CPUs at every update, because torchrun
+            # kills them 30 s after a SIGTERM; on GPUs only at reports, because the host must wait for the answer.
+            if machine.world_size > 1:
+                asks = machine.device.type == "cpu" or schedule.reports_at(self.step)
+                asked = machine.any(asked) if asks else False
             due = schedule.after(self.step, time.monotonic(), stop=asked)
             if not due:
                 continue
-            losses = learner.mean_losses()  # the host waits for the GPU here, and nowhere else
+            losses = learner.mean_losses()  # in one process, the host waits for the GPU here, and nowhere else
             speed = self.reporter.speed()
             self._check_numbers(losses)
             better, scores = self._validate() if due.validate else (False, {})

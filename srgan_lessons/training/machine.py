@@ -84,7 +84,8 @@ class Machine:
         """The network on the device, channels last, with BatchNorm over all GPUs of the run if there are several.
 
         Convolutions with many channels are fastest with channels last, on CPUs too; ESPCN has too few channels.
-        SyncBatchNorm exists for GPUs only: on CPUs each process normalises its own share of the batch.
+        SyncBatchNorm exists for GPUs only: on CPUs each process normalises its own share of the batch. In training, it
+        makes the host wait for the GPU in each layer, because it leaves out processes whose share is empty.
         """
         if self.world_size > 1 and self.device.type == "cuda":
             network = nn.SyncBatchNorm.convert_sync_batchnorm(network)

@@ -32,7 +32,7 @@ class Options:
         bool | None, Setting("record the whole update once and replay it", none="on a GPU, in one process")
     ] = None
     log_every: Annotated[int, Setting("updates between two lines of the log", "UPDATES")] = 50
-    """The host waits for the GPU only when it reads the losses."""
+    """In one process, the host waits for the GPU only when it reads the losses."""
     validate_every: Annotated[
         int | None, Setting("updates between two validations", "UPDATES", none="twenty validations in a run")
     ] = None

@@ -127,7 +127,9 @@ RECIPES: dict[str, Recipe] = {
     for recipe in (
         # A network that two CPU cores train within a minute. Its learning rate was found by trial.
         Recipe(name="espcn", network="espcn", icnr=True, steps=1_200, rate=3e-3, schedule="one-cycle"),
-        # The five variants of Table 1 (paper, sections 3.2 and 3.4).
+        # The five variants of Table 1 (paper, sections 3.2 and 3.4). Three things are ours; the paper mentions none of
+        # them: the moving average of the weights, which is validated and published (ema); crops that are turned and
+        # mirrored; and LR crops that are rounded to the 256 levels of a file. losses.py names a fourth, in VGGLoss.
         Recipe(name="srresnet-mse", steps=1_000_000),
         Recipe(name="srresnet-vgg22", content="vgg22", tv=TV_WEIGHT, steps=1_000_000),
         _gan("srgan-mse", "mse"),

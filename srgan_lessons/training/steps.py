@@ -92,7 +92,8 @@ def gan_step(
 def update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Moves the averaged weights towards the network's: average = decay x average + (1 - decay) x weight.
 
-    BatchNorm's running statistics are averages already and are copied.
+    BatchNorm's running statistics are averages already, and are copied; nothing needs to be copied if both networks
+    share them, as those of a Learner do.
     """
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
     for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
