@@ -102,7 +102,7 @@ def foldable(network: nn.Module) -> TypeGuard[Generator]:
     """Whether a network is a Generator as models.py makes it: not a subclass, with no part replaced and no hook added.
 
     Two things are allowed. The hook `take_pictures` of a loaded network does nothing to the tensors that are passed
-    here. If all BatchNorm layers are SyncBatchNorm, the run has several GPUs: they have the same weights and statistics.
+    here. If all BatchNorm layers are SyncBatchNorm, the run has several GPUs; weights and statistics are the same.
     """
     if type(network) is not Generator:
         return False
