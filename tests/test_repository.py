@@ -281,7 +281,7 @@ def test_options_named_in_the_documents_exist(document):
             if isinstance(action.choices, dict):
                 parsers += action.choices.values()
     known |= {"--check", "--execute"}  # of tools/build_lessons.py
-    known |= {"--max-restarts", "--node_rank", "--nproc_per_node", "--rdzv"}  # of torchrun
+    known |= {"--max-restarts", "--node_rank", "--nproc_per_node", "--rdzv", "--shutdown-timeout"}  # of torchrun
     named = set(re.findall(r"`(--[a-z][a-z_-]*)", document.read_text(encoding="utf-8")))
     assert named <= known
 
