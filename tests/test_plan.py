@@ -269,7 +269,8 @@ def test_the_picture_follows_updates_that_were_counted_anew(made, tmp_path):
     with catch(), Watch(plan, tmp_path) as watch:
         tiny_plan(made, tmp_path, steps=(6, 20))  # as `fit_again` keeps it
         watch("srgan-mse", {"step": 10, "content": 0.1, "d_hr": 0.6, "d_sr": 0.4, "updates_per_s": 5.0})
-    assert watch.status().startswith("srgan-mse: update 10 of 20, about 2 seconds left")
+        assert watch.status() == "srgan-mse: update 10 of 20, about 2 seconds left"
+    assert watch.status() == "srgan-mse: ended at update 10 of 20"
 
 
 @pytest.mark.parametrize(("scores", "best"), [([0.3, 0.1, 0.2, 0.4], 4), ([0.4, 0.3, 0.2, 0.1], None)])
@@ -444,7 +445,7 @@ def test_a_run_is_watched_and_taken_home(made, photos, tmp_path):
     plan = tiny_plan(made, tmp_path / "run")
     with catch() as shown, Watch(plan, tmp_path / "run") as watch:
         outcome = train_plan(plan, photos, tmp_path / "run", on_report=watch, progress=False)
-    assert watch.status().startswith("srgan-mse: update")
+    assert watch.status() == f"srgan-mse: ended at update {outcome.log()[-1]['step']} of {outcome.log()[-1]['step']}"
     assert "held-out photo" in shown[-1]
     with catch() as drawn:
         draw_plan(plan, alt="two bars")

@@ -192,6 +192,22 @@ def test_controls_are_thinned_until_all_settings_can_be_drawn():
     assert 64 in kept["size"]
 
 
+@pytest.mark.parametrize(
+    ("data", "left_out"),
+    [
+        ({"text/plain": "  0%|          | 0/36 [00:00<?, ?picture/s]", site_lessons.WIDGET: {}}, True),  # tqdm's widget
+        ({"text/plain": "metrics:   0%|          | 0/8 [00:00<?, ?image/s]", site_lessons.WIDGET: {}}, True),
+        ({"text/html": '<div>training&ensp;<progress value="1" max="9"></progress></div>', "text/plain": "[x]"}, True),
+        ({"text/html": "<div>training, 2 runs: done in 8 s</div>", "text/plain": "[x]"}, True),
+        ({"text/html": "<p>srgan: ended at update 8 of 9</p>", "text/plain": "[x]"}, False),
+        ({"text/plain": "62 % | 38 %"}, False),
+    ],
+)
+def test_a_page_shows_no_progress_of_computations(data, left_out, tmp_path):
+    output = {"output_type": "display_data", "metadata": {}, "data": data}
+    assert (site_lessons._shown([output], tmp_path) == []) == left_out
+
+
 @pytest.mark.parametrize("columns", [10**9, 76])
 def test_pictures_move_out_of_a_page_without_loss(tmp_path, columns):
     import numpy as np

@@ -32,7 +32,7 @@ from typing import Any
 
 import nbformat
 from build_lessons import fingerprint, notebook
-from kernels import run
+from kernels import is_progress, run
 from lesson_source import ROOT, Cell, Lesson, LessonError, read_lesson
 from nbclient.exceptions import CellExecutionError
 
@@ -203,9 +203,7 @@ def _outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Outputs without widgets, each of which also has a still picture; what was printed in several parts is joined."""
     kept: list[dict[str, Any]] = []
     for output in outputs:
-        data = output.get("data", {})
-        page = str(data.get("text/html", ""))
-        if output.get("name") == "stderr" or "<progress" in page or re.search(r">[^<>]*: done in \d+ s<", page):
+        if output.get("name") == "stderr" or is_progress(output):
             continue
         if kept and output["output_type"] == kept[-1]["output_type"] == "stream" and output["name"] == kept[-1]["name"]:
             kept[-1]["text"] += output["text"]

@@ -8,7 +8,9 @@ such race. Windows has none, and keeps the ports.
 import functools
 import itertools
 import os
+import re
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,3 +51,11 @@ def run(node: "NotebookNode", *, fast: bool, timeout: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         client = NotebookClient(node, timeout=timeout, kernel_name="python3", resources={"metadata": {"path": folder}})
         client.execute(env=os.environ | env)
+
+
+def is_progress(output: Mapping[str, Any]) -> bool:
+    """Whether an output of a cell only says how far a computation is: a bar of tqdm, or the line of `waiting`."""
+    data = output.get("data", {})
+    page, text = str(data.get("text/html", "")), str(data.get("text/plain", ""))
+    done = re.search(r">[^<>]*: done in \d+ s<", page)
+    return bool("<progress" in page or done or re.match(r"[^|\n]*\d+%\|", text))

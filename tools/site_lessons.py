@@ -155,6 +155,8 @@ def _shown(outputs: list[Any], folder: Path) -> list[Any]:
     shown = []
     for output in outputs:
         output = nbformat.from_dict(output)
+        if kernels.is_progress(output):
+            continue
         if output.output_type == "stream":
             if output.name == "stdout":
                 shown.append(output)

@@ -34,6 +34,7 @@ class Watch:
         self.rows = {stage.recipe.name: read_log(self.folder / stage.recipe.name / "log.csv") for stage in plan.stages}
         self._handle: DisplayHandle | None = None
         self._next = 0.0
+        self._over = False
 
     def __call__(self, name: str, row: dict[str, Any]) -> None:
         rows = self.rows[name]
@@ -47,15 +48,21 @@ class Watch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._over = True  # all updates made, or stopped by the clock or the learner
         self.draw()
 
     def status(self) -> str:
-        """Where the run is, in one line: "srgan-offline: update 300 of 1,200, about 4 minutes left"."""
+        """Where the run is, in one line: "srgan-offline: update 300 of 1,200, about 4 minutes left".
+
+        After the `with` block: "srgan-offline: ended at update 300 of 1,200".
+        """
         begun = [stage for stage in self.plan.stages if self.rows[stage.recipe.name]]
         if not begun:
             return "not begun yet"
         stage = begun[-1]
         last = self.rows[stage.recipe.name][-1]
+        if self._over:
+            return f"{stage.recipe.name}: ended at update {last['step']:,} of {stage.recipe.steps:,}"
         left = (stage.recipe.steps - last["step"]) / last["updates_per_s"]
         left += sum(later.seconds for later in self.plan.stages[self.plan.stages.index(stage) + 1 :])
         return f"{stage.recipe.name}: update {last['step']:,} of {stage.recipe.steps:,}, " + (
