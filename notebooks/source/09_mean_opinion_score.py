@@ -618,10 +618,11 @@ curves(
 )
 assert np.allclose(corrected, [of_package[pair] for pair in pairs], rtol=1e-6, atol=1e-12)  # the package's
 
-# %% [markdown] tags=["slide"] answers=["SRCNN", "SelfExSR"]
+# %% [markdown]
 # Read the figure from the left. As long as a p-value lies below Holm's steps, its difference is significant; at the
 # first one above, stop. The class stops at its last pair, and nine equal methods stop at once.
-#
+
+# %% [markdown] tags=["slide"] answers=["SRCNN", "SelfExSR"]
 # ## The claim
 #
 # One call does all the steps together, `analyse(votes)`: screening, MOS, two-way intervals, Wilcoxon, Holm. The package
