@@ -77,17 +77,7 @@ def train(
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
     chosen = read_options(options)
     machine = chosen.machine_for(recipe)
-    if recipe.batch % machine.world_size:
-        raise UserError(
-            f"a batch of {recipe.batch} cannot be divided evenly among {machine.world_size} processes. "
-            f"Choose a --batch that is a multiple of {machine.world_size}."
-        )
-    if recipe.shuffled and recipe.batch // machine.world_size < 2:  # each process exchanges the HR crops of its share
-        raise UserError(
-            f"shuffled pairs need at least 2 crops in each process, and a batch of {recipe.batch} gives each of the "
-            f"{machine.world_size} processes only 1. Choose a --batch of at least {2 * machine.world_size}, or fewer "
-            "processes."
-        )
+    recipe.check_share(machine.world_size)
     if not isinstance(photos, Photos):
         source, shown = photos, chosen.progress and machine.is_main
         photos = processes.together(lambda: load_photos(source, minimum=recipe.crop, progress=shown))

@@ -84,6 +84,19 @@ class Recipe:
             raise UserError(f"recipe {self.name}: ESPCN has one size; leave out {' and '.join(sorted(fixed))}")
         return dataclasses.replace(self, **settings)
 
+    def check_share(self, processes: int) -> None:
+        """Raises UserError unless so many processes can share a batch evenly, and shuffle the pairs of their shares."""
+        if self.batch % processes:
+            raise UserError(
+                f"a batch of {self.batch} cannot be divided evenly among {processes} processes. "
+                f"Choose a --batch that is a multiple of {processes}."
+            )
+        if self.shuffled and self.batch // processes < 2:  # each process exchanges the HR crops of its own share
+            raise UserError(
+                f"shuffled pairs need at least 2 crops in each process, and a batch of {self.batch} gives each of the "
+                f"{processes} processes only 1. Choose a --batch of at least {2 * processes}, or fewer processes."
+            )
+
     def make_generator(self) -> "ESPCN | Generator":
         """An untrained network. Draws from torch's global random numbers."""
         from srgan_lessons.models import ESPCN, Generator  # imports torch, which the settings do not need
