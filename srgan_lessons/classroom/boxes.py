@@ -99,9 +99,9 @@ def bar(done: int, of: int) -> str:
     """A progress bar in HTML: `done` of `of`."""
     share = 100 * done / of if of else 0
     return (
-        f'<div style="display: inline-block; vertical-align: middle; width: 15em; height: 0.8em; border-radius: 4px; '
-        f'background: rgba(122, 122, 122, 0.3)"><div style="width: {share:.0f}%; height: 100%; border-radius: 4px; '
-        f'background: {DONE}"></div></div>'
+        '<div style="display: inline-block; vertical-align: middle; width: 45%; max-width: 15em; height: 0.8em; '
+        'border-radius: 4px; background: rgba(122, 122, 122, 0.3)">'
+        f'<div style="width: {share:.0f}%; height: 100%; border-radius: 4px; background: {DONE}"></div></div>'
     )
 
 
