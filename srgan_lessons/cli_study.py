@@ -170,12 +170,13 @@ def _study_new(arguments: argparse.Namespace) -> int:
 def announce(study: "Study") -> None:
     """Measures a new study's pictures, and prints its size, the minutes per rater, and a warning if it is too small."""
     from srgan_lessons.rating.measures import kept
+    from srgan_lessons.rating.wording import counted
 
     kept(study, progress=True)  # now, while nobody waits for the report
     minutes = max(1, round(study.minutes))
     print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
     print(
-        f"{study.pictures} pictures per rater, about {minutes} minute{'' if minutes == 1 else 's'}; {study.trials} of "
+        f"{study.pictures} pictures per rater, about {counted(minutes, 'minute')}; {study.trials} of "
         "the ratings count, the others are for training and warming up"
     )
     if warning := _too_few(study):
@@ -240,6 +241,7 @@ def _study_merge(arguments: argparse.Namespace) -> int:
 
     from srgan_lessons.datasets.catalogue import some
     from srgan_lessons.rating import Study, Votes, merge
+    from srgan_lessons.rating.wording import counted
 
     out = Path(arguments.out)
     if out.suffix not in (".jsonl", ".csv", ".json"):
@@ -252,8 +254,8 @@ def _study_merge(arguments: argparse.Namespace) -> int:
     {".jsonl": votes.write, ".csv": votes.write_csv, ".json": votes.write_sureal}[out.suffix](out)
     print(votes.report())
     if missing := [rater for rater in there if rater not in votes.raters]:
-        raters = "1 rater" if len(missing) == 1 else f"{len(missing)} raters"
-        print(f"not joined: {raters} in {served}: {some(missing)}. To join them as well, name this folder, too.")
+        raters = f"{counted(len(missing), 'rater')} in {served}: {some(missing)}"
+        print(f"not joined: {raters}. To join them as well, name this folder, too.")
     print(out)
     return int(bool(votes.problems))
 

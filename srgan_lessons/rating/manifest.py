@@ -133,11 +133,12 @@ from shutil import unpack_archive
 
 from srgan_lessons.rating import RatingWidget
 
-if not list(Path().rglob("manifest.json")):  # as in Colab, which opens the notebook without its folder
+study = Path(".")
+if not (study / "manifest.json").exists():  # as in Colab, which opens the notebook without its folder
     for archive in Path().glob("*.zip"):
         unpack_archive(archive, archive.stem)
-studies = [path.parent for path in sorted(Path().rglob("manifest.json"))]
-RatingWidget(studies[0] if studies else ".")"""
+        study = next((path.parent for path in Path(archive.stem).rglob("manifest.json")), study)
+RatingWidget(study)"""
     cells = [
         {"cell_type": "markdown", "id": "welcome", "metadata": {}, "source": text},
         {

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from srgan_lessons import UserError
 from srgan_lessons.files import atomic, list_folder
 from srgan_lessons.rating.vote import COLUMNS, HIGHEST, TYPES, Vote, as_line, parse_line
+from srgan_lessons.rating.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,12 +83,12 @@ class Votes:
         """How many votes each rater gave in the main phase, how many lines were copies, and all problems."""
         main = [vote for vote in self.effective() if vote.phase == "main"]
         counts = Counter(vote.rater for vote in main)
-        lines = [f"{_counted(len(main), 'vote')} of {_counted(len(self.raters), 'rater')}"]
+        lines = [f"{counted(len(main), 'vote')} of {counted(len(self.raters), 'rater')}"]
         lines += [f"  {rater}: {counts[rater]}" for rater in self.raters]
         if self.copies:
-            lines.append(f"{_counted(self.copies, 'line')} occurred more than once, exactly alike; each was used once")
+            lines.append(f"{counted(self.copies, 'line')} occurred more than once, exactly alike; each was used once")
         if self.problems:
-            lines += [f"{_counted(len(self.problems), 'problem')}:", *(f"  {problem}" for problem in self.problems)]
+            lines += [f"{counted(len(self.problems), 'problem')}:", *(f"  {problem}" for problem in self.problems)]
         return "\n".join(lines)
 
     def write(self, path: str | Path) -> None:
@@ -207,7 +208,3 @@ def parse(data: bytes, path: Path) -> tuple[list[tuple[int, Vote]], list[str]]:
             what = "is cut off at the end of the file" if number == len(lines) else f"was left out: {error}"
             problems.append(f"{path}: line {number} {what}")
     return votes, problems
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
