@@ -23,6 +23,19 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false"},
 }
 PATIENCE = 90  # seconds to wait for the start
+# How far the open notebook has got. We ask its model, because the page shows no prompt for a folded cell, and an error
+# as any other red text.
+STATE = """() => {
+    const cells = [...(window.jupyterapp.shell.currentWidget?.content?.model?.cells ?? [])];
+    const code = cells.filter(cell => cell.type === 'code' && cell.sharedModel.getSource().trim());
+    const outputs = code.flatMap(cell => cell.outputs.toJSON());
+    return {
+        cells: code.length,
+        done: code.filter(cell => cell.executionCount).length,
+        errors: outputs.filter(output => output.output_type === 'error')
+            .map(error => `${error.ename}: ${error.evalue}\\n${error.traceback.join('\\n')}`),
+    };
+}"""
 
 
 @dataclass(frozen=True, kw_only=True)

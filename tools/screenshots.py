@@ -15,18 +15,13 @@ import tempfile
 from pathlib import Path
 
 from browser import launched
-from jupyter_lab import ROOT, Lab, running_lab
+from jupyter_lab import ROOT, STATE, Lab, running_lab
 from playwright.sync_api import Page, sync_playwright
 
 SCREENS = ((1440, 900), (1366, 768), (1024, 768))
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 PART = 4000  # pixels
-DONE = """() => {
-    const cells = [...(window.jupyterapp.shell.currentWidget?.content?.model?.cells ?? [])];
-    const code = cells.filter(cell => cell.type === 'code');  // a folded cell shows no prompt
-    return code.length > 0 && code.every(cell => cell.executionCount)
-        || document.querySelector('[data-mime-type="application/vnd.jupyter.error"]') !== null;
-}"""
+ENDED = f"() => {{ const {{cells, done, errors}} = ({STATE})(); return cells && done === cells || errors.length > 0; }}"
 PANEL = ".jp-NotebookPanel-notebook .jp-WindowedPanel-outer"
 
 
@@ -37,7 +32,7 @@ def lesson(page: Page, lab: Lab, name: str, out: Path) -> None:
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
     page.wait_for_function("() => window.jupyterapp && document.body.innerText.includes('| Idle')", timeout=90_000)
     page.evaluate("() => window.jupyterapp.commands.execute('runmenu:run-all')")
-    page.wait_for_function(DONE, timeout=900_000)
+    page.wait_for_function(ENDED, timeout=900_000)
     page.wait_for_timeout(1500)
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
     for theme, label in THEMES.items():

@@ -243,11 +243,13 @@ def _watcher(seconds: float) -> Iterator[list[TimeLimit]]:
     def watch() -> None:
         pause = seconds
         while not over.wait(pause):
-            if not struck and stopwatch.left() > 0:
-                pause = max(1e-4, stopwatch.left())
-                continue
-            with lock:
-                if not over.is_set() and _in_arena(sys._current_frames().get(caller)):
+            with lock:  # the caller waits for it before it goes on: until then its clock can be read
+                if over.is_set():
+                    return
+                if not struck and (left := stopwatch.left()) > 0:
+                    pause = max(1e-4, left)
+                    continue
+                if _in_arena(sys._current_frames().get(caller)):
                     struck.append(TimeLimit(stopwatch.computed()))
                     raise_in(ctypes.c_ulong(caller), ctypes.py_object(TimeLimit))
             pause = _jitter.uniform(0.001, 0.02)

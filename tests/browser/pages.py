@@ -4,18 +4,7 @@ import re
 import time
 
 import pytest
-
-STATE = """() => {
-    const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
-    const written = cells.filter(cell => cell.querySelector('.cm-content')?.textContent.trim());
-    const prompt = cell => cell.querySelector('.jp-InputPrompt')?.textContent ?? '';
-    return {
-        cells: written.length,
-        done: written.filter(cell => /\\[\\d+\\]/.test(prompt(cell))).length,
-        errors: [...document.querySelectorAll('[data-mime-type="application/vnd.jupyter.error"]')]
-            .map(output => output.innerText),
-    };
-}"""
+from jupyter_lab import STATE
 
 
 def run_all(page) -> None:

@@ -183,6 +183,22 @@ def test_a_strike_never_lands_outside_the_answer(in_main_thread):
     assert set(outcomes) <= {"NoneType", "TimeLimit"}
 
 
+def test_the_clock_of_a_thread_that_has_ended_is_not_read(monkeypatch):
+    died = []
+    monkeypatch.setattr(threading, "excepthook", lambda failure: died.append(failure.exc_value))
+
+    def answered_just_in_time():
+        with sandbox._watcher(1e-4):
+            time.sleep(1e-4)
+
+    for _ in range(1500):
+        thread = threading.Thread(target=answered_just_in_time)
+        thread.start()
+        thread.join()
+    time.sleep(0.1)  # for the last watcher
+    assert died == []
+
+
 # --- state -----------------------------------------------------------------------------------------------------------
 
 
