@@ -4,13 +4,15 @@ import csv
 import importlib.util
 import json
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
+from srgan_lessons.datasets import benchmark
 from srgan_lessons.evaluation import evaluate
 from srgan_lessons.files import shipped
 from srgan_lessons.images import load_image, sample_photos
-from srgan_lessons.metrics import psnr
+from srgan_lessons.metrics import psnr, tint, weave
 from srgan_lessons.resize import imresize
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import shipped_weights
@@ -33,6 +35,12 @@ def test_the_page_is_up_to_date(results):
         results.filled(page.replace("begin paper", "begin papers"))
 
 
+def test_the_curves_of_all_runs_are_drawn(results, monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "FIGURES", tmp_path)
+    results.draw_curves()
+    assert min(load_image(tmp_path / "curves.png").shape[:2]) > 300
+
+
 def test_all_shipped_weights_are_measured_on_all_images(results):
     for name in ("nearest", "bicubic", *shipped_weights()):
         found = json.loads((results.MEASURED / f"{name}.json").read_text())
@@ -53,6 +61,23 @@ def test_nearest_and_bicubic_are_the_golden_numbers(results):
 def test_the_shipped_weights_give_the_numbers_of_the_page(results, benchmark_data, name):
     mean = evaluate(name, ["Set5"], progress=False).mean("Set5")
     assert mean.psnr == pytest.approx(results._means("community")[name]["Set5"]["psnr"], abs=2e-3)
+
+
+def test_the_shipped_generators_weave_no_more_than_photos_do_by_chance(results, benchmark_data):
+    with open(results.MEASURED / "faults.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    methods = ("HR", "srresnet", "srgan")
+    assert [(row["image"], row["method"]) for row in rows] == [
+        (f"img_{number:03}", method) for number in range(1, 11) for method in methods
+    ]
+    mean = {method: fmean(float(row["weave"]) for row in rows if row["method"] == method) for method in methods}
+    assert mean["srresnet"] < mean["HR"]
+    assert mean["srgan"] < 0.2  # grey levels
+    image = benchmark("Set14")[1]
+    kept = next(row for row in rows if (row["image"], row["method"]) == (image.name, "srgan"))
+    sr = upscale(image.lr, "srgan", device="cpu")
+    assert weave(sr) == pytest.approx(float(kept["weave"]), abs=5e-3)
+    assert tint(sr, image.hr) == pytest.approx(float(kept["tint"]), abs=1e-2)
 
 
 def test_the_control_learns_nothing_that_helps(results):

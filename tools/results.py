@@ -1,6 +1,7 @@
 """Measures the shipped weights and writes the tables and figures of docs/results.md.
 
     python tools/results.py measure [NAME ...]    writes data/results/ for nearest, bicubic and the shipped weights
+    python tools/results.py faults                measures weave and tint of the shipped generators (a minute)
     python tools/results.py control               trains and evaluates the negative control (takes a minute)
     python tools/results.py ablations             trains and evaluates a small SRResNet, one change at a time (an hour)
     python tools/results.py write                 puts the tables and figures into docs/results.md
@@ -17,14 +18,16 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 
 from srgan_lessons import UserError
-from srgan_lessons.datasets import load_photos, training_folders
+from srgan_lessons.datasets import benchmark, load_photos, training_folders
 from srgan_lessons.evaluation import evaluate, paper_table
 from srgan_lessons.files import atomic
 from srgan_lessons.images import sample_photos
+from srgan_lessons.metrics import tint, weave
 from srgan_lessons.resize import imresize
 from srgan_lessons.training import RECIPES, train
 from srgan_lessons.upscaling import upscale
@@ -34,6 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MEASURED, RUNS, TABLES = (ROOT / "data" / name for name in ("results", "runs", "tables"))
 PAGE, FIGURES = ROOT / "docs" / "results.md", ROOT / "docs" / "figures"
 SETS = ("Set5", "Set14", "BSD100")
+FAULTY = 10  # images of Set14 in which weave and tint are measured
 NAMES = {
     "nearest": "nearest",
     "bicubic": "bicubic",
@@ -41,7 +45,7 @@ NAMES = {
     "srresnet": "SRResNet-MSE",
     "srgan": "SRGAN-offline",
 }
-RUN_NAMES = NAMES | {"srgan_last": "SRGAN-offline, going on"}
+RUN_NAMES = NAMES | {"srgan_last": "SRGAN-offline, going on", "srgan_compact": "compact SRGAN, on a laptop"}
 # A crop of each photo, (top, left, height, width): fur, lettering, spokes.
 CROPS = {"chelsea": (88, 136, 96, 96), "astronaut": (332, 124, 96, 96), "motorcycle": (284, 150, 96, 96)}
 
@@ -72,6 +76,16 @@ def measure(names: Sequence[str]) -> None:
     for name in names:
         evaluate(name, SETS, "both", stlpips=True).write_json(MEASURED / f"{name}.json")
         print(f"data/results/{name}.json")
+
+
+def faults() -> None:
+    """Measures weave and tint of HR and of the shipped generators on the first images of Set14."""
+    rows = [("method", "image", "weave", "tint")]
+    for image in benchmark("Set14")[:FAULTY]:
+        pictures = {"HR": image.hr} | {name: upscale(image.lr, name, device="cpu") for name in ("srresnet", "srgan")}
+        for name, sr in pictures.items():
+            rows.append((name, image.name, f"{weave(sr):.4f}", f"{tint(sr, image.hr):.4f}"))
+    _write_csv(MEASURED / "faults.csv", rows)
 
 
 def control() -> None:
@@ -178,6 +192,17 @@ def table_variants() -> list[str]:
     return lines
 
 
+def table_faults() -> list[str]:
+    """Weave and tint in grey levels: means over the first images of Set14."""
+    lines = _head(f"{FAULTY} images of Set14", "weave", "tint")
+    with open(MEASURED / "faults.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for method in dict.fromkeys(row["method"] for row in rows):
+        means = [fmean(float(row[fault]) for row in rows if row["method"] == method) for fault in ("weave", "tint")]
+        lines.append(_row(NAMES.get(method, method), [f"{mean:.2f}" for mean in means]))
+    return lines
+
+
 def table_control() -> list[str]:
     """True and shuffled pairs."""
     lines = _head("ESPCN trained on", "Set5, community")
@@ -206,6 +231,7 @@ BLOCKS = {
     "paper": table_paper,
     "community": table_community,
     "variants": table_variants,
+    "faults": table_faults,
     "control": table_control,
     "ablations": table_ablations,
 }
@@ -275,11 +301,13 @@ def draw_curves() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("action", choices=("measure", "control", "ablations", "write", "check"))
+    parser.add_argument("action", choices=("measure", "faults", "control", "ablations", "write", "check"))
     parser.add_argument("names", nargs="*", help="for measure: which methods (default: all)")
     arguments = parser.parse_args()
     if arguments.action == "measure":
         measure(arguments.names or ["nearest", "bicubic", *shipped_weights()])
+    elif arguments.action == "faults":
+        faults()
     elif arguments.action == "control":
         control()
     elif arguments.action == "ablations":
