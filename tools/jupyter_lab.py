@@ -28,11 +28,11 @@ PATIENCE = 90  # seconds to wait for the start
 STATE = """() => {
     const cells = [...(window.jupyterapp.shell.currentWidget?.content?.model?.cells ?? [])];
     const code = cells.filter(cell => cell.type === 'code' && cell.sharedModel.getSource().trim());
-    const outputs = code.flatMap(cell => cell.outputs.toJSON());
+    const outputs = code.flatMap(({outputs}) => [...Array(outputs.length).keys()].map(number => outputs.get(number)));
     return {
         cells: code.length,
         done: code.filter(cell => cell.executionCount).length,
-        errors: outputs.filter(output => output.output_type === 'error')
+        errors: outputs.filter(output => output.type === 'error').map(output => output.toJSON())
             .map(error => `${error.ename}: ${error.evalue}\\n${error.traceback.join('\\n')}`),
     };
 }"""
