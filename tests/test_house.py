@@ -37,7 +37,17 @@ FLOORS = (
         "__main__",
     },
 )
-HEAVY = ("matplotlib", "ipywidgets", "pandas", "IPython", "jupyter", "jupyterlab", "scipy.stats", "statsmodels")
+HEAVY = (
+    "torchvision",
+    "matplotlib",
+    "ipywidgets",
+    "pandas",
+    "IPython",
+    "jupyter",
+    "jupyterlab",
+    "scipy.stats",
+    "statsmodels",
+)
 # What shows and analyses the opinion study; making it, leading raters through it and keeping votes needs none of them.
 ANALYSIS = (
     "analysis",
@@ -148,15 +158,15 @@ def test_nothing_heavy_is_imported_without_need():
     """A bare GPU box can train: no plotting, no notebook, no statistics but what torch and scikit-image bring along."""
     names = [name for name in modules() if not name.startswith(NEEDS_NOTEBOOKS) and "__main__" not in name]
     assert "srgan_lessons.training.loop" in names
-    own = "import sys, torch, torchvision, skimage.data, skimage.io; before = set(sys.modules)\n"
+    own = "import sys, torch, skimage.data, skimage.io; before = set(sys.modules)\n"
     code = own + "import " + ", ".join(names)
     code += f"\nprint([n for n in {HEAVY} if n in sys.modules and n not in before])"
     assert python(code) == "[]"
 
 
 def test_only_the_packages_that_are_asked_for_are_imported_at_the_top():
-    """Of the code that must run everywhere: torch, torchvision, numpy, pillow, scikit-image, and three small ones."""
-    allowed = {"torch", "torchvision", "numpy", "PIL", "skimage", "tqdm", "safetensors", "filelock", "srgan_lessons"}
+    """Of the code that must run everywhere: torch, numpy, pillow, scikit-image, and three small ones."""
+    allowed = {"torch", "numpy", "PIL", "skimage", "tqdm", "safetensors", "filelock", "srgan_lessons"}
     strangers = []
     for name, path in modules().items():
         if name.startswith(NEEDS_NOTEBOOKS):

@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from filelock import FileLock, SoftFileLock, Timeout
 from torch import nn
 
@@ -219,7 +218,6 @@ class RunFolder:
             "versions": {
                 "srgan_lessons": __version__,
                 "torch": torch.__version__,
-                "torchvision": torchvision.__version__,
                 "python": platform.python_version(),
             },
         }
