@@ -1,9 +1,9 @@
-"""Levels a trained generator: takes away the one pattern that it adds to every picture.
+"""Levels a trained generator: removes the pattern that it adds to every picture.
 
 A generator's two pixel shuffles make 16 kinds of pixels, by row and column modulo 4, in each of three channels. After
-training, some kinds are brighter than they should be, in every picture by the same amount: SR - HR has 48 means that
-are not quite 0. They depend on the biases of the last three layers, nearly linearly. One step of least squares (the
-smallest that does it) finds biases with which the means are 0; nothing else in the network changes.
+training, some kinds are brighter than they should be, by the same amount in every picture: the 48 means of SR - HR are
+not quite 0. These means depend almost linearly on the biases of the last three layers. One step of least squares, the
+shortest of all that would do, changes these biases so that the means become 0. Nothing else in the network changes.
 
     python tools/level_weights.py run/weights.safetensors levelled.safetensors
 
@@ -23,10 +23,10 @@ from srgan_lessons.models import SCALE, Generator
 from srgan_lessons.resize import imresize
 from srgan_lessons.weights import load_network, read_metadata, save_network
 
-CROP = 160  # pixels of HR, of which BORDER on each side are not counted: there, padding has its say
-BORDER = 32
+CROP = 160  # pixels of HR
+BORDER = 32  # pixels on each side that are not counted, because the padding of the convolutions affects them
 AT_ONCE = 8  # crops
-FOR_SLOPES = 24  # crops from which the slopes are taken: they hardly depend on the picture
+FOR_SLOPES = 24  # crops with which the slopes are computed: they hardly depend on the picture
 
 
 def crops(images: Sequence[np.ndarray], seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -51,7 +51,7 @@ def means_of_kinds(images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def pattern(network: Generator, lr: Tensor, hr: Tensor) -> Tensor:
-    """What the network adds to every picture, (3, 4, 4): the means of SR - HR over all crops."""
+    """What the network adds to every picture, (3, 4, 4): the means of SR - HR over all crops, by channel and kind."""
     total = torch.zeros(3, SCALE, SCALE, dtype=torch.float64)
     for some_lr, some_hr in zip(lr.split(AT_ONCE), hr.split(AT_ONCE), strict=True):
         total += len(some_lr) * means_of_kinds(network(some_lr) - some_hr)
