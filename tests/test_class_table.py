@@ -12,6 +12,7 @@ import signal
 import zipfile
 from dataclasses import asdict
 from hashlib import sha256
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,6 +24,7 @@ from scipy import stats
 from srgan_lessons import UserError
 from srgan_lessons.class_table import handout as handing_out
 from srgan_lessons.class_table.cells import Cell, cells_for, weight_text
+from srgan_lessons.class_table.columns import aligned
 from srgan_lessons.class_table.handout import hand_out, read_handout
 from srgan_lessons.class_table.homework import RECORD, pack, plan_of, train_cell
 from srgan_lessons.class_table.measuring import Measured, make_study, measure_all
@@ -33,9 +35,11 @@ from srgan_lessons.datasets import Photos, load_photos
 from srgan_lessons.datasets.leakage import benchmark_hashes, hash_as_text
 from srgan_lessons.evaluation import Row, paper_table
 from srgan_lessons.images import load_image
+from srgan_lessons.training.options import Options
 from srgan_lessons.training.planned import train_plan
 from srgan_lessons.weights import load_network, save_network
 
+ROOT = Path(__file__).resolve().parents[1]
 SRRESNET = Cell(content="mse", weight=0)
 TINY = {"blocks": 1, "channels": 4, "batch": 2, "crop": 16}
 QUIET = {"progress": False, "measuring": 0.02}
@@ -104,18 +108,31 @@ def test_the_paper_s_five_methods_are_cells_and_no_other_is():
     names = {row.method for row in paper_table(1)}
     vgg = [cell for cell, _ in cells_for(8, vgg=True)]
     assert {cell.paper for cell in vgg} - {None} == names
+    for cell in vgg:  # the paper names its methods by network and content loss
+        if cell.paper:
+            assert cell.paper == f"{'SRGAN' if cell.weight else 'SRResNet'}-{cell.content.upper()}"
     assert Cell(content="vgg54", weight=1e-3, pretraining=False).paper is None
     assert Cell(content="offline", weight=1e-3).paper is None
 
 
-def test_eight_groups_get_seven_cells_and_one_of_them_with_a_second_seed():
-    chosen = cells_for(8)
+@pytest.mark.parametrize("vgg", [False, True])
+def test_eight_groups_get_seven_cells_and_one_of_them_with_a_second_seed(vgg):
+    chosen = cells_for(8, vgg=vgg)
     assert len(set(chosen)) == 8
     assert len({cell for cell, _ in chosen}) == 7
     assert [seed for _, seed in chosen].count(1) == 1
-    more = cells_for(20)
-    assert len(set(more)) == 20  # nobody trains the very same
+    more = cells_for(24, vgg=vgg)
+    assert len(set(more)) == 24  # nobody trains the very same
     assert more[:8] == chosen
+    with pytest.raises(UserError, match="at least one group, not 0"):
+        cells_for(0)
+
+
+def test_the_groups_get_the_cells_of_the_guide_in_its_order():
+    guide = (ROOT / "docs" / "class_table.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| `([^`]+)`(, another seed)? \|", guide, re.MULTILINE)
+    assert [number for number, _, _ in rows] == list("12345678")
+    assert [(Cell.parse(text), int(bool(again))) for _, text, again in rows] == cells_for(8)
 
 
 def test_every_cell_makes_as_many_updates_of_the_generator():
@@ -143,6 +160,8 @@ def test_cells_that_differ_in_one_thing_are_trained_with_one_difference():
     scratch = [dataclasses.replace(cell, pretraining=False) for cell in cells if cell != SRRESNET]
     trained = {cell: cell.recipes((450, 550), {"blocks": 8}) for cell in [*cells, *scratch]}
     assert len({recipes[0] for cell, recipes in trained.items() if cell.pretraining}) == 1
+    before, own = trained[SRRESNET]  # these two rates are those of docs/class_table.md
+    assert [(recipe.schedule, recipe.rate) for recipe in (before, own)] == [("one-cycle", 4e-4), ("one-cycle", 1.5e-4)]
     for cell, recipes in trained.items():
         own = asdict(recipes[-1]) | {"name": "", "content": "", "adversarial": 0}
         rest = asdict(trained[SRRESNET][-1]) | {"name": "", "content": "", "adversarial": 0}
@@ -162,6 +181,7 @@ def test_the_plan_of_a_class_has_no_total_variation():
         ("mse:0", "srresnet-mse"),
         ("vgg54:0.01:scratch", "srgan-vgg54-1e-2-scratch"),
         ("vgg22:0", "srresnet-vgg22"),
+        ("mse:1", "srgan-mse-1e0"),
     ],
 )
 def test_a_cell_is_written_in_a_word(text, name):
@@ -174,9 +194,12 @@ def test_a_cell_is_written_in_a_word(text, name):
         ("offline", "is not a cell"),
         ("offline:much", "is not a cell"),
         ("offline:1e-3:pretrained", "is not a cell"),
+        ("offline:1e-3:scratch:1", "is not a cell"),
         ("l1:1e-3", "'l1' is not a content loss"),
         ("mse:-1", "from 0 to 1"),
+        ("mse:1.01", "from 0 to 1"),
         ("mse:nan", "from 0 to 1"),
+        ("mse:inf", "from 0 to 1"),
         ("mse:0:scratch", "only its learning rate would differ"),
     ],
 )
@@ -209,6 +232,17 @@ def test_a_plan_is_written_and_read(handout, tmp_path):
     assert handout.label("2") == "srgan-mse (seed 0)"
     assert handout.label("6") == "srgan-mse (seed 1)"
     assert "srgan-mse-scratch" in str(handout)
+    assert str(handout).startswith(
+        "1 blocks of 4 maps; 2 updates of SRResNet-MSE, then 3 of the cell; without pretraining, 5 of the cell. "
+        "3 photos (noise)."
+    )
+
+
+def test_a_plan_without_settings_is_of_the_paper_s_network_and_own_settings_come_before_the_compact_ones(photos):
+    assert str(hand_out(1, photos, updates=(2, 3), crop=16)).startswith("16 blocks of 64 maps; ")
+    made = hand_out(1, photos, updates=(2, 3), compact=True, vgg=True, channels=4, crop=16)
+    assert [(recipe.blocks, recipe.channels) for recipe in made.recipes("1")] == [(8, 4), (8, 4)]
+    assert made.of("1") == (Cell(content="vgg54", weight=1e-3), 0)
 
 
 def test_a_plan_that_was_changed_or_cut_is_refused(handout, tmp_path):
@@ -242,6 +276,7 @@ def test_the_columns_of_a_plan_stay_apart(photos):
         [names[0], "srgan-offline-1.25e-2-scratch", "offline", "1.25e-2", "-", "0"],
         ["b", "srresnet-mse", "mse", "0", "SRResNet-MSE", "0"],
     ]
+    assert aligned([("ab", "c"), ("d", "")]) == ["ab  c", "d"]  # no blanks at the end of a line
 
 
 def test_more_groups_leave_what_was_handed_in_right(handout, returned):
@@ -257,18 +292,27 @@ def test_more_groups_leave_what_was_handed_in_right(handout, returned):
 
 
 def test_minutes_become_updates_that_the_slowest_cell_can_make(photos, monkeypatch):
-    """Measured: SRResNet 450, SRGAN 300 (offline), 600 (MSE); without pretraining 500 in all. So 500 / 750 of both."""
-    measured = {"srgan-mse": (450, 600), "srgan-offline": (450, 300), "srgan-mse-scratch": (500,)}
+    """Measured: SRResNet at least 450, SRGAN 300 (offline), 600 (MSE); from scratch 500. So 500 / 750 of both."""
+    measured = {
+        "srgan-mse": (480, 600),
+        "srgan-offline": (450, 300),
+        "srresnet-offline": (450, 900),
+        "srgan-mse-scratch": (500,),
+    }
+    options = Options(precision="fp32")
 
     def plan(recipe, minutes, *args, **kwargs):
         assert minutes == 30
+        assert kwargs["options"] is options
+        assert (recipe.blocks, kwargs["blocks"]) == (3, 3)
         stages = [SimpleNamespace(recipe=SimpleNamespace(steps=steps)) for steps in measured[recipe.name]]
         return SimpleNamespace(stages=stages, notes=())
 
     monkeypatch.setattr(handing_out, "make_plan", plan)
-    cells = ["mse:1e-3", "mse:1e-4", "offline:1e-3", "mse:1e-3:scratch"]
-    assert hand_out(4, photos, minutes=30, cells=cells).updates == (300, 200)
-    assert hand_out(3, photos, minutes=30, cells=cells[:3]).updates == (450, 300)
+    cells = ["mse:1e-3", "mse:1e-4", "offline:1e-3", "offline:0", "mse:1e-3:scratch"]
+    for chosen, updates in ((cells, (300, 200)), (cells[:4], (450, 300)), (cells[4:], (225, 275))):  # 45 % of 500
+        made = hand_out(len(chosen), photos, minutes=30, cells=chosen, options=options, blocks=3, crop=16)
+        assert made.updates == updates
 
 
 def test_a_batch_that_does_not_fit_ends_in_a_sentence_since_all_cells_have_one(photos, monkeypatch):
@@ -287,10 +331,14 @@ def test_minutes_are_measured_on_this_machine(photos):
     [
         ({"groups": ["a", "A"]}, "its own name"),
         ({"groups": ["../a", "b"]}, "its own name"),
+        ({"groups": ["", "b"]}, "its own name"),
+        ({"groups": ["a b", "c"]}, "its own name"),
         ({"cells": ["mse:0"]}, "1 cells for 2 groups"),
+        ({"cells": ["mse:0"] * 3}, "3 cells for 2 groups"),
         ({"minutes": 3}, "not both"),
         ({"updates": None}, "not both"),
-        ({"updates": (0, 5)}, "at least 1"),
+        ({"updates": (0, 5), "cells": ["mse:1e-3:scratch"] * 2}, "two whole numbers of at least 1"),
+        ({"updates": (2, 3, 4)}, "two whole numbers of at least 1"),
         ({"rate": 1e-3}, "cannot set rate"),
         ({"crop": 20}, "multiple of 16"),
     ],
@@ -665,6 +713,46 @@ def test_votes_of_another_study_are_refused(photos):
     table = invented(made)
     with pytest.raises(UserError, match="there are no votes on srgan-mse, srresnet-mse"):
         class_table(made, table.methods, table.sets, {"bicubic": (1, 2, 3)})
+
+
+def test_the_figures_of_both_protocols_are_written_and_read(photos, tmp_path):
+    """Gains of 1 and 3 dB: mean 2, standard error 1, t(1) 12.7062. Gains of 1 and 0.5 dB: mean 0.75, error 0.25."""
+    made = hand_out(1, photos, updates=(2, 3), cells=["mse:0"], **TINY)
+    figures = {
+        "bicubic": {"community": (20, 21), "paper": (30, 31)},
+        "srresnet-mse": {"community": (21, 24), "paper": (31, 31.5)},
+    }
+    methods = [
+        dataclasses.replace(
+            each,
+            rows=tuple(
+                Row(set="Set5", image=str(i), protocol=protocol, psnr=psnr, ssim=0.5, stlpips=0.25)
+                for protocol, both in figures[each.name].items()
+                for i, psnr in enumerate(both)
+            ),
+        )
+        for each in invented(made).methods
+    ]
+    opinions = {"bicubic": (1.5, 2.0, 2.6), "srresnet-mse": (2.5, 3.0, 4.0)}
+    table = class_table(made, methods, ["Set5"], opinions)
+    line = next(line for line in table.text.splitlines() if line.startswith("srresnet-mse "))
+    shown = ["srresnet-mse", "31.25", "+0.75 [-2.43, +3.93]", "0.5000", "0.2500", "3.00 [2.50, 4.00]"]
+    assert re.split(r" {2,}", line)[:6] == shown
+    table.write_csv(tmp_path / "table.csv")
+    with open(tmp_path / "table.csv", newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["method"], row["protocol"]) for row in rows] == [
+        (name, protocol) for name in figures for protocol in ("community", "paper")
+    ]
+    community, paper = rows[2:]
+    who = [community[name] for name in ("group", "cell", "seed", "set", "images")]
+    assert who == ["1", "srresnet-mse", "0", "Set5", "2"]
+    columns = ("psnr", "ssim", "stlpips", "over_bicubic", "low", "high", "mos", "mos_low", "mos_high")
+    for row, expected in (
+        (community, (22.5, 0.5, 0.25, 2, -10.7062, 14.7062, 3, 2.5, 4)),
+        (paper, (31.25, 0.5, 0.25, 0.75, -2.42655, 3.92655, 3, 2.5, 4)),
+    ):
+        assert [float(row[name]) for name in columns] == pytest.approx(expected, abs=1e-4)
 
 
 def test_mean_opinions_have_a_column(photos):

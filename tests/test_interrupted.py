@@ -188,7 +188,10 @@ def stopped_by(folder: Path, *numbers: int):
     return train(TINY, pictures(), run=folder, on_report=send, **QUIET)
 
 
-@pytest.mark.parametrize("names", [("SIGUSR1",), ("SIGUSR1", "SIGTERM"), ("SIGHUP", "SIGHUP"), ("SIGINT", "SIGTERM")])
+@pytest.mark.parametrize(
+    "names",
+    [("SIGUSR1",), ("SIGUSR1", "SIGTERM"), ("SIGHUP", "SIGHUP"), ("SIGINT", "SIGTERM"), ("SIGTERM", "SIGINT")],
+)
 def test_signals_of_job_systems_and_terminals(tmp_path, whole, names):
     """Slurm's warning and then its end; a terminal that closes, of which kernel and shell tell; Ctrl-C in torchrun."""
     before = [signal.getsignal(getattr(signal, name)) for name in names]

@@ -24,7 +24,7 @@ from srgan_lessons.files import shipped
 from srgan_lessons.training import RECIPES, planned, train
 from srgan_lessons.training import plan as planning
 from srgan_lessons.training.checkpoint import read_checkpoint
-from srgan_lessons.training.expectation import expect
+from srgan_lessons.training.expectation import Expectation, expect
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.plan import Speed, Stage, fit_into, make_plan, plan_stage, read_plan
 from srgan_lessons.training.planned import _Clock, _validate_the_end, read_log, read_outcome, train_plan
@@ -425,6 +425,11 @@ def test_an_estimate_is_what_the_recorded_run_had_at_its_best_update_so_far(made
     assert found.stlpips == pytest.approx((0.6 * share, share, 1.4 * share), abs=0.0002)
     assert expect(long.times(0.001)) is None  # no run so short was recorded
     assert expect(plan) is None  # nor one of this network
+    for other in ({"channels": 48}, {"adversarial": 0.0}):  # nor of other widths, nor of SRResNet
+        changed = dataclasses.replace(long.stages[0], recipe=recipe.change(**other))
+        assert expect(dataclasses.replace(long, stages=(changed,))) is None
+    text = str(Expectation(gain=(-0.7, 0.1, 0.9), stlpips=(0.26, 0.44, 0.61), about="x"))
+    assert text.startswith("about +0.1 dB over bicubic (-0.7 to +0.9), ST-LPIPS 44% of bicubic's (26% to 61%).")
 
 
 def test_an_estimate_begins_at_half_of_the_first_validation(made):

@@ -1,6 +1,5 @@
 """The cells of a class's table: content loss, adversarial weight and pretraining, as varied in the paper's Table 1."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +35,7 @@ class Cell:
             raise UserError(
                 f"{self.content!r} is not a content loss of a cell; it must be one of: {', '.join(CONTENTS)}"
             )
-        if not (isinstance(self.weight, int | float) and math.isfinite(self.weight) and 0 <= self.weight <= 1):
+        if not (isinstance(self.weight, int | float) and 0 <= self.weight <= 1):
             raise UserError(f"the adversarial weight of a cell is {self.weight!r}; it must be from 0 to 1")
         if (self.content, self.weight, self.pretraining) == ("mse", 0, False):
             raise UserError(
@@ -95,7 +94,6 @@ class Cell:
         own = RECIPES[f"srgan-{self.content}"].change(
             name=f"{self.name}-continued" if self.name == before.name else self.name,
             adversarial=self.weight * (OFFLINE_SUM if self.content == "offline" else 1),
-            tv=0.0,
             starts_from=before.name if self.pretraining else None,
             rate=PEAK_RATE_GAN,  # with or without a discriminator: cells must not differ in anything else
             steps=updates[1] if self.pretraining else sum(updates),
