@@ -95,8 +95,9 @@ print("numbers:", first.numel(), transposed.numel(), channels.numel())
 # All three ways produce the same number of values. The third has them as 48 maps of 24 x 24 instead of 3 maps of 96
 # x 96. Keep that in mind.
 #
-# **Question.** How much more does way 1 cost than way 3? A convolution needs k x k x inputs x outputs multiplications
-# *at each place of its grid*.
+# **Question.** Now let three convolutions follow each other, as in ESPCN below. How much more do they cost if bicubic
+# comes first (way 1) than if the enlargement comes last (way 3)? A convolution needs k x k x inputs x outputs
+# multiplications *at each place of its grid*.
 
 
 # %% tags=["check-output"]
@@ -132,8 +133,9 @@ image = F.pixel_shuffle(features, 2)  # (1, 1, 2, 2): one channel, four places
 print(image[0, 0])
 
 # %% [markdown] answers=["20", "channel 1"]
-# Four channels at one place have become one channel at four places. Nothing was computed. Numbers were *moved*: the
-# network decides what the channels hold, and pixel shuffle says which corner of the tile each channel owns.
+# Four channels at one place have become one channel at four places, a **tile** of 2 x 2 pixels. Nothing was computed.
+# Numbers were *moved*: the network decides what the channels hold, and pixel shuffle says which corner of the tile each
+# channel owns.
 #
 # **Question.** Now each channel has 2 x 2 places. In the numbers below, the tens digit is the channel and the ones
 # digit is the place. Which number stands to the right of 0 in the image? Which number is below it?
@@ -165,10 +167,10 @@ shuffle_film(alt="The numbers of four channels fly into the image, one channel a
 #
 # ### {{exercise: pixel_shuffle}}
 #
-# Write `pixel_shuffle(x, r)` with `reshape` and `permute` alone. `x` is (N, C r r, H, W), the result (N, C, H r, W r).
-# Channel c r r + i r + j lands in row i, column j of each r x r tile of result channel c. Expected: the same numbers as
-# `F.pixel_shuffle`, for any C and r. A first hint: `reshape` can split an axis in two. It turns an axis of length H r
-# into two, (H, r), and the index of the second one changes faster.
+# Write `pixel_shuffle(x, r)` with `reshape` and `permute` alone. `x` is (N, C r r, H, W), the result (N, C, H r, W r);
+# C r r is C times r times r. Channel c r r + i r + j lands in row i, column j of each r x r tile of result channel c.
+# Expected: the same numbers as `F.pixel_shuffle`, for any C and r. A first hint: `reshape` can split an axis in two. It
+# turns an axis of length H r into two, (H, r), and the index of the second one changes faster.
 
 # %% tags=["stub"]
 # {{stub: pixel_shuffle}}
@@ -214,9 +216,8 @@ assert torch.allclose(y, layer(x), atol=1e-6)
 # %% [markdown] tags=["slide"]
 # ## ESPCN
 #
-# ESPCN (Shi et al. 2016) consists of three convolutions and a shuffle.
-#
-# It is the smallest network with a sub-pixel convolution. It trains in half a minute, and now you write it yourself.
+# ESPCN, the *efficient sub-pixel convolutional neural network* (Shi et al. 2016), consists of three convolutions and a
+# shuffle. It is small enough to be trained in half a minute, and now you write it yourself.
 #
 # ### {{exercise: ESPCN}}
 #
@@ -311,7 +312,7 @@ assert (np.outer(nine, nine).max(), np.outer(nine, nine).min()) == (9, 4)
 # *Figure: a table of 8 x 8 counts. For kernel 9 and stride 4, one place in each 4 x 4 tile is written to 9 times,
 # others 4 or 6 times.*
 #
-# One corner of each tile is written to nine times, all other places four to six times. This is the **checkerboard**
+# One corner of each tile is written to nine times, all other places four or six times. This is the **checkerboard**
 # that Odena et al. (2016) described.
 #
 # ### And the sub-pixel convolution?

@@ -458,7 +458,7 @@ def follow(average, network, decay):
 def fit(pairs, updates, rate=3e-3, report=lambda row: None):
     """Trains an ESPCN, which is quick, on pairs(step). Returns its averaged network, and a row every 20 updates."""
     torch.manual_seed(0)
-    network, rows, recent = ESPCN(icnr=True), [], []
+    network, rows, recent = ESPCN(icnr=True), [], []  # recent: the loss of each update
     average = copy.deepcopy(network)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     for step in waiting(range(updates), "training"):
@@ -504,7 +504,7 @@ assert level["average"] < level["unseen"]
 
 # %% [markdown] tags=["slide"]
 # The middle is a good place. The average jumps less than half as much, and its loss is lower. This course validates and
-# publishes averaged weights. Add them to your list.
+# publishes averaged weights. Add them to your list of what must be on the disk.
 #
 # ## What a checkpoint must hold
 #

@@ -47,7 +47,7 @@ def versions(photo):
 UNSEEN = ("astronaut", "chelsea", "motorcycle")  # no discriminator is trained on them
 pictures = {name: versions(photo) for name, photo in sample_photos().items()}
 
-# %% [markdown] tags=["slide"] answers=["B and C", "soft", "sharp"]
+# %% [markdown] tags=["slide"] answers=["2 and 3", "soft", "sharp"]
 # ## Why
 #
 # A network trained on MSE paints too softly. But who will tell the network so? PSNR cannot: it likes the soft picture.
@@ -62,27 +62,27 @@ show_images(
     pictures["motorcycle"]["HR"][wheel],
     pictures["chelsea"]["HR"][eye],
     pictures["motorcycle"]["bicubic"][wheel],
-    titles=["A", "B", "C", "D"],
-    alt="Four crops: A a soft eye of a cat, B a sharp wheel, C a sharp eye of a cat, D a soft wheel.",
+    titles=["1", "2", "3", "4"],
+    alt="Four crops: 1 a soft eye of a cat, 2 a sharp wheel, 3 a sharp eye of a cat, 4 a soft wheel.",
 )
 
 # %% [markdown] tags=["instructor"]
 # **Timing.** "Why" takes 2 minutes, the best judge 4, the one-dimensional GAN 5, logits 6, "How strong" 3, the network
-# 5, what it tells apart 5, and play and recap 3. The exercises take 27. Ask the room about A to D: "What exactly did
+# 5, what it tells apart 5, and play and recap 3. The exercises take 27. Ask the room about 1 to 4: "What exactly did
 # you look at?" Write the words down (edges, whiskers, grain). Come back to them when two discriminators disagree about
 # the same picture.
 
 # %% [markdown] tags=["fragment"]
-# B and C are photos. You saw it in a moment: A and D are soft. A network that sees this, too, could tell the generator,
-# pixel by pixel, what gives its pictures away. It is called the **discriminator**, D. This lesson builds it and asks
-# what it sees. The answer may surprise you: it need not be what *you* see.
+# Crops 2 and 3 are photos. You saw it in a moment: 1 and 4 are soft. A network that sees this, too, could tell the
+# generator, pixel by pixel, what gives its pictures away. It is called the **discriminator**, D. This lesson builds it
+# and asks what it sees. The answer may surprise you: it need not be what *you* see.
 
 # %% [markdown] tags=["slide"] answers=["0.75", "75", "3/4"]
 # ## The best judge there can be
 #
-# Let us start with something simpler than pictures: numbers. Real numbers come from a bell curve around 4, the density
-# $p$. A generator makes numbers around 0, with the density $q$. Both sources give equally many numbers. The judge is
-# shown one number $x$, and says how probable it is that the number is real.
+# Let us start with something simpler than pictures: numbers. Half of them stand for the photos: they are called *real*,
+# and come from a bell curve around 4, the density $p$. A generator makes the other half, around 0, with the density
+# $q$. The judge is shown one number $x$, and says how probable it is that this number is real.
 #
 # **Question.** At $x$, the densities are $p = 0.3$ and $q = 0.1$. What is the best answer?
 #
@@ -169,10 +169,11 @@ assert torch.allclose(torch.sigmoid(p.log() - q.log())[common], best[common], at
 #
 # ## A GAN in one dimension
 #
-# So far, the generated numbers have stayed where they were. Now the generator may learn, too. It has two weights: it
-# draws noise $z$ from the standard bell curve and returns $a + b z$. The two take turns: D gets one update with its
-# loss, then the generator gets one with its own, which rewards it if $D$ is close to 1 for its samples. Both losses
-# come from the package here; you will write them below.
+# So far, the generated numbers have stayed where they were. Now the generator may learn, too. Two networks that learn
+# against each other are a **GAN**, a *generative adversarial network*. Our generator has two weights: it draws noise
+# $z$ from the standard bell curve and returns $a + b z$. The two take turns: D gets one update with its loss, then the
+# generator gets one with its own, which rewards it if $D$ is close to 1 for its samples. Both losses come from the
+# package here; you will write them below.
 #
 # **Before you run it:** the real numbers have mean 4 and width 0.6; the generator's start with mean 0 and width 1.5. It
 # never sees a real number. How can it find them?
@@ -261,14 +262,16 @@ assert max(abs(width) for _, width, _ in history) > 2  # it widens before it nar
 
 # %% [markdown]
 # *Figure: six frames of the game. The generated bell curve first widens, then moves to the right and narrows, until it
-# lies on the real one. D, steep at first, flattens to one half where samples fall. Below is the same as a film.*
+# lies on the real one. D, untrained and flat at first, gets steep, and in the end it is one half where samples fall.
+# Below is the same as a film.*
 #
 # The generator climbs the slope of D. At each of its own samples it asks D: in which direction do I look more real? The
 # answer is the slope there, and it is all that the generator ever learns about the world. Press **Play** and watch both
 # sides of the game.
 #
-# In the end, nobody can tell them apart: D is 1/2, and its loss is $\log 4 = 1.39$. **Remember this number.** In lesson
-# 07 it means that D can only guess. A loss near 0 is no success: then the generator is lost.
+# In the end, nobody can tell them apart: D is 1/2, and its loss is $-\log \frac12 - \log \frac12 = \log 4 = 1.39$.
+# **Remember this number.** In lesson 07 it means that D can only guess. A loss near 0 is no success: then the generator
+# is lost.
 #
 # ### Was it D that showed the way?
 #
@@ -347,10 +350,10 @@ assert float(torch.sigmoid(torch.tensor(-88.0))) > 0
 # - **sigmoid, log** ends in `inf`, and its slope is `nan`. After one such sample, all weights are `nan`.
 # - **sigmoid, BCE** looks healthy, because torch limits the log to -100. But the slope is 0: where D is most wrong, it
 #   learns nothing, and you get no warning.
-# - **on the logit** is exact for every logit. It uses $-\log \sigma(x) = \log(1 + e^{-x})$, which is `softplus(-x)`;
-#   and because $1 - \sigma(x) = \sigma(-x)$, the other half is `softplus(x)`.
+# - **on the logit** is exact for every logit. With $\sigma$ for the sigmoid, $-\log \sigma(x) = \log(1 + e^{-x})$,
+#   which is `softplus(-x)`. And because $1 - \sigma(x) = \sigma(-x)$, the other half is `softplus(x)`.
 #
-# Here is the same as a picture, with half precision added:
+# Here is the same as a picture. A line is added for half precision; it stops where the slope becomes `nan`:
 
 # %% tags=["skip"]
 logits = np.arange(0, 24.5, 0.5)
@@ -766,7 +769,8 @@ assert taken["B"]["bicubic"] > taken["B"]["ESPCN of crops"] + 25
 # ## Where does it look?
 #
 # We begin with A. Take a bicubic crop and *heal* it: put the true pixels into one patch of 4 x 4. How much does the
-# logit rise? If that patch gave the picture away, the logit rises a lot. We do this for all 64 patches.
+# logit rise? If that patch gave the picture away, the logit rises a lot. We do this for all 64 patches. In the grey
+# maps of this section, white is the largest value, and black is 0 or less.
 
 
 # %%
@@ -811,8 +815,8 @@ assert follows > 0.3
 # A looks where bicubic lost something: at edges and texture. This is what we hoped for.
 #
 # Now for B. Whether ESPCN enlarges the crop or the whole photo, it uses the same weights on the same LR pixels. What is
-# different? We subtract one from the other. Then we replace the outer pixels of a tile from the whole photo with those
-# of the crop, in a wider and wider ring, and ask B.
+# different? First we subtract one from the other. Then we take a tile of the enlarged photo, put the pixels of the
+# enlarged crop into a ring along its border, and ask B. We make the ring wider and ask again, up to the whole tile.
 
 # %%
 whole, crop = unseen["ESPCN"], unseen["ESPCN of crops"]  # (N, 3, 32, 32) both

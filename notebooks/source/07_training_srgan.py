@@ -261,7 +261,7 @@ assert (alone - mixed).abs().max() > 1e-3  # in a common batch D's opinion of th
 # Without `detach`, G would learn to help D tell SR from HR, which is the opposite of its task. The clinic below has
 # such a patient.
 #
-# Here are both steps in one picture. Black arrows run forwards; orange arrows are gradients.
+# Here are both steps in one picture. Black arrows run forwards; the dashed orange arrows are gradients.
 
 # %% tags=["fold"]
 drawing("players")

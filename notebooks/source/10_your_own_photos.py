@@ -459,9 +459,12 @@ for name in ("bicubic", *NETWORKS):
 assert all(after >= before - 1e-9 for before, after in dbs.values())
 
 # %% [markdown]
-# Never. The truth is one of the pictures that fit, and the repair goes straight to the nearest of them. This step is at
-# a right angle, so the distance to *all* the pictures that fit gets smaller. (Strictly speaking, this holds for the LR
-# picture before rounding.) The result respects what is known, and is still free in fifteen of sixteen directions.
+# Never. Think of all the pictures that fit as a plane in space, and of the enlargement as a point above it. The truth
+# lies somewhere on the plane. The repair goes straight down to the nearest point, so it meets the plane at a right
+# angle. The enlargement, the repaired picture and the truth are then the corners of a right triangle, whose longest
+# side joins the enlargement and the truth. So the repair comes closer to the truth, and to *all* other pictures that
+# fit. (Strictly speaking, this holds for the LR picture before rounding.) The result respects what is known, and is
+# still free in fifteen of sixteen directions.
 
 # %% [markdown] tags=["slide"]
 # ## Where the detail comes from

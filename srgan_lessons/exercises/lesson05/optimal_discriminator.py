@@ -123,6 +123,8 @@ def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
         ),
         "This is 1 where a real sample is at least as likely, and 0 elsewhere. That is a verdict; D gives a "
         "probability.": ((p >= q).float()),
+        "This is 1 where a real sample is more likely, 0 where it is less likely, and 0.5 in between. That is a "
+        "verdict; D gives a probability.": torch.heaviside(p - q, half),
         "This is p - q. Both kinds of samples fall there: what *share* of them is real?": p - q,
         "This is the sigmoid of p - q, or the softmax of p and q. Both expect logarithms: the logit is log p - log "
         "q.": torch.sigmoid(p - q),

@@ -58,6 +58,11 @@ def hard(p, q):
     return (p > q).float()
 
 
+@answers.wrong(says="and 0.5 in between. That is a verdict")
+def hard_with_a_draw(p, q):
+    return torch.where(p > q, 1.0, torch.where(p < q, 0.0, 0.5))
+
+
 @answers.wrong(says="This is p - q")
 def difference(p, q):
     return p - q
