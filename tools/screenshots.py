@@ -31,7 +31,7 @@ def lesson(page: Page, lab: Lab, name: str, out: Path) -> None:
     page.goto(lab.url(f"{name}.ipynb"))
     page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=90_000)
     page.wait_for_function("() => window.jupyterapp && document.body.innerText.includes('| Idle')", timeout=90_000)
-    page.evaluate("() => window.jupyterapp.commands.execute('runmenu:run-all')")
+    page.evaluate("() => void window.jupyterapp.commands.execute('runmenu:run-all')")
     page.wait_for_function(ENDED, timeout=900_000)
     page.wait_for_timeout(1500)
     page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")

@@ -34,10 +34,11 @@ CLIPPED = """() => [...document.querySelectorAll(
 }).map(element => element.alt || element.outerHTML.slice(0, 200))"""
 
 
-OPEN = """async path => {
-    await window.jupyterapp.restored;
-    await window.jupyterapp.commands.execute('docmanager:open', {path});
+# Not the command's own promise is waited for but its result: the browser may collect such a promise as garbage.
+OPEN = """path => {
+    window.jupyterapp.restored.then(() => window.jupyterapp.commands.execute('docmanager:open', {path}));
 }"""
+OPENED = "path => window.jupyterapp.shell.currentWidget?.context?.path === path"
 # Of the cells whose output is kept in the notebook
 PRINTED = """() => window.jupyterapp.shell.currentWidget.context.model.toJSON().cells
     .filter(cell => cell.metadata.tags?.includes('nbval-check-output'))
@@ -70,6 +71,7 @@ def test_a_learner_sees_what_the_lesson_promises(notebook, lab, page, tmp_path):
     shutil.copy(notebook, lab.folder)
     try:
         page.evaluate(OPEN, notebook.name)
+        page.wait_for_function(OPENED, arg=notebook.name, timeout=90_000)
         run_all(page)
         assert page.evaluate(PRINTED) == printed(notebook)
         figures = page.evaluate(FIGURES)
