@@ -1,26 +1,20 @@
 """The quarter of an hour on a GPU, rehearsed: a stage ends in time with its weights, and what comes back is small."""
 
 import argparse
-import importlib.util
 import tarfile
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from loading import TOOLS, load
 
 from srgan_lessons.images import save_image
 from srgan_lessons.weights import load_network
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 @pytest.fixture(scope="module")
 def session():
-    spec = importlib.util.spec_from_file_location("gpu_session", ROOT / "tools" / "gpu_session.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(TOOLS / "gpu_session.py")
 
 
 @pytest.fixture

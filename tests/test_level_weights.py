@@ -1,25 +1,18 @@
 """tools/level_weights.py takes away what a generator adds to every picture, and changes nothing but three biases."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
+from loading import TOOLS, load
 from torch import nn
 
 from srgan_lessons.images import sample_photos
 from srgan_lessons.models import Generator
 
-ROOT = Path(__file__).resolve().parents[1]
-
 
 @pytest.fixture(scope="module")
 def tool():
-    spec = importlib.util.spec_from_file_location("level_weights", ROOT / "tools" / "level_weights.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(TOOLS / "level_weights.py")
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,17 @@
 """tools/new_exercise.py begins an exercise that works as it stands, and replaces nothing."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+from loading import TOOLS, load
 
 ROOT = Path(__file__).resolve().parents[1]
 FILES = ("srgan_lessons/exercises/lesson07/best_weight.py", "tests/exercises/lesson07/test_best_weight.py")
 
 
-def load(path: Path, name: str):
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def tool(tmp_path, monkeypatch):
-    module = load(ROOT / "tools" / "new_exercise.py", "new_exercise")
+    module = load(TOOLS / "new_exercise.py")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     for file in FILES:
         (tmp_path / file).parent.mkdir(parents=True)
@@ -27,7 +20,7 @@ def tool(tmp_path, monkeypatch):
 
 def test_what_it_writes_is_an_exercise(tool, tmp_path, capsys):
     tool.main(["7", "best_weight"])
-    exercise = load(tmp_path / FILES[0], "best_weight").EXERCISE
+    exercise = load(tmp_path / FILES[0]).EXERCISE
     assert (exercise.lesson, exercise.place, exercise.name) == (7, 5, "best_weight")
     assert exercise.stub == "def best_weight(x):\n    return ...  # 1. twice x"
     exercise.judge(exercise.reference)

@@ -1,12 +1,12 @@
 """docs/results.md says what data/results/ says, and data/results/ what the shipped weights give."""
 
 import csv
-import importlib.util
 import json
 from pathlib import Path
 from statistics import fmean
 
 import pytest
+from loading import TOOLS, load
 
 from srgan_lessons.datasets import benchmark
 from srgan_lessons.evaluation import evaluate
@@ -22,10 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def results():
-    spec = importlib.util.spec_from_file_location("results", ROOT / "tools" / "results.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(TOOLS / "results.py")
 
 
 def test_the_page_is_up_to_date(results):

@@ -1,10 +1,10 @@
 """docs/teaching.md: built from the exercises and lessons, and its plans hold what they promise."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+from loading import TOOLS, load
 
 from srgan_lessons.exercises import all_exercises
 
@@ -13,10 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="module")
 def teaching():
-    spec = importlib.util.spec_from_file_location("teaching", ROOT / "tools" / "teaching.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(TOOLS / "teaching.py")
 
 
 @pytest.fixture(scope="module")

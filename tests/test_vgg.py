@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
+from loading import TOOLS, load
 from loopback import Answer, serve, sha256
 from safetensors.torch import load_file
 from torch import nn
@@ -374,10 +375,7 @@ def test_a_place_without_any_feature_stays_finite():
 @pytest.fixture
 def cut_weights(tmp_path, monkeypatch):
     """A data folder whose VGG16 ends after phi(2, 2), as tools/gpu_data.py writes it."""
-    spec = importlib.util.spec_from_file_location("gpu_data", ROOT / "tools" / "gpu_data.py")
-    gpu_data = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(gpu_data)
-    state = gpu_data.cut_vgg()
+    state = load(TOOLS / "gpu_data.py").cut_vgg()
     (tmp_path / "weights").mkdir()
     torch.save(state, tmp_path / "weights" / "vgg_shift_tolerant.pth")
     whole = vgg.read_state(offline_weights("vgg"))

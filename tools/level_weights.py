@@ -7,7 +7,7 @@ shortest of all that would do, changes these biases so that the means become 0. 
 
     python tools/level_weights.py run/weights.safetensors levelled.safetensors
 
-It takes five minutes on two CPU cores. The result is stored in float16.
+It takes two and a half minutes on two CPU cores. The result is stored in float16.
 """
 
 import argparse
