@@ -63,6 +63,9 @@ $(STAMPS): pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@"$(BIN)/python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "make: $(VENV) was created with $$("$(BIN)/python" --version 2>&1); the course needs Python 3.11 or newer." >&2; \
 	  echo "Run: make clean, then make again with PYTHON=python3.12" >&2; exit 1; }
+	@"$(BIN)/python" -c 'import shutil, sys; free = shutil.disk_usage(".").free / 1e9; sys.exit(free < 10 and "make: this \
+	disk has %.1f GB left. With CUDA, the packages need 7 GB, and 10 while they are being installed. With a CPU-only torch, \
+	3 GB are enough: see docs/where_to_run.md." % free)' || true
 	$(PIP_INSTALL) ".[$(EXTRAS)]"
 	@touch "$@"
 
@@ -115,8 +118,10 @@ windows: install
 # The package's tests run in the order of their files: the browser tests, which take longest, come first. They get one
 # process more than there are cores, because a test in a browser waits half of its time.
 # All parts run, even if one has failed; the end shows the failed parts and the last line of each pytest run.
+# Nothing stays in the system's temporary folder: what tests and lessons leave there is some 300 MB a run.
 test: install
-	@set -o pipefail; export OMP_NUM_THREADS=1; failed=; logs=$$(mktemp -d); trap 'rm -rf "$$logs"' EXIT; \
+	@set -o pipefail; export OMP_NUM_THREADS=1; failed=; \
+	export TMPDIR=$$(mktemp -d); logs=$$TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; \
 	part() { name=$$1; shift; printf '\n--- %s\n' "$$name"; "$$@" 2>&1 | tee "$$logs/$$name" || failed="$$failed $$name"; }; \
 	part rules $(BIN)/ruff check .; \
 	part format $(BIN)/ruff format --check .; \

@@ -34,7 +34,7 @@ def add_train(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     command.add_argument(
         "--compact",
         action="store_true",
-        help="with --within: 8 blocks, 32 maps, batches of 8, a quarter of the adversarial weight (default: no)",
+        help="with --within: 8 blocks, 32 maps, batches of 8, for a laptop (default: no)",
     )
     command.add_argument(
         "--resume",

@@ -86,15 +86,37 @@ def test_the_options_of_a_stage_by_hand():
     assert short.options["log_every"] == 1
 
 
-def test_the_compact_network_gets_a_quarter_of_the_adversarial_weight_and_its_pretraining_none(photos):
-    recipes = [
-        stage.recipe for stage in make_plan("srgan-mse", MINUTES, photos, measuring=0.1, compact=True, **TINY).stages
-    ]
-    assert [recipe.adversarial for recipe in recipes] == [0, 0.25e-3]
-    compact = planning._changed(RECIPES["srgan-offline"], True, {})
-    assert (compact.blocks, compact.channels, compact.batch, compact.icnr) == (8, 32, 8, True)
-    own = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, compact=True, adversarial=1e-2, **TINY)
+def test_the_compact_network_gets_a_quarter_of_the_adversarial_weight_and_its_pretraining_none(photos, monkeypatch):
+    monkeypatch.setattr(planning, "measure", lambda *args, **kwargs: Speed(updates_per_s=100, start=1))
+    plan = make_plan("srgan-mse", MINUTES, photos, compact=True, crop=16)
+    assert [stage.recipe.adversarial for stage in plan.stages] == [0, 0.25e-3]
+    for stage in plan.stages:
+        made = stage.recipe
+        assert (made.blocks, made.channels, made.batch, made.icnr) == (8, 32, 8, True)
+    assert "srgan-mse: the network is small, so its adversarial loss gets 25% of the usual weight, 0.00025" in plan.text
+    own = make_plan("srgan-mse", MINUTES, photos, compact=True, adversarial=1e-2, **TINY)
     assert [stage.recipe.adversarial for stage in own.stages] == [0, 1e-2]
+    assert not own.notes
+
+
+@pytest.mark.parametrize(
+    ("speed", "choices", "weight"),
+    [
+        (2.5, {}, 0.25e-3),  # .55 x 3,600 s x .96 x 2.5 a second: at most 4,752 updates
+        (2.8, {}, 1e-3),  # at most 5,322
+        (2.5, {"adversarial": 1e-3}, 1e-3),
+        (2.5, {"adversarial": 0}, 0),
+    ],
+)
+def test_an_srgan_of_fewer_than_5000_updates_gets_a_quarter_of_the_adversarial_weight(
+    photos, monkeypatch, speed, choices, weight
+):
+    monkeypatch.setattr(planning, "measure", lambda *args, **kwargs: Speed(updates_per_s=speed, start=1))
+    plan = make_plan("srgan-mse", 60, photos, **TINY, **choices)
+    assert [stage.recipe.adversarial for stage in plan.stages] == [0, weight]
+    assert bool(plan.notes) == (weight == 0.25e-3)
+    whole = make_plan(RECIPES["srgan-mse"], 60, photos, **TINY, **choices)  # a recipe of one's own stays as it is
+    assert whole.stages[-1].recipe.adversarial == choices.get("adversarial", 1e-3)
 
 
 def test_a_time_that_is_too_short_is_refused():

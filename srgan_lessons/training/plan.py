@@ -39,11 +39,12 @@ MOST_VALIDATIONS = 20
 PRETRAINING = 0.45  # share of the time that goes to SRResNet; the rest goes to SRGAN
 CHECKPOINT_MINUTES = 2.0
 COMPACT = dict(blocks=8, channels=32, batch=8, icnr=True)  # for laptops: a fifth of the arithmetic, half the crops
-# The share of the recipe's adversarial weight that compact networks get. The discriminator wins against so small a
-# generator, and then the pictures get worse. With all of the weight, ST-LPIPS of held-out photos fell from .244 to .170
-# after 876 updates and rose to .225, at 26.7 dB; with a quarter, it fell to .159 after 1,575 updates and rose to .202
-# (benchmarks/results/plans-cpu-2-cores.md).
-COMPACT_ADVERSARIAL = 0.25
+# In an SRGAN of few updates, or in a compact one, the discriminator wins, and then the pictures get worse. A plan gives
+# such a recipe only a share of its adversarial weight. After an hour on two CPU cores, the last update had 28.3 dB on
+# Set5 instead of 25.2 with the paper's network (1,295 updates), and 27.7 instead of 27.0 with the compact one (3,151
+# and 4,311; benchmarks/results/plans-cpu-2-cores.md). The shipped SRGAN had all of the weight, and 24,403 updates.
+FEW_GAN_UPDATES = 5_000
+GENTLE = 0.25
 LOSSES = ("content", "adversarial", "tv")  # settings of the last stage only: its pretraining keeps SRResNet's MSE
 FORMAT = 1  # of plan.json
 
@@ -222,14 +223,15 @@ def make_plan(
 ) -> Plan:
     """Measures this machine for a few seconds and divides the minutes; SRResNet comes first if the recipe needs it.
 
-    recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps, batches of 8 and a quarter of the
-    adversarial weight, for a laptop. init: weights that the first stage starts from; None: from scratch. An SRGAN
-    recipe trains SRResNet first even if weights are given. folder: where the plan will be carried out. A plan that is
-    already there is returned, or refused if it is for other settings. measuring: seconds of measuring for each stage.
-    settings: for all stages, such as crop=64; those of the losses, such as adversarial=1e-4, for the last stage only.
+    recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps, batches of 8, for a laptop. init:
+    weights that the first stage starts from; None: from scratch. An SRGAN recipe trains SRResNet first even if weights
+    are given. folder: where the plan will be carried out. A plan that is already there is returned, or refused if it is
+    for other settings. measuring: seconds of measuring for each stage. settings: for all stages, such as crop=64; those
+    of the losses, such as adversarial=1e-4, for the last stage only.
 
-    The minutes include the measuring. If memory runs out, the batch is halved, and a note says so. Raises UserError if
-    the time is too short, and in the same cases as `train`.
+    The minutes include the measuring. The plan's notes say what it changed: if memory runs out, the batch is halved; an
+    SRGAN named by its recipe gets a quarter of the adversarial weight, unless you set the weight, if it is compact or
+    has fewer than 5,000 updates. Raises UserError if the time is too short, and in the same cases as `train`.
     """
     began, options = time.perf_counter(), options or Options()  # the minutes include what follows
     if not (math.isfinite(minutes) and minutes > 0):
@@ -241,7 +243,8 @@ def make_plan(
         return kept
     first = (find_recipe(last.starts_from),) if last.starts_from else ()
     common = {name: value for name, value in settings.items() if name not in LOSSES}
-    recipes = [*(_changed(each, compact, common) for each in first), _changed(last, compact, settings)]
+    size = COMPACT if compact else {}
+    recipes = [*(each.change(**size | common) for each in first), last.change(**size | settings)]
     if not isinstance(photos, Photos):
         photos = load_photos(photos, minimum=last.crop, progress=options.progress)
     training, held_out = photos.split() if len(photos) > 1 else (photos.images, {})
@@ -257,6 +260,9 @@ def make_plan(
         plan_stage(each, share * left, speed, validation=validation, saving=saving)
         for share, (each, speed, validation, saving) in zip(shares, measured, strict=True)
     )
+    if isinstance(recipe, str) and "adversarial" not in settings:  # whoever chose a weight gets that one
+        gentle = _gentle(stages[-1].recipe, compact, notes)
+        stages = (*stages[:-1], dataclasses.replace(stages[-1], recipe=gentle))
     return Plan(
         minutes=minutes,
         stages=stages,
@@ -266,10 +272,17 @@ def make_plan(
     )
 
 
-def _changed(recipe: Recipe, compact: bool, settings: Mapping[str, Any]) -> Recipe:
-    """The recipe with these settings. compact: in the size for laptops, unless the settings say otherwise."""
-    size = COMPACT | {"adversarial": COMPACT_ADVERSARIAL * recipe.adversarial} if compact else {}
-    return recipe.change(**(size | dict(settings)))
+def _gentle(recipe: Recipe, compact: bool, notes: list[str]) -> Recipe:
+    """The recipe with a smaller adversarial weight, and a note that says so, if the discriminator would win."""
+    if not recipe.adversarial or not (compact or recipe.steps < FEW_GAN_UPDATES):
+        return recipe
+    changed = recipe.change(adversarial=GENTLE * recipe.adversarial)
+    why = "the network is small" if compact else f"{recipe.steps:,} updates are few"
+    notes.append(
+        f"{recipe.name}: {why}, so its adversarial loss gets {GENTLE:.0%} of the usual weight, "
+        f"{changed.adversarial:.3g}. To choose another, set adversarial; the usual weight is {recipe.adversarial:g}."
+    )
+    return changed
 
 
 def _request(

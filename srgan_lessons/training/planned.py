@@ -36,7 +36,8 @@ BEST = "best.safetensors"
 PLANNED = ("steps", "rate", "schedule", "minutes", "checkpoint_minutes", "log_every", "validate_every")
 LATE = 0.04  # share of the time by which the last stage may be late before it is stopped; its weights are kept
 # With fewer updates of SRResNet on a CPU, the compact network is ahead: in an hour, the paper's network made 2,815 of
-# them, the compact one 19,492; the SRGANs reached 26.3 and 28.6 dB on Set5 (benchmarks/results/plans-cpu-2-cores.md).
+# them, the compact one 19,492; ST-LPIPS of the SRGANs on Set5 was .163 and .121
+# (benchmarks/results/plans-cpu-2-cores.md).
 FEW_UPDATES = 10_000
 UNHURRIED = 1.25  # SRResNet is stopped when it has taken this many times its share, so that SRGAN gets its turn
 
@@ -306,7 +307,7 @@ def _validate_the_end(run: Run, recipe: Recipe, photos: Photos, machine: Machine
 def _write_best(folder: Path, plan: Plan, logs: Mapping[str, list[dict[str, Any]]]) -> int | None:
     """Writes the best weights of the last stage, and returns their update. None, and no file, if the last is the best.
 
-    Against a weak generator the discriminator wins in the end, and the pictures get worse (see COMPACT_ADVERSARIAL).
+    Against a weak generator the discriminator wins in the end, and the pictures get worse (see FEW_GAN_UPDATES).
     """
     recipe = plan.stages[-1].recipe
     path, run = folder / recipe.name / BEST, folder / recipe.name
