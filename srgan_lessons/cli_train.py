@@ -60,6 +60,7 @@ def _in_recipes(name: str) -> str:
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    began = time.perf_counter()  # importing torch takes seconds
     import torch
 
     from srgan_lessons.processes import rank
@@ -72,7 +73,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if arguments.threads is not None:
         torch.set_num_threads(arguments.threads)
     if arguments.within is not None:
-        return _train_within(arguments, settings, options)
+        return _train_within(arguments, settings, options, began)
     if arguments.compact:
         raise UserError("--compact works only with --within. Without it, use --blocks 8 --channels 32.")
     recipe = recipe.change(**settings)
@@ -85,16 +86,19 @@ def _train(arguments: argparse.Namespace) -> int:
             f"{run} contains a run, which --no-resume would overwrite. Choose another --folder, or delete {run}."
         )
     photos = named_photos(arguments.photos, recipe.name)
-    began = time.monotonic()
+    began = time.perf_counter()
     result = train(recipe, photos, run=run, init=arguments.init, **options)
-    in_time = arguments.minutes is not None and time.monotonic() - began > 60 * arguments.minutes
+    in_time = arguments.minutes is not None and time.perf_counter() - began > 60 * arguments.minutes
     return 0 if result.finished or in_time else 130
 
 
-def _train_within(arguments: argparse.Namespace, settings: dict[str, Any], options: dict[str, Any]) -> int:
+def _train_within(
+    arguments: argparse.Namespace, settings: dict[str, Any], options: dict[str, Any], began: float
+) -> int:
     from srgan_lessons.training.planned import train_within
 
     photos = named_photos(arguments.photos, arguments.recipe)
     how = {name: getattr(arguments, name) for name in ("recipe", "compact", "init", "resume")} | options
-    outcome = train_within(minutes=arguments.within, photos=photos, folder=arguments.run, settings=settings, **how)
+    how |= {"photos": photos, "folder": arguments.run, "settings": settings, "began": began}
+    outcome = train_within(minutes=arguments.within, **how)
     return 0 if outcome.finished or outcome.in_time else 130

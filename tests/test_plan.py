@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import time
 import zipfile
 from itertools import pairwise
 from types import SimpleNamespace
@@ -499,3 +500,24 @@ def test_the_command_says_what_does_not_go_together(arguments, words, tmp_path, 
     command = ["train", "srgan-mse", "--photos", "samples", "--folder", str(tmp_path / "run"), *arguments]
     assert main(command) == 2
     assert words in capsys.readouterr().err
+
+
+def test_the_minutes_count_from_when_they_began(photos):
+    plan = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, began=time.perf_counter() - 1200, **TINY)
+    assert 60 * MINUTES - 1200 - 120 < plan.seconds < 60 * MINUTES - 1200  # measuring takes less than 120 s
+
+
+def test_the_minutes_of_the_command_include_its_start(monkeypatch, tmp_path):
+    """Importing torch and reading the photos made a plan of two minutes late by six seconds."""
+    began = {}
+
+    def plan(*args, **how):
+        began["plan"] = how["began"]
+        raise UserError("enough")
+
+    monkeypatch.setattr(planned, "make_plan", plan)
+    monkeypatch.setattr(planned, "load_photos", lambda *args, **how: began.update(photos=time.perf_counter()))
+    before = time.perf_counter()
+    command = ["train", "srgan-mse", "--photos", "samples", "--within", "2", "--folder", str(tmp_path / "run")]
+    assert main(command) == 2
+    assert before < began["plan"] < began["photos"]

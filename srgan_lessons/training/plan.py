@@ -219,6 +219,7 @@ def make_plan(
     folder: str | Path | None = None,
     options: Options | None = None,
     measuring: float = 3.0,
+    began: float | None = None,
     **settings: Any,
 ) -> Plan:
     """Measures this machine for a few seconds and divides the minutes; SRResNet comes first if the recipe needs it.
@@ -226,14 +227,16 @@ def make_plan(
     recipe: a name, or a Recipe. photos: as for `train`. compact: 8 blocks, 32 maps, batches of 8, for a laptop. init:
     weights that the first stage starts from; None: from scratch. An SRGAN recipe trains SRResNet first even if weights
     are given. folder: where the plan will be carried out. A plan that is already there is returned, or refused if it is
-    for other settings. measuring: seconds of measuring for each stage. settings: for all stages, such as crop=64; those
-    of the losses, such as adversarial=1e-4, for the last stage only.
+    for other settings. measuring: seconds of measuring for each stage. began: the `time.perf_counter()` from which the
+    minutes count, if not from this call. settings: for all stages, such as crop=64; those of the losses, such as
+    adversarial=1e-4, for the last stage only.
 
     The minutes include the measuring. The plan's notes say what it changed: if memory runs out, the batch is halved; an
     SRGAN named by its recipe gets a quarter of the adversarial weight, unless you set the weight, if it is compact or
     has fewer than 5,000 updates. Raises UserError if the time is too short, and in the same cases as `train`.
     """
-    began, options = time.perf_counter(), options or Options()  # the minutes include what follows
+    began = time.perf_counter() if began is None else began
+    options = options or Options()
     if not (math.isfinite(minutes) and minutes > 0):
         raise UserError(f"minutes is {minutes}; it must be a positive number")
     last = find_recipe(recipe) if isinstance(recipe, str) else recipe

@@ -227,13 +227,15 @@ def train_within(
     init: str | None = None,
     resume: bool | None = None,
     settings: Mapping[str, Any] | None = None,
+    began: float | None = None,
     **options: Any,
 ) -> Outcome:
     """Plans and trains in one call, and prints the plan: what `srgan-lessons train --within` does.
 
-    folder: runs/<recipe>-<minutes>-minutes if not given; a plan that is already there is continued. resume: True
-    requires such a plan, False forbids it. settings: of the recipes. options: see Options. Raises UserError as
-    `make_plan` does.
+    The minutes include reading the photos. folder: runs/<recipe>-<minutes>-minutes if not given; a plan that is already
+    there is continued. resume: True requires such a plan, False forbids it. settings: of the recipes. began: the
+    `time.perf_counter()` from which the minutes count, if not from this call. options: see Options. Raises UserError
+    as `make_plan` does.
     """
     if named := [f"--{name.replace('_', '-')}" for name in PLANNED if name in {*(settings or {}), *options}]:
         raise UserError(f"--within chooses {', '.join(named)} for you: remove it from the command")
@@ -248,10 +250,11 @@ def train_within(
         raise UserError(f"{folder} holds a run, which --no-resume would overwrite. Choose another --folder.")
     if not there and resume:
         raise UserError(f"there is no planned run in {folder} to resume. Remove --resume to start one.")
+    began = time.perf_counter() if began is None else began
     crop = (settings or {}).get("crop", find_recipe(recipe).crop)
     pictures = load_photos(photos, minimum=crop)
     print(f"continuing the plan in {folder}" if there else "measuring this machine ...", flush=True)
-    how: dict[str, Any] = {"compact": compact, "init": init, "folder": folder, **(settings or {})}
+    how: dict[str, Any] = {"compact": compact, "init": init, "folder": folder, "began": began, **(settings or {})}
     plan = make_plan(recipe, minutes, pictures, options=read_options(options), **how)
     print(plan.text, expect(plan) or "", sep="\n", flush=True)
     if not there and (advice := _advice(plan)):
