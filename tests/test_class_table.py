@@ -848,6 +848,22 @@ def test_the_study_is_of_the_networks_that_came_back(handout, returned, tmp_path
     assert study.protocol == "acr-hr"
 
 
+def test_measures_are_those_of_one_protocol_and_of_the_sets_that_were_asked_for():
+    known = [
+        ("Set5", "paper", 1.0),
+        ("Set5", "community", 2.0),
+        ("Set5", "paper", 3.0),
+        ("Set14", "paper", 5.0),
+        ("Set14", "community", 7.0),
+    ]
+    rows = tuple(Row(set=name, image="x", protocol=protocol, psnr=psnr, ssim=0.0) for name, protocol, psnr in known)
+    method = Measured(name="1", returned=None, rows=rows)
+    assert method.values("psnr", ["Set14", "Set5"]).tolist() == [5, 1, 3]
+    assert method.values("psnr", ["Set5"], "community").tolist() == [2]
+    assert method.mean("psnr", "Set5") == 2
+    assert method.mean("psnr", "Set14", "community") == 7
+
+
 def test_where_nothing_came_back_nothing_is_measured(handout, returned, tmp_path):
     (tmp_path / "group-1.zip").write_bytes(b"")
     collected = collect(handout, [tmp_path])

@@ -471,9 +471,9 @@ assert 16 * multiplications(9, 64, 3) / multiplications(3, 64, 64) == 6.75
 
 # %% [markdown]
 # A 9x9 kernel sees whole tiles, so it *can* learn to level them. A 3x3 kernel never sees a whole tile: from one pixel
-# to the next, it covers a different nine of the sixteen places, so its means differ, too, and most of the pattern stays.
-# The large kernel has its price: per LR pixel, it needs as many multiplications as 6.75 convolutions of the trunk.
-# ESPCN has no such layer. It has ICNR instead.
+# to the next, it covers a different nine of the sixteen places, so its means differ as well, and most of the pattern
+# stays. The large kernel has its price: per LR pixel, it needs as many multiplications as 6.75 convolutions of the
+# trunk. ESPCN has no such layer. It has ICNR instead.
 
 # %% [markdown] tags=["slide"]
 # ## Training, live
