@@ -38,13 +38,15 @@ class BlurPool(nn.Module):
     (N, C, H, W) -> (N, C, H/2 + 1, W/2 + 1). Pads with two reflected pixels, as when the offline networks were trained.
     """
 
+    kernel: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         line = torch.tensor([0.25, 0.5, 0.25])
         self.register_buffer("kernel", (line[:, None] * line).view(1, 1, 3, 3), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:  # (N, C, H, W)
-        kernel = self.get_buffer("kernel").to(x).expand(x.shape[1], 1, 3, 3)  # (C, 1, 3, 3)
+        kernel = self.kernel.to(x).expand(x.shape[1], 1, 3, 3)  # (C, 1, 3, 3)
         return F.conv2d(F.pad(x, (2, 2, 2, 2), mode="reflect"), kernel, stride=2, groups=x.shape[1])
 
 
