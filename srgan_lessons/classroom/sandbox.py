@@ -78,7 +78,8 @@ def run(function: Callable[[], Any], *, seconds: float) -> tuple[BaseException |
         torch.manual_seed(0)
         torch.set_grad_enabled(True)
         torch.set_default_dtype(torch.float32)
-        torch.set_default_device(None)
+        if _default_device().type != "cpu":
+            torch.set_default_device(None)
         elsewhere = torch.empty(0).device.type != "cpu"  # the check is inside `with torch.device(...)`
         with torch.device("cpu") if elsewhere else contextlib.nullcontext():
             raised = _limited(function, seconds)
@@ -93,7 +94,7 @@ def _state_kept() -> Iterator[None]:
     gpu = torch.cuda.is_available()
     python_random, numpy_random, torch_random = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     gpu_random = torch.cuda.get_rng_state_all() if gpu else []
-    dtype, device, threads = torch.get_default_dtype(), torch.get_default_device(), torch.get_num_threads()
+    dtype, device, threads = torch.get_default_dtype(), _default_device(), torch.get_num_threads()
     gradients, strict = torch.is_grad_enabled(), _determinism()
     recursion, folder = sys.getrecursionlimit(), _working_folder()
     try:
@@ -109,7 +110,7 @@ def _state_kept() -> Iterator[None]:
         torch.set_grad_enabled(gradients)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
-        if torch.get_default_device() != device:
+        if _default_device() != device:
             torch.set_default_device(None if device.type == "cpu" else device)
         torch.set_default_dtype(dtype)
         if gpu:
@@ -117,6 +118,10 @@ def _state_kept() -> Iterator[None]:
         torch.set_rng_state(torch_random)
         np.random.set_state(numpy_random)  # noqa: NPY002
         random.setstate(python_random)
+
+
+def _default_device() -> torch.device:
+    return torch.empty(0).device  # torch 2.4's get_default_device fails once set_default_device(None) was called
 
 
 def _working_folder() -> str | None:
