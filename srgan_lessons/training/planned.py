@@ -99,9 +99,10 @@ def train_plan(
     see Options.
 
     Raises UserError if the folder holds another plan, if another tab or program is training in it, if the options have
-    minutes, which the plan sets, and in the same cases as `train`. In a notebook the stop button raises
+    minutes, which the plan sets, under torchrun, and in the same cases as `train`. In a notebook the stop button raises
     KeyboardInterrupt after a checkpoint was written; to continue, run the cell again.
     """
+    refuse_several()
     if "minutes" in options:
         raise UserError(f"the plan sets minutes, to {plan.minutes:g}: leave it out, or make another plan")
     with _alone(Path(folder)):
@@ -168,6 +169,15 @@ def _train_plan(
         say(f"the held-out photos were best after update {step:,}: {BEST} has the weights of that update.")
     seconds = time.monotonic() - began
     return Outcome(folder=folder, plan=plan, logs=logs, finished=finished, in_time=in_time, seconds=seconds)
+
+
+def refuse_several() -> None:
+    """Raises UserError under torchrun: a plan measures one process, and is carried out by one."""
+    if processes.world_size() > 1:
+        raise UserError(
+            "a plan (--within, class train) is for one process: start it without torchrun. For several, use train "
+            "with --steps, or with --minutes; the log shows how many updates per second there are."
+        )
 
 
 def read_outcome(folder: str | Path) -> Outcome:
@@ -239,11 +249,7 @@ def train_within(
     """
     if named := [f"--{name.replace('_', '-')}" for name in PLANNED if name in {*(settings or {}), *options}]:
         raise UserError(f"--within chooses {', '.join(named)} for you: remove it from the command")
-    if processes.world_size() > 1:
-        raise UserError(
-            "--within measures and plans for one process. Under torchrun choose --steps: the log shows how many "
-            "updates per second there are."
-        )
+    refuse_several()
     folder = Path(folder or Path("runs") / f"{recipe}-{minutes:g}-minutes")
     there = (folder / "plan.json").exists()
     if there and resume is False:
