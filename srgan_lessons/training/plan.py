@@ -258,7 +258,7 @@ def make_plan(
         each, speed = _measure_what_fits(each, training, measuring, options, notes)
         measured.append((each, speed, *_measure_the_rest(each, held_out, machine)))
     shares = (PRETRAINING, 1 - PRETRAINING) if first else (1.0,)
-    left = 60 * minutes - (time.perf_counter() - began)
+    left = max(0.0, 60 * minutes - (time.perf_counter() - began))
     stages = tuple(
         plan_stage(each, share * left, speed, validation=validation, saving=saving)
         for share, (each, speed, validation, saving) in zip(shares, measured, strict=True)
