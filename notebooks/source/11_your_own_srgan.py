@@ -462,9 +462,10 @@ show_crops(
 # Now a large picture with a slider: bicubic on the left, yours on the right. Look at edges first, then at surfaces.
 
 # %% tags=["fold"]
+cup_lr = imresize(cup, 1 / 4)  # cup: (400, 600, 3), never trained on
 compare(
-    made["bicubic"]["coffee"],
-    made["your SRGAN"]["coffee"],
+    imresize(cup_lr, 4),
+    upscale(cup_lr, weights=networks["your SRGAN"]),
     titles=("bicubic", "your SRGAN"),
     alt="A cup of coffee, enlarged four times, by bicubic and by your network.",
 )
@@ -549,6 +550,13 @@ print(folder / "my_srgan.zip", names)
 # %% tags=["fold"]
 assert zipfile.is_zipfile(folder / "my_srgan.zip")
 assert {"weights.safetensors", "card.md", "card.png"} <= set(names)
+with zipfile.ZipFile(folder / "my_srgan.zip") as file:
+    file.extract("card.png", folder / "elsewhere")
+show_images(
+    load_image(folder / "elsewhere" / "card.png"),
+    titles=["card.png: to show around"],
+    alt="Your card: a cat's eye by bicubic, by your two networks and as HR, with the updates and the results.",
+)
 
 # %% [markdown] tags=["notes"]
 # If you unpack the file elsewhere, you get the network that you trained:
