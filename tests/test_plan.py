@@ -32,6 +32,7 @@ from srgan_lessons.training import RECIPES, planned, train
 from srgan_lessons.training import plan as planning
 from srgan_lessons.training.checkpoint import read_checkpoint
 from srgan_lessons.training.expectation import Expectation, expect
+from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.plan import Speed, Stage, fit_into, make_plan, plan_stage, read_plan
 from srgan_lessons.training.planned import _Clock, _validate_the_end, read_log, read_outcome, train_plan
@@ -209,6 +210,45 @@ def test_where_memory_does_not_suffice_the_batch_is_halved_and_that_is_said(phot
     plan = make_plan("srresnet-mse", MINUTES, photos, measuring=0.1, **TINY | {"batch": 8})
     assert plan.stages[0].recipe.batch == 2
     assert "a batch of 8 does not fit" in plan.text
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_run_that_is_short_of_memory_takes_a_smaller_batch_by_itself(made, photos, tmp_path, monkeypatch, stage):
+    """Another program has taken memory since the plan was made. A class has one batch; a run goes on with its own."""
+    name = made.stages[stage].recipe.name
+    step = Learner.updates_on
+
+    def short(learner, sampler, **how):
+        update = step(learner, sampler, **how)
+
+        def updated(number):
+            if learner.recipe.name == name and learner.recipe.batch > 2 and number >= first:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            update(number)
+
+        return updated
+
+    monkeypatch.setattr(Learner, "updates_on", short)
+    plan, first = tiny_plan(made), 0
+    stages = [dataclasses.replace(each, recipe=each.recipe.change(batch=4)) for each in plan.stages]
+    plan = dataclasses.replace(plan, stages=tuple(stages))
+    plan.save(tmp_path / "a")
+    with pytest.warns(UserWarning, match=rf"a batch of 4 does not fit .*{name}: a batch of 2 is used instead"):
+        outcome = train_plan(plan, photos, tmp_path / "a", progress=False)
+    assert outcome.finished
+    assert [each.recipe.batch for each in outcome.plan.stages] == [2 if k == stage else 4 for k in range(2)]
+    assert outcome.plan.notes[-1] == f"{name}: a batch of 2 is used instead."
+    assert read_plan(tmp_path / "a") == outcome.plan
+    assert train_plan(plan, photos, tmp_path / "a", progress=False).logs == outcome.logs
+
+    in_a_class = dataclasses.replace(plan, request=plan.request | {"class": "x"})
+    in_a_class.save(tmp_path / "b")
+    with pytest.raises(UserError, match="a batch of 2 fits"):
+        train_plan(in_a_class, photos, tmp_path / "b", progress=False)
+    plan.save(tmp_path / "c")
+    first = 4  # after the first checkpoint
+    with pytest.raises(UserError, match="a batch of 2 fits"):
+        train_plan(plan, photos, tmp_path / "c", progress=False)
 
 
 def test_srgan_begins_with_the_weights_of_its_srresnet_and_the_same_call_adds_nothing(made, photos, tmp_path):

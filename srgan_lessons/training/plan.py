@@ -102,6 +102,7 @@ def measure(
     began = time.perf_counter()
     options = options or Options()
     machine = options.machine_for(recipe)
+    recipe.check_share(machine.world_size)
     learner = Learner(
         recipe,
         recipe.make_generator(),
@@ -351,7 +352,7 @@ def _measure_what_fits(
         try:
             return recipe, measure(recipe, training, seconds=seconds, options=options)
         except Exception as error:
-            if not is_out_of_memory(error) or recipe.batch == 1:
+            if not is_out_of_memory(error) or recipe.batch // 2 < recipe.smallest_share:
                 raise
             small = recipe.batch // 2
         notes.append(f"{recipe.name}: a batch of {recipe.batch} does not fit into memory; {small} is used instead.")
