@@ -609,8 +609,13 @@ def test_the_minutes_count_from_when_they_began(photos):
 
 
 def test_minutes_that_are_over_are_no_negative_time(photos):
-    with pytest.raises(UserError, match=r"^0 seconds are too short for srresnet-mse"):
+    said = (
+        r"^0 seconds are too short for srresnet-mse.* Of your 60 seconds, starting and measuring took 60; of the rest"
+    )
+    with pytest.raises(UserError, match=said):
         make_plan("srgan-mse", 1, photos, measuring=0.1, began=time.perf_counter() - 90, **TINY)
+    with pytest.raises(UserError, match=r"^\d seconds are too .* Of your 9 seconds, starting and measuring took \d\.$"):
+        make_plan("srresnet-mse", 0.15, photos, measuring=0.1, began=time.perf_counter() - 8.9, **TINY)
 
 
 def test_the_minutes_of_the_command_include_its_start(monkeypatch, tmp_path):

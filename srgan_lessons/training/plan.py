@@ -260,10 +260,15 @@ def make_plan(
         measured.append((each, speed, *_measure_the_rest(each, held_out, machine)))
     shares = (PRETRAINING, 1 - PRETRAINING) if first else (1.0,)
     left = max(0.0, 60 * minutes - (time.perf_counter() - began))
-    stages = tuple(
-        plan_stage(each, share * left, speed, validation=validation, saving=saving)
-        for share, (each, speed, validation, saving) in zip(shares, measured, strict=True)
-    )
+    try:
+        stages = tuple(
+            plan_stage(each, share * left, speed, validation=validation, saving=saving)
+            for share, (each, speed, validation, saving) in zip(shares, measured, strict=True)
+        )
+    except UserError as error:
+        parts = f"; of the rest, SRResNet gets {PRETRAINING:.0%}" if first else ""
+        spent = f"Of your {60 * minutes:.0f} seconds, starting and measuring took {60 * minutes - left:.0f}"
+        raise UserError(f"{error} {spent}{parts}.") from None
     if isinstance(recipe, str) and "adversarial" not in settings:  # whoever chose a weight gets that one
         gentle = _gentle(stages[-1].recipe, compact, notes)
         stages = (*stages[:-1], dataclasses.replace(stages[-1], recipe=gentle))
