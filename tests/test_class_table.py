@@ -780,7 +780,7 @@ def test_a_class_of_eight(handout, photos, returned, room, tmp_path, capsys):
     for group, images in (("7", noise(5, 3)), ("8", benchmark_pictures())):
         taken = Photos(images=images)  # not by load_photos, which would have refused them
         plan = plan_of(handout, group, photos, tmp_path / f"run {group}", measuring=0.02)
-        outcome = train_plan(plan, taken, tmp_path / f"run {group}", seed=handout.of(group)[1], progress=False)
+        outcome = train_plan(plan, taken, tmp_path / f"run {group}", progress=False)
         pack(handout, group, outcome, taken, desk / f"group-{group}.zip")
 
     plan = ["--plan", str(tmp_path / "class.json")]

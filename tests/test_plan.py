@@ -34,6 +34,7 @@ from srgan_lessons.training.checkpoint import read_checkpoint
 from srgan_lessons.training.expectation import Expectation, expect
 from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.options import Options
 from srgan_lessons.training.plan import Speed, Stage, fit_into, make_plan, plan_stage, read_plan
 from srgan_lessons.training.planned import _Clock, _validate_the_end, read_log, read_outcome, train_plan
 from srgan_lessons.training.validation import Validation
@@ -317,6 +318,17 @@ def test_the_last_row_of_a_stopped_run_has_the_rate_of_its_last_update(photos, t
     assert last["step"] == 5
     assert last["rate"] == pytest.approx(recipe.rate_at(4))
     assert last["val_psnr"] is not None
+
+
+def test_a_plan_sets_the_seed(photos, tmp_path):
+    """Lesson 11 calls train_plan without one, also for a group of a class, whose seed may be 1."""
+    plan = tiny_plan(make_plan("srgan-mse", MINUTES, photos, measuring=0.1, options=Options(seed=3), **TINY))
+    with pytest.raises(UserError, match="the plan has the seed 3: leave out seed"):
+        train_plan(plan, photos, tmp_path / "run", seed=4)
+    plan.save(tmp_path / "run")
+    train_plan(plan, photos, tmp_path / "run", progress=False)
+    for stage in plan.stages:
+        assert json.loads((tmp_path / "run" / stage.recipe.name / "settings.json").read_text())["seed"] == 3
 
 
 def test_a_plan_sets_the_minutes(made, photos, tmp_path):

@@ -104,12 +104,16 @@ def train_plan(
     see Options.
 
     Raises UserError if the folder holds another plan, if another tab or program is training in it, if the options have
-    minutes, which the plan sets, under torchrun, and in the same cases as `train`. In a notebook the stop button raises
-    KeyboardInterrupt after a checkpoint was written; to continue, run the cell again.
+    minutes or another seed, which the plan sets, under torchrun, and in the same cases as `train`. In a notebook the
+    stop button raises KeyboardInterrupt after a checkpoint was written; to continue, run the cell again.
     """
     refuse_several()
     if "minutes" in options:
         raise UserError(f"the plan sets minutes, to {plan.minutes:g}: leave it out, or make another plan")
+    seed = plan.request.get("seed", 0)
+    if options.get("seed", seed) != seed:
+        raise UserError(f"the plan has the seed {seed}: leave out seed, or make another plan")
+    options["seed"] = seed
     with _alone(Path(folder)):
         return _train_plan(plan, photos, Path(folder), on_report, options)
 
