@@ -341,6 +341,7 @@ def test_minutes_are_measured_on_this_machine(photos):
         ({"updates": (2, 3, 4)}, "two whole numbers of at least 1"),
         ({"rate": 1e-3}, "cannot set rate"),
         ({"crop": 20}, "multiple of 16"),
+        ({"batch": 1}, "at least 2 crops"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(photos, change, words):
