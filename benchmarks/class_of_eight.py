@@ -36,7 +36,7 @@ def past_the_command(group: str, images: dict, plan: str) -> None:
     handout, taken = read_handout(plan), Photos(images=images)
     right = load_photos(sample_photos(), minimum=48, progress=False)
     run = Path(f"run-{group}")
-    outcome = train_plan(plan_of(handout, group, right, run), taken, run, seed=handout.of(group)[1], progress=False)
+    outcome = train_plan(plan_of(handout, group, right, run), taken, run, progress=False)
     pack(handout, group, outcome, taken, f"desk/group-{group}.zip")
     print(f"group {group} trained on {', '.join(taken.images)}\n", flush=True)
 

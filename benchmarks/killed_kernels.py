@@ -2,8 +2,9 @@
 
     python benchmarks/killed_kernels.py [--kills 20] [--seed 0] [--out FILE]
 
-Each time, a new kernel runs the same cell. At the end, logs, weights and the last checkpoint must be those of an
-undisturbed run, bit for bit. The script prints a row for each kill.
+Each time, a new kernel runs the same cell. The kills are spread over the updates of both stages, at random, so that a
+fast machine meets as many of them in each stage as a slow one. At the end, logs, weights and the last checkpoint must
+be those of an undisturbed run, bit for bit. The script prints a row for each kill.
 """
 
 import random
@@ -36,7 +37,7 @@ plan = make_plan("srgan-mse", MINUTES, photos, folder="run", measuring=0.5, **sm
 """
 TRAIN = """
 print("training", flush=True)
-with Watch(plan, "run") as watch:
+with Watch(plan, "run", photos) as watch:
     outcome = train_plan(plan, photos, "run", on_report=watch, progress=False, checkpoint_minutes=1 / 60)
 print("ended", outcome.finished, flush=True)
 """
@@ -78,12 +79,22 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
 
-def step(folder: Path) -> str:
-    """The last update on the disk, of the stage that has come furthest."""
+def step(folder: Path) -> tuple[str, int]:
+    """The stage that has come furthest, and its last update on the disk."""
     for name in ("srgan-mse", "srresnet-mse"):
-        if latest := latest_checkpoint(folder / "run" / name):
-            return f"{name} {read_checkpoint(latest)['step']:,}"
-    return "no checkpoint"
+        if kept := sorted((folder / "run" / name / "checkpoints").glob("step_*.pt")):
+            return name, int(kept[-1].stem.split("_")[1])
+    return "srresnet-mse", 0
+
+
+def share(folder: Path) -> float:
+    """The share of the plan's updates that are on the disk."""
+    plan = read_plan(folder / "run")
+    if plan is None:
+        return 0.0
+    steps = {stage.recipe.name: stage.recipe.steps for stage in plan.stages}
+    name, made = step(folder)
+    return (made + (steps["srresnet-mse"] if name == "srgan-mse" else 0)) / sum(steps.values())
 
 
 def the_same(a: Path, b: Path) -> dict[str, bool]:
@@ -118,10 +129,14 @@ def main() -> None:
             kernel = Kernel(killed)
             kernel.run(prepare, seconds=0.1)
             kernel.run(TRAIN, until="training")
-            wait = moments.uniform(0.0, 60 * arguments.minutes / arguments.kills * 1.2)
-            said = kernel.read(until="ended", seconds=wait)
+            began, said = time.monotonic(), ""
+            aim = (number - moments.random()) / (arguments.kills + 1)
+            while share(killed) < aim and "ended" not in said:
+                said += kernel.read(until="ended", seconds=0.2)
+            said += kernel.read(until="ended", seconds=moments.uniform(0.0, 2.0))
             kernel.kill()
-            say(f"| {number} | {wait:.1f} | {step(killed)}{' (had ended)' if 'ended' in said else ''} |")
+            wait, (name, made) = time.monotonic() - began, step(killed)
+            say(f"| {number} | {wait:.1f} | {name} {made:,}{' (had ended)' if 'ended' in said else ''} |")
         kernel = Kernel(killed)
         kernel.run(prepare, seconds=0.1)
         kernel.run(TRAIN, until="ended")

@@ -4,8 +4,9 @@
     torchrun --standalone --nproc_per_node=2 benchmarks/several_processes.py --blocks 4 --channels 32 --crop 48
 
 Each process has half of a batch. "Silent" makes the same updates without averaging: the time that it saves is the time
-spent on communication ("talking" in the table). The ways take turns, and a cell shows the fastest round, because other
-work on the machine can only make a round slower.
+spent on communication ("talking" in the table). "One" is one process that has the whole batch and all threads, while
+the other one waits. The ways take turns, and a cell shows the fastest round, because other work on the machine can only
+make a round slower.
 """
 
 import copy
@@ -27,7 +28,7 @@ from srgan_lessons.training import RECIPES, Recipe
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.steps import gan_step, pretrain_step
 
-WAYS = ("silent", "flat", "DDP")
+WAYS = ("one", "silent", "flat", "DDP")
 
 
 class Frozen(nn.Module):
@@ -67,8 +68,9 @@ def update_of(
         machine.world_size = 1  # averages nothing
     optimizers = [torch.optim.Adam(network.parameters(), 1e-4, fused=True) for network in networks]
     content = content_loss("mse")
+    rank, world = (0, 1) if way == "one" else (dist.get_rank(), 2)
     sampler = CropSampler(
-        sample_photos(), batch=recipe.batch, crop=recipe.crop, device=machine.device, rank=dist.get_rank(), world=2
+        sample_photos(), batch=recipe.batch, crop=recipe.crop, device=machine.device, rank=rank, world=world
     )
     steps = itertools.count()
     if recipe.adversarial:
@@ -79,12 +81,15 @@ def update_of(
 def measure(updates: dict[str, Callable[[], None]], count: int, rounds: int) -> dict[str, tuple[float, float]]:
     """Way -> (seconds, CPU seconds of this process) per update in the fastest round; rounds begin together."""
     seconds: dict[str, list[tuple[float, float]]] = {way: [] for way in updates}
+    threads = torch.get_num_threads()
     for number in range(rounds + 1):
         for way, update in updates.items():
+            torch.set_num_threads(2 * threads if way == "one" else threads)
             dist.barrier()
             began, worked = time.perf_counter(), time.process_time()
-            for _ in range(count):
-                update()
+            if way != "one" or dist.get_rank() == 0:
+                for _ in range(count):
+                    update()
             worked = time.process_time() - worked
             dist.barrier()
             if number:  # the first round is a warm-up
@@ -109,8 +114,8 @@ def main() -> None:
         f"Two processes ({dist.get_backend()}) on {options.machine or machine.name()}; Python "
         f"{platform.python_version()}, torch {torch.__version__}; fastest of {options.rounds} rounds.",
         "",
-        "| recipe | blocks x maps | gradients | silent, s/update (CPU) | flat | DDP | talking, flat | talking, DDP |",
-        "|---|---|---|---|---|---|---|---|",
+        "| recipe | blocks x maps | gradients | one: s/update (CPU) | silent | flat | DDP | talking: flat | DDP |",
+        "|---|---|---|---|---|---|---|---|---|",
     )
     for name in options.recipes:
         recipe = RECIPES[name].change(**changes)

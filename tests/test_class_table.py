@@ -341,6 +341,7 @@ def test_minutes_are_measured_on_this_machine(photos):
         ({"updates": (2, 3, 4)}, "two whole numbers of at least 1"),
         ({"rate": 1e-3}, "cannot set rate"),
         ({"crop": 20}, "multiple of 16"),
+        ({"batch": 1}, "at least 2 crops"),
     ],
 )
 def test_a_plan_that_cannot_be_is_refused(photos, change, words):
@@ -780,7 +781,7 @@ def test_a_class_of_eight(handout, photos, returned, room, tmp_path, capsys):
     for group, images in (("7", noise(5, 3)), ("8", benchmark_pictures())):
         taken = Photos(images=images)  # not by load_photos, which would have refused them
         plan = plan_of(handout, group, photos, tmp_path / f"run {group}", measuring=0.02)
-        outcome = train_plan(plan, taken, tmp_path / f"run {group}", seed=handout.of(group)[1], progress=False)
+        outcome = train_plan(plan, taken, tmp_path / f"run {group}", progress=False)
         pack(handout, group, outcome, taken, desk / f"group-{group}.zip")
 
     plan = ["--plan", str(tmp_path / "class.json")]

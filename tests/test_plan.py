@@ -1,9 +1,13 @@
 """Minutes into updates: the arithmetic by hand, the plan that is kept, and runs that are interrupted."""
 
+import base64
 import copy
 import dataclasses
+import io
+import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -14,19 +18,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom.figures import catch
 from srgan_lessons.classroom.takehome import card, card_picture, take_home
 from srgan_lessons.classroom.watching import Watch, draw_plan
 from srgan_lessons.cli import main
-from srgan_lessons.datasets import load_photos
+from srgan_lessons.datasets import Photos, load_photos
 from srgan_lessons.files import shipped
+from srgan_lessons.images import save_image
 from srgan_lessons.training import RECIPES, planned, train
 from srgan_lessons.training import plan as planning
 from srgan_lessons.training.checkpoint import read_checkpoint
 from srgan_lessons.training.expectation import Expectation, expect
+from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.options import Options
 from srgan_lessons.training.plan import Speed, Stage, fit_into, make_plan, plan_stage, read_plan
 from srgan_lessons.training.planned import _Clock, _validate_the_end, read_log, read_outcome, train_plan
 from srgan_lessons.training.validation import Validation
@@ -205,6 +213,45 @@ def test_where_memory_does_not_suffice_the_batch_is_halved_and_that_is_said(phot
     assert "a batch of 8 does not fit" in plan.text
 
 
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_run_that_is_short_of_memory_takes_a_smaller_batch_by_itself(made, photos, tmp_path, monkeypatch, stage):
+    """Another program has taken memory since the plan was made. A class has one batch; a run goes on with its own."""
+    name = made.stages[stage].recipe.name
+    step = Learner.updates_on
+
+    def short(learner, sampler, **how):
+        update = step(learner, sampler, **how)
+
+        def updated(number):
+            if learner.recipe.name == name and learner.recipe.batch > 2 and number >= first:
+                raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+            update(number)
+
+        return updated
+
+    monkeypatch.setattr(Learner, "updates_on", short)
+    plan, first = tiny_plan(made), 0
+    stages = [dataclasses.replace(each, recipe=each.recipe.change(batch=4)) for each in plan.stages]
+    plan = dataclasses.replace(plan, stages=tuple(stages))
+    plan.save(tmp_path / "a")
+    with pytest.warns(UserWarning, match=rf"a batch of 4 does not fit .*{name}: a batch of 2 is used instead"):
+        outcome = train_plan(plan, photos, tmp_path / "a", progress=False)
+    assert outcome.finished
+    assert [each.recipe.batch for each in outcome.plan.stages] == [2 if k == stage else 4 for k in range(2)]
+    assert outcome.plan.notes[-1] == f"{name}: a batch of 2 is used instead."
+    assert read_plan(tmp_path / "a") == outcome.plan
+    assert train_plan(plan, photos, tmp_path / "a", progress=False).logs == outcome.logs
+
+    in_a_class = dataclasses.replace(plan, request=plan.request | {"class": "x"})
+    in_a_class.save(tmp_path / "b")
+    with pytest.raises(UserError, match="a batch of 2 fits"):
+        train_plan(in_a_class, photos, tmp_path / "b", progress=False)
+    plan.save(tmp_path / "c")
+    first = 4  # after the first checkpoint
+    with pytest.raises(UserError, match="a batch of 2 fits"):
+        train_plan(plan, photos, tmp_path / "c", progress=False)
+
+
 def test_srgan_begins_with_the_weights_of_its_srresnet_and_the_same_call_adds_nothing(made, photos, tmp_path):
     plan = tiny_plan(made, tmp_path)
     seen = []
@@ -271,6 +318,17 @@ def test_the_last_row_of_a_stopped_run_has_the_rate_of_its_last_update(photos, t
     assert last["step"] == 5
     assert last["rate"] == pytest.approx(recipe.rate_at(4))
     assert last["val_psnr"] is not None
+
+
+def test_a_plan_sets_the_seed(photos, tmp_path):
+    """Lesson 11 calls train_plan without one, also for a group of a class, whose seed may be 1."""
+    plan = tiny_plan(make_plan("srgan-mse", MINUTES, photos, measuring=0.1, options=Options(seed=3), **TINY))
+    with pytest.raises(UserError, match="the plan has the seed 3: leave out seed"):
+        train_plan(plan, photos, tmp_path / "run", seed=4)
+    plan.save(tmp_path / "run")
+    train_plan(plan, photos, tmp_path / "run", progress=False)
+    for stage in plan.stages:
+        assert json.loads((tmp_path / "run" / stage.recipe.name / "settings.json").read_text())["seed"] == 3
 
 
 def test_a_plan_sets_the_minutes(made, photos, tmp_path):
@@ -424,22 +482,36 @@ def test_updates_that_were_counted_again_are_those_of_the_plan(made, photos, tmp
     assert read_plan(tmp_path) == outcome.plan
 
 
+SIZES = {
+    "paper": {"blocks": 16, "channels": 64, "batch": 16},
+    "compact": {"blocks": 8, "channels": 32, "batch": 8},
+}
+
+
+def long_plan(size: str, pretraining: int, steps: int, init: str | None = None, **changes) -> planning.Plan:
+    """A plan of so many updates of SRResNet and of SRGAN."""
+    parts = {"speed": Speed(updates_per_s=2.0, start=1.0), "seconds": 100.0}
+    stages = tuple(
+        Stage(recipe=RECIPES[name].change(steps=count, **(SIZES[size] | changes)), **parts)
+        for name, count in (("srresnet-mse", pretraining), ("srgan-offline", steps))
+    )
+    return planning.Plan(minutes=5, stages=stages, machine="", request={"init": init})
+
+
 @pytest.mark.parametrize(
     ("size", "steps", "gain", "share"),
     [
         # data/runs/srgan.csv: after 24,402 updates 27.848 dB and ST-LPIPS .10942; bicubic of these photos 27.932 dB.
-        ({"blocks": 16, "channels": 64, "batch": 16}, 24_403, 27.848 - 27.932, 0.10942 / 0.3546),
+        ("paper", 24_403, 27.848 - 27.932, 0.10942 / 0.3546),
         # data/runs/srgan_compact.csv: after 700 updates 27.652 dB and .18234; bicubic 27.186 dB and .3628.
-        ({"blocks": 8, "channels": 32, "batch": 8}, 700, 27.652 - 27.186, 0.18234 / 0.3628),
+        ("compact", 700, 27.652 - 27.186, 0.18234 / 0.3628),
         # Its best update is 1,575, with 27.331 dB and .15869; after 3,151 it has 26.894 dB and .20243.
-        ({"blocks": 8, "channels": 32, "batch": 8}, 3_151, 27.331 - 27.186, 0.15869 / 0.3628),
-        ({"blocks": 8, "channels": 32, "batch": 16}, 9_999, 27.331 - 27.186, 0.15869 / 0.3628),
+        ("compact", 3_151, 27.331 - 27.186, 0.15869 / 0.3628),
+        ("compact", 99_999, 27.331 - 27.186, 0.15869 / 0.3628),
     ],
 )
-def test_an_estimate_is_what_the_recorded_run_had_at_its_best_update_so_far(made, size, steps, gain, share):
-    plan = tiny_plan(made)
-    recipe = RECIPES["srgan-offline"].change(steps=steps, **size)
-    long = dataclasses.replace(plan, stages=(dataclasses.replace(plan.stages[1], recipe=recipe),))
+def test_an_estimate_is_what_the_recorded_run_had_at_its_best_update_so_far(size, steps, gain, share):
+    long = long_plan(size, 30_000, steps)
     found = expect(long)
     assert found.gain[1] == pytest.approx(gain, abs=0.001)
     assert found.stlpips[1] == pytest.approx(share, abs=0.0001)
@@ -447,21 +519,46 @@ def test_an_estimate_is_what_the_recorded_run_had_at_its_best_update_so_far(made
     assert found.gain == pytest.approx((gain - 0.8, gain, gain + 0.8), abs=0.001)
     assert found.stlpips == pytest.approx((0.6 * share, share, 1.4 * share), abs=0.0002)
     assert expect(long.times(0.001)) is None  # no run so short was recorded
-    assert expect(plan) is None  # nor one of this network
-    for other in ({"channels": 48}, {"adversarial": 0.0}):  # nor of other widths, nor of SRResNet
-        changed = dataclasses.replace(long.stages[0], recipe=recipe.change(**other))
-        assert expect(dataclasses.replace(long, stages=(changed,))) is None
+    # nor one of other widths, nor of other crops, nor of SRResNet, nor without any pretraining
+    for other in ({"channels": 48}, {"crop": 48}):
+        assert expect(long_plan(size, 30_000, steps, **other)) is None
+    stages = long.stages
+    plain = dataclasses.replace(stages[1], recipe=stages[1].recipe.change(adversarial=0.0))
+    for others in ((stages[0], plain), stages[1:]):
+        assert expect(dataclasses.replace(long, stages=others)) is None
     text = str(Expectation(gain=(-0.7, 0.1, 0.9), stlpips=(0.26, 0.44, 0.61), about="x"))
     assert text.startswith("about +0.1 dB over bicubic (-0.7 to +0.9), ST-LPIPS 44% of bicubic's (26% to 61%).")
 
 
-def test_an_estimate_begins_at_half_of_the_first_validation(made):
-    """Which the compact run had after 175 updates of 8 crops. Its band is wider than any step between validations."""
-    plan = tiny_plan(made)
-    for steps, there in ((88, True), (87, False)):
-        recipe = RECIPES["srgan-offline"].change(steps=steps, blocks=8, channels=32, batch=8)
-        short = dataclasses.replace(plan, stages=(dataclasses.replace(plan.stages[1], recipe=recipe),))
-        assert (expect(short) is not None) == there
+@pytest.mark.parametrize(
+    ("size", "pretraining", "steps", "gain", "share"),
+    [  # at the best update on the held-out photos: benchmarks/results/plans-cpu-2-cores.md
+        ("paper", 390, 191, 26.07 - 27.186, 0.3805 / 0.3628),
+        ("paper", 2_815, 1_295, 27.092 - 27.186, 0.2249 / 0.3628),
+        ("compact", 2_973, 799, 27.06 - 27.186, 0.2501 / 0.3628),
+        ("compact", 487, 116, 26.03 - 27.186, 0.3875 / 0.3628),
+    ],
+)
+def test_a_short_plan_is_expected_to_end_as_a_recorded_one(size, pretraining, steps, gain, share):
+    """Its SRResNet has seen little, so its SRGAN gets nowhere near that of a long run after as many updates."""
+    found = expect(long_plan(size, pretraining, steps))
+    assert found.gain[1] == pytest.approx(gain, abs=0.01)
+    assert found.stlpips[1] == pytest.approx(share, abs=0.01)
+    helped = expect(long_plan(size, pretraining, 3_000, init="srresnet"))
+    assert helped == expect(long_plan(size, 30_000, 3_000))  # weights that were given have their training behind them
+
+
+def test_an_estimate_begins_at_half_of_what_was_recorded():
+    """The compact run was first validated after 175 updates of 8 crops; the shortest plan had 487 of SRResNet.
+
+    Its band is wider than any step between validations.
+    """
+    ends = ((9_000, 88), (9_000, 87), (2_973, 58), (2_973, 57), (244, 58), (243, 58))
+    for (pretraining, steps), there in zip(ends, itertools.cycle((True, False))):
+        assert (expect(long_plan("compact", pretraining, steps)) is not None) == there
+    middle = [expect(long_plan("compact", count, 700)).gain[1] for count in (487, 1_000, 2_973, 9_000, 19_492, 40_000)]
+    assert middle == sorted(middle)
+    assert middle[-1] == middle[-2]
     for name in ("srgan", "srgan_compact"):
         rows = [row for row in read_log(shipped(f"runs/{name}.csv")) if row["val_stlpips"]]
         for before, after in pairwise(rows):
@@ -469,9 +566,25 @@ def test_an_estimate_begins_at_half_of_the_first_validation(made):
             assert abs(after["val_stlpips"] / before["val_stlpips"] - 1) < 0.253
 
 
+def test_the_photo_that_is_watched_is_whole_and_alone(made, tmp_path):
+    """The preview has a row for each of the held-out photos, which differ in height and width."""
+    sizes = ((32, 48), (16, 64))
+    images = {str(i): np.full((*sizes[i % 2], 3), i, np.uint8) for i in range(40)}
+    photos = Photos(images=images)
+    held_out = list(photos.split()[1].values())
+    rows = [np.pad(np.hstack(3 * [image]), ((0, 0), (0, 192 - 3 * image.shape[1]), (0, 0))) for image in held_out]
+    assert len(rows) == 2
+    save_image(tmp_path / "srgan-mse" / "preview" / "update_00000004.png", np.vstack(rows))
+    for given, expected in ((photos, np.hstack(3 * [held_out[0]])), (None, np.vstack(rows))):
+        with catch() as shown:
+            Watch(tiny_plan(made), tmp_path, given).draw()
+        (data,) = re.findall(r'<img src="data:image/png;base64,([^"]+)"', shown[0])
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), expected)
+
+
 def test_a_run_is_watched_and_taken_home(made, photos, tmp_path):
     plan = tiny_plan(made, tmp_path / "run")
-    with catch() as shown, Watch(plan, tmp_path / "run") as watch:
+    with catch() as shown, Watch(plan, tmp_path / "run", photos) as watch:
         outcome = train_plan(plan, photos, tmp_path / "run", on_report=watch, progress=False)
     assert watch.status() == f"srgan-mse: ended at update {outcome.log()[-1]['step']} of {outcome.log()[-1]['step']}"
     assert "held-out photo" in shown[-1]
@@ -505,6 +618,16 @@ def test_the_command_says_what_does_not_go_together(arguments, words, tmp_path, 
 def test_the_minutes_count_from_when_they_began(photos):
     plan = make_plan("srgan-mse", MINUTES, photos, measuring=0.1, began=time.perf_counter() - 1200, **TINY)
     assert 60 * MINUTES - 1200 - 120 < plan.seconds < 60 * MINUTES - 1200  # measuring takes less than 120 s
+
+
+def test_minutes_that_are_over_are_no_negative_time(photos):
+    said = (
+        r"^0 seconds are too short for srresnet-mse.* Of your 60 seconds, starting and measuring took 60; of the rest"
+    )
+    with pytest.raises(UserError, match=said):
+        make_plan("srgan-mse", 1, photos, measuring=0.1, began=time.perf_counter() - 90, **TINY)
+    with pytest.raises(UserError, match=r"^\d seconds are too .* Of your 9 seconds, starting and measuring took \d\.$"):
+        make_plan("srresnet-mse", 0.15, photos, measuring=0.1, began=time.perf_counter() - 8.9, **TINY)
 
 
 def test_the_minutes_of_the_command_include_its_start(monkeypatch, tmp_path):

@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 from srgan_lessons import UserError, processes
-from srgan_lessons.training.planned import train_within
+from srgan_lessons.class_table.cells import Cell
+from srgan_lessons.class_table.handout import Handout
+from srgan_lessons.class_table.homework import plan_of
+from srgan_lessons.datasets import Photos
+from srgan_lessons.training.plan import Plan
+from srgan_lessons.training.planned import train_plan, train_within
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, which this system lacks")
 
@@ -113,9 +118,18 @@ def test_shares_of_a_folder_are_enlarged(tmp_path):
 
 
 def test_plans_are_for_one_process(monkeypatch, tmp_path):
+    """Also a class's cell, which is a plan: its processes would shut each other out of the folder."""
+    cell = Cell(content="mse", weight=0)
+    handout = Handout(groups={"1": (cell, 0)}, updates=(1, 1), settings={}, photos={}, source="")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(UserError, match="Under torchrun choose --steps"):
-        train_within("espcn", 1, tmp_path)
+    for call in (
+        lambda: train_within("espcn", 1, tmp_path),
+        lambda: plan_of(handout, "1", Photos(images={}), tmp_path / "run"),
+        lambda: train_plan(Plan(minutes=1, stages=(), machine="", request={}), {}, tmp_path / "run"),
+    ):
+        with pytest.raises(UserError, match=r"is for one process: start it without torchrun\. For several, .*--steps"):
+            call()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_process_talks_to_nobody():

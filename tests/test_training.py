@@ -26,6 +26,7 @@ from srgan_lessons.training import RECIPES, Options, Recipe, find_recipe, learne
 from srgan_lessons.training.checkpoint import RunFolder, read_checkpoint
 from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.plan import measure
 from srgan_lessons.training.steps import average_decay, gan_step, pretrain_step, update_average
 from srgan_lessons.weights import load_network, save_network
 
@@ -558,6 +559,21 @@ def _folder(path):
     folder = RunFolder(path)
     folder.close()
     return folder
+
+
+def test_the_discriminator_needs_two_numbers_for_a_variance(tmp_path, photos):
+    """It reduces a crop of 16 pixels to one: for one crop in a batch, BatchNorm stopped with a traceback."""
+    recipe = TINY.change(adversarial=1e-3, crop=16, batch=1)
+    for call in (lambda: train(recipe, photos, run=tmp_path / "run", **QUIET), lambda: measure(recipe, photos)):
+        with pytest.raises(
+            UserError, match=r"at least 2 crops in each process, and the batch is 1. Choose .* least 2\."
+        ):
+            call()
+    with pytest.raises(UserError, match=r"batch of 2 gives each of the 2 processes only 1\..*or fewer processes"):
+        recipe.change(batch=2).check_share(2)
+    recipe.change(batch=4).check_share(2)
+    assert train(recipe.change(crop=32, steps=2), photos, run=tmp_path / "32", **QUIET).finished
+    assert train(recipe.change(batch=2, steps=2), photos, run=tmp_path / "2", **QUIET).finished
 
 
 def test_out_of_memory_names_the_batch_that_fits(monkeypatch, tmp_path, photos):

@@ -150,7 +150,8 @@ def hand_out(
         source=source,
     )
     for name in names:
-        handout.recipes(name)  # impossible settings are refused now, not on eight machines
+        for recipe in handout.recipes(name):
+            recipe.check_share(1)  # impossible settings are refused now, not on eight machines
     return handout
 
 

@@ -17,7 +17,7 @@ from srgan_lessons.files import atomic
 from srgan_lessons.training.memory import is_out_of_memory
 from srgan_lessons.training.options import Options, read_options
 from srgan_lessons.training.plan import MOST_VALIDATIONS, Plan, Stage, measure, read_plan
-from srgan_lessons.training.planned import Outcome, train_plan
+from srgan_lessons.training.planned import Outcome, refuse_several, train_plan
 
 FORMAT = 2
 RECORD = "cell.json"
@@ -39,6 +39,7 @@ def plan_of(
     and the same call returns it again. Raises UserError for a group that is not in the class, photos that are not the
     class's, a folder with another plan, and a machine with too little memory.
     """
+    refuse_several()
     seed = handout.of(group)[1]
     if differs := other_photos(handout, {photos.hashes[name]: name for name in photos.images}):
         raise UserError(

@@ -8,13 +8,16 @@ from typing import Any
 import matplotlib as mpl
 from IPython.display import DisplayHandle, display
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom import figures
 from srgan_lessons.classroom.figures import LINES, STYLE, as_html, as_picture, data_url, png
+from srgan_lessons.datasets import Photos
 from srgan_lessons.images import load_image
 from srgan_lessons.training.plan import Plan, read_plan
 from srgan_lessons.training.planned import read_log
+from srgan_lessons.training.validation import middle
 
 HEALTHY = {"D(HR)": (0.5, 0.95), "D(SR)": (0.05, 0.5)}  # D is ahead, but never certain (lesson 07)
 
@@ -22,15 +25,18 @@ HEALTHY = {"D(HR)": (0.5, 0.95), "D(SR)": (0.05, 0.5)}  # D is ahead, but never 
 class Watch:
     """Redraws one picture on the page while `train_plan` runs; pass it as `on_report`.
 
-        with Watch(plan, folder) as watch:
+        with Watch(plan, folder, photos) as watch:
             outcome = train_plan(plan, photos, folder, on_report=watch)
 
     It draws at most every two seconds, and spends at most a tenth of the time on drawing. If it continues a run, the
-    picture shows the earlier log from the start. The last state stays on the page.
+    picture shows the earlier log from the start. The last state stays on the page. photos: those of the run; if they
+    are given, only the first of the held-out photos is shown, instead of up to three.
     """
 
-    def __init__(self, plan: Plan, folder: str | Path):
+    def __init__(self, plan: Plan, folder: str | Path, photos: Photos | None = None):
         self.plan, self.folder = plan, Path(folder)
+        held_out = photos.split()[1] if photos and len(photos) > 1 else {}
+        self._shown = next((middle(image).shape[:2] for image in held_out.values()), None)  # height and width
         self.rows = {stage.recipe.name: read_log(self.folder / stage.recipe.name / "log.csv") for stage in plan.stages}
         self._handle: DisplayHandle | None = None
         self._next = 0.0
@@ -94,6 +100,9 @@ class Watch:
                 look = {"color": colour, "linestyle": style, "marker": mark, "markevery": every, "label": name}
                 left.plot(steps, [row["content"] for row in rows], **look)
             left.set(xlabel="updates of a stage", ylabel="content loss", yscale="log")
+            for axis in (left.xaxis, right.xaxis):
+                axis.set_major_locator(MaxNLocator(4, integer=True))
+                axis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
             if any(self.rows.values()):
                 left.legend()
             rows = [row for rows in self.rows.values() for row in rows if row.get("d_hr") is not None]
@@ -122,10 +131,13 @@ class Watch:
             picture = as_picture(load_image(found[-1]))
         except UserError:  # Drive may not have it yet; a picture is not worth an hour of training
             return ""
-        text = f"A held-out photo by bicubic, the network after update {int(found[-1].stem.split('_')[1]):,}, and HR."
-        height = min(len(picture), 384)  # the first of the photos in the preview
+        what = "Held-out photos"
+        if self._shown:
+            height, width = self._shown
+            what, picture = "A held-out photo", picture[:height, : 3 * width]
+        text = f"{what} by bicubic, the network after update {int(found[-1].stem.split('_')[1]):,}, and HR."
         return (
-            f'<figure style="margin: 0"><img src="{data_url(png(picture[:height]))}" alt="{html.escape(text)}" '
+            f'<figure style="margin: 0"><img src="{data_url(png(picture))}" alt="{html.escape(text)}" '
             f'style="max-width: 100%; height: auto"><figcaption>{html.escape(text)}</figcaption></figure>'
         )
 

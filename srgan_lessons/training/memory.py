@@ -9,14 +9,14 @@ from srgan_lessons.training.learner import Learner
 
 
 def fitting_batch(learner: Learner, sampler: CropSampler) -> int | None:
-    """The largest of batch/2, batch/4, ... whose losses and gradients fit into memory; None if not even 1 does.
+    """The largest of batch/2, batch/4, ... whose losses and gradients fit into memory; None if no possible one does.
 
     It tries them without making an update, because the run that ran out of memory is over.
     """
     _release(learner)
     world = learner.machine.world_size
     batch = learner.recipe.batch // world // 2
-    while batch >= 1:
+    while batch >= learner.recipe.smallest_share:
         try:
             _forward_and_backward(learner, sampler, batch)
             return batch * world
@@ -28,14 +28,23 @@ def fitting_batch(learner: Learner, sampler: CropSampler) -> int | None:
     return None
 
 
-def no_memory(learner: Learner, sampler: CropSampler) -> UserError:
+class NoMemory(UserError):
+    """A run ran out of memory. fits: a batch that would fit; None if none does, or if it is not known."""
+
+    fits: int | None = None
+
+
+def no_memory(learner: Learner, sampler: CropSampler) -> NoMemory:
     """The error for a run that ran out of memory: it names the batch that fits."""
     name, batch = learner.machine.name(), learner.recipe.batch
     if learner.machine.world_size > 1:  # a probe would wait for the other processes
-        return UserError(f"a batch of {batch} does not fit into the memory of {name}; use a smaller --batch")
+        return NoMemory(f"a batch of {batch} does not fit into the memory of {name}; use a smaller --batch")
     fits = fitting_batch(learner, sampler)
-    advice = f"a batch of {fits} fits: --batch {fits}" if fits else "not even a batch of 1 fits: use a smaller --crop"
-    return UserError(f"a batch of {batch} does not fit into the memory of {name}; {advice}")
+    none = f"not even a batch of {learner.recipe.smallest_share} fits: use a smaller --crop"
+    advice = f"a batch of {fits} fits: --batch {fits}" if fits else none
+    error = NoMemory(f"a batch of {batch} does not fit into the memory of {name}; {advice}")
+    error.fits = fits
+    return error
 
 
 def _release(learner: Learner) -> None:

@@ -102,6 +102,7 @@ def measure(
     began = time.perf_counter()
     options = options or Options()
     machine = options.machine_for(recipe)
+    recipe.check_share(machine.world_size)
     learner = Learner(
         recipe,
         recipe.make_generator(),
@@ -258,11 +259,16 @@ def make_plan(
         each, speed = _measure_what_fits(each, training, measuring, options, notes)
         measured.append((each, speed, *_measure_the_rest(each, held_out, machine)))
     shares = (PRETRAINING, 1 - PRETRAINING) if first else (1.0,)
-    left = 60 * minutes - (time.perf_counter() - began)
-    stages = tuple(
-        plan_stage(each, share * left, speed, validation=validation, saving=saving)
-        for share, (each, speed, validation, saving) in zip(shares, measured, strict=True)
-    )
+    left = max(0.0, 60 * minutes - (time.perf_counter() - began))
+    try:
+        stages = tuple(
+            plan_stage(each, share * left, speed, validation=validation, saving=saving)
+            for share, (each, speed, validation, saving) in zip(shares, measured, strict=True)
+        )
+    except UserError as error:
+        parts = f"; of the rest, SRResNet gets {PRETRAINING:.0%}" if first else ""
+        spent = f"Of your {60 * minutes:.0f} seconds, starting and measuring took {60 * minutes - left:.0f}"
+        raise UserError(f"{error} {spent}{parts}.") from None
     if isinstance(recipe, str) and "adversarial" not in settings:  # whoever chose a weight gets that one
         gentle = _gentle(stages[-1].recipe, compact, notes)
         stages = (*stages[:-1], dataclasses.replace(stages[-1], recipe=gentle))
@@ -351,7 +357,7 @@ def _measure_what_fits(
         try:
             return recipe, measure(recipe, training, seconds=seconds, options=options)
         except Exception as error:
-            if not is_out_of_memory(error) or recipe.batch == 1:
+            if not is_out_of_memory(error) or recipe.batch // 2 < recipe.smallest_share:
                 raise
             small = recipe.batch // 2
         notes.append(f"{recipe.name}: a batch of {recipe.batch} does not fit into memory; {small} is used instead.")

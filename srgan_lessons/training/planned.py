@@ -8,9 +8,11 @@
 import csv
 import dataclasses
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,11 @@ from srgan_lessons.datasets.photos import Photos, Source, load_photos
 from srgan_lessons.files import atomic
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.absence import refuse_unmounted
-from srgan_lessons.training.checkpoint import acquire, read_checkpoint
+from srgan_lessons.training.checkpoint import acquire, latest_checkpoint, read_checkpoint
 from srgan_lessons.training.expectation import expect
 from srgan_lessons.training.loop import Run, train
 from srgan_lessons.training.machine import Machine
+from srgan_lessons.training.memory import NoMemory
 from srgan_lessons.training.options import read_options
 from srgan_lessons.training.plan import COMPACT, Plan, Speed, Stage, check_request, make_plan, plan_stage, read_plan
 from srgan_lessons.training.recipes import Recipe, find_recipe
@@ -93,17 +96,24 @@ def train_plan(
 ) -> Outcome:
     """Trains what a plan says, or continues where it was stopped. on_report: called with the recipe's name and the row.
 
+    If memory runs out before a stage has a checkpoint, it begins again with a smaller batch, and a warning says so.
+
     When SRResNet is finished, the number of SRGAN's updates is computed again for the time that is left. If the machine
     has become slower, the last stage ends with fewer updates rather than late: at 4 % over the time it stops, saves,
     and says so. A call that continues an interrupted run makes all the missing updates, without a time limit. options:
     see Options.
 
     Raises UserError if the folder holds another plan, if another tab or program is training in it, if the options have
-    minutes, which the plan sets, and in the same cases as `train`. In a notebook the stop button raises
-    KeyboardInterrupt after a checkpoint was written; to continue, run the cell again.
+    minutes or another seed, which the plan sets, under torchrun, and in the same cases as `train`. In a notebook the
+    stop button raises KeyboardInterrupt after a checkpoint was written; to continue, run the cell again.
     """
+    refuse_several()
     if "minutes" in options:
         raise UserError(f"the plan sets minutes, to {plan.minutes:g}: leave it out, or make another plan")
+    seed = plan.request.get("seed", 0)
+    if options.get("seed", seed) != seed:
+        raise UserError(f"the plan has the seed {seed}: leave out seed, or make another plan")
+    options["seed"] = seed
     with _alone(Path(folder)):
         return _train_plan(plan, photos, Path(folder), on_report, options)
 
@@ -134,21 +144,23 @@ def _train_plan(
             continue
         if number and clock.going:
             stage, note = clock.fit_again(stage)
-            plan = dataclasses.replace(
-                plan, stages=(*plan.stages[:number], stage, *plan.stages[number + 1 :]), notes=(*plan.notes, *note)
-            )
-            plan.save(folder)
+            plan = _changed(plan, number, stage, note, folder)
             for line in note:
                 say(line)
-        run = train(
-            stage.recipe,
-            photos,
-            run=path,
-            init=init,
-            on_report=on_report and (lambda row, name=stage.recipe.name: on_report(name, row)),
-            minutes=clock.minutes_for(number),
-            **(stage.options | options),
-        )
+        how: dict[str, Any] = {"run": path, "init": init, **(stage.options | options)}
+        if on_report:
+            how["on_report"] = partial(on_report, stage.recipe.name)
+        while True:
+            try:
+                run = train(stage.recipe, photos, minutes=clock.minutes_for(number), **how)
+                break
+            except NoMemory as error:  # another program may have taken memory since the plan was made
+                if error.fits is None or latest_checkpoint(path) or "class" in plan.request:  # a class has one batch
+                    raise
+                fits = f"{stage.recipe.name}: a batch of {error.fits} is used instead."
+                stage = dataclasses.replace(stage, recipe=stage.recipe.change(batch=error.fits))
+                plan = _changed(plan, number, stage, (fits,), folder)
+                warnings.warn(f"{str(error).split('; ')[0]}. {fits}", stacklevel=2)
         clock.ended(stage, run)
         if not run.finished and not (clock.is_over(number) and number + 1 < len(plan.stages)):
             break
@@ -168,6 +180,23 @@ def _train_plan(
         say(f"the held-out photos were best after update {step:,}: {BEST} has the weights of that update.")
     seconds = time.monotonic() - began
     return Outcome(folder=folder, plan=plan, logs=logs, finished=finished, in_time=in_time, seconds=seconds)
+
+
+def _changed(plan: Plan, number: int, stage: Stage, notes: tuple[str, ...], folder: Path) -> Plan:
+    """The plan with another stage at that place and more notes, saved."""
+    stages = (*plan.stages[:number], stage, *plan.stages[number + 1 :])
+    changed = dataclasses.replace(plan, stages=stages, notes=(*plan.notes, *notes))
+    changed.save(folder)
+    return changed
+
+
+def refuse_several() -> None:
+    """Raises UserError under torchrun: a plan measures one process, and is carried out by one."""
+    if processes.world_size() > 1:
+        raise UserError(
+            "a plan (--within, class train) is for one process: start it without torchrun. For several, use train "
+            "with --steps, or with --minutes; the log shows how many updates per second there are."
+        )
 
 
 def read_outcome(folder: str | Path) -> Outcome:
@@ -239,11 +268,7 @@ def train_within(
     """
     if named := [f"--{name.replace('_', '-')}" for name in PLANNED if name in {*(settings or {}), *options}]:
         raise UserError(f"--within chooses {', '.join(named)} for you: remove it from the command")
-    if processes.world_size() > 1:
-        raise UserError(
-            "--within measures and plans for one process. Under torchrun choose --steps: the log shows how many "
-            "updates per second there are."
-        )
+    refuse_several()
     folder = Path(folder or Path("runs") / f"{recipe}-{minutes:g}-minutes")
     there = (folder / "plan.json").exists()
     if there and resume is False:

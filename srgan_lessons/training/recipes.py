@@ -84,17 +84,27 @@ class Recipe:
             raise UserError(f"recipe {self.name}: ESPCN has one size; leave out {' and '.join(sorted(fixed))}")
         return dataclasses.replace(self, **settings)
 
+    @property
+    def smallest_share(self) -> int:
+        """How many crops a process needs: 2 to shuffle pairs, or where D reduces each crop to one pixel, else 1.
+
+        BatchNorm cannot compute the variance of a single number.
+        """
+        return 2 if self.shuffled or (self.adversarial and self.crop == 16) else 1
+
     def check_share(self, processes: int) -> None:
-        """Raises UserError unless so many processes can share a batch evenly, and shuffle the pairs of their shares."""
+        """Raises UserError unless so many processes can share a batch evenly, each with enough crops."""
         if self.batch % processes:
             raise UserError(
                 f"a batch of {self.batch} cannot be divided evenly among {processes} processes. "
                 f"Choose a --batch that is a multiple of {processes}."
             )
-        if self.shuffled and self.batch // processes < 2:  # each process exchanges the HR crops of its own share
+        if self.batch // processes < self.smallest_share:  # each process exchanges the HR crops of its own share
+            why = "shuffled pairs need" if self.shuffled else "with crops of 16 pixels, the discriminator needs"
+            gives = f"a batch of {self.batch} gives each of the {processes} processes only 1"
             raise UserError(
-                f"shuffled pairs need at least 2 crops in each process, and a batch of {self.batch} gives each of the "
-                f"{processes} processes only 1. Choose a --batch of at least {2 * processes}, or fewer processes."
+                f"{why} at least 2 crops in each process, and {gives if processes > 1 else 'the batch is 1'}. Choose a "
+                f"--batch of at least {2 * processes}{', or fewer processes' if processes > 1 else ''}."
             )
 
     def make_generator(self) -> "ESPCN | Generator":
