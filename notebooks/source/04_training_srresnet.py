@@ -359,7 +359,7 @@ show_images(
 # | when the test is **not** passed: what you see | where to look |
 # |---|---|
 # | it does not move at all | no `backward`, no `step`, something detached, a rate of 0 |
-# | it explodes, or is NaN | the rate; a sum instead of a mean |
+# | it explodes, or is NaN | the rate; without Adam, a sum instead of a mean |
 # | it falls, but stays far above bicubic | the output cannot reach all values: a clamp, a sigmoid, a wrong range |
 # | it falls below bicubic very slowly | the rate is too low; the network is too small for the batch |
 #
