@@ -192,8 +192,8 @@ assert cubic_kernel(np.array([1.5]))[0] < 0
 #
 # The kernel reaches 2 pixels to each side. Is that enough for an LR pixel that stands for a tile of 4 x 4?
 #
-# It is not: it just covers the tile, 12 of whose 16 pixels would hardly count, and we would be back at aliasing. So
-# distances are measured in *LR pixels*. The kernel becomes 4 times as wide and reaches 8 HR pixels to each side. Its
+# It is not. It just covers the tile, and 12 of the tile's 16 pixels would hardly count: we would be back at aliasing.
+# So distances are measured in *LR pixels*. The kernel becomes 4 times as wide and reaches 8 HR pixels to each side. Its
 # weights now sum to about 4, so they are divided by their sum. This widening is what the option *antialiasing* means.
 #
 # ### {{exercise: bicubic_weights}}
@@ -243,7 +243,7 @@ def resize_matrix(size, new_size):
     factor = max(size / new_size, 1)  # the kernel widens where the image shrinks; it never narrows
     matrix = np.zeros((new_size, size))
     for i in range(new_size):
-        centre = (i + 0.5) * size / new_size - 0.5  # of the new pixel, in old pixels: k covers k - 0.5 to k + 0.5
+        centre = (i + 0.5) * size / new_size - 0.5  # of the new pixel, in old pixels: old pixel k is centred at k
         old = np.arange(int(centre - 2 * factor) - 1, int(centre + 2 * factor) + 3)
         weights = bicubic_weights(centre - old, factor)
         np.add.at(matrix[i], old.clip(0, size - 1), weights)
@@ -369,16 +369,17 @@ show_images(
     reduced_first,
     (255 * np.minimum(difference, 4) / 4).astype(np.uint8),
     titles=["HR crop", "cut, then reduced", "reduced, then cut", "difference\n(white: 4 or more levels)"],
-    alt="A crop and its two LR versions. They look alike; the difference is a frame of two pixels along the border.",
+    alt="A crop and its two LR versions. They look alike; they differ only in a frame of two pixels along the border.",
 )
 assert difference.max() == 14
 assert difference[2:-2, 2:-2].max() == 0
-assert 0.3 < 1 - 20**2 / 24**2 < 1 / 3  # the share of false pixels
+assert 0.3 < 1 - 20**2 / 24**2 < 1 / 3  # the frame's share of the pixels
+assert round(1 / (difference > 0).mean()) == 6
 
 # %% [markdown]
-# The two outermost LR pixels on each side are wrong by up to 14 grey levels: the kernel reached beyond the crop. There
+# The two outermost LR pixels on each side are off by up to 14 grey levels: the kernel reached beyond the crop. There
 # the photo goes on, but the kernel found only the border pixel, repeated. No real LR image looks like this. In a crop
-# of 24 x 24, nearly a third of all pixels are false.
+# of 24 x 24, nearly a third of all pixels are made in this way. Here about one pixel in six comes out wrong.
 
 # %% [markdown]
 # ### {{exercise: lr_crop}}
@@ -635,9 +636,9 @@ play(one_way, photo=["motorcycle", "astronaut", "chelsea", "coffee", "rocket"], 
 # <details><summary>2. A network was trained on crops that were cut first and then reduced. Where will it be
 # worse?</summary>
 #
-# It will be worse inside a photo. It has learned that pixels repeat near the edge of what it sees. In a real LR image
-# that is true only at the photo's own border, so inside the photo, what it learned from nearly a third of all pixels is
-# false.
+# It will be worse inside a photo. It has learned that pixels repeat beyond the edge of what it sees. In a real LR image
+# that is true only at the photo's own border. So what it has learned from nearly a third of each crop's pixels is false
+# inside a photo.
 # </details>
 #
 # <details><summary>3. Why is Y rounded before the subtraction, although rounding only adds an error?</summary>

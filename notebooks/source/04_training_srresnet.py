@@ -359,7 +359,7 @@ show_images(
 # | when the test is **not** passed: what you see | where to look |
 # |---|---|
 # | it does not move at all | no `backward`, no `step`, something detached, a rate of 0 |
-# | it explodes, or is NaN | the rate; a sum instead of a mean |
+# | it explodes, or is NaN | the rate; without Adam, a sum instead of a mean |
 # | it falls, but stays far above bicubic | the output cannot reach all values: a clamp, a sigmoid, a wrong range |
 # | it falls below bicubic very slowly | the rate is too low; the network is too small for the batch |
 #
@@ -391,9 +391,8 @@ assert unseen_loss(passed) > 3 * unseen_bicubic
 # ## The learning rate over time
 #
 # The paper keeps it simple: SRResNet trains at a constant 0.0001 for one million updates; SRGAN trains at 0.0001 and,
-# in its second half, at a tenth of that. With a hundred times fewer updates, we cannot be so patient. A **one-cycle**
-# schedule starts low, while the first gradients point in all directions, rises to a high peak, and comes down gently
-# to 0.
+# in its second half, at a tenth of that. With far fewer updates, we cannot be so patient. A **one-cycle** schedule
+# starts low, while the first gradients point in all directions, rises to a high peak, and comes down gently to 0.
 #
 # With $S$ updates, numbered $s = 0 \dots S - 1$, the first tenth is the warm-up, $R = \lfloor S / 10 \rfloor$ updates
 # long:
@@ -720,8 +719,8 @@ assert jump > 1.1
 # A **recipe** holds every number of a run. Here is a small version of the paper's.
 #
 # Half-way through we press stop: the cell sends itself the signal that Ctrl-C and Jupyter's square button send. `train`
-# saves, and then stops the cell with a KeyboardInterrupt, so that the cells below do not go on with half a network.
-# Here we catch it, and make the same call again.
+# completes one more update, saves, and then stops the cell with a KeyboardInterrupt, so that the cells below do not go
+# on with half a network. Here we catch it, and make the same call again.
 
 # %%
 recipe = RECIPES["srresnet-mse"].change(
@@ -781,10 +780,11 @@ assert "rate 0.001 then, 0.002 now" in refused
 # `train` refuses: half of one run and half of another do not make a run. In a terminal, the same command is
 # `srgan-lessons train srresnet-mse --photos FOLDER`. Press Ctrl-C when you like, and give the same command again.
 #
-# In Colab the disk disappears with the machine, so put the run on your Drive. That takes two cells: `from google.colab
-# import drive; drive.mount("/content/drive")`, and `train(recipe, photos, run="/content/drive/MyDrive/srresnet")`.
-# After a disconnect you get a new machine: run the first cell of this lesson, the imports and the photos again, and
-# then these two cells. The second of them continues where the run was stopped.
+# In Colab the disk disappears with the machine, so put the run on your Drive. That takes two cells:
+# `from google.colab import drive; drive.mount("/content/drive")`, and
+# `train(RECIPES["srresnet-mse"], photos, run="/content/drive/MyDrive/srresnet")`. After a disconnect you get a new
+# machine: run the first cell of this lesson, the imports and the photos again, and then these two cells. The second of
+# them continues where the run was stopped.
 #
 # ## Reading curves
 #
@@ -909,7 +909,7 @@ assert (paper.steps, paper.batch, paper.crop, paper.rate) == (1_000_000, 16, 96,
 # Does it have to be a million? We stopped earlier, with the same functions and a one-cycle schedule. On Set5, with the
 # community protocol:
 #
-# | | updates, and crops in each; 96 x 96 pixels, if not said | time | PSNR |
+# | | updates, and crops in each (96 x 96 pixels unless stated) | time | PSNR |
 # |---|---|---|---|
 # | two CPU cores, in an evening | 7,000 of 4, then 15,500 of 8 | 2 h 55 min, then 43 min in half precision | 31.07 dB |
 # | from there, one NVIDIA H100 | 25,748 of 8, 192 x 192 pixels | two and a quarter minutes | **31.56 dB** |

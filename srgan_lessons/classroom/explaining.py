@@ -17,6 +17,10 @@ MEANINGS: dict[str, str] = {
     # shapes
     r"running_mean should contain (\d+) elements not (\d+)": "The BatchNorm is made for {1} maps, but gets {0}.",
     r"expected 2D or 3D input \(got 4D input\)": "nn.BatchNorm1d is for vectors. Images need nn.BatchNorm2d.",
+    r"expected 4D input \(got 3D input\)": (
+        "A network takes a batch, (N, C, h, w), but this is a single image, (C, h, w). Was it picked out of the batch, "
+        "as in x[0]?"
+    ),
     r"Number of dimensions of repeat dims can not be smaller": (
         "repeat wants one number for each axis of the tensor, as in repeat(n, 1, 1, 1)."
     ),
@@ -63,6 +67,13 @@ MEANINGS: dict[str, str] = {
         "There are more or fewer names on the left than there are values on the right. Print what is on the right."
     ),
     r"cannot unpack non-iterable": "There are several names on the left, but only one value on the right.",
+    r"unsupported operand type\(s\) for \*: (?:'int' and )?'(?:Sequential|(?:Conv|BatchNorm)\w+|\w+Block)'": (
+        "* does not copy a layer. Make each one by itself, as in [... for _ in range(n)]."
+    ),
+    r"unsupported operand type\(s\) for .*'(?:Sequential|(?:Conv|BatchNorm)\w+|\w+Block|Linear|PReLU)'"
+    r"|operator supports only objects of Sequential class": (
+        "A layer is used like a tensor, but only what it returns is one: call it, as in layer(x)."
+    ),
     r"unsupported operand type\(s\) for .*'tuple'": (
         "A tuple is used as a number. Take it apart first, as in `for a, b in pairs`."
     ),
@@ -85,6 +96,10 @@ MEANINGS: dict[str, str] = {
     r"|(?:view|reshape|repeat|permute|zeros|ones|empty|randn?)\(\) received an invalid combination.*got \([^)]*float"
     r"|arrays used as indices must be of integer": (
         "A whole number is needed here, but this is a float: / gives a float, and // gives a whole number."
+    ),
+    r"doesn't define __round__": "round() takes a single number. For an array, use np.round.",
+    r"only 0-dimensional arrays can be converted|only length-1 arrays can be converted": (
+        "int() and float() take a single number, and this array has many. x.astype(float) converts all of them."
     ),
     # indices and keys
     r"out of bounds for axis (\d+) with size 0": "Along axis {0}, nothing is left: a slice before it was too narrow.",
@@ -138,6 +153,9 @@ MEANINGS: dict[str, str] = {
         "{0} has no `{1}`: is it misspelt, or does it belong to another type? Tensors, arrays, lists and numbers have "
         "different methods."
     ),
+    r"'(\w+)' object has no attribute '(weights|params|parameter)'": (
+        "{0} has no `{1}`: the weights of a network are network.parameters()."
+    ),
     r"'(\w+)' object has no attribute '(\w+)'": (
         "{0} has no `{1}`: is it spelt as in the line that sets it, for example in __init__?"
     ),
@@ -164,8 +182,11 @@ MEANINGS: dict[str, str] = {
     ),
     r"object is not callable": "Something that is not a function is called with (...): is a * or a comma missing?",
     # networks
-    r"list is not a Module subclass": (
+    r"(?:list|tuple) is not a Module subclass": (
         "nn.Sequential takes the layers themselves, not a list of them: put a * before the list."
+    ),
+    r"<genexpr> is not a Module subclass": (
+        "nn.Sequential takes the layers themselves: make a list of them and put a * before it, as in *[... for ...]."
     ),
     r"is not a Module subclass": (
         "A layer is missing its brackets: nn.Sequential takes layers that are made, as in Block(channels), not classes."
@@ -184,6 +205,9 @@ MEANINGS: dict[str, str] = {
     ),
     r"padding='same' is not supported": (
         "Torch cannot do this for a stride above 1. State the padding as a number: a 3x3 kernel needs padding=1."
+    ),
+    r"cannot pickle 'generator' object": (
+        "A generator, such as network.parameters(), cannot be copied or saved. A network's state_dict() can."
     ),
     # gradients
     r"does not require grad and does not have a grad_fn|does not require grad": (
@@ -216,6 +240,9 @@ MEANINGS: dict[str, str] = {
     ),
     r"received an invalid combination of arguments": (
         'The function does not take what it got, in this order; what it takes is listed after "expected one of".'
+    ),
+    r"(?:Adam\w*|SGD|RMSprop)\.__init__\(\) got an unexpected keyword argument '(\w+)'": (
+        "Torch's optimisers have no argument called `{0}`. They call the learning rate lr: write lr=rate."
     ),
     r"got an unexpected keyword argument '(\w+)'": (
         "The function has no argument called `{0}`. (numpy says axis and keepdims where torch says dim and keepdim.)"

@@ -1,5 +1,6 @@
 """What check and grade say: they survive whatever they are handed, and name what is wrong."""
 
+import copy
 import dataclasses
 import re
 import signal
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from answers import run_cell
+from torch import nn
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom import (
@@ -338,6 +340,19 @@ WHOLE = "A whole number is needed here"
         (lambda x: [2, 1].sort()[0], "What comes before [...] is None."),
         (lambda x: len([2, 1].sort()), "A value is None here."),
         (lambda x: 1 + [2, 1].sort(), "One of the two values is None."),
+        (lambda x: nn.Sequential([nn.Tanh()]), "not a list of them: put a * before the list."),
+        (lambda x: nn.Sequential(nn.Tanh() for _ in x), "make a list of them and put a * before it"),
+        (lambda x: nn.Sequential(nn.Tanh), "A layer is missing its brackets"),
+        (lambda x: nn.Conv2d(1, 1, 3) * 2, "* does not copy a layer."),
+        (lambda x: 2 * nn.Conv2d(1, 1, 3), "* does not copy a layer."),
+        (lambda x: torch.zeros(3) + nn.Sequential(nn.Tanh()), "only what it returns is one: call it"),
+        (lambda x: nn.Sequential(nn.Tanh()) + torch.zeros(3), "only what it returns is one: call it"),
+        (lambda x: nn.BatchNorm2d(1)(torch.zeros(1, 4, 4)), "but this is a single image, (C, h, w)."),
+        (lambda x: nn.Tanh().weights, "the weights of a network are network.parameters()."),
+        (lambda x: torch.optim.Adam([torch.zeros(1)], rate=1e-3), "They call the learning rate lr: write lr=rate."),
+        (lambda x: copy.deepcopy(nn.Tanh().parameters()), "A network's state_dict() can."),
+        (lambda x: round(x), "For an array, use np.round."),
+        (lambda x: int(x), "x.astype(float) converts all of them."),
     ],
 )
 def test_what_an_error_of_torch_and_numpy_means(answer, says):

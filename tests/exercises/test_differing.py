@@ -80,5 +80,13 @@ def test_digits_are_as_many_as_it_takes_to_tell_them_apart():
     assert "gives [27.29602]; [27.296] is expected" in message
 
 
+@pytest.mark.filterwarnings("error")
+def test_the_reference_warns_of_nothing_when_its_arguments_are_exchanged():
+    def share(part, whole):
+        return part / whole
+
+    assert "share([0, 1], [1, 2]) gives" in said(lambda part, whole: part, share, [(np.arange(2.0), np.arange(1.0, 3))])
+
+
 def test_an_answer_that_stops_on_so_small_a_case_is_left_to_its_judge():
     show_smallest(lambda x, slope: line(x, slope)[1], line, CASES)

@@ -32,7 +32,10 @@ def judge(candidate) -> None:
             f"At a factor of {factor}, the kernel must reach {2 * factor:g} HR pixels to each side: divide the "
             "distances by the factor."
         )
-        no_sum = f"The weights are NaN: their sum was 0. Is the kernel too narrow? {wider}"
+        no_sum = (
+            "The weights are NaN or infinite: something is divided by 0. If it is the sum of the weights, the kernel "
+            f"is too narrow. {wider}"
+        )
         result = finite(as_array, call(candidate, distance, factor), distance.shape, says=no_sum)
         few = "The kernel is not widened: it looks at 4 pixels and skips the rest, which causes aliasing."
         by_factor = (

@@ -60,6 +60,9 @@ class WithIdleWeight(nn.Module):
         super().__init__()
         self.network, self.idle = small_network(), nn.Parameter(torch.ones(1))
 
+    def __iter__(self):
+        raise NotYet("An optimiser takes the network's weights, not the network itself: network.parameters().")
+
     def forward(self, x: Tensor) -> Tensor:
         return self.network(x) + 0 * self.idle
 

@@ -182,6 +182,7 @@ def _schedules(at: np.ndarray, steps: int) -> dict[str, np.ndarray]:
         "rise.": joined(up, 0.5 * (1 + np.cos(np.pi * (at - rise) / (steps - rise - 1)))),
         "The warm-up has one update too many: the condition is step < rise, not <=.": np.where(at <= rise, up, down),
         "// cuts off the fractions in the warm-up: divide with /.": joined((at + 1) // rise, down),
+        "In the warm-up, the rate is 0. Does // cut off its fractions? Divide with /.": joined(np.zeros(steps), down),
         "The rate falls along a straight line. It must fall along a cosine: slowly, fast, slowly.": joined(
             up, 1 - share
         ),

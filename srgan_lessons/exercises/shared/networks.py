@@ -137,6 +137,12 @@ def check_gradients(network: nn.Module, x: Tensor) -> None:
             "another layer twice or starts again from the input; or there is a no_grad, a detach or a .data."
         )
     if unused := [name for name, parameter in network.named_parameters() if parameter.grad is None]:
+        layer, _, what = unused[0].rpartition(".")
+        if what == "bias" and f"{layer}.weight" in weights:
+            raise NotYet(
+                f"{unused[0]} is never used, although {layer}.weight is. Call the layer itself, which uses both, or "
+                "make it with bias=False."
+            )
         raise NotYet(
             f"{unused[0]} is never used: its layer is made in __init__, but forward does not use it. Is another layer, "
             "such as a BatchNorm, used twice instead? Each layer has its own numbers."

@@ -77,10 +77,15 @@ def box(distance, factor):
     return np.full(len(distance), 1 / len(distance))
 
 
-@answers.wrong(says="The weights are NaN: their sum was 0. Is the kernel too narrow?")
+@answers.wrong(says="divided by 0. If it is the sum of the weights, the kernel is too narrow.")
 def multiplied(distance, factor):
     weight = cubic_kernel(distance * factor)
     return weight / weight.sum()
+
+
+@answers.wrong(says="The weights are NaN or infinite: something is divided by 0.")
+def by_the_sum_of_the_distances(distance, factor):
+    return cubic_kernel(distance / factor) / distance.sum()
 
 
 TestAnswers = answers.tests()

@@ -320,6 +320,13 @@ class Sigmoid(Layers):
         return x + self.bn2(self.conv2(torch.sigmoid(self.bn1(self.conv1(x)))))
 
 
+@answers.wrong(says="conv1.bias is never used, although conv1.weight is")
+class WeightsOnly(Layers):
+    def forward(self, x):
+        added = self.prelu(self.bn1(F.conv2d(x, self.conv1.weight, padding=1)))
+        return x + self.bn2(F.conv2d(added, self.conv2.weight, padding=1))
+
+
 @answers.wrong(says="changes one of its arguments: `x`")
 class InPlace(Layers):
     def forward(self, x):

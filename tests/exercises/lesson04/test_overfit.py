@@ -55,6 +55,13 @@ def optimiser_in_the_loop(network, sampler, steps, rate):
     return [train_step(network, torch.optim.Adam(network.parameters(), lr=rate), lr, hr).item() for _ in range(steps)]
 
 
+@answers.wrong(says="not the network itself: network.parameters().")
+def optimiser_of_the_network(network, sampler, steps, rate):
+    optimizer = torch.optim.Adam(network, lr=rate)
+    lr, hr = sampler(0)
+    return [train_step(network, optimizer, lr, hr).item() for _ in range(steps)]
+
+
 @answers.wrong(says="Adam's default")
 def rate_forgotten(network, sampler, steps, rate):
     return overfit(network, sampler, steps, 1e-3)

@@ -61,6 +61,12 @@ def begins_at_zero(step, steps, peak):
     return peak * step / rise if step < rise else _cosine(step, steps, peak, rise)
 
 
+@answers.wrong(says="Does // cut off its fractions?")
+def floored(step, steps, peak):
+    rise = steps // 10
+    return peak * (step + 1) // rise if step < rise else _cosine(step, steps, peak, rise)
+
+
 @answers.wrong(says="There is no warm-up")
 def no_warm_up(step, steps, peak):
     return _cosine(step, steps, peak, 0)
