@@ -338,6 +338,10 @@ WHOLE = "A whole number is needed here"
         (lambda x: [2, 1].sort()[0], "What comes before [...] is None."),
         (lambda x: len([2, 1].sort()), "A value is None here."),
         (lambda x: 1 + [2, 1].sort(), "One of the two values is None."),
+        (lambda x: x > 0 & x < 1, "each comparison needs brackets"),
+        (lambda x: x > 0.5 & (x < 1), "each comparison needs brackets"),
+        (lambda x: torch.from_numpy(x) > 0 | torch.from_numpy(x) < 1, "each comparison needs brackets"),
+        (lambda x: x.sum() > 0.5 & True, "each comparison needs brackets"),
     ],
 )
 def test_what_an_error_of_torch_and_numpy_means(answer, says):
