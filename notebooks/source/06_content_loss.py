@@ -191,7 +191,7 @@ of_answers = functools.cache(lambda maps: (maps(A).detach(), maps(B).detach()))
 
 
 def expected_loss(x, maps):
-    """The expected distance to A or B, in units of what the answer A costs; that both are halved cancels."""
+    """The expected distance to A or B, divided by that of the answer A, (0 + A to B) / 2. The two halves cancel."""
     at_a, at_b = of_answers(maps)
     seen = maps(x)
     return (F.mse_loss(seen, at_a) + F.mse_loss(seen, at_b)) / F.mse_loss(at_a, at_b)
@@ -404,9 +404,9 @@ assert phi53(hr).shape[2:] == (7, 7)
 
 # %% tags=["check-output", "fold", "skip"]
 before = phi(trunk, 2, 2)[:-1](vgg_input(hr))  # (1, 128, 49, 49)
-print(f"numbers below zero, before the ReLU: more than half: {bool((before < 0).float().mean() > 0.5)}")
+print(f"before the ReLU, more than half of the numbers are below zero: {bool((before < 0).float().mean() > 0.5)}")
 energy = before.square().sum()
-print(f"their share of the squares: more than half: {bool(before.clamp(max=0).square().sum() > energy / 2)}")
+print(f"more than half of the sum of squares is theirs: {bool(before.clamp(max=0).square().sum() > energy / 2)}")
 
 # %% [markdown] tags=["slide"]
 # Then you mostly compare how strongly things are *not* there. That is a different loss. ESRGAN (Wang et al. 2018) chose
@@ -532,8 +532,8 @@ assert apart < 0.04
 
 # %% [markdown] tags=["subslide"]
 # **This is the claim.** For MSE the middle is the best place, at half the loss. For phi(2, 2) it is the worst. Grey
-# costs more than thirty times as much as a choice that is *wrong*. In the figure the hill is twice as high. Its unit is
-# what it costs on average to answer A: half a wrong choice, because A is right half of the time.
+# costs more than thirty times as much as a choice that is *wrong*. In the figure the hill is twice as high. There, the
+# unit is what answering A costs on average: half a wrong choice, because A is right half of the time.
 #
 # Why? To phi(2, 2), the two pullovers are nearly the same: their squared distance is less than 4 % of the maps' mean
 # square. A wrong guess costs next to nothing. Grey has no stripes, and that costs a great deal.
@@ -577,9 +577,8 @@ assert all(expected_loss(start.repeat(1, 1, 6, 6), phi22) > 20 for start in nois
 # %% [markdown] tags=["slide"] answers=["woven", "safest", "lowest"]
 # There are two results, and we report both.
 #
-# 1. **phi(2, 2) flees from grey.** From near A it goes back to stripes. From there, MSE went to grey. But the stripes
-# have
-#    colours that A does not have, and may cost even less than A: this loss hardly sees colour.
+# 1. **phi(2, 2) flees from grey.** From near A it goes back to stripes. From there, MSE went to grey. But the
+#    stripes have colours that A does not have, and may cost even less than A: this loss hardly sees colour.
 # 2. **It does not know the way.** From grey it finds *some* texture of the right strength, in wild colours, that is
 #    neither A nor B. The loss has many valleys. Those near the answers are deeper, but a tile that starts in the middle
 #    falls into another one.
@@ -700,7 +699,7 @@ found = {layer: from_noise(maps, maps(face), size) for layer, maps in EYES.items
 reached = {layer: decibels(x, face) for layer, (x, _) in found.items()}
 first = list(EYES)[:3]
 for layer in first:
-    print(f"{layer}: {reached[layer]:.1f} dB, although the maps agree except for {found[layer][1]:.1%}")
+    print(f"{layer}: {reached[layer]:.1f} dB; the maps differ by {found[layer][1]:.2%} of their mean square")
 
 # %% tags=["fold"]
 show_images(
@@ -778,7 +777,7 @@ def blurred(x):
 torch.manual_seed(0)
 grain = 0.05 * torch.randn(1, 3, 96, 96)
 SPOIL = {
-    "moved by two pixels": lambda x: x.roll(2, dims=-1),
+    "moved by two pixels": lambda x: F.pad(x, (0, 2, 0, 0), mode="replicate")[..., 2:],  # to the left
     "blurred": blurred,
     "grain": lambda x: x + grain,
     "brighter": lambda x: x + 0.1,

@@ -286,6 +286,8 @@ assert abs(by_hand - ssim(sr, hr, border=0)) < 1e-6
 assert ssim_index(b[:11, :11], 255 - b[:11, :11], window) < 0
 
 # %% [markdown] tags=["slide"]
+# The negative falls where the window rises, so the covariance is below 0, and the SSIM is, too.
+#
 # ### How large is a window?
 #
 # In the paper's tools, $\sigma$ is not always 1.5. It is 1.5 for a picture of 256 rows and grows with the height: 3 at
@@ -329,10 +331,13 @@ assert all(value > 0.01 for value in change.values())
 assert all(values[-1] > values[2] for values in grown.values())
 
 # %% [markdown] tags=["slide"] answers=[]
-# The pictures are the same, only the window is different, and SSIM rises by several hundredths. Set14's images are the
-# tallest, so that is where the paper's numbers are farthest from the community's. In Table 2, SRResNet and DRCN are
-# only 0.011 apart on Set14. **Never compare an SSIM with one from another protocol.** If you copy the paper's column
-# next to your own numbers, you are comparing windows.
+# The pictures are the same, only the window is different, and SSIM rises by several hundredths. (It also rises on the
+# far left. A window of sigma 0.5 sees hardly more than one pixel, so both variances are small, and $c_2$ pulls the
+# second fraction towards 1.)
+#
+# Set14's images are the tallest, so that is where the paper's numbers are farthest from the community's. In Table 2,
+# SRResNet and DRCN are only 0.011 apart on Set14. **Never compare an SSIM with one from another protocol.** If you copy
+# the paper's column next to your own numbers, you are comparing windows.
 #
 # ## What each slip moves
 #
@@ -828,7 +833,7 @@ assert rows1["Set14", "SRGAN-VGG22"].mos < rows1["Set14", "SRGAN-VGG54"].mos
 # third of a MOS point, or more. Which *content* loss is best is less clear than is often claimed. VGG54 wins on the 14
 # images of Set14 and loses to VGG22 on the five of Set5. By the paper's tests, only the first of these is significant.
 #
-# `docs/results.md` lists the commands that fill our rows of Table 1.
+# In our columns, only two rows are filled. `docs/results.md` lists the commands that fill the others.
 #
 # ## The perception-distortion plane
 #
@@ -897,14 +902,24 @@ draw(
     "PSNR and ST-LPIPS: a curve from the MSE twin down left to the GAN twin; SRResNet far right, SRGAN far below.",
     joined=["between the twins"],
 )
+draw(
+    {
+        "between the twins": {" " * k: point for k, point in enumerate(path)},
+        "straight line": {name: plane[name][:2] for name in networks},
+    },
+    "PSNR in dB, higher is better",
+    "ST-LPIPS, lower is better",
+    "The same curve, larger: between its ends it lies to the right of a straight line, at a higher PSNR.",
+    joined=["between the twins", "straight line"],
+)
 chord = [(1 - share) * mse_db + share * gan_db for share in shares]
 assert np.mean([point[0] for point in path[1:-1]]) > np.mean(chord)
 
 # %% [markdown] tags=["slide"] answers=["twice", "3 dB"]
-# They lie on a curve: on the way, PSNR stays above the straight line. A single knob leads from one end to the other:
-# more like HR, or more like a photo. There is no point where both are best, and that is not the fault of our networks.
-# Blau and Michaeli (2018) proved it for every distortion: **a method that comes closer to HR than a certain limit
-# cannot look real.**
+# They lie on a curve: on the way, PSNR stays above the straight line, as the second figure shows. A single knob leads
+# from one end to the other: more like HR, or more like a photo. There is no point where both are best, and that is not
+# the fault of our networks. Blau and Michaeli (2018) proved it for every distortion: **a method that comes closer to HR
+# than a certain limit cannot look real.**
 #
 # ### What looking real must cost
 #
@@ -933,7 +948,8 @@ assert max(given_up) < 10 * np.log10(2)
 #
 # ## The metric is wrong, too
 #
-# Now for our second question to ST-LPIPS. On Set5, does it prefer nearest neighbour or bicubic?
+# On our five crops, ST-LPIPS preferred nearest neighbour to bicubic. Does it do so on Set5, too? And what did people
+# say?
 
 # %% tags=["check-output"]
 for method in ("nearest", "bicubic"):

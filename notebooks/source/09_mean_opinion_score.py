@@ -146,8 +146,8 @@ widget
 assert widget.error == ""
 
 # %% [markdown]
-# Done? Then run the next cell. It shows what your votes say about *you*: it compares the two scores that you gave to
-# the same picture. Then it shows the versions of one photo, with their names.
+# Done? Then run the next cell. It shows what your votes say about *you*: some pictures came twice, and it compares your
+# two scores. Then it shows the versions of one photo, with their names.
 
 # %% tags=["skip"]
 my_votes = Votes.read(widget.session.path).table()
@@ -379,8 +379,8 @@ assert list(suspects) == ["rater_24", "rater_25", "rater_26"]
 #
 # ITU-R BT.500 screens raters by statistics alone. For each stimulus, it computes the mean, the standard deviation $s$
 # and the kurtosis $\overline{d^4} / s^4$, where $d$ is a vote's distance from the mean. A vote is **far** if it is at
-# least $2 s$ from the mean, provided that the kurtosis is between 2 and 4, like that of a bell curve; otherwise, if it
-# is at least $\sqrt{20}\, s$ away. A rater is rejected if their votes are far
+# least $2 s$ from the mean. That holds where the kurtosis is between 2 and 4; a bell curve has 3. Elsewhere, a vote is
+# far if it is at least $\sqrt{20}\, s$ from the mean. A rater is rejected if their votes are far
 #
 # - on more than 5 % of the stimuli, **and**
 # - in both directions: $|\mathrm{above} - \mathrm{below}| < 0.3\,(\mathrm{above} + \mathrm{below})$.

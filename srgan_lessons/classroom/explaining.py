@@ -10,6 +10,9 @@ MEANINGS: dict[str, str] = {
         "`if`, `and`, `or` and 1 < x < 2 want one yes or no; x holds many. If all of them must be True, write "
         "(...).all(). To choose for each of them, use np.where or torch.where, and join conditions with (...) & (...)."
     ),
+    r"bitwise_(?:and|or)|unsupported operand type\(s\) for [&|]: (?!.*NoneType).*'float'": (
+        "`&` and `|` come before <, > and ==. So each comparison needs brackets, as in (a > 0) & (b < 1)."
+    ),
     # powers
     r"bitwise_xor|unsupported operand type\(s\) for \^|\"bitwise_xor_cpu\"|xor": (
         "In Python, ^ is not a power: the third power of x is x**3."

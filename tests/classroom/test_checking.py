@@ -353,6 +353,10 @@ WHOLE = "A whole number is needed here"
         (lambda x: copy.deepcopy(nn.Tanh().parameters()), "A network's state_dict() can."),
         (lambda x: round(x), "For an array, use np.round."),
         (lambda x: int(x), "x.astype(float) converts all of them."),
+        (lambda x: x > 0 & x < 1, "each comparison needs brackets"),
+        (lambda x: x > 0.5 & (x < 1), "each comparison needs brackets"),
+        (lambda x: torch.from_numpy(x) > 0 | torch.from_numpy(x) < 1, "each comparison needs brackets"),
+        (lambda x: x.sum() > 0.5 & True, "each comparison needs brackets"),
     ],
 )
 def test_what_an_error_of_torch_and_numpy_means(answer, says):

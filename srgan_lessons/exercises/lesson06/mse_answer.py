@@ -118,8 +118,11 @@ def _name_answer(candidate: Callable, result: np.ndarray, answers: torch.Tensor,
     recognise(result, slips, within=1e-5)
     least, most = float(result.min()), float(result.max())
     if least < most and np.allclose(result, plain.clamp(least, most).numpy(), atol=1e-5):
+        below = [f"below {least:.3g}"] if plain.min() < least - 1e-5 else []
+        above = [f"above {most:.3g}"] if plain.max() > most + 1e-5 else []
         raise NotYet(
-            f"The result is clamped to [{least:.3g}, {most:.3g}]. The mean is the best answer, wherever it lies."
+            f"The result is clamped: values {' and '.join(below + above)} are cut off. The mean is the best answer, "
+            "wherever it lies."
         )
 
 

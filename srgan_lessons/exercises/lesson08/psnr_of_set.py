@@ -69,7 +69,7 @@ def judge(candidate) -> None:
     recognise(found, {late: set_psnr(photos, cut=lambda photo: photo, measure=_cut_late)}, within=1e-4)
     summed = {f"{m} And divide the sum by the number of photos.": s for m, s in SET_SLIPS.items() if "collect" not in s}
     recognise(found, {m: set_psnr(photos, **s, collect=lambda v, p: sum(v)) for m, s in summed.items()}, within=1e-4)
-    if abs(found - round(right)) < 1e-9 or abs(found - round(right, 1)) < 1e-9:
+    if any(abs(found - round(right, digits)) < 1e-9 for digits in range(4)):
         raise NotYet("The result is rounded. Return all its digits, and round only where you print it.")
     for photo in sorted(photos, key=np.size):
         mine, theirs = as_number(call(candidate, blocks, [photo])), set_psnr([photo])

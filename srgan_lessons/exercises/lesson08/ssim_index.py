@@ -100,12 +100,17 @@ def _show_smallest(candidate) -> None:
 def _which_fraction(candidate) -> str:
     """Which of the two fractions is right, by windows in which the other one is 1, and no part is 0."""
     weights, rising = np.array([[0.3, 0.2], [0.3, 0.2]]), np.array([[10.0, 30.0], [10.0, 30.0]])  # the mean is 18
-    right = [
-        abs(_one_index(call(candidate, rising, other, weights)) - ssim_of(rising, other, weights)) < 1e-6
-        for other in (rising + 20, np.array([[10.0, 25.0], [15.0, 27.5]]))
-    ]
+
+    def index(a: np.ndarray, b: np.ndarray) -> float:
+        return _one_index(call(candidate, a, b, weights))
+
+    others = rising + 20, np.array([[10.0, 25.0], [15.0, 27.5]])
+    right = [abs(index(rising, other) - ssim_of(rising, other, weights)) < 1e-6 for other in others]
     if all(right):
         return " Each fraction is right by itself: are they multiplied?"
+    flat = np.full((2, 2), 18.0)  # it and flat + 20 have the means of rising and rising + 20: the same luminance
+    if right == [False, True] and abs(index(flat, flat + 20) - index(rising, rising + 20)) > 1e-6:
+        return " It is right where both means are equal: is each mean subtracted from its own window?"
     names = ("luminance", "contrast and structure")
     return f" The wrong part is the fraction of {names[right.index(False)]}." if any(right) else ""
 

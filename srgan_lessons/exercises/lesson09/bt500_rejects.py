@@ -162,6 +162,7 @@ BT500_SLIPS = {
     "The mean of d ** 4 is divided by s ** 2. For the kurtosis, divide it by s ** 4.": {
         "kurtosis": lambda d, s: (d**4).mean(axis=1, keepdims=True) / s**2
     },
+    "The mean of d ** 4 is not divided by s ** 4.": {"kurtosis": lambda d, s: (d**4).mean(axis=1, keepdims=True)},
     "s is computed over stimuli (axis 0), so each rater has one. Compute it over raters (axis 1).": {
         "std": lambda scores: scores.std(axis=0, keepdims=True)
     },
@@ -206,6 +207,9 @@ BT500_SLIPS |= {
         ),
         "0.3 is multiplied by the number of stimuli. |above - below| must be less than 0.3 * (above + below).": (
             lambda a, b, n: _often(a, b, n) & (np.abs(a - b) < 0.3 * n)
+        ),
+        "Above and below are compared with 5 % one by one. Compare their sum with it.": lambda a, b, n: (
+            (a > 0.05 * n) & (b > 0.05 * n)
         ),
         "There is one verdict for all raters. Is there an extra any() or all()? Each rater needs one.": (
             lambda a, b, n: _often(a, b, n) & _balanced(a, b, n).any()

@@ -8,7 +8,15 @@ import torch
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.reading import as_array
-from srgan_lessons.exercises.shared.draws import DRAWS, Noted, image_means, medians, pairs, what_is_wrong
+from srgan_lessons.exercises.shared.draws import (
+    Noted,
+    image_means,
+    medians,
+    pairs,
+    single_votes,
+    two_way,
+    what_is_wrong,
+)
 
 
 def mos_interval(scores, rng):
@@ -203,17 +211,6 @@ def interval_cases() -> dict[str, np.ndarray]:
     }
 
 
-def two_way(scores: np.ndarray, who: bool = True, what: bool = True, raters: int | None = None) -> np.ndarray:
-    """The MOS (DRAWS,) of studies in which raters, images or both are drawn again. raters: how many, if not all."""
-    rng = np.random.default_rng(1)
-    counts = (raters or scores.shape[0], scores.shape[1])
-    weights = [
-        rng.multinomial(count, np.full(n, 1 / n), size=DRAWS) / count if drawn else np.full((DRAWS, n), 1 / n)
-        for n, count, drawn in zip(scores.shape, counts, (who, what), strict=True)
-    ]
-    return np.einsum("br,ri,bi->b", weights[0], scores, weights[1], optimize=True)
-
-
 @functools.cache
 def right_studies() -> tuple[list[np.ndarray], np.ndarray]:
     """The samples of each case, drawn as they should be, and their ends (cases, 2)."""
@@ -228,11 +225,6 @@ def slip_bounds() -> dict[str, np.ndarray]:
         message: np.array([bounds(samples, level) for samples, level in map(make, interval_cases().values())])
         for message, make in INTERVAL_SLIPS.items()
     }
-
-
-def single_votes(scores: np.ndarray, count: int) -> np.ndarray:
-    """The MOS (DRAWS,) of `count` votes drawn from all votes, whoever gave them."""
-    return np.random.default_rng(1).choice(scores.ravel(), (DRAWS, count)).mean(axis=1)
 
 
 def bounds(samples: np.ndarray, level: float = 95) -> tuple[float, float]:
@@ -264,7 +256,12 @@ INTERVAL_SLIPS = {
         two_way(s, raters=len(s) // 2),
         95,
     ),
-    "One rater is drawn for each sample. Draw as many as there are.": lambda s: (two_way(s, raters=1), 95),
+    "Each sample has a mean for each rater; it should be one number. Take the mean over raters and images.": lambda s: (
+        two_way(s, raters=1),
+        95,
+    ),
+    "Each sample has all votes of a round; it should be one number, their mean.": lambda s: (np.tile(s, 1000), 95),
+    "The percentiles are taken of the votes. Take them of the samples.": lambda s: (s, 95),
     "This interval contains 90 % of the samples. For 95 %, cut off 2.5 % at each end.": lambda s: (two_way(s), 90),
     "This interval contains 99 % of the samples. For 95 %, cut off 2.5 % at each end.": lambda s: (two_way(s), 99),
     "This interval contains only two thirds of the samples, like the mean plus and minus one standard deviation. Cut "

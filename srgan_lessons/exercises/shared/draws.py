@@ -103,11 +103,27 @@ def _of(drawn: np.ndarray, most: int, length: int) -> bool:
     return len(drawn) > 20 and bool(np.mean((drawn < most).all(axis=1)) > 0.1)  # chance hardly ever does that
 
 
+def two_way(scores: np.ndarray, who: bool = True, what: bool = True, raters: int | None = None) -> np.ndarray:
+    """The MOS (DRAWS,) of studies in which raters, images or both are drawn again. raters: how many, if not all."""
+    rng = np.random.default_rng(1)
+    counts = (raters or scores.shape[0], scores.shape[1])
+    weights = [
+        rng.multinomial(count, np.full(n, 1 / n), size=DRAWS) / count if drawn else np.full((DRAWS, n), 1 / n)
+        for n, count, drawn in zip(scores.shape, counts, (who, what), strict=True)
+    ]
+    return np.einsum("br,ri,bi->b", weights[0], scores, weights[1], optimize=True)
+
+
 def pairs(scores: np.ndarray) -> np.ndarray:
     """The MOS (DRAWS,) of n pairs (rater, image), where n is the smaller of the two counts."""
     rng, count = np.random.default_rng(1), min(scores.shape)
     rows, columns = (rng.integers(0, n, (DRAWS, count)) for n in scores.shape)
     return scores[rows, columns].mean(axis=1)
+
+
+def single_votes(scores: np.ndarray, count: int) -> np.ndarray:
+    """The MOS (DRAWS,) of `count` votes drawn from all votes, whoever gave them."""
+    return np.random.default_rng(1).choice(scores.ravel(), (DRAWS, count)).mean(axis=1)
 
 
 def image_means(scores: np.ndarray) -> np.ndarray:

@@ -28,6 +28,21 @@ def _both(of: Callable[[np.ndarray, np.ndarray], float]) -> Callable:
     return lambda a, b, w: (of(a, w), of(b, w))
 
 
+def _about(a: np.ndarray, b: np.ndarray, w: np.ndarray) -> float:
+    """The weighted variance of a, but around the mean of b."""
+    return (w * (a - (w * b).sum()) ** 2).sum()
+
+
+def _shared(a: np.ndarray, b: np.ndarray, w: np.ndarray) -> float:
+    """The weighted covariance."""
+    return (w * (a - (w * a).sum()) * (b - (w * b).sum())).sum()
+
+
+def _late(a: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Weighted before the mean is subtracted."""
+    return w * a - (w * a).sum()
+
+
 PARTIAL: dict[str, dict[str, Callable]] = {  # one part alone is wrong
     "The means are not weighted. Take (weights * a).sum().": {"means": lambda a, b, w: (a.mean(), b.mean())},
     "The covariance is weighted, but the variances are not: (weights * (a - mean_a) ** 2).sum().": {
@@ -89,6 +104,24 @@ PARTIAL: dict[str, dict[str, Callable]] = {  # one part alone is wrong
     },
     "var_b is the variance of a. It should be that of b: (weights * (b - mean_b) ** 2).sum().": {
         "variances": lambda a, b, w: ((w * a**2).sum(), (w * a**2).sum())
+    },
+    "One variance is computed with the mean of the other window: var_a needs mean_a, and var_b needs mean_b.": {
+        "raw": lambda a, b, w: (_about(a, a, w), _about(b, a, w), _shared(a, b, w))
+    },
+    "cov is the variance of a. It needs one factor of a and one of b: (a - mean_a) * (b - mean_b).": {
+        "cov": lambda a, b, w: (w * a**2).sum()
+    },
+    "Variances and covariance are plain sums. Multiply by the weights first: (weights * (a - mean_a) ** 2).sum().": {
+        "variances": _both(lambda a, w: (a**2).sum()),
+        "cov": lambda a, b, w: (a * b).sum(),
+    },
+    "In variances and covariance, the weights are squared, too. Multiply each product by the weights once.": {
+        "variances": _both(lambda a, w: ((w * a) ** 2).sum()),
+        "cov": lambda a, b, w: (w * a * w * b).sum(),
+    },
+    "The mean is subtracted from weights * a. Subtract it from a, then multiply by the weights: "
+    "(weights * (a - mean_a) ** 2).sum().": {
+        "raw": lambda a, b, w: ((_late(a, w) ** 2).sum(), (_late(b, w) ** 2).sum(), (_late(a, w) * _late(b, w)).sum())
     },
 }
 

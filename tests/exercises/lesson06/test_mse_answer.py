@@ -50,6 +50,16 @@ def likeliest(answers, chances):
     return answers[chances.argmax()]
 
 
+@answers.wrong(says="clamped: values above 1 are cut off")
+def clamped(answers, chances):
+    return (answers * chances.view(-1, 1, 1, 1)).sum(dim=0).clamp(0, 1)
+
+
+@answers.wrong(says="clamped: values below 0.2 and above 0.8 are cut off")
+def clamped_on_both_sides(answers, chances):
+    return (answers * chances.view(-1, 1, 1, 1)).sum(dim=0).clamp(0.2, 0.8)
+
+
 @answers.wrong(says="`chances` is not used")
 def plain_sum(answers, chances):
     return answers.sum(dim=0)

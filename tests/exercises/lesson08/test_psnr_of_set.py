@@ -83,6 +83,16 @@ def not_divided(enlarge, photos):
     return sum(_values(enlarge, photos))
 
 
+@answers.wrong(says="The result is rounded")
+def rounded_to_two_digits(enlarge, photos):
+    return round(float(np.mean(_values(enlarge, photos))), 2)
+
+
+@answers.wrong(says="The result is rounded")
+def rounded_to_three_digits(enlarge, photos):
+    return round(float(np.mean(_values(enlarge, photos))), 3)
+
+
 @answers.wrong(says="the last photo alone")
 def overwritten(enlarge, photos):
     for value in _values(enlarge, photos):

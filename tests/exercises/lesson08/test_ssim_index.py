@@ -97,6 +97,54 @@ def _windows_of(a, b, weights):
     return np.mean([ssim_index(a[y : y + n, x : x + n], b[y : y + n, x : x + n], weights) for y, x in places])
 
 
+def _with(var_a="(w * x**2).sum()", var_b="(w * y**2).sum()", cov="(w * x * y).sum()", first="first"):
+    """A learner's answer with some expressions replaced; x and y are the windows without their means."""
+
+    def answer(a, b, weights):
+        known = {"a": a, "b": b, "w": weights, "mean_a": (weights * a).sum(), "mean_b": (weights * b).sum()}
+        known |= {"x": a - known["mean_a"], "y": b - known["mean_b"]}
+        known["first"] = ssim_of(a, b, weights, join=lambda first, second: first)
+        v, u, c = (eval(part, dict(known)) for part in (var_a, var_b, cov))
+        return eval(first, dict(known)) * (2 * c + 58.5225) / (v + u + 58.5225)
+
+    return answer
+
+
+for called, says, parts in (
+    ("var_b_with_mean_a", "the mean of the other window", {"var_b": "(w * (b - mean_a) ** 2).sum()"}),
+    ("var_a_with_mean_b", "the mean of the other window", {"var_a": "(w * (a - mean_b) ** 2).sum()"}),
+    ("cov_of_a_and_a", "cov is the variance of a", {"cov": "(w * x * x).sum()"}),
+    (
+        "plain_sums",
+        "are plain sums",
+        {"var_a": "(x**2).sum()", "var_b": "(y**2).sum()", "cov": "(x * y).sum()"},
+    ),
+    (
+        "weights_squared_in_all_three",
+        "weights are squared",
+        {"var_a": "((w * x) ** 2).sum()", "var_b": "((w * y) ** 2).sum()", "cov": "(w * x * w * y).sum()"},
+    ),
+    (
+        "weighted_before_the_mean_is_subtracted",
+        "Subtract it from a",
+        {
+            "var_a": "((w * a - mean_a) ** 2).sum()",
+            "var_b": "((w * b - mean_b) ** 2).sum()",
+            "cov": "((w * a - mean_a) * (w * b - mean_b)).sum()",
+        },
+    ),
+    (
+        "means_swapped_in_both_variances",
+        "right where both means are equal",
+        {"var_a": "(w * (a - mean_b) ** 2).sum()", "var_b": "(w * (b - mean_a) ** 2).sum()"},
+    ),
+    ("luminance_changed", "fraction of luminance", {"first": "first**2"}),
+):
+    answer = _with(**parts)
+    answer.__name__ = called
+    answers.wrong(says=says)(answer)
+
+
 TestAnswers = answers.tests()
 
 

@@ -17,16 +17,19 @@ Take the 5 % of all stimuli, or only of those on which not everybody agrees -- b
 )
 
 
-def _as_written(scores, *, trap=False, excess=0.0, inner=2.0, outer=20**0.5, power=1, rule="both"):
+def _as_written(scores, *, trap=False, excess=0.0, inner=2.0, outer=20**0.5, power=1, root=4, rule="both"):
     """The rule with one mistake."""
     distance = scores - scores.mean(axis=1, keepdims=True)
     s = scores.std(axis=1, keepdims=True)
-    kurtosis = (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** 4 - excess
+    kurtosis = (distance**4).mean(axis=1, keepdims=True) / np.maximum(s, 1e-9) ** root - excess
     reach = np.where((kurtosis >= 2) & (kurtosis <= 4), inner, outer) * s**power - 1e-9
     counts = (s > 0) | trap
     above, below = (counts & (distance >= reach)).sum(axis=0), (counts & (-distance >= reach)).sum(axis=0)
     often, balanced = above + below > 0.05 * len(scores), np.abs(above - below) < 0.3 * (above + below)
-    return {"both": often & balanced, "often": often, "balanced": balanced, "bias": often & ~balanced}[rule]
+    each = (above > 0.05 * len(scores)) & (below > 0.05 * len(scores))
+    return {"both": often & balanced, "each": each, "often": often, "balanced": balanced, "bias": often & ~balanced}[
+        rule
+    ]
 
 
 @answers.right
@@ -96,6 +99,16 @@ def whoever_is_far(scores):
 @answers.wrong(says="far on only a few stimuli is rejected")
 def whoever_is_balanced(scores):
     return _as_written(scores, rule="balanced")
+
+
+@answers.wrong(says="compared with 5 % one by one")
+def often_in_each_direction(scores):
+    return _as_written(scores, rule="each")
+
+
+@answers.wrong(says="not divided by s ** 4")
+def fourth_moment(scores):
+    return _as_written(scores, root=0)
 
 
 @answers.wrong(says="far in one direction")

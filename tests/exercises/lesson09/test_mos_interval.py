@@ -84,6 +84,37 @@ def pairs(scores, rng):
     return scores.mean(), *np.percentile(samples, PERCENT)
 
 
+@answers.wrong(says="all votes of a round")
+def samples_are_matrices(scores, rng):
+    raters, images = scores.shape
+    samples = [scores[rng.integers(0, raters, raters)][:, rng.integers(0, images, images)] for _ in range(1000)]
+    return scores.mean(), *np.percentile(samples, PERCENT)
+
+
+@answers.wrong(says="Take them of the samples")
+def percentiles_of_the_votes(scores, rng):
+    _samples(scores, rng, _both)
+    return scores.mean(), *np.percentile(scores, PERCENT)
+
+
+@answers.wrong(says="mean for each image")
+def mean_over_raters_alone(scores, rng):
+    raters, images = scores.shape
+    samples = [
+        scores[rng.integers(0, raters, raters)][:, rng.integers(0, images, images)].mean(axis=0) for _ in range(1000)
+    ]
+    return scores.mean(), *np.percentile(samples, PERCENT)
+
+
+@answers.wrong(says="mean for each rater")
+def mean_over_images_alone(scores, rng):
+    raters, images = scores.shape
+    samples = [
+        scores[rng.integers(0, raters, raters)][:, rng.integers(0, images, images)].mean(axis=1) for _ in range(1000)
+    ]
+    return scores.mean(), *np.percentile(samples, PERCENT)
+
+
 @answers.wrong(says="with replacement")
 def without_replacement(scores, rng):
     raters, images = scores.shape
