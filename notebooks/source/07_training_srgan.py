@@ -727,7 +727,7 @@ with mpl.rc_context(STYLE):
     axes[1, 0].set_yticks([-10, -3, -1, 0, 1], ["-10", "-3", "-1", "0", "1"])
     figure.supxlabel("updates", fontsize=13)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-alt = "Six runs: above what D says of HR and SR, below the PSNR over bicubic. Numbers are printed below."
+alt = "Six runs: above what D says of HR and SR, below the PSNR over bicubic. The numbers are printed above."
 put(as_html(figure, alt=alt), alt=alt)
 
 # %% [markdown]
