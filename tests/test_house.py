@@ -188,7 +188,7 @@ def test_the_import_costs_little_on_top_of_torch():
 
 
 def test_enlarging_a_picture_does_not_import_torch_s_compiler():
-    """It takes as long as torch itself. Who trains needs it: torch's optimisers import it."""
+    """Importing it takes as long as torch itself. Training needs it: torch's optimisers import it."""
     code = "import sys, numpy, srgan_lessons as sl; sl.upscale(numpy.zeros((4, 4, 3), 'uint8'), 'srgan')\n"
     assert python(f"{code}print('torch._dynamo' in sys.modules)") == "False"
 
