@@ -126,8 +126,8 @@ def _stores() -> Iterator[tuple[str, str, str]]:
     for path in sorted(stores_folder().glob("*.store")):
         try:
             images = open_store(path).images
-            size = f"{counted(len(images), 'picture')}, {images.pixels.nbytes / 1e9:.2f} GB"
-            yield "OK", "photo store", f"{path}: {size}"
+            pictures = counted(len(images), "picture")
+            yield "OK", "photo store", f"{path}: {pictures}, {images.pixels.nbytes / 1e9:.2f} GB"
         except UserError as error:
             yield "--", "photo store", str(error)
     for path in sorted(stores_folder().glob(".*.part")):
