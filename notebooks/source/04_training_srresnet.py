@@ -316,7 +316,8 @@ small_crops = CropSampler(photos, batch=2, crop=32)
 lr, hr = small_crops(0)  # (2, 3, 8, 8) and (2, 3, 32, 32)
 bicubic_loss = mse_loss(upscale(lr), hr).item()
 networks, losses = {}, {}
-for name, rate in {"too low: 0.00001": 1e-5, "right: 0.001": 1e-3, "too high: 0.03": 3e-2}.items():
+RATES = {"too low: 0.00001": 1e-5, "right: 0.001": 1e-3, "too high: 0.03": 3e-2}
+for name, rate in waiting(list(RATES.items()), "training at three rates"):
     torch.manual_seed(0)
     networks[name] = Generator(blocks=2, channels=32, icnr=True).to(memory_format=torch.channels_last)
     losses[name] = [float(loss) for loss in overfit(networks[name], small_crops, settings.overfit, rate)]
@@ -891,7 +892,7 @@ machine = Machine(str(device))
 network = machine.prepare(paper.make_generator()).train()
 optimizer = torch.optim.Adam(network.parameters(), lr=paper.rate)
 big_crops = CropSampler(photos, batch=settings.timed_crops, crop=paper.crop, device=device)
-for step in range(1 + settings.timed):
+for step in waiting(range(1 + settings.timed), "timing"):
     if step == 1:  # the first update warms up
         started = time.perf_counter()
     loss = pretrain_step(network, optimizer, MSELoss(), *big_crops(step), machine)["content"].item()  # waits for a GPU
