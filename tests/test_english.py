@@ -25,6 +25,7 @@ def stumbles(tmp_path, monkeypatch, text: str, name: str = "page.md") -> list[st
         "It is drawn anew.",
         "Who is done early gets a task.",
         "There after 12 s.",
+        "The interval holds the truth.",
         "It took 1 updates.",
         "We need three photo.",
         "off by a hundredth level",

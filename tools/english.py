@@ -34,6 +34,7 @@ RULES = {  # pattern -> what to write
     rf"(?<![\d.,:])1 (?:{COUNTED.replace('?', '')})\b": "1 takes no s",
     rf"\b(?:two|three|four|five|several|(?<!x )\d*[2-9]) (?:{COUNTED.replace('s?', '')})(?=[.,;:)])": "a plural",
     r"\b(?:is|are) there already\b": "already exists",
+    r"\bholds? the (?:truth|true)\b": "contains the truth",
     r"\bThere after\b": "done in",
     r"\b(?:dropped|replaced|resized|changed|lost|filled|left out)(?: \w+){0,3} in silence\b": "silently",
     r"\beach (?:\d+|two|three|five|ten|few|so many) \w+s\b": "every ten updates",

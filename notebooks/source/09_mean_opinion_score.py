@@ -14,6 +14,7 @@
 # %% tags=["skip", "fold"]
 import shutil
 import tempfile
+import textwrap
 from itertools import combinations, pairwise
 from pathlib import Path
 
@@ -332,9 +333,9 @@ print(f"SRGAN's two-way interval is {ratio:.1f} times as wide as the pooled one"
 assert np.allclose(mos_interval(srgan, np.random.default_rng(0))[1:], package, atol=0.04)
 bars(
     {name: 100 * share for name, share in covered.items()},
-    xlabel="studies whose 95 % interval holds the truth, in %",
+    xlabel="studies whose 95 % interval contains the truth, in %",
     digits=0,
-    alt="Bars: pooled votes hold the truth in about 60 % of the studies, image means in 85, the bootstrap in 95.",
+    alt="Bars: pooled votes contain the truth in about 60 % of the studies, image means in 85, the bootstrap in 95.",
 )
 assert covered["two-way bootstrap"] > 0.9
 assert ratio > 2
@@ -854,7 +855,7 @@ try:
     merge([*files, rate(folder / "wrong", "student 16", seed=99)], folder / "class")
 except UserError as error:
     refused = str(error)
-    print("\nwith student 16:", refused.replace(str(folder), "..."))
+    print("\n" + textwrap.fill(f"with student 16: {refused.replace(str(folder), '...')}", 100))
 reported = command("study", "report", folder / "class", "--votes", folder / "votes.csv")
 small = analyse(Votes.read(files).table())
 print(small)

@@ -14,6 +14,7 @@
 # %% tags=["skip", "fold"]
 import csv
 import tempfile
+import textwrap
 import zipfile
 from pathlib import Path
 from statistics import fmean, median
@@ -506,7 +507,7 @@ try:
     print(table)
 except UserError as error:
     table = None
-    print(f"{error}\nOnce you have the sets, this cell prints their table.")
+    print(f"{textwrap.fill(str(error), 100)}\nOnce you have the sets, this cell prints their table.")
 
 # %% [markdown] tags=["notes"]
 # **What would more time have given?** Here is an estimate for three times and for ten times the minutes, if there is
