@@ -55,7 +55,7 @@ settings = lesson_settings(
     full={"home": "runs", "minutes": 2, "recipe": "srgan-offline", "cut": False, "smaller": small, "measuring": 3.0},
     fast={
         "home": tempfile.mkdtemp(),
-        "minutes": 0.2,
+        "minutes": 0.4,
         "recipe": "srgan-mse",
         "cut": True,
         "smaller": tiny,
