@@ -862,7 +862,8 @@ share, above = {}, {}  # fine contrast, and PSNR over bicubic, mean of the three
 for name, pictures in made.items():
     share[name] = np.mean([fine_contrast(pictures[p]) / fine_contrast(hr) for p, hr in whole.items()])
     above[name] = np.mean([psnr(pictures[p], hr) - psnr(made["bicubic"][p], hr) for p, hr in whole.items()])
-    print(f"{name}: fine contrast {share[name]:.0%} of HR's, {above[name]:+.2f} dB over bicubic")
+    gained = round(above[name], 2) + 0  # adding 0 turns -0.0 into 0.0
+    print(f"{name}: fine contrast {share[name]:.0%} of HR's, {gained:+.2f} dB over bicubic")
 
 # %% tags=["fold"]
 show_crops(

@@ -401,7 +401,7 @@ slipped["ESPCN's lead"] = slipped["ESPCN"] - slipped["bicubic"]
 slipped["moves bicubic by"] = slipped["bicubic"] - slipped["bicubic"]["right"]
 window_slip = np.mean(scores(bicubic, uniform)) - np.mean(scores(bicubic, ssim))
 moves, lead = slipped["moves bicubic by"], slipped["ESPCN's lead"]
-print(slipped.round(2).to_string())
+print((slipped.round(2) + 0).to_string())  # adding 0 turns -0.0 into 0.0
 print(f"SSIM with skimage's default window: {window_slip:+.3f}")
 
 # %% tags=["fold"]
