@@ -265,7 +265,9 @@ def _verify_store(path: str) -> bool:
 
     store = open_store(path)
     damaged = store.damaged()
-    print(f"{path}: {len(store.images) - len(damaged)} of {len(store.images)} pictures are as they were packed")
+    print(
+        f"{path}: unchanged since they were packed: {len(store.images) - len(damaged)} of {len(store.images)} pictures"
+    )
     if damaged:
         again = f"srgan-lessons data pack FOLDERS -o {typed(path)}"
         print(f"  damaged: {', '.join(damaged[:10])}\n  Remove the store, and pack it again: {again}")

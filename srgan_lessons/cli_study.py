@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from srgan_lessons import UserError
 from srgan_lessons.cli_settings import add_device
-from srgan_lessons.files import PACKAGE, typed
+from srgan_lessons.files import PACKAGE, counted, typed
 
 if TYPE_CHECKING:
     from srgan_lessons.rating import Study
@@ -170,11 +170,11 @@ def _study_new(arguments: argparse.Namespace) -> int:
 def announce(study: "Study") -> None:
     """Measures a new study's pictures, and prints its size, the minutes per rater, and a warning if it is too small."""
     from srgan_lessons.rating.measures import kept
-    from srgan_lessons.rating.wording import counted
 
     kept(study, progress=True)  # now, while nobody waits for the report
     minutes = max(1, round(study.minutes))
-    print(f"{study.folder}: {len(study.images)} images by {len(study.methods)} methods ({', '.join(study.methods)})")
+    size = f"{counted(len(study.images), 'image')} by {counted(len(study.methods), 'method')}"
+    print(f"{study.folder}: {size} ({', '.join(study.methods)})")
     print(
         f"{study.pictures} pictures per rater, about {counted(minutes, 'minute')}; {study.trials} of "
         "the ratings count, the others are for training and warming up"
@@ -241,7 +241,6 @@ def _study_merge(arguments: argparse.Namespace) -> int:
 
     from srgan_lessons.datasets.catalogue import some
     from srgan_lessons.rating import Study, Votes, merge
-    from srgan_lessons.rating.wording import counted
 
     out = Path(arguments.out)
     if out.suffix not in (".jsonl", ".csv", ".json"):

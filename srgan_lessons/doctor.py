@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from srgan_lessons import UserError
-from srgan_lessons.files import data_root
+from srgan_lessons.files import counted, data_root
 from srgan_lessons.surroundings import packages_from, surroundings, system
 
+NOTEBOOKS = ("jupyterlab", "ipywidgets", "anywidget", "jinja2", "pandas", "scipy", "statsmodels", "matplotlib")
 MODULES = {"pillow": "PIL", "scikit-image": "skimage"}  # modules whose name differs from the package's
 
 
@@ -66,7 +67,8 @@ def _processors() -> Iterator[tuple[str, str, str]]:
     from srgan_lessons.precision import computes_in_bf16
 
     precisions = "fp32, bf16" if computes_in_bf16(torch.device("cpu")) else "fp32"
-    yield "OK", "CPU", f"{os.cpu_count()} cores, torch uses {torch.get_num_threads()} threads, {precisions}"
+    cores, threads = counted(os.cpu_count() or 1, "core"), counted(torch.get_num_threads(), "thread")
+    yield "OK", "CPU", f"{cores}, torch uses {threads}, {precisions}"
     if not torch.cuda.is_available():
         yield "--", "GPU", f"none that torch can use: {_gpu_step()}"
         return
@@ -124,7 +126,8 @@ def _stores() -> Iterator[tuple[str, str, str]]:
     for path in sorted(stores_folder().glob("*.store")):
         try:
             images = open_store(path).images
-            yield "OK", "photo store", f"{path}: {len(images)} pictures, {images.pixels.nbytes / 1e9:.2f} GB"
+            pictures = counted(len(images), "picture")
+            yield "OK", "photo store", f"{path}: {pictures}, {images.pixels.nbytes / 1e9:.2f} GB"
         except UserError as error:
             yield "--", "photo store", str(error)
     for path in sorted(stores_folder().glob(".*.part")):
@@ -150,9 +153,13 @@ def _networks() -> Iterator[tuple[str, str, str]]:
 
 
 def _notebooks() -> Iterator[tuple[str, str, str]]:
-    for package in ("jupyterlab", "ipywidgets", "matplotlib"):
-        how = f'the lessons need it: {surroundings().pip} "srgan-lessons[notebooks]"'
-        yield _imported(package, missing="--", how=how)
+    place = surroundings()
+    for package in NOTEBOOKS:
+        if place.shows_notebooks and package == "jupyterlab":
+            continue
+        # where notebooks already run, only this package, because the others may not change
+        what = package if place.shows_notebooks else '"srgan-lessons[notebooks]"'
+        yield _imported(package, missing="--", how=f"the lessons need it: {place.pip} {what}")
 
 
 def _imported(package: str, *, missing: str, how: str) -> tuple[str, str, str]:

@@ -99,6 +99,12 @@ def typed(*words: object) -> str:
     return " ".join(str(word) if plain.fullmatch(str(word)) else f'"{word}"' for word in words)
 
 
+def counted(count: float, what: str) -> str:
+    """A number of things: 1 vote, 2 votes; 1 minute, 0.2 minutes."""
+    number = f"{count:g}" if isinstance(count, float) else str(count)
+    return f"{number} {what}" if count == 1 else f"{number} {what}s"
+
+
 def fast_mode() -> bool:
     """True if SRGAN_LESSONS_FAST=1 asks for tiny settings, as in CI."""
     return os.environ.get("SRGAN_LESSONS_FAST", "") not in ("", "0")

@@ -12,7 +12,7 @@ class Surroundings:
     """What differs from place to place.
 
     told_by: environment variables, of which the place sets one. files: what happens to files. gpu: how to get a GPU.
-    pip: how to install packages there.
+    pip: how to install packages there. shows_notebooks: whether it needs no JupyterLab.
     """
 
     name: str
@@ -20,6 +20,7 @@ class Surroundings:
     files: str = "what you write stays on this machine"
     gpu: str = "lessons run on the CPU; for full training open the lesson in Colab, which lends GPUs"
     pip: str = "pip install"
+    shows_notebooks: bool = False
 
 
 COLAB = Surroundings(
@@ -28,6 +29,7 @@ COLAB = Surroundings(
     files="files are gone when the session ends; keep a run in Drive, as lesson 11 does",
     gpu="choose Runtime > Change runtime type > T4 GPU",
     pip="!pip install",
+    shows_notebooks=True,
 )
 KAGGLE = Surroundings(
     name="Kaggle",
@@ -35,6 +37,7 @@ KAGGLE = Surroundings(
     files="only /kaggle/working is kept, and only with Save Version",
     gpu="choose Settings > Accelerator > GPU in the notebook's menu",
     pip="!pip install",
+    shows_notebooks=True,
 )
 BINDER = Surroundings(
     name="Binder",

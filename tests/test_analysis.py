@@ -142,7 +142,7 @@ def test_intervals_stay_on_the_scale():
 
 
 def test_the_true_mean_lies_in_the_interval_as_often_as_promised():
-    """300 studies, 26 raters and 100 images drawn anew each time, true MOS as in the paper's BSD100 row.
+    """300 studies, 26 raters and 100 images drawn again each time, true MOS as in the paper's BSD100 row.
 
     Pooled votes, and image means without the raters, promise 95 % and keep far less.
     """

@@ -280,7 +280,7 @@ def test_the_columns_of_a_plan_stay_apart(photos):
 
 
 def test_more_groups_leave_what_was_handed_in_right(handout, returned):
-    """A second night: the same plan, two groups more; a cell that is there already gets the next seed."""
+    """A second night: the same plan, two more groups; a cell that already exists gets the next seed."""
     longer = handout.more(["9", "10"], ["mse:1e-3", "mse:1e-1"])
     assert longer.of("9") == (Cell(content="mse", weight=1e-3), 2)  # groups 2 and 6 have seeds 0 and 1
     assert longer.of("10") == (Cell(content="mse", weight=1e-1), 0)

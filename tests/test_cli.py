@@ -5,9 +5,11 @@ import dataclasses
 import inspect
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections import namedtuple
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError
@@ -641,6 +643,20 @@ def test_doctor_on_this_machine(capsys):
     assert "FAIL" not in out
 
 
+def test_doctor_looks_for_every_package_that_the_lessons_need():
+    extra = tomllib.loads((Path(cli.__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+    named = [re.match(r"[\w-]+", one)[0] for one in extra["project"]["optional-dependencies"]["notebooks"]]
+    assert set(named) - {"segno"} == set(doctor.NOTEBOOKS)  # which draws the QR code of a study
+    assert set(doctor.NOTEBOOKS) <= findings().keys()
+
+
+@pytest.mark.parametrize(("cores", "said"), [(1, "1 core, torch uses 1 thread,"), (2, "2 cores, torch uses 2 thr")])
+def test_doctor_counts_in_english(monkeypatch, cores, said):
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+    assert findings()["CPU"][1].startswith(said)
+
+
 def test_doctor_without_anything_says_how_to_get_it(data, monkeypatch):
     monkeypatch.setattr("srgan_lessons.vgg.importlib.util.find_spec", lambda name: None)
     found = findings()
@@ -776,6 +792,9 @@ def test_doctor_knows_its_surroundings_and_each_line_names_the_next_step(nowhere
     notebook = place in ("Colab", "Kaggle")
     assert ("choose " in missing["GPU"]) == notebook
     assert ("!pip install" in missing["VGG16"]) == notebook
+    # the extra would bring JupyterLab, and with it other versions of what Colab has
+    assert ("jupyterlab" in found) != notebook
+    assert missing["ipywidgets"].endswith("!pip install ipywidgets" if notebook else '"srgan-lessons[notebooks]"')
 
 
 def test_doctor_knows_conda_and_virtual_environments(nowhere, monkeypatch):

@@ -380,7 +380,7 @@ def test_training_folders_are_whole_or_refused(tmp_path):
         datasets.training_folders("BSDS500", tmp_path)
     (tmp_path / "SunHays80").mkdir()
     for i in range(80):
-        (tmp_path / f"SunHays80/{i}.jpg").write_bytes(b"-")  # saved anew in another format: good enough to train on
+        (tmp_path / f"SunHays80/{i}.jpg").write_bytes(b"-")  # saved again in another format: good enough to train on
     assert datasets.training_folders("SunHays80", tmp_path) == [tmp_path / "SunHays80"]
     (tmp_path / "SunHays80/.trash").mkdir()
     (tmp_path / "SunHays80/7.jpg").rename(tmp_path / "SunHays80/.trash/7.jpg")  # `load_photos` does not look there

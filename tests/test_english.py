@@ -25,6 +25,7 @@ def stumbles(tmp_path, monkeypatch, text: str, name: str = "page.md") -> list[st
         "It is drawn anew.",
         "Who is done early gets a task.",
         "There after 12 s.",
+        "The interval holds the truth.",
         "It took 1 updates.",
         "We need three photo.",
         "off by a hundredth level",
@@ -50,6 +51,7 @@ def test_a_stumble_is_found_with_its_line(text, tmp_path, monkeypatch):
         "three photos, two updates, 1 update",
         "1 updated file",
         "2.1 seconds, 1,001 photos, 0.1 pixels",
+        "at 1:1 pixels",
         "a 2 x 4 image.",
         "Every 10 updates it draws.",
         "The room rates in silence.",
@@ -69,6 +71,24 @@ def test_of_python_only_comments_and_strings_are_read(tmp_path, monkeypatch):
 def test_a_word_that_is_in_no_path_is_named(capsys):
     assert english.main(["no-such-page"]) == 1
     assert "no-such-page" in capsys.readouterr().err
+
+
+def test_all_that_people_read_is_checked():
+    read = {path.relative_to(ROOT).as_posix() for path in english.pages()}
+    assert read >= {
+        "README.md",
+        "docs/using.md",
+        "notebooks/source/00_start_here.py",
+        "srgan_lessons/cli.py",
+        "srgan_lessons/weights/srgan.md",
+        "srgan_lessons/rating/web/rater.js",
+        "srgan_lessons/rating/web/report.html",
+        "site/book/index.md",
+        "site/try/index.html",
+        "benchmarks/results/cpu-2-cores.md",
+        ".github/ISSUE_TEMPLATE/1_problem.yml",
+        "tests/browser/pages.py",
+    }
 
 
 def test_nothing_is_left(capsys):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from srgan_lessons import UserError, files
-from srgan_lessons.files import atomic, data_root, expand, fast_mode, lessons_folder, shipped
+from srgan_lessons.files import atomic, counted, data_root, expand, fast_mode, lessons_folder, shipped
 
 
 def test_a_new_file_appears_whole_with_its_folder(tmp_path):
@@ -115,6 +115,21 @@ def test_fast_mode(monkeypatch, value, fast):
     if value is not None:
         monkeypatch.setenv("SRGAN_LESSONS_FAST", value)
     assert fast_mode() is fast
+
+
+@pytest.mark.parametrize(
+    ("count", "what", "said"),
+    [
+        (0, "rater", "0 raters"),
+        (1, "thread", "1 thread"),
+        (2, "vote", "2 votes"),
+        (1.0, "minute", "1 minute"),
+        (0.2, "minute", "0.2 minutes"),
+        (480.0, "minute", "480 minutes"),
+    ],
+)
+def test_things_are_counted_in_english(count, what, said):
+    assert counted(count, what) == said
 
 
 def test_an_installed_wheel_copies_the_lessons_once(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -188,7 +189,7 @@ def test_the_import_costs_little_on_top_of_torch():
 
 
 def test_enlarging_a_picture_does_not_import_torch_s_compiler():
-    """It takes as long as torch itself. Who trains needs it: torch's optimisers import it."""
+    """Importing it takes as long as torch itself. Training needs it: torch's optimisers import it."""
     code = "import sys, numpy, srgan_lessons as sl; sl.upscale(numpy.zeros((4, 4, 3), 'uint8'), 'srgan')\n"
     assert python(f"{code}print('torch._dynamo' in sys.modules)") == "False"
 
@@ -238,6 +239,17 @@ def test_no_file_names_a_registry_or_a_workplace():
             patterns = REGISTRIES if name == ".ci/run" else REGISTRIES + WORKPLACE
             found += [f"{name}:{number}: {pattern}" for pattern in patterns if pattern in line]
     assert found == []
+
+
+def test_whatever_the_type_checker_ignores_has_a_reason():
+    ignored = [
+        (name, line)
+        for name, path in modules().items()
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if "# type: ignore" in line
+    ]
+    assert [one for one in ignored if not re.search(r"# type: ignore\[[\w, -]+\]  # \w", one[1])] == []
+    assert ignored
 
 
 def test_no_module_grows_out_of_hand():

@@ -473,7 +473,7 @@ def test_file_systems_without_locks(tmp_path):
     assert len(list(tmp_path.glob("*/run/weights.safetensors"))) == 3
 
 
-# -- what is there already ---------------------------------------------------------------------------------------------
+# -- what already exists -----------------------------------------------------------------------------------------------
 
 
 def test_weights_without_checkpoints_are_not_replaced(tmp_path):

@@ -142,7 +142,7 @@ def test_drive_is_unmounted_midway(plan, photos, whole, tmp_path, shelters, monk
 
 
 def test_what_was_kept_of_another_run_is_left_alone(plan, photos, whole, tmp_path, shelters):
-    """The same path, and a run that begins anew: it does not go on from what was rescued of the old one."""
+    """The same path, and a run that starts from scratch: it does not continue from what was rescued of the old one."""
     folder = tmp_path / "run"
     kept = absence.shelter(folder / "srresnet-mse") / "step_00000003.pt"
     kept.parent.mkdir(parents=True)
@@ -218,7 +218,7 @@ def test_two_tabs_on_one_folder(plan, photos, whole, tmp_path):
 
 
 def test_a_second_kernel_is_told_too_and_may_begin_when_the_first_was_killed(plan, photos, whole, tmp_path):
-    """Another process holds the folder; killed without a word it leaves nothing that shuts others out."""
+    """Another process holds the folder; if it is killed without warning, it leaves nothing that locks others out."""
     plan.save(tmp_path)
     code = f"""
         import time

@@ -132,7 +132,7 @@ def test_the_picture_is_the_stimulus_and_the_next_one_is_there_before(study, tmp
         before = offered[0].token
         session.vote(2, session.token)
         if session.phase != "done":
-            assert session.picture_of(before) is None, "only what is shown now and next can be had"
+            assert session.picture_of(before) is None, "only what is shown now and next is available"
     assert following is None
     assert session.pictures() == []
     with pytest.raises(UserError, match="nothing is shown now"):

@@ -2,10 +2,13 @@
 """What the site is made of, without Sphinx: links, terms, docstrings, the command line, figures with controls."""
 
 import ast
+import dataclasses
+import inspect
 import math
 import re
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 
@@ -19,6 +22,8 @@ import site_controls
 import site_docstrings
 import site_lessons
 import site_reference
+
+from srgan_lessons.settings import Setting
 
 PAGES = {ROOT / "docs" / "results.md": "guide/results.md", ROOT / "CHANGELOG.md": "changelog.md"}
 
@@ -143,6 +148,30 @@ def test_a_docstring_keeps_its_examples_and_means_no_markup():
     site_docstrings.to_rst(None, "function", "f", test_broken_links_are_found, None, lines)
     assert lines[0] == r"Weights w\_ of 2 \* x \| y, and a note: not a parameter."
     assert lines[2:6] == ["::", "", "    for i in x:", "        draw(i)"]
+
+
+def test_types_of_settings_are_plain_and_the_docstring_says_what_they_are():
+    @dataclasses.dataclass(kw_only=True)
+    class Made:
+        steps: Annotated[int, Setting("updates", "UPDATES")] = 3
+        device: Annotated[str | None, Setting("cpu or cuda", none="a GPU if there is one")] = None
+        name: str
+
+    site_docstrings.describe(Made)
+    assert str(inspect.signature(Made)) == "(*, steps: int = 3, device: str | None = None, name: str) -> None"
+    lines = ["How it is made.", ""]
+    site_docstrings.to_rst(None, "class", "Made", Made, None, lines)
+    assert [line for line in lines if line] == [
+        "How it is made.",
+        "* **steps**: updates",
+        "* **device**: cpu or cuda (None: a GPU if there is one)",
+    ]
+
+
+def test_a_default_that_is_made_for_each_object_is_shown_as_dots():
+    shown = site_docstrings.readable(None, "class", "f", None, None, "(*, a: list = <factory>)", "")
+    assert shown == ("(*, a: list = ...)", "")
+    assert site_docstrings.readable(None, "module", "m", None, None, None, None) == (None, None)
 
 
 def test_pages_are_mended_for_screen_readers():

@@ -211,7 +211,7 @@ def test_a_copy_put_there_by_hand_is_verified(small_vgg, tmp_path, monkeypatch):
         (tmp_path / "data" / "weights").mkdir(parents=True)
         (tmp_path / "data" / "weights" / name).write_bytes(body[:-100])
         paper_features(5, 4)
-        assert len(site.seen) == 1  # cut off: fetched anew
+        assert len(site.seen) == 1  # cut off: fetched again
 
 
 def test_wrong_bytes_are_refused(small_vgg, tmp_path, monkeypatch):

@@ -202,8 +202,11 @@ def build(path: Path, folder: Path, *, execute: bool | None = None) -> dict[Path
 
 
 def readme(text: str, lessons: list[Lesson]) -> str:
-    """README.md with its table of lessons, made from the sources. tools/pictures.py makes the pictures."""
-    rows = [f"| {'&nbsp;' * 30} | lesson |", "|---|---|"]  # wide enough for the pictures to keep their size
+    """README.md with its list of lessons, made from the sources. tools/pictures.py makes the pictures.
+
+    The words flow around the pictures: in a table, a phone would leave them a column of two words.
+    """
+    rows = []
     for lesson in lessons:
         first = lesson.cells[0].source
         title, claim = (
@@ -211,9 +214,11 @@ def readme(text: str, lessons: list[Lesson]) -> str:
             re.search(r"\*\*Claim\.\*\* (.+?)(?:\n\n|\Z)", first, re.DOTALL),
         )
         words = " ".join(claim[1].split()) if claim else ""
-        picture = f'<img src="docs/figures/front/lesson_{lesson.stem[:2]}.webp" width="140" alt="">'
+        picture = (
+            f'<img src="docs/figures/front/lesson_{lesson.stem[:2]}.webp" width="140" align="left" hspace="12" alt="">'
+        )
         name = f"**{lesson.stem[:2]} · [{title}](notebooks/{lesson.stem}.ipynb)**"
-        rows.append(f"| {picture} | {name}<br>{words}<br>{colab_badge(lesson.stem)} |")
+        rows.append(f'{picture} {name}<br>{words}<br>{colab_badge(lesson.stem)}<br clear="left"><br>')
     return README_BLOCK.sub(lambda block: block[1] + "\n".join(rows) + "\n" + block[2], text)
 
 

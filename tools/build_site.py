@@ -30,6 +30,8 @@ from lesson_source import BRANCH, ROOT, Lesson, read_lesson, repository, site
 from site_reference import api_pages, command_page
 
 from srgan_lessons import UserError
+from srgan_lessons.classroom.drawings import drawing
+from srgan_lessons.classroom.figures import catch
 
 BOOK, OUT = ROOT / "build" / "book", ROOT / "build" / "site"
 SOURCE, DOCS = ROOT / "site" / "book", ROOT / "docs"
@@ -107,7 +109,7 @@ def gather(lessons: list[Lesson], outputs: Callable[[Lesson], site_lessons.Outpu
     if (BOOK / "pictures").is_dir():
         shutil.move(BOOK / "pictures", BOOK / "extra" / "pictures")
     index = (BOOK / "index.md").read_text(encoding="utf-8")
-    index = index.replace("{{lessons}}", cards(lessons))
+    index = index.replace("{{lessons}}", cards(lessons)).replace("{{map}}", course_map())
     _put("index.md", index.replace("{{toc: lessons}}", "\n".join(_entry(lesson, "lessons/") for lesson in lessons)))
     _put("solutions/index.md", _list_page("Solutions", "The solved lessons, with notes for the instructor.", lessons))
     shipped = sorted(path.stem for path in (ROOT / "srgan_lessons" / "weights").glob("*.md"))
@@ -145,6 +147,13 @@ def cards(lessons: list[Lesson]) -> str:
             f"<p>{words}</p></li>"
         )
     return '<ul class="cards">\n' + "\n".join(items) + "\n</ul>"
+
+
+def course_map() -> str:
+    """The drawing of the course, in the page itself, so that it has the colours of the theme that the reader chose."""
+    with catch() as shown:
+        drawing("course")
+    return f'<div class="map">{"".join(shown)}</div>'
 
 
 # --- the glossary ----------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
     python tools/check_site.py --pictures   also saves pictures of the pages in build/screenshots/site
 
 axe-core looks at the home page, a lesson and a page of the API, at widths of 1440 and 390 pixels, in a light and a dark
-theme. On paper, their folded parts must be open, and no line of code may be cut off.
+theme. The words of drawings must be legible. On paper, folded parts must be open, and no line of code may be cut off.
 """
 
 import argparse
@@ -28,6 +28,9 @@ ON_PAPER = """() => {
     const cut = [...document.querySelectorAll("pre")].filter((code) => code.scrollWidth > code.clientWidth + 1);
     return [document.querySelectorAll("details:not([open])").length, cut.length];
 }"""
+SMALLEST = """() => Math.min(...[...document.querySelectorAll(".cell_output svg:not(:has(image)) text")]
+    .map((word) => word.getBoundingClientRect().height))"""
+LEGIBLE = 10  # pixels: the least height of the words in a drawing
 HOME = 500_000  # the most bytes of the home page and everything that it loads
 
 
@@ -103,6 +106,9 @@ def look(pictures: bool) -> list[str]:
                     wide = page.evaluate("document.documentElement.scrollWidth")
                     if wide > width:
                         found.append(f"{name} at {width} px: the page is {wide} px wide")
+                    height = page.evaluate(SMALLEST)  # infinite where nothing is drawn
+                    if height < LEGIBLE:
+                        found.append(f"{name} at {width} px: words of a drawing are {height:.0f} px high")
                     if pictures:
                         PICTURES.mkdir(parents=True, exist_ok=True)
                         page.screenshot(path=PICTURES / f"{Path(name).stem}_{width}_{scheme}.png")

@@ -322,19 +322,21 @@ def special_numbers() -> Image.Image:
             ours = mean_of("bicubic", name, "paper")["psnr"]
             axis.scatter(x, ours, s=24, color=BLUE, label="ours" if x == 0 else None)
         axis.set(xticks=range(len(theirs)), xticklabels=list(theirs), ylabel="PSNR [dB]", xlim=(-0.5, 2.5))
+        axis.margins(y=0.15)  # a circle is larger than the point that it marks
         axis.legend(frameon=False)
 
     return chart(draw)
 
 
 def special_cpu() -> Image.Image:
-    """ESPCN, trained on a laptop's CPU, beats bicubic."""
+    """What the shipped networks gain over bicubic: ESPCN, trained on a laptop's CPU, and SRResNet."""
 
     def draw(axis: plt.Axes) -> None:
-        methods = ("bicubic", "espcn", "srresnet")
-        values = [mean_of(method, "Set5")["psnr"] for method in methods]
-        axis.bar([NAMES.get(m, "ESPCN") for m in methods], values, color=[GREY, GREEN, BLUE])
-        axis.set(ylim=(27, 32), ylabel="Set5 [dB]")
+        gains = [
+            mean_of(method, "Set5")["psnr"] - mean_of("bicubic", "Set5")["psnr"] for method in ("espcn", "srresnet")
+        ]
+        axis.bar(["ESPCN", "SRResNet"], gains, color=[GREEN, BLUE])
+        axis.set(ylabel="gain, Set5 [dB]")
 
     return chart(draw)
 

@@ -2,7 +2,8 @@
 
 A docstring names a parameter at the beginning of a sentence: "border: pixels cut from each side. Raises UserError if
 ...". Such sentences become a list; "Returns" and "Raises" begin lines of their own; `names` are code; text that is
-indented by four columns is an example, and stays as it is.
+indented by four columns is an example, and stays as it is. Settings are described in their types, for the command line;
+here the types lose these descriptions, and the docstring gets them.
 """
 
 import dataclasses
@@ -10,9 +11,12 @@ import inspect
 import re
 from itertools import pairwise
 from textwrap import dedent
-from typing import Any
+from typing import Annotated, Any, get_origin, get_type_hints
+
+from srgan_lessons.settings import Setting
 
 NAMED = re.compile(r"(?:^|(?<=[.;)] ))((?:\w+, )*\w+): ")
+DESCRIBED: dict[type, dict[str, Setting]] = {}  # settings: class -> field -> what it is
 RESULT = re.compile(r"(?:^|(?<=[.;)] ))(Returns|Raises) ")
 
 
@@ -21,6 +25,30 @@ def to_rst(app: Any, what: str, name: str, thing: Any, options: Any, lines: list
     names = parameters(thing)
     text = dedent("\n".join(lines)).strip("\n")
     lines[:] = [line for block in blocks(text) for line in [*_block(block, names), ""]]
+    if described := inspect.isclass(thing) and DESCRIBED.get(thing):
+        lines += [_setting(field, setting) for field, setting in described.items()] + [""]
+
+
+def _setting(name: str, setting: Setting) -> str:
+    none = f" (None: {setting.none})" if setting.none else ""
+    return f"* **{_plain(name)}**: {escaped(setting.text + none)}"
+
+
+def describe(settings: type) -> None:
+    """Moves the descriptions of a dataclass's settings from its types to DESCRIBED. Signatures show the types alone."""
+    types = get_type_hints(settings)  # without what Annotated adds
+    for name, hint in get_type_hints(settings, include_extras=True).items():
+        if get_origin(hint) is Annotated:
+            DESCRIBED.setdefault(settings, {})[name] = next(
+                one for one in hint.__metadata__ if isinstance(one, Setting)
+            )
+    for annotations in (settings.__annotations__, settings.__init__.__annotations__):
+        annotations.update({name: types[name] for name in annotations if name in types})
+
+
+def readable(app: Any, what: str, name: str, thing: Any, options: Any, given: str, result: str) -> tuple[str, str]:
+    """A signature that Sphinx can read, for its event autodoc-process-signature: it stumbles over <factory>."""
+    return given and given.replace("<factory>", "..."), result
 
 
 def parameters(thing: Any) -> set[str]:

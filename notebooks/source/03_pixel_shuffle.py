@@ -483,7 +483,7 @@ assert 16 * multiplications(9, 64, 3) / multiplications(3, 64, 64) == 6.75
 
 
 # %%
-RATE = 3e-3  # the highest learning rate of a run
+RATE = 1.5e-3  # the highest learning rate of a run
 
 
 def fit(network, updates, shuffled=False, watch=None):
@@ -547,7 +547,7 @@ assert tile_pattern(early[0]) > 3 * tile_pattern(early[1])
 
 # %% tags=["fold"]
 board = LossBoard(
-    ylabel="PSNR on unseen photos, dB", log=False, bounds=(25, 29), alt="PSNR of your network, and of bicubic."
+    ylabel="PSNR on unseen photos, dB", log=False, bounds=(24, 29), alt="PSNR of your network, and of bicubic."
 )
 
 # %%

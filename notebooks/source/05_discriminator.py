@@ -13,6 +13,7 @@
 
 # %% tags=["skip", "fold"]
 import math
+import textwrap
 
 import numpy as np
 import torch
@@ -600,7 +601,7 @@ assert 15 < count_parameters(network) / 1_547_350 < 15.5
 try:
     network(torch.rand(1, 3, 128, 128))
 except UserError as error:
-    print(error)
+    print(textwrap.fill(str(error), 100))
 for crop in (32, 96, 128, 192):
     side = crop // 2 // 2 // 2 // 2
     print(f"crop {crop:>3}: maps of {side:>2} x {side:>2}, first dense layer {512 * side**2 * 1024:>11,} weights")

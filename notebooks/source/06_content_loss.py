@@ -577,8 +577,8 @@ assert all(expected_loss(start.repeat(1, 1, 6, 6), phi22) > 20 for start in nois
 # %% [markdown] tags=["slide"] answers=["woven", "safest", "lowest"]
 # There are two results, and we report both.
 #
-# 1. **phi(2, 2) flees from grey.** From near A it goes back to stripes. From there, MSE went to grey. But the
-#    stripes have colours that A does not have, and may cost even less than A: this loss hardly sees colour.
+# 1. **phi(2, 2) flees from grey.** From near A it goes back to stripes. From there, MSE went to grey. But the stripes
+#    have colours that A does not have, and may cost even less than A: this loss hardly sees colour.
 # 2. **It does not know the way.** From grey it finds *some* texture of the right strength, in wild colours, that is
 #    neither A nor B. The loss has many valleys. Those near the answers are deeper, but a tile that starts in the middle
 #    falls into another one.

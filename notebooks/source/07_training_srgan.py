@@ -727,7 +727,7 @@ with mpl.rc_context(STYLE):
     axes[1, 0].set_yticks([-10, -3, -1, 0, 1], ["-10", "-3", "-1", "0", "1"])
     figure.supxlabel("updates", fontsize=13)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
-alt = "Six runs: above what D says of HR and SR, below the PSNR over bicubic. Numbers are printed below."
+alt = "Six runs: above what D says of HR and SR, below the PSNR over bicubic. The numbers are printed above."
 put(as_html(figure, alt=alt), alt=alt)
 
 # %% [markdown]
@@ -862,7 +862,8 @@ share, above = {}, {}  # fine contrast, and PSNR over bicubic, mean of the three
 for name, pictures in made.items():
     share[name] = np.mean([fine_contrast(pictures[p]) / fine_contrast(hr) for p, hr in whole.items()])
     above[name] = np.mean([psnr(pictures[p], hr) - psnr(made["bicubic"][p], hr) for p, hr in whole.items()])
-    print(f"{name}: fine contrast {share[name]:.0%} of HR's, {above[name]:+.2f} dB over bicubic")
+    gained = round(above[name], 2) + 0  # adding 0 turns -0.0 into 0.0
+    print(f"{name}: fine contrast {share[name]:.0%} of HR's, {gained:+.2f} dB over bicubic")
 
 # %% tags=["fold"]
 show_crops(

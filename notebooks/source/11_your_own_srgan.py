@@ -14,6 +14,7 @@
 # %% tags=["skip", "fold"]
 import csv
 import tempfile
+import textwrap
 import zipfile
 from pathlib import Path
 from statistics import fmean, median
@@ -54,7 +55,7 @@ settings = lesson_settings(
     full={"home": "runs", "minutes": 2, "recipe": "srgan-offline", "cut": False, "smaller": small, "measuring": 3.0},
     fast={
         "home": tempfile.mkdtemp(),
-        "minutes": 0.2,
+        "minutes": 0.4,
         "recipe": "srgan-mse",
         "cut": True,
         "smaller": tiny,
@@ -508,7 +509,7 @@ try:
     print(table)
 except UserError as error:
     table = None
-    print(f"{error}\nOnce you have the sets, this cell prints their table.")
+    print(f"{textwrap.fill(str(error), 100)}\nOnce you have the sets, this cell prints their table.")
 
 # %% [markdown] tags=["notes"]
 # **What would more time have given?** Here is an estimate for three times and for ten times the minutes, if there is

@@ -1,8 +1,9 @@
 """Sphinx's settings for the site. tools/build_site.py puts the pages beside this file and calls Sphinx."""
 
-from site_docstrings import to_rst
+from site_docstrings import describe, readable, to_rst
 
 import srgan_lessons
+from srgan_lessons.training import Options, Recipe
 
 project = "SRGAN Lessons"
 author = "The SRGAN Lessons authors"
@@ -62,4 +63,7 @@ pygments_dark_style = "a11y-high-contrast-dark"
 
 
 def setup(app):
+    for settings in (Options, Recipe):
+        describe(settings)
     app.connect("autodoc-process-docstring", to_rst)
+    app.connect("autodoc-process-signature", readable)

@@ -13,7 +13,7 @@ from srgan_lessons.class_table.handout import Handout
 from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.datasets.leakage import hash_as_text, perceptual_hash
 from srgan_lessons.datasets.photos import Photos
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, counted
 from srgan_lessons.training.memory import is_out_of_memory
 from srgan_lessons.training.options import Options, read_options
 from srgan_lessons.training.plan import MOST_VALIDATIONS, Plan, Stage, measure, read_plan
@@ -128,8 +128,8 @@ def pack(handout: Handout, group: str, outcome: Outcome, photos: Photos, path: s
     named = {photos.hashes[name]: image for name, image in photos.images.items()}
     if strange := seen - named.keys():
         raise UserError(
-            f"the run in {outcome.folder} used {len(strange)} photos that are not among these. Use the same photos as "
-            "the run."
+            f"the run in {outcome.folder} used {counted(len(strange), 'photo')} not among these. Use the same "
+            "photos as the run."
         )
     record = {
         "format": FORMAT,

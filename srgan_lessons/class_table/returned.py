@@ -55,7 +55,8 @@ class Collected:
     missing: tuple[str, ...]
 
     def __str__(self) -> str:
-        lines = [f"{len(self.accepted)} of {len(self.handout.groups)} cells are here and valid:"]
+        are = "is" if len(self.accepted) == 1 else "are"
+        lines = [f"{len(self.accepted)} of {len(self.handout.groups)} cells {are} here and valid:"]
         lines += [f"  {each.group}: {each.label}, {each.machine} ({each.path.name})" for each in self.accepted]
         if self.problems:
             lines += [f"{len(self.problems)} refused:", *(f"  {problem}" for problem in self.problems)]

@@ -1,7 +1,7 @@
 """The course's drawings, made by code in one style: the map, both networks, the block, the two steps, the VGG loss.
 
 Lines and text have the colour of the page's text, and backgrounds are tints, so they are legible in light and dark
-themes. `tools/build_lessons.py` writes them to docs/drawings/ as files, for the README and the site.
+themes. `tools/build_lessons.py` writes them to docs/drawings/ as files, for the README and other pages.
 """
 
 import html

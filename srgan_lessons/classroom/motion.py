@@ -12,7 +12,7 @@ import numpy as np
 
 from srgan_lessons import UserError
 from srgan_lessons.classroom import svg
-from srgan_lessons.classroom.figures import INK, LINES, MARK, TINTS, Picture, as_picture, check_alt, data_url, png, put
+from srgan_lessons.classroom.figures import INK, LINES, TINTS, Picture, as_picture, check_alt, data_url, png, put
 
 FONT = "font-family: 'DejaVu Sans', Verdana, sans-serif"
 SHOW = (
@@ -230,6 +230,6 @@ def pictures_film(pictures: Sequence[Picture], captions: Sequence[str], *, besid
         _text(k * (side + 16) + side / 2, 12, name) + image(picture, k)
         for k, (name, picture) in enumerate(fixed.items())
     )
-    base += _text(len(fixed) * (side + 16) + side / 2, 12, "while it trains", colour=MARK)
+    base += _text(len(fixed) * (side + 16) + side / 2, 12, "while it trains")
     width = (len(fixed) + 1) * (side + 16) - 16
     film(base, [image(p, len(fixed)) for p in moving], captions, width=width, height=tall + 36, alt=alt, pace=350)

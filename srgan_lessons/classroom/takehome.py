@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from srgan_lessons import __version__
 from srgan_lessons.classroom.figures import DOTS, STYLE
 from srgan_lessons.datasets import Photos
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, counted
 from srgan_lessons.training.planned import Outcome
 from srgan_lessons.weights import read_metadata
 
@@ -35,8 +35,8 @@ def card(outcome: Outcome, photos: Photos, figures: Mapping[str, str], *, title:
         )
     rows["weights"] = f"those after update {int(read_metadata(outcome.best)['updates']):,} of {recipe.name}"
     rows["started from"] = outcome.plan.request["init"] or "random weights"
-    rows["data"] = f"{len(photos)} photos, {photos.megapixels:.1f} megapixels"
-    rows["machine"] = f"{outcome.plan.machine}; planned for {outcome.plan.minutes:g} minutes"
+    rows["data"] = f"{counted(len(photos), 'photo')}, {photos.megapixels:.1f} megapixels"
+    rows["machine"] = f"{outcome.plan.machine}; planned for {counted(outcome.plan.minutes, 'minute')}"
     rows["version"] = f"srgan-lessons {__version__}, seed {outcome.plan.request['seed']}"
     lines = [f"# {title}", "", "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in rows.items())]
     lines += ["", "| measured | |", "|---|---|", *(f"| {name} | {value} |" for name, value in figures.items())]

@@ -14,6 +14,7 @@ from srgan_lessons import UserError
 from srgan_lessons.classroom import figures
 from srgan_lessons.classroom.figures import LINES, STYLE, as_html, as_picture, data_url, png
 from srgan_lessons.datasets import Photos
+from srgan_lessons.files import counted
 from srgan_lessons.images import load_image
 from srgan_lessons.training.plan import Plan, read_plan
 from srgan_lessons.training.planned import read_log
@@ -72,7 +73,9 @@ class Watch:
         left = (stage.recipe.steps - last["step"]) / last["updates_per_s"]
         left += sum(later.seconds for later in self.plan.stages[self.plan.stages.index(stage) + 1 :])
         return f"{stage.recipe.name}: update {last['step']:,} of {stage.recipe.steps:,}, " + (
-            f"about {left / 60:.0f} minutes left" if left > 90 else f"about {max(0, left):.0f} seconds left"
+            f"about {left / 60:.0f} minutes left"
+            if left > 90
+            else f"about {counted(round(max(0, left)), 'second')} left"
         )
 
     def draw(self) -> None:

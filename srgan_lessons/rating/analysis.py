@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from srgan_lessons import UserError
+from srgan_lessons.files import counted
 from srgan_lessons.rating import intervals
 from srgan_lessons.rating.screening import RaterModel, bias_and_inconsistency, screen_scores
 from srgan_lessons.rating.tables import Scores, main_trials
@@ -314,7 +315,8 @@ def _check_enough(scores: Scores, when: str = "") -> None:
     raters, images = len(scores.raters), len(scores.images)
     if raters < 2 or images < 2:
         raise UserError(
-            f"too few votes{place}: {raters} rater(s) and {images} image(s); intervals need at least two of each. "
+            f"too few votes{place}: {counted(raters, 'rater')} and {counted(images, 'image')}; intervals need at least "
+            "two of each. "
             + ("analyse(votes, screening=False) keeps everybody." if when else "Merge the files of more raters.")
         )
 
@@ -325,14 +327,15 @@ def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.D
     there = ~np.isnan(kept.cube)
     if people < FEWEST:
         found.append(
-            f"informal: {people} raters took part; ITU-R BT.500 asks for at least {FEWEST}, ITU-T P.910 for "
+            f"informal: {counted(people, 'rater')} took part; ITU-R BT.500 asks for at least {FEWEST}, ITU-T P.910 for "
             f"{IN_LABORATORY} in a laboratory and {IN_THE_OPEN} if each rater uses their own screen."
         )
     pictures = int(there.any(axis=0).sum())  # a study may have some versions of some images only, as the paper's has
     empty = pictures * people - int(there.sum())
     if empty:
         found.append(
-            f"incomplete: {empty} of {pictures * people} votes are missing ({empty / (pictures * people):.1%}). "
+            f"incomplete: {empty} of {pictures * people} votes {'is' if empty == 1 else 'are'} missing "
+            f"({empty / (pictures * people):.1%}). "
             "Every image has equal weight; that is fair only if votes are missing by chance."
         )
     if pictures < images * methods:
@@ -349,7 +352,10 @@ def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.D
         )
     out = int(raters["excluded"].sum())
     if out > len(raters) / 4:
-        found.append(f"{out} of {len(raters)} raters were excluded: look for a cause in the study, not in the people.")
+        were = "was" if out == 1 else "were"
+        found.append(
+            f"{out} of {len(raters)} raters {were} excluded: look for a cause in the study, not in the people."
+        )
     noted = raters[(raters["notes"] != "") & ~raters["excluded"]]
     if len(noted) == len(raters) and noted["notes"].nunique() == 1:
         found.append(f"all {len(raters)} raters: {noted['notes'].iloc[0]}.")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from srgan_lessons import UserError
+from srgan_lessons.files import counted
 from srgan_lessons.rating.study import Study
 from srgan_lessons.rating.vote import Vote, as_line
 from srgan_lessons.rating.votefile import name_key
@@ -66,7 +67,7 @@ def _alike(raters: Iterable[str]) -> list[str]:
     """A question for each set of names that differ only in spaces, or in the case or width of letters."""
     spellings: dict[str, list[str]] = {}
     for rater, count in sorted(Counter(raters).items()):
-        spellings.setdefault(name_key(rater), []).append(f"{rater!r} ({count} lines)")
+        spellings.setdefault(name_key(rater), []).append(f"{rater!r} ({counted(count, 'line')})")
     return [
         f"one person or several? {' and '.join(names)} are counted as {len(names)} raters. If this is one person, "
         "keep one of the files, or leave a name out: study report --exclude NAME"

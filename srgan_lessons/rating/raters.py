@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from srgan_lessons import UserError
-from srgan_lessons.files import explain_write_error
+from srgan_lessons.files import counted, explain_write_error
 from srgan_lessons.rating.votefile import name_key, rater_name
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # letters of codes; none is mistaken for another if read aloud
@@ -83,7 +83,9 @@ class Raters:
                 )
             if rater is None:
                 if len(self._raters) >= self.most:
-                    raise UserError(f"this study already has {self.most} raters. Tell whoever gave you the link.")
+                    raise UserError(
+                        f"this study already has {counted(self.most, 'rater')}. Tell whoever gave you the link."
+                    )
                 rater = Rater(name=self._taken.get(key, name), code=_new_code())
             elif self._by_browser.get(_digest(cookie)) == key:
                 return rater

@@ -21,7 +21,7 @@ from pandas.api.types import is_numeric_dtype
 from PIL import Image
 
 from srgan_lessons import UserError, __version__
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, counted
 from srgan_lessons.rating import measures, plots, viewing
 from srgan_lessons.rating.analysis import FEWEST, IN_LABORATORY, IN_THE_OPEN, Analysis, analyse
 from srgan_lessons.rating.consistency import ONE_BUTTON
@@ -124,7 +124,7 @@ def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame,
             raise UserError(f"no rater is named {name!r}, so none can be left out. The raters are: {some(there)}.")
     if len(out) == len(there):
         raise UserError(f"all {len(there)} raters would be left out by --exclude, so there would be nothing to report.")
-    said = [f"{name} was left out by --exclude ({(given == name).sum()} votes)" for name in out]
+    said = [f"{name} was left out by --exclude ({counted((given == name).sum(), 'vote')})" for name in out]
     return table[~given.isin(out)], said
 
 
@@ -157,8 +157,8 @@ def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
             of_training &= table["gold_expected"].isna().to_numpy(bool)
         if of_training.any():
             raise UserError(
-                f"{name}: {of_training.sum()} votes on pictures of the training would enter the MOS, because their "
-                "columns phase and gold_expected are missing or empty. Fill them in, or delete these rows."
+                f"{name}: {counted(of_training.sum(), 'vote')} on pictures of the training would enter the MOS, "
+                "because their columns phase and gold_expected are missing or empty. Fill them in, or delete the rows."
             )
     if "study" in table and table["study"].notna().all():
         return []
@@ -222,7 +222,7 @@ def _summary(analysis: Analysis) -> str:
     out = int(raters["excluded"].sum())
     return (
         f"{len(votes)} votes of {votes['rater'].nunique()} raters on {votes['image'].nunique()} images by "
-        f"{votes['method'].nunique()} methods; {out} of {len(raters)} raters were excluded. "
+        f"{votes['method'].nunique()} methods; {out} of {len(raters)} raters {'was' if out == 1 else 'were'} excluded. "
         f"{_size(votes['rater'].nunique())}"
     )
 

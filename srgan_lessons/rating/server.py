@@ -212,7 +212,7 @@ class Live(Instructor):
 
 
 class Code(Instructor):
-    def initialize(self, link: str, **given: Any) -> None:  # type: ignore[override] # as tornado intends
+    def initialize(self, link: str, **given: Any) -> None:  # type: ignore[override]  # as tornado intends
         super().initialize(**given)
         self.link = link
 
@@ -227,7 +227,7 @@ class Code(Instructor):
 
 
 class Who(Instructor):
-    def initialize(self, links: list[str], **given: Any) -> None:  # type: ignore[override]
+    def initialize(self, links: list[str], **given: Any) -> None:  # type: ignore[override]  # as above
         super().initialize(**given)
         self.links = links
 

@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srgan_lessons import UserError
-from srgan_lessons.files import atomic, list_folder
+from srgan_lessons.files import atomic, counted, list_folder
 from srgan_lessons.rating.vote import COLUMNS, HIGHEST, TYPES, Vote, as_line, parse_line
-from srgan_lessons.rating.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,11 +13,6 @@ def number(value: float, digits: int = 2) -> str:
     return text.removeprefix("-") if float(text) == 0 else text  # no -0.00
 
 
-def counted(count: int, what: str) -> str:
-    """A whole number of things: 1 vote, 2 votes."""
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
 def span(low: float, high: float) -> str:
     """An interval. An end that is not 0 is never shown as 0."""
     return f"[{_not_zero(low)}, {_not_zero(high)}]"

@@ -19,7 +19,7 @@ import torch
 from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos, Source, load_photos
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, counted
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
@@ -174,7 +174,7 @@ class Plan:
         """The plan as a table."""
         width = max(14, *(len(stage.recipe.name) + 2 for stage in self.stages))
         lines = [
-            f"{self.minutes:g} minutes on {self.machine}",
+            f"{counted(self.minutes, 'minute')} on {self.machine}",
             f"{'stage':<{width}}{'network':>11}{'crops':>9}{'updates/s':>10}{'updates':>10}{'validations':>13}{'other':>10}"
             f"{'total':>10}",
         ]

@@ -2,6 +2,8 @@
 // Numbers get a slider, instead of the list of choices that is shown without JavaScript.
 "use strict";
 
+const LEGIBLE = 640; // CSS pixels: the width below which a figure of a lesson does not shrink
+
 for (const box of document.querySelectorAll(".controls")) {
   const sizes = JSON.parse(box.dataset.sizes);
   const pages = [...box.querySelectorAll(":scope > template")];
@@ -11,6 +13,7 @@ for (const box of document.querySelectorAll(".controls")) {
   function draw() {
     const index = controls.reduce((sum, control, i) => sum * sizes[i] + Number(control.value), 0);
     screen.replaceChildren(pages[index].content.cloneNode(true));
+    legible(screen);
   }
   for (const control of controls) control.addEventListener("input", draw);
 }
@@ -30,6 +33,15 @@ function asSlider(select) {
   say();
   return slider;
 }
+
+// On a phone, drawings and charts are scrolled sideways: shrunk to its width, their words could not be read. Pictures are
+// compared with each other, so all of them stay in view.
+function legible(part) {
+  for (const figure of part.querySelectorAll("svg[width]:not(:has(image))")) {
+    figure.style.minWidth = `${Math.min(figure.getAttribute("width"), LEGIBLE)}px`;
+  }
+}
+for (const output of document.querySelectorAll(".cell_output")) legible(output);
 
 // Wide tables and code can also be scrolled with the keyboard. On paper, folded parts are open.
 for (const wide of document.querySelectorAll("pre, .table-wrapper, .cell_output .output")) {

@@ -134,7 +134,7 @@ _kept = {}
 def optimiser_kept_outside(network, sampler, steps, rate):
     optimizer = _kept.setdefault("optimizer", torch.optim.Adam(network.parameters(), lr=rate))
     if len(optimizer.state) and optimizer.param_groups[0]["params"][0] is not next(network.parameters()):
-        _kept.clear()  # so that the next test begins anew
+        _kept.clear()  # so that the next test starts from the beginning
     return [train_step(network, optimizer, *sampler(0)).item() for _ in range(steps)]
 
 

@@ -1,4 +1,4 @@
-"""Lesson 11 on a learner's own run: what the three answers say of it, noted and marked anew by the gradebook."""
+"""Lesson 11 on a learner's own run: what the three answers say about it; the gradebook judges them again."""
 
 import csv
 import itertools
