@@ -131,6 +131,8 @@ def test_an_srgan_of_fewer_than_5000_updates_gets_a_quarter_of_the_adversarial_w
 def test_a_time_that_is_too_short_is_refused():
     with pytest.raises(UserError, match=r"too short for srgan-offline.*--compact"):
         fit_into(RECIPES["srgan-offline"], 10, Speed(updates_per_s=1, start=2))
+    with pytest.raises(UserError, match=r"more minutes \(--within; in a notebook, `minutes`\)\.$"):
+        fit_into(RECIPES["srgan-offline"].change(**planning.COMPACT), 10, Speed(updates_per_s=1, start=2))
     fast = Speed(updates_per_s=2.5, start=1)
     assert fit_into(RECIPES["srgan-offline"], 5.2, fast).recipe.steps == 10  # (5.2 - 1) x 0.96 x 2.5 = 10.08
     with pytest.raises(UserError, match="too short"):

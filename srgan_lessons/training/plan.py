@@ -137,11 +137,12 @@ def fit_into(recipe: Recipe, seconds: float, speed: Speed, *, validation: float 
     left = (seconds - speed.start - validation) * (1 - RESERVE)
     steps = int(left * speed.updates_per_s)
     if steps < 10:
+        large = recipe.channels > COMPACT["channels"]
         raise UserError(
             f"{seconds:.0f} seconds are too short for {recipe.name} on this machine: it makes "
             f"{speed.updates_per_s:.3g} updates a second, and needs another {speed.start + validation:.0f} s to "
-            "start and to validate. Give it more minutes (--within; in a notebook, `minutes`), or use smaller networks "
-            "(--compact, `compact=True`)."
+            "start and to validate. Give it more minutes (--within; in a notebook, `minutes`)"
+            + (", or use smaller networks (--compact, `compact=True`)." if large else ".")
         )
     peak = PEAK_RATE_GAN if recipe.adversarial else PEAK_RATE
     return Stage(recipe=recipe.change(steps=steps, schedule="one-cycle", rate=peak), speed=speed, seconds=seconds)
