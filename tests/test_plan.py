@@ -491,7 +491,7 @@ SIZES = {
 
 
 def long_plan(size: str, pretraining: int, steps: int, init: str | None = None, **changes) -> planning.Plan:
-    """A plan of so many updates of SRResNet and of SRGAN."""
+    """A plan with these numbers of updates: pretraining of SRResNet, steps of SRGAN."""
     parts = {"speed": Speed(updates_per_s=2.0, start=1.0), "seconds": 100.0}
     stages = tuple(
         Stage(recipe=RECIPES[name].change(steps=count, **(SIZES[size] | changes)), **parts)
