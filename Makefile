@@ -121,7 +121,7 @@ windows: install
 # Nothing stays in the system's temporary folder: what tests and lessons leave there is some 300 MB a run.
 test: install
 	@set -o pipefail; export OMP_NUM_THREADS=1; failed=; \
-	export TMPDIR=$$(mktemp -d); logs=$$TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; \
+	export TMPDIR=$$(mktemp -d); chmod 755 "$$TMPDIR"; logs=$$TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; \
 	part() { name=$$1; shift; printf '\n--- %s\n' "$$name"; "$$@" 2>&1 | tee "$$logs/$$name" || failed="$$failed $$name"; }; \
 	part rules $(BIN)/ruff check .; \
 	part format $(BIN)/ruff format --check .; \

@@ -13,7 +13,7 @@ from srgan_lessons.cli_settings import add_device, add_threads, check_threads, d
 from srgan_lessons.cli_study import add_study, start_lab
 from srgan_lessons.cli_train import add_train
 from srgan_lessons.endings import ended_by_signals, flush, printable
-from srgan_lessons.files import typed
+from srgan_lessons.files import explain_os_error, typed
 
 NO_MEMORY = (
     "this needs more memory than there is. Close other programs, or do less at once: smaller or fewer pictures, a "
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except BrokenPipeError:  # `| head -1` has read enough
             return 128 + 13  # as a shell reports a program ended by SIGPIPE
         except OSError as error:  # a disk or a folder changed in the meantime
-            print(f"srgan-lessons: {error}", file=sys.stderr)
+            print(f"srgan-lessons: {explain_os_error(error)}", file=sys.stderr)
             return 2
         except (MemoryError, RuntimeError, ImportError) as error:
             # What torch, the system's loader, and Python say if there is no memory, not even for a thread

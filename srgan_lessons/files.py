@@ -211,6 +211,24 @@ def explain_write_error(path: Path, error: OSError) -> str:
     return f"{path} was not written: {error}."
 
 
+def is_there(path: str | Path) -> bool:
+    """Whether a file, a folder or a link has this name. True if that cannot be seen, for want of permission."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return True  # whoever opens it will be told the reason
+    except (OSError, ValueError):  # ValueError: a name with a null byte
+        return False
+    return True
+
+
+def explain_os_error(error: OSError) -> str:
+    """What a command says when the system refuses something where nobody expected it."""
+    if error.errno in (errno.EACCES, errno.EPERM) and error.filename is not None:
+        return f"{error.filename}: no permission to read or write it. Ask its owner, or choose another place."
+    return str(error)
+
+
 def explain_read_error(path: Path, error: OSError) -> str:
     """Says why `path` could not be read, and what to do next."""
     if error.errno in (errno.EACCES, errno.EPERM):

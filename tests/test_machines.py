@@ -1,5 +1,6 @@
 """Folders, names and consoles as people have them: no command ends in a traceback."""
 
+import contextlib
 import io
 import os
 import shutil
@@ -191,6 +192,28 @@ def public() -> Iterator[Path]:
     for path in folder.rglob("*"):
         path.chmod(0o700) if path.is_dir() else None
     shutil.rmtree(folder)
+
+
+def test_what_lies_in_a_folder_that_one_may_not_enter(public):
+    save_image(public / "shut" / "a.png", picture(0, 100))
+    (public / "shut").chmod(0)
+
+    def upscale() -> str:
+        from srgan_lessons.upscaling import upscale_many
+
+        return str(upscale_many([public / "shut" / "a.png"], public / "out", "nearest", progress=False).failed)
+
+    assert "a.png cannot be read: no permission" in as_nobody(upscale)
+
+    def command() -> str:
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said):
+            status = main(["progress", str(public / "shut" / "progress.json")])
+        return f"{status} {said.getvalue()}"
+
+    path = public / "shut" / "progress.json"
+    expected = f"2 srgan-lessons: {path}: no permission to read or write it. Ask its owner, or choose another place."
+    assert as_nobody(command).strip() == expected
 
 
 def test_folders_and_files_without_permission(public):

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from srgan_lessons import UserError, processes
-from srgan_lessons.files import check_name, expand, list_folder
+from srgan_lessons.files import check_name, expand, is_there, list_folder
 from srgan_lessons.images import (
     SUFFIXES,
     WRITABLE,
@@ -191,7 +191,7 @@ def _found(sources: Iterable[str | Path]) -> list[Path]:
     found: list[Path] = []
     for source in map(expand, sources):
         pattern = str(source).replace("[", "[[]")  # a bracket is a character like any other
-        matches = [] if os.path.lexists(source) else sorted(glob.glob(pattern))
+        matches = [] if is_there(source) else sorted(glob.glob(pattern))
         found += map(Path, matches) if matches else [source]
     return found
 
@@ -248,7 +248,7 @@ def _files(sources: list[Path], out: str | Path | None, outcome: Outcome) -> lis
                 raise UserError(f"{out} is the folder that the pictures come from. Choose another for the results.")
             files += inside
             outcome.passed_over += others
-        elif os.path.lexists(source):  # if it cannot be read, only this source fails, later
+        elif is_there(source):  # if it cannot be read, only this source fails, later
             files.append(source)
         else:
             raise UserError(f"{source} is not there: no such file or folder.")
