@@ -628,7 +628,7 @@ def test_a_design_with_some_versions_of_some_images_only_is_complete(votes):
     (warning,) = analyse(fewer, resamples=50, screening=False).warnings
     assert warning.startswith("not all methods were rated on the same images")
     texts = analyse(fewer.iloc[1:], resamples=50, screening=False).warnings
-    assert any(f"1 of {16 * (20 * 8 + 4)} votes are missing" in text for text in texts)
+    assert any(f"1 of {16 * (20 * 8 + 4)} votes is missing" in text for text in texts)
 
 
 def test_votes_that_hardly_overlap_are_analysed():
