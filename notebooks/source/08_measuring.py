@@ -206,7 +206,7 @@ for protocol in ("community", "paper"):
     worst = {value: max(np.abs(off[protocol, value])) for value in ("psnr", "ssim")}
     print(f"{protocol:9}: at most {worst['psnr']:.3f} dB and {worst['ssim']:.4f} SSIM from the paper's six entries")
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 names = [f"{name} {method}" for method in ("nearest", "bicubic") for name in SETS]
 bars(
     {
@@ -743,7 +743,7 @@ table2_reading = check("table2_reading", table2_reading)
 # **Question.** Leave out SRGAN, and sort the other seven methods by PSNR, and then by what 26 people said. How many
 # change places?
 
-# %% tags=["check-output"]
+# %% tags=["check-output", "fold"]
 SEVEN = [method for method in table2 if (SETS[0], method) in paper and method not in ("SRGAN", "HR")]
 for name in SETS:
     by_psnr = sorted(SEVEN, key=lambda method: paper[name, method].psnr)
@@ -890,7 +890,7 @@ for share in shares:
     path.append(judged({p: upscaler(between(share))(lr) for p, lr in lr_photos.items()})[:2])
 path.append(plane["ESPCN-GAN"][:2])
 
-# %% tags=["fold"]
+# %% tags=["fold", "skip"]
 draw(
     {
         "methods": {name: values[:2] for name, values in plane.items() if name not in controls},
@@ -902,6 +902,8 @@ draw(
     "PSNR and ST-LPIPS: a curve from the MSE twin down left to the GAN twin; SRResNet far right, SRGAN far below.",
     joined=["between the twins"],
 )
+
+# %% tags=["fold"]
 draw(
     {
         "between the twins": {" " * k: point for k, point in enumerate(path)},
@@ -916,9 +918,9 @@ chord = [(1 - share) * mse_db + share * gan_db for share in shares]
 assert np.mean([point[0] for point in path[1:-1]]) > np.mean(chord)
 
 # %% [markdown] tags=["slide"] answers=["twice", "3 dB"]
-# They lie on a curve: on the way, PSNR stays above the straight line, as the second figure shows. A single knob leads
-# from one end to the other: more like HR, or more like a photo. There is no point where both are best, and that is not
-# the fault of our networks. Blau and Michaeli (2018) proved it for every distortion: **a method that comes closer to HR
+# They lie on a curve: on the way, PSNR stays above the straight line, as the close-up shows. A single knob leads from
+# one end to the other: more like HR, or more like a photo. There is no point where both are best, and that is not the
+# fault of our networks. Blau and Michaeli (2018) proved it for every distortion: **a method that comes closer to HR
 # than a certain limit cannot look real.**
 #
 # ### What looking real must cost
