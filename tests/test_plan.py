@@ -449,7 +449,8 @@ def test_the_clock_of_a_plan_by_hand(monkeypatch):
     now.at = 400.0
     assert clock.minutes_for(1) == 0.01  # late: `train` stops at once, after an update
     assert _Clock(1_000, plan, going=False).minutes_for(1) is None
-    for seconds, updates, slower in ((100, 72, 2.0), (100, 10, 4.0), (100, 720, 0.5), (28, 72, 1.0), (100, 0, 1.0)):
+    seen = [(100, 72, 2.0), (100, 10, 4.0), (100, 225, 0.8), (100, 720, 0.5), (28, 72, 1.0), (100, 0, 1.0)]
+    for seconds, updates, slower in seen:
         clock, now.at = _Clock(1_000, plan, going=True), seconds
         clock.ended(stages[0], SimpleNamespace(step=updates))  # 72 updates in 72 s, where 2 were made in a second
         assert clock.slower == pytest.approx(slower)

@@ -7,6 +7,7 @@
 
 import csv
 import dataclasses
+import math
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -396,7 +397,9 @@ class _Clock:
         updating = now - self.at - stage.besides
         if run.step and updating > 0:
             slower = updating / (run.step / stage.speed.updates_per_s)
-            self.slower = min(4.0, max(0.5, slower))  # one stage says little about another's speed
+            # One stage says little about another's speed: in plans of two minutes, SRResNet was 24 % faster than
+            # measured, and SRGAN 11 %. So of a gain we expect the square root, and of a loss the whole.
+            self.slower = min(4.0, max(0.5, slower if slower > 1 else math.sqrt(slower)))
         self.at = now
 
     def fit_again(self, stage: Stage) -> tuple[Stage, tuple[str, ...]]:
