@@ -86,9 +86,9 @@ def _train(arguments: argparse.Namespace) -> int:
             f"{run} contains a run, which --no-resume would overwrite. Choose another --folder, or delete {run}."
         )
     photos = named_photos(arguments.photos, recipe.name)
-    began = time.perf_counter()
+    training = time.perf_counter()  # --minutes count from here, as in a notebook
     result = train(recipe, photos, run=run, init=arguments.init, **options)
-    in_time = arguments.minutes is not None and time.perf_counter() - began > 60 * arguments.minutes
+    in_time = arguments.minutes is not None and time.perf_counter() - training > 60 * arguments.minutes
     return 0 if result.finished or in_time else 130
 
 

@@ -88,7 +88,7 @@ class Recipe:
     def smallest_share(self) -> int:
         """How many crops a process needs: 2 to shuffle pairs, or where D reduces each crop to one pixel, else 1.
 
-        BatchNorm cannot compute the variance of a single number.
+        Each process exchanges the HR crops of its own share, and BatchNorm cannot compute the variance of one number.
         """
         return 2 if self.shuffled or (self.adversarial and self.crop == 16) else 1
 
@@ -99,7 +99,7 @@ class Recipe:
                 f"a batch of {self.batch} cannot be divided evenly among {processes} processes. "
                 f"Choose a --batch that is a multiple of {processes}."
             )
-        if self.batch // processes < self.smallest_share:  # each process exchanges the HR crops of its own share
+        if self.batch // processes < self.smallest_share:
             why = "shuffled pairs need" if self.shuffled else "with crops of 16 pixels, the discriminator needs"
             gives = f"a batch of {self.batch} gives each of the {processes} processes only 1"
             raise UserError(
