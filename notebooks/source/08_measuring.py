@@ -744,6 +744,7 @@ table2_reading = check("table2_reading", table2_reading)
 # change places?
 
 # %% tags=["check-output", "fold"]
+# @title Sorted by PSNR, and by people
 SEVEN = [method for method in table2 if (SETS[0], method) in paper and method not in ("SRGAN", "HR")]
 for name in SETS:
     by_psnr = sorted(SEVEN, key=lambda method: paper[name, method].psnr)
