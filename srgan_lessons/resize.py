@@ -58,17 +58,14 @@ def training_taps(crop: int, device: torch.device) -> Taps:
     return _taps_on(device, torch.float32, side, side // 4, 1 / 4)
 
 
-def _resize_axis(levels: Tensor, dim: int, scale: float, new_size: int, own: Taps | None) -> Tensor:
-    """Resamples one axis of whole grey levels 0..255 and rounds half up to whole levels, as MATLAB does for uint8."""
-    index, weight = own or _kept_taps(levels.device, levels.dtype, levels.shape[dim], new_size, scale)
-    along = [1] * levels.ndim
-    along[dim] = new_size
+def _resize_rows(levels: Tensor, scale: float, rows: int, own: Taps | None) -> Tensor:
+    """(..., H, W) -> (..., rows, W), in whole grey levels 0..255. Rounds half up, as MATLAB does for uint8."""
+    index, weight = own or _kept_taps(levels.device, levels.dtype, levels.shape[-2], rows, scale)
+    levels = levels.contiguous()  # to copy whole rows is several times as fast
     # One tap at a time: this needs little memory, and avoids a matrix product, which a GPU would round to fewer bits.
-    shape = list(levels.shape)
-    shape[dim] = new_size
-    total = levels.new_zeros(shape)
+    total = levels.new_zeros((*levels.shape[:-2], rows, levels.shape[-1]))
     for k in range(index.shape[1]):
-        total.addcmul_(levels.index_select(dim, index[:, k]), weight[:, k].view(along))
+        total.addcmul_(levels.index_select(-2, index[:, k]), weight[:, k, None])
     return (total + 0.5).floor().clamp(0, 255)
 
 
@@ -78,8 +75,8 @@ def _resize(levels: Tensor, scale: float, own: Taps | None = None) -> Tensor:
     own: the caller's own taps, the same for both axes; None: from the cache.
     """
     height, width = (math.ceil(round(n * scale, 9)) for n in levels.shape[-2:])
-    levels = _resize_axis(levels, levels.ndim - 2, scale, height, own)
-    return _resize_axis(levels, levels.ndim - 1, scale, width, own)
+    levels = _resize_rows(levels, scale, height, own)
+    return _resize_rows(levels.mT, scale, width, own).mT.contiguous()  # columns are the rows of the transposed picture
 
 
 def imresize(image: AnyPicture, scale: float) -> np.ndarray:

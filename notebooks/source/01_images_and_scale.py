@@ -256,8 +256,8 @@ def to_levels(x):
 
 def resize(image, height, width):
     """uint8 (H, W, 3) -> uint8 (height, width, 3): rows first, then columns, whole levels after each."""
-    x = to_levels(np.einsum("iy,yxc->ixc", resize_matrix(image.shape[0], height), image))  # (height, W, 3)
-    x = to_levels(np.einsum("jx,ixc->ijc", resize_matrix(image.shape[1], width), x))  # (height, width, 3)
+    x = to_levels(np.tensordot(resize_matrix(image.shape[0], height), image, 1))  # (height, W, 3)
+    x = to_levels(resize_matrix(image.shape[1], width) @ x)  # (height, width, 3): one product for each row
     return x.astype(np.uint8)
 
 
