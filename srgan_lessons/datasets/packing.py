@@ -51,10 +51,10 @@ def pack(
     path, places = Path(path), [Path(folder) for folder in folders]
     if path.suffix != ".store" or path.is_dir():
         raise UserError(f"{path} cannot be a photo store: choose the name of a new file that ends in .store.")
-    for place in filter(is_store, places):
+    for packed in filter(is_store, places):
         raise UserError(
-            f"{place} is already a photo store. Train from it with --photos {typed(place)}, or name the folders whose "
-            "pictures are to be packed."
+            f"{packed} is already a photo store. Train from it with --photos {typed(packed)}, or name the folders "
+            "whose pictures are to be packed."
         )
     files, not_pictures, closed = find_files(places)
     place = ", ".join(map(str, places))
