@@ -242,7 +242,8 @@ class _Pictures:
             raise UserError(
                 f"{len(missing)} of the {len(found)} images of {name} {verb} missing in {self.folder}: "
                 f"{some(missing)}. Their names should look like {first}.png, {first}_x4.png, {first}_SR.png or "
-                f"{first}_out.png; found: {some(here) or 'no picture'}. Rename your pictures."
+                f"{first}_out.png; "
+                + (f"found: {some(here)}. Rename your pictures." if here else "no picture is there.")
             )
         if twice := {image: paths for image, paths in found.items() if len(paths) > 1}:
             image, paths = next(iter(twice.items()))

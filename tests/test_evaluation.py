@@ -305,6 +305,9 @@ def test_pictures_that_do_not_fit_are_named(own_sets, tmp_path):
         with pytest.raises(UserError, match=words):
             evaluate(folder, ["mine"], progress=False)
 
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=r"a_out\.png; no picture is there\.$"):
+        evaluate(tmp_path / "empty", ["mine"], progress=False)
     refused(r"1 of the 2 images of mine is missing in .*: b\. .*b_x4\.png.*found: a_x4\.png, b_esrgan\.png\. Rename")
     (folder / "b_esrgan.png").rename(folder / "b_SR.png")
     save_image(folder / "a.png", a)

@@ -426,6 +426,14 @@ def test_the_advice_for_a_bad_store_works(folder, packed, capsys):
     assert main(command) == 0
 
 
+def test_a_store_is_not_packed_again(folder, packed, capsys):
+    """The refusal says how a store is used: as a source of training."""
+    for sources in ([packed], [folder, packed]):
+        assert main(["data", "pack", *map(str, sources), "-o", str(packed.with_name("b.store"))]) == 2
+        assert f"{packed} is already a photo store. Train from it with --photos" in capsys.readouterr().err
+    assert not packed.with_name("b.store").exists()
+
+
 def test_damaged_pixels_are_found(packed, capsys):
     assert main(["data", "verify", str(packed)]) == 0
     first = open_store(packed).images.places["photos/p007.png"].first

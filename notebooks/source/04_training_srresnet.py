@@ -130,11 +130,9 @@ assert windows == 49_152
 assert 6.5e9 < 800 * 3 * 2040 * 1350 < 6.7e9  # DIV2K: most of its photos have 2040 x 1350 pixels or a little more
 
 # %% [markdown] answers=["nothing else"]
-# *Figure: the longest way that a photo can take to the GPU.* Our eleven photos have a shorter way: they are
-# decoded once and stay in memory, or on the GPU. The 800 photos of DIV2K, a data set for training, are 6.6 GB of
-# pixels, half the memory of a free Colab machine. So they are decoded once into a file, and the file is *mapped*: the
-# system reads the parts that are needed, keeps them while memory is free, and drops them when it is not. Nothing else
-# changes: a batch from the file has exactly the same pixels.
+# *Figure: the longest way that a photo can take to the GPU.* Our eleven photos are decoded once and stay in memory. A
+# larger set, such as the 800 photos of DIV2K with 6.6 GB of pixels, is decoded once into a file, which is *mapped*: the
+# system reads only the parts that are needed. A batch from the file has exactly the same pixels.
 #
 # **Question.** `sampler(11)` was batch 11. If you ask for batch 17, must the batches before it be drawn first?
 

@@ -67,9 +67,10 @@ UNSEEN = ("astronaut", "chelsea", "coffee")  # never trained on
 # %% [markdown] tags=["slide"]
 # ## Why
 #
-# In lesson 07, a network of three layers met a discriminator for a few hundred updates. Here is what the paper's
-# network, with 16 blocks and 64 maps, makes of the same photo after an evening on two CPU cores and minutes on a large
-# GPU, in two stages. This lesson has one purpose: **to make the last of these pictures with a network of your own.**
+# In lesson 07, a network of three layers met a discriminator for a few hundred updates. Below is what the paper's
+# network, with 16 blocks and 64 maps, makes of the same photo. It was trained in two stages, for an evening on two CPU
+# cores and for minutes on a large GPU. This lesson has one purpose: **to make the last of these pictures with a network
+# of your own.**
 
 # %% tags=["skip"]
 hr_unseen = {name: sample_photos()[name][100:228, 150:278] for name in UNSEEN}  # (128, 128, 3)
@@ -169,7 +170,7 @@ print(f"the paper: {RECIPES['srgan-vgg54'].steps:,}")
 # many updates per second that gives. Your next cell will.)
 #
 # **Choose one number:** `minutes` = 10, 30 or 60, or 480 for a night. `compact` chooses the network: 8 blocks and 32
-# maps on a CPU, the paper's 16 and 64 on a GPU. So small a network, and any SRGAN with fewer than 5,000 updates, gets
+# maps on a CPU, the paper's 16 and 64 on a GPU. The small network, and any SRGAN with fewer than 5,000 updates, gets
 # only a quarter of the adversarial weight, because D finds its pictures easy to tell from photos. The recipe is
 # `srgan-offline`: SRGAN with the content loss of lesson 06 that needs no download. If you change nothing, the cell
 # trains only briefly, with small crops, so that you can try the whole lesson. **For a real run, set `smaller = {}`**:
@@ -203,7 +204,9 @@ assert round(989 / 65) == 15
 
 # %% [markdown] tags=["slide"]
 # SRResNet gets 45 % of the time, SRGAN the rest. Why does SRResNet get any? You saw it in lesson 07's clinic: **no
-# pretraining**. If a batch does not fit into memory, the plan halves it, and says so.
+# pretraining**. If a batch does not fit into memory, the plan halves it, and says so. If your machine becomes faster or
+# slower, the end stays where it is: when SRResNet has ended, the number of SRGAN's updates is computed again for the
+# time that is left.
 
 # %% tags=["fold"]
 draw_plan(
@@ -293,7 +296,7 @@ for row in log:
     row["gain"] = None if row["val_psnr"] is None else row["val_psnr"] - bicubic_held_out
 print(f"{len(log)} rows; the last one:")
 for name, value in log[-1].items():
-    print(f"  {name:<13} {value if value is None else round(value, 4)}")
+    print(f"  {name:<13} {f'{value:.4g}' if isinstance(value, float) else value}")
 
 # %% tags=["fold"]
 assert log[-1]["step"] <= outcome.plan.stages[-1].recipe.steps
@@ -378,12 +381,12 @@ print("your run:", illness(log))
 assert illness([row for row in sick if row["run"] == 5]) == "healthy"
 
 # %% [markdown]
-# The diagnosis for a run of one minute is often "no pretraining": its SRResNet was still below bicubic when D joined.
-# That is not your mistake; a minute buys no more. What would you change: the minutes, the network, or the weights that
-# it starts from? (`make_plan(..., init="srresnet")` starts from the shipped weights, for the paper's network; give such
-# a run another `folder`.) And if D was too strong, `make_plan(..., adversarial=1e-4)` gives the adversarial loss less
-# weight than the plan did. The plan's own choice, a quarter of the recipe's 1.25e-3, made a recorded hour of the
-# paper's network on a CPU 2 dB better on Set5.
+# The diagnosis for a run of a minute or two is often "no pretraining": its SRResNet was still below bicubic when D
+# joined. That is not your mistake; so little time buys no more. What would you change: the minutes, the network, or the
+# weights that it starts from? (`make_plan(..., init="srresnet")` starts from the shipped weights, for the paper's
+# network; give such a run another `folder`.) And if D was too strong, `make_plan(..., adversarial=1e-4)` gives the
+# adversarial loss less weight than the plan did. The plan's own choice is a quarter of the recipe's 1.25e-3: in a
+# recorded hour on a CPU, it made the paper's network 2 dB better on Set5.
 #
 # ### {{exercise: choose}}
 #
@@ -406,6 +409,8 @@ step = choose(log)
 best = min(rows, key=lambda step: rows[step]["val_stlpips"])
 for name, number in (("yours", step), ("the loop's", best), ("the last", max(rows))):
     print(f"{name}: update {number:,}, {rows[number]['gain']:+.2f} dB, ST-LPIPS {rows[number]['val_stlpips']:.3f}")
+if len(rows) == 1:
+    print("Your run was short and was validated only once, so there was nothing to choose.")
 
 # %% tags=["fold"]
 show_images(

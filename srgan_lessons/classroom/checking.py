@@ -108,22 +108,34 @@ def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
         text = text.replace("\n    ", "\nYour code printed:\n    ", 1)
 
     def take(hints: int) -> None:
-        record(name, hints=hints)
+        _count(name, known, hints)
 
     boxes.with_hints(boxes.verdict(name, verdict.message, after, last), text, exercise.hints, known.hints, take)
     return reference.handed_on(exercise)
 
 
+_read_again: dict[str, int] = {}  # exercise -> hints shown since it was solved
+
+
 def hint(name: str) -> None:
     """Prints the hints to an exercise, one more with each call: a nudge, then a pointer, then nearly the answer."""
     exercise = find(name)
-    used = load().get(name, Record()).hints
+    known = load().get(name, Record())
+    used = max(known.hints, _read_again.get(name, 0) if known.solved else 0)
     shown = min(used + 1, len(exercise.hints))
     for number, text in enumerate(exercise.hints[:shown], start=1):
         print(f"Hint {number} of {len(exercise.hints)}: {text}")
     if used >= len(exercise.hints):
         print(f'There are no more hints. solution("{name}") shows the solution.')
-    record(name, hints=shown)
+    _count(name, known, shown)
+
+
+def _count(name: str, known: Record, hints: int) -> None:
+    """Records hints that were shown, unless the exercise was solved before: then they did not help to solve it."""
+    if known.solved:
+        _read_again[name] = hints
+    else:
+        record(name, hints=hints)
 
 
 def solution(name: str) -> None:

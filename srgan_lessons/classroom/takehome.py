@@ -25,13 +25,13 @@ def card(outcome: Outcome, photos: Photos, figures: Mapping[str, str], *, title:
     figures: what was measured -> its value, as text.
     """
     recipe = outcome.plan.stages[-1].recipe
-    rows = {"network": f"generator, {recipe.blocks} blocks of {recipe.channels} maps, x4"}
+    rows = {"network": f"generator, {counted(recipe.blocks, 'block')} of {recipe.channels} maps, x4"}
     for stage in outcome.plan.stages:
         made = outcome.logs[stage.recipe.name][-1]["step"] if outcome.logs[stage.recipe.name] else 0
         of = "" if made == stage.recipe.steps else f" of {stage.recipe.steps:,} planned"
         rows[stage.recipe.name] = (
-            f"{made:,} updates{of} of {stage.recipe.batch} crops of {stage.recipe.crop}, content loss "
-            f"{stage.recipe.content}, highest rate {stage.recipe.rate:g}"
+            f"{made:,}{of} updates, each with {counted(stage.recipe.batch, 'crop')} of {stage.recipe.crop}, content "
+            f"loss {stage.recipe.content}, highest rate {stage.recipe.rate:g}"
         )
     rows["weights"] = f"those after update {int(read_metadata(outcome.best)['updates']):,} of {recipe.name}"
     rows["started from"] = outcome.plan.request["init"] or "random weights"

@@ -24,8 +24,8 @@ from tqdm.auto import tqdm
 
 from srgan_lessons import UserError
 from srgan_lessons.datasets.decoding import benchmark_images, decode, decoded_sizes, excuse_known, find_files, reader
-from srgan_lessons.datasets.store import HEAD, MAGIC, VERSION, Store, open_store, source_key, stamp
-from srgan_lessons.files import explain_write_error
+from srgan_lessons.datasets.store import HEAD, MAGIC, VERSION, Store, is_store, open_store, source_key, stamp
+from srgan_lessons.files import explain_write_error, typed
 
 SYNC = 256e6  # bytes of pixels that are collected before they are flushed to the disk and their lines are written
 FIRST_LINE = f'{{"version": {VERSION}}}\n'.encode()  # of the journal
@@ -44,13 +44,18 @@ def pack(
     process is packing the same store, this one waits for it. If the store already contains exactly these files, it is
     only opened.
 
-    threads: how many threads decode; None: one per core. Raises UserError if a folder is missing, if no picture is
-    left, if one is a benchmark image, if the disk has too little space, or if `path` is another file or a folder, or
-    does not end in .store.
+    threads: how many threads decode; None: one per core. Raises UserError if a folder is missing or is a store, if no
+    picture is left, if one is a benchmark image, if the disk has too little space, or if `path` is another file or a
+    folder, or does not end in .store.
     """
     path, places = Path(path), [Path(folder) for folder in folders]
     if path.suffix != ".store" or path.is_dir():
         raise UserError(f"{path} cannot be a photo store: choose the name of a new file that ends in .store.")
+    for packed in filter(is_store, places):
+        raise UserError(
+            f"{packed} is already a photo store. Train from it with --photos {typed(packed)}, or name the folders "
+            "whose pictures are to be packed."
+        )
     files, not_pictures, closed = find_files(places)
     place = ", ".join(map(str, places))
     say = tqdm.write if progress else (lambda text: None)

@@ -55,6 +55,16 @@ def test_one_hint_more_at_each_call(capsys):
     assert load()["psnr_y"].hints == 3
 
 
+def test_hints_read_after_solving_are_not_counted(capsys):
+    """They come one by one, too, but the exercise was solved without them."""
+    check("cubic_kernel", mine)
+    for number in (1, 2):
+        capsys.readouterr()
+        hint("cubic_kernel")
+        assert capsys.readouterr().out.count("Hint ") == number
+    assert load()["cubic_kernel"] == Record(solved=True, solved_at=NOW)
+
+
 def test_solution_prints_code_that_passes(capsys):
     solution("psnr_y")
     shown = run_cell(capsys.readouterr().out)["psnr_y"]

@@ -1,6 +1,7 @@
 """Exercise 9.1: a MOS with its interval."""
 
 import functools
+import traceback
 
 import numpy as np
 import torch
@@ -54,9 +55,7 @@ def judge(candidate) -> None:
     means = np.array([scores.mean() for scores in cases.values()])
     _check_order(found, right, means)
     if (found[:, 0] > 5).all():
-        raise NotYet(
-            "The whole interval lies above the scale. Are the votes of a sample added up? Its MOS is their mean."
-        )
+        raise NotYet("The whole interval lies above the scale. Are the votes of a sample added up? Take their mean.")
     if found[-1, 1] > 5:
         raise NotYet(
             f"Near the end of the scale, the interval goes up to {found[-1, 1]:.2f}, but no vote is above 5. "
@@ -153,7 +152,12 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
     """The answer's MOS, low and high."""
     try:
         result = call(candidate, scores, np.random.default_rng(0))
-    except IndexError as error:
+    except (IndexError, TypeError) as error:
+        if any(frame.name == "normalize_axis_tuple" for frame in traceback.extract_tb(error.__traceback__)):
+            raise NotYet(
+                "numpy reads the second percentile as an axis. Put both numbers into one list: "
+                "np.percentile(samples, [2.5, 97.5])."
+            ) from error
         if "shape mismatch" in str(error) or "broadcast" in str(error):
             raise NotYet(
                 "scores[who, what] takes one vote for each pair (who[k], what[k]), and not all votes of these raters "
@@ -166,9 +170,7 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
             ) from error
         raise
     if isinstance(result, tuple | list) and len(result) == 2:
-        raise NotYet(
-            "The result has two values. Three are expected: the MOS, and the lower and upper end of its interval."
-        )
+        raise NotYet("The result has two values. Three are expected: the MOS, and both ends of its interval.")
     return as_array(result, (3,), "the result (MOS, low, high)")
 
 

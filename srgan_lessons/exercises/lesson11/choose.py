@@ -24,7 +24,11 @@ def choose(log):
 def _validated(*rows: tuple[int, float, float | None, float | None]) -> Rows:
     names = ("step", "content", "val_psnr", "val_stlpips")
     log = [dict(zip(names, row, strict=True)) for row in rows]
-    return complete([row | {"gain": row["val_psnr"] and row["val_psnr"] - 26} for row in log])
+    for row in log:
+        row["d_hr"] = 0.6 + row["step"] % 7 / 50  # no two rows are alike
+        if row["val_psnr"]:
+            row |= {"gain": row["val_psnr"] - 26, "val_content": 10 ** (2 - row["val_psnr"] / 10)}
+    return complete(log)
 
 
 # No mean of two steps is itself a step.

@@ -135,6 +135,23 @@ def fractions(scores, rng):
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), [0.025, 0.975])
 
 
+@answers.wrong(says="Put both numbers into one list")
+def percentiles_without_a_list(scores, rng):
+    low, high = np.percentile(_samples(scores, rng, _both), 2.5, 97.5)
+    return scores.mean(), low, high
+
+
+@answers.wrong(says="Put both numbers into one list")
+def quantiles_without_a_list(scores, rng):
+    return scores.mean(), *np.quantile(_samples(scores, rng, _both), 0.025, 0.975)
+
+
+@answers.wrong(says="Loop over range(n)")
+def rounds_without_range(scores, rng):
+    samples = [_both(scores, rng) for _ in 1000]
+    return scores.mean(), *np.percentile(samples, PERCENT)
+
+
 @answers.wrong(says="contains 90 %")
 def ninety(scores, rng):
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), [5, 95])

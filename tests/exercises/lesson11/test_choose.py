@@ -42,6 +42,16 @@ def training_loss(log):
     return min(log, key=lambda row: row["content"])["step"]
 
 
+@answers.right
+def by_the_content_loss_of_held_out_photos(log):
+    return min((row for row in log if row["val_content"] is not None), key=lambda row: row["val_content"])["step"]
+
+
+@answers.wrong(says="A high PSNR is good, and so is a low ST-LPIPS")
+def where_d_leads_least(log):
+    return min((row for row in log if row["val_psnr"]), key=lambda row: row["d_hr"] - row["d_sr"])["step"]
+
+
 @answers.wrong(says="The result is a whole row")
 def a_row(log):
     return min((row for row in log if row["val_stlpips"] is not None), key=lambda row: row["val_stlpips"])
