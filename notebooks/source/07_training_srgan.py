@@ -471,6 +471,19 @@ def admit(name, network, rows):
     )
 
 
+def train_clumsily(updates, detach):
+    """Like train_gan, but with the code that the second patient brings, clumsy_step."""
+    generator, discriminator, adam_g, adam_d = new_players()
+    average, rows = copy.deepcopy(generator).requires_grad_(False), []
+    for step in waiting(range(updates), "training"):
+        row = clumsy_step(generator, discriminator, adam_g, adam_d, *sampler(step), detach)
+        update_average(average, generator, 0.9)
+        if (step + 1) % 10 == 0:
+            pictures = enlarged(average)
+            rows.append(row | {"step": step + 1, "gain": gain(pictures), "contrast": contrast(pictures)})
+    return average, rows
+
+
 # %% [markdown] tags=["slide"] answers=["wins", "glance"]
 # ### 1. No pretraining
 #
@@ -517,18 +530,6 @@ def clumsy_step(generator, discriminator, adam_g, adam_d, lr, hr, detach):
     adam_g.step()
     values = {"d_hr": torch.sigmoid(real).mean(), "d_sr": torch.sigmoid(fake).mean(), "discriminator": judgement}
     return {name: value.item() for name, value in values.items()}
-
-
-def train_clumsily(updates, detach):
-    generator, discriminator, adam_g, adam_d = new_players()
-    average, rows = copy.deepcopy(generator).requires_grad_(False), []
-    for step in waiting(range(updates), "training"):
-        row = clumsy_step(generator, discriminator, adam_g, adam_d, *sampler(step), detach)
-        update_average(average, generator, 0.9)
-        if (step + 1) % 10 == 0:
-            pictures = enlarged(average)
-            rows.append(row | {"step": step + 1, "gain": gain(pictures), "contrast": contrast(pictures)})
-    return average, rows
 
 
 leaking, rows = train_clumsily(settings.clinic, detach=False)

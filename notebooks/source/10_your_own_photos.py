@@ -136,9 +136,8 @@ zoom(
 # %% [markdown] tags=["slide"] answers=["93.75", "fifteen"]
 # ## What is not in the photo
 #
-# Each LR pixel stands for a block of 4 x 4 HR pixels. The block has 48 numbers, the LR pixel has 3. Apart from
-# rounding, the reduction is a matrix: along each axis, an LR pixel is a weighted mean of HR pixels. You wrote these
-# weights in lesson 01.
+# How much of an HR picture is lost when it is reduced? Apart from rounding, the reduction is a matrix: along each axis,
+# an LR pixel is a weighted mean of HR pixels. You wrote these weights in lesson 01.
 #
 # **Question.** The matrix below is 64 x 256. It reduces an HR picture of 256 x 256 numbers, which can be changed in
 # 256 x 256 independent ways. How many of these changes does LR not show at all? Guess the share, in per cent.
@@ -165,8 +164,8 @@ print(f"{seen} of {256**2} directions show in LR; {100 - 100 * seen / 256**2:.2f
 # %% [markdown] answers=["smooth", "predictable"]
 # (The rank of a matrix says in how many independent directions it lets something through; the others are mapped to 0.)
 #
-# The share is 93.75 %, or fifteen in sixteen. Counted in *numbers*, nearly all of an HR picture is missing from its LR
-# picture.
+# The share is 93.75 %, or fifteen in sixteen: an LR pixel has 3 numbers, and the 4 x 4 HR pixels for which it stands
+# have 48. Counted in *numbers*, nearly all of an HR picture is missing from its LR picture.
 #
 # **Question.** Then why does enlarging work at all? Is 93.75 % of what you *see* gone, too? We measure the energy, the
 # squared deviation from the mean, and split each photo into what LR sees and what it does not. Noise is the control.
@@ -233,11 +232,13 @@ invisible = check("invisible", invisible)
 #
 # Now let us write on the cat, with ink that no LR picture shows.
 #
-# A file holds whole grey levels, so the new photo has to be rounded, and then some pixels of its LR picture are wrong
-# by a level. The loop below corrects them and rounds again, until both LR *files* are equal byte for byte.
+# The function `another` adds this ink with your `invisible`. A file holds whole grey levels, so the new photo has to be
+# rounded, and then some pixels of its LR picture are wrong by a level. A loop corrects them and rounds again, until
+# both LR *files* are equal byte for byte.
 
 
-# %%
+# %% tags=["fold", "skip"]
+# @title Preparation: another photo with the same LR picture
 def another(photo, detail, reduce):
     """A photo with different detail, and with exactly the same LR picture. photo: uint8 (n, n, 3)."""
     lr, back = imresize(photo, 1 / 4), np.linalg.pinv(reduce)
@@ -257,6 +258,7 @@ def another(photo, detail, reduce):
     raise RuntimeError("no such photo was found: try weaker detail")
 
 
+# %%
 cat = photos["chelsea"][20:276, 100:356]  # (256, 256, 3)
 page = Image.new("L", (256, 256), 0)
 for y in range(4, 256, 16):
