@@ -351,6 +351,16 @@ def test_arrays_that_are_no_pictures(wrong):
         check_image(wrong)
 
 
+@pytest.mark.parametrize(
+    ("numbers", "advice"),
+    [((0, 1.01), r"in \[0, 1\] use \(255"), ((0, 255), "pass it as it was"), ((), r"in \[0, 1\] use")],
+)
+def test_a_picture_that_was_converted_too_early_gets_its_own_advice(numbers, advice):
+    """A network's output may pass 1 a little; 0 to 255 was uint8 before."""
+    with pytest.raises(UserError, match=advice):
+        check_image(np.resize(np.array(numbers, np.float64), (4, 4, 3)) if numbers else np.zeros((0, 4, 3)))
+
+
 def test_tensors_that_are_no_picture():
     for shape in ((2, 3, 4, 4), (1, 1, 4, 4), (4, 4)):
         with pytest.raises(UserError, match="one picture"):

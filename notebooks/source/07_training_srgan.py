@@ -223,9 +223,9 @@ assert not any(moved[weights_of_g:])
 # ## The discriminator's step
 #
 # D is shown the same SR, and the HR that belongs to it, in two separate calls: `discriminator(hr)` and
-# `discriminator(sr)`. Its BatchNorms must not mix them: in one common batch, the photos would be normalised by
-# statistics to which the forgeries contribute half. (The judges of lesson 05 did get one common batch: they were used
-# in evaluation mode later, where both kinds are normalised by the same statistics. The D of a GAN never is.)
+# `discriminator(sr)`. Its BatchNorms must not mix them: in one common batch, half of the statistics that normalise the
+# photos would come from the forgeries. (The judges of lesson 05 did get one common batch, because they were used in
+# evaluation mode later, where the same statistics normalise both kinds. The D of a GAN is never used in that mode.)
 #
 # **Question.** `sr` is still attached to the graph of G. D's loss is small when D can tell SR from a photo. If
 # its gradient runs on into G, what does G learn from it?
@@ -346,9 +346,9 @@ with board:
     by_gan, healthy = train_gan(settings.updates, report=watch)
 
 # %% [markdown] answers=["run away", "runs away"]
-# They start at one half and drift apart. D is ahead: finding a fault is easier than making none. Is that all? A curve
-# means nothing without a second one to compare. So we run the **control**: the same start, the same crops, the same D,
-# but the weight of the adversarial loss is 0. G does not listen.
+# They start at one half and drift apart: D(HR) rises and D(SR) falls. So D is ahead, because finding a fault is easier
+# than making none. Is that all? A curve means nothing without a second one to compare. So we run the **control**: the
+# same start, the same crops, the same D, but the weight of the adversarial loss is 0. G does not listen.
 #
 # **Question.** What happens to D(SR) if the generator does not listen?
 
@@ -471,6 +471,19 @@ def admit(name, network, rows):
     )
 
 
+def train_clumsily(updates, detach):
+    """Like train_gan, but with the code that the second patient brings, clumsy_step."""
+    generator, discriminator, adam_g, adam_d = new_players()
+    average, rows = copy.deepcopy(generator).requires_grad_(False), []
+    for step in waiting(range(updates), "training"):
+        row = clumsy_step(generator, discriminator, adam_g, adam_d, *sampler(step), detach)
+        update_average(average, generator, 0.9)
+        if (step + 1) % 10 == 0:
+            pictures = enlarged(average)
+            rows.append(row | {"step": step + 1, "gain": gain(pictures), "contrast": contrast(pictures)})
+    return average, rows
+
+
 # %% [markdown] tags=["slide"] answers=["wins", "glance"]
 # ### 1. No pretraining
 #
@@ -519,18 +532,6 @@ def clumsy_step(generator, discriminator, adam_g, adam_d, lr, hr, detach):
     return {name: value.item() for name, value in values.items()}
 
 
-def train_clumsily(updates, detach):
-    generator, discriminator, adam_g, adam_d = new_players()
-    average, rows = copy.deepcopy(generator).requires_grad_(False), []
-    for step in waiting(range(updates), "training"):
-        row = clumsy_step(generator, discriminator, adam_g, adam_d, *sampler(step), detach)
-        update_average(average, generator, 0.9)
-        if (step + 1) % 10 == 0:
-            pictures = enlarged(average)
-            rows.append(row | {"step": step + 1, "gain": gain(pictures), "contrast": contrast(pictures)})
-    return average, rows
-
-
 leaking, rows = train_clumsily(settings.clinic, detach=False)
 admit("no detach", leaking, rows)
 _, cured = train_clumsily(settings.clinic // 2, detach=True)
@@ -543,9 +544,9 @@ assert rows[-1]["d_sr"] < 0.2 < cured[-1]["d_sr"]
 assert cured[-1]["gain"] > 0
 
 # %% [markdown] answers=["opposite", "thousand"]
-# The PSNR plunges in the first 10 updates, while D is still learning. After that, D's curves look like a triumph. It is
-# a fraud: **G helps D**. How much does it help? We compute the three gradients that reach G's weights in the first
-# update.
+# The PSNR plunges in the first 10 updates, while D is still learning. After that, D's numbers look like a triumph. It
+# is a fraud: **G helps D**. How much does it help? We compute the two gradients that D sends to G's weights in the
+# first update.
 #
 # **Question.** One gradient deceives D, the other helps D. What is the angle between them? And which is longer?
 
@@ -554,7 +555,6 @@ generator, discriminator, *_ = new_players()
 lr, hr = sampler(0)
 sr = generator(lr)
 parts = {
-    "content": mse_loss(sr, hr),
     "deceive": 1e-3 * losses.adversarial_loss(discriminator(sr)),
     "leak": losses.discriminator_loss(discriminator(hr), discriminator(sr)),
 }
@@ -614,8 +614,8 @@ for d_sr in (0.5, 0.1, 0.001):
     print(f"D(SR) {d_sr}: gradient of log(1 - D(SR)) {vanishing:.3f}, of -log D(SR) {staying:.3f}")
 
 # %% [markdown] tags=["slide"] answers=["pattern", "ruin"]
-# So our G was not left without a gradient. It got a harsh one: the adversarial loss is more than twice that of the
-# healthy run, and G answers with a coarse grain.
+# So our G was not left without a gradient. It got a harsh one: $D(SR) - 1$ is close to -1, the adversarial loss is more
+# than twice that of the healthy run, and G answers with a coarse grain.
 #
 # **Cure:** one step of D for each step of G (the paper's k = 1) and equal learning rates, as in the healthy run. If D
 # still runs away, try a smaller D, a lower rate for D, or a label of 0.9 instead of 1 for HR. Waiting does not help.
@@ -746,11 +746,16 @@ put(as_html(figure, alt=alt), alt=alt)
 # %%
 diagnoses = check("diagnoses", diagnoses)
 
-# %% [markdown] tags=["slide"] answers=[]
+# %% [markdown] tags=["slide"] answers=["thirteen"]
 # ## The bill
 #
-# What does the paper's training cost? Let us calculate it first. A convolution multiplies and adds. Its backward pass
-# costs twice as much as its forward pass: once for the gradient of its inputs, once for that of its weights.
+# Your run above had 200 updates at most, each with 8 crops of 32 x 32. The paper's SRGAN takes 200,000 updates with 16
+# crops of 96 x 96, two large networks and VGG19.
+#
+# **Before you read on:** how long does that take on two CPU cores? Write down your bet, in hours, days or weeks.
+#
+# First, we count the operations of one update. A convolution multiplies and adds. Its backward pass costs twice as much
+# as its forward pass: once for the gradient of its inputs, once for that of its weights.
 #
 # **Question.** In one update of SRGAN-VGG54, how many forward passes does each network make, and what do its backward
 # passes cost?
@@ -767,7 +772,8 @@ diagnoses = check("diagnoses", diagnoses)
 # </details>
 
 
-# %% tags=["check-output"]
+# %% tags=["fold", "skip"]
+# @title Preparation: counts the operations of a forward pass, and the memory that an update needs
 def forward_cost(network, x):
     """Multiplications and additions of one forward pass, in TFLOP."""
     total = []
@@ -786,19 +792,20 @@ def forward_cost(network, x):
 with torch.device("meta"):  # shapes without numbers: nothing is computed
     networks = {"G": Generator(), "D": Discriminator(), "VGG": VGGFeatures(5, 4)}
     lr, hr = torch.rand(16, 3, 24, 24), torch.rand(16, 3, 96, 96)
-passes = {"G": 3, "D": 8, "VGG": 3}
-cost = {name: passes[name] * forward_cost(network, lr if name == "G" else hr) for name, network in networks.items()}
-update = sum(cost.values())
-print("TFLOP per update of 16 crops:", ", ".join(f"{name} {tera:.2f}" for name, tera in cost.items()))
-paper = RECIPES["srgan-vgg54"]
-print(f"together {update:.2f}; {paper.steps:,} updates: {update * paper.steps / 1000:.0f} PFLOP")
-
+forward = {name: forward_cost(network, lr if name == "G" else hr) for name, network in networks.items()}
 held = 16 * (count_parameters(networks["G"]) + count_parameters(networks["D"])) / 1e9  # 4 numbers of 4 bytes a weight
 kept = {}  # the memory that the backward pass of G's step needs again, each piece once
 with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.setdefault(x.untyped_storage()._cdata, x), lambda x: x):
     sr = networks["G"](lr)  # (16, 3, 96, 96)
     loss = F.mse_loss(networks["VGG"](sr), networks["VGG"](hr)) + F.softplus(-networks["D"](sr)).mean()
 feature_maps = sum(x.untyped_storage().nbytes() for x in kept.values()) / 1e9
+
+# %% tags=["check-output"]
+paper = RECIPES["srgan-vgg54"]
+cost = {name: passes * forward[name] for name, passes in {"G": 3, "D": 8, "VGG": 3}.items()}  # TFLOP
+update = sum(cost.values())
+print("TFLOP per update of 16 crops:", ", ".join(f"{name} {tera:.2f}" for name, tera in cost.items()))
+print(f"together {update:.2f}; {paper.steps:,} updates: {update * paper.steps / 1000:.0f} PFLOP")
 print(f"memory in fp32: weights, gradients and Adam's moments {held:.1f} GB, feature maps {feature_maps:.1f} GB")
 
 # %% tags=["fold"]
@@ -807,9 +814,11 @@ assert held + feature_maps < 2
 
 # %% [markdown]
 # D looks small in the paper's drawing, but it is the second largest item on the bill. Memory is no obstacle: by this
-# calculation it takes less than 2 GB, and a T4 has 16. And the time? A data sheet promises a number of operations per
-# second that no training reaches. So the calculation gives a *lower bound*, and only a measurement gives hours. The
-# measurements made so far are in a file that comes with the course.
+# calculation it takes less than 2 GB, and a T4 has 16.
+#
+# And the time? A data sheet promises a number of operations per second that no training reaches. So the calculation
+# gives a *lower bound*, and only a measurement gives hours. The list below has the machines on which this recipe has
+# been measured so far.
 
 # %% tags=["skip"]
 PEAKS = {"Tesla T4, fp32": 8.1, "Tesla T4, fp16": 65, "H100 SXM, bf16": 989}  # TFLOP/s, from Nvidia's data sheets
@@ -819,38 +828,32 @@ for name, peak in PEAKS.items():
 print("Measured:")
 with open(shipped("results/training_cost.csv"), newline="") as file:
     for row in csv.DictReader(file):
-        if row["recipe"] == paper.name:
-            hours = f"{float(row['seconds']) * paper.steps / 3600:,.1f} hours" if row["seconds"] else "not measured yet"
-            memory = f"{row['memory_gib']} GiB" if row["memory_gib"] else "memory not measured yet"
-            print(f"  {row['machine']}: {hours}, {memory}")
+        if row["recipe"] == paper.name and row["seconds"]:
+            print(f"  {row['machine']}: {float(row['seconds']) * paper.steps / 3600:,.1f} hours")
 
 # %% tags=["fold"]
 assert 4 < update * paper.steps / PEAKS["Tesla T4, fp32"] / 3600 < 5.5
 assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the list
 
 # %% [markdown] tags=["slide"]
-# At the measured speed, two CPU cores need thirteen days. "Not measured yet" in the list means that nobody has measured
-# this recipe on that machine, and we do not guess. `train` writes checkpoints, resumes, and names a batch size that
-# fits if memory runs out (lesson 04):
+# Two CPU cores need thirteen days. Was your bet close? `train` writes checkpoints, resumes, and names a batch size that
+# fits if memory runs out (lesson 04). This is the command:
 #
 # `srgan-lessons train srgan-vgg54 --photos FOLDER --init runs/srresnet-mse/weights.safetensors`
 #
-# The recipe `srgan-offline` needs no download. Its content loss combines two maps of lesson 06's VGG16, which was
-# trained for another task; the MSE, which keeps the colours; and the *phase means*, a term of this course's own. It
-# works against the weave that you have seen above: a generator's pixel shuffles make 16 kinds of pixels, and the term
-# is large if one kind is brighter than another. The numbers of this recipe cannot be compared with the paper's.
-#
 # ## The real thing
 #
-# That recipe made the `srgan` that comes with the course: from SRResNet's weights, with `gan_step` as you have seen it,
-# in two runs with 36,818 updates of 16 crops in total. One H100 took less than six minutes for them.
+# The `srgan` that comes with the course was made with a different recipe, `srgan-offline`, which needs no download. It
+# started from SRResNet's weights and used `gan_step` as you have seen it, in two runs with 36,818 updates of 16 crops
+# in total. One H100 took less than six minutes for them.
 #
-# Here the whole photo is enlarged, and we look at a part of it. The last picture of the first row is by your own
-# generator, trained above.
+# The content loss of this recipe has three parts: two maps of lesson 06's VGG16, which was trained for another task;
+# the MSE, which keeps the colours; and the *phase means*, a term of this course's own. The phase means work against the
+# weave that you have seen above: a generator's pixel shuffles make 16 kinds of pixels, and the term is large if one
+# kind is brighter than another. The numbers of this recipe cannot be compared with the paper's.
 #
-# How does an SRResNet become an SRGAN? No pictures were kept while the H100 was training. For the film below, two CPU
-# cores repeated the beginning: the same recipe, from the same SRResNet, with 800 updates of 8 crops. Its last picture
-# is by the shipped `srgan`. Press Play and watch the fur, then the iris.
+# Here the whole photo is enlarged, and we look at a part of it. The picture called *yours* is by your own generator,
+# trained above.
 
 # %% tags=["skip"]
 whole = {name: sample_photos()[name] for name in UNSEEN}
@@ -884,6 +887,11 @@ show_crops(
 assert share["SRResNet"] < 0.5 < 0.8 < share["SRGAN"] < 1.1
 assert 1.7 < above["SRResNet"] - above["SRGAN"] < 2.6
 assert share["yours"] > 1.1 * share["ESPCN"]
+
+# %% [markdown] tags=["notes"]
+# How does an SRResNet become an SRGAN? No pictures were kept while the H100 was training. For the film below, two CPU
+# cores repeated the beginning: the same recipe, from the same SRResNet, with 800 updates of 8 crops. Its last picture
+# is by the shipped `srgan`. Press Play and watch the fur, then the iris.
 
 # %% tags=["fold", "skip"]
 beginning = shipped("runs/srgan_first_updates")

@@ -87,10 +87,11 @@ show_images(
 # Keep your number. We will come back to it, with a list of all the numbers it *could* have been.
 
 # %% [markdown] tags=["instructor"]
-# **Timing.** The learners' own photos take 6 minutes, files and tiles 4, what is not in the photo 8, consistency 4, two
-# folders 7, the house number 3, noise 3, and uses and cases 3. The exercises take 19. **Before class**, ask for photos
-# that may be shown: a holiday picture, a page of print, a face. Collect the guesses for the house number on the board,
-# each with its percentage. Most rooms are surer than they should be; the list at the end has more than one number.
+# **Timing.** The learners' own photos take 6 minutes, what is not in the photo 8, consistency 4, two folders 7, the
+# house number 3, noise 3, files and tiles 4, and uses and cases 3. The exercises take 19. **Before class**, ask for
+# photos that may be shown: a holiday picture, a page of print, a face. Collect the guesses for the house number on the
+# board, each with its percentage. Most rooms are surer than they should be; the list at the end has more than one
+# number.
 
 # %% [markdown] tags=["slide"]
 # ## A photo of your own
@@ -123,7 +124,6 @@ upload_photo(enlarge)
 portrait = photos["chelsea"][:300, :448]  # (300, 448, 3)
 versions = {name: upscale(imresize(portrait, 1 / 4), name) for name in ("bicubic", *NETWORKS)}  # (300, 448, 3) each
 hr = portrait[56:248, 104:296]  # (192, 192, 3), for what follows
-lr = imresize(hr, 1 / 4)  # (48, 48, 3)
 
 # %% tags=["fold"]
 zoom(
@@ -133,81 +133,14 @@ zoom(
     alt="A part of a cat's face as HR, by bicubic, by SRResNet and by SRGAN.",
 )
 
-# %% [markdown] answers=["upright", "refused"]
-# ### What happens to the file
-#
-# A phone held upright saves the photo lying on its *side*, with a note in its EXIF data: turn me. A logo may have a
-# fourth channel, for transparency.
-#
-# **Question.** What should a tool do with the note? And what should a network that has learned three colours do with
-# the fourth channel?
-
-# %% tags=["check-output"]
-exif = Image.Exif()
-exif[0x0112] = 6  # orientation 6: turn a quarter to the right
-Image.fromarray(hr[:48, :96]).save(folder / "phone.jpg", exif=exif)
-alpha = np.linspace(0, 255, 40 * 60).reshape(40, 60).astype(np.uint8)
-Image.fromarray(np.dstack([hr[:40, :60], alpha])).save(folder / "logo.png")
-
-for name in ("phone.jpg", "logo.png"):
-    upscale_file(folder / name, folder / f"{name}_x4.png", "espcn")
-    before, after = Image.open(folder / name), read_picture(folder / f"{name}_x4.png")
-    height, width = after.rgb.shape[:2]
-    print(f"{name}: {before.width} x {before.height} -> {width} x {height},", end=" ")
-    print("transparent" if after.alpha is not None else "opaque")
-
-try:
-    upscale_file(folder / "logo.png", folder / "logo.jpg", "espcn")
-except UserError as error:
-    print(textwrap.fill(str(error).replace(str(folder), ".."), 100))
-
-# %% [markdown] answers=["grid", "seams"]
-# The photo is upright again. Transparency is enlarged by bicubic, separately from the colours. A format that cannot
-# hold transparency is refused: nothing is silently filled with black.
-#
-# ### Large photos: tiles
-#
-# A photo of 12 megapixels needs too much memory to go through the network in one piece, so it is cut into tiles. An
-# output pixel depends on the LR pixels around it, for ESPCN 4 to each side: the **halo**. Each tile is read together
-# with its halo.
-#
-# **Question.** What do you see if the halo is left out?
-
-# %%
-whole = upscale(lr, "espcn")  # one tile
-tiled = upscale(lr, "espcn", tile=16)  # nine tiles of 16 x 16 LR pixels
-careless = copy.deepcopy(load_network("espcn"))
-careless.halo = 0
-without = upscale(lr, careless, tile=16)
-wrong = {name: np.abs(x.astype(int) - whole).max(axis=2) for name, x in (("halo", tiled), ("no halo", without))}
-
-# %% tags=["fold"]
-show_images(
-    without,
-    *[np.clip(8 * x, 0, 255).astype(np.uint8) for x in wrong.values()],
-    titles=["tiles without halo", "error with halo, x 8", "error without, x 8"],
-    alt="The cat in tiles. With a halo the error is black; without one a bright grid shows the tiles' edges.",
-)
-assert wrong["halo"].max() <= 1  # a rounding, at most
-assert wrong["no halo"].max() > 10
-
-# %% [markdown]
-# With the halo, nothing shows. In a terminal, you can enlarge a whole photo, or a folder of photos:
-#
-#     srgan-lessons upscale holiday.jpg -o holiday_x4.png
-#     srgan-lessons upscale photos/ -o larger/ --weights srresnet
-#
-# The result has sixteen times as many pixels. That is too much for many programs, so cut out what you need first.
-
 # %% [markdown] tags=["slide"] answers=["93.75", "fifteen"]
 # ## What is not in the photo
 #
-# Each LR pixel stands for a block of 4 x 4 HR pixels. The block has 48 numbers, the LR pixel has 3. Apart from
-# rounding, the reduction is a matrix: along each axis, an LR pixel is a weighted mean of HR pixels. You wrote these
-# weights in lesson 01.
+# How much of an HR picture is lost when it is reduced? Apart from rounding, the reduction is a matrix: along each axis,
+# an LR pixel is a weighted mean of HR pixels. You wrote these weights in lesson 01.
 #
-# **Question.** The matrix below is 64 x 256. It reduces an HR picture of 256 x 256 numbers. In how many independent
-# ways, of 256 x 256, can you change the HR picture without any change in LR? Guess the share, in per cent.
+# **Question.** The matrix below is 64 x 256. It reduces an HR picture of 256 x 256 numbers, which can be changed in
+# 256 x 256 independent ways. How many of these changes does LR not show at all? Guess the share, in per cent.
 
 
 # %% tags=["check-output"]
@@ -231,8 +164,8 @@ print(f"{seen} of {256**2} directions show in LR; {100 - 100 * seen / 256**2:.2f
 # %% [markdown] answers=["smooth", "predictable"]
 # (The rank of a matrix says in how many independent directions it lets something through; the others are mapped to 0.)
 #
-# The share is 93.75 %, or fifteen in sixteen. Counted in *numbers*, nearly all of an HR picture is missing from its LR
-# picture.
+# The share is 93.75 %, or fifteen in sixteen: an LR pixel has 3 numbers, and the 4 x 4 HR pixels for which it stands
+# have 48. Counted in *numbers*, nearly all of an HR picture is missing from its LR picture.
 #
 # **Question.** Then why does enlarging work at all? Is 93.75 % of what you *see* gone, too? We measure the energy, the
 # squared deviation from the mean, and split each photo into what LR sees and what it does not. Noise is the control.
@@ -299,11 +232,13 @@ invisible = check("invisible", invisible)
 #
 # Now let us write on the cat, with ink that no LR picture shows.
 #
-# A file holds whole grey levels. Rounding costs some LR pixels a level, so the loop puts it back, until the LR *files*
-# are equal byte for byte.
+# The function `another` adds this ink with your `invisible`. A file holds whole grey levels, so the new photo has to be
+# rounded, and then some pixels of its LR picture are wrong by a level. A loop corrects them and rounds again, until
+# both LR *files* are equal byte for byte.
 
 
-# %%
+# %% tags=["fold", "skip"]
+# @title Preparation: another photo with the same LR picture
 def another(photo, detail, reduce):
     """A photo with different detail, and with exactly the same LR picture. photo: uint8 (n, n, 3)."""
     lr, back = imresize(photo, 1 / 4), np.linalg.pinv(reduce)
@@ -323,6 +258,7 @@ def another(photo, detail, reduce):
     raise RuntimeError("no such photo was found: try weaker detail")
 
 
+# %%
 cat = photos["chelsea"][20:276, 100:356]  # (256, 256, 3)
 page = Image.new("L", (256, 256), 0)
 for y in range(4, 256, 16):
@@ -594,8 +530,9 @@ assert nucleus(opinions["ill"]) > nucleus(opinions["healthy"]) + 4
 # ### Not every folder
 #
 # A network that was trained on the test photos knows the answers. So training stops if a picture shows the same as an
-# image of Set5, Set14 or BSD100, at any size and under any name. We have none here, but we can draw one with the same
-# layout.
+# image of Set5, Set14 or BSD100, at any size and under any name. It compares *perceptual hashes*: 8 x 8 numbers that
+# say where a picture is lighter or darker than its surroundings. We have no such image here, so we draw blocks that
+# have the hash of one.
 
 # %%
 wanted = benchmark_hashes()["Set5 img_003"]  # (8, 8): what stands where in it, and no more
@@ -719,6 +656,8 @@ for name in NETWORKS:
     assert amplified[name] > 1.03 * amplified["bicubic"]
 assert amplified["srgan"] > 2
 assert gain["srgan"][1] < -4
+assert 0 <= gain["srresnet"][1] < 0.25 * gain["srresnet"][0]
+assert -1.3 < gain["srresnet"][2] < -0.7
 assert gain["srgan"][0] < 0 < gain["srresnet"][0]
 
 # %%
@@ -734,17 +673,88 @@ show_crops(
     alt="A cat's eye from a JPEG file: the network draws the blocks and rings of the file sharper than bicubic does.",
 )
 
-# %% [markdown] answers=[]
-# The networks pass on more of the noise than bicubic does, because they have learned that fine detail in LR is real.
-# With noise of 20 grey levels, all of them are worse than bicubic. SRGAN suffers most: it makes the noise more than
-# twice as strong, and at 5 grey levels it is already more than 4 dB below bicubic. It takes grain for fur. (On PSNR it
-# is below bicubic on a clean LR picture, too: that is the price that lesson 08 explains.) And in a JPEG file, all of
-# them enlarge the damage.
+# %% [markdown]
+# The networks pass on more of the noise than bicubic does, because they have learned that fine detail in LR is real. At
+# 5 grey levels, SRResNet has lost nearly all of its lead over bicubic; at 10 it is about 1 dB below. SRGAN suffers
+# most: it makes the noise more than twice as strong, and at 5 grey levels it is already more than 4 dB below bicubic.
+# It takes grain for fur. (On PSNR it is below bicubic on a clean LR picture, too: that is the price that lesson 08
+# explains.) And in a JPEG file, all of them enlarge the damage.
 #
 # The cure is in the training: show the network LR pictures as the world makes them, with blur, noise and JPEG. BSRGAN
 # and Real-ESRGAN (both 2021) did this. It makes the tool useful, but it makes the invention larger, not smaller.
+
+# %% [markdown] tags=["slide"] answers=["upright", "refused"]
+# ## Taking it along
 #
-# ## Taking it along: ONNX
+# A network alone is not yet a tool. A tool has to handle the files that people have, photos of any size, and machines
+# without torch.
+#
+# ### What happens to the file
+#
+# A phone held upright saves the photo lying on its *side*, with a note in its EXIF data: turn me. A logo may have a
+# fourth channel, for transparency.
+#
+# **Question.** What should a tool do with the note? And what should a network that has learned three colours do with
+# the fourth channel?
+
+# %% tags=["check-output"]
+exif = Image.Exif()
+exif[0x0112] = 6  # orientation 6: turn a quarter to the right
+Image.fromarray(hr[:48, :96]).save(folder / "phone.jpg", exif=exif)
+alpha = np.linspace(0, 255, 40 * 60).reshape(40, 60).astype(np.uint8)
+Image.fromarray(np.dstack([hr[:40, :60], alpha])).save(folder / "logo.png")
+
+for name in ("phone.jpg", "logo.png"):
+    upscale_file(folder / name, folder / f"{name}_x4.png", "espcn")
+    before, after = Image.open(folder / name), read_picture(folder / f"{name}_x4.png")
+    height, width = after.rgb.shape[:2]
+    print(f"{name}: {before.width} x {before.height} -> {width} x {height},", end=" ")
+    print("transparent" if after.alpha is not None else "opaque")
+
+try:
+    upscale_file(folder / "logo.png", folder / "logo.jpg", "espcn")
+except UserError as error:
+    print(textwrap.fill(str(error).replace(str(folder), ".."), 100))
+
+# %% [markdown] answers=["grid", "seams"]
+# The photo is upright again. Transparency is enlarged by bicubic, separately from the colours. A format that cannot
+# hold transparency is refused: nothing is silently filled with black.
+#
+# ### Large photos: tiles
+#
+# A photo of 12 megapixels needs too much memory to go through the network in one piece, so it is cut into tiles. An
+# output pixel depends on the LR pixels around it, for ESPCN 4 to each side: the **halo**. Each tile is read together
+# with its halo.
+#
+# **Question.** What do you see if the halo is left out?
+
+# %%
+whole = upscale(clean, "espcn")  # one tile
+tiled = upscale(clean, "espcn", tile=16)  # nine tiles of 16 x 16 LR pixels
+careless = copy.deepcopy(load_network("espcn"))
+careless.halo = 0
+without = upscale(clean, careless, tile=16)
+wrong = {name: np.abs(x.astype(int) - whole).max(axis=2) for name, x in (("halo", tiled), ("no halo", without))}
+
+# %% tags=["fold"]
+show_images(
+    without,
+    *[np.clip(8 * x, 0, 255).astype(np.uint8) for x in wrong.values()],
+    titles=["tiles without halo", "error with halo, x 8", "error without, x 8"],
+    alt="The cat in tiles. With a halo the error is black; without one a bright grid shows the tiles' edges.",
+)
+assert wrong["halo"].max() <= 1  # a rounding, at most
+assert wrong["no halo"].max() > 10
+
+# %% [markdown] answers=[]
+# With the halo, nothing shows. In a terminal, you can enlarge a whole photo, or a folder of photos:
+#
+#     srgan-lessons upscale holiday.jpg -o holiday_x4.png
+#     srgan-lessons upscale photos/ -o larger/ --weights srresnet
+#
+# The result has sixteen times as many pixels. That is too much for many programs, so cut out what you need first.
+#
+# ### Without torch: ONNX
 #
 # A browser or a phone has no torch. An **ONNX** file holds the layers and their weights, and many programs can run it.
 #
@@ -809,6 +819,10 @@ if (folder / "espcn.onnx").exists():
 # %% [markdown] tags=["slide"]
 # ## Where the field went after 2017
 #
+# There are three lines of work. **Higher PSNR**: deeper networks, attention, transformers. **Better looks**: from GANs
+# to diffusion. **Real photos**: LR pictures as the world makes them. Which line does each row belong to? (Two rows
+# belong to none: they do not enlarge anything.)
+#
 # | year | what | the step |
 # |---|---|---|
 # | 2017 | EDSR (Lim et al., CVPR workshops) | no BatchNorm, wider, scaled residuals: PSNR up |
@@ -822,9 +836,7 @@ if (folder / "espcn.onnx").exists():
 # | 2021 | SR3 (Saharia et al., arXiv; TPAMI 2022) | diffusion: starts from noise and removes it step by step |
 # | 2023 | HAT (Chen et al., CVPR) | transformers that use more of the picture |
 #
-# So there are three lines of work. **Higher PSNR**: deeper networks, attention, transformers. **Better looks**: from
-# GANs to diffusion. **Real photos**: LR pictures as the world makes them. None of them escapes the trade-off of lesson
-# 08, and none of them can see what is not in the photo.
+# None of these networks escapes the trade-off of lesson 08, and none of them can see what is not in the photo.
 
 # %% [markdown] tags=["slide"]
 # ## Recap

@@ -39,6 +39,8 @@ def check_image(image: AnyPicture) -> np.ndarray:
         raise UserError(f"a picture is a PIL image, a file's path, or uint8 (H, W, 3); got a {what}.")
     if pixels.dtype != np.uint8:
         how = "For floats in [0, 1] use (255 * image).round().astype(np.uint8)."
+        if pixels.dtype.kind in "iuf" and pixels.size and pixels.max() > 2:  # 2: a network's output may pass 1 a little
+            how = "Was it uint8 at first? Then pass it as it was, and convert the result."
         raise UserError(f"a picture must be uint8 in 0..255; this array is {pixels.dtype}. {how}")
     if pixels.ndim == 2 and pixels.size:
         return np.stack([pixels] * 3, axis=-1)

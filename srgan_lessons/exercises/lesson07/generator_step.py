@@ -58,6 +58,10 @@ def judge(candidate) -> None:
     try:
         result = run(candidate, network, discriminator, optimizer, lr, hr, no_path=no_path)
     except RuntimeError as error:
+        if seen.saw(lr):
+            raise NotYet(
+                "The discriminator is given lr. It judges what the generator made: discriminator(sr)."
+            ) from error
         if tuple(hr.shape) not in optimizer.inputs:
             raise
         raise NotYet("The generator is given hr. It enlarges LR images: generator(lr).") from error

@@ -46,6 +46,13 @@ def judge(candidate) -> None:
                 "`imresize` takes pictures in whole grey levels. Here, the reduction is the matrix `reduce`: an LR "
                 "picture is reduce @ picture @ reduce.T."
             ) from error
+        except np.linalg.LinAlgError as error:  # a ValueError, too
+            if "must be square" not in str(error):
+                raise
+            raise NotYet(
+                f"Only a square matrix has an inverse, and `reduce` is {reduce.shape} here. Its "
+                "pseudo-inverse, `back`, is the way back."
+            ) from error
         except ValueError as error:
             _name_sizes(str(error), n)
             raise
@@ -78,6 +85,12 @@ def judge(candidate) -> None:
 def _name_sizes(error: str, n: int) -> None:
     """Raises NotYet if the error is that a matrix does not fit, or that something is still reduced."""
     if "matmul" in error and "mismatch" in error:
+        strange = sorted({int(size) for size in re.findall(r"\d+", error.partition("(size ")[2])} - {n, n // 4})
+        if strange:
+            raise NotYet(
+                f"A matrix with {strange[-1]} rows or columns is used, but here the detail is {(n, n)} and `reduce` is "
+                f"{(n // 4, n)}. Is it `R`, which is made for one size only? Use the argument `reduce`."
+            )
         raise NotYet(
             f"Two matrices do not fit: `reduce` is {(n // 4, n)} here, and `back` is {(n, n // 4)}. To the left of the "
             "detail, write back @ reduce. To its right, both are transposed, and their order is reversed: reduce.T @ "

@@ -93,6 +93,14 @@ def d_of_hr(generator, discriminator, optimizer, lr, hr):
     return sr
 
 
+@answers.wrong(says="The discriminator is given lr")
+def d_of_lr(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    loss = perceptual_loss(sr, hr, discriminator(lr))
+    update(optimizer, loss)
+    return sr
+
+
 @answers.wrong(says="rewarded for being found out")
 def wrong_side(generator, discriminator, optimizer, lr, hr):
     sr = generator(lr)

@@ -42,6 +42,21 @@ def as_one_large_matrix_in_torch(detail, reduce):
     return (x - torch.linalg.pinv(both) @ (both @ x)).reshape(detail.shape)
 
 
+R = resize_matrix(256, 1 / 4)  # as in the lesson
+
+
+@answers.wrong(says="Use the argument `reduce`")
+def by_the_lessons_matrix(detail, reduce):
+    back = np.linalg.pinv(reduce)
+    return detail - back @ (R @ detail @ R.T) @ back.T
+
+
+@answers.wrong(says="Only a square matrix has an inverse")
+def by_the_inverse(detail, reduce):
+    back = np.linalg.inv(reduce)
+    return detail - back @ (reduce @ detail @ reduce.T) @ back.T
+
+
 @answers.wrong(says="Subtract what the LR image sees of it")
 def nothing_removed(detail, reduce):
     return detail
