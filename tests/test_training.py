@@ -98,6 +98,13 @@ def test_a_recipe_is_checked_when_made(settings, words):
         TINY.change(**settings)
 
 
+def test_a_recipe_names_the_settings_that_its_network_has():
+    assert "channels 64" in RECIPES["srresnet-mse"].describe()
+    espcn = RECIPES["espcn"].describe()
+    assert "channels" not in espcn
+    assert "crop 96" in espcn
+
+
 def test_unknown_recipe_lists_the_known_ones():
     with pytest.raises(UserError, match=r"'srgan'.*srgan-vgg54"):
         find_recipe("srgan")

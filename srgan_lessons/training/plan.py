@@ -290,7 +290,8 @@ def _gentle(recipe: Recipe, compact: bool, notes: list[str]) -> Recipe:
     why = "the network is small" if compact else f"{recipe.steps:,} updates are few"
     notes.append(
         f"{recipe.name}: {why}, so its adversarial loss gets {GENTLE:.0%} of the usual weight, "
-        f"{changed.adversarial:.3g}. To choose another, set adversarial; the usual weight is {recipe.adversarial:g}."
+        f"{changed.adversarial:.3g}. To choose another, set adversarial (--adversarial); the usual "
+        f"weight is {recipe.adversarial:g}."
     )
     return changed
 

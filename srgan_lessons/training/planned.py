@@ -172,8 +172,8 @@ def _train_plan(
         last = plan.stages[-1].recipe
         _validate_the_end(run, last, photos, read_options(options).machine_for(last))
         say(
-            f"the time is up: training stopped after update {run.step:,} of {steps:,}. The weights are saved and "
-            "can be used."
+            f"the time is up after update {run.step:,} of {steps:,}. The weights are saved and can be used. "
+            "The same call would make the remaining updates, too."
         )
     logs = _logs(folder, plan)
     finished = run is None or run.finished

@@ -80,9 +80,14 @@ class Recipe:
         known = {field.name for field in dataclasses.fields(self)}
         if unknown := settings.keys() - known:
             raise UserError(f"a recipe has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}")
-        if self.network == "espcn" and (fixed := {"blocks", "channels"} & settings.keys()):
+        if fixed := self.fixed & settings.keys():
             raise UserError(f"recipe {self.name}: ESPCN has one size; leave out {' and '.join(sorted(fixed))}")
         return dataclasses.replace(self, **settings)
+
+    @property
+    def fixed(self) -> set[str]:
+        """The settings that its network does not have: ESPCN has one size."""
+        return {"blocks", "channels"} if self.network == "espcn" else set()
 
     @property
     def smallest_share(self) -> int:
@@ -134,7 +139,8 @@ class Recipe:
 
     def describe(self) -> str:
         """All settings in a few lines, as a run prints them."""
-        pairs = [f"{field.name} {getattr(self, field.name)}" for field in dataclasses.fields(self)[1:]]
+        names = [field.name for field in dataclasses.fields(self)[1:] if field.name not in self.fixed]
+        pairs = [f"{name} {getattr(self, name)}" for name in names]
         lines = [", ".join(pairs[i : i + 6]) for i in range(0, len(pairs), 6)]
         return f"recipe {self.name}\n  " + "\n  ".join(lines)
 
