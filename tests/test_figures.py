@@ -136,6 +136,19 @@ def test_bars_have_a_plus_sign_only_beside_a_minus(values, labels):
     assert [text.get_text() for text in axis.texts] == labels
 
 
+@pytest.mark.parametrize("longest", [-11.01, 11.01])
+def test_the_numbers_of_bars_lie_inside_the_axes(longest):
+    """Beside long names, too, which leave the bars less room."""
+    values = {"adversarial weight too high": longest, "discriminator too strong": -0.21, "healthy": 0.59}
+    drawn = figures._bars(values, "dB", 2)
+    drawn.draw_without_rendering()
+    [axis] = drawn.axes
+    frame = axis.get_window_extent()
+    for number in axis.texts:
+        box = number.get_window_extent()
+        assert frame.x0 < box.x0 < box.x1 < frame.x1
+
+
 def test_bars_of_several_kinds_differ_in_tint_and_in_hatching():
     [axis] = figures._bars({"a": 1, "b": 2}, "x", 1, lambda name: int(name == "b")).axes
     first, second = axis.patches[:2]

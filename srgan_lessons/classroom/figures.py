@@ -367,7 +367,7 @@ def _bars(values: Mapping[str, float], xlabel: str, digits: int, group: Callable
         axis.bar_label(drawn, labels, padding=5)
         axis.axvline(0, color="black", linewidth=1.2)
         axis.invert_yaxis()
-        axis.margins(x=0.16)
+        axis.margins(x=0.21 if sign else 0.16)  # room for the numbers, which are longer with a sign
         axis.locator_params(axis="x", nbins=7)  # more numbers would touch each other
         if max(values.values()) >= 10_000:
             axis.xaxis.set_major_formatter("{x:,.0f}")
