@@ -170,9 +170,14 @@ def _consistency_slips(sr: np.ndarray, lr: np.ndarray) -> dict[str, float]:
         f"Only the luma is compared. {every}": 10 * np.log10(255**2 / np.mean((off @ [0.299, 0.587, 0.114]) ** 2)),
         f"The peak is 256 here. {peak}": db(again, lr, peak=256.0),
         **{
-            f"The peak is the largest number in {name}. {peak}": db(again, lr, peak=float(picture.max()))
-            for name, picture in (("`lr`", lr), ("`sr`", sr), ("the reduced picture", again))
-            if picture.max() < 255
+            f"The peak is the largest number in {name}{also}. {peak}": db(again, lr, peak=(top**2 % size) ** 0.5)
+            for name, top in (
+                ("`lr`", int(lr.max())),
+                ("`sr`", int(sr.max())),
+                ("the reduced picture", int(again.max())),
+            )
+            for also, size in (("", 256**2), (", and its square overflows uint8", 256))
+            if top < 255 and top**2 % size
         },
         f"A border of 1 pixel is cut off. {every}": db(again[1:-1, 1:-1], lr[1:-1, 1:-1]),
         f"A border of 2 pixels is cut off. {every}": db(again[2:-2, 2:-2], lr[2:-2, 2:-2]),
