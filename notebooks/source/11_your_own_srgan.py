@@ -426,7 +426,8 @@ assert step in rows
 # We take three photos that no network here has seen. Your SRGAN has the weights that the loop chose: those with the
 # lowest ST-LPIPS on the held-out photos. It stands beside bicubic, your own SRResNet, the shipped SRGAN and HR. There
 # is also a negative control: the same network without any training. (If you left the settings unchanged, yours trained
-# only briefly: it is ugly and far below bicubic. On ST-LPIPS it still beats the control.)
+# only briefly. It is ugly and far below bicubic, and your SRGAN may be worse than your SRResNet by both numbers, because
+# D has hardly begun to learn. On ST-LPIPS, both still beat the control.)
 
 # %%
 recipe = outcome.plan.stages[-1].recipe
@@ -503,6 +504,9 @@ for before, after in (("your SRResNet", "your SRGAN"), ("srresnet", "srgan")):
     print(f"from {before} to {after}: {to_x - x:+.2f} dB, ST-LPIPS {to_y - y:+.3f}")
 
 # %% [markdown] tags=["slide"]
+# The shipped pair moved to the left and down: SRGAN gave up PSNR and won ST-LPIPS. After a short run, yours may have
+# moved in another direction: as long as D cannot tell SR from HR, G learns nothing useful from it.
+#
 # The paper gives no ST-LPIPS, so its networks have no place in this plane. But it gives PSNR on Set5 and Set14, and
 # there you can compare yours, by both protocols of lesson 08.
 
