@@ -50,7 +50,7 @@ from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
 # %% tags=["skip", "fold"]
-small, tiny = {"batch": 4, "crop": 48}, {"blocks": 1, "channels": 8, "batch": 1, "crop": 64}
+small, tiny = {"batch": 2, "crop": 64}, {"blocks": 1, "channels": 8, "batch": 1, "crop": 64}
 settings = lesson_settings(
     full={"home": "runs", "minutes": 2, "recipe": "srgan-offline", "cut": False, "smaller": small, "measuring": 3.0},
     fast={
@@ -426,8 +426,8 @@ assert step in rows
 # We take three photos that no network here has seen. Your SRGAN has the weights that the loop chose: those with the
 # lowest ST-LPIPS on the held-out photos. It stands beside bicubic, your own SRResNet, the shipped SRGAN and HR. There
 # is also a negative control: the same network without any training. (If you left the settings unchanged, yours trained
-# only briefly. It is ugly and far below bicubic, and your SRGAN may be worse than your SRResNet by both numbers, because
-# D has hardly begun to learn. On ST-LPIPS, both still beat the control.)
+# only briefly. It is ugly and far below bicubic, and your SRGAN may be worse than your SRResNet by both numbers,
+# because D has hardly begun to learn. On ST-LPIPS, both still beat the control.)
 
 # %%
 recipe = outcome.plan.stages[-1].recipe
