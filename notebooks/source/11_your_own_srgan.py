@@ -50,7 +50,7 @@ from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
 # %% tags=["skip", "fold"]
-small, tiny = {"batch": 2, "crop": 64}, {"blocks": 1, "channels": 8, "batch": 1, "crop": 64}
+small, tiny = {"batch": 4, "crop": 48}, {"blocks": 1, "channels": 8, "batch": 1, "crop": 64}
 settings = lesson_settings(
     full={"home": "runs", "minutes": 2, "recipe": "srgan-offline", "cut": False, "smaller": small, "measuring": 3.0},
     fast={
