@@ -61,7 +61,7 @@ def training_taps(crop: int, device: torch.device) -> Taps:
 def _resize_rows(levels: Tensor, scale: float, rows: int, own: Taps | None) -> Tensor:
     """(..., H, W) -> (..., rows, W), in whole grey levels 0..255. Rounds half up, as MATLAB does for uint8."""
     index, weight = own or _kept_taps(levels.device, levels.dtype, levels.shape[-2], rows, scale)
-    levels = levels.contiguous()  # to copy whole rows is several times as fast
+    levels = levels.contiguous()  # copying whole rows is several times as fast as copying single pixels
     # One tap at a time: this needs little memory, and avoids a matrix product, which a GPU would round to fewer bits.
     total = levels.new_zeros((*levels.shape[:-2], rows, levels.shape[-1]))
     for k in range(index.shape[1]):

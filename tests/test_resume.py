@@ -45,6 +45,12 @@ def _in_a_child(folder, photos) -> int:
     return child
 
 
+def _undisturbed(folder, photos) -> None:
+    """Trains in a forked process to the end."""
+    _, status = os.waitpid(_in_a_child(folder, photos), 0)
+    assert status == 0
+
+
 def _same(a, b, where=""):
     """Equal to the last bit, through dicts, lists and tensors."""
     assert type(a) is type(b), where
@@ -79,7 +85,7 @@ def test_killed_at_any_moment(tmp_path):
 def _kill_and_compare(tmp_path, photos, wanted=KILLS):
     train(RECIPE, photos, run=tmp_path / "whole", **OPTIONS)
     began = time.monotonic()
-    os.waitpid(_in_a_child(tmp_path / "clock", photos), 0)
+    _undisturbed(tmp_path / "clock", photos)
     usual = time.monotonic() - began
     expected = read_checkpoint(_latest(tmp_path / "whole"))
     dice, kills, runs, cut_short = random.Random(0), 0, 0, 0
@@ -97,8 +103,7 @@ def _kill_and_compare(tmp_path, photos, wanted=KILLS):
             kills += 1
             cut_short += any((folder / "checkpoints").glob(".*.part")) if folder.exists() else 0
             if kills % 12 == 0:  # let this run come to its end, then begin another
-                _, status = os.waitpid(_in_a_child(folder, photos), 0)
-                assert status == 0
+                _undisturbed(folder, photos)
                 break
         _same(expected, read_checkpoint(_latest(folder)))
         assert _losses(folder) == _losses(tmp_path / "whole")

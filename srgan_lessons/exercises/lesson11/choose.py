@@ -27,7 +27,8 @@ def _validated(*rows: tuple[int, float, float | None, float | None]) -> Rows:
     for row in log:
         row["d_hr"] = 0.6 + row["step"] % 7 / 50  # no two rows are alike
         if row["val_psnr"]:
-            row |= {"gain": row["val_psnr"] - 26, "val_content": 10 ** (2 - row["val_psnr"] / 10)}
+            mse = 10 ** (-row["val_psnr"] / 10)
+            row |= {"gain": row["val_psnr"] - 26, "val_content": mse}
     return complete(log)
 
 
