@@ -108,7 +108,7 @@ def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
         text = text.replace("\n    ", "\nYour code printed:\n    ", 1)
 
     def take(hints: int) -> None:
-        _count(name, known, hints)
+        _count(name, hints)
 
     boxes.with_hints(boxes.verdict(name, verdict.message, after, last), text, exercise.hints, known.hints, take)
     return reference.handed_on(exercise)
@@ -127,12 +127,12 @@ def hint(name: str) -> None:
         print(f"Hint {number} of {len(exercise.hints)}: {text}")
     if used >= len(exercise.hints):
         print(f'There are no more hints. solution("{name}") shows the solution.')
-    _count(name, known, shown)
+    _count(name, shown)
 
 
-def _count(name: str, known: Record, hints: int) -> None:
+def _count(name: str, hints: int) -> None:
     """Records hints that were shown, unless the exercise was solved before: then they did not help to solve it."""
-    if known.solved:
+    if load().get(name, Record()).solved:
         _read_again[name] = hints
     else:
         record(name, hints=hints)

@@ -65,6 +65,15 @@ def test_hints_read_after_solving_are_not_counted(capsys):
     assert load()["cubic_kernel"] == Record(solved=True, solved_at=NOW)
 
 
+def test_the_button_of_an_older_check_knows_that_the_exercise_is_solved(monkeypatch):
+    buttons = []
+    monkeypatch.setattr(boxes, "with_hints", lambda *arguments: buttons.append(arguments[-1]))
+    check("cubic_kernel", lambda x: x)
+    check("cubic_kernel", mine)
+    buttons[0](1)
+    assert load()["cubic_kernel"].hints == 0
+
+
 def test_solution_prints_code_that_passes(capsys):
     solution("psnr_y")
     shown = run_cell(capsys.readouterr().out)["psnr_y"]
