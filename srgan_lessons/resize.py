@@ -64,8 +64,8 @@ def _resize_rows(levels: Tensor, scale: float, rows: int, own: Taps | None) -> T
     levels = levels.contiguous()  # copying whole rows is several times as fast as copying single pixels
     # One tap at a time: this needs little memory, and avoids a matrix product, which a GPU would round to fewer bits.
     total = levels.new_zeros((*levels.shape[:-2], rows, levels.shape[-1]))
-    for k in range(index.shape[1]):
-        total.addcmul_(levels.index_select(-2, index[:, k]), weight[:, k, None])
+    for row, share in zip(index.unbind(dim=1), weight[..., None].unbind(dim=1), strict=True):
+        total.addcmul_(levels.index_select(-2, row), share)  # row: (rows,), share: (rows, 1)
     return (total + 0.5).floor().clamp(0, 255)
 
 

@@ -1,6 +1,7 @@
 """Exercise 2.4: the trunk with its long skip."""
 
 import itertools
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -60,10 +61,12 @@ def judge(candidate) -> None:
     y = output(trunk, x, "The trunk")
     weights = conv_weights(trunk, channels, 2 * blocks + 1, what, WRONG_COUNTS | _shared_block(trunk, x))
     orders = list(itertools.permutations(weights))
+    if not close(y, trunk_output(x, *weights)):  # the usual order first: it names most mistakes, and spares the others
+        recognise(y.detach(), _slips(x, weights), within=1e-3)
     used = next((order for order in orders if close(y, trunk_output(x, *order))), None)
     if used is None:
         for order in orders:
-            recognise(y.detach(), trunk_slips(x, *order) | {ONE_BLOCK: trunk_output(x, *order[2:])}, within=1e-3)
+            recognise(y.detach(), _slips(x, order), within=1e-3)
         _name_end((y - x).detach(), x, orders)
         check_gradients(trunk, x)
         raise NotYet(
@@ -134,6 +137,10 @@ def after_blocks(x: Tensor, *weights: Tensor) -> Tensor:
 def trunk_output(first: Tensor, *weights: Tensor) -> Tensor:
     """The output of the paper's trunk, with two weights for each block and one for the convolution after them."""
     return first + normalised(convolved(after_blocks(first, *weights[:-1]), weights[-1]))
+
+
+def _slips(x: Tensor, order: Sequence[Tensor]) -> dict[str, Tensor]:
+    return trunk_slips(x, *order) | {ONE_BLOCK: trunk_output(x, *order[2:])}
 
 
 def trunk_slips(first: Tensor, *weights: Tensor) -> dict[str, Tensor]:

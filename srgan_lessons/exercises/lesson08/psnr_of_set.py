@@ -1,5 +1,6 @@
 """Exercise 8.1: the PSNR of a set."""
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -61,14 +62,7 @@ def judge(candidate) -> None:
     if abs(found - right) <= 1e-4:
         _judge_another_number(candidate, photos[:3])
         return
-    recognise(found, {message: set_psnr(photos, **slip) for message, slip in SET_SLIPS.items()}, within=1e-4)
-    late = (
-        "LR was made from the uncut photo, and HR and SR were cut afterwards. The rows and columns that are cut off "
-        "still have an effect on LR. Cut HR first, and make LR from what is left."
-    )
-    recognise(found, {late: set_psnr(photos, cut=lambda photo: photo, measure=_cut_late)}, within=1e-4)
-    summed = {f"{m} And divide the sum by the number of photos.": s for m, s in SET_SLIPS.items() if "collect" not in s}
-    recognise(found, {m: set_psnr(photos, **s, collect=lambda v, p: sum(v)) for m, s in summed.items()}, within=1e-4)
+    recognise(found, slips_found(), within=1e-4)
     if any(abs(found - round(right, digits)) < 1e-9 for digits in range(4)):
         raise NotYet("The result is rounded. Return all its digits, and round only where you print it.")
     for photo in sorted(photos, key=np.size):
@@ -124,6 +118,7 @@ def _why_sizes_differ(sr: tuple[int, int], hr: tuple[int, int]) -> str:
     )
 
 
+@functools.cache
 def set_photos() -> list[np.ndarray]:
     """Four small photos. Neither the easiest nor the hardest is first or last, and two have incomplete tiles."""
     photos = sample_photos()
@@ -145,10 +140,6 @@ def cut(photo: np.ndarray) -> np.ndarray:
     return photo[:height, :width]
 
 
-def _mean(values: list[float], photos: list[np.ndarray]) -> float:
-    return float(np.mean(values))
-
-
 def pooled(values: list[float], photos: list[np.ndarray]) -> float:
     """The PSNR of one MSE for all photos, with one logarithm."""
     return 10 * math.log10(255**2 / np.mean([255**2 / 10 ** (value / 10) for value in values]))
@@ -168,11 +159,19 @@ def set_psnr(
     reduce: Callable = lambda hr: imresize(hr, 1 / 4),
     cut: Callable = cut,
     measure: Callable = psnr,
-    collect: Callable = _mean,
+    collect: Callable = lambda values, photos: float(np.mean(values)),
 ) -> float:
     """The PSNR of a set, computed with one slip."""
     photos = [cut(photo) for photo in photos]
     return collect([measure(enlarge(reduce(hr)), hr) for hr in photos], photos)
+
+
+@functools.cache
+def slips_found() -> dict[str, float]:
+    """What each usual mistake gives for the four photos, alone and together with a sum that is not divided."""
+    also = " And divide the sum by the number of photos."
+    summed = {m + also: s | {"collect": lambda v, p: sum(v)} for m, s in SET_SLIPS.items() if "collect" not in s}
+    return {message: set_psnr(set_photos(), **slip) for message, slip in (SET_SLIPS | summed).items()}
 
 
 def _end(photo: np.ndarray) -> np.ndarray:
@@ -261,6 +260,11 @@ SET_SLIPS = {
     },
     "This is the PSNR of R, G and B, borders and all. The protocol looks at luma, without borders: use psnr(sr, hr).": {
         "measure": _rgb
+    },
+    "LR was made from the uncut photo, and HR and SR were cut afterwards. The rows and columns that are cut off "
+    "still have an effect on LR. Cut HR first, and make LR from what is left.": {
+        "cut": lambda photo: photo,
+        "measure": _cut_late,
     },
 }
 

@@ -1,5 +1,7 @@
 """Exercise 9.2: screening after BT.500."""
 
+import functools
+
 import numpy as np
 
 from srgan_lessons.exercises.calling import call
@@ -35,16 +37,13 @@ def bt500_rejects(scores):
 
 
 def judge(candidate) -> None:
-    cases = bt500_cases()
-    found = np.concatenate([_rejected(call(candidate, scores), scores) for scores in cases])
-
-    right = np.concatenate([bt500(scores) for scores in cases])
+    found = np.concatenate([_rejected(call(candidate, scores), scores) for scores in bt500_cases()])
+    right = np.concatenate([bt500(scores) for scores in bt500_cases()])
     if np.array_equal(found, right):
         return
-    small = [scores for (scores,) in small_classes()]  # some slips differ there only
-    more = np.concatenate([found, *(_rejected(call(candidate, scores), scores) for scores in small)])
-    recognise(more, _slips([*cases, *small]), within=0)
-    recognise(found, _slips(cases), within=0)
+    more = [found, *(_rejected(call(candidate, scores), scores) for (scores,) in small_classes())]
+    recognise(np.concatenate(more), _slips(small=True), within=0)  # some slips differ on the small classes only
+    recognise(found, _slips(small=False), within=0)
     if not found.any():
         raise NotYet(
             "Nobody is ever rejected. Print above and below: for a rater who guesses, both must be large. If one is 0, "
@@ -59,8 +58,10 @@ def judge(candidate) -> None:
     )
 
 
-def _slips(cases: list[np.ndarray]) -> dict[str, np.ndarray]:
-    """The verdicts of each usual mistake, unless it rejects nobody."""
+@functools.cache
+def _slips(small: bool) -> dict[str, np.ndarray]:
+    """The verdicts of each usual mistake, unless it rejects nobody. small: on the small classes, too."""
+    cases = [*bt500_cases(), *(scores for (scores,) in small_classes() if small)]
     slips = {slip: np.concatenate([bt500(scores, **how) for scores in cases]) for slip, how in BT500_SLIPS.items()}
     return {message: outcome for message, outcome in slips.items() if outcome.any()}
 
@@ -185,8 +186,6 @@ BT500_SLIPS = {
     "above + below.": {"rule": lambda a, b, n: _often(a, b, n) & ~_balanced(a, b, n)},
     "The answer is inverted: it must be True for raters who are rejected.": {"rule": lambda a, b, n: ~_both(a, b, n)},
 }
-
-
 BT500_SLIPS |= {
     message: {"rule": rule}
     for message, rule in {
@@ -221,6 +220,7 @@ N_LESS_1 = {"std": lambda scores: scores.std(axis=1, keepdims=True, ddof=1)}
 BT500_RIGHT = ({}, N_LESS_1, {"strict": True}, N_LESS_1 | {"strict": True})  # the recommendation allows all four
 
 
+@functools.cache
 def bt500_cases() -> list[np.ndarray]:
     """Small classes (stimuli, raters) with honest, guessing and biased raters. On some stimuli, everybody agrees."""
     cases = []

@@ -4,7 +4,6 @@ import functools
 import traceback
 
 import numpy as np
-import torch
 
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
@@ -46,8 +45,9 @@ NEAR_ON_AVERAGE = 0.08  # the same for the mean width of the cases; an interval 
 def judge(candidate) -> None:
     cases = interval_cases()
     found = []
-    for scores in cases.values():
-        mos, low, high = _interval(candidate, scores)
+    noted = Noted(0)  # draws the same numbers as np.random.default_rng(0)
+    for name, scores in cases.items():
+        mos, low, high = _interval(candidate, scores, noted if name == "raters" else np.random.default_rng(0))
         _check_mos(mos, scores)
         found.append((low, high))
     found, (drawn, right) = np.array(found), right_studies()  # found, right: (cases, 2)
@@ -63,20 +63,18 @@ def judge(candidate) -> None:
         )
     wide = (found[:, 1] - found[:, 0]) / width[:, 0]  # (cases,)
     if (np.abs(found - right) / width).max() <= NEAR and abs(wide.mean() - 1) <= NEAR_ON_AVERAGE:
-        _check_rng(candidate, cases["chance"])
+        _check_rng(candidate, cases["chance"], found[list(cases).index("chance")], noted)
         return
-    rng = Noted(0)
-    call(candidate, cases["raters"], rng)
-    if fault := what_is_wrong(rng, *cases["raters"].shape):
+    if fault := what_is_wrong(noted, *cases["raters"].shape):
         raise NotYet(fault)
     if (found[:, 1] < means).all():
         raise NotYet("The interval lies below the MOS. np.percentile counts in per cent: 2.5 and 97.5, not fractions.")
-    if (wide < NEAR).all() and not rng.used:
+    if (wide < NEAR).all() and not noted.used:
         raise NotYet(
             "All samples are the same. Is a new generator made in each round? With the same seed, it draws the same "
             "numbers each time: draw from rng, the generator passed in."
         )
-    if (wide < NEAR).all() and len(rng.numbers) >= 1000:
+    if (wide < NEAR).all() and len(noted.numbers) >= 1000:
         raise NotYet(
             "The interval is far too narrow. Is the spread of the samples divided by something? They already vary as "
             "the MOS of other studies would: take their percentiles as they are."
@@ -86,7 +84,7 @@ def judge(candidate) -> None:
             "All samples are the same, or nearly. Draw again in each round, inside the loop, and with replacement: "
             "some raters twice, some not at all."
         )
-    if not rng.used:
+    if not noted.used:
         raise NotYet(
             "rng, the generator passed in, is never used: either nothing is drawn, as in Student's formula, or another "
             "generator draws. Draw raters and images 1000 times from rng, and take the middle 95 % of the MOS."
@@ -141,17 +139,10 @@ def _check_order(found: np.ndarray, right: np.ndarray, means: np.ndarray) -> Non
     )
 
 
-def _seeded(candidate, scores: np.ndarray, seed: int) -> np.ndarray:
-    """The answer's MOS, low and high, after the global generators were given a seed."""
-    np.random.seed(seed)  # noqa: NPY002 - what students use
-    torch.manual_seed(seed)
-    return _interval(candidate, scores)
-
-
-def _interval(candidate, scores: np.ndarray) -> np.ndarray:
+def _interval(candidate, scores: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The answer's MOS, low and high."""
     try:
-        result = call(candidate, scores, np.random.default_rng(0))
+        result = call(candidate, scores, rng)
     except (IndexError, TypeError) as error:
         if any(frame.name == "normalize_axis_tuple" for frame in traceback.extract_tb(error.__traceback__)):
             raise NotYet(
@@ -174,13 +165,15 @@ def _interval(candidate, scores: np.ndarray) -> np.ndarray:
     return as_array(result, (3,), "the result (MOS, low, high)")
 
 
-def _check_rng(candidate, scores: np.ndarray) -> None:
-    """Raises NotYet unless all random numbers come from the generator passed in."""
-    rng = Noted(0)
-    call(candidate, scores, rng)
-    if not rng.used:
+def _check_rng(candidate, scores: np.ndarray, before: np.ndarray, noted: Noted) -> None:
+    """Raises NotYet unless all random numbers come from the generator passed in.
+
+    before: the interval of these scores in an earlier call. noted: the generator passed in another call.
+    """
+    if not noted.used:
         raise NotYet("rng, the generator passed in, is never used. Draw with rng.integers or rng.choice.")
-    if not np.array_equal(*(_seeded(candidate, scores, seed) for seed in (1, 2))):
+    # By now, other generators are in another state than in the earlier call.
+    if not np.array_equal(_interval(candidate, scores, np.random.default_rng(0))[1:], before):
         raise NotYet(
             "The interval is right, but it is different each time: some random numbers do not come from rng, the "
             "generator passed in. Draw with rng.integers or rng.choice, so that a study can be repeated."
