@@ -367,6 +367,9 @@ def test_nbval_passes_what_was_built_and_notices_another_output(built, tmp_path)
     shutil.copytree(built, folder)
     student, other = folder / "01_made_up.ipynb", folder / "02_other_output.ipynb"
     other.write_text(student.read_text().replace("shape (2, 2, 3)", "shape (2, 2, 4)"))
+    begun = nbformat.read(other, as_version=4)  # as far as that cell: nothing below it is needed
+    begun.cells = begun.cells[: 1 + next(k for k, cell in enumerate(begun.cells) if '"shape"' in cell.source)]
+    nbformat.write(begun, other)
     command = [
         sys.executable,
         "-m",

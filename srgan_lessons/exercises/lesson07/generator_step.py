@@ -24,6 +24,7 @@ from srgan_lessons.exercises.shared.adversarial import (
     run,
     same,
     small_discriminator,
+    unchanged,
 )
 from srgan_lessons.exercises.shared.updates import Watched, batch_of, small_network, weights_of
 from srgan_lessons.losses import mse_loss
@@ -87,8 +88,8 @@ def judge(candidate) -> None:
             "The discriminator is left frozen: requires_grad is still False, so its own step could not move it. "
             "Unfreeze it at the end, or do not freeze it."
         )
-    with torch.no_grad():
-        sr = copy.deepcopy(start)(lr)  # (2, 3, 24, 24)
+    with torch.no_grad(), unchanged(start):
+        sr = start(lr)  # (2, 3, 24, 24)
     found = weights_of(network)
     _name_generators_weights(found, start, opponent, lr, hr, seen)
     _name_sr(result, sr, as_it_is(network, start)(lr).detach(), hr)
@@ -120,7 +121,11 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
     first = weights_of(start)
 
     def by(loss: Callable[[Tensor, nn.Module], Tensor], mode: bool = True) -> Callable[[], Tensor]:
-        return lambda: after(start.train(mode), lambda g: loss(g(lr), copy.deepcopy(d)))
+        def outcome() -> Tensor:
+            with unchanged(d):
+                return after(start.train(mode), lambda g: loss(g(lr), d))
+
+        return outcome
 
     if same(found, by(lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-d(sr)).mean())(), first):
         return
@@ -177,8 +182,8 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
             )
         ),
     }
-    with torch.no_grad():
-        sr = copy.deepcopy(start)(lr)
+    with torch.no_grad(), unchanged(start):
+        sr = start(lr)
     try:
         name_slip(found, first, slips)
         if not seen.saw(sr):

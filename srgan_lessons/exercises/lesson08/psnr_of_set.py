@@ -171,7 +171,8 @@ def slips_found() -> dict[str, float]:
     """What each usual mistake gives for the four photos, alone and together with a sum that is not divided."""
     also = " And divide the sum by the number of photos."
     summed = {m + also: s | {"collect": lambda v, p: sum(v)} for m, s in SET_SLIPS.items() if "collect" not in s}
-    return {message: set_psnr(set_photos(), **slip) for message, slip in (SET_SLIPS | summed).items()}
+    late = {LATE: {"cut": lambda photo: photo, "measure": _cut_late}}
+    return {message: set_psnr(set_photos(), **slip) for message, slip in (SET_SLIPS | late | summed).items()}
 
 
 def _end(photo: np.ndarray) -> np.ndarray:
@@ -261,12 +262,11 @@ SET_SLIPS = {
     "This is the PSNR of R, G and B, borders and all. The protocol looks at luma, without borders: use psnr(sr, hr).": {
         "measure": _rgb
     },
-    "LR was made from the uncut photo, and HR and SR were cut afterwards. The rows and columns that are cut off "
-    "still have an effect on LR. Cut HR first, and make LR from what is left.": {
-        "cut": lambda photo: photo,
-        "measure": _cut_late,
-    },
 }
+LATE = (
+    "LR was made from the uncut photo, and HR and SR were cut afterwards. The rows and columns that are cut off "
+    "still have an effect on LR. Cut HR first, and make LR from what is left."
+)
 
 
 EXERCISE = Exercise(

@@ -1,7 +1,8 @@
 """How judges examine the two steps of a GAN: whose weights move, and along which gradient."""
 
+import contextlib
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -50,16 +51,30 @@ def as_it_is(network: nn.Module, start: nn.Module) -> nn.Module:
     return twin
 
 
+@contextlib.contextmanager
+def unchanged(network: nn.Module) -> Iterator[None]:
+    """Afterwards, the statistics of BatchNorms and the modes of all layers are as they were."""
+    modes = [(module, module.training) for module in network.modules()]
+    statistics = [(buffer, buffer.clone()) for buffer in network.buffers()]
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+        for buffer, before in statistics:
+            buffer.copy_(before)
+
+
 def after(start: nn.Module, loss_of: Callable[[nn.Module], Tensor], gradients: list[Tensor] | None = None) -> Tensor:
-    """The weights after one step of the judge's SGD on that loss. `gradients`: old ones that were not cleared."""
-    network = copy.deepcopy(start)
-    optimizer = torch.optim.SGD(network.parameters(), lr=RATE)
+    """The weights after one step of the judge's SGD on that loss. `gradients`: old ones that were not cleared.
+
+    `start` keeps its weights, its statistics and its mode: copying it would take longer than the step.
+    """
+    with unchanged(start):
+        found = torch.autograd.grad(loss_of(start), list(start.parameters()), materialize_grads=True)
     if gradients:
-        for parameter, gradient in zip(network.parameters(), gradients, strict=True):
-            parameter.grad = gradient.clone()
-    loss_of(network).backward()
-    optimizer.step()
-    return weights_of(network)
+        found = [new + old for new, old in zip(found, gradients, strict=True)]
+    return weights_of(start) - RATE * torch.cat([gradient.flatten() for gradient in found])
 
 
 def same(a: Tensor, b: Tensor, start: Tensor) -> bool:
