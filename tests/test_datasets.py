@@ -1,6 +1,7 @@
 """The catalogue, the pictures to train on, and the wall between training and benchmark images."""
 
 import errno
+import functools
 import importlib
 import importlib.util
 import io
@@ -643,14 +644,19 @@ VARIANTS = {
 }
 
 
+@functools.cache
+def benchmark_images() -> dict[str, Image.Image]:
+    paths = [(name, path) for name in leakage.BENCHMARKS for path in (Path(DATA) / name / "HR").glob("*.png")]
+    return {f"{name} {path.stem}": Image.open(path).convert("RGB") for name, path in paths}
+
+
 @with_data
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_all_119_benchmark_images_are_caught(variant):
     caught = {}
-    for name in leakage.BENCHMARKS:
-        for path in (Path(DATA) / name / "HR").glob("*.png"):
-            changed = VARIANTS[variant](Image.open(path).convert("RGB"))
-            caught[f"{name} {path.stem}"] = datasets.find_benchmark(datasets.perceptual_hash(np.asarray(changed)))
+    for name, image in benchmark_images().items():
+        changed = VARIANTS[variant](image)
+        caught[name] = datasets.find_benchmark(datasets.perceptual_hash(np.asarray(changed)))
     assert len(caught) == 119
     twins = {"Set5 img_004", "Set14 img_006"}  # the same head, in two sizes
     wrong = {name: found for name, found in caught.items() if found != name and {name, found} != twins}

@@ -187,7 +187,8 @@ def _name_loss(loss: Any, start: nn.Module, batch: tuple[Tensor, Tensor]) -> Non
     for message, outcome in slips.items():
         if abs(value - outcome) <= 1e-4 * abs(outcome):
             raise NotYet(message)
-    variants = {text: _loss_of(start, slip, batch) for text, slip in SLIPS.items()}
+    with torch.no_grad():
+        variants = {text: slip(copy.deepcopy(start), *batch).item() for text, slip in SLIPS.items()}
     for message, outcome in variants.items():
         if abs(value - outcome) <= 1e-4 * abs(outcome):
             raise NotYet(message)
@@ -243,11 +244,6 @@ SLIPS: dict[str, Callable[[nn.Module, Tensor, Tensor], Tensor]] = {
     _SUM: _summed,
     _SUM + " And it is measured on [0, 1].": _summed_on_01,
 }
-
-
-def _loss_of(start: nn.Module, slip: Callable, batch: tuple[Tensor, Tensor]) -> float:
-    with torch.no_grad():
-        return slip(copy.deepcopy(start), *batch).item()
 
 
 @functools.cache

@@ -72,9 +72,10 @@ def after(start: nn.Module, loss_of: Callable[[nn.Module], Tensor], gradients: l
     """
     with unchanged(start):
         found = torch.autograd.grad(loss_of(start), list(start.parameters()), materialize_grads=True)
+    step = torch.cat([gradient.flatten() for gradient in found])
     if gradients:
-        found = [new + old for new, old in zip(found, gradients, strict=True)]
-    return weights_of(start) - RATE * torch.cat([gradient.flatten() for gradient in found])
+        step = step + torch.cat([gradient.flatten() for gradient in gradients])
+    return weights_of(start) - RATE * step
 
 
 def same(a: Tensor, b: Tensor, start: Tensor) -> bool:
