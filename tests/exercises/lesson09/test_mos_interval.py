@@ -57,6 +57,16 @@ def its_own_generator(scores, rng):
     return scores.mean(), *np.percentile(_samples(scores, rng, _both), PERCENT)
 
 
+@answers.wrong(says="different each time")
+def images_from_numpys_own_generator(scores, rng):
+    raters, images = scores.shape
+    samples = [
+        scores[rng.integers(0, raters, raters)][:, np.random.randint(0, images, images)].mean()  # noqa: NPY002
+        for _ in range(1000)
+    ]
+    return scores.mean(), *np.percentile(samples, PERCENT)
+
+
 @answers.wrong(says="Only images are drawn again")
 def images_alone(scores, rng):
     images = scores.shape[1]
