@@ -33,7 +33,7 @@ from srgan_lessons.models import Discriminator, count_parameters
 from srgan_lessons.resize import downscale, upscale
 from srgan_lessons.weights import load_network, shipped_weights
 
-settings = lesson_settings(full={"updates": 200}, fast={"updates": 100})
+settings = lesson_settings(full={"updates": 200}, fast={"updates": 60})
 espcn = load_network("espcn").requires_grad_(False)  # the generator of this lesson: small, and trained on MSE
 
 

@@ -40,7 +40,7 @@ from srgan_lessons.weights import load_network, shipped_weights
 
 settings = lesson_settings(
     full={"tiles": 3, "tile_steps": 80, "size": 48, "steps": 80},
-    fast={"tiles": 2, "tile_steps": 40, "size": 32, "steps": 40},
+    fast={"tiles": 2, "tile_steps": 30, "size": 32, "steps": 40},
 )
 
 # %% [markdown] tags=["slide"] answers=["twice", "fur"]
@@ -836,11 +836,13 @@ noise6 = 6 / 255 * torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_
 row, column = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
 FAULTS = {"chequerboard": 6 / 255 * (1 - 2 * ((row + column) % 2).float()), "shade": torch.tensor(6 / 255)}
 JUDGES = {"MSE": mse_loss, "phi(2, 2) alone": offline, "OfflineLoss": OfflineLoss()}
-beside_noise = {
-    (judge, fault): [(loss(hr + wrong, hr) / loss(hr + noise6, hr)).item() for hr, *_ in map(attempts, PLACES)]
-    for judge, loss in JUDGES.items()
-    for fault, wrong in FAULTS.items()
-}
+originals = [attempts(photo)[0] for photo in PLACES]  # (1, 3, 96, 96) each
+beside_noise = {}
+for judge, criterion in JUDGES.items():
+    of_noise = [criterion(original + noise6, original) for original in originals]
+    for fault, wrong in FAULTS.items():
+        of_fault = [criterion(original + wrong, original) for original in originals]
+        beside_noise[judge, fault] = [(a / b).item() for a, b in zip(of_fault, of_noise, strict=True)]
 
 # %% tags=["fold"]
 bars(

@@ -41,7 +41,10 @@ from srgan_lessons.upscaling import upscale
 from srgan_lessons.vgg import VGGFeatures
 from srgan_lessons.weights import load_network, read_metadata
 
-settings = lesson_settings(full={"updates": 200, "clinic": 60}, fast={"updates": 80, "clinic": 40})
+settings = lesson_settings(
+    full={"updates": 200, "clinic": 60, "height": 512, "width": 600},
+    fast={"updates": 70, "clinic": 30, "height": 336, "width": 456},
+)
 
 UNSEEN = ("astronaut", "chelsea", "coffee")  # never trained on
 photos = {name: photo for name, photo in sample_photos().items() if name not in UNSEEN}
@@ -856,7 +859,7 @@ assert round(5.53 * paper.steps / 86400) == 13  # days, of the two cores in the 
 # trained above.
 
 # %% tags=["skip"]
-whole = {name: sample_photos()[name] for name in UNSEEN}
+whole = {name: sample_photos()[name][: settings.height, : settings.width] for name in UNSEEN}
 whole = {name: hr[: hr.shape[0] // 4 * 4, : hr.shape[1] // 4 * 4] for name, hr in whole.items()}  # whole 4 x 4 tiles
 made = {"bicubic": "bicubic", "ESPCN": "espcn", "SRResNet": "srresnet", "SRGAN": "srgan", "yours": by_gan}
 for name, network in made.items():
