@@ -85,7 +85,10 @@ def load_network(weights: str | Path) -> ESPCN | Generator:
         )
     if broken := [name for name in sorted(state) if not state[name].isfinite().all()]:
         raise UserError(f"{path}: {_some(broken)} contains values that are not numbers (NaN or infinite). {_AGAIN}")
-    network.to_empty(device="cpu").load_state_dict(state)  # copies into float32
+    # Copies into float32. With `to_empty`, torch would import sympy first, which takes longer than all the rest.
+    types = {name: tensor.dtype for name, tensor in network.state_dict().items()}
+    copies = {name: tensor.to(types[name], copy=True).contiguous() for name, tensor in state.items()}
+    network.load_state_dict(copies, assign=True)
     network.about = _about(path, network, metadata)
     network.register_forward_pre_hook(take_pictures)
     return network.eval()
