@@ -158,6 +158,33 @@ def forgotten(real, fake):
     discriminator_loss(real, fake)
 
 
+@answers.wrong(says="On SR, your loss is -softplus(-x), which is log D. It should be softplus(x)")
+def minus_outside_on_sr(real_logits, fake_logits):
+    return F.softplus(-real_logits).mean() - F.softplus(-fake_logits).mean()
+
+
+@answers.wrong(says="On HR, your loss is -softplus(x), which is log(1 - D). It should be softplus(-x), which is -log D")
+def minus_outside_on_hr(real_logits, fake_logits):
+    return F.softplus(fake_logits).mean() - F.softplus(real_logits).mean()
+
+
+@answers.wrong(
+    says="On HR, your loss is softplus(x), which is -log(1 - D). It should be softplus(-x), which is -log D. On SR"
+)
+def labels_swapped_and_subtracted(real_logits, fake_logits):
+    return F.softplus(real_logits).mean() - F.softplus(fake_logits).mean()
+
+
+@answers.wrong(says="a difference of logits, as in a Wasserstein GAN, and its sign is reversed")
+def difference_reversed(real_logits, fake_logits):
+    return real_logits.mean() - fake_logits.mean()
+
+
+@answers.wrong(says="the difference of two logits, and its sign is reversed")
+def relativistic_reversed(real_logits, fake_logits):
+    return F.softplus(real_logits - fake_logits).mean()
+
+
 TestAnswers = answers.tests()
 
 
