@@ -17,6 +17,7 @@ answers = Answers(
     sentences=r"""
 the mean of $-\log D$ over the real samples :: real sign; only fake; sum
 plus the mean of $-\log(1 - D)$ over the generated ones :: fake sign; only real; half
+(In SRGAN, the real samples are HR crops, and the generated ones are SR -- says what the stub's comments mean
 Both come as logits, (N, 1) :: bce on logits; no mean
 exact even at logits of 200 and -200 :: log of sigmoid; log with eps; clamped logits
 a loss and gradients :: detached; in numpy
