@@ -111,7 +111,8 @@ chosen = {"photo": photos["chelsea"]}
 
 def keep(photo):
     chosen["photo"] = photo
-    put("<p>Your photo is loaded. Move a slider below to see it.</p>", alt="Your photo is loaded.")
+    step = max(1, max(photo.shape) // 256)
+    show_images(photo[::step, ::step], titles=["now move a slider below"], alt="Your photo, small.")
 
 
 def disagree(down, right):

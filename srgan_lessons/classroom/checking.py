@@ -10,7 +10,7 @@ import sysconfig
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -239,9 +239,9 @@ def _other_order(exercise: Exercise, candidate: Any) -> str:
 
 def _parameters(function: Any) -> list[str]:
     """The parameters of a function, or those with which a class is called; without self."""
-    of_class = inspect.isclass(function)
-    function = vars(function).get("__init__") if of_class else function
-    if not inspect.isfunction(function):
+    of_class = issubclass(type(function), type)  # type(x) asks nothing of x, which may be anything
+    function = type.__getattribute__(function, "__dict__").get("__init__") if of_class else function
+    if type(function) is not FunctionType:
         return []
     return list(function.__code__.co_varnames[of_class : function.__code__.co_argcount])
 
