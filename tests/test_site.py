@@ -25,6 +25,7 @@ import site_reference
 
 from srgan_lessons.settings import Setting
 
+LESSONS = ("01_images_and_scale", "04_training_srresnet")
 PAGES = {ROOT / "docs" / "results.md": "guide/results.md", ROOT / "CHANGELOG.md": "changelog.md"}
 
 
@@ -65,6 +66,15 @@ def test_terms_are_linked_once_and_never_in_code_links_headings_or_formulas():
     text = "# HR\n`HR` [HR](x) $HR$ and HR, HR.\n\n    HR\nST-LPIPS"
     assert link(text) == "# HR\n`HR` [HR](x) $HR$ and {term}`HR`, HR.\n\n    HR\n{term}`ST-LPIPS`"
     assert link("HR, LPIPS") == "HR, {term}`LPIPS`"
+
+
+def test_a_card_has_the_chart_of_the_theme_that_the_reader_chose():
+    """<picture> would follow the system, not the button of the page."""
+    lessons = [build_site.read_lesson(ROOT / "notebooks" / "source" / f"{name}.py") for name in LESSONS]
+    photo, chart = build_site.cards(lessons).split("</li>")[:2]
+    assert re.findall(r'lesson_(\w+)\.webp"[^>]*?(?: class="([\w-]+)")?>', photo) == [("01", "")]
+    shown = [("04", "only-light"), ("04_dark", "only-dark")]
+    assert re.findall(r'lesson_(\w+)\.webp"[^>]*?(?: class="([\w-]+)")?>', chart) == shown
 
 
 def test_the_glossary_explains_the_words_of_the_field():
