@@ -207,7 +207,10 @@ def thumb_03() -> Image.Image:
             for column in range(3):
                 x, y = 12 + channel * 12 + column * 24, 40 + channel * 16 + row * 24
                 draw.rectangle((x, y, x + 22, y + 22), fill=colour, outline=(0, 0, 0, 0))
-    draw.polygon([(148, 92), (172, 92), (172, 82), (190, 100), (172, 118), (172, 108), (148, 108)], fill=plt.rcParams["text.color"])
+    draw.polygon(
+        [(148, 92), (172, 92), (172, 82), (190, 100), (172, 118), (172, 108), (148, 108)],
+        fill=plt.rcParams["text.color"],
+    )
     for row in range(6):
         for column in range(6):
             x, y = 202 + column * 18, 46 + row * 18
