@@ -27,6 +27,7 @@ from srgan_lessons.exercises.shared.adversarial import (
     small_discriminator,
 )
 from srgan_lessons.exercises.shared.updates import Watched, batch_of, small_network, weights_of
+from srgan_lessons.files import counted
 from srgan_lessons.losses import mse_loss
 
 
@@ -225,7 +226,10 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
 
 def _name_sr(result: Any, sr: Tensor, later: Tensor, hr: Tensor) -> None:
     if isinstance(result, tuple | list):
-        raise NotYet(f"{len(result)} values come back. Return sr alone: the images that the discriminator judges next.")
+        raise NotYet(
+            f"A {type(result).__name__} of {counted(len(result), 'value')} comes back. Return sr alone: the images "
+            "that the discriminator judges next."
+        )
     if isinstance(result, float | int | np.number):
         raise NotYet(
             f"It returns a number, {result:.4g}. Is it the loss? Return sr: the discriminator judges the same images "

@@ -13,6 +13,7 @@ from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.reading import as_number
 from srgan_lessons.exercises.shared.adversarial import WEIGHT, name_sizes, run
+from srgan_lessons.files import counted
 from srgan_lessons.losses import mse_loss
 
 
@@ -66,7 +67,10 @@ def judge(candidate) -> None:
 
 def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: bool) -> None:
     if isinstance(result, tuple | list):
-        raise NotYet(f"{len(result)} values come back. One is expected: the sum of both parts.")
+        raise NotYet(
+            f"A {type(result).__name__} of {counted(len(result), 'value')} comes back. A single number is expected: "
+            "the sum of both parts."
+        )
     if isinstance(result, Tensor | np.ndarray) and len(result.shape) and result.shape[0] == len(logits):
         raise NotYet(
             f"The loss has the shape {tuple(result.shape)}: a number for each image. Take the mean over the batch."

@@ -120,9 +120,14 @@ def opinion_detached(sr, hr, logits):
     return perceptual_loss(sr, hr, logits.detach())
 
 
-@answers.wrong(says="2 values come back")
+@answers.wrong(says="tuple of 2 values comes back")
 def both_parts(sr, hr, logits):
     return mse_loss(sr, hr), F.softplus(-logits).mean()
+
+
+@answers.wrong(says="tuple of 1 value comes back")
+def a_comma_too_many(sr, hr, logits):
+    return (perceptual_loss(sr, hr, logits),)
 
 
 @answers.wrong(says="Is the `return` missing?")
