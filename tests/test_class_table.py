@@ -233,7 +233,7 @@ def test_a_plan_is_written_and_read(handout, tmp_path):
     assert handout.label("6") == "srgan-mse (seed 1)"
     assert "srgan-mse-scratch" in str(handout)
     assert str(handout).startswith(
-        "1 blocks of 4 maps; 2 updates of SRResNet-MSE, then 3 of the cell; without pretraining, 5 of the cell. "
+        "1 block of 4 maps; 2 updates of SRResNet-MSE, then 3 of the cell; without pretraining, 5 of the cell. "
         "3 photos (noise)."
     )
 
