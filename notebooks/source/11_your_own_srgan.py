@@ -50,16 +50,16 @@ from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
 # %% tags=["skip", "fold"]
-small, tiny = {"batch": 4, "crop": 48}, {"blocks": 1, "channels": 8, "batch": 1, "crop": 64}
+small, tiny = {"batch": 4, "crop": 48}, {"batch": 1, "crop": 32}
 settings = lesson_settings(
     full={"home": "runs", "minutes": 2, "recipe": "srgan-offline", "cut": False, "smaller": small, "measuring": 3.0},
     fast={
         "home": tempfile.mkdtemp(),
-        "minutes": 0.4,
+        "minutes": 0.25,
         "recipe": "srgan-mse",
         "cut": True,
         "smaller": tiny,
-        "measuring": 0.5,
+        "measuring": 0.3,
     },
 )
 UNSEEN = ("astronaut", "chelsea", "coffee")  # never trained on
@@ -172,22 +172,30 @@ print(f"the paper: {RECIPES['srgan-vgg54'].steps:,}")
 # **Choose one number:** `minutes` = 10, 30 or 60, or 480 for a night. `compact` chooses the network: 8 blocks and 32
 # maps on a CPU, the paper's 16 and 64 on a GPU. The small network, and any SRGAN with fewer than 5,000 updates, gets
 # only a quarter of the adversarial weight, because D finds its pictures easy to tell from photos. The recipe is
-# `srgan-offline`: SRGAN with the content loss of lesson 06 that needs no download. If you change nothing, the cell
-# trains only briefly, with small crops, so that you can try the whole lesson. **For a real run, set `smaller = {}`**:
-# crops of 96, as in the paper. Each choice gets its own run folder.
+# `srgan-offline`: SRGAN with the content loss of lesson 06 that needs no download.
+#
+# **Choose a start.** Two minutes are too short for an SRResNet. So yours begins with weights that the course has
+# trained: `srresnet-compact`, half an hour on one CPU core, or `srresnet` for the paper's network. D begins with
+# random weights. With `start = None`, your generator does so too, and the network is yours from its first update:
+# take that if you have an hour, or a GPU.
+#
+# If you change nothing, the cell trains only briefly, with small crops, so that you can try the whole lesson. **For a
+# real run, set `smaller = {}`**: crops of 96, as in the paper. Each choice gets its own run folder.
 
 # %%
 minutes = settings.minutes  # yours: 10, 30, 60, 480
 compact = device.type == "cpu"  # on a GPU: the paper's network
+start = "srresnet-compact" if compact else "srresnet"  # None: from scratch
 smaller = settings.smaller  # for a real run: {}
-rehearsal = "-rehearsal" if smaller else ""
-folder = home / f"{Path(source).name}-{minutes:g}-minutes{rehearsal}"
+kind = ("-rehearsal" if smaller else "") + ("" if start else "-from-scratch")
+folder = home / f"{Path(source).name}-{minutes:g}-minutes{kind}"
 
 plan = make_plan(
     settings.recipe,
     minutes,
     photos,
     compact=compact,
+    init=start,
     folder=folder,  # if it already holds a plan, that plan is continued
     measuring=settings.measuring,
     **smaller,
@@ -275,7 +283,7 @@ assert goes_on or late < 8  # seconds: the last update, its validation and its c
 again = train_plan(plan, photos, folder, progress=False) if outcome.finished else outcome
 print("the same log:", again.logs == outcome.logs == read_outcome(folder).logs)
 try:
-    make_plan(settings.recipe, 2 * minutes, photos, compact=compact, folder=folder, **smaller)
+    make_plan(settings.recipe, 2 * minutes, photos, compact=compact, init=start, folder=folder, **smaller)
 except UserError as error:
     print("refused:", "holds a plan for other settings" in str(error))
 
