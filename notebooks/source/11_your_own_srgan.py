@@ -175,9 +175,9 @@ print(f"the paper: {RECIPES['srgan-vgg54'].steps:,}")
 # `srgan-offline`: SRGAN with the content loss of lesson 06 that needs no download.
 #
 # **Choose a start.** Two minutes are too short for an SRResNet. So yours begins with weights that the course has
-# trained: `srresnet-compact` (half an hour on one CPU core), or `srresnet` for the paper's network. D begins with random
-# weights. With `start = None`, so does your generator, and the network is your own from its first update: take that if
-# you have an hour, or a GPU.
+# trained: `srresnet-compact` (half an hour on one CPU core), or `srresnet` for the paper's network. D begins with
+# random weights. With `start = None`, so does your generator, and the network is your own from its first update: take
+# that if you have an hour, or a GPU.
 #
 # If you change nothing, the cell trains only briefly, with small crops, so that you can try the whole lesson. **For a
 # real run, set `smaller = {}`**: crops of 96, as in the paper. Each choice gets its own run folder.
