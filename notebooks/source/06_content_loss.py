@@ -453,7 +453,8 @@ content_loss = check("content_loss", content_loss)
 # With VGG19's layers, it computes the same as yours. We check that with random weights: `"random"` is phi(5, 4) of a
 # VGG19 that knows nothing. The offline network has its own factor: instead of $1 / 12.75^2$, about 0.006, its loss is
 # multiplied by 3.37. Where does 3.37 come from? For bicubic images, we want the loss to be as large as their MSE loss,
-# measured on [-1, 1] as in the paper.
+# measured on [-1, 1] as in the paper. The last lines check that only SR gets a gradient, and that the network stays
+# frozen and in evaluation mode, even if somebody calls `train()`.
 
 # %% tags=["check-output", "skip"]
 yours = content_loss(random_features(5, 4), sr, hr)
@@ -531,9 +532,9 @@ assert 1 < middle["phi(2, 2), untrained"] < 10
 assert apart < 0.04
 
 # %% [markdown] tags=["subslide"]
-# **This is the claim.** For MSE the middle is the best place, at half the loss. For phi(2, 2) it is the worst. Grey
-# costs more than thirty times as much as a choice that is *wrong*. In the figure the hill is twice as high. There, the
-# unit is what answering A costs on average: half a wrong choice, because A is right half of the time.
+# **This is the claim.** For MSE the middle is the best place, at half the loss. For phi(2, 2) it is the worst: grey
+# costs more than thirty times as much as the *wrong* pullover. (The curve shows twice that number. Its unit is what the
+# answer A costs on average, and A is right half of the time.)
 #
 # Why? To phi(2, 2), the two pullovers are nearly the same: their squared distance is less than 4 % of the maps' mean
 # square. A wrong guess costs next to nothing. Grey has no stripes, and that costs a great deal.
@@ -544,7 +545,7 @@ assert apart < 0.04
 # ### Let it train
 #
 # A walk along one line does not show the whole landscape. So we train the 48 numbers again, this time with phi(2, 2),
-# from the same two starts.
+# from the same two starts, each of them several times with different noise.
 
 # %% tags=["skip"]
 from_grey = [train_tile(phi22, start) for start in noise]

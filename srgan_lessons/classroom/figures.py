@@ -29,6 +29,7 @@ from torch import Tensor
 from srgan_lessons import UserError
 from srgan_lessons.classroom import svg
 from srgan_lessons.classroom.boxes import live as _live
+from srgan_lessons.files import counted, plural
 from srgan_lessons.images import check_image, to_image
 
 WIDTH = 10.0  # inches; on a page, an inch is 96 pixels
@@ -293,7 +294,8 @@ def _crop(picture: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, 
 
 def _checked_titles(titles: Sequence[str], count: int) -> Sequence[str]:
     if titles and len(titles) != count:
-        raise UserError(f"{len(titles)} titles were given for {count} pictures")
+        were = plural(len(titles), "was", "were")
+        raise UserError(f"{counted(len(titles), 'title')} {were} given for {counted(count, 'picture')}")
     return titles or [""] * count
 
 
