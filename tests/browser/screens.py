@@ -11,12 +11,10 @@ class Screen:
     """Of a page of playwright. It may change while the page is open."""
 
     def __init__(self, page):
-        self.page = page
         self.session = page.context.new_cdp_session(page)
 
     def change(self, width: int, height: int, ratio: float = 1) -> None:
         """To a window of this size, in CSS pixels, on a screen with so many pixels for each of them."""
-        self.page.set_viewport_size({"width": width, "height": height})
         change = {"width": width, "height": height, "deviceScaleFactor": ratio, "mobile": False}
         self.session.send("Emulation.setDeviceMetricsOverride", change)
 
