@@ -459,6 +459,8 @@ def test_cancel_another_network_another_photo(visitor):
     visitor.click("#cancel")
     assert "Cancelled" in visitor.inner_text("#status")
     assert time.monotonic() - begun < 1
+    visitor.wait_for_timeout(1500)  # for a tile that must not come
+    assert "Cancelled" in visitor.inner_text("#status")
     give(visitor, photo)
     until(visitor, "/tile/.test(document.querySelector('#status').innerText)")
     visitor.check("[value=espcn]")
