@@ -119,6 +119,8 @@ windows: install
 # process more than there are cores, because a test in a browser waits half of its time.
 # All parts run, even if one has failed; the end shows the failed parts and the last line of each pytest run.
 # Nothing stays in the system's temporary folder: what tests and lessons leave there is some 300 MB a run.
+# Python keeps what it has compiled, also where the environment says otherwise: hundreds of processes import the package.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: install
 	@set -o pipefail; export OMP_NUM_THREADS=1; failed=; \
 	export TMPDIR=$$(mktemp -d); chmod 755 "$$TMPDIR"; logs=$$TMPDIR; trap 'rm -rf "$$TMPDIR"' EXIT; \

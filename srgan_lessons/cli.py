@@ -13,7 +13,7 @@ from srgan_lessons.cli_settings import add_device, add_threads, check_threads, d
 from srgan_lessons.cli_study import add_study, start_lab
 from srgan_lessons.cli_train import add_train
 from srgan_lessons.endings import ended_by_signals, flush, printable
-from srgan_lessons.files import explain_os_error, typed
+from srgan_lessons.files import counted, explain_os_error, typed
 
 NO_MEMORY = (
     "this needs more memory than there is. Close other programs, or do less at once: smaller or fewer pictures, a "
@@ -266,7 +266,8 @@ def _verify_store(path: str) -> bool:
     store = open_store(path)
     damaged = store.damaged()
     print(
-        f"{path}: unchanged since they were packed: {len(store.images) - len(damaged)} of {len(store.images)} pictures"
+        f"{path}: unchanged since they were packed: {len(store.images) - len(damaged)} of "
+        + counted(len(store.images), "picture")
     )
     if damaged:
         again = f"srgan-lessons data pack FOLDERS -o {typed(path)}"

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from srgan_lessons import UserError
 from srgan_lessons.cli_settings import add_device
-from srgan_lessons.files import PACKAGE, counted, typed
+from srgan_lessons.files import PACKAGE, counted, plural, typed
 
 if TYPE_CHECKING:
     from srgan_lessons.rating import Study
@@ -176,8 +176,8 @@ def announce(study: "Study") -> None:
     size = f"{counted(len(study.images), 'image')} by {counted(len(study.methods), 'method')}"
     print(f"{study.folder}: {size} ({', '.join(study.methods)})")
     print(
-        f"{study.pictures} pictures per rater, about {counted(minutes, 'minute')}; {study.trials} of "
-        "the ratings count, the others are for training and warming up"
+        f"{counted(study.pictures, 'picture')} per rater, about {counted(minutes, 'minute')}; {study.trials} of the "
+        f"ratings {plural(study.trials, 'counts', 'count')}, the others are for training and warming up"
     )
     if warning := _too_few(study):
         print(warning)

@@ -21,7 +21,7 @@ from typing import IO
 from tqdm.auto import tqdm
 
 from srgan_lessons import UserError, __version__
-from srgan_lessons.files import explain_write_error, lock
+from srgan_lessons.files import explain_write_error, lock, plural
 
 CHUNK = 1 << 18  # bytes read at a time: few enough that Ctrl-C or an error elsewhere stops a download at once
 TRIES = 6  # in total, for one file
@@ -128,7 +128,8 @@ def fetch_all(
             pool.shutdown(wait=True, cancel_futures=True)
             done = sum(not future.cancelled() and future.exception() is None for future in futures)
             if isinstance(error, UserError) and len(remotes) > 1:
-                raise UserError(f"{error}\n{done} of {len(remotes)} files are complete and are kept.") from error
+                are = plural(done, "is complete and is", "are complete and are")
+                raise UserError(f"{error}\n{done} of {len(remotes)} files {are} kept.") from error
             raise
 
 

@@ -102,7 +102,12 @@ def typed(*words: object) -> str:
 def counted(count: float, what: str) -> str:
     """A number of things: 1 vote, 2 votes; 1 minute, 0.2 minutes."""
     number = f"{count:g}" if isinstance(count, float) else str(count)
-    return f"{number} {what}" if count == 1 else f"{number} {what}s"
+    return f"{number} {plural(count, what, f'{what}s')}"
+
+
+def plural(count: float, one: str, many: str) -> str:
+    """The word that agrees with a number: "is" with 1, "are" with every other."""
+    return one if count == 1 else many
 
 
 def fast_mode() -> bool:

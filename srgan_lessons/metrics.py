@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srgan_lessons import UserError
+from srgan_lessons.files import counted
 from srgan_lessons.images import AnyPicture, check_image, to_image
 
 PROTOCOLS = ("community", "paper")
@@ -138,7 +139,7 @@ def _luma_pair(
     a, b = luma(sr, protocol=protocol), luma(hr, protocol=protocol)
     _check_sizes(a, b)
     if border < 0 or min(a.shape) <= 2 * border:
-        raise UserError(f"a border of {border} pixels leaves nothing of {a.shape[0]}x{a.shape[1]} pixels")
+        raise UserError(f"a border of {counted(border, 'pixel')} leaves nothing of {a.shape[0]}x{a.shape[1]} pixels")
     inside = slice(border, -border or None)
     return a[inside, inside], b[inside, inside]
 

@@ -1,4 +1,8 @@
-"""Several processes as torchrun starts them, forked from one that has imported torch. A script: see test_several.py."""
+"""Several processes as torchrun starts them, forked from one that has imported torch. See test_several.py.
+
+`python tests/several.py FOLDER SCENARIO...` plays them, each in a folder of its name, and prints what they find.
+`python tests/several.py FOLDER command ARGUMENT...` runs two processes of that command.
+"""
 
 import contextlib
 import hashlib
@@ -8,6 +12,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tools"))
 from ports import free_port
 
 RECIPE = Recipe(name="tiny-gan", blocks=1, channels=4, steps=12, batch=4, crop=32, adversarial=1e-3, rate=1e-3)
-OPTIONS = {"log_every": 3, "device": "cpu", "wait_minutes": 1.0}
+OPTIONS = {"log_every": 3, "validate_every": 6, "device": "cpu", "wait_minutes": 1.0}
 
 
 def noise(seed: int, height: int = 48, width: int = 56) -> np.ndarray:
@@ -229,12 +234,9 @@ def scenario_kills(folder: Path, photos: Path) -> dict:
     return {"kills": kills, "under_way": under_way, "digests": digests}
 
 
-def scenario_command(folder: Path, photos: Path) -> list:
-    """Two processes of the command that the other arguments are."""
-    return start([lambda: main(sys.argv[3:])] * 2)
-
-
 def scenario_upscale(folder: Path, photos: Path) -> dict:
+    (photos / "bad.png").write_text("no picture")
+
     def command(out: str, *more: str):
         return lambda: main(["upscale", str(photos), "-o", str(folder / out), "--weights", "bicubic", *more])
 
@@ -252,13 +254,23 @@ def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def play(scenario: str, folder: Path) -> dict | list | str:
+    """What the scenario finds; the traceback if it fails, so that the others are played, too."""
+    os.environ["SRGAN_LESSONS_DATA"] = str(folder / "data")
+    photos = folder / "photos"
+    photos.mkdir(parents=True)
+    for k in range(6):
+        Image.fromarray(noise(k)).save(photos / f"p{k}.png")
+    try:
+        return globals()[f"scenario_{scenario}"](folder, photos)
+    except Exception:
+        return traceback.format_exc()
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    where = Path(sys.argv[2])
-    os.environ["SRGAN_LESSONS_DATA"] = str(where / "data")
-    (where / "photos").mkdir()
-    for k in range(6):
-        Image.fromarray(noise(k)).save(where / "photos" / f"p{k}.png")
-    if sys.argv[1] == "upscale":
-        (where / "photos" / "bad.png").write_text("no picture")
-    print(json.dumps(globals()[f"scenario_{sys.argv[1]}"](where, where / "photos")))
+    where, *scenarios = sys.argv[1:]
+    if scenarios[0] == "command":
+        print(json.dumps(start([lambda: main(scenarios[1:])] * 2)))
+    else:
+        print(json.dumps({scenario: play(scenario, Path(where) / scenario) for scenario in scenarios}))

@@ -233,7 +233,7 @@ def test_a_plan_is_written_and_read(handout, tmp_path):
     assert handout.label("6") == "srgan-mse (seed 1)"
     assert "srgan-mse-scratch" in str(handout)
     assert str(handout).startswith(
-        "1 blocks of 4 maps; 2 updates of SRResNet-MSE, then 3 of the cell; without pretraining, 5 of the cell. "
+        "1 block of 4 maps; 2 updates of SRResNet-MSE, then 3 of the cell; without pretraining, 5 of the cell. "
         "3 photos (noise)."
     )
 
@@ -333,8 +333,8 @@ def test_minutes_are_measured_on_this_machine(photos):
         ({"groups": ["../a", "b"]}, "its own name"),
         ({"groups": ["", "b"]}, "its own name"),
         ({"groups": ["a b", "c"]}, "its own name"),
-        ({"cells": ["mse:0"]}, "1 cells for 2 groups"),
-        ({"cells": ["mse:0"] * 3}, "3 cells for 2 groups"),
+        ({"cells": ["mse:0"]}, "is 1 cell for 2 groups"),
+        ({"cells": ["mse:0"] * 3}, "are 3 cells for 2 groups"),
         ({"minutes": 3}, "not both"),
         ({"updates": None}, "not both"),
         ({"updates": (0, 5), "cells": ["mse:1e-3:scratch"] * 2}, "two whole numbers of at least 1"),

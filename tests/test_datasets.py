@@ -168,12 +168,20 @@ def test_verify_names_what_is_missing_wrong_and_not_of_the_set(site, tiny, tmp_p
     assert found.missing == ["Tiny/HR/0.png"]
     assert list(found.wrong) == ["Tiny/HR/1.png", "Tiny/HR/2.png", "Tiny/3.png", "Tiny/train/0001.png"]
     assert found.strays == ["Tiny/HR/extra.jpg"]
-    for text in ("MISSING: 1: Tiny/HR/0.png", "WRONG: Tiny/3.png: its SHA256 is", "data get Tiny", "extra.jpg"):
+    for text in (
+        "1 more picture is not",
+        "MISSING: 1: Tiny/HR/0.png",
+        "WRONG: Tiny/3.png: its SHA256 is",
+        "data get Tiny",
+        "extra.jpg",
+    ):
         assert text in found.report()
     mended = datasets.get("Tiny", tmp_path, progress=False)
     assert mended.passed
     assert mended.replaced == ["Tiny/HR/1.png", "Tiny/HR/2.png", "Tiny/3.png", "Tiny/train/0001.png"]
     assert "4 were wrong and have been fetched again" in mended.report()
+    (folder / "HR/1.png").write_bytes(b"?")
+    assert "  1 was wrong and has been fetched again" in datasets.get("Tiny", tmp_path, progress=False).report()
     assert {path: (folder / "HR" / path).read_bytes() for path in ("0.png", "1.png", "2.png")} == {
         path: tiny[path] for path in ("0.png", "1.png", "2.png")
     }
@@ -224,7 +232,7 @@ def test_a_picture_that_was_put_there_by_hand_is_called_unverified(site, tiny, t
     (tmp_path / "Tiny/3.png").write_bytes(tiny["3.png"])
     found = datasets.verify("Tiny", tmp_path, progress=False)
     assert found.unverified == ["Tiny/3.png"]
-    assert "1 can be read, but there is no SHA-256 to compare them with" in found.report()
+    assert "1 can be read, but there is no SHA-256 to compare it with" in found.report()
 
 
 def test_an_archive_is_unpacked_again_if_pictures_are_missing(site, tiny, tmp_path):
@@ -316,7 +324,7 @@ def test_status_counts_what_is_there_and_lists_sets_of_ones_own(tmp_path):
     rows = {row.name: row for row in datasets.status(tmp_path)}
     assert (rows["Set5"].present, rows["Set5"].total, rows["Set5"].role) == (1, 10, "benchmark")
     assert rows["Set5"].megabytes == pytest.approx(0.92, abs=0.01)
-    assert rows["SunHays80"].note == "no SHA-256 is published; 1 other pictures in its folder"
+    assert rows["SunHays80"].note == "no SHA-256 is published; 1 other picture in its folder"
     assert rows["DIV2K"].megabytes == pytest.approx(3979.6, abs=0.1)
     assert rows["DIV2K"].licence.startswith("academic research only")
     assert (rows["Mine"].role, rows["Mine"].present) == ("own", 1)
@@ -365,8 +373,12 @@ def test_a_benchmark_must_be_whole(tmp_path):
     shutil.copytree(Path(DATA) / "Set5", tmp_path / "Set5")
     assert [image.name for image in datasets.benchmark("Set5", tmp_path)] == [f"img_00{i}" for i in range(1, 6)]
     shutil.copy(tmp_path / "Set5/HR/img_001.png", tmp_path / "Set5/HR/baby.png")
-    with pytest.raises(UserError, match=r"contains baby\.png, which does not belong to Set5"):
+    with pytest.raises(UserError, match=r"contains baby\.png, which does not belong to Set5\. Move it to"):
         datasets.benchmark("Set5", tmp_path)
+    shutil.copy(tmp_path / "Set5/HR/img_001.png", tmp_path / "Set5/HR/bird.png")
+    with pytest.raises(UserError, match=r"baby\.png, bird\.png, which do not belong to Set5\. Move them to"):
+        datasets.benchmark("Set5", tmp_path)
+    (tmp_path / "Set5/HR/bird.png").unlink()
     (tmp_path / "Set5/HR/baby.png").unlink()
     (tmp_path / "Set5/HR/img_003.png").unlink()
     with pytest.raises(UserError, match=r"lacks img_003\.png"):

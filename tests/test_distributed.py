@@ -28,8 +28,7 @@ def _by_torchrun(arguments: list[str], folder: Path) -> str:
 
 def _by_forks(arguments: list[str], folder: Path) -> str:
     """What two processes print that are forked from one that has imported torch: in half the time."""
-    (folder / "forks").mkdir()
-    printed = _run([str(Path(__file__).with_name("several.py")), "command", str(folder / "forks"), *arguments])
+    printed = _run([str(Path(__file__).with_name("several.py")), str(folder), "command", *arguments])
     outputs = json.loads(printed.splitlines()[-1])
     assert [status for status, _ in outputs] == [0, 0], outputs
     return "".join(said for _, said in outputs)

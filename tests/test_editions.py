@@ -305,7 +305,8 @@ def test_readme_gets_its_list(built):
     text = (built.parent / "README.md").read_text()
     assert text.startswith('# T\n\n<!-- lessons:begin -->\n<img src="docs/figures/front/lesson_')
     assert 'align="left"' in text  # words flow around pictures, also on a phone
-    assert "[01 A lesson made up](notebooks/01_made_up.ipynb)**<br>Two and two are four.<br>[![Open in Colab]" in text
+    assert "[01 A lesson made up](notebooks/01_made_up.ipynb)** [![Open in Colab]" in text
+    assert '/01_made_up.ipynb)<br>Two and two are four.<br clear="left"><br>\n' in text
     assert text.endswith("<!-- lessons:end -->\n\nend\n")
     assert "old" not in text
 

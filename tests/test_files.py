@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from srgan_lessons import UserError, files
-from srgan_lessons.files import atomic, counted, data_root, expand, fast_mode, lessons_folder, shipped
+from srgan_lessons.files import atomic, counted, data_root, expand, fast_mode, lessons_folder, plural, shipped
 
 
 def test_a_new_file_appears_whole_with_its_folder(tmp_path):
@@ -130,6 +130,10 @@ def test_fast_mode(monkeypatch, value, fast):
 )
 def test_things_are_counted_in_english(count, what, said):
     assert counted(count, what) == said
+
+
+def test_a_verb_agrees_with_its_number():
+    assert [plural(count, "is", "are") for count in (0, 0.5, 1, 1.0, 2)] == ["are", "are", "is", "is", "are"]
 
 
 def test_an_installed_wheel_copies_the_lessons_once(tmp_path, monkeypatch):

@@ -425,6 +425,7 @@ def test_a_disk_that_cannot_be_written(tmp_path):
 
 NO_LOCKS = """
     import errno, os, sys, warnings
+    import torch._dynamo  # the first optimiser imports it: here it is done once, and not in each process
     from test_interrupted import QUIET, TINY, pictures
     from trouble import refuse
     from srgan_lessons.download import _claim

@@ -32,7 +32,7 @@ from srgan_lessons.training import RECIPES, planned, train
 from srgan_lessons.training import plan as planning
 from srgan_lessons.training.checkpoint import read_checkpoint
 from srgan_lessons.training.expectation import Expectation, expect
-from srgan_lessons.training.learner import Learner
+from srgan_lessons.training.learner import Learner, starting_generator
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.plan import Speed, Stage, fit_into, make_plan, plan_stage, read_plan
@@ -67,6 +67,14 @@ def tiny_plan(made, folder=None, steps=(6, 8)):
     if folder:
         plan.save(folder)
     return plan
+
+
+def test_a_compact_network_can_start_from_the_compact_weights_of_the_course():
+    recipe, shipped_network = RECIPES["srresnet-mse"], load_network("srresnet-compact")
+    started = starting_generator(recipe.change(**planning.COMPACT), "srresnet-compact").state_dict()
+    assert all(torch.equal(weight, started[name]) for name, weight in shipped_network.state_dict().items())
+    with pytest.raises(UserError, match="the weights srresnet-compact are those of generator blocks=8 channels=32"):
+        starting_generator(recipe, "srresnet-compact")
 
 
 def test_updates_are_those_that_a_calculation_by_hand_gives():

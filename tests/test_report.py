@@ -419,8 +419,12 @@ def test_votes_of_another_study_are_refused_in_every_form(study, tmp_path):
             write_report(study.folder, form, tmp_path / "out")
     strange = own.table().replace({"image": {"cat": "dog"}})
     strange.drop(columns="study").to_csv(tmp_path / "strange.csv", index=False)
-    with pytest.raises(UserError, match=r"pictures that the study .* does not have; the first is .* of dog"):
+    with pytest.raises(UserError, match=r"are on pictures that the study .* does not have; the first is .* of dog"):
         write_report(study.folder, tmp_path / "strange.csv", tmp_path / "out")
+    strange = own.table().drop(columns="study")
+    strange.loc[0, "image"] = "dog"
+    with pytest.raises(UserError, match=r": 1 of \d+ votes is on a picture that the study"):
+        write_report(study.folder, strange, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     own.table().drop(columns="study").to_csv(tmp_path / "silent.csv", index=False)
     assert "does not say for all votes which study" in page_of(study, tmp_path / "silent.csv", tmp_path)
@@ -449,6 +453,19 @@ def test_no_test_is_called_formal_that_its_own_numbers_do_not_call_so(raters, sa
     text = Page(write_report(tmp_path / "class", votes, screening=False).read_text(encoding="utf-8")).text
     assert says in text
     assert "formal test." not in text.replace("informal test.", "")
+
+
+def test_one_pair_of_methods_is_one_pair(tmp_path):
+    """Of three methods there are three pairs."""
+    clear, alike = {"a": 1.5, "hr": 4.8}, {"a": 3.0, "hr": 3.0}
+    for truth, says in (
+        (clear, ["The two methods differ.", "The pair"]),
+        (alike, ["1 of 1 pair shows no difference: ", "The pair"]),
+        (clear | {"b": 3.0}, ["All 3 pairs of methods differ.", "All 3 pairs"]),
+    ):
+        votes = synthetic_votes(truth, raters=12, images=12, seed=3)
+        text = Page(write_report(tmp_path / "class", votes, screening=False).read_text(encoding="utf-8")).text
+        assert [one for one in says if one not in text] == []
 
 
 def test_a_rater_and_a_picture_called_na_are_a_rater_and_a_picture(study, tmp_path):

@@ -10,16 +10,19 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections import Counter
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from PIL import Image
 
 import srgan_lessons
 from srgan_lessons.cli import SAMPLES, _parser
@@ -29,6 +32,7 @@ from srgan_lessons.training import RECIPES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "srgan_lessons"
+FRONT = ROOT / "docs" / "figures" / "front"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
@@ -347,6 +351,41 @@ def test_readme_fits_its_first_impression():
     assert sum(file.stat().st_size for file in files) < 1_500_000
     assert all("alt=" in tag for tag in re.findall(r"<img [^>]+>", body))
     assert {"    make lab", "    make test"} <= {line.split(" #")[0].rstrip() for line in body.splitlines()}
+
+
+def contrast(one: np.ndarray, other: np.ndarray) -> float:
+    """The contrast ratio of two colours in 0 to 255, after WCAG 2.2."""
+    linear = [np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4) for c in (one / 255, other / 255)]
+    low, high = sorted(float(c @ [0.2126, 0.7152, 0.0722]) for c in linear)
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("dark", sorted(FRONT.glob("*_dark.webp")), ids=lambda path: path.stem)
+def test_charts_have_no_background_and_are_legible_in_both_themes(dark):
+    """In the colours of GitHub's themes. A theme's own chart differs from the other one's in its ink alone."""
+    light = FRONT / dark.name.replace("_dark", "")
+    charts = [np.asarray(Image.open(file).convert("RGBA")) for file in (light, dark)]
+    assert charts[0].shape == charts[1].shape
+    assert np.array_equal(charts[0][..., 3], charts[1][..., 3])
+    solid = charts[0][..., 3] == 255
+    assert 0.005 < solid.mean() < 0.6
+    differing = solid & (charts[0] != charts[1]).any(axis=2)
+    assert differing.any()
+    for chart, background in zip(charts, ([255, 255, 255], [13, 17, 23]), strict=True):
+        assert (chart[[0, 0, -1, -1], [0, -1, 0, -1], 3] == 0).all()
+        ink = Counter(map(tuple, chart[differing][:, :3].tolist())).most_common(1)[0][0]
+        assert contrast(np.array(ink), np.array(background)) > 7
+        for colour, count in Counter(map(tuple, chart[solid][:, :3].tolist())).items():
+            assert count < 100 or contrast(np.array(colour), np.array(background)) >= 2.5
+
+
+def test_readme_shows_each_chart_in_the_theme_of_its_reader():
+    body = text("README.md")
+    for dark in FRONT.glob("*_dark.webp"):
+        light = dark.relative_to(ROOT).as_posix().replace("_dark", "")
+        source = f'<source media="(prefers-color-scheme: dark)" srcset="{dark.relative_to(ROOT).as_posix()}">'
+        assert f'<picture>{source}<img src="{light}"' in body
+        assert body.count(f'"{light}"') == 1
 
 
 # --- what travels ----------------------------------------------------------------------------------------------------

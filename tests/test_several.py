@@ -19,26 +19,35 @@ from srgan_lessons.training.planned import train_plan, train_within
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork, which this system lacks")
 
 
-def play(scenario: str, folder: Path) -> dict:
-    script = Path(__file__).with_name("several.py")
-    command = [sys.executable, str(script), scenario, str(folder)]
+@pytest.fixture(scope="module")
+def play(tmp_path_factory):
+    """play(scenario): what it finds. One process plays them all, because importing torch takes longer than most."""
+    scenarios = ["gradients", "checkpoint", "differs", "ends", "asked", "kills", "upscale"]
+    script, folder = Path(__file__).with_name("several.py"), tmp_path_factory.mktemp("several")
+    command = [sys.executable, str(script), str(folder), *scenarios]
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=500, env=os.environ | {"OMP_NUM_THREADS": "1"}
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
+    played = json.loads(done.stdout.splitlines()[-1])
+
+    def play(scenario: str):
+        assert not isinstance(played[scenario], str), played[scenario]  # the traceback of a scenario that failed
+        return played[scenario]
+
+    return play
 
 
-def test_gradients_are_means_over_the_processes(tmp_path):
+def test_gradients_are_means_over_the_processes(play):
     """1 and 2 become 1.5 in both: a sum would still train with Adam, which divides by the gradient's size."""
-    found = play("gradients", tmp_path)
+    found = play("gradients")
     assert [status for status, _ in found] == [0, 0], found
     assert [json.loads(said) for _, said in found] == [[[[1.5, 3.0, 4.5]], [6.0], None]] * 2
 
 
-def test_only_the_main_process_has_a_run_folder(tmp_path):
+def test_only_the_main_process_has_a_run_folder(play):
     """The others get checkpoint and weights from it; from one store, or each with photos in memory: the same bits."""
-    found = play("checkpoint", tmp_path)
+    found = play("checkpoint")
     assert [[status for status, _ in part] for part in found["outputs"]] == [[0, 0]] * 4, found["outputs"]
     assert found["stopped"]
     assert not found["none"]
@@ -48,8 +57,8 @@ def test_only_the_main_process_has_a_run_folder(tmp_path):
     assert "recipe" not in found["outputs"][0][1][1]
 
 
-def test_processes_that_differ_are_refused(tmp_path):
-    found = play("differs", tmp_path)
+def test_processes_that_differ_are_refused(play):
+    found = play("differs")
     words = {
         "seed": "process 1 has seed 1 (process 0: 0)",
         "recipe": "process 1 has rate 0.002 (process 0: 0.001)",
@@ -67,8 +76,8 @@ def test_processes_that_differ_are_refused(tmp_path):
     assert found["steps"] == [[]]  # nothing was trained
 
 
-def test_none_waits_for_ever(tmp_path):
-    found = play("ends", tmp_path)
+def test_none_waits_for_ever(play):
+    found = play("ends")
     (status, said), (other, _) = found["elsewhere"]
     assert (status, other) == (2, 2)
     assert "at update 9, but process 0 is on" in said
@@ -84,27 +93,27 @@ def test_none_waits_for_ever(tmp_path):
     assert [status for status, _ in found["after"]] == [0, 0], found["after"]
 
 
-def test_all_stop_after_the_update_in_which_one_was_asked_to(tmp_path):
+def test_all_stop_after_the_update_in_which_one_was_asked_to(play):
     """torchrun kills its workers 30 s after a SIGTERM, and a line of the log may be further away than that."""
-    found = play("asked", tmp_path)
+    found = play("asked")
     assert [[status for status, _ in part] for part in found["outputs"]] == [[0, 0]] * 3, found["outputs"]
     assert "stopped after update 4;" in found["outputs"][0][0][1]
     assert "continuing after update 4" in found["outputs"][1][0][1]
     assert len(set(found["digests"])) == 1
 
 
-def test_killed_at_any_moment(tmp_path):
+def test_killed_at_any_moment(play):
     """Whichever process is killed, all go on from the last checkpoint to the weights of an undisturbed run."""
-    found = play("kills", tmp_path)
+    found = play("kills")
     assert found["kills"] >= 20
     assert found["under_way"] > 5  # the others met a run that had no checkpoint yet
     assert len(set(found["digests"])) == 1
     assert len(found["digests"]) > 1
 
 
-def test_shares_of_a_folder_are_enlarged(tmp_path):
+def test_shares_of_a_folder_are_enlarged(play):
     """Results, output and exit status as of one process; called again, only what is missing is made."""
-    found = play("upscale", tmp_path)
+    found = play("upscale")
     status, said = found["alone"]
     assert status == 1  # for the bad picture
     assert [status for status, _ in found["two"]] == [1, 1]

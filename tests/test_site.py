@@ -3,6 +3,7 @@
 
 import ast
 import dataclasses
+import importlib
 import inspect
 import math
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import pytest
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tools"))
@@ -23,8 +25,11 @@ import site_docstrings
 import site_lessons
 import site_reference
 
+from srgan_lessons.losses import MSELoss
 from srgan_lessons.settings import Setting
+from srgan_lessons.upscaling import Bicubic, Nearest
 
+LESSONS = ("01_images_and_scale", "04_training_srresnet")
 PAGES = {ROOT / "docs" / "results.md": "guide/results.md", ROOT / "CHANGELOG.md": "changelog.md"}
 
 
@@ -65,6 +70,15 @@ def test_terms_are_linked_once_and_never_in_code_links_headings_or_formulas():
     text = "# HR\n`HR` [HR](x) $HR$ and HR, HR.\n\n    HR\nST-LPIPS"
     assert link(text) == "# HR\n`HR` [HR](x) $HR$ and {term}`HR`, HR.\n\n    HR\n{term}`ST-LPIPS`"
     assert link("HR, LPIPS") == "HR, {term}`LPIPS`"
+
+
+def test_a_card_has_the_chart_of_the_theme_that_the_reader_chose():
+    """<picture> would follow the system, not the button of the page."""
+    lessons = [build_site.read_lesson(ROOT / "notebooks" / "source" / f"{name}.py") for name in LESSONS]
+    photo, chart = build_site.cards(lessons).split("</li>")[:2]
+    assert re.findall(r'lesson_(\w+)\.webp"[^>]*?(?: class="([\w-]+)")?>', photo) == [("01", "")]
+    shown = [("04", "only-light"), ("04_dark", "only-dark")]
+    assert re.findall(r'lesson_(\w+)\.webp"[^>]*?(?: class="([\w-]+)")?>', chart) == shown
 
 
 def test_the_glossary_explains_the_words_of_the_field():
@@ -172,6 +186,28 @@ def test_a_default_that_is_made_for_each_object_is_shown_as_dots():
     shown = site_docstrings.readable(None, "class", "f", None, None, "(*, a: list = <factory>)", "")
     assert shown == ("(*, a: list = ...)", "")
     assert site_docstrings.readable(None, "module", "m", None, None, None, None) == (None, None)
+
+
+@pytest.mark.parametrize("module", [MSELoss, Bicubic, Nearest])
+def test_a_module_without_a_constructor_takes_no_arguments(module):
+    """Its inherited signature is (*args: Any, **kwargs: Any), but torch refuses all of them."""
+    given = str(inspect.signature(module))
+    assert site_docstrings.readable(None, "class", "M", module, None, given, "") == ("()", "")
+    module()
+    with pytest.raises(TypeError):
+        module(1)
+
+
+def test_no_network_or_loss_shows_arguments_that_it_does_not_take():
+    shown = [name for rooms in site_reference.ROOMS.values() for room in rooms for name in site_reference.modules(room)]
+    found = {}
+    for module in map(importlib.import_module, shown):
+        for name, thing in vars(module).items():
+            if inspect.isclass(thing) and issubclass(thing, torch.nn.Module) and thing.__module__.startswith("srgan"):
+                given = str(inspect.signature(thing))
+                found[name] = site_docstrings.readable(None, "class", name, thing, None, given, "")[0]
+    assert len(found) > 5
+    assert [name for name, given in found.items() if "*" in given.replace("*, ", "")] == []
 
 
 def test_pages_are_mended_for_screen_readers():

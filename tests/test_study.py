@@ -177,7 +177,7 @@ def test_versions_of_different_sizes(tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda g: g["image2"].pop("srgan"), "1 versions are missing: srgan of image2"),
+        (lambda g: g["image2"].pop("srgan"), "1 version is missing: srgan of image2"),
         (lambda g: g["image2"].update(SRGAN=pixels(5)), "'srgan' appears twice"),
         (lambda g: [v.update(HR=v.pop("hr")) for v in g.values()], 'must be written "hr"'),
         (lambda g: [v.pop("hr") for v in g.values()], 'add the method "hr", or choose "acr"'),

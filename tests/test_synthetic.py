@@ -92,7 +92,7 @@ def test_the_table_has_what_was_asked_for():
     ("wrong", "says"),
     [
         ({"raters": 0}, "needs methods"),
-        ({"raters": 3, "clickers": 4}, "no more spoilers"),
+        ({"raters": 3, "clickers": 4}, "no more spoilers.*got 1 method, 100 images and 3 raters, with 4 spoilers"),
         ({"clickers": -1}, "spoilers"),
         ({"repeats": 1.5}, "share from 0 to 1"),
         ({"truth": {}}, "0 methods"),

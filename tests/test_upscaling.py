@@ -312,6 +312,8 @@ def test_files_of_other_programs(saved, tmp_path):
     refused(
         state | {"tail.bias": torch.tensor([0.0, torch.nan, 0.0])}, about, r"tail\.bias contains values that are not"
     )
+    broken = {name: torch.full_like(state[name], torch.inf) for name in ("head.0.bias", "tail.bias")}
+    refused(state | broken, about, r"head\.0\.bias, tail\.bias contain values that are not")
 
 
 @pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.bool, torch.complex64])
@@ -319,7 +321,10 @@ def test_weights_that_are_no_floating_point_numbers(saved, tmp_path, kind):
     """Quantised weights without their scales would make a picture, a wrong one."""
     state = {name: t.to(kind) if t.is_floating_point() else t for name, t in load_file(saved).items()}
     save_file(state, tmp_path / "x.safetensors", metadata=read_metadata(saved))
-    with pytest.raises(UserError, match=rf"is stored as {kind}, but weights are floating-point numbers"):
+    with pytest.raises(UserError, match=rf" are stored as {kind}, but weights are floating-point numbers"):
+        load_network(tmp_path / "x.safetensors")
+    save_file(load_file(saved) | {"tail.bias": state["tail.bias"]}, tmp_path / "x.safetensors", read_metadata(saved))
+    with pytest.raises(UserError, match=rf"tail\.bias is stored as {kind}"):
         load_network(tmp_path / "x.safetensors")
 
 

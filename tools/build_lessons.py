@@ -23,7 +23,7 @@ from typing import Any
 import nbformat
 from kernels import run
 from lesson_rules import problems
-from lesson_source import ROOT, SLIDES, Cell, Lesson, LessonError, colab_badge, read_lesson
+from lesson_source import ROOT, SLIDES, Cell, Lesson, LessonError, colab_badge, picture_names, read_lesson
 from nbclient.exceptions import CellExecutionError
 
 from srgan_lessons.classroom.drawings import DRAWINGS, as_file
@@ -204,7 +204,8 @@ def build(path: Path, folder: Path, *, execute: bool | None = None) -> dict[Path
 def readme(text: str, lessons: list[Lesson]) -> str:
     """README.md with its list of lessons, made from the sources. tools/pictures.py makes the pictures.
 
-    The words flow around the pictures: in a table, a phone would leave them a column of two words.
+    The words flow around the pictures: in a table, a phone would leave them a column of two words. The badges stand
+    above the words, because below them a long claim would move its badge under the picture.
     """
     rows = []
     for lesson in lessons:
@@ -214,11 +215,13 @@ def readme(text: str, lessons: list[Lesson]) -> str:
             re.search(r"\*\*Claim\.\*\* (.+?)(?:\n\n|\Z)", first, re.DOTALL),
         )
         words = " ".join(claim[1].split()) if claim else ""
-        picture = (
-            f'<img src="docs/figures/front/lesson_{lesson.stem[:2]}.webp" width="140" align="left" hspace="12" alt="">'
-        )
+        light, dark = picture_names(lesson.stem)
+        picture = f'<img src="docs/figures/front/{light}" width="140" align="left" hspace="12" alt="">'
+        if dark:
+            source = f'<source media="(prefers-color-scheme: dark)" srcset="docs/figures/front/{dark}">'
+            picture = f"<picture>{source}{picture}</picture>"
         name = f"**{lesson.stem[:2]} · [{title}](notebooks/{lesson.stem}.ipynb)**"
-        rows.append(f'{picture} {name}<br>{words}<br>{colab_badge(lesson.stem)}<br clear="left"><br>')
+        rows.append(f'{picture} {name} {colab_badge(lesson.stem)}<br>{words}<br clear="left"><br>')
     return README_BLOCK.sub(lambda block: block[1] + "\n".join(rows) + "\n" + block[2], text)
 
 

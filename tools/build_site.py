@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 import check_site
 import site_lessons
-from lesson_source import BRANCH, ROOT, Lesson, read_lesson, repository, site
+from lesson_source import BRANCH, ROOT, Lesson, picture_names, read_lesson, repository, site
 from site_reference import api_pages, command_page
 
 from srgan_lessons import UserError
@@ -141,10 +141,15 @@ def cards(lessons: list[Lesson]) -> str:
         title = lesson.cells[0].source.splitlines()[0].removeprefix("# ")
         claim = re.search(r"\*\*Claim\.\*\* (.+?)(?:\n\n|\Z)", lesson.cells[0].source, re.DOTALL)
         words = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(" ".join(claim[1].split()) if claim else ""))
+        light, dark = picture_names(lesson.stem)  # the reader chooses the theme of the page, so <picture> cannot
+        shown = [(light, ' class="only-light"'), (dark, ' class="only-dark"')] if dark else [(light, "")]
+        pictures = "".join(
+            f'<img src="figures/front/{name}" alt="" width="320" height="200" loading="lazy"{theme}>'
+            for name, theme in shown
+        )
         items.append(
-            f'<li><a href="lessons/{lesson.stem}.html"><img src="figures/front/lesson_{lesson.stem[:2]}.webp" alt="" '
-            f'width="320" height="200" loading="lazy"><strong>{lesson.stem[:2]} · {html.escape(title)}</strong></a>'
-            f"<p>{words}</p></li>"
+            f'<li><a href="lessons/{lesson.stem}.html">{pictures}'
+            f"<strong>{lesson.stem[:2]} · {html.escape(title)}</strong></a><p>{words}</p></li>"
         )
     return '<ul class="cards">\n' + "\n".join(items) + "\n</ul>"
 

@@ -27,6 +27,7 @@ from srgan_lessons.exercises import all_exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 BRANCH = "main"
+FRONT = ROOT / "docs" / "figures" / "front"  # pictures of the README and of the site's home page
 SLIDES = ("slide", "subslide", "fragment", "skip", "notes")
 TAGS = {"stub", "solution", "instructor", "check-output", "fold", *SLIDES}
 PERCENT = {"extension": ".py", "format_name": "percent", "comment_magics": False}
@@ -117,6 +118,12 @@ def colab_badge(stem: str) -> str:
     place = repository().removeprefix("https://github.com/")
     link = f"https://colab.research.google.com/github/{place}/blob/{BRANCH}/notebooks/{stem}.ipynb"
     return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({link})"
+
+
+def picture_names(stem: str) -> tuple[str, str | None]:
+    """The file names in FRONT of a lesson's picture, and of its variant for dark themes; None if it needs none."""
+    name = f"lesson_{stem[:2]}"
+    return f"{name}.webp", f"{name}_dark.webp" if (FRONT / f"{name}_dark.webp").is_file() else None
 
 
 def read_lesson(path: Path) -> Lesson:

@@ -19,6 +19,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from lesson_source import FRONT as OUT
+from lesson_source import ROOT
 from PIL import Image, ImageDraw, ImageFont
 
 from srgan_lessons.images import sample_photos, to_tensor
@@ -26,13 +28,13 @@ from srgan_lessons.resize import imresize
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
-ROOT = Path(__file__).resolve().parents[1]
-OUT = ROOT / "docs" / "figures" / "front"
 DATA = ROOT / "data"
 EYE = (92, 128, 96, 96)  # the cat's eye: top, left, height, width
 NAMES = {"nearest": "LR", "bicubic": "bicubic", "srresnet": "SRResNet", "srgan": "SRGAN"}
 THUMB = (320, 200)  # pixels of a thumbnail, which is shown at half this size
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#8a8a8a"  # Okabe and Ito: safe for colour-blind readers
+INKED = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+INKS = {"": "#1a1a1a", "_dark": "#e6e6e6"}  # end of a file's name -> colour of the words and axes of a chart
 FONT = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
 
 
@@ -69,6 +71,17 @@ def label(image: Image.Image, text: str, place: tuple[int, int], size: int, anch
 
 def save(image: Image.Image, name: str, quality: int = 85) -> None:
     image.convert("RGB").save(OUT / f"{name}.webp", quality=quality, method=6)
+
+
+def save_for_themes(made: Callable[[], Image.Image], name: str) -> None:
+    """Saves a photo once. A chart has no background: it is saved with dark ink, and with light ink as NAME_dark."""
+    image = made()
+    if image.mode == "RGB":
+        save(image, name, 80)
+        return
+    for end, ink in INKS.items():
+        with plt.rc_context(dict.fromkeys(INKED, ink)):
+            made().save(OUT / f"{name}{end}.webp", lossless=True, method=6)
 
 
 # --- the first screen ------------------------------------------------------------------------------------------------
@@ -140,7 +153,8 @@ def halves(left: np.ndarray, right: np.ndarray, box: tuple[int, int, int, int], 
 def chart(draw: Callable[[plt.Axes], None]) -> Image.Image:
     """A thumbnail with a small chart that has few words in large letters."""
     with plt.rc_context({"font.size": 12, "axes.spines.top": False, "axes.spines.right": False}):
-        figure, axis = plt.subplots(figsize=(3.2, 2.0), dpi=100, layout="constrained")
+        figure, axis = plt.subplots(figsize=(3.2, 2.0), dpi=100, layout="constrained", facecolor="none")
+        axis.set_facecolor("none")
         draw(axis)
         figure.canvas.draw()
         image = Image.fromarray(np.asarray(figure.canvas.buffer_rgba()))
@@ -185,15 +199,18 @@ def thumb_02() -> Image.Image:
 
 def thumb_03() -> Image.Image:
     """Four channels, and the image into which pixel shuffle weaves them."""
-    image = Image.new("RGB", THUMB, "white")
+    image = Image.new("RGBA", THUMB)
     draw = ImageDraw.Draw(image)
     colours = [BLUE, ORANGE, GREEN, "#cc79a7"]
     for channel, colour in enumerate(colours):
         for row in range(3):
             for column in range(3):
                 x, y = 12 + channel * 12 + column * 24, 40 + channel * 16 + row * 24
-                draw.rectangle((x, y, x + 22, y + 22), fill=colour, outline="white")
-    draw.polygon([(148, 92), (172, 92), (172, 82), (190, 100), (172, 118), (172, 108), (148, 108)], fill="#444")
+                draw.rectangle((x, y, x + 22, y + 22), fill=colour, outline=(0, 0, 0, 0))
+    draw.polygon(
+        [(148, 92), (172, 92), (172, 82), (190, 100), (172, 118), (172, 108), (148, 108)],
+        fill=plt.rcParams["text.color"],
+    )
     for row in range(6):
         for column in range(6):
             x, y = 202 + column * 18, 46 + row * 18
@@ -366,12 +383,12 @@ SPECIAL = {
 
 def lessons() -> None:
     for number, made in LESSONS.items():
-        save(made(), f"lesson_{number}", 80)
+        save_for_themes(made, f"lesson_{number}")
 
 
 def special() -> None:
     for name, made in SPECIAL.items():
-        save(made(), name, 80)
+        save_for_themes(made, name)
 
 
 KINDS = {"strip": strip, "slider": slider, "lessons": lessons, "special": special}

@@ -42,10 +42,15 @@ NAMES = {
     "nearest": "nearest",
     "bicubic": "bicubic",
     "espcn": "ESPCN",
+    "srresnet-compact": "compact SRResNet-MSE",
     "srresnet": "SRResNet-MSE",
     "srgan": "SRGAN-offline",
 }
-RUN_NAMES = NAMES | {"srgan_last": "SRGAN-offline, going on", "srgan_compact": "compact SRGAN, on a laptop"}
+RUN_NAMES = NAMES | {
+    "srgan_last": "SRGAN-offline, going on",
+    "srresnet_compact": "compact SRResNet-MSE",
+    "srgan_compact": "compact SRGAN, on a laptop",
+}
 # A crop of each photo, (top, left, height, width): fur, lettering, spokes.
 CROPS = {"chelsea": (88, 136, 96, 96), "astronaut": (332, 124, 96, 96), "motorcycle": (284, 150, 96, 96)}
 

@@ -13,6 +13,8 @@ from itertools import pairwise
 from textwrap import dedent
 from typing import Annotated, Any, get_origin, get_type_hints
 
+import torch
+
 from srgan_lessons.settings import Setting
 
 NAMED = re.compile(r"(?:^|(?<=[.;)] ))((?:\w+, )*\w+): ")
@@ -47,7 +49,12 @@ def describe(settings: type) -> None:
 
 
 def readable(app: Any, what: str, name: str, thing: Any, options: Any, given: str, result: str) -> tuple[str, str]:
-    """A signature that Sphinx can read, for its event autodoc-process-signature: it stumbles over <factory>."""
+    """A signature that Sphinx can read, for its event autodoc-process-signature: it stumbles over <factory>.
+
+    nn.Module's constructor has (*args, **kwargs), but takes no arguments. Neither do subclasses that inherit it.
+    """
+    if inspect.isclass(thing) and thing.__init__ is torch.nn.Module.__init__:
+        return "()", result
     return given and given.replace("<factory>", "..."), result
 
 

@@ -45,6 +45,8 @@ from srgan_lessons.resize import imresize
 from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
+settings = lesson_settings(full={"side": 160}, fast={"side": 64})  # of the middle of your photo
+
 # %% tags=["skip"]
 started = time.perf_counter()
 srresnet, srgan = load_network("srresnet"), load_network("srgan")
@@ -180,14 +182,14 @@ assert abs(psnr(noisy, hr) - psnr(liveliest, hr)) < 0.2
 # One photo is an anecdote. Here are three, and neither network saw any of them in training.
 
 # %% tags=["skip"]
-pictures, gains = {}, {}
-for name in ("chelsea", "coffee", "astronaut"):
-    height, width = (n // 4 * 4 for n in sample_photos()[name].shape[:2])
-    photo = sample_photos()[name][:height, :width]  # whole 4 x 4 tiles
+pictures, gains = {"chelsea": (hr, bicubic, closest, liveliest)}, {}
+for name in ("coffee", "astronaut"):
+    photo = sample_photos()[name]  # (400, 600, 3) and (512, 512, 3)
     small = imresize(photo, 1 / 4)  # (H/4, W/4, 3)
     pictures[name] = (photo, imresize(small, 4), upscale(small, srresnet), upscale(small, srgan))  # (H, W, 3) each
-    for kind, sr in zip(("SRResNet", "SRGAN"), pictures[name][2:], strict=True):
-        gains[f"{name}, {kind}"] = psnr(sr, photo) - psnr(pictures[name][1], photo)
+for name, (photo, smooth, *by_networks) in pictures.items():
+    for kind, sr in zip(("SRResNet", "SRGAN"), by_networks, strict=True):
+        gains[f"{name}, {kind}"] = psnr(sr, photo) - psnr(smooth, photo)
 
 # %% tags=["fold"]
 bars(
@@ -224,8 +226,9 @@ show_crops(
 # %% tags=["fold"]
 def enlarge(photo):
     """Shows the middle of a photo, uint8 (H, W, 3), enlarged by bicubic, SRResNet and SRGAN."""
-    top, left = (max(0, (n - 160) // 2) for n in photo.shape[:2])
-    middle = photo[top : top + 160, left : left + 160]  # (160, 160, 3) at most
+    side = settings.side
+    top, left = (max(0, (n - side) // 2) for n in photo.shape[:2])
+    middle = photo[top : top + side, left : left + side]  # (160, 160, 3) at most
     by = {"SRGAN": upscale(middle, srgan), "bicubic": imresize(middle, 4), "SRResNet": upscale(middle, srresnet)}
     height, width = by["SRGAN"].shape[:2]
     alt = "The middle of your photo, enlarged 4 times"

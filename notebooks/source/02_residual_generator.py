@@ -25,7 +25,7 @@ from srgan_lessons.images import sample_photos, to_tensor
 from srgan_lessons.models import Generator, count_parameters
 from srgan_lessons.resize import imresize
 
-settings = lesson_settings(full={"updates": 120, "seeds": 2}, fast={"updates": 40, "seeds": 1})
+settings = lesson_settings(full={"updates": 120, "seeds": 2}, fast={"updates": 32, "seeds": 1})
 photos = sample_photos()
 lr_photos = {name: imresize(photos[name], 1 / 4) for name in ("astronaut", "chelsea", "coffee", "rocket")}
 

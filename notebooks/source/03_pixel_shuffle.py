@@ -29,7 +29,9 @@ from srgan_lessons.metrics import psnr
 from srgan_lessons.models import SubPixelUpsample, count_parameters
 from srgan_lessons.resize import imresize
 
-settings = lesson_settings(full={"updates": 1200, "control": 1200}, fast={"updates": 1000, "control": 250})
+settings = lesson_settings(
+    full={"updates": 1200, "control": 1200, "rate": 1.5e-3}, fast={"updates": 700, "control": 60, "rate": 4e-3}
+)
 
 UNSEEN = ("astronaut", "chelsea", "motorcycle")  # never trained on: we are graded on them
 training_photos = {name: photo for name, photo in sample_photos().items() if name not in UNSEEN}
@@ -483,7 +485,7 @@ assert 16 * multiplications(9, 64, 3) / multiplications(3, 64, 64) == 6.75
 
 
 # %%
-RATE = 1.5e-3  # the highest learning rate of a run
+RATE = settings.rate  # 0.0015, the highest learning rate of a run
 
 
 def fit(network, updates, shuffled=False, watch=None):

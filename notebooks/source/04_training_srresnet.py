@@ -45,7 +45,7 @@ from srgan_lessons.weights import load_network, read_metadata
 
 settings = lesson_settings(
     full={"overfit": 200, "updates": 600, "resume": 200, "run": 200, "timed_crops": 16, "timed": 3},
-    fast={"overfit": 100, "updates": 160, "resume": 60, "run": 60, "timed_crops": 2, "timed": 2},
+    fast={"overfit": 80, "updates": 120, "resume": 60, "run": 30, "timed_crops": 2, "timed": 1},
 )
 
 # %% [markdown] tags=["slide"]

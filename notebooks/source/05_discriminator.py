@@ -6,8 +6,8 @@
 #
 # **Time.** 33 minutes of teaching, {{exercise_minutes}} minutes of exercises.
 #
-# **Before.** Lesson 02 (convolution, BatchNorm) and lesson 04 (the training loop). You know what a probability density
-# is.
+# **Before.** Lesson 02 (convolution, BatchNorm), lesson 03 (ESPCN) and lesson 04 (the training loop). You know what a
+# probability density is.
 #
 # {{colab_badge}}
 
@@ -33,7 +33,7 @@ from srgan_lessons.models import Discriminator, count_parameters
 from srgan_lessons.resize import downscale, upscale
 from srgan_lessons.weights import load_network, shipped_weights
 
-settings = lesson_settings(full={"updates": 200}, fast={"updates": 100})
+settings = lesson_settings(full={"updates": 200}, fast={"updates": 60})
 espcn = load_network("espcn").requires_grad_(False)  # the generator of this lesson: small, and trained on MSE
 
 
@@ -163,7 +163,9 @@ assert torch.allclose(torch.sigmoid(p.log() - q.log())[common], best[common], at
 
 # %% [markdown] tags=["slide"] answers=["slope", "climbs"]
 # It can. It was only told "real" or "generated", and it found the proportion: $D = p/(p+q)$ (Goodfellow et al. 2014).
-# Only at the edges of the figure, where no samples fall, it cannot know.
+# For $p = 0.3$ and $q = 0.1$, that is 0.75: of four samples that fall there, three are real. Only at the edges of the
+# figure, where no samples fall, it cannot know. (At the right edge, $p/(p+q)$ falls again, because $q$ is wider than
+# $p$: so far out, the few samples are generated ones.)
 #
 # And the logit? Put $p/(p+q)$ into the inverse of the sigmoid, and you get $\log p - \log q$. The logit says how much
 # more likely *real* is, as a logarithm. It has no limit on either side.
@@ -379,8 +381,9 @@ assert math.isnan(slopes["sigmoid, log, float16"][-1])
 # ### {{exercise: discriminator_loss}}
 #
 # Write `discriminator_loss(real_logits, fake_logits)`: the mean of $-\log D$ over the real samples plus the mean of
-# $-\log(1 - D)$ over the generated ones. Both come as logits, (N, 1). Expected: a loss and gradients that are exact
-# even at logits of 200 and -200; `log 4` where all logits are 0.
+# $-\log(1 - D)$ over the generated ones. (In SRGAN, the real samples are HR crops, and the generated ones are SR; so
+# the comments say D(HR) and D(SR).) Both come as logits, (N, 1). Expected: a loss and gradients that are exact even at
+# logits of 200 and -200; `log 4` where all logits are 0.
 
 # %% tags=["stub"]
 # {{stub: discriminator_loss}}
@@ -447,7 +450,7 @@ assert at_minus_ten[0] / at_minus_ten[1] > 20_000
 # generators are at first, would learn nothing from $\log(1 - D)$.
 #
 # So how strong may D be? Let us take the strongest possible D: the exact optimum. Real and generated numbers follow
-# bell curves of width 1, a distance $d$ apart. How hard does each loss pull?
+# bell curves of width 1, a distance $d$ apart. How hard does each loss pull the generator towards the real numbers?
 
 
 # %%
@@ -487,7 +490,8 @@ assert 1 < distances[np.argmax(pulls["log(1 - D)"])] < 2.5
 #
 # Now for pictures. The paper's D (section 2.1, Figure 4) takes a crop of 96 x 96:
 #
-# - eight 3x3 convolutions with 64, 64, 128, 128, 256, 256, 512, 512 maps; every second one has a stride of 2;
+# - eight 3x3 convolutions with 64, 64, 128, 128, 256, 256, 512, 512 maps; every second one has a stride of 2 (the paper
+#   writes k3n64s2 for a 3x3 kernel, 64 maps and a stride of 2);
 # - after each convolution comes BatchNorm (but not after the first), then a LeakyReLU with slope 0.2;
 # - **no max pooling**: halving is done by convolutions that take steps of 2;
 # - two dense layers with 1024 outputs and 1, and a LeakyReLU between them.
@@ -651,10 +655,10 @@ assert count_parameters(Head(96, 64)) == count_parameters(network.head) == 18_87
 #
 # - **Judge A** learns to tell HR from bicubic.
 # - **Judge B** learns to tell HR from ESPCN's enlargements of LR crops of 8 x 8, which is what a generator makes in
-#   training.
+#   training. (ESPCN is the small network of lesson 03. Its pictures are sharper than bicubic's.)
 #
-# **Before you run it:** bicubic is softer than ESPCN; you can see that at once. Which judge will be right more often on
-# photos that neither has seen? And what will each of them say about the *other's* pictures?
+# **Before you run it:** which judge will be right more often on photos that neither has seen? And what will each of
+# them say about the *other's* pictures?
 
 
 # %%
@@ -732,9 +736,9 @@ assert 35 < scores["control: HR or HR?"] < 65
 # Both learn it in seconds. The control, a judge trained to tell photos from photos, is right half the time: where there
 # is nothing to find, it finds nothing.
 #
-# But B does at least as well as A, although its pictures are sharper. What has it found that you did not see? Let us
-# ask both about pictures they were *not* trained on. "ESPCN" below is the whole photo, enlarged and then cut into
-# tiles.
+# But B does at least as well as A, although ESPCN's pictures are sharper than bicubic's, so they should be harder to
+# tell from photos. What has B found? Let us ask both about pictures they were *not* trained on. "ESPCN" below is the
+# whole photo, enlarged and then cut into tiles.
 
 # %%
 torch.manual_seed(0)
@@ -757,12 +761,14 @@ assert taken["B"]["ESPCN"] > taken["B"]["ESPCN of crops"] + 25
 assert taken["B"]["bicubic"] > taken["B"]["ESPCN of crops"] + 25
 
 # %% [markdown] answers=["frame"]
-# *Figure: A rejects bicubic, but takes it for a photo once it has grain. B rejects only ESPCN of crops.*
+# *Figure: A rejects bicubic, but takes it for a photo once it has grain. B rejects ESPCN of crops far more often than
+# anything else.*
 #
 # - A wants fine, strong detail in a picture. **Noise will do.** A picture that is as soft as before passes once it is
 #   covered with grain.
-# - B does not care about sharpness. Bicubic passes! And ESPCN passes, too, if the *whole photo* was enlarged. So it is
-#   not ESPCN's style that B recognises. It is something that only crops have.
+# - B does not care about sharpness. It takes many of the bicubic crops for photos, soft as they are, and many of
+#   ESPCN's, too, if the *whole photo* was enlarged. So it is not ESPCN's style that B recognises. It is something that
+#   only enlarged crops have.
 #
 # **Question.** What is it?
 

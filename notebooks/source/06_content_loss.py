@@ -40,7 +40,7 @@ from srgan_lessons.weights import load_network, shipped_weights
 
 settings = lesson_settings(
     full={"tiles": 3, "tile_steps": 80, "size": 48, "steps": 80},
-    fast={"tiles": 2, "tile_steps": 40, "size": 32, "steps": 40},
+    fast={"tiles": 2, "tile_steps": 30, "size": 32, "steps": 40},
 )
 
 # %% [markdown] tags=["slide"] answers=["twice", "fur"]
@@ -453,7 +453,8 @@ content_loss = check("content_loss", content_loss)
 # With VGG19's layers, it computes the same as yours. We check that with random weights: `"random"` is phi(5, 4) of a
 # VGG19 that knows nothing. The offline network has its own factor: instead of $1 / 12.75^2$, about 0.006, its loss is
 # multiplied by 3.37. Where does 3.37 come from? For bicubic images, we want the loss to be as large as their MSE loss,
-# measured on [-1, 1] as in the paper.
+# measured on [-1, 1] as in the paper. The last lines check that only SR gets a gradient, and that the network stays
+# frozen and in evaluation mode, even if somebody calls `train()`.
 
 # %% tags=["check-output", "skip"]
 yours = content_loss(random_features(5, 4), sr, hr)
@@ -531,9 +532,9 @@ assert 1 < middle["phi(2, 2), untrained"] < 10
 assert apart < 0.04
 
 # %% [markdown] tags=["subslide"]
-# **This is the claim.** For MSE the middle is the best place, at half the loss. For phi(2, 2) it is the worst. Grey
-# costs more than thirty times as much as a choice that is *wrong*. In the figure the hill is twice as high. There, the
-# unit is what answering A costs on average: half a wrong choice, because A is right half of the time.
+# **This is the claim.** For MSE the middle is the best place, at half the loss. For phi(2, 2) it is the worst: grey
+# costs more than thirty times as much as the *wrong* pullover. (The curve shows twice that number. Its unit is what the
+# answer A costs on average, and A is right half of the time.)
 #
 # Why? To phi(2, 2), the two pullovers are nearly the same: their squared distance is less than 4 % of the maps' mean
 # square. A wrong guess costs next to nothing. Grey has no stripes, and that costs a great deal.
@@ -544,7 +545,7 @@ assert apart < 0.04
 # ### Let it train
 #
 # A walk along one line does not show the whole landscape. So we train the 48 numbers again, this time with phi(2, 2),
-# from the same two starts.
+# from the same two starts, each of them several times with different noise.
 
 # %% tags=["skip"]
 from_grey = [train_tile(phi22, start) for start in noise]
@@ -836,11 +837,13 @@ noise6 = 6 / 255 * torch.randn(1, 1, 96, 96, generator=torch.Generator().manual_
 row, column = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
 FAULTS = {"chequerboard": 6 / 255 * (1 - 2 * ((row + column) % 2).float()), "shade": torch.tensor(6 / 255)}
 JUDGES = {"MSE": mse_loss, "phi(2, 2) alone": offline, "OfflineLoss": OfflineLoss()}
-beside_noise = {
-    (judge, fault): [(loss(hr + wrong, hr) / loss(hr + noise6, hr)).item() for hr, *_ in map(attempts, PLACES)]
-    for judge, loss in JUDGES.items()
-    for fault, wrong in FAULTS.items()
-}
+originals = [attempts(photo)[0] for photo in PLACES]  # (1, 3, 96, 96) each
+beside_noise = {}
+for judge, criterion in JUDGES.items():
+    of_noise = [criterion(original + noise6, original) for original in originals]
+    for fault, wrong in FAULTS.items():
+        of_fault = [criterion(original + wrong, original) for original in originals]
+        beside_noise[judge, fault] = [(a / b).item() for a, b in zip(of_fault, of_noise, strict=True)]
 
 # %% tags=["fold"]
 bars(

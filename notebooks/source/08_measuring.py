@@ -53,7 +53,7 @@ from srgan_lessons.weights import load_network
 
 # %% tags=["skip", "fold"]
 settings = lesson_settings(
-    full={"side": 160, "updates": 60, "crop": 48, "mixes": 7}, fast={"side": 96, "updates": 50, "crop": 32, "mixes": 2}
+    full={"side": 160, "updates": 60, "crop": 48, "mixes": 7}, fast={"side": 96, "updates": 45, "crop": 32, "mixes": 2}
 )
 PLACES = {  # photo, top, left: what is measured in this lesson, and never trained on
     "badge": ("astronaut", 330, 120),

@@ -827,7 +827,7 @@ def rate(copy, name, seed):
 for old in ("pictures", "class", "students", "handed in", "wrong"):  # if this cell is run again
     shutil.rmtree(folder / old, ignore_errors=True)
 for name in list(sample_photos())[:8]:
-    save_image(folder / "pictures" / f"{name}.png", sample_photos()[name])
+    save_image(folder / "pictures" / f"{name}.png", sample_photos()[name][:256, :256])
 new = ["--images", folder / "pictures", "--methods", "nearest", "bicubic", "espcn", "hr", "--crop", "96"]
 made = command("study", "new", *new, "--out", folder / "class", "--seed", "1")
 (folder / "handed in").mkdir()

@@ -50,7 +50,7 @@ from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import load_network
 
 # %% tags=["skip", "fold"]
-small, tiny = {"batch": 4, "crop": 48}, {"blocks": 1, "channels": 8, "batch": 1, "crop": 64}
+small, tiny = {"batch": 4, "crop": 48}, {"batch": 1, "crop": 32}
 settings = lesson_settings(
     full={"home": "runs", "minutes": 2, "recipe": "srgan-offline", "cut": False, "smaller": small, "measuring": 3.0},
     fast={
@@ -59,7 +59,7 @@ settings = lesson_settings(
         "recipe": "srgan-mse",
         "cut": True,
         "smaller": tiny,
-        "measuring": 0.5,
+        "measuring": 0.3,
     },
 )
 UNSEEN = ("astronaut", "chelsea", "coffee")  # never trained on
@@ -172,22 +172,30 @@ print(f"the paper: {RECIPES['srgan-vgg54'].steps:,}")
 # **Choose one number:** `minutes` = 10, 30 or 60, or 480 for a night. `compact` chooses the network: 8 blocks and 32
 # maps on a CPU, the paper's 16 and 64 on a GPU. The small network, and any SRGAN with fewer than 5,000 updates, gets
 # only a quarter of the adversarial weight, because D finds its pictures easy to tell from photos. The recipe is
-# `srgan-offline`: SRGAN with the content loss of lesson 06 that needs no download. If you change nothing, the cell
-# trains only briefly, with small crops, so that you can try the whole lesson. **For a real run, set `smaller = {}`**:
-# crops of 96, as in the paper. Each choice gets its own run folder.
+# `srgan-offline`: SRGAN with the content loss of lesson 06 that needs no download.
+#
+# **Choose a start.** Two minutes are too short for an SRResNet. So yours begins with weights that the course has
+# trained: `srresnet-compact` (half an hour on one CPU core), or `srresnet` for the paper's network. D begins with
+# random weights. With `start = None`, so does your generator, and the network is your own from its first update: take
+# that if you have an hour, or a GPU.
+#
+# If you change nothing, the cell trains only briefly, with small crops, so that you can try the whole lesson. **For a
+# real run, set `smaller = {}`**: crops of 96, as in the paper. Each choice gets its own run folder.
 
 # %%
 minutes = settings.minutes  # yours: 10, 30, 60, 480
 compact = device.type == "cpu"  # on a GPU: the paper's network
+start = "srresnet-compact" if compact else "srresnet"  # None: from scratch
 smaller = settings.smaller  # for a real run: {}
-rehearsal = "-rehearsal" if smaller else ""
-folder = home / f"{Path(source).name}-{minutes:g}-minutes{rehearsal}"
+kind = ("-rehearsal" if smaller else "") + ("" if start else "-from-scratch")
+folder = home / f"{Path(source).name}-{minutes:g}-minutes{kind}"
 
 plan = make_plan(
     settings.recipe,
     minutes,
     photos,
     compact=compact,
+    init=start,
     folder=folder,  # if it already holds a plan, that plan is continued
     measuring=settings.measuring,
     **smaller,
@@ -204,7 +212,8 @@ assert round(989 / 65) == 15
 
 # %% [markdown] tags=["slide"]
 # SRResNet gets 45 % of the time, SRGAN the rest. Why does SRResNet get any? You saw it in lesson 07's clinic: **no
-# pretraining**. If a batch does not fit into memory, the plan halves it, and says so. If your machine becomes faster or
+# pretraining**. From `start`, it only gets used to your photos; from scratch, this is all the pretraining that SRGAN
+# gets. If a batch does not fit into memory, the plan halves it, and says so. If your machine becomes faster or
 # slower, the end stays where it is: when SRResNet has ended, the number of SRGAN's updates is computed again for the
 # time that is left.
 
@@ -275,7 +284,7 @@ assert goes_on or late < 8  # seconds: the last update, its validation and its c
 again = train_plan(plan, photos, folder, progress=False) if outcome.finished else outcome
 print("the same log:", again.logs == outcome.logs == read_outcome(folder).logs)
 try:
-    make_plan(settings.recipe, 2 * minutes, photos, compact=compact, folder=folder, **smaller)
+    make_plan(settings.recipe, 2 * minutes, photos, compact=compact, init=start, folder=folder, **smaller)
 except UserError as error:
     print("refused:", "holds a plan for other settings" in str(error))
 
@@ -381,12 +390,11 @@ print("your run:", illness(log))
 assert illness([row for row in sick if row["run"] == 5]) == "healthy"
 
 # %% [markdown]
-# The diagnosis for a run of a minute or two is often "no pretraining": its SRResNet was still below bicubic when D
+# With `start = None` and few minutes, the diagnosis is often "no pretraining": SRResNet was still below bicubic when D
 # joined. That is not your mistake; so little time buys no more. What would you change: the minutes, the network, or the
-# weights that it starts from? (`make_plan(..., init="srresnet")` starts from the shipped weights, for the paper's
-# network; give such a run another `folder`.) And if D was too strong, `make_plan(..., adversarial=1e-4)` gives the
-# adversarial loss less weight than the plan did. The plan's own choice is a quarter of the recipe's 1.25e-3: in a
-# recorded hour on a CPU, it made the paper's network 2 dB better on Set5.
+# start? And if D was too strong, `make_plan(..., adversarial=1e-4)` gives the adversarial loss less weight than the
+# plan did. The plan's own choice is a quarter of the recipe's 1.25e-3: in a recorded hour on a CPU, it made the paper's
+# network 2 dB better on Set5.
 #
 # ### {{exercise: choose}}
 #
@@ -425,9 +433,10 @@ assert step in rows
 #
 # We take three photos that no network here has seen. Your SRGAN has the weights that the loop chose: those with the
 # lowest ST-LPIPS on the held-out photos. It stands beside bicubic, your own SRResNet, the shipped SRGAN and HR. There
-# is also a negative control: the same network without any training. (If you left the settings unchanged, yours trained
-# only briefly. It is ugly and far below bicubic, and your SRGAN may be worse than your SRResNet by both numbers,
-# because D has hardly begun to learn. On ST-LPIPS, both still beat the control.)
+# is also a negative control: the same network without any training. If you left the settings unchanged, yours trained
+# only briefly: it beats bicubic by both numbers, and its texture has just begun to grow. (From scratch, two minutes
+# give an ugly picture, far below bicubic, and SRGAN may be worse than SRResNet by both numbers, because D has hardly
+# begun to learn. On ST-LPIPS, both still beat the control.)
 
 # %%
 recipe = outcome.plan.stages[-1].recipe
@@ -455,6 +464,7 @@ for name in ("your SRResNet", "your SRGAN"):
     if outcome.log(0)[-1]["step"] >= 500:  # PSNR comes later: at first the colours are wrong, and only they count
         assert plane[name][0] > plane["untrained"][0]
 assert plane["srgan"][1] < plane["srresnet"][1] < plane["bicubic"][1]
+assert start is None or plane["your SRGAN"][1] < plane["bicubic"][1]
 
 # %% tags=["fold"]
 show_crops(
@@ -487,6 +497,7 @@ compare(
 updates = {stage.recipe.name: outcome.logs[stage.recipe.name][-1]["step"] for stage in outcome.plan.stages}
 for name, paper in zip(updates, ("srresnet-mse", "srgan-vgg54"), strict=True):
     print(f"{name}: you {updates[name]:,} updates, the paper {RECIPES[paper].steps:,}")
+print(f"your SRResNet began with {start or 'random weights'}")
 for method in ("SRResNet", "SRGAN"):
     row = next(row for row in paper_table(2) if (row.set, row.method.lower()) == ("Set5", method.lower()))
     print(f"the paper's {method} on Set5: {row.psnr:.2f} dB, mean opinion {row.mos:.2f}")
@@ -504,8 +515,9 @@ for before, after in (("your SRResNet", "your SRGAN"), ("srresnet", "srgan")):
     print(f"from {before} to {after}: {to_x - x:+.2f} dB, ST-LPIPS {to_y - y:+.3f}")
 
 # %% [markdown] tags=["slide"]
-# The shipped pair moved to the left and down: SRGAN gave up PSNR and won ST-LPIPS. After a short run, yours may have
-# moved in another direction: as long as D cannot tell SR from HR, G learns nothing useful from it.
+# The shipped pair moved to the left and down: SRGAN gave up PSNR and won ST-LPIPS. After a short run, yours has usually
+# moved the same way, but not as far. From scratch, it may have moved in another direction: as long as D cannot tell SR
+# from HR, G learns nothing useful from it.
 #
 # The paper gives no ST-LPIPS, so its networks have no place in this plane. But it gives PSNR on Set5 and Set14, and
 # there you can compare yours, by both protocols of lesson 08.
@@ -597,6 +609,7 @@ assert same
 #
 #     srgan-lessons train srgan-offline --photos MY_PHOTOS --within 30
 #     srgan-lessons train srgan-offline --photos MY_PHOTOS --within 480 --compact
+#     srgan-lessons train srgan-offline --photos MY_PHOTOS --within 10 --compact --init srresnet-compact
 #
 # ## Recap
 #

@@ -262,7 +262,7 @@ async function start() {
       pace[name] = answer.pace;
       $("bar").value = answer.done;
       const left = (seconds / answer.done) * (tiles - answer.done);
-      say(`${answer.done} of ${tiles} tiles, ${time(left)} left`);
+      if (tiles > 1) say(`${answer.done} of ${tiles} tiles, ${time(left)} left`);
       document.title = `${Math.floor((100 * answer.done) / tiles)} % · Your photo, four times as large`;
     } else if (answer.kind === "done") {
       finish();

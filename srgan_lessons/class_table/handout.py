@@ -13,7 +13,7 @@ from srgan_lessons import UserError
 from srgan_lessons.class_table.cells import Cell, cells_for, weight_text
 from srgan_lessons.class_table.columns import aligned
 from srgan_lessons.datasets.photos import Photos
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, counted, plural
 from srgan_lessons.settings import ADVERSARIAL_WEIGHT
 from srgan_lessons.training.options import Options
 from srgan_lessons.training.plan import COMPACT, PRETRAINING, make_plan
@@ -91,11 +91,11 @@ class Handout:
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def __str__(self) -> str:
-        network = f"{self.settings.get('blocks', 16)} blocks of {self.settings.get('channels', 64)} maps"
+        network = f"{counted(self.settings.get('blocks', 16), 'block')} of {self.settings.get('channels', 64)} maps"
         before, own = self.updates
         lines = [
             f"{network}; {before:,} updates of SRResNet-MSE, then {own:,} of the cell; without pretraining, "
-            f"{before + own:,} of the cell. {len(self.photos)} photos ({self.source}).",
+            f"{before + own:,} of the cell. {counted(len(self.photos), 'photo')} ({self.source}).",
         ]
         rows = [("group", "cell", "content", "weight", "pretraining", "seed")]
         for name, (cell, seed) in self.groups.items():
@@ -205,7 +205,8 @@ def _names(names: Sequence[str]) -> list[str]:
 def _parsed(cells: Sequence[Cell | str], count: int) -> list[Cell]:
     made = [Cell.parse(cell) if isinstance(cell, str) else cell for cell in cells]
     if len(made) != count:
-        raise UserError(f"there are {len(made)} cells for {count} groups: name one for each")
+        are = plural(len(made), "is", "are")
+        raise UserError(f"there {are} {counted(len(made), 'cell')} for {counted(count, 'group')}: name one for each")
     return made
 
 

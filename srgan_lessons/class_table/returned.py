@@ -20,7 +20,7 @@ from srgan_lessons.class_table.handout import Handout
 from srgan_lessons.class_table.homework import FORMAT, RECORD, WEIGHTS, other_photos
 from srgan_lessons.datasets.catalogue import some
 from srgan_lessons.datasets.leakage import find_benchmark, hash_from_text
-from srgan_lessons.files import explain_read_error, list_folder
+from srgan_lessons.files import explain_read_error, list_folder, plural
 from srgan_lessons.training.recipes import Recipe
 from srgan_lessons.weights import describe, load_network, read_metadata
 
@@ -212,7 +212,8 @@ def _check_photos(where: str, stages: list[dict], shows: dict[str, str], handout
     for stage in stages:
         found = stage["photos"] | stage["held_out"]
         if unknown := [name for digest, name in found.items() if digest not in shows]:
-            raise UserError(f"{where}: it does not say what {some(unknown)} shows. Let the group pack it again.")
+            show = plural(len(unknown), "shows", "show")
+            raise UserError(f"{where}: it does not say what {some(unknown)} {show}. Let the group pack it again.")
         known = {name: find_benchmark(hash_from_text(shows[digest])) for digest, name in found.items()}
         if leaks := [f"{name} is {image}" for name, image in known.items() if image]:
             what = "a benchmark image" if len(leaks) == 1 else f"{len(leaks)} benchmark images"

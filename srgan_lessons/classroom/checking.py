@@ -10,7 +10,7 @@ import sysconfig
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from types import CodeType, TracebackType
+from types import CodeType, FunctionType, TracebackType
 from typing import Any
 
 import numpy as np
@@ -78,7 +78,10 @@ def grade(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) ->
         raised, printed = sandbox.run(judge, seconds=SECONDS)
     if raised is None:
         return Verdict(True, "passed.", printed, noted[0])
-    return Verdict(False, _explain(exercise, raised), printed)
+    message = _explain(exercise, raised)
+    if not isinstance(raised, NotDone):
+        message = message.replace("not yet.", f"not yet. {_other_order(exercise, candidate)}".strip(), 1)
+    return Verdict(False, message, printed)
 
 
 def check(name: str, candidate: Any, own: list[dict[str, Any]] | None = None) -> Any:
@@ -221,6 +224,26 @@ def _explain(exercise: Exercise, raised: BaseException) -> str:
         f"not yet. The check could not read this answer: {error} ({Path(last.filename).name}, line {last.lineno}). "
         f"Expected {exercise.wanted}; if your answer is one, this is a fault of the course: please report it."
     )
+
+
+def _other_order(exercise: Exercise, candidate: Any) -> str:
+    """A sentence if a wrong answer has the right parameters in another order; otherwise ""."""
+    right, given = _parameters(exercise.reference), _parameters(candidate)
+    if given == right or sorted(given) != sorted(right):
+        return ""
+    return (
+        f"The parameters of your {exercise.name} are in another order: it is called with ({', '.join(right)}), but "
+        f"yours takes ({', '.join(given)})."
+    )
+
+
+def _parameters(function: Any) -> list[str]:
+    """The parameters of a function, or those with which a class is called; without self."""
+    of_class = issubclass(type(function), type)  # type(x) asks nothing of x, which may be anything
+    function = type.__getattribute__(function, "__dict__").get("__init__") if of_class else function
+    if type(function) is not FunctionType:
+        return []
+    return list(function.__code__.co_varnames[of_class : function.__code__.co_argcount])
 
 
 def _is_a_stubs(raised: BaseException, line: tuple[int, str] | None) -> bool:

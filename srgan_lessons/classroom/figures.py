@@ -29,6 +29,7 @@ from torch import Tensor
 from srgan_lessons import UserError
 from srgan_lessons.classroom import svg
 from srgan_lessons.classroom.boxes import live as _live
+from srgan_lessons.files import counted, plural
 from srgan_lessons.images import check_image, to_image
 
 WIDTH = 10.0  # inches; on a page, an inch is 96 pixels
@@ -208,10 +209,10 @@ def feature_grid(maps: Tensor, *, columns: int = 8, titles: Sequence[str] = (), 
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         inches = min(WIDTH / columns, 3.0)
         for axis in axes:
-            axis.set_axis_off()
+            _only_title(axis, "")
         for axis, picture, title in zip(axes, maps.numpy(), titles, strict=False):
             axis.imshow(picture, cmap="gray", interpolation="none")
-            axis.set_title(_wrapped(title, inches))
+            _only_title(axis, _wrapped(title, inches))
         height = rows * inches * maps.shape[1] / maps.shape[2]
         figure.set_size_inches(columns * inches, height + rows * (0.08 + _title_height(titles, [inches] * len(titles))))
         put(as_html(figure, check_alt(alt)), alt)
@@ -242,8 +243,7 @@ def number_cells(
                 axis.add_patch(Rectangle((x, y), 1, 1, facecolor=tint, edgecolor=INK, linewidth=1))
                 axis.text(x + 0.5, y + 0.5, f"{number:g}", ha="center", va="center", color=INK)
             axis.set(xlim=(-0.02, array.shape[1] + 0.02), ylim=(rows + 0.02, -0.02), aspect="equal", anchor="N")
-            axis.set_title(_wrapped(title, width + 0.6 * cell))
-            axis.set_axis_off()
+            _only_title(axis, _wrapped(title, width + 0.6 * cell))
         figure.set_size_inches(
             cell * (sum(columns) + 0.8 * (len(arrays) - 1)), cell * rows + 0.1 + _title_height(titles, widths)
         )
@@ -254,7 +254,14 @@ def _draw(axis: Axes, picture: np.ndarray, title: str, inches: float) -> None:
     axis.imshow(picture, interpolation="none")
     height, width = picture.shape[:2]  # a thin frame, because a black picture would be lost in a dark theme
     axis.add_patch(Rectangle((-0.5, -0.5), width, height, fill=False, edgecolor="#888888", linewidth=0.8))
-    axis.set_title(_wrapped(title, inches))
+    _only_title(axis, _wrapped(title, inches))
+
+
+def _only_title(axis: Axes, title: str) -> None:
+    """Gives a picture its title and no ticks. Matplotlib would lay out hidden ticks, too, and look for the title's
+    place above them; without both, a figure of eight pictures takes half the time."""
+    axis.set(xticks=[], yticks=[])
+    axis.set_title(title, y=1)
     axis.set_axis_off()
 
 
@@ -287,7 +294,8 @@ def _crop(picture: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, 
 
 def _checked_titles(titles: Sequence[str], count: int) -> Sequence[str]:
     if titles and len(titles) != count:
-        raise UserError(f"{len(titles)} titles were given for {count} pictures")
+        were = plural(len(titles), "was", "were")
+        raise UserError(f"{counted(len(titles), 'title')} {were} given for {counted(count, 'picture')}")
     return titles or [""] * count
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from srgan_lessons import UserError
 from srgan_lessons.classroom import svg
 from srgan_lessons.classroom.figures import INK, LINES, TINTS, Picture, as_picture, check_alt, data_url, png, put
+from srgan_lessons.files import counted
 
 FONT = "font-family: 'DejaVu Sans', Verdana, sans-serif"
 SHOW = (
@@ -45,7 +46,8 @@ def film(base: str, frames: Sequence[str], captions: Sequence[str], *, width: in
     """
     alt, still = check_alt(alt), still % len(frames)
     if len(frames) != len(captions):
-        raise UserError(f"a film needs a caption for each frame: {len(frames)} frames, {len(captions)} captions")
+        said = f"{counted(len(frames), 'frame')}, {counted(len(captions), 'caption')}"
+        raise UserError(f"a film needs a caption for each frame: {said}")
     whole = svg.element(width, height, (0, 0, width, height), alt, f'{base}<g class="moving">{frames[still]}</g>')
     content = html.escape(json.dumps({"frames": list(frames), "captions": list(captions)}))
     play, pause = "Play", "Pause"

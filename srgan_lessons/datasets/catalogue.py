@@ -9,7 +9,7 @@ from typing import NamedTuple
 from unicodedata import normalize
 
 from srgan_lessons import UserError
-from srgan_lessons.files import data_root, shipped
+from srgan_lessons.files import counted, data_root, plural, shipped
 from srgan_lessons.images import SUFFIXES, pictures_in
 
 
@@ -148,7 +148,7 @@ def status(root: str | Path | None = None) -> list[Status]:
         present = sum(_has(root / file.path, file.size) for file in data_set.files)
         notes = [] if data_set.archives or all(f.sha256 for f in data_set.files) else ["no SHA-256 is published"]
         if strays := len(pictures_below(root, data_set.name)) - sum(isfile(root / f.path) for f in data_set.files):
-            notes.append(f"{strays} other pictures in its folder")
+            notes.append(f"{counted(strays, 'other picture')} in its folder")
         size = data_set.download_bytes
         megabytes = None if size is None else size / 1e6
         rows.append(Status(data_set.name, data_set.role, present, total, megabytes, data_set.licence, "; ".join(notes)))
@@ -194,8 +194,9 @@ def benchmark(name: str, root: str | Path | None = None) -> list[BenchmarkImage]
         if absent := sorted(published - here):
             raise UserError(f"{hr} lacks {some(absent)}. Fetch what is missing: srgan-lessons data get {name}")
         if strays := sorted(here - published):
+            do, them = plural(len(strays), "does", "do"), plural(len(strays), "it", "them")
             raise UserError(
-                f"{hr} contains {some(strays)}, which does not belong to {name}. Move it to a set of its own."
+                f"{hr} contains {some(strays)}, which {do} not belong to {name}. Move {them} to a set of its own."
             )
     if not lr.is_dir():
         return [BenchmarkImage(stem, path, None) for stem, path in images.items()]

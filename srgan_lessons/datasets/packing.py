@@ -25,7 +25,7 @@ from tqdm.auto import tqdm
 from srgan_lessons import UserError
 from srgan_lessons.datasets.decoding import benchmark_images, decode, decoded_sizes, excuse_known, find_files, reader
 from srgan_lessons.datasets.store import HEAD, MAGIC, VERSION, Store, is_store, open_store, source_key, stamp
-from srgan_lessons.files import explain_write_error, typed
+from srgan_lessons.files import explain_write_error, plural, typed
 
 SYNC = 256e6  # bytes of pixels that are collected before they are flushed to the disk and their lines are written
 FIRST_LINE = f'{{"version": {VERSION}}}\n'.encode()  # of the journal
@@ -109,9 +109,11 @@ def _fill(
     missing = {name: file for name, file in files.items() if name not in there}
     sizes = {name: 3 * width * height for name, (width, height) in decoded_sizes(missing).items()}
     todo, free = sum(sizes.values()), shutil.disk_usage(path.parent).free
+    pictures = f"{len(missing):,} {plural(len(missing), 'picture', 'pictures')}"
     say(
-        f"packing {len(missing):,} pictures, {todo / 1e9:.2f} GB decoded, into {path}; {free / 1e9:.1f} GB of the disk "
-        "are free" + (f". {len(there):,} pictures were packed before" if there else "")
+        f"packing {pictures}, {todo / 1e9:.2f} GB decoded, into {path}; "
+        f"{free / 1e9:.1f} GB of the disk are free"
+        + (f". {len(there):,} {plural(len(there), 'picture was', 'pictures were')} packed before" if there else "")
     )
     if todo > free:
         raise UserError(

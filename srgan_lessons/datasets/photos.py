@@ -24,7 +24,7 @@ from srgan_lessons.datasets.decoding import (
 )
 from srgan_lessons.datasets.packing import pack
 from srgan_lessons.datasets.store import Store, cached_path, is_store, open_store
-from srgan_lessons.files import expand
+from srgan_lessons.files import counted, expand
 from srgan_lessons.images import AnyPicture, check_image
 from srgan_lessons.images.formats import memory
 
@@ -64,7 +64,7 @@ class Photos:
 
     def report(self) -> str:
         """How many pictures there are, and each one that was left out, with the reason."""
-        lines = [f"{len(self)} {'picture' if len(self) == 1 else 'pictures'}, {self.megapixels:.1f} megapixels"]
+        lines = [f"{counted(len(self), 'picture')}, {self.megapixels:.1f} megapixels"]
         if self.left_out:
             lines[0] += f"; {len(self.left_out)} left out:"
             lines += [f"  {name}: {reason}" for name, reason in self.left_out.items()]
@@ -90,7 +90,7 @@ class Photos:
                 )
         if not 0 <= validation < len(self):
             raise UserError(
-                f"validation is {validation}; of {len(self)} pictures, 0 to {len(self) - 1} can be held out."
+                f"validation is {validation}; of {counted(len(self), 'picture')}, 0 to {len(self) - 1} can be held out."
             )
         held_out = set(sorted(self.images, key=self.hashes.__getitem__)[:validation])
         training = [name for name in self.images if name not in held_out]

@@ -15,7 +15,7 @@ from srgan_lessons import UserError
 from srgan_lessons.datasets.catalogue import Archive, File, find, pictures_below, some
 from srgan_lessons.datasets.unzip import unzip_safely
 from srgan_lessons.download import Remote, fetch_all, file_hash, need_room, unfinished
-from srgan_lessons.files import atomic, data_root, explain_read_error
+from srgan_lessons.files import atomic, data_root, explain_read_error, plural
 
 SUMS = "SHA256SUMS.json"  # in a set's folder: hashes noted at the first download, for files without a published hash
 
@@ -44,18 +44,22 @@ class Verification:
         total = len(find(self.name).files)
         lines = [f"{self.name} in {self.root / self.name}: {total - len(self.missing)} of {total} files"]
         if self.ok:
-            lines.append(f"  {len(self.ok)} have the published SHA-256")
+            lines.append(f"  {len(self.ok)} {plural(len(self.ok), 'has', 'have')} the published SHA-256")
         if self.noted:
-            lines.append(f"  {len(self.noted)} have the SHA-256 noted at their first download; none is published")
+            have = plural(len(self.noted), "has the SHA-256 noted at its", "have the SHA-256 noted at their")
+            lines.append(f"  {len(self.noted)} {have} first download; none is published")
         if self.unverified:
-            lines.append(f"  {len(self.unverified)} can be read, but there is no SHA-256 to compare them with")
+            them = plural(len(self.unverified), "it", "them")
+            lines.append(f"  {len(self.unverified)} can be read, but there is no SHA-256 to compare {them} with")
         if self.replaced:
-            lines.append(f"  {len(self.replaced)} were wrong and have been fetched again: {some(self.replaced)}")
+            were = plural(len(self.replaced), "was wrong and has", "were wrong and have")
+            lines.append(f"  {len(self.replaced)} {were} been fetched again: {some(self.replaced)}")
         lines += [f"  WRONG: {path}: {why}" for path, why in self.wrong.items()]
         if self.missing:
             lines.append(f"  MISSING: {len(self.missing)}: {some(self.missing)}")
         if self.strays:
-            lines.append(f"  {len(self.strays)} more pictures are not in the published set: {some(self.strays)}")
+            are = plural(len(self.strays), "more picture is", "more pictures are")
+            lines.append(f"  {len(self.strays)} {are} not in the published set: {some(self.strays)}")
         if not self.passed:
             lines.append(f"  srgan-lessons data get {self.name} fetches what is missing or wrong.")
         return "\n".join(lines)

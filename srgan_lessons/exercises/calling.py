@@ -35,12 +35,8 @@ def call_as_it_is(function: Callable, *args: Any, **kwargs: Any) -> Any:
         if isinstance(now, torch.nn.Module):
             _check_network(then, now, _name(function, place, kwargs))
         elif not _as_noted(then, now):
-            raise NotYet(
-                f"It changes one of its arguments: {_name(function, place, kwargs)} is not the same afterwards, but "
-                "the caller may still need it. Leave it as it is: give the new value a new name, or work on a copy. (x "
-                "-= 1, x[...] = 1, x.sort(), x.pop(), and methods whose names end in _, as in x.add_(1), change x "
-                "itself.)"
-            )
+            name = _name(function, place, kwargs)
+            raise NotYet(f"It changes one of its arguments: {_changed_gradient(then, now, name) or _changed(name)}")
     on_cpu([args, kwargs])
     return on_cpu(result)
 
@@ -81,14 +77,44 @@ def _copied(value: Any) -> Any:
 # --- the guard -------------------------------------------------------------------------------------------------------
 
 
+def _changed(name: str) -> str:
+    return (
+        f"{name} is not the same afterwards, but the caller may still need it. Leave it as it is: give the new value a "
+        "new name, or work on a copy. (x -= 1, x[...] = 1, x.sort(), x.pop(), and methods whose names end in _, as in "
+        "x.add_(1), change x itself.)"
+    )
+
+
+def _changed_gradient(then: Any, now: Any, name: str) -> str:
+    """What to say if a tensor keeps its numbers, but its requires_grad or its grad has changed; otherwise ""."""
+    if not isinstance(now, Tensor) or not _same_numbers(then[0], now):
+        return ""
+    _, wanted, graph, gradient = then
+    if not wanted and now.requires_grad:
+        return (
+            f"{name} requires a gradient afterwards, but did not before. x.requires_grad_() and x.requires_grad = True "
+            "change the caller's own tensor. If you need a gradient with respect to it, take "
+            "x.detach().requires_grad_(), a new tensor with the same numbers."
+        )
+    if now.requires_grad == wanted and now.grad_fn is graph and not _same_gradient(gradient, now):
+        return (
+            f"{name} has a gradient in .grad afterwards, which would be added to the caller's own. Was backward() "
+            "called? torch.autograd.grad(loss, x) returns a gradient without storing it."
+        )
+    return ""
+
+
 def _noted(value: Any) -> Any:
-    """What must stay the same. For a tensor, these are its numbers, its place in the graph, and its requires_grad."""
+    """What must stay the same. For a tensor: its numbers, its requires_grad, its place in the graph, and its grad."""
     if isinstance(value, Tensor):
-        return value.detach().clone(), value.requires_grad, value.grad_fn
+        return value.detach().clone(), value.requires_grad, value.grad_fn, _gradient(value)
     if isinstance(value, np.ndarray):
         return value.copy()
     if isinstance(value, torch.nn.Module):
-        return [(module, module.training) for module in value.modules()]
+        return (
+            [(module, module.training) for module in value.modules()],
+            [(parameter, parameter.requires_grad) for parameter in value.parameters()],
+        )
     if isinstance(value, list | tuple):
         return [(part, _noted(part)) for part in value]
     if isinstance(value, Mapping):
@@ -98,10 +124,9 @@ def _noted(value: Any) -> Any:
 
 def _as_noted(then: Any, now: Any) -> bool:
     if isinstance(now, Tensor):
-        numbers, wanted, graph = then
-        same = numbers.shape == now.shape and numbers.dtype == now.dtype and now.device == numbers.device
-        equal = same and bool(torch.isclose(numbers, now.detach(), rtol=0, atol=0, equal_nan=True).all())
-        return equal and now.requires_grad == wanted and now.grad_fn is graph
+        numbers, wanted, graph, gradient = then
+        kept = now.requires_grad == wanted and now.grad_fn is graph and _same_gradient(gradient, now)
+        return kept and _same_numbers(numbers, now)
     if isinstance(now, np.ndarray):
         return then.shape == now.shape and np.array_equal(then, now, equal_nan=now.dtype.kind in "fc")
     if isinstance(now, list | tuple):
@@ -115,11 +140,40 @@ def _as_noted(then: Any, now: Any) -> bool:
     return True
 
 
-def _check_network(then: list[tuple[torch.nn.Module, bool]], now: torch.nn.Module, name: str) -> None:
-    """Raises NotYet if the layers or the mode of a network have changed. Its numbers may change, as in training."""
-    if [module for module, _ in then] != list(now.modules()):
+def _same_numbers(numbers: Tensor, now: Tensor) -> bool:
+    same = numbers.shape == now.shape and numbers.dtype == now.dtype and now.device == numbers.device
+    return same and bool(torch.isclose(numbers, now.detach(), rtol=0, atol=0, equal_nan=True).all())
+
+
+def _gradient(value: Tensor) -> Tensor | None:
+    """A copy of what backward() has left in a tensor; None if that is nothing. Only a leaf of the graph keeps it."""
+    return value.grad.clone() if value.is_leaf and value.grad is not None else None
+
+
+def _same_gradient(gradient: Tensor | None, now: Tensor) -> bool:
+    current = _gradient(now)
+    if gradient is None or current is None:
+        return gradient is current
+    return _same_numbers(gradient, current)
+
+
+def _check_network(then: tuple[list, list], now: torch.nn.Module, name: str) -> None:
+    """Raises NotYet if the layers of a network, its mode or its frozen weights are not those that it came with.
+
+    Its numbers may change, as in training.
+    """
+    modules, parameters = then
+    if [module for module, _ in modules] != list(now.modules()):
         raise NotYet(f"{name} has different layers afterwards: some are gone, new or replaced. Leave them as they are.")
-    if changed := [module for module, training in then if module.training != training]:
+    if frozen := [wanted for parameter, wanted in parameters if parameter.requires_grad != wanted]:
+        raise NotYet(
+            f"{name} is left frozen: requires_grad is False afterwards, so a later step could not move its weights. Do "
+            "not freeze it, or unfreeze it at the end."
+            if frozen[0]
+            else f"You change the caller's network: {name} comes frozen, and must stay frozen. Leave out "
+            "requires_grad_()."
+        )
+    if changed := [module for module, training in modules if module.training != training]:
         is_now, was = ("training", "evaluation") if changed[0].training else ("evaluation", "training")
         raise NotYet(
             f"The network is left in {is_now} mode: {name} was given in {was} mode. Leave the mode as it is, or set it "

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 from srgan_lessons import UserError
-from srgan_lessons.files import counted
+from srgan_lessons.files import counted, plural
 from srgan_lessons.rating import intervals
 from srgan_lessons.rating.screening import RaterModel, bias_and_inconsistency, screen_scores
 from srgan_lessons.rating.tables import Scores, main_trials
@@ -334,7 +334,7 @@ def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.D
     empty = pictures * people - int(there.sum())
     if empty:
         found.append(
-            f"incomplete: {empty} of {pictures * people} votes {'is' if empty == 1 else 'are'} missing "
+            f"incomplete: {empty} of {pictures * people} votes {plural(empty, 'is', 'are')} missing "
             f"({empty / (pictures * people):.1%}). "
             "Every image has equal weight; that is fair only if votes are missing by chance."
         )
@@ -347,12 +347,12 @@ def _warnings(kept: Scores, raters: pd.DataFrame, model: RaterModel, pairs: pd.D
     lowest = min(1.0, len(pairs) * 2.0 ** (1 - images)) if len(pairs) else 0.0
     if lowest >= ALPHA:
         found.append(
-            f"too few images to show any difference: with {images} images and {len(pairs)} pairs, "
-            f"Wilcoxon's test cannot give a corrected p below {lowest:.2f}."
+            f"too few images to show any difference: with {counted(images, 'image')} and "
+            f"{counted(len(pairs), 'pair')}, Wilcoxon's test cannot give a corrected p below {lowest:.2f}."
         )
     out = int(raters["excluded"].sum())
     if out > len(raters) / 4:
-        were = "was" if out == 1 else "were"
+        were = plural(out, "was", "were")
         found.append(
             f"{out} of {len(raters)} raters {were} excluded: look for a cause in the study, not in the people."
         )

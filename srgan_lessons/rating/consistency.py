@@ -4,6 +4,7 @@ import statistics
 from collections import defaultdict
 from dataclasses import dataclass
 
+from srgan_lessons.files import counted, plural
 from srgan_lessons.rating.vote import Vote
 from srgan_lessons.rating.votes import Votes
 
@@ -50,7 +51,10 @@ class Consistency:
             passed = f"{self.gold_passed} of {self.gold}"
             lines.append(f"{_pictures(self.gold)} obvious, and you scored {passed} as expected.")
         if self.anchors:
-            lines.append(f"In the training, {self.anchors_passed} of {self.anchors} scores were as expected.")
+            were = plural(self.anchors_passed, "was", "were")
+            lines.append(
+                f"In the training, {self.anchors_passed} of {counted(self.anchors, 'score')} {were} as expected."
+            )
         if self.one_button:
             lines.append("Nearly all your scores are the same: such votes cannot tell the methods apart.")
         return "\n".join(lines)

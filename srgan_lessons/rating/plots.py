@@ -17,6 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from srgan_lessons import UserError
+from srgan_lessons.files import counted
 from srgan_lessons.rating.analysis import Analysis
 from srgan_lessons.rating.tables import rated
 from srgan_lessons.rating.vote import SCALE
@@ -224,7 +225,7 @@ def plot_raters(analysis: Analysis) -> Figure:
         axes[1].legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, borderaxespad=0.2, columnspacing=1.2)
         excluded = ", ".join(table.loc[out, "rater"]) or "nobody"
         figure.set_label(
-            f"Bias and inconsistency of {len(table)} raters. Biases go from {table['bias'].min():.2f} to "
+            f"Bias and inconsistency of {counted(len(table), 'rater')}. Biases go from {table['bias'].min():.2f} to "
             f"{table['bias'].max():.2f} steps; the median inconsistency is {table['inconsistency'].median():.2f}. "
             f"Excluded: {excluded}."
         )

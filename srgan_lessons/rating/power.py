@@ -9,6 +9,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from srgan_lessons import UserError
+from srgan_lessons.files import plural
 from srgan_lessons.rating.analysis import wilcoxon_p
 from srgan_lessons.rating.intervals import difference_interval, image_means
 from srgan_lessons.rating.synthetic import DEFAULT, Population, synthetic_scores
@@ -89,8 +90,9 @@ def raters_needed(table: pd.DataFrame, *, power: float = POWER) -> dict[float, i
 def power_text(table: pd.DataFrame, *, power: float = POWER) -> str:
     """The table as text, with a line per difference and a column per number of raters, and the raters needed."""
     wide = table.pivot(index="difference", columns="raters", values="power")
-    images = ", ".join(str(n) for n in sorted(table["images"].unique()))
-    lines = [f"Share of simulated studies ({images} images) that show a difference in MOS, by number of raters:", ""]
+    numbers = sorted(table["images"].unique())
+    images = f"{', '.join(map(str, numbers))} {plural(max(numbers), 'image', 'images')}"
+    lines = [f"Share of simulated studies ({images}) that show a difference in MOS, by number of raters:", ""]
     lines.append("difference " + "".join(f"{count:>7}" for count in wide.columns) + f"   raters for {power:.0%}")
     for difference, count in raters_needed(table, power=power).items():
         shares = "".join(f"{share:7.0%}" for share in wide.loc[difference])

@@ -21,7 +21,7 @@ from pandas.api.types import is_numeric_dtype
 from PIL import Image
 
 from srgan_lessons import UserError, __version__
-from srgan_lessons.files import atomic, counted
+from srgan_lessons.files import atomic, counted, plural
 from srgan_lessons.rating import measures, plots, viewing
 from srgan_lessons.rating.analysis import FEWEST, IN_LABORATORY, IN_THE_OPEN, Analysis, analyse
 from srgan_lessons.rating.consistency import ONE_BUTTON
@@ -123,7 +123,8 @@ def _without(table: pd.DataFrame, exclude: Sequence[str]) -> tuple[pd.DataFrame,
         if name not in there:
             raise UserError(f"no rater is named {name!r}, so none can be left out. The raters are: {some(there)}.")
     if len(out) == len(there):
-        raise UserError(f"all {len(there)} raters would be left out by --exclude, so there would be nothing to report.")
+        every = plural(len(there), "the only rater", f"all {len(there)} raters")
+        raise UserError(f"{every} would be left out by --exclude, so there would be nothing to report.")
     said = [f"{name} was left out by --exclude ({counted((given == name).sum(), 'vote')})" for name in out]
     return table[~given.isin(out)], said
 
@@ -146,8 +147,9 @@ def _belongs(table: pd.DataFrame, study: Study, name: object) -> list[str]:
         pairs = list(zip(table["image"], table["method"], strict=True))
         if strange := [pair for pair in pairs if pair not in known]:
             image, method = strange[0]
+            are = plural(len(strange), "is on a picture", "are on pictures")
             raise UserError(
-                f"{name}: {len(strange)} of {len(table)} votes are on pictures that the study {study.folder} does not "
+                f"{name}: {len(strange)} of {counted(len(table), 'vote')} {are} that the study {study.folder} does not "
                 f"have; the first is {method} of {image}. Spreadsheets change names that look like numbers or dates."
             )
         of_training = np.array([known[pair] is not None for pair in pairs], dtype=bool)
@@ -183,6 +185,7 @@ def _page(
 ) -> str:
     loader = jinja2.FileSystemLoader(WEB)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.globals |= {"counted": counted, "plural": plural}
     votes = analysis.votes
     pictured = [] if study is None else _photos(analysis, study)
     against, st_lpips = _against(analysis, measured)
@@ -221,8 +224,9 @@ def _summary(analysis: Analysis) -> str:
     votes, raters = analysis.votes, analysis.raters
     out = int(raters["excluded"].sum())
     return (
-        f"{len(votes)} votes of {votes['rater'].nunique()} raters on {votes['image'].nunique()} images by "
-        f"{votes['method'].nunique()} methods; {out} of {len(raters)} raters {'was' if out == 1 else 'were'} excluded. "
+        f"{counted(len(votes), 'vote')} of {counted(votes['rater'].nunique(), 'rater')} on "
+        f"{counted(votes['image'].nunique(), 'image')} by {counted(votes['method'].nunique(), 'method')}; {out} of "
+        f"{counted(len(raters), 'rater')} {plural(out, 'was', 'were')} excluded. "
         f"{_size(votes['rater'].nunique())}"
     )
 

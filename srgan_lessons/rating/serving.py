@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from srgan_lessons import UserError
+from srgan_lessons.files import counted
 from srgan_lessons.rating.host import Host
 from srgan_lessons.rating.server import instructor_app, listen, raters_app, until_told
 from srgan_lessons.rating.study import Study
@@ -107,7 +108,7 @@ def said(links: list[str], instructor: str, test: str, host: Host) -> str:
     state = " It is closed: open it on the instructor's page." if host.closed else ""
     minutes = max(1, round(host.study.minutes))
     return (
-        f"{host.study.title}: {host.study.pictures} pictures per rater, about {minutes} min.{state}\n\n"
+        f"{host.study.title}: {counted(host.study.pictures, 'picture')} per rater, about {minutes} min.{state}\n\n"
         f"{code(links[0])}\n"
         f"For the class:  {links[0]}{others}\n"
         f"For you alone:  {instructor}\n\n"

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from srgan_lessons import UserError
-from srgan_lessons.files import list_folder
+from srgan_lessons.files import counted, list_folder, plural
 from srgan_lessons.images import SUFFIXES, check_image, pictures_in, read_picture, sample_photos
 from srgan_lessons.models import SCALE
 from srgan_lessons.rating.manifest import some
@@ -107,7 +107,8 @@ def _ready(images: Mapping[str, Mapping[str, Source]], methods: Methods, crop: i
     missing = [(method, image) for image, given in images.items() for method in wanted if method not in given]
     if missing:
         listed = some([f"{method} of {image}" for method, image in missing])
-        raise UserError(f"{len(missing)} versions are missing: {listed}.{named_otherwise(images)}")
+        are = plural(len(missing), "is", "are")
+        raise UserError(f"{counted(len(missing), 'version')} {are} missing: {listed}.{named_otherwise(images)}")
     return [version for version in found if version.method in wanted]
 
 

@@ -20,7 +20,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from srgan_lessons import UserError
-from srgan_lessons.files import atomic
+from srgan_lessons.files import atomic, counted
 from srgan_lessons.rating.manifest import (
     FORMAT,
     MANIFEST,
@@ -71,8 +71,8 @@ class Study:
 
     def __repr__(self) -> str:
         return (
-            f"<Study {self.title!r}: {len(self._rated)} pictures of {len(self.images)} images by {len(self.methods)} "
-            f"methods, {self.protocol}, {self.trials} ratings per rater>"
+            f"<Study {self.title!r}: {counted(len(self._rated), 'picture')} of {counted(len(self.images), 'image')} by "
+            f"{counted(len(self.methods), 'method')}, {self.protocol}, {counted(self.trials, 'rating')} per rater>"
         )
 
     @classmethod

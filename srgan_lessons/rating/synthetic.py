@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from srgan_lessons import UserError
-from srgan_lessons.files import shipped
+from srgan_lessons.files import counted, shipped
 from srgan_lessons.rating.vote import HIDDEN_REFERENCE
 
 
@@ -133,8 +133,9 @@ def synthetic_votes(
     spoilers = clickers + straight_liners + swapped
     if min(len(truth), raters, images) < 1 or min(clickers, straight_liners, swapped) < 0 or spoilers > raters:
         raise UserError(
-            f"a study needs methods, images, raters, and no more spoilers than raters: got {len(truth)} methods, "
-            f"{images} images and {raters} raters, {spoilers} of them spoilers"
+            f"a study needs methods, images, raters, and no more spoilers than raters: got "
+            f"{counted(len(truth), 'method')}, {counted(images, 'image')} and {counted(raters, 'rater')}, with "
+            f"{counted(spoilers, 'spoiler')}"
         )
     if not 0 <= repeats <= 1 or min(gold, anchors) < 0:
         raise UserError(

@@ -35,7 +35,7 @@ class Votes:
         self.copies = copies
 
     def __repr__(self) -> str:
-        return f"<Votes: {len(self)} of {len(self.raters)} raters, {len(self.problems)} problems>"
+        return f"<Votes: {len(self)} of {counted(len(self.raters), 'rater')}, {counted(len(self.problems), 'problem')}>"
 
     def __len__(self) -> int:
         return len(self.effective())

@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from srgan_lessons import UserError, files
-from srgan_lessons.files import atomic, expand, explain_read_error, shipped_weights
+from srgan_lessons.files import atomic, expand, explain_read_error, plural, shipped_weights
 from srgan_lessons.images import take_pictures
 from srgan_lessons.models import ESPCN, SCALE, About, Generator, count_parameters
 
@@ -79,13 +79,18 @@ def load_network(weights: str | Path) -> ESPCN | Generator:
         )
     floats = {name for name, tensor in network.state_dict().items() if tensor.is_floating_point()}
     if strange := [name for name in sorted(state) if name in floats and not state[name].is_floating_point()]:
+        are = plural(len(strange), "is", "are")
         raise UserError(
-            f"{path}: {_some(strange)} is stored as {state[strange[0]].dtype}, but weights are floating-point numbers. "
-            "Quantised weights cannot be read: save them in float32 or float16."
+            f"{path}: {_some(strange)} {are} stored as {state[strange[0]].dtype}, but weights are floating-point "
+            "numbers. Quantised weights cannot be read: save them in float32 or float16."
         )
     if broken := [name for name in sorted(state) if not state[name].isfinite().all()]:
-        raise UserError(f"{path}: {_some(broken)} contains values that are not numbers (NaN or infinite). {_AGAIN}")
-    network.to_empty(device="cpu").load_state_dict(state)  # copies into float32
+        contain = plural(len(broken), "contains", "contain")
+        raise UserError(f"{path}: {_some(broken)} {contain} values that are not numbers (NaN or infinite). {_AGAIN}")
+    # Copies into float32. `to_empty` would import sympy first, which takes a hundred times as long as the copies.
+    types = {name: tensor.dtype for name, tensor in network.state_dict().items()}
+    copies = {name: tensor.to(types[name], copy=True).contiguous() for name, tensor in state.items()}
+    network.load_state_dict(copies, assign=True)
     network.about = _about(path, network, metadata)
     network.register_forward_pre_hook(take_pictures)
     return network.eval()

@@ -12,6 +12,7 @@ from screens import Screen
 from study_server import StudyServer
 
 from srgan_lessons.rating import Study, Votes
+from srgan_lessons.rating.server import WEB
 
 pytest.importorskip("tornado")
 pytest.importorskip("segno")
@@ -292,3 +293,27 @@ def test_a_page_that_is_left_open_shows_that_the_study_is_closed_and_the_result(
     assert page.locator(".rater-result tbody tr").count() == 3
     assert page.wrong == []
     page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("raters", "closed", "says"),
+    [
+        (1, False, "1 rater: 1 rating, 0 done, 0 not heard from for 90 s"),
+        (2, False, "2 raters: 2 rating, 0 done, 0 not heard from for 90 s"),
+        (1, True, "1 rater, 0 done. Closed: no more votes are accepted."),
+    ],
+)
+def test_the_instructors_page_counts_its_raters(browser, raters, closed, says):
+    one = {"name": "Anna", "phase": "main", "done": 3, "of": 24, "pace": None, "away": 1}
+    state = {"title": "t", "raters": [one] * raters, "closed": closed, "links": [], "reported": False, "problem": ""}
+    page = browser.new_page()
+
+    def answer(route):
+        name = route.request.url.rsplit("/", 1)[1]
+        page_or_script = {"path": WEB / name} if (WEB / name).is_file() else {"json": state}
+        route.fulfill(**page_or_script)
+
+    page.route("http://class.invalid/**", answer)
+    page.goto("http://class.invalid/live.html")
+    page.get_by_text(says, exact=True).wait_for(timeout=5000)
+    page.close()

@@ -293,6 +293,25 @@ def test_what_was_expected_is_said(two_more):
     assert "It is called as cubic_kernel(x)." in grade("cubic_kernel", NeedsArguments).message
 
 
+def test_parameters_in_another_order_are_named():
+    def in_another_order(chances, answers):
+        return (chances.view(-1, 1, 1, 1) * answers).sum(dim=0)
+
+    def right_by_place(chances, answers):  # its names are misleading, but its result is right
+        return (answers.view(-1, 1, 1, 1) * chances).sum(dim=0)
+
+    def other_names(p, images):
+        return (p.view(-1, 1, 1, 1) * images).sum(dim=0)
+
+    said = (
+        "The parameters of your mse_answer are in another order: it is called with (answers, chances), but yours takes"
+    )
+    assert f"{said} (chances, answers). " in grade("mse_answer", in_another_order).message
+    assert grade("mse_answer", right_by_place).passed
+    assert "another order" not in grade("mse_answer", other_names).message
+    assert "another order" not in grade("mse_answer", lambda answers, chances: answers[0]).message
+
+
 def test_a_judge_that_fails_by_itself_says_so(monkeypatch):
     def broken(candidate):
         return [][0]

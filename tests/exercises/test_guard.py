@@ -72,6 +72,70 @@ def test_an_answer_that_changes_its_input_is_told_so(name):
     assert any(text in verdict.message for text in TOLD), verdict.message
 
 
+FLAGS = [  # the exercises whose answers get tensors of floats: name, and which of their tensors
+    *((name, 0) for name in ("ResidualBlock", "Trunk", "pixel_shuffle", "ESPCN", "icnr", "adversarial_loss", "Head")),
+    *((name, k) for name in ("train_step", "optimal_discriminator", "discriminator_loss") for k in (0, 1)),
+    *((name, k) for name in ("mse_answer", "content_loss", "generator_step") for k in (0, 1)),
+    ("vgg_input", 0),
+    ("discriminator_step", 1),  # its first one, sr, has a graph: nobody can change its requires_grad
+    *(("perceptual_loss", k) for k in (0, 1, 2)),
+]
+
+
+@pytest.mark.parametrize(("name", "number"), FLAGS)
+def test_an_answer_that_makes_its_input_require_a_gradient_is_told_so(name, number):
+    reference = all_exercises()[name].reference
+
+    def require(args):
+        [x for x in args if isinstance(x, torch.Tensor)][number].requires_grad_()
+
+    if inspect.isclass(reference):
+
+        class Answer(reference):
+            def forward(self, x):
+                y = super().forward(x.detach().requires_grad_(x.requires_grad))
+                require([x])
+                return y
+
+        answer = Answer
+    else:
+
+        def answer(*args):
+            result = reference(*args)
+            require(args)
+            return result
+
+    verdict = grade(name, answer)
+    assert "requires a gradient afterwards, but did not before" in verdict.message
+    assert "x.detach().requires_grad_()" in verdict.message
+
+
+def test_a_gradient_left_by_backward_is_seen():
+    x = torch.ones(2, requires_grad=True)
+    with pytest.raises(NotYet, match=r"`sr` has a gradient in \.grad afterwards"):
+        call_as_it_is(lambda sr: sr.sum().backward(), x)
+    assert x.grad is not None
+    with pytest.raises(NotYet, match="`sr` has a gradient"):  # a second one, added to the first
+        call_as_it_is(lambda sr: sr.sum().backward(), x)
+    call_as_it_is(lambda sr: torch.autograd.grad(sr.sum(), sr) and None, x)
+
+
+def test_a_network_stays_frozen_or_not_as_it_came():
+    network = torch.nn.Linear(2, 2)
+    with pytest.raises(NotYet, match="`network` is left frozen"):
+        call(lambda network: network.requires_grad_(False), network)
+    assert not network.weight.requires_grad  # a network is no copy: it stays as the answer has left it
+    with pytest.raises(NotYet, match="`network` comes frozen, and must stay frozen"):
+        call(lambda network: network.requires_grad_(True), network)
+
+    def unfrozen_for_a_while(network):
+        network.requires_grad_(True)
+        network.requires_grad_(False)
+
+    network.requires_grad_(False)
+    call(unfrozen_for_a_while, network)
+
+
 def test_all_exercises_but_five_are_here():
     values = {name for name, exercise in all_exercises().items() if not exercise.takes_a_call}
     assert set(CALLED) | NUMBERS_ALONE | NETWORKS_ALONE | values == set(all_exercises())

@@ -13,6 +13,7 @@ from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.naming import recognise
 from srgan_lessons.exercises.reading import as_array
 from srgan_lessons.exercises.shared.pictures import grainy_photo
+from srgan_lessons.files import counted
 from srgan_lessons.resize import imresize
 
 
@@ -43,17 +44,16 @@ def judge(candidate) -> None:
     result = _lr_result(call(candidate, photo, top, left, size), size)
     error = np.abs(result - _lr_of_whole(photo, top, left, size))  # (10, 10, 3) in grey levels
     exact = not error.any()  # it uses imresize, not another tool
+    most = counted(round(error.max()), "grey level")
     if error.max() > TOLERANCE:
         recognise(result, _lr_slips(photo, top, left, size), within=TOLERANCE)
         if error[3:-3, 3:-3].max() <= TOLERANCE:
             raise NotYet(
-                f"The middle is right, but the border is off by up to {error.max():.0f} grey levels: LR pixels there "
+                f"The middle is right, but the border is off by up to {most}: LR pixels there "
                 "are made from HR pixels up to 8 beyond the crop. Is the margin 8, on all four sides?"
             )
         _name_shift(result, photo, top, left, size)
-        raise NotYet(
-            f"It differs from the same part of the whole photo's LR image by up to {error.max():.0f} grey levels."
-        )
+        raise NotYet(f"It differs from the same part of the whole photo's LR image by up to {most}.")
     corners = {"top left": (0, 0), "bottom right": (60, 84), "top right, 4 pixels from the edge": (4, 84)}
     for place, (top, left) in corners.items():
         where = f"In a corner of the photo ({place})"

@@ -29,10 +29,11 @@ def pixel_shuffle(x, r):
 def judge(candidate) -> None:
     for n, c, h, w, r in ((1, 1, 2, 3, 2), (2, 3, 3, 2, 2), (1, 2, 2, 4, 3), (1, 3, 2, 2, 4)):
         x = torch.arange(n * c * r * r * h * w, dtype=torch.float32).reshape(n, c * r * r, h, w)  # all numbers differ
+        learns = r < 4  # the last input needs no gradient: an answer must not change that
         where = f"for r = {r} and an input of shape {tuple(x.shape)}"
         try:
             with Names() as names:
-                value = call(candidate, x.requires_grad_(), r)
+                value = call(candidate, x.requires_grad_(learns), r)
             x = x.detach()
         except RuntimeError as error:
             names.check()
@@ -50,7 +51,7 @@ def judge(candidate) -> None:
         right = pixel_shuffle(x, r).numpy()
         if result.shape == right.shape and np.array_equal(result, right):
             names.check()
-            if not value.requires_grad:
+            if learns and not value.requires_grad:
                 raise NotYet(
                     "The numbers are right, but the gradient is lost: a network is trained through this shuffle. "
                     "Leave out detach, .data, no_grad and numpy."

@@ -42,6 +42,16 @@ def _adversarial_slips(fake: Tensor) -> dict[str, Tensor]:
         "The log is missing: this is 1 - D(SR). The paper's equation 6 has -log D.": (1 - d_fake).mean(),
         "The log is missing: this is -D(SR). The paper's equation 6 has -log D.": -d_fake.mean(),
         "This is a Wasserstein GAN's loss, minus the logit. The paper's equation 6 has -log D.": -fake.mean(),
+        "This is the logit itself, without a logarithm: it falls as D(SR) falls, but the generator wants D(SR) to "
+        "rise. The paper's equation 6 has -log D, softplus(-logit).": fake.mean(),
+        "The log is missing, and the sign is wrong: this is D(SR). The paper's equation 6 has -log D.": d_fake.mean(),
+        "1 - logit is used instead of -logit. -log D is softplus(-logit).": F.softplus(1 - fake).mean(),
+        "This is 1 - softplus(logit). That is not -log D, which is softplus(-logit): the minus belongs inside.": (
+            1 - F.softplus(fake).mean()
+        ),
+        "Logits and labels of binary_cross_entropy_with_logits have changed places: the logits come first.": (
+            F.binary_cross_entropy_with_logits(torch.ones_like(fake), fake)
+        ),
         "This is the least-squares GAN's loss. The paper's equation 6 has -log D.": (fake - 1).square().mean(),
         "The log is missing: this is (1 - D(SR)) squared. The paper's equation 6 has -log D.": (
             (1 - d_fake).square().mean()

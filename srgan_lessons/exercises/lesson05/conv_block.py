@@ -41,7 +41,7 @@ def judge(candidate) -> None:
     for inputs, outputs, stride in ((3, 5, 2), (4, 6, 1)):
         what = f"conv_block({inputs}, {outputs}, {stride})"
         block = fresh(_as_module(call(candidate, inputs, outputs, stride)), what)
-        weight = _weight(block, inputs, outputs, what)
+        weight = _weight(block, inputs, outputs, stride, what)
         x = features(8, inputs, 7, 6)
         y = _block_output(block, x, outputs, what)
         right = _block(x, weight, stride)
@@ -86,7 +86,7 @@ def _conv_biases(network: nn.Module) -> list[Tensor]:
     return [module.bias for module in network.modules() if isinstance(module, nn.Conv2d) and module.bias is not None]
 
 
-def _weight(block: nn.Module, inputs: int, outputs: int, what: str) -> Tensor:
+def _weight(block: nn.Module, inputs: int, outputs: int, stride: int, what: str) -> Tensor:
     """The weight of the block's one convolution, (outputs, inputs, 3, 3)."""
     found = [parameter.detach() for parameter in block.parameters() if parameter.ndim == 4]
     if len(found) != 1:
@@ -94,6 +94,11 @@ def _weight(block: nn.Module, inputs: int, outputs: int, what: str) -> Tensor:
     shape = tuple(found[0].shape)
     if shape == (inputs, outputs, 3, 3):
         raise NotYet(f"{what}: inputs and outputs have changed places. nn.Conv2d takes the inputs first.")
+    if shape == (outputs, inputs, stride, stride):
+        raise NotYet(
+            f"{what} has a {stride}x{stride} kernel: the size of the kernel and the stride have changed places. "
+            "nn.Conv2d takes the size of the kernel first. Write 3, stride=stride, padding=1."
+        )
     if shape[:2] == (outputs, inputs) and shape[2:] != (3, 3):
         raise NotYet(f"{what} has a {shape[2]}x{shape[3]} kernel. The paper's are 3x3, in all eight convolutions.")
     if shape != (outputs, inputs, 3, 3):

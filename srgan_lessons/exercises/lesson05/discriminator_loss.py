@@ -6,7 +6,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srgan_lessons.exercises.exercise import Exercise, Mistake
-from srgan_lessons.exercises.shared.logits import FAKE, LARGE, judge_extreme, judge_gradient, judge_value
+from srgan_lessons.exercises.shared.logits import (
+    FAKE,
+    LARGE,
+    judge_extreme,
+    judge_gradient,
+    judge_value,
+    wrong_signs,
+)
 
 
 def discriminator_loss(real_logits, fake_logits):
@@ -81,6 +88,8 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         "This is the loss of a Wasserstein GAN, a difference of logits. Cross-entropy is asked for.": (
             fake.mean() - real.mean()
         ),
+        "This is a difference of logits, as in a Wasserstein GAN, and its sign is reversed. Cross-entropy is asked "
+        "for.": real.mean() - fake.mean(),
         "This is the least-squares GAN's loss. Cross-entropy is asked for.": (
             (real - 1).square().mean() + fake.square().mean()
         ),
@@ -119,11 +128,13 @@ def _discriminator_slips(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         "judges each crop by itself.": minus(real - fake.mean()).mean() + plus(fake - real.mean()).mean(),
         "This is a relativistic loss, computed from the difference of two logits. The paper judges each crop by "
         "itself: one part for HR, one for SR.": plus(fake - real).mean(),
+        "This is a relativistic loss, computed from the difference of two logits, and its sign is reversed. The paper "
+        "judges each crop by itself: one part for HR, one for SR.": plus(real - fake).mean(),
         "HR is judged relative to the mean of SR. The paper judges each crop by itself: -log D(HR).": (
             minus(real - fake.mean()).mean() + on_fake
         ),
         "log2 was used. The paper's log is the natural one.": right / np.log(2),
-    }
+    } | {message: loss(real, fake) for message, loss in wrong_signs().items()}
 
 
 EXERCISE = Exercise(

@@ -131,6 +131,15 @@ def _check_layers(head: nn.Module, crop: int, channels: int, what: str) -> None:
     if any(tuple(weight.shape) == (1, 16 * crop) for weight, _ in layers):
         raise NotYet(f"{what} has a dense layer of 16 * {crop} numbers. `crop` and `channels` have changed places.")
     outputs, inputs = layers[0][0].shape
+    for number, weight, shape in (
+        ("first", layers[0][0], (hidden, maps * side**2)),
+        ("second", layers[1][0], (1, hidden)),
+    ):
+        if tuple(weight.shape) == shape[::-1]:
+            raise NotYet(
+                f"{what}: in the {number} dense layer, inputs and outputs have changed places. It makes {shape[1]} "
+                f"numbers into {shape[0]}, and nn.Linear takes the inputs first."
+            )
     if inputs != maps * side**2:
         reasons: Mapping[int, str] = {
             maps * 36: "6 x 6 is right for crops of 96 alone. Compute it from `crop`.",

@@ -29,7 +29,7 @@ def judge(candidate) -> None:
     q = torch.tensor([0.2, 0.3, 0.7, 0.6, 0.05, 1.75, 0.1, 1e-6])  # (8,)
     with np.errstate(all="ignore"):
         value = call(candidate, p, q)
-    _name_brackets(value, p, q)
+    _name_division(value, p, q)
     nan = (
         "There is NaN or infinity where p or q is 0. No logarithm is needed, and no division by p or q alone: the "
         "share is p / (p + q)."
@@ -74,16 +74,29 @@ def judge(candidate) -> None:
         )
 
 
-def _name_brackets(value: object, p: Tensor, q: Tensor) -> None:
-    """Raises NotYet if Python divides first, because the sum has no brackets. The result may contain NaN."""
+def _name_division(value: object, p: Tensor, q: Tensor) -> None:
+    """Raises NotYet if p is divided by something else, such as p - q, or if the sum has no brackets.
+
+    The result may contain NaN.
+    """
     if not isinstance(value, Tensor | np.ndarray) or tuple(value.shape) != tuple(p.shape):
         return
     found = np.asarray(torch.as_tensor(value).detach(), dtype=float)
-    slips = {"p / p + q": p / p + q, "p / q + p": p / q + p, "q / p + q": q / p + q, "q / q + p": q / q + p}
-    for formula, outcome in slips.items():
+    unbracketed = {"p / p + q": p / p + q, "p / q + p": p / q + p, "q / p + q": q / p + q, "q / q + p": q / q + p}
+    slips = {
+        f"The sum has no brackets: {formula} divides first, and adds afterwards. Write p / (p + q).": outcome
+        for formula, outcome in unbracketed.items()
+    }
+    minus = "Divide by their sum, p + q: all samples that fall there."
+    slips |= {
+        f"p is divided by the difference, p - q. {minus}": p / (p - q),
+        f"p is divided by the difference, q - p. {minus}": p / (q - p),
+        "This is (p + q) / p: the share is upside down. Write p / (p + q).": (p + q) / p,
+    }
+    for message, outcome in slips.items():
         finite_only = outcome.nan_to_num(0.5)
-        if any(np.allclose(found, seen, rtol=0, atol=1e-5, equal_nan=True) for seen in (outcome, finite_only)):
-            raise NotYet(f"The sum has no brackets: {formula} divides first, and adds afterwards. Write p / (p + q).")
+        if any(np.allclose(found, seen, rtol=1e-5, atol=1e-5, equal_nan=True) for seen in (outcome, finite_only)):
+            raise NotYet(message)
 
 
 def _name_constant(result: np.ndarray, p: Tensor, q: Tensor) -> None:
@@ -126,6 +139,12 @@ def _optimum_slips(p: Tensor, q: Tensor) -> dict[str, Tensor]:
         "This is 1 where a real sample is more likely, 0 where it is less likely, and 0.5 in between. That is a "
         "verdict; D gives a probability.": torch.heaviside(p - q, half),
         "This is p - q. Both kinds of samples fall there: what *share* of them is real?": p - q,
+        "This is (p - q) / (p + q), which lies between -1 and 1. A share lies between 0 and 1: p / (p + q).": (
+            (p - q) / (p + q)
+        ),
+        "This is (q - p) / (p + q), which lies between -1 and 1. A share lies between 0 and 1: p / (p + q).": (
+            (q - p) / (p + q)
+        ),
         "This is the sigmoid of p - q, or the softmax of p and q. Both expect logarithms: the logit is log p - log "
         "q.": torch.sigmoid(p - q),
         "This is the sigmoid of p / q, without the log. The sigmoid expects the logit, log p - log q.": torch.sigmoid(

@@ -37,8 +37,6 @@ def phi(features, i, j):
 def judge(candidate) -> None:
     vgg19 = small_vgg(VGG19)
     cuts = [check_cut(candidate, vgg19, i, j, "VGG19") for i, j in ((3, 4), (1, 2), (2, 2), (5, 4), (1, 1), (3, 1))]
-    if any(weight.requires_grad for weight in vgg19.parameters()):
-        raise NotYet("You change the caller's network: it comes frozen, and must stay frozen.")
     *others, last = other_networks()
     for which, layers, places, hint in others:
         cuts = [check_cut(candidate, layers, i, j, which, hint) for i, j in places]

@@ -112,6 +112,13 @@ def _input_slips(images: torch.Tensor) -> dict[str, torch.Tensor]:
         "The images are divided by std, but the mean is not subtracted first.": images / std,
         "The difference is multiplied by std. Divide it by std.": (images - mean) * std,
         "The mean is added. Subtract it.": (images + mean) / std,
+        "The sign is reversed: this is (mean - images) / std. Subtract the mean from the images.": (mean - images)
+        / std,
+        "The images are divided by std, and then the mean is added. Subtract it, and do that first: (images - mean) / "
+        "std.": images / std + mean,
+        "The images are multiplied by std. Subtract the mean, then divide by std: (images - mean) / std.": (
+            images * std - mean
+        ),
         "mean and std have changed places.": (images - std) / mean,
         "Only the mean is divided: write brackets around images - mean.": images - mean / std,
         "The images are divided by std first, and then the mean is subtracted. Subtract first: (images - mean) / "

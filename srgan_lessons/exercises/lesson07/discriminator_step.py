@@ -14,7 +14,6 @@ from srgan_lessons.exercises.reading import as_array, as_number
 from srgan_lessons.exercises.shared.adversarial import (
     LEAK,
     OWN_OPTIMISER,
-    WEIGHT,
     Seen,
     after,
     as_it_is,
@@ -24,6 +23,7 @@ from srgan_lessons.exercises.shared.adversarial import (
     run,
     same,
     small_discriminator,
+    wrong_losses,
 )
 from srgan_lessons.exercises.shared.updates import Watched, batch_of, small_network, weights_of
 
@@ -50,7 +50,6 @@ def judge(candidate) -> None:
     before = weights_of(generator)
     lr, hr = batch_of(0, count=3)
     sr = generator(lr)  # (3, 3, 24, 24), with its graph, as the generator's step hands it on
-    handed = sr.detach().clone()
     network = copy.deepcopy(start)
     optimizer, seen = Watched(network), Seen(network)
     no_path = (
@@ -67,11 +66,6 @@ def judge(candidate) -> None:
         raise NotYet("The generator has moved. In this step, only the discriminator learns.")
     if torch.equal(weights_of(network), weights_of(start)):
         name_standstill(optimizer, "The discriminator")
-    if not sr.requires_grad or not torch.equal(sr, handed):
-        raise NotYet(
-            "sr is not the same after the call: a method whose name ends in _, such as detach_(), changes the caller's "
-            "own tensor. sr.detach() makes a new one, and leaves sr as it is."
-        )
     if optimizer.events.count("step") != 1:
         count = optimizer.events.count("step")
         raise NotYet(
@@ -147,74 +141,20 @@ def _name_discriminators_weights(found: Tensor, start: nn.Module, sr: Tensor, hr
         real, fake = d(torch.cat([hr, sr])).chunk(2)
         return F.softplus(-real).mean() + F.softplus(fake).mean()
 
-    bce = F.binary_cross_entropy_with_logits
-
-    def smoothed(d: nn.Module) -> Tensor:
-        real, fake = d(hr), d(sr)
-        return bce(real, torch.full_like(real, 0.9)) + F.softplus(fake).mean()
-
-    name_slip(
-        found,
-        first,
-        {
-            "The labels are swapped: D learns to call SR real, and HR generated. D(HR) should rise and D(SR) fall.": by(
-                lambda d: F.softplus(d(hr)).mean() + F.softplus(-d(sr)).mean()
-            ),
-            "HR and SR are both called real. SR is generated: its loss is -log(1 - D(SR)), softplus(+logit).": by(
-                lambda d: F.softplus(-d(hr)).mean() + F.softplus(-d(sr)).mean()
-            ),
-            "HR and SR are both called generated. HR is real: its loss is -log D(HR), softplus(-logit).": by(
-                lambda d: F.softplus(d(hr)).mean() + F.softplus(d(sr)).mean()
-            ),
-            "Only HR's loss moves D, so it would call everything real. Is SR's loss missing, or does it have a factor "
-            "such as 1e-3? Add it, without a factor. If it is there, D gets no gradient from it: detach the images "
-            "before D, discriminator(sr.detach()), not D's answer after it.": by(lambda d: F.softplus(-d(hr)).mean()),
-            "Only SR's loss moves D, so it would call everything generated. Is HR's loss missing, or does it have a "
-            "factor such as 1e-3? Add it, without a factor. If it is there, D gets no gradient from it: D's answer to "
-            "HR must keep its graph.": by(lambda d: F.softplus(d(sr)).mean()),
-            "SR's loss is subtracted. Add both losses: D(SR) should fall, and -log(1 - D(SR)) = +softplus(+logit).": by(
-                lambda d: F.softplus(-d(hr)).mean() - F.softplus(d(sr)).mean()
-            ),
-            "SR is clamped to [0, 1]. D judges SR as the generator made it: values below 0 or above 1 are a fault that "
-            "D should find.": by(lambda d: _judgement(d, sr.clamp(0, 1), hr)),
-            "The loss is half of what is expected: it should be the sum of both parts, not their mean.": by(
-                lambda d: _judgement(d, sr, hr) / 2
-            ),
-            "HR and SR go through D as one batch, and BatchNorm mixes their statistics. Call D twice: once with HR, "
-            "once with SR.": by(merged),
-            "HR and SR go through D as one batch, and the loss is the mean of both. Call D twice, and add both.": by(
-                lambda d: merged(d) / 2
-            ),
-            "The sigmoid is applied twice: the loss is made for logits, but gets probabilities. Give it what D "
-            "returns.": by(
-                lambda d: F.softplus(-torch.sigmoid(d(hr))).mean() + F.softplus(torch.sigmoid(d(sr))).mean()
-            ),
-            "D is in evaluation mode: BatchNorm uses running statistics, not the batch's. Leave the mode alone.": by(
-                lambda d: _judgement(d.eval(), sr, hr)
-            ),
-            "HR's label is 0.9 (label smoothing). That is a cure for a strong D; the paper's label is 1.": by(smoothed),
-            "This is a relativistic loss, of the difference of two logits. The paper judges each image by itself: one "
-            "part of the loss is for HR, and one is for SR.": by(lambda d: F.softplus(d(sr) - d(hr)).mean()),
-            "SR's label is 0.1 (label smoothing). The paper's label is 0.": by(
-                lambda d: F.softplus(-d(hr)).mean() + (F.softplus(d(sr)) - 0.1 * d(sr)).mean()
-            ),
-            "The losses are summed over the batch. Take the mean of each.": by(
-                lambda d: F.softplus(-d(hr)).sum() + F.softplus(d(sr)).sum()
-            ),
-            "The loss is a squared error (LSGAN). The paper's is the cross-entropy: softplus of the logits.": by(
-                lambda d: ((d(hr) - 1) ** 2).mean() + (d(sr) ** 2).mean()
-            ),
-            "This is a Wasserstein GAN's loss, a difference of logits. The paper's is the cross-entropy: softplus of "
-            "the logits.": by(lambda d: d(sr).mean() - d(hr).mean()),
-            "This is the hinge loss. The paper's is the cross-entropy: softplus of the logits.": by(
-                lambda d: F.relu(1 - d(hr)).mean() + F.relu(1 + d(sr)).mean()
-            ),
-            "The factor 1e-3 belongs to the generator's loss alone. D's loss has no factor.": by(
-                lambda d: WEIGHT * _judgement(d, sr, hr)
-            ),
-            "The step goes up, not down: the loss has the wrong sign.": by(lambda d: -_judgement(d, sr, hr)),
-        },
-    )
+    slips = {message: by(lambda d, f=loss: f(d(hr), d(sr))) for message, loss in wrong_losses().items()}
+    slips |= {
+        "SR is clamped to [0, 1]. D judges SR as the generator made it: values below 0 or above 1 are a fault that D "
+        "should find.": by(lambda d: _judgement(d, sr.clamp(0, 1), hr)),
+        "HR and SR go through D as one batch, and BatchNorm mixes their statistics. Call D twice: once with HR, once "
+        "with SR.": by(merged),
+        "HR and SR go through D as one batch, and the loss is the mean of both. Call D twice, and add both.": by(
+            lambda d: merged(d) / 2
+        ),
+        "D is in evaluation mode: BatchNorm uses running statistics, not the batch's. Leave the mode alone.": by(
+            lambda d: _judgement(d.eval(), sr, hr)
+        ),
+    }
+    name_slip(found, first, slips)
     for name, images in (("hr", hr), ("sr", sr)):
         if not seen.saw(images):
             raise NotYet(
@@ -285,6 +225,11 @@ EXERCISE = Exercise(
     ),
     mistakes=(
         Mistake("no detach", says="sr is still attached to the graph", ask="Where does the gradient of D's loss flow?"),
+        Mistake(
+            "softplus(-real) - softplus(-fake)",
+            says="log D has no lower limit",
+            ask="D takes SR for a photo, and is sure. How steep is log D there, and how steep is -log(1 - D)?",
+        ),
         Mistake("HR and SR as one batch", says="as one batch", ask="Which statistics does BatchNorm then see?"),
     ),
 )

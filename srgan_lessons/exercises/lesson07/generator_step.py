@@ -19,6 +19,7 @@ from srgan_lessons.exercises.shared.adversarial import (
     after,
     as_it_is,
     name_length,
+    name_sizes,
     name_slip,
     name_standstill,
     run,
@@ -26,6 +27,7 @@ from srgan_lessons.exercises.shared.adversarial import (
     small_discriminator,
 )
 from srgan_lessons.exercises.shared.updates import Watched, batch_of, small_network, weights_of
+from srgan_lessons.files import counted
 from srgan_lessons.losses import mse_loss
 
 
@@ -62,6 +64,16 @@ def judge(candidate) -> None:
             raise NotYet(
                 "The discriminator is given lr. It judges what the generator made: discriminator(sr)."
             ) from error
+        order = "The order is perceptual_loss(sr, hr, logits); the logits are discriminator(sr)."
+        name_sizes(
+            error,
+            {
+                24: f"images of shape {tuple(hr.shape)}",
+                6: f"lr, of shape {tuple(lr.shape)}",
+                2: "D's answer, of shape (2, 1)",
+            },
+            f"Are the arguments in another order, or is one of them the wrong one? {order}",
+        )
         if tuple(hr.shape) not in optimizer.inputs:
             raise
         raise NotYet("The generator is given hr. It enlarges LR images: generator(lr).") from error
@@ -81,11 +93,6 @@ def judge(candidate) -> None:
         raise NotYet(
             f"optimizer.step() is called {optimizer.events.count('step')} times. One update is one backward() and one "
             "step()."
-        )
-    if not all(parameter.requires_grad for parameter in discriminator.parameters()):
-        raise NotYet(
-            "The discriminator is left frozen: requires_grad is still False, so its own step could not move it. "
-            "Unfreeze it at the end, or do not freeze it."
         )
     with torch.no_grad():
         sr = copy.deepcopy(start)(lr)  # (2, 3, 24, 24)
@@ -152,6 +159,22 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
         "not fade where D is sure. Use perceptual_loss.": by(
             lambda sr, d: mse_loss(sr, hr) - WEIGHT * F.softplus(d(sr)).mean()
         ),
+        "The adversarial loss is subtracted, so the generator is rewarded for being found out. Add it: content loss "
+        "plus 1e-3 times -log D(SR).": by(lambda sr, d: mse_loss(sr, hr) - WEIGHT * F.softplus(-d(sr)).mean()),
+        "The content loss is subtracted, which drives SR away from HR. Both parts are losses: add them.": by(
+            lambda sr, d: WEIGHT * F.softplus(-d(sr)).mean() - mse_loss(sr, hr)
+        ),
+        "The logits are changed to 1 - logits. perceptual_loss takes them as D returns them.": by(
+            lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(d(sr) - 1).mean()
+        ),
+        "The adversarial part is minus the logit (as in a Wasserstein GAN). The paper's is -log D(SR): use "
+        "perceptual_loss.": by(lambda sr, d: mse_loss(sr, hr) - WEIGHT * d(sr).mean()),
+        "The adversarial part is the logit itself: it falls as D(SR) falls. The generator wants D(SR) to be 1: use "
+        "perceptual_loss.": by(lambda sr, d: mse_loss(sr, hr) + WEIGHT * d(sr).mean()),
+        "This is D's own loss: the generator learns to be found out. Its own loss is perceptual_loss(sr, hr, "
+        "discriminator(sr)).": by(lambda sr, d: F.softplus(d(sr)).mean()),
+        "This is minus D's loss. The generator's loss is perceptual_loss(sr, hr, discriminator(sr)): it has a content "
+        "loss, too, and -log D(SR) instead of log(1 - D(SR)).": by(lambda sr, d: -F.softplus(d(sr)).mean()),
         "perceptual_loss takes logits, which the network returns. Here, a sigmoid is applied first.": by(
             lambda sr, d: mse_loss(sr, hr) + WEIGHT * F.softplus(-torch.sigmoid(d(sr))).mean()
         ),
@@ -203,7 +226,10 @@ def _name_generators_weights(found: Tensor, start: nn.Module, d: nn.Module, lr: 
 
 def _name_sr(result: Any, sr: Tensor, later: Tensor, hr: Tensor) -> None:
     if isinstance(result, tuple | list):
-        raise NotYet(f"{len(result)} values come back. Return sr alone: the images that the discriminator judges next.")
+        raise NotYet(
+            f"A {type(result).__name__} of {counted(len(result), 'value')} comes back. Return sr alone: the images "
+            "that the discriminator judges next."
+        )
     if isinstance(result, float | int | np.number):
         raise NotYet(
             f"It returns a number, {result:.4g}. Is it the loss? Return sr: the discriminator judges the same images "
@@ -240,6 +266,11 @@ EXERCISE = Exercise(
         "optimizer.step().",
     ),
     mistakes=(
+        Mistake(
+            "perceptual_loss(sr, logits, hr)",
+            says="Are the arguments in another order",
+            ask="Which two of the arguments are images?",
+        ),
         Mistake(
             "detach, to be safe",
             says="its opinion does not reach the generator",

@@ -12,7 +12,8 @@ from torch import Tensor
 from srgan_lessons.exercises.calling import call
 from srgan_lessons.exercises.exercise import Exercise, Mistake, NotYet
 from srgan_lessons.exercises.reading import as_number
-from srgan_lessons.exercises.shared.adversarial import WEIGHT, run
+from srgan_lessons.exercises.shared.adversarial import WEIGHT, name_sizes, run
+from srgan_lessons.files import counted
 from srgan_lessons.losses import mse_loss
 
 
@@ -39,7 +40,15 @@ def judge(candidate) -> None:
         sr = (hr + 0.02 * torch.randn(hr.shape, generator=generator)).requires_grad_()
         logits.requires_grad_()
         target = hr.clone().requires_grad_()  # a gradient here shows that sr and hr were swapped
-        result = run(candidate, sr, target, logits, no_path="no gradient")
+        try:
+            result = run(candidate, sr, target, logits, no_path="no gradient")
+        except RuntimeError as error:
+            name_sizes(
+                error,
+                {8: f"images of shape {tuple(sr.shape)}", len(logits): f"logits of shape {tuple(logits.shape)}"},
+                "mse_loss takes sr and hr; the logits are for the adversarial part alone.",
+            )
+            raise
         sure = logits.min() < -100
         if isinstance(result, Tensor) and result.numel() == 1 and not torch.isfinite(result):
             reason = (
@@ -53,16 +62,21 @@ def judge(candidate) -> None:
             )
         _name_perceptual(candidate, result, sr, hr, logits, sure)
         _name_perceptual_gradients(result, sr, target, logits)
+    call(candidate, sr.detach(), hr, logits.detach())  # without gradients, as when a network is only measured
 
 
 def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Tensor, sure: bool) -> None:
     if isinstance(result, tuple | list):
-        raise NotYet(f"{len(result)} values come back. One is expected: the sum of both parts.")
+        raise NotYet(
+            f"A {type(result).__name__} of {counted(len(result), 'value')} comes back. A single number is expected: "
+            "the sum of both parts."
+        )
     if isinstance(result, Tensor | np.ndarray) and len(result.shape) and result.shape[0] == len(logits):
         raise NotYet(
             f"The loss has the shape {tuple(result.shape)}: a number for each image. Take the mean over the batch."
         )
     value = as_number(result, "the loss")
+    bce = F.binary_cross_entropy_with_logits
     with torch.no_grad():
         content, plain = mse_loss(sr, hr).item(), F.mse_loss(sr, hr).item()
         good, bad = F.softplus(-logits).mean().item(), F.softplus(logits).mean().item()
@@ -105,6 +119,20 @@ def _name_perceptual(candidate, result: Any, sr: Tensor, hr: Tensor, logits: Ten
             - WEIGHT * good,
             "softplus takes logits, but here it is given probabilities: the sigmoid is already in the formula.": content
             + WEIGHT * F.softplus(-p).mean().item(),
+            "The content loss is subtracted. Both parts are losses: add them.": WEIGHT * good - content,
+            "The sign of the whole loss is wrong: training makes a loss small, and would drive SR away from HR.": (
+                -content - WEIGHT * good
+            ),
+            "The adversarial part uses 1 - logit instead of -logit. -log D(SR) is softplus(-logit).": content
+            + WEIGHT * F.softplus(1 - logits).mean().item(),
+            "The adversarial part: logits and labels of binary_cross_entropy_with_logits have changed places. The "
+            "logits come first.": content + WEIGHT * bce(torch.ones_like(logits), logits).item(),
+            "The adversarial part is made from sr, not from D's answer. Take softplus(-logits).": content
+            + WEIGHT * F.softplus(-sr).mean().item(),
+            "The adversarial part is made from hr, not from D's answer. Take softplus(-logits).": content
+            + WEIGHT * F.softplus(-hr).mean().item(),
+            "The adversarial part is the mean logit: it falls as D(SR) falls. The generator wants D(SR) to be 1: "
+            "-log D(SR) = softplus(-logit).": content + WEIGHT * logits.mean().item(),
             "The adversarial part is 1 - D(SR), without a log.": content + WEIGHT * (1 - p).mean().item(),
             "The adversarial part is -D(SR), without a log.": content - WEIGHT * p.mean().item(),
             "The adversarial part is a squared error (LSGAN). The paper's is -log D(SR).": content

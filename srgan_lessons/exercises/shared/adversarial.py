@@ -1,14 +1,18 @@
 """How judges examine the two steps of a GAN: whose weights move, and along which gradient."""
 
 import copy
+import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_lessons.exercises.calling import call_as_it_is, on_cpu
 from srgan_lessons.exercises.exercise import NotYet
+from srgan_lessons.exercises.shared.logits import wrong_signs
 from srgan_lessons.exercises.shared.updates import RATE, Watched, weights_of
 
 WEIGHT = 1e-3  # of the adversarial loss (paper, eq. 3)
@@ -108,7 +112,9 @@ def name_standstill(optimizer: Watched, whose: str, elsewhere: str = "") -> None
 def run(candidate: Callable, *args: Any, no_path: str) -> Any:
     """Calls candidate(*args) on the judge's own tensors, because their graph is judged, too."""
     try:
-        result = call_as_it_is(candidate, *args)
+        with warnings.catch_warnings():  # torch warns of two shapes, and then stops because they do not fit
+            warnings.filterwarnings("ignore", message="Using a target size")
+            result = call_as_it_is(candidate, *args)
         on_cpu(args)  # the answer may have moved the networks to another device
         return result
     except (RuntimeError, UserWarning) as error:
@@ -123,6 +129,92 @@ def run(candidate: Callable, *args: Any, no_path: str) -> Any:
         if "second time" in str(error) or "modified by an inplace operation" in str(error):
             raise NotYet(LEAK) from error
         raise
+
+
+def name_sizes(error: RuntimeError, whose: Mapping[int, str], advice: str) -> None:
+    """Raises NotYet if torch could not combine two tensors of different sizes. whose: size -> what has it."""
+    found = re.search(r"size of tensor a \((\d+)\) must match the size of tensor b \((\d+)\)", str(error))
+    one, other = (whose.get(int(size)) for size in found.groups()) if found else (None, None)
+    if one and other:
+        raise NotYet(f"This combines {one} with {other}, and their shapes do not fit. {advice}") from error
+
+
+def wrong_losses() -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+    """The usual wrong losses of D: message -> a function of the logits of HR and SR."""
+
+    def bce(logits: Tensor, label: float) -> Tensor:
+        return F.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))
+
+    def labels_first(logits: Tensor, label: float) -> Tensor:
+        return F.binary_cross_entropy_with_logits(torch.full_like(logits, label), logits)
+
+    return {
+        "The labels are swapped: D learns to call SR real, and HR generated. D(HR) should rise and D(SR) fall.": (
+            lambda real, fake: bce(real, 0) + bce(fake, 1)
+        ),
+        "HR and SR are both called real. SR is generated: its loss is -log(1 - D(SR)), softplus(+logit).": (
+            lambda real, fake: bce(real, 1) + bce(fake, 1)
+        ),
+        "HR and SR are both called generated. HR is real: its loss is -log D(HR), softplus(-logit).": (
+            lambda real, fake: bce(real, 0) + bce(fake, 0)
+        ),
+        "Only HR's loss moves D, so it would call everything real. Is SR's loss missing, or does it have a factor such "
+        "as 1e-3? Add it, without a factor. If it is there, D gets no gradient from it: detach the images before D, "
+        "discriminator(sr.detach()), not D's answer after it.": lambda real, fake: bce(real, 1),
+        "Only SR's loss moves D, so it would call everything generated. Is HR's loss missing, or does it have a factor "
+        "such as 1e-3? Add it, without a factor. If it is there, D gets no gradient from it: D's answer to HR must "
+        "keep its graph.": lambda real, fake: bce(fake, 0),
+        "SR's loss is subtracted. Add both losses: D(SR) should fall, and -log(1 - D(SR)) = +softplus(+logit).": (
+            lambda real, fake: bce(real, 1) - bce(fake, 0)
+        ),
+        "HR's loss is subtracted. Add both losses: D(HR) should rise, and -log D(HR) = +softplus(-logit).": (
+            lambda real, fake: bce(fake, 0) - bce(real, 1)
+        ),
+        "The loss is half of what is expected: it should be the sum of both parts, not their mean.": (
+            lambda real, fake: (bce(real, 1) + bce(fake, 0)) / 2
+        ),
+        "The sigmoid is applied twice: the loss is made for logits, but gets probabilities. Give it what D returns.": (
+            lambda real, fake: bce(torch.sigmoid(real), 1) + bce(torch.sigmoid(fake), 0)
+        ),
+        "HR's label is 0.9 (label smoothing). That is a cure for a strong D; the paper's label is 1.": (
+            lambda real, fake: bce(real, 0.9) + bce(fake, 0)
+        ),
+        "SR's label is 0.1 (label smoothing). The paper's label is 0.": (
+            lambda real, fake: bce(real, 1) + bce(fake, 0.1)
+        ),
+        "Logits and labels of binary_cross_entropy_with_logits have changed places: the logits come first.": (
+            lambda real, fake: labels_first(real, 1) + labels_first(fake, 0)
+        ),
+        "On SR, 1 - logit is used. That is not the logit of 1 - D, which is -logit: -log(1 - D) is softplus(logit).": (
+            lambda real, fake: bce(real, 1) + bce(1 - fake, 1)
+        ),
+        "This is a relativistic loss, of the difference of two logits. The paper judges each image by itself: one part "
+        "of the loss is for HR, and one is for SR.": lambda real, fake: F.softplus(fake - real).mean(),
+        "This is a relativistic loss, of the difference of two logits, and its sign is reversed. The paper judges each "
+        "image by itself: one part of the loss is for HR, and one is for SR.": (
+            lambda real, fake: F.softplus(real - fake).mean()
+        ),
+        "The losses are summed over the batch. Take the mean of each.": lambda real, fake: (
+            F.softplus(-real).sum() + F.softplus(fake).sum()
+        ),
+        "The loss is a squared error (LSGAN). The paper's is the cross-entropy: softplus of the logits.": (
+            lambda real, fake: ((real - 1) ** 2).mean() + (fake**2).mean()
+        ),
+        "This is a Wasserstein GAN's loss, a difference of logits. The paper's is the cross-entropy: softplus of the "
+        "logits.": lambda real, fake: fake.mean() - real.mean(),
+        "This is a difference of logits, as in a Wasserstein GAN, and its sign is reversed. The paper's loss is the "
+        "cross-entropy: softplus of the logits.": lambda real, fake: real.mean() - fake.mean(),
+        "This is the hinge loss. The paper's is the cross-entropy: softplus of the logits.": (
+            lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        ),
+        "The factor 1e-3 belongs to the generator's loss alone. D's loss has no factor.": (
+            lambda real, fake: WEIGHT * (bce(real, 1) + bce(fake, 0))
+        ),
+        "This is the generator's loss: it wants SR to be called real. D's loss is -log D(HR) - log(1 - D(SR)).": (
+            lambda real, fake: WEIGHT * bce(fake, 1)
+        ),
+        "The step goes up, not down: the loss has the wrong sign.": lambda real, fake: -bce(real, 1) - bce(fake, 0),
+    } | wrong_signs()
 
 
 OWN_OPTIMISER = "{} moves, but the optimizer that was given does not move it. Call optimizer.step() once."

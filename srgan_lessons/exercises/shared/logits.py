@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from srgan_lessons.exercises.calling import call, call_as_it_is
@@ -16,6 +17,13 @@ from srgan_lessons.exercises.reading import as_number
 FAKE = torch.tensor([[1.0], [-2.5], [-0.25], [0.75]])  # (4, 1): the largest loss is neither the first nor the last
 
 LARGE = 200.0  # in float32, its sigmoid is exactly 1, and that of -200 exactly 0
+
+FORMS: dict[str, Callable[[Tensor], Tensor]] = {  # of one part of D's loss, whose signs are easily mixed up
+    "softplus(x), which is -log(1 - D)": F.softplus,
+    "softplus(-x), which is -log D": lambda x: F.softplus(-x),
+    "-softplus(x), which is log(1 - D)": lambda x: -F.softplus(x),
+    "-softplus(-x), which is log D": lambda x: -F.softplus(-x),
+}
 
 ON_LOGITS = "Work on the logits: softplus(x) is log(1 + exp(x)), exact for every x."
 
@@ -68,6 +76,30 @@ def _part(candidate: Callable, logits: tuple[Tensor, ...], reference: Callable) 
             formula = "-log D is softplus(-logit)" if wrong == "HR" else "-log(1 - D) is softplus(logit)"
             return f"The part on {fine} is right, but the part on {wrong} is not: {formula}. Then take the mean."
     return ""
+
+
+def wrong_signs() -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+    """D's losses (real, fake) -> loss with a wrong sign, or with two or three: the message names the wrong parts."""
+
+    def sum_of(on_real: Callable[[Tensor], Tensor], on_fake: Callable[[Tensor], Tensor]) -> Callable:
+        return lambda real, fake: on_real(real).mean() + on_fake(fake).mean()
+
+    slips = {}
+    on_hr, on_sr = "softplus(-x), which is -log D", "softplus(x), which is -log(1 - D)"
+    for (a, real_part), (b, fake_part) in itertools.product(FORMS.items(), repeat=2):
+        parts = [
+            f"On {kind}, your loss is {form}. It should be {right}."
+            for kind, form, right in (("HR", a, on_hr), ("SR", b, on_sr))
+            if form != right
+        ]
+        if parts == [f"On SR, your loss is -softplus(-x), which is log D. It should be {on_sr}."]:
+            parts.append(
+                "Both become smaller as D(SR) falls. But log D has no lower limit, and where D is wrong and sure, it "
+                "has hardly any slope."
+            )
+        if parts:
+            slips[" ".join(parts)] = sum_of(real_part, fake_part)
+    return slips
 
 
 def judge_extreme(candidate: Callable, logits: tuple[Tensor, ...], right: float, where: str) -> None:

@@ -13,8 +13,9 @@ function draw(state) {
   const active = state.raters.filter((rater) => rater.away !== null && rater.away < GONE && rater.phase !== "done").length;
   const done = state.raters.filter((rater) => rater.phase === "done").length;
   const silent = state.raters.length - active - done;
-  $("sum").textContent = state.closed ? `${state.raters.length} raters, ${done} done. Closed: no more votes are accepted.`
-    : `${state.raters.length} raters: ${active} rating, ${done} done, ${silent} not heard from for ${GONE} s`;
+  const raters = `${state.raters.length} ${state.raters.length === 1 ? "rater" : "raters"}`;
+  $("sum").textContent = state.closed ? `${raters}, ${done} done. Closed: no more votes are accepted.`
+    : `${raters}: ${active} rating, ${done} done, ${silent} not heard from for ${GONE} s`;
   $("links").replaceChildren(...state.links.map((link) => Object.assign(document.createElement("p"), { textContent: link })));
   $("raters").replaceChildren(...state.raters.map((rater) => {
     const row = document.createElement("tr");

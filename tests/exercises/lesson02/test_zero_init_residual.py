@@ -94,7 +94,7 @@ def replaced(block):
     return nn.Identity()
 
 
-@answers.wrong(says="some parameters have requires_grad False")
+@answers.wrong(says="`block` is left frozen")
 def frozen(block):
     zero_init_residual(block)
     block.body[4].requires_grad_(False)

@@ -98,4 +98,29 @@ def detached(fake):
     return F.softplus(-fake.detach()).mean()
 
 
+@answers.wrong(says="This is the logit itself")
+def the_logit(fake_logits):
+    return fake_logits.mean()
+
+
+@answers.wrong(says="The log is missing, and the sign is wrong: this is D(SR)")
+def the_probability(fake_logits):
+    return torch.sigmoid(fake_logits).mean()
+
+
+@answers.wrong(says="1 - logit is used instead of -logit")
+def one_minus_logit(fake_logits):
+    return F.softplus(1 - fake_logits).mean()
+
+
+@answers.wrong(says="This is 1 - softplus(logit)")
+def one_minus_softplus(fake_logits):
+    return (1 - F.softplus(fake_logits)).mean()
+
+
+@answers.wrong(says="Logits and labels of binary_cross_entropy_with_logits have changed places")
+def labels_before_logits(fake_logits):
+    return F.binary_cross_entropy_with_logits(torch.ones_like(fake_logits), fake_logits)
+
+
 TestAnswers = answers.tests()

@@ -145,6 +145,11 @@ def nothing(inputs, outputs, stride):
     block_of(conv(inputs, outputs, stride))
 
 
+@answers.wrong(says="the size of the kernel and the stride have changed places")
+def stride_as_kernel(inputs, outputs, stride):
+    return nn.Sequential(nn.Conv2d(inputs, outputs, stride, 3, 1), nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2))
+
+
 TestAnswers = answers.tests()
 
 

@@ -17,6 +17,7 @@ answers = Answers(
     sentences=r"""
 the mean of $-\log D$ over the real samples :: real sign; only fake; sum
 plus the mean of $-\log(1 - D)$ over the generated ones :: fake sign; only real; half
+(In SRGAN, the real samples are HR crops, and the generated ones are SR -- says what the stub's comments mean
 Both come as logits, (N, 1) :: bce on logits; no mean
 exact even at logits of 200 and -200 :: log of sigmoid; log with eps; clamped logits
 a loss and gradients :: detached; in numpy
@@ -156,6 +157,33 @@ def where_around_it(real, fake):
 @answers.wrong(says="Is the `return` missing?")
 def forgotten(real, fake):
     discriminator_loss(real, fake)
+
+
+@answers.wrong(says="On SR, your loss is -softplus(-x), which is log D. It should be softplus(x)")
+def minus_outside_on_sr(real_logits, fake_logits):
+    return F.softplus(-real_logits).mean() - F.softplus(-fake_logits).mean()
+
+
+@answers.wrong(says="On HR, your loss is -softplus(x), which is log(1 - D). It should be softplus(-x), which is -log D")
+def minus_outside_on_hr(real_logits, fake_logits):
+    return F.softplus(fake_logits).mean() - F.softplus(real_logits).mean()
+
+
+@answers.wrong(
+    says="On HR, your loss is softplus(x), which is -log(1 - D). It should be softplus(-x), which is -log D. On SR"
+)
+def labels_swapped_and_subtracted(real_logits, fake_logits):
+    return F.softplus(real_logits).mean() - F.softplus(fake_logits).mean()
+
+
+@answers.wrong(says="a difference of logits, as in a Wasserstein GAN, and its sign is reversed")
+def difference_reversed(real_logits, fake_logits):
+    return real_logits.mean() - fake_logits.mean()
+
+
+@answers.wrong(says="the difference of two logits, and its sign is reversed")
+def relativistic_reversed(real_logits, fake_logits):
+    return F.softplus(real_logits - fake_logits).mean()
 
 
 TestAnswers = answers.tests()

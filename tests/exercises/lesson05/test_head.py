@@ -182,6 +182,26 @@ def with_dropout(crop, channels):
     return head(crop, channels, act=nn.Sequential(nn.LeakyReLU(0.2), nn.Dropout(0.5)))
 
 
+@answers.wrong(says="in the first dense layer, inputs and outputs have changed places")
+class FirstLayerSwapped(Head):
+    def __init__(self, crop, channels):
+        super().__init__(crop, channels)
+        self.dense1 = nn.Linear(16 * channels, 8 * channels * (crop // 16) ** 2)
+
+
+@answers.wrong(says="in the second dense layer, inputs and outputs have changed places. It makes 32 numbers into 1")
+class SecondLayerSwapped(Head):
+    def __init__(self, crop, channels):
+        super().__init__(crop, channels)
+        self.dense2 = nn.Linear(1, 16 * channels)
+
+
+@answers.wrong(says="it is called with (crop, channels), but yours takes (channels, crop)")
+class ParametersInAnotherOrder(Head):
+    def __init__(self, channels, crop):
+        super().__init__(crop, channels)
+
+
 TestAnswers = answers.tests()
 
 

@@ -108,6 +108,21 @@ def one_number(p, q):
     return p.sum() / (p + q).sum()
 
 
+@answers.wrong(says="divided by the difference, p - q")
+def divided_by_the_difference(p, q):
+    return torch.where(p + q > 0, p / (p - q), 0.5)
+
+
+@answers.wrong(says="the share is upside down")
+def upside_down(p, q):
+    return torch.where(p + q > 0, (p + q) / p, 0.5)
+
+
+@answers.wrong(says="This is (p - q) / (p + q), which lies between -1 and 1")
+def difference_over_sum(p, q):
+    return torch.where(p + q > 0, (p - q) / (p + q), 0.5)
+
+
 TestAnswers = answers.tests()
 
 

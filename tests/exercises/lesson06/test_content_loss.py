@@ -195,6 +195,53 @@ def mean_first(maps, sr, hr):
     return (maps(sr) / 12.75 - maps(hr).detach() / 12.75).mean() ** 2
 
 
+@answers.wrong(says="`sr` requires a gradient afterwards, but did not before")
+def sr_requires_a_gradient(maps, sr, hr):
+    return content_loss(maps, sr.requires_grad_(), hr)
+
+
+@answers.wrong(says="`sr` has a gradient in .grad afterwards")
+def backward_called(maps, sr, hr):
+    loss = content_loss(maps, sr, hr)
+    loss.backward(retain_graph=True)
+    return loss
+
+
+@answers.wrong(says="`maps` comes frozen, and must stay frozen")
+def maps_unfrozen(maps, sr, hr):
+    return content_loss(maps.requires_grad_(), sr, hr)
+
+
+@answers.wrong(says="it is called with (maps, sr, hr), but yours takes (sr, hr, maps)")
+def network_last(sr, hr, maps):
+    return content_loss(maps, sr, hr)
+
+
+@answers.wrong(says="The maps of SR and HR are added")
+def added(maps, sr, hr):
+    return (maps(sr) / 12.75 + maps(hr).detach() / 12.75).square().mean()
+
+
+@answers.wrong(says="The difference of the maps is not squared")
+def not_squared_at_all(maps, sr, hr):
+    return (maps(sr) / 12.75 - maps(hr).detach() / 12.75).mean()
+
+
+@answers.wrong(says="HR minus SR, is not squared")
+def hr_minus_sr(maps, sr, hr):
+    return (maps(hr).detach() / 12.75 - maps(sr) / 12.75).mean()
+
+
+@answers.wrong(says="Subtract first, then square")
+def squared_first(maps, sr, hr):
+    return ((maps(sr) / 12.75).square() - (maps(hr).detach() / 12.75).square()).mean()
+
+
+@answers.right
+def a_copy_that_requires_a_gradient(maps, sr, hr):
+    return content_loss(maps, sr if sr.requires_grad else sr.detach().requires_grad_(), hr)
+
+
 TestAnswers = answers.tests()
 
 

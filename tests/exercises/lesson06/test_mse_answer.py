@@ -142,6 +142,11 @@ def root_of_squares(answers, chances):
     return (chances.view(-1, 1, 1, 1) * answers**2).sum(0).sqrt()
 
 
+@answers.wrong(says="it is called with (answers, chances), but yours takes (chances, answers)")
+def parameters_in_another_order(chances, answers):
+    return (chances.view(-1, 1, 1, 1) * answers).sum(dim=0)
+
+
 TestAnswers = answers.tests()
 
 

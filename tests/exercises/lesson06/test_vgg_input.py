@@ -160,6 +160,21 @@ def no_return(images):
     (images - MEAN) / STD
 
 
+@answers.wrong(says="The sign is reversed: this is (mean - images) / std")
+def mean_minus_images(images):
+    return (MEAN - images) / STD
+
+
+@answers.wrong(says="divided by std, and then the mean is added")
+def divided_then_added(images):
+    return images / STD + MEAN
+
+
+@answers.wrong(says="The images are multiplied by std")
+def multiplied_then_subtracted(images):
+    return images * STD - MEAN
+
+
 TestAnswers = answers.tests()
 
 

@@ -257,6 +257,75 @@ def results_with_their_graph(discriminator, optimizer, sr, hr):
     return torch.sigmoid(real).mean(), torch.sigmoid(fake).mean()
 
 
+@answers.wrong(
+    says="On SR, your loss is -softplus(-x), which is log D. It should be softplus(x), which is -log(1 - D). "
+    "Both become smaller as D(SR) falls. But log D has no lower limit"
+)
+def minus_outside_on_sr(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(-real).mean() - F.softplus(-fake).mean(), real, fake)
+
+
+@answers.wrong(says="On HR, your loss is -softplus(x), which is log(1 - D). It should be softplus(-x), which is -log D")
+def minus_outside_on_hr(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(fake).mean() - F.softplus(real).mean(), real, fake)
+
+
+@answers.wrong(
+    says="which is log(1 - D). It should be softplus(-x), which is -log D. On SR, your loss is -softplus(-x)"
+)
+def minus_outside(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, -F.softplus(real).mean() - F.softplus(-fake).mean(), real, fake)
+
+
+@answers.wrong(says="HR's loss is subtracted")
+def other_difference(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(fake).mean() - F.softplus(-real).mean(), real, fake)
+
+
+@answers.wrong(says="On SR, 1 - logit is used")
+def one_minus_logit(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    loss = -F.logsigmoid(real).mean() - F.logsigmoid(1 - fake).mean()
+    return a_step(discriminator, optimizer, loss, real, fake)
+
+
+@answers.wrong(says="Logits and labels of binary_cross_entropy_with_logits have changed places")
+def labels_first(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    bce = F.binary_cross_entropy_with_logits
+    return a_step(discriminator, optimizer, bce(torch.ones(3, 1), real) + bce(torch.zeros(3, 1), fake), real, fake)
+
+
+@answers.wrong(says="its sign is reversed")
+def difference_of_logits(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, real.mean() - fake.mean(), real, fake)
+
+
+@answers.wrong(says="and its sign is reversed. The paper judges each image by itself")
+def relativistic_reversed(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    return a_step(discriminator, optimizer, F.softplus(real - fake).mean(), real, fake)
+
+
+@answers.wrong(says="This is the generator's loss")
+def generators_loss(discriminator, optimizer, sr, hr):
+    real, fake = discriminator(hr), discriminator(sr.detach())
+    loss = ((sr.detach() - hr) ** 2).mean() + 1e-3 * F.softplus(-fake).mean()
+    return a_step(discriminator, optimizer, loss, real, fake)
+
+
+@answers.wrong(says="`discriminator` is left frozen")
+def left_frozen(discriminator, optimizer, sr, hr):
+    result = discriminator_step(discriminator, optimizer, sr, hr)
+    discriminator.requires_grad_(False)
+    return result
+
+
 TestAnswers = answers.tests()
 
 

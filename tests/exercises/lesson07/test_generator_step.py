@@ -291,4 +291,71 @@ def sr_not_returned(generator, discriminator, optimizer, lr, hr):
     generator_step(generator, discriminator, optimizer, lr, hr)
 
 
+def a_step(optimizer, loss, sr):
+    update(optimizer, loss)
+    return sr
+
+
+@answers.wrong(says="D's answer, of shape (2, 1), and their shapes do not fit. Are the arguments in another order")
+def logits_second(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    return a_step(optimizer, perceptual_loss(sr, discriminator(sr), hr), sr)
+
+
+@answers.wrong(says="The order is perceptual_loss(sr, hr, logits)")
+def logits_first(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    return a_step(optimizer, perceptual_loss(discriminator(sr), sr, hr), sr)
+
+
+@answers.wrong(says="with lr, of shape (2, 3, 6, 6)")
+def lr_as_target(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    return a_step(optimizer, perceptual_loss(sr, lr, discriminator(sr)), sr)
+
+
+@answers.wrong(says="The adversarial loss is subtracted")
+def adversarial_subtracted(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    return a_step(optimizer, mse_loss(sr, hr) - 1e-3 * F.softplus(-discriminator(sr)).mean(), sr)
+
+
+@answers.wrong(says="The content loss is subtracted")
+def content_subtracted(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    return a_step(optimizer, 1e-3 * F.softplus(-discriminator(sr)).mean() - mse_loss(sr, hr), sr)
+
+
+@answers.wrong(says="changed to 1 - logits")
+def one_minus_logits(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    return a_step(optimizer, perceptual_loss(sr, hr, 1 - discriminator(sr)), sr)
+
+
+@answers.wrong(says="This is D's own loss")
+def ds_loss(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    real, fake = discriminator(hr), discriminator(sr)
+    return a_step(optimizer, F.softplus(-real).mean() + F.softplus(fake).mean(), sr)
+
+
+@answers.wrong(says="This is minus D's loss")
+def minus_ds_loss(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    real, fake = discriminator(hr), discriminator(sr)
+    return a_step(optimizer, -F.softplus(-real).mean() - F.softplus(fake).mean(), sr)
+
+
+@answers.wrong(says="minus the logit (as in a Wasserstein GAN)")
+def minus_the_logit(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    return a_step(optimizer, mse_loss(sr, hr) - 1e-3 * discriminator(sr).mean(), sr)
+
+
+@answers.wrong(says="the logit itself")
+def plus_the_logit(generator, discriminator, optimizer, lr, hr):
+    sr = generator(lr)
+    return a_step(optimizer, mse_loss(sr, hr) + 1e-3 * discriminator(sr).mean(), sr)
+
+
 TestAnswers = answers.tests()

@@ -120,9 +120,14 @@ def opinion_detached(sr, hr, logits):
     return perceptual_loss(sr, hr, logits.detach())
 
 
-@answers.wrong(says="2 values come back")
+@answers.wrong(says="tuple of 2 values comes back")
 def both_parts(sr, hr, logits):
     return mse_loss(sr, hr), F.softplus(-logits).mean()
+
+
+@answers.wrong(says="tuple of 1 value comes back")
+def a_comma_too_many(sr, hr, logits):
+    return (perceptual_loss(sr, hr, logits),)
 
 
 @answers.wrong(says="Is the `return` missing?")
@@ -183,6 +188,63 @@ def wasserstein(sr, hr, logits):
 @answers.wrong(says="the range is changed twice")
 def range_changed_twice(sr, hr, logits):
     return mse_loss(2 * sr - 1, 2 * hr - 1) + 1e-3 * F.softplus(-logits).mean()
+
+
+@answers.wrong(says="it is called with (sr, hr, logits), but yours takes (sr, logits, hr)")
+def parameters_in_another_order(sr, logits, hr):
+    return mse_loss(sr, hr) + 1e-3 * F.softplus(-logits).mean()
+
+
+@answers.wrong(says="logits of shape (4, 1), and their shapes do not fit")
+def hr_and_logits_swapped(sr, hr, logits):
+    return mse_loss(sr, logits) + 1e-3 * F.softplus(-hr).mean()
+
+
+@answers.wrong(says="made from sr, not from D's answer")
+def opinion_of_pixels(sr, hr, logits):
+    return mse_loss(sr, hr) + 1e-3 * F.softplus(-sr).mean()
+
+
+@answers.wrong(says="made from hr, not from D's answer")
+def opinion_of_hr(sr, hr, logits):
+    return mse_loss(sr, hr) + 1e-3 * F.softplus(-hr).mean()
+
+
+@answers.wrong(says="The content loss is subtracted")
+def content_subtracted(sr, hr, logits):
+    return 1e-3 * F.softplus(-logits).mean() - mse_loss(sr, hr)
+
+
+@answers.wrong(says="The sign of the whole loss is wrong")
+def reversed_sign(sr, hr, logits):
+    return -mse_loss(sr, hr) - 1e-3 * F.softplus(-logits).mean()
+
+
+@answers.wrong(says="1 - logit instead of -logit")
+def one_minus_logits(sr, hr, logits):
+    return mse_loss(sr, hr) + 1e-3 * F.softplus(1 - logits).mean()
+
+
+@answers.wrong(says="have changed places. The logits come first")
+def labels_first(sr, hr, logits):
+    return mse_loss(sr, hr) + 1e-3 * F.binary_cross_entropy_with_logits(torch.ones_like(logits), logits)
+
+
+@answers.wrong(says="the mean logit")
+def the_logit(sr, hr, logits):
+    return mse_loss(sr, hr) + 1e-3 * logits.mean()
+
+
+@answers.wrong(says="x.detach().requires_grad_()")
+def sr_requires_a_gradient(sr, hr, logits):
+    return perceptual_loss(sr.requires_grad_(), hr, logits)
+
+
+@answers.wrong(says="which would be added to the caller's own")
+def backward_called(sr, hr, logits):
+    loss = perceptual_loss(sr, hr, logits)
+    loss.backward(retain_graph=True)
+    return loss
 
 
 TestAnswers = answers.tests()
