@@ -140,7 +140,10 @@ class _Conv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         x = super().forward(x)
-        return x if self.slope is None else F.leaky_relu_(x, self.slope)  # PReLU has one slope for all channels
+        if self.slope is None:
+            return x
+        # PReLU has one slope for all channels. Exporters take twice as long with an operation in place
+        return F.leaky_relu(x, self.slope, inplace=not torch.compiler.is_compiling())
 
 
 class _Block(nn.Sequential):

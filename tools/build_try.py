@@ -18,11 +18,14 @@ import json
 import shutil
 import sys
 import tempfile
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
+import torch
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
@@ -34,15 +37,38 @@ from srgan_lessons.upscaling import upscale
 from srgan_lessons.weights import shipped_weights
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "srgan_lessons"
 SOURCE = ROOT / "site" / "try"
 RUNTIME = ROOT / "site" / "node_modules" / "onnxruntime-web"
-KEPT = ROOT / "build" / "networks"  # exports of earlier builds, because torch needs seconds for each
+KEPT = ROOT / "build" / "try"  # networks and pictures of earlier builds, because torch needs seconds for each
 NETWORKS = ("espcn", "srresnet", "srgan")
+# What of the package plays no part in networks and pictures: a change there lets them be used again.
+UNUSED = ("class_table", "classroom", "cli", "exercises", "rating", "training")
 ENGINES = {"wasm": "ort-wasm-simd-threaded", "webgpu": "ort-wasm-simd-threaded.asyncify"}  # of onnxruntime-web/dist
 
 
 class SiteError(UserError):
     """Says why the page cannot be made, and what to do."""
+
+
+# --- what earlier builds have made ------------------------------------------------------------------------------------
+
+
+def kept(name: str, made_of: bytes, make: Callable[[Path], None]) -> Path:
+    """The file that `make` writes, or one that an earlier build wrote with the same package and from the same bytes."""
+    digest = hashlib.sha256(made_of)
+    digest.update(f"{torch.__version__} {onnx.__version__} {inspect.getsource(sys.modules[__name__])}".encode())
+    for module in sorted(PACKAGE.rglob("*.py")):
+        if not module.relative_to(PACKAGE).as_posix().startswith(UNUSED):
+            digest.update(module.read_bytes())
+    path = Path(name)
+    file = KEPT / f"{path.stem}-{digest.hexdigest()[:12]}{path.suffix}"
+    if not file.exists():
+        KEPT.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=KEPT) as folder:
+            make(Path(folder) / name)
+            (Path(folder) / name).replace(file)
+    return file
 
 
 # --- networks --------------------------------------------------------------------------------------------------------
@@ -71,32 +97,37 @@ def enlarged(model: onnx.ModelProto, photo: np.ndarray) -> np.ndarray:
 
 
 def export(name: str) -> tuple[bytes, int]:
-    """A shipped network as gzipped ONNX, and its halo. Later builds with the same weights and package reuse it."""
-    digest = hashlib.sha256()
-    for module in sorted((ROOT / "srgan_lessons").rglob("*.py")):
-        digest.update(module.read_bytes())
-    digest.update(inspect.getsource(halved).encode())
-    digest.update((ROOT / "srgan_lessons" / "weights" / f"{name}.safetensors").read_bytes())
-    kept = KEPT / f"{name}-{digest.hexdigest()[:12]}.onnx"
-    if not kept.exists():
+    """A shipped network as gzipped ONNX, and its halo. Later builds with the same weights and code reuse it."""
+
+    def make(path: Path) -> None:
         print("exporting", name, flush=True)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            export_onnx(name, Path(folder) / "network.onnx")
-            model = onnx.load(Path(folder) / "network.onnx")
+        full = path.with_stem("full")
+        export_onnx(name, full)
+        model = onnx.load(full)
         half = halved(model)
         off = max(
             np.abs(enlarged(model, photo) - enlarged(half, photo)).max()
             for photo in (imresize(picture, 1 / 8) for picture in list(sample_photos().values())[:3])
         )
         print(f"  half precision changes a pixel by {off} at most: it is {'used' if off <= 1 else 'not used'}")
-        unfinished = kept.with_suffix(".part")
-        onnx.save(half if off <= 1 else model, unfinished)
-        unfinished.replace(kept)
-    about = {entry.key: entry.value for entry in onnx.load(kept).metadata_props}
+        onnx.save(half if off <= 1 else model, path)
+
+    network = kept(f"{name}.onnx", weights(name), make)
+    about = {entry.key: entry.value for entry in onnx.load(network).metadata_props}
     if about["scale"] != "4":
         raise SiteError(f"{name} enlarges {about['scale']} times; the page is written for 4.")
-    return gzip.compress(kept.read_bytes(), mtime=0), int(about["halo"])
+    return gzip.compress(network.read_bytes(), mtime=0), int(about["halo"])
+
+
+def weights(name: str) -> bytes:
+    return (PACKAGE / "weights" / f"{name}.safetensors").read_bytes()
+
+
+def packed(engine: Path) -> bytes:
+    """A runtime, gzipped."""
+    content = engine.read_bytes()
+    file = kept(f"{engine.stem}.gz", content, lambda path: path.write_bytes(gzip.compress(content, mtime=0)))
+    return file.read_bytes()
 
 
 def put(content: bytes, folder: Path, name: str) -> dict:
@@ -110,24 +141,26 @@ def put(content: bytes, folder: Path, name: str) -> dict:
 # --- pictures --------------------------------------------------------------------------------------------------------
 
 
-def save(picture: np.ndarray, path: Path, quality: int) -> None:
-    Image.fromarray(picture).save(path, quality=quality, method=6)
+def paint(path: Path) -> None:
+    """Makes the pictures of the cat with three methods, and the three pictures that show how it works. Zips them."""
 
+    def save(picture: np.ndarray, name: str) -> None:
+        with archive.open(f"{name}.webp", "w") as file:
+            Image.fromarray(picture).save(file, "webp", quality=86, method=6)
 
-def paint(folder: Path) -> None:
-    """Makes the pictures of the cat with three methods, and the three pictures that show how it works."""
     cat = sample_photos()["chelsea"]  # (300, 451, 3)
     small = imresize(cat, 1 / 2)[1:149, 2:224]  # (148, 222, 3)
-    for name in ("bicubic", "srresnet", "srgan"):
-        save(upscale(small, name), folder / f"{name}.webp", 86)
     truth = cat[52:180, 108:300]  # (128, 192, 3), an eye
     lr = imresize(truth, 1 / 4)  # (32, 48, 3)
     shown = {name: upscale(lr, name) for name in ("nearest", "bicubic", "srresnet", "srgan")}
     pairs = ((truth, shown["nearest"]), (shown["bicubic"], shown["srresnet"]), (shown["srgan"], truth))
-    for number, (left, right) in enumerate(pairs, start=1):
-        picture = np.hstack([left[:, :96], right[:, 96:]]).repeat(3, axis=0).repeat(3, axis=1)  # (384, 576, 3)
-        picture[:, 287:290] = 255
-        save(picture, folder / f"how{number}.webp", 86)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in ("bicubic", "srresnet", "srgan"):
+            save(upscale(small, name), name)
+        for number, (left, right) in enumerate(pairs, start=1):
+            picture = np.hstack([left[:, :96], right[:, 96:]]).repeat(3, axis=0).repeat(3, axis=1)  # (384, 576, 3)
+            picture[:, 287:290] = 255
+            save(picture, f"how{number}")
 
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -150,18 +183,18 @@ def build(out: Path) -> Path:
         shutil.copy(RUNTIME / "dist" / f"{name}.mjs", page / "ort")
     for name in ("LICENSE", "ThirdPartyNotices.txt"):  # from the Python package; the npm package has neither
         shutil.copy(Path(onnxruntime.__file__).parent / name, page / "ort" / f"{Path(name).stem}.txt")
-    paint(page / "pictures")
+    painted = kept("pictures.zip", weights("srresnet") + weights("srgan"), paint)
+    shutil.unpack_archive(painted, page / "pictures")
     small = sorted(
         file.relative_to(page).as_posix() for file in page.rglob("*") if file.is_file() and file.parent.name != "ort"
     )
 
     files: dict = {"runtime": {}, "networks": {}}
     for kind, name in ENGINES.items():
-        packed = gzip.compress((RUNTIME / "dist" / f"{name}.wasm").read_bytes(), mtime=0)
-        files["runtime"][kind] = put(packed, page / "ort", kind)
+        files["runtime"][kind] = put(packed(RUNTIME / "dist" / f"{name}.wasm"), page / "ort", kind)
     for name in NETWORKS:
-        packed, halo = export(name)
-        files["networks"][name] = put(packed, page / "networks", name) | {"halo": halo}
+        network, halo = export(name)
+        files["networks"][name] = put(network, page / "networks", name) | {"halo": halo}
     (page / "files.json").write_text(json.dumps(files, indent=1), encoding="utf-8")
 
     small = ["./", "files.json", *(name for name in small if name not in ("index.html", "sw.js"))]

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 from jupyter_lab import Lab, running_lab
+from pages import CLOSE
 
 MISSING = [name for name in ("jupyterlab", "ipywidgets") if importlib.util.find_spec(name) is None]
 
@@ -23,18 +24,22 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="module")
-def profile(browser):
-    """A browser profile: its pages share what they have loaded and compiled of JupyterLab."""
-    profile = browser.new_context(viewport={"width": 1280, "height": 720})
-    yield profile
-    profile.close()
+def window(browser, lab):
+    """A JupyterLab without a notebook. A module loads it once: that takes as much computing time as half a lesson."""
+    window = browser.new_page(viewport={"width": 1280, "height": 720})
+    window.goto(f"{lab.address}/lab?token={lab.token}&reset")
+    window.wait_for_function("window.jupyterapp", timeout=90_000, polling=100)
+    yield window
+    window.close()
 
 
 @pytest.fixture
-def page(profile, lab):
-    """An empty page. What runs in its notebooks is ended with it: each kernel holds half a gigabyte."""
-    page = profile.new_page()
-    yield page
-    page.close()
+def page(window, lab):
+    """The same window for each test, as a learner has it. Afterwards, all tabs are closed.
+
+    What runs in them is ended: each kernel holds half a gigabyte.
+    """
+    yield window
+    window.evaluate(CLOSE)
     for session in lab.api("GET", "api/sessions"):
         lab.api("DELETE", f"api/sessions/{session['id']}")

@@ -6,6 +6,19 @@ import time
 import pytest
 from jupyter_lab import STATE
 
+# Not the command's own promise is waited for but its result: the browser may collect such a promise as garbage.
+OPEN = """path => {
+    window.jupyterapp.restored.then(() => window.jupyterapp.commands.execute('docmanager:open', {path}));
+}"""
+OPENED = "path => window.jupyterapp.shell.currentWidget?.context?.path === path"
+CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(tab => tab.dispose())"
+
+
+def open_notebook(page, name: str) -> None:
+    """Opens a notebook of the server's folder in the window of a JupyterLab."""
+    page.evaluate(OPEN, name)
+    page.wait_for_function(OPENED, arg=name, timeout=90_000, polling=100)
+
 
 def run_all(page) -> None:
     """Runs all cells and waits for the last. Fails with the text of the error where a cell raises one."""

@@ -1,8 +1,5 @@
 """Each student notebook in a real JupyterLab in a real browser: all cells run and print what the notebook says, figures
-are seen, controls work.
-
-As learners do, we open them one after the other in the same window: loading JupyterLab takes as much computing time as
-half a lesson.
+are seen, controls work. As learners do, we open them one after the other in the same window.
 """
 
 import os
@@ -13,7 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from pages import run_all
+from pages import open_notebook, run_all
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,45 +30,31 @@ CLIPPED = """() => [...document.querySelectorAll(
     return room && element.getBoundingClientRect().right > room.getBoundingClientRect().right + 2;
 }).map(element => element.alt || element.outerHTML.slice(0, 200))"""
 
-
-# Not the command's own promise is waited for but its result: the browser may collect such a promise as garbage.
-OPEN = """path => {
-    window.jupyterapp.restored.then(() => window.jupyterapp.commands.execute('docmanager:open', {path}));
-}"""
-OPENED = "path => window.jupyterapp.shell.currentWidget?.context?.path === path"
 # Of the cells whose output is kept in the notebook
 PRINTED = """() => window.jupyterapp.shell.currentWidget.context.model.toJSON().cells
     .filter(cell => cell.metadata.tags?.includes('nbval-check-output'))
     .map(cell => cell.outputs.flatMap(output => output.text ?? output.data['text/plain']).join(''))"""
-CLOSE = "() => [...window.jupyterapp.shell.widgets('main')].forEach(tab => tab.dispose())"
 
 
-@pytest.fixture(scope="module")
-def window(profile, lab):
-    """A JupyterLab without a notebook."""
-    window = profile.new_page()
-    window.set_viewport_size({"width": 1400, "height": 1000})
-    window.goto(f"{lab.address}/lab?token={lab.token}&reset")
-    window.wait_for_function("window.jupyterapp", timeout=90_000)
-    yield window
-    window.close()
-
-
-@pytest.fixture
-def page(window, lab):
-    """The same window for each lesson. Afterwards, the lesson's tab is closed and its kernel is ended."""
-    yield window
-    window.evaluate(CLOSE)
-    for session in lab.api("GET", "api/sessions"):
-        lab.api("DELETE", f"api/sessions/{session['id']}")
+def test_an_error_in_a_folded_cell_is_noticed(lab, page):
+    """What the other tests take for granted: that they notice an error."""
+    folded = nbformat.v4.new_code_cell("assert 1 + 1 == 3, 'arithmetic'", metadata={"jupyter": {"source_hidden": True}})
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("print('first')"), folded, nbformat.v4.new_code_cell("print('last')")],
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+    )
+    nbformat.write(notebook, lab.folder / "folded.ipynb")
+    open_notebook(page, "folded.ipynb")
+    with pytest.raises(AssertionError, match="AssertionError: arithmetic"):
+        run_all(page)
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_learner_sees_what_the_lesson_promises(notebook, lab, page, tmp_path):
     shutil.copy(notebook, lab.folder)
+    page.set_viewport_size({"width": 1400, "height": 1000})
     try:
-        page.evaluate(OPEN, notebook.name)
-        page.wait_for_function(OPENED, arg=notebook.name, timeout=90_000)
+        open_notebook(page, notebook.name)
         run_all(page)
         assert page.evaluate(PRINTED) == printed(notebook)
         figures = page.evaluate(FIGURES)

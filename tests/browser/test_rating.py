@@ -3,8 +3,6 @@
 What was clicked is written down here, and compared with the file of votes at the end.
 """
 
-import base64
-import io
 import json
 import os
 import random
@@ -18,9 +16,10 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from pages import run_all
+from pages import open_notebook, run_all
 from PIL import Image
 from rating_samples import noise_study
+from screens import Screen
 
 from srgan_lessons.rating import Study, Votes
 from srgan_lessons.rating.vote import Vote
@@ -46,12 +45,10 @@ SHOWN = """() => {
     };
 }"""
 
-# As one text: half a million numbers, one by one, take the way out of the browser some seconds
-BYTES = """async address => {
-    const bytes = new Uint8Array(await (await fetch(address)).arrayBuffer());
-    let text = '';
-    for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
-    return btoa(text);
+# Of a file of the study: its SHA-256
+DIGEST = """async address => {
+    const digest = await crypto.subtle.digest('SHA-256', await (await fetch(address)).arrayBuffer());
+    return [...new Uint8Array(digest)].map(byte => byte.toString(16).padStart(2, '0')).join('');
 }"""
 
 # Another picture than before is there and can be rated; or, after a picture, a page of text
@@ -99,9 +96,10 @@ def study(tmp_path) -> Study:
 class Rater:
     """Drives the page, and writes down what it rates: (phase, score), the score None for an undo."""
 
-    def __init__(self, page, lab, study: Study, names: list, *, guard: int = 500):
+    def __init__(self, page, lab, study: Study, names: list, *, guard: int = 500, size=(1280, 720)):
         self.page, self.lab, self.study, self.pressed, self.guard = page, lab, study, [], guard + 10
-        self.name = f"{study.folder.parent.name}.ipynb"
+        self.name, self.screen = f"{study.folder.parent.name}.ipynb", Screen(page)
+        self.screen.change(*size)
         code = "import os\nfrom srgan_lessons.rating import RatingWidget, transport\nprint('kernel', os.getpid())\n"
         code += f"transport.GUARD = {guard}\n"
         code += "\n".join(f"display(RatingWidget({str(study.folder)!r}, {name!r}))" for name in names)
@@ -111,7 +109,7 @@ class Rater:
         )
         content = {"type": "notebook", "format": "json", "content": json.loads(nbformat.writes(notebook))}
         self.lab.api("PUT", f"api/contents/{self.name}", content)
-        page.goto(lab.url(self.name))
+        open_notebook(page, self.name)
         self.run()
 
     def run(self) -> None:
@@ -131,7 +129,7 @@ class Rater:
     def wait(self, after: str | None = None) -> dict | None:
         """What is shown, once that is another picture than before and can be rated; None for a page after a picture."""
         try:
-            self.page.wait_for_function(READY, arg=after, timeout=60_000)
+            self.page.wait_for_function(READY, arg=after, timeout=60_000, polling=50)
         except Error:
             keep(self.page, "stuck")
             shown = self.page.evaluate(SHOWN)
@@ -191,8 +189,8 @@ class Rater:
         return Votes.read(files[0]).lines
 
 
-def picture_is_as_it_must_be(page, shown: dict) -> None:
-    """At 1:1, bit for bit, centred, on grey, nothing cut off."""
+def picture_lies_as_it_must(shown: dict) -> None:
+    """At 1:1, centred, nothing cut off."""
     x, y, width, height = shown["box"]
     left, top, room, high = shown["stage"]
     ratio = shown["ratio"]
@@ -203,12 +201,20 @@ def picture_is_as_it_must_be(page, shown: dict) -> None:
         frame = shown["room"]
         assert all(part[k] >= frame[k] for k in (0, 1)), (part, frame)
         assert all(part[k] + part[k + 2] <= frame[k] + frame[k + 2] for k in (0, 1)), (part, frame)
-    real = np.asarray(Image.open(io.BytesIO(base64.b64decode(page.evaluate(BYTES, shown["src"])))))
+
+
+def picture_is_as_it_must_be(rater: Rater, shown: dict) -> None:
+    """At 1:1, centred, nothing cut off; and bit for bit, on grey."""
+    picture_lies_as_it_must(shown)
+    page, ratio = rater.page, shown["ratio"]
+    digest = page.evaluate(DIGEST, shown["src"])
+    (name,) = (stimulus.name for stimulus in rater.study.stimuli.values() if stimulus.sha256 == digest)
+    real = np.asarray(Image.open(rater.study.path(name)))
     rows, columns = real.shape[:2]
     for _ in range(10):  # the page may still move: JupyterLab adds its bars one by one, later on a busy machine
         # What scrolls begins at a whole pixel of the screen, though it may be said to begin between two
         x, y = (edge * ratio for edge in page.evaluate(SHOWN)["box"][:2])
-        seen = np.asarray(Image.open(io.BytesIO(page.screenshot(scale="device"))).convert("RGB"))
+        seen = rater.screen.pixels()
         places = [(u, v) for u in {floor(x + 0.01), ceil(x - 0.01)} for v in {floor(y + 0.01), ceil(y - 0.01)}]
         exact = [(u, v) for u, v in places if np.array_equal(seen[v : v + rows, u : u + columns], real)]
         if exact:
@@ -258,8 +264,10 @@ def test_a_whole_session_by_mouse(lab, page, study):
     for step in count():
         if shown is None:
             break
+        if step < 8 or step in (13, 16, 25):  # these come after a pause, a reload and a restart
+            picture_is_as_it_must_be(rater, shown)
         if step < 20:
-            picture_is_as_it_must_be(page, shown)
+            picture_lies_as_it_must(shown)
             sides.add(tuple(shown["natural"]))
             stages.add(tuple(round(a - b) for a, b in zip(shown["stage"], shown["root"], strict=True)))
         score = dice.randint(1, 5)
@@ -272,18 +280,18 @@ def test_a_whole_session_by_mouse(lab, page, study):
         if step == 11:  # taken back by a double click, which takes one back
             shown = rater.rate(shown, None, lambda: rater.click("undo", 2))
         elif step == 12:
-            before = page.evaluate(BYTES, shown["src"])
+            before = page.evaluate(DIGEST, shown["src"])
             rater.click("pause", 2)
             assert rater.wait(shown["number"]) is None
             assert "Paused" in rater.text()
             rater.click("next", 2)
             shown = rater.wait()
-            assert page.evaluate(BYTES, shown["src"]) == before
+            assert page.evaluate(DIGEST, shown["src"]) == before
             continue
         elif step == 15:  # the page is loaded again while the kernel lives
-            before = page.evaluate(BYTES, shown["src"])
+            before = page.evaluate(DIGEST, shown["src"])
             shown = rater.reload()
-            assert page.evaluate(BYTES, shown["src"]) == before
+            assert page.evaluate(DIGEST, shown["src"]) == before
             continue
         elif step == 24:  # the kernel is restarted
             given = len(rater.rows())
@@ -310,8 +318,7 @@ def test_a_whole_session_by_mouse(lab, page, study):
 
 
 def test_a_whole_session_by_keys(lab, page, study):
-    page.set_viewport_size({"width": 1920, "height": 1080})
-    rater = Rater(page, lab, study, [None], guard=100)
+    rater = Rater(page, lab, study, [None], guard=100, size=(1920, 1080))
     field = page.locator(".rater-name")
     field.click()
     page.keyboard.type("<b>Bert & 3</b>")  # with a digit, which is no vote here
@@ -323,13 +330,12 @@ def test_a_whole_session_by_keys(lab, page, study):
     page.keyboard.press("Enter")
     shown, dice = rater.wait(), random.Random(2)
     cells = page.locator(".jp-Cell").count()
-    screen = page.context.new_cdp_session(page)
     for step in count():
         if shown is None:
             break
         score = dice.randint(1, 5)
         if step in (2, 3, 20):
-            picture_is_as_it_must_be(page, shown)
+            picture_is_as_it_must_be(rater, shown)
         if step == 3:
             keep(page, "keys_1920x1080")
         if step == 5:  # Tab to a button, and Enter or Space
@@ -359,12 +365,10 @@ def test_a_whole_session_by_keys(lab, page, study):
             page.mouse.click(shown["stage"][0] + 8, shown["stage"][1] + 8)
             continue
         elif step == 18:  # a page at 125 %
-            change = {"width": 1536, "height": 864, "deviceScaleFactor": 1.25, "mobile": False}
-            screen.send("Emulation.setDeviceMetricsOverride", change)
+            rater.screen.change(1536, 864, 1.25)
             page.get_by_text("The zoom or the screen has changed").wait_for()
             shown = rater.rate(shown, score, lambda score=score: page.keyboard.press(str(score)))
-            change = {"width": 1920, "height": 1080, "deviceScaleFactor": 1, "mobile": False}
-            screen.send("Emulation.setDeviceMetricsOverride", change)  # back, and this picture has seen a change, too
+            rater.screen.change(1920, 1080)  # back, and this picture has seen a change, too
             page.get_by_text("The zoom or the screen has changed").wait_for()
             shown = rater.rate(shown, score, lambda score=score: page.keyboard.press(str(score)))
             page.get_by_text("The zoom or the screen has changed").wait_for(state="hidden")
@@ -397,8 +401,7 @@ def test_a_whole_session_by_keys(lab, page, study):
 
 
 def test_two_widgets_on_one_page(lab, page, study):
-    page.set_viewport_size({"width": 1280, "height": 1500})
-    Rater(page, lab, study, ["a", "b"], guard=50)
+    Rater(page, lab, study, ["a", "b"], guard=50, size=(1280, 1500))
     page.wait_for_function("document.querySelectorAll('.rater button').length === 2")
     first, second = page.locator(".rater").all()
     for widget in (first, second):
@@ -450,25 +453,26 @@ def test_a_kernel_that_does_not_answer_is_said_to_be_silent(lab, page, study):
     assert [row.score for row in rater.rows()] == [3]
 
 
-@pytest.mark.parametrize("ratio", [1, 1.25, 1.5, 2, 3])
-def test_a_pixel_of_the_picture_is_a_pixel_of_the_screen(lab, browser, study, ratio):
-    size = {"width": round(1400 / min(ratio, 1.5)), "height": round(1300 / min(ratio, 1.5))}
-    page = browser.new_context(viewport=size, device_scale_factor=ratio).new_page()
-    rater = Rater(page, lab, study, [f"r{ratio}"], guard=50)
-    rater.click("next")
-    shown = rater.wait()
-    for score in (1, 2, 3, 4, 5, 1):
-        assert shown["ratio"] == ratio
-        picture_is_as_it_must_be(page, shown)
-        shown = rater.rate(shown, score, lambda score=score: page.keyboard.press(str(score)))
-    page.context.close()
-    for session in lab.api("GET", "api/sessions"):
-        lab.api("DELETE", f"api/sessions/{session['id']}")
+def test_a_pixel_of_the_picture_is_a_pixel_of_the_screen(lab, page, study):
+    """Between two kinds of screen the rater pauses, so each begins with a picture that it draws for the first time."""
+    rater = Rater(page, lab, study, ["r"], guard=50)
+    for ratio in (1, 1.25, 1.5, 2, 3):
+        rater.screen.change(round(1400 / min(ratio, 1.5)), round(1300 / min(ratio, 1.5)), ratio)
+        rater.scroll()
+        rater.click("next")
+        shown, sides = rater.wait(), set()
+        while not sides >= {(481, 321), (321, 481)}:
+            assert shown["ratio"] == ratio
+            picture_is_as_it_must_be(rater, shown)
+            sides.add(tuple(shown["natural"]))
+            shown = rater.rate(shown, 3, lambda: page.keyboard.press("3"))
+        rater.click("pause")
+        assert rater.wait(shown["number"]) is None
+    assert {row.device_pixel_ratio for row in rater.rows()} == {1, 1.25, 1.5, 2, 3}
 
 
 def test_start_is_seen_without_scrolling_on_a_small_laptop(lab, page, study):
-    page.set_viewport_size({"width": 1366, "height": 768})
-    rater = Rater(page, lab, study, ["small"])
+    rater = Rater(page, lab, study, ["small"], size=(1366, 768))
     box = rater.button("next").bounding_box()
     keep(page, "start_1366x768")
     assert 0 < box["y"] < box["y"] + box["height"] < 768

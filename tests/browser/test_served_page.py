@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from rating_samples import noise_study
+from screens import Screen
 from study_server import StudyServer
 
 from srgan_lessons.rating import Study, Votes
@@ -66,6 +67,7 @@ def wait(page, after: str | None = None) -> dict | None:
                     !r.querySelector('.rater-score').disabled); }""",
             arg=after,
             timeout=30_000,
+            polling=50,
         )
     except Error:
         keep(page, "stuck")
@@ -79,10 +81,10 @@ def keep(page, name: str) -> None:
         page.screenshot(path=Path(wanted) / f"served_{name}.png")
 
 
-def differing_pixels(page, shown: dict, fetch) -> int:
+def differing_pixels(screen: Screen, shown: dict, fetch) -> int:
     """How many pixels of the screen differ from those of the file, where the picture is."""
     real = np.asarray(Image.open(io.BytesIO(fetch(shown["src"]))).convert("RGB"))
-    seen = np.asarray(Image.open(io.BytesIO(page.screenshot(scale="device"))).convert("RGB"))
+    seen = screen.pixels()
     x, y = round(shown["x"]), round(shown["y"])
     assert abs(shown["x"] - x) < 0.02, "the corner lies on a pixel of the screen"
     assert abs(shown["y"] - y) < 0.02
@@ -93,27 +95,35 @@ def differing_pixels(page, shown: dict, fetch) -> int:
     return int((cut != real).any(axis=2).sum())
 
 
-@pytest.mark.parametrize("ratio", [1, 1.1, 1.25, 1.5, 1.75, 2, 2.625, 3])
-def test_a_pixel_of_the_picture_is_a_pixel_of_the_screen(browser, server, study, ratio):
-    size = {"width": round(1366 / ratio), "height": round(900 / ratio)}
-    page = join(browser, server, f"r{ratio}", viewport=size, device_scale_factor=ratio)
-    page.locator(".rater-next").click()
-    shown = wait(page)
-    sizes = set()
-    for _ in range(8):
-        assert shown["ratio"] == pytest.approx(ratio)
-        assert differing_pixels(page, shown, lambda src: page.request.get(src).body()) == 0
-        sizes.add(tuple(shown["size"]))
-        page.keyboard.press("3")
-        shown = wait(page, shown["token"])
-    assert len(sizes) >= 2
-    for row in Votes.read(study.votes_folder).lines:
-        stimulus = study.stimuli[row.stimulus]
-        assert row.device_pixel_ratio == pytest.approx(ratio)
-        assert row.width * ratio == pytest.approx(stimulus.width, abs=0.01)
-        assert row.height * ratio == pytest.approx(stimulus.height, abs=0.01)
-    assert page.wrong == []
-    page.context.close()
+def test_a_pixel_of_the_picture_is_a_pixel_of_the_screen(browser, tmp_path):
+    """Between two kinds of screen the rater pauses, so each begins with a picture that it draws for the first time."""
+    study = noise_study(tmp_path / "study", 12, SIZES, repeats=0, gold=0)
+    server = StudyServer(study.folder, options=("--port", "0")).start()
+    try:
+        page = join(browser, server, "Ada")
+        screen = Screen(page)
+        for ratio in (1, 1.1, 1.25, 1.5, 1.75, 2, 2.625, 3):
+            screen.change(round(1366 / ratio), round(900 / ratio), ratio)
+            page.locator(".rater-next").click()
+            shown, sizes = wait(page), set()
+            while not sizes >= {(151, 97), (120, 160)}:
+                assert shown["ratio"] == pytest.approx(ratio)
+                assert differing_pixels(screen, shown, lambda src: page.request.get(src).body()) == 0
+                sizes.add(tuple(shown["size"]))
+                page.keyboard.press("3")
+                shown = wait(page, shown["token"])
+            page.locator(".rater-pause").click()
+            page.get_by_text("Paused").wait_for()
+        rows = Votes.read(study.votes_folder).lines
+        assert {row.device_pixel_ratio for row in rows} == {1, 1.1, 1.25, 1.5, 1.75, 2, 2.625, 3}
+        for row in rows:
+            stimulus = study.stimuli[row.stimulus]
+            assert row.width * row.device_pixel_ratio == pytest.approx(stimulus.width, abs=0.01)
+            assert row.height * row.device_pixel_ratio == pytest.approx(stimulus.height, abs=0.01)
+        assert page.wrong == []
+        page.context.close()
+    finally:
+        server.stop()
 
 
 def test_a_whole_session_with_all_that_happens(browser, server, study):
