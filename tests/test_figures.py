@@ -230,7 +230,7 @@ def test_the_middle_is_on_the_picture_whatever_its_size():
 
 
 def test_titles_and_pictures_must_match():
-    with pytest.raises(UserError, match="1 title was given for 2 pictures"), catch():
+    with pytest.raises(UserError, match="got 1 title for 2 pictures: give each one, or none"), catch():
         show_images(HR, LR, titles=["one"], alt="x")
     with pytest.raises(UserError, match="no image was given"):
         show_images(alt="x")

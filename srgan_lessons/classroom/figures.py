@@ -29,7 +29,7 @@ from torch import Tensor
 from srgan_lessons import UserError
 from srgan_lessons.classroom import svg
 from srgan_lessons.classroom.boxes import live as _live
-from srgan_lessons.files import counted, plural
+from srgan_lessons.files import counted
 from srgan_lessons.images import check_image, to_image
 
 WIDTH = 10.0  # inches; on a page, an inch is 96 pixels
@@ -258,8 +258,7 @@ def _draw(axis: Axes, picture: np.ndarray, title: str, inches: float) -> None:
 
 
 def _only_title(axis: Axes, title: str) -> None:
-    """Gives a picture its title and no ticks. Matplotlib would lay out hidden ticks, too, and look for the title's
-    place above them; without both, a figure of eight pictures takes half the time."""
+    """No ticks: Matplotlib would lay them out though hidden, and the title above them, in half of a figure's time."""
     axis.set(xticks=[], yticks=[])
     axis.set_title(title, y=1)
     axis.set_axis_off()
@@ -294,8 +293,7 @@ def _crop(picture: np.ndarray, box: tuple[int, int, int, int], size: tuple[int, 
 
 def _checked_titles(titles: Sequence[str], count: int) -> Sequence[str]:
     if titles and len(titles) != count:
-        were = plural(len(titles), "was", "were")
-        raise UserError(f"{counted(len(titles), 'title')} {were} given for {counted(count, 'picture')}")
+        raise UserError(f"got {counted(len(titles), 'title')} for {counted(count, 'picture')}: give each one, or none")
     return titles or [""] * count
 
 
