@@ -115,8 +115,8 @@ windows: install
 
 # Types are checked only with the tested versions, because other versions of torch have other types.
 # The lessons that take longest come last by name and are started first, so that no process waits at the end.
-# The package's tests run in the order of their files: the browser tests, which take longest, come first. They get one
-# process more than there are cores, because a test in a browser waits half of its time.
+# The package's tests begin with the slow files, and those in a browser come first of all (tests/conftest.py). They get
+# one process more than there are cores, because a test in a browser waits half of its time.
 # All parts run, even if one has failed; the end shows the failed parts and the last line of each pytest run.
 # Nothing stays in the system's temporary folder: what tests and lessons leave there is some 300 MB a run.
 # Python keeps what it has compiled, also where the environment says otherwise: hundreds of processes import the package.
