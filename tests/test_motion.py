@@ -67,7 +67,7 @@ def test_curves_of_a_film_keep_their_axes_and_their_looks():
 
 
 def test_what_does_not_fit_together_is_refused():
-    with pytest.raises(UserError, match="2 frames, 1 caption$"), catch():
+    with pytest.raises(UserError, match=r"2 frames, 1 caption$"), catch():
         motion.film("", ["a", "b"], ["one"], width=10, height=10, alt="x")
     with pytest.raises(UserError, match="the same size"), catch():
         motion.pictures_film([PHOTO], ["a"], beside={"HR": PHOTO[:4]}, alt="x")
