@@ -632,6 +632,8 @@ def test_the_minutes_count_from_when_they_began(photos):
 
 
 def test_minutes_that_are_over_are_no_negative_time(photos):
+    with pytest.raises(UserError, match=r"^1 second is too short for srgan-offline on this machine: it makes 2\.5 "):
+        fit_into(RECIPES["srgan-offline"], 1.2, Speed(updates_per_s=2.5, start=1))
     said = (
         r"^0 seconds are too short for srresnet-mse.* Of your 60 seconds, starting and measuring took 60; of the rest"
     )

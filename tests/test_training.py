@@ -706,8 +706,9 @@ def test_tensorboard(tmp_path, photos):
     assert events.Scalars("content")[-1].value == pytest.approx(run.log[-1]["content"])
 
 
-def test_a_single_photo_trains_without_validation(tmp_path, photos):
-    run = train(TINY, {"only": photos["photo0"]}, run=tmp_path, **QUIET)
+def test_a_single_photo_trains_without_validation(tmp_path, photos, capsys):
+    run = train(TINY, {"only": photos["photo0"]}, run=tmp_path, keep=1, **QUIET | {"progress": True})
+    assert "\n1 checkpoint of 0 MB is kept; " in capsys.readouterr().out
     assert run.finished
     assert run.log[-1]["val_psnr"] is None
 

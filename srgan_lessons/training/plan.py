@@ -19,7 +19,7 @@ import torch
 from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos, Source, load_photos
-from srgan_lessons.files import atomic, counted
+from srgan_lessons.files import atomic, counted, plural
 from srgan_lessons.losses import content_loss
 from srgan_lessons.training.learner import Learner
 from srgan_lessons.training.machine import Machine
@@ -139,10 +139,10 @@ def fit_into(recipe: Recipe, seconds: float, speed: Speed, *, validation: float 
     if steps < 10:
         large = recipe.channels > COMPACT["channels"]
         raise UserError(
-            f"{seconds:.0f} seconds are too short for {recipe.name} on this machine: it makes "
-            f"{speed.updates_per_s:.3g} updates a second, and needs another {speed.start + validation:.0f} s to "
-            "start and to validate. Give it more minutes (--within; in a notebook, `minutes`)"
-            + (", or use smaller networks (--compact, `compact=True`)." if large else ".")
+            f"{counted(round(seconds), 'second')} {plural(round(seconds), 'is', 'are')} too short for {recipe.name} on "
+            f"this machine: it makes {speed.updates_per_s:.3g} updates a second, and needs another "
+            f"{speed.start + validation:.0f} s to start and to validate. Give it more minutes (--within; in a "
+            "notebook, `minutes`)" + (", or use smaller networks (--compact, `compact=True`)." if large else ".")
         )
     peak = PEAK_RATE_GAN if recipe.adversarial else PEAK_RATE
     return Stage(recipe=recipe.change(steps=steps, schedule="one-cycle", rate=peak), speed=speed, seconds=seconds)
@@ -268,7 +268,9 @@ def make_plan(
         )
     except UserError as error:
         parts = f"; of the rest, SRResNet gets {PRETRAINING:.0%}" if first else ""
-        spent = f"Of your {60 * minutes:.0f} seconds, starting and measuring took {60 * minutes - left:.0f}"
+        spent = (
+            f"Of your {counted(round(60 * minutes), 'second')}, starting and measuring took {60 * minutes - left:.0f}"
+        )
         raise UserError(f"{error} {spent}{parts}.") from None
     if isinstance(recipe, str) and "adversarial" not in settings:  # whoever chose a weight gets that one
         gentle = _gentle(stages[-1].recipe, compact, notes)

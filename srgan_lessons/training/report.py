@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from srgan_lessons import UserError
 from srgan_lessons.datasets.crops import CropSampler
 from srgan_lessons.datasets.photos import Photos
+from srgan_lessons.files import counted, plural
 from srgan_lessons.training.checkpoint import RunFolder
 from srgan_lessons.training.machine import Machine
 from srgan_lessons.training.options import Options
@@ -87,7 +88,8 @@ class Reporter:
         count = self.options.keep + bool(validation)
         free = shutil.disk_usage(self.folder.path).free
         self.say(
-            f"{count} checkpoints of {checkpoint / 1e6:,.0f} MB are kept; {free / 1e9:.1f} GB of the disk are free"
+            f"{counted(count, 'checkpoint')} of {checkpoint / 1e6:,.0f} MB {plural(count, 'is', 'are')} kept; "
+            f"{free / 1e9:.1f} GB of the disk are free"
         )
         if self.folder.put_aside:
             self.say(
