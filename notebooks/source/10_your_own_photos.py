@@ -131,7 +131,7 @@ def disagree(down, right):
         srresnet,
         srgan,
         np.clip(4 * apart.mean(axis=2), 0, 255).astype(np.uint8),
-        titles=["the photo", "srresnet", "srgan", "their difference, x 4"],
+        titles=["the photo", "srresnet", "srgan", "difference x 4"],
         alt="A photo, a part of it by SRResNet and by SRGAN, and their difference, which is bright at fine detail.",
     )
     said = f"Mean difference: {apart.mean():.1f} grey levels. After both are reduced again: {reduced.mean():.1f}."
